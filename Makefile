@@ -1,0 +1,90 @@
+# `make demo` and `make test` do everything from a clean clone: Python 3.11 or newer and make are
+# all they ask for. Each makes .venv when it is missing and installs again only when an input of
+# the installation changed.
+
+OUT ?= demo
+PORT ?= 8000
+BIN := .venv/bin
+INSTALL_INPUTS := pyproject.toml constraints.txt package.json package-lock.json hatch_build.py
+EXTRAS_DEMO := api
+EXTRAS_TEST := api,notebooks,dev
+EXTRAS_LOCK := api,notebooks,postgis,cluster,dev
+
+# The first interpreter that is new enough and can make environments; 3.11 first, because
+# constraints.txt was made on it. `make demo PYTHON=/path/to/python` overrules the search.
+PYTHON_CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3 python
+PYTHON_IS_FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do \
+	$$p -c "$(PYTHON_IS_FIT)" >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve test test-all lint format bench lock clean browser
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+demo: .venv/.installed-demo  ## set up .venv and make the world's edition and map in ./demo
+	$(BIN)/hotspots demo --out $(OUT)
+
+serve: .venv/.installed-demo  ## serve the map and the API of ./demo on this machine
+	$(BIN)/hotspots serve $(OUT) --port $(PORT)
+
+test: .venv/.installed-test browser lint  ## set up .venv, lint, check types, run the tests
+	$(BIN)/pytest -m "not slow"
+
+test-all: .venv/.installed-test browser lint  ## the same with the slow tests
+	$(BIN)/pytest
+
+lint: .venv/.installed-test  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.installed-test  ## bring the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.installed-test  ## time and memory of the 10 km world
+	$(BIN)/python -m benchmarks
+
+lock:  ## resolve the newest versions afresh and pin them in constraints.txt
+	$(require_python)
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet ".[$(EXTRAS_LOCK)]"
+	{ echo "# Made by 'make lock' on Python $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'): the set that is tested."; \
+	  .venv-lock/bin/python -m pip freeze --exclude hotspots; } > constraints.txt
+	rm -rf .venv-lock
+
+clean:  ## remove what these targets made, the environment included
+	rm -rf .venv .venv-lock dist hotspots/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- how it is set up ---
+
+define require_python
+@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with its venv module was found (tried: $(PYTHON_CANDIDATES)). Install one (on Debian and Ubuntu: the packages python3 and python3-venv), or name it: make $@ PYTHON=/path/to/python" >&2; exit 2; }
+@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "'$(PYTHON)' isn't Python 3.11 or newer. Name one that is: make $@ PYTHON=/path/to/python" >&2; exit 2; }
+@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { echo "'$(PYTHON)' can't make environments: its venv module is missing. On Debian and Ubuntu install the package python3-venv, then try again." >&2; exit 2; }
+endef
+
+.venv/bin/python:
+	$(require_python)
+	$(PYTHON) -m venv .venv
+
+.venv/.installed-demo: $(INSTALL_INPUTS) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS_DEMO)]"
+	@touch $@
+
+.venv/.installed-test: $(INSTALL_INPUTS) | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS_TEST)]"
+	@touch $@ .venv/.installed-demo
+
+# Only the tests that look at the map in a browser need one; without it they skip and say so.
+browser:
+	@for b in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$b >/dev/null 2>&1 && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "Installing the system package chromium, for the browser tests."; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium >/dev/null; } \
+		|| echo "chromium could not be installed: the browser tests will be skipped."; \
+	else echo "The browser tests will be skipped; to run them install the system package: chromium"; fi

@@ -1,0 +1,45 @@
+"""hotspots: where soil carbon can be gained, where it is lost, and who is already there.
+
+    >>> import hotspots as hs
+    >>> edition = hs.analyze(hs.sample())
+    >>> hs.explore(edition, hs.open_registry())
+
+Everything else is loaded when first used, so that this import is cheap and touches no disk.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# `regions` is both a module and a function; the function is bound after the module, or the
+# first import of the module would hide it.
+from hotspots.regions import region, regions
+
+_HOMES = {
+    "Edition": "hotspots.edition",
+    "Recipe": "hotspots.recipe",
+    "analyze": "hotspots.pipeline",
+    "explore": "hotspots.maps",
+    "load": "hotspots.loading",
+    "open_edition": "hotspots.edition",
+    "open_registry": "hotspots.registry",
+    "sample": "hotspots.ingest.sample",
+}
+__all__ = ["__version__", "analysis", "region", "regions", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "analysis":
+        return import_module("hotspots.analysis")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hotspots' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,43 @@
+"""The historical deficit: what land use has cost, a stock and no rate."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.variables import describe
+
+Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
+
+
+def historic_deficit(reference: Values, current: Values) -> Values:
+    """Return the modelled historical SOC deficit (not achievable potential).
+
+    Parameters
+    ----------
+    reference : DataArray, array or float
+        SOC stock without land use, t ha-1.
+    current : DataArray, array or float
+        SOC stock now, t ha-1, of the same model, depth and grid.
+
+    Returns
+    -------
+    same kind as given
+        ``deficit_historic``, t ha-1, positive where land use has cost carbon; signed, since in
+        a tenth of the world the model gives more carbon now than without land use. NaN where
+        either is NaN.
+
+    Notes
+    -----
+    ``deficit = SOC(without land use) − SOC(now)``. It is a history and a ceiling, not a rate:
+    dividing it by 20 years would claim 1.6 to 1.8 Pg C per year. Sanderman et al. (2017),
+    doi:10.1073/pnas.1706103114, and its correction of 2018.
+    """
+    deficit = reference - current
+    if isinstance(deficit, xr.DataArray):
+        kept = {k: v for k, v in current.attrs.items() if k == "depth_cm"}
+        return describe(deficit, "deficit_historic", **kept)
+    return deficit

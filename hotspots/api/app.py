@@ -1,0 +1,107 @@
+"""The application, read top to bottom: state, routers, error handlers, headers; and its server.
+
+Nothing is fetched or recomputed while a request is served: routes read the edition and the
+registry that the application was made with.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+
+import hotspots
+from hotspots.api import errors, security
+from hotspots.api.models import Problem
+from hotspots.api.pages import MapPages
+from hotspots.api.routers import health, home, regions
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    from hotspots.edition import Edition
+    from hotspots.registry import Registry
+
+SMALLEST_GZIP_BYTES = 1000
+HIGHEST_PORT = 65535
+
+
+def create_app(edition: Edition, registry: Registry) -> FastAPI:
+    """Return the application that shows `edition` and, on its map, the records of `registry`.
+
+    FastAPI's own documentation pages load scripts from other hosts, hence they are off; the
+    OpenAPI document is at ``/api``.
+    """
+    app = FastAPI(
+        title="hotspots",
+        summary="Where soil carbon can be gained, where it is at risk, and who is already there.",
+        version=hotspots.__version__,
+        openapi_url="/api",
+        docs_url=None,
+        redoc_url=None,
+        responses={code: {"model": Problem} for code in (404, 422)},
+    )
+    app.state.edition = edition
+    app.state.registry = registry
+    app.state.pages = MapPages(edition, registry)
+
+    app.include_router(home.router)
+    app.include_router(health.router)
+    app.include_router(regions.router)
+
+    errors.add_handlers(app)
+    app.add_middleware(security.Headers)
+    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_GZIP_BYTES)
+    return app
+
+
+def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve `create_app` until interrupted; port 0 takes any free one.
+
+    Raises
+    ------
+    BadInputError
+        The host is not of this machine, or the port is taken or not allowed.
+    """
+    import uvicorn
+
+    # The port is bound here, before uvicorn, which would log a taken port and end the process.
+    listener = bind(host, port)
+    app = create_app(edition, registry)
+    address = listener.getsockname()
+    name = f"[{address[0]}]" if ":" in address[0] else address[0]
+    print(f"Edition {edition.id} is at http://{name}:{address[1]}/ (Ctrl+C ends it)", flush=True)
+    with listener:
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to `host` and `port`, or raise `BadInputError`."""
+    if not 0 <= port <= HIGHEST_PORT:
+        # getaddrinfo would take the remainder and bind another port.
+        raise BadInputError(_refusal(host, port, ValueError("out of range")))
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as fault:
+        raise BadInputError(_refusal(host, port, fault)) from fault
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # Listening at once makes a second server fail here rather than later.
+        listener.listen()
+    except OSError as fault:
+        listener.close()
+        raise BadInputError(_refusal(host, port, fault)) from fault
+    return listener
+
+
+def _refusal(host: str, port: int, fault: Exception) -> str:
+    why = getattr(fault, "strerror", None) or str(fault)
+    return (
+        f"Can't serve at host '{host}', port {port} ({why}); give another port between 1024 and "
+        "65535 (0 takes any free one), or a host name of this machine."
+    )

@@ -1,0 +1,60 @@
+"""What routes ask for: the edition, the pages, and the reader's language."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Header, Query, Request
+
+from hotspots.api.pages import MapPages
+from hotspots.edition import Edition
+
+Lang = Literal["en", "fr", "es"]
+DEFAULT_LANG: Lang = "en"
+_LANGS: dict[str, Lang] = {"en": "en", "fr": "fr", "es": "es"}
+
+
+def get_edition(request: Request) -> Edition:
+    """Return the edition that the application shows."""
+    edition: Edition = request.app.state.edition
+    return edition
+
+
+def get_pages(request: Request) -> MapPages:
+    """Return the application's pages."""
+    pages: MapPages = request.app.state.pages
+    return pages
+
+
+def get_language(
+    lang: Annotated[Lang | None, Query(description="Language; else Accept-Language")] = None,
+    accept_language: Annotated[str, Header()] = "",
+) -> Lang:
+    """Return the language asked for: ``?lang=`` first, then Accept-Language, then English."""
+    return lang or _preferred(accept_language)
+
+
+def _preferred(accept_language: str) -> Lang:
+    best, weight = DEFAULT_LANG, 0.0
+    for choice in accept_language.split(","):
+        tag, _, parameter = choice.strip().partition(";")
+        known = _LANGS.get(tag.split("-")[0].strip().lower())
+        q = _weight(parameter)
+        # Strictly greater: among equals the one named first is preferred.
+        if known and q > weight:
+            best, weight = known, q
+    return best
+
+
+def _weight(parameter: str) -> float:
+    if not parameter.strip():
+        return 1.0
+    try:
+        return float(parameter.strip().removeprefix("q="))
+    except ValueError:
+        return 0.0
+
+
+CurrentEdition = Annotated[Edition, Depends(get_edition)]
+Pages = Annotated[MapPages, Depends(get_pages)]
+Language = Annotated[Lang, Depends(get_language)]

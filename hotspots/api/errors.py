@@ -1,0 +1,124 @@
+"""Errors as ``application/problem+json`` (RFC 9457): one table from class to status."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from hotspots.api.security import HEADERS
+from hotspots.errors import (
+    BadInputError,
+    EditionError,
+    EmptyRegionError,
+    GridMismatchError,
+    HotspotsError,
+    MissingAssetError,
+    RasterError,
+    RecipeError,
+    RegistryError,
+    UnknownRegionError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a class of errors is told over HTTP."""
+
+    status: int
+    slug: str
+    title: str
+
+
+# Editions, rasters and registries are the server's own: when they fail, the client did no wrong.
+KINDS: dict[type[HotspotsError], Kind] = {
+    UnknownRegionError: Kind(404, "unknown-region", "Unknown region"),
+    EmptyRegionError: Kind(422, "empty-region", "Region without land"),
+    RecipeError: Kind(422, "bad-recipe", "Recipe can't be used"),
+    BadInputError: Kind(400, "bad-input", "Input can't be used"),
+    EditionError: Kind(500, "edition", "The edition can't be read"),
+    RasterError: Kind(500, "raster", "The edition's rasters can't be read"),
+    GridMismatchError: Kind(500, "grid-mismatch", "The edition's rasters don't match"),
+    RegistryError: Kind(500, "registry", "The registry can't be read"),
+    MissingAssetError: Kind(500, "missing-asset", "The installation is incomplete"),
+    HotspotsError: Kind(500, "failed", "The request failed"),
+}
+_OWN_FAULT = "The fault is the server's and was logged; try again later or tell its operator."
+
+
+def kind_of(error: HotspotsError) -> Kind:
+    """Return the entry of the nearest class in `KINDS`."""
+    return next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
+
+
+def problem(
+    request: Request, status: int, slug: str, title: str, detail: str, headers: Any = None
+) -> JSONResponse:
+    """Return a problem+json response."""
+    content = {
+        "type": f"urn:problem-type:hotspots:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+    }
+    all_headers = HEADERS | {"Content-Language": "en"} | dict(headers or {})
+    return JSONResponse(content, status, headers=all_headers, media_type=MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem+json."""
+    app.add_exception_handler(HotspotsError, _on_hotspots_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_anything_else)
+
+
+def _on_hotspots_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HotspotsError)
+    kind = kind_of(error)
+    detail = str(error)
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Its text may name files of the server.
+        _log.error("%s: %s", request.url.path, error)
+        detail = _OWN_FAULT
+    return problem(request, kind.status, kind.slug, kind.title, detail)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(_told(fault) for fault in error.errors())
+    return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{told}.")
+
+
+def _told(fault: dict[str, Any]) -> str:
+    name = fault["loc"][-1]
+    expected = fault.get("ctx", {}).get("expected")
+    allowed = f"use {expected}" if expected else fault["msg"]
+    return f"Parameter '{name}' was given as '{fault.get('input')}'; {allowed}"
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    slug = title.lower().replace(" ", "-")
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at '{request.url.path}'; /api lists what there is."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "GET")
+        detail = f"{request.method} is not allowed at '{request.url.path}'; use {allowed}."
+    return problem(request, error.status_code, slug, title, detail, error.headers)
+
+
+def _on_anything_else(request: Request, error: Exception) -> JSONResponse:
+    return problem(request, 500, "failed", "The request failed", _OWN_FAULT)

@@ -1,0 +1,85 @@
+"""What the API answers with: one model per shape of answer, documented in OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RegionKind = Literal["country", "initiative", "world", "total", "outside", "custom"]
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="Stable name of the kind of problem")
+    title: str
+    status: int
+    detail: str = Field(description="What was given, what is allowed and what to do")
+    instance: str = Field(description="Path that was asked for")
+
+
+class Health(BaseModel):
+    """Whether the service answers, and with what."""
+
+    status: Literal["ok"] = "ok"
+    edition: str
+    version: str
+
+
+class Names(BaseModel):
+    """Names in the three languages."""
+
+    en: str
+    fr: str
+    es: str
+
+
+class RegionEntry(BaseModel):
+    """A region that the edition has numbers of."""
+
+    id: str = Field(description="ISO 3166-1 alpha-3, or the id of another region")
+    kind: RegionKind
+    names: Names
+    link: str
+
+
+class RegionDetail(RegionEntry):
+    """A region and where its numbers are."""
+
+    members: list[str] | None = Field(
+        default=None, description="Countries of a region of the initiative"
+    )
+    summary: str = Field(description="Link to the region's numbers")
+
+
+class Quantity(BaseModel):
+    """One number with its unit; null has a reason."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: float | int | None
+    unit: str = Field(description="CF style; '1' for counts and shares")
+    meaning: str
+    reason: str | None = Field(default=None, description="Why there is no value")
+
+
+class Input(BaseModel):
+    """A data set that the numbers rest on."""
+
+    name: str
+    year: str | None
+    licence: str | None
+    source: str | None
+    citation: str | None
+
+
+class Summary(RegionEntry):
+    """The numbers of one region: the row of the edition's table, nothing recomputed."""
+
+    edition: str = Field(description="Id of the edition that the numbers come from")
+    value_from: str = Field(description="covered, nearest or missing")
+    note: str | None = None
+    values: dict[str, Quantity]
+    inputs: list[Input]
+    caveats: list[str]

@@ -1,0 +1,34 @@
+"""Regions and their numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from hotspots.api import answers
+from hotspots.api.dependencies import CurrentEdition
+from hotspots.api.models import RegionDetail, RegionEntry, RegionKind, Summary
+
+router = APIRouter(prefix="/v1/regions", tags=["regions"])
+
+
+@router.get("")
+def list_regions(
+    edition: CurrentEdition,
+    kind: Annotated[RegionKind | None, Query(description="Only regions of this kind")] = None,
+) -> list[RegionEntry]:
+    """List the regions that the edition has numbers of."""
+    return answers.region_entries(edition, kind)
+
+
+@router.get("/{region_id}")
+def show_region(edition: CurrentEdition, region_id: str) -> RegionDetail:
+    """Show one region, by its id."""
+    return answers.region_detail(edition, region_id)
+
+
+@router.get("/{region_id}/summary")
+def summarise_region(edition: CurrentEdition, region_id: str) -> Summary:
+    """Give every number of one region with its unit, and what the numbers rest on."""
+    return answers.region_summary(edition, region_id)

@@ -1,0 +1,266 @@
+"""The command line: thin; each command says what it will do and ends with what it made.
+
+Exit codes: 0 done, 2 wrong use or bad input, 1 failed. Libraries are imported inside the commands,
+so that ``hotspots --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import hotspots as hs
+from hotspots.errors import BadInputError, HotspotsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from hotspots.edition import Edition
+
+app = typer.Typer(
+    help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True)
+recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_is_help=True)
+registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)
+app.add_typer(sample_app, name="sample")
+app.add_typer(recipe_app, name="recipe")
+app.add_typer(registry_app, name="registry")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
+Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr or es.")]
+
+
+def main() -> None:
+    """Run the command line; errors become one plain sentence unless ``--debug`` is given."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        app()
+    except HotspotsError as error:
+        if debug:
+            raise
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(2 if isinstance(error, BadInputError) else 1) from None
+    except KeyboardInterrupt:
+        typer.echo("Stopped; nothing was left half-written.", err=True)
+        raise SystemExit(1) from None
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(
+            f"Failed: {type(error).__name__}: {error}. Run again with --debug for details.", err=True
+        )
+        raise SystemExit(1) from None
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the edition and map.html.")] = Path("demo"),
+    lang: Lang = "en",
+) -> None:
+    """Make the world's hotspots from the packaged sample: an edition, a map, a table."""
+    from hotspots.demo import run_demo
+
+    edition = run_demo(out, lang, _say)
+    _print_summary(edition, out)
+
+
+@app.command()
+def analyze(
+    out: Annotated[Path, typer.Option(help="New folder for the edition and map.html.")],
+    data: Annotated[str, typer.Option(help="'sample', a NetCDF or GeoTIFF file, or a folder.")] = "",
+    store: Annotated[Path | None, typer.Option(help="A store of layers instead of --data.")] = None,
+    region: Annotated[
+        str, typer.Option(help="world, a code or name, W,S,E,N, GeoJSON, or a file.")
+    ] = "world",
+    regions: Annotated[str, typer.Option(help="Rows of the table: countries, initiative or a file.")] = "countries",
+    recipe: Annotated[Path | None, typer.Option(help="A recipe.toml; defaults without.")] = None,
+    lang: Lang = "en",
+    as_json: Json = False,
+) -> None:
+    """Analyse a region and write its edition and map to a new folder."""
+    from hotspots.edition import require_free
+    from hotspots.loading import clip, open_any
+
+    require_free(out)
+    if bool(data) == (store is not None):
+        raise BadInputError("Give either --data (sample, a file or a folder) or --store, one of them.")
+    chosen = hs.Recipe.from_file(recipe) if recipe else hs.Recipe()
+    place = hs.region(region)
+    layers = clip(open_any(data, store), place)
+    edition = hs.analyze(layers, chosen, regions, progress=_say)
+    _save_with_map(edition, out, lang)
+    if as_json:
+        _print(edition.table.reset_index(), as_json=True)
+    else:
+        _print_summary(edition, out)
+
+
+def _save_with_map(edition: Edition, out: Path, lang: str) -> None:
+    _say("drawing the map")
+    world = hs.explore(edition, hs.open_registry(), lang=lang)
+    edition.save(out, beside={"map.html": world.get_root().render()})
+
+
+@app.command("map")
+def draw_map(
+    edition: Annotated[Path, typer.Argument(help="Folder of an edition.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("map.html"),
+    lang: Lang = "en",
+) -> None:
+    """Draw the map of an edition as one HTML file that needs no network."""
+    from hotspots.edition import write_text
+
+    page = hs.explore(hs.open_edition(edition), hs.open_registry(), lang=lang)
+    write_text(out, page.get_root().render())
+    typer.echo(f"Wrote {out}.")
+
+
+@app.command()
+def serve(
+    edition: Annotated[Path, typer.Option(help="Folder of an edition.")] = Path("demo"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serve the map at / and the regions' numbers at /v1/regions."""
+    from hotspots.api.app import serve as run
+
+    run(hs.open_edition(edition), hs.open_registry(), host=host, port=port)
+
+
+@app.command()
+def editions(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds folders of editions.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the editions in a folder."""
+    from hotspots.edition import list_editions
+
+    _print(list_editions(folder), as_json=as_json)
+
+
+@app.command()
+def layers(
+    store: Annotated[Path, typer.Option(help="The store's folder.")],
+    as_json: Json = False,
+) -> None:
+    """List the layers of a store."""
+    from hotspots.ingest import Store
+
+    _print(_layer_rows(Store(store).open()), as_json=as_json)
+
+
+@app.command("add-layer")
+def add_layer(
+    path: Annotated[Path, typer.Argument(help="A NetCDF or GeoTIFF file of canonical layers.")],
+    store: Annotated[Path, typer.Option(help="The store's folder; made if absent.")],
+) -> None:
+    """Add the canonical layers of a file to a store."""
+    from hotspots.ingest import Store, open_layers
+
+    opened, target = open_layers(path), Store(store)
+    for name in opened.data_vars:
+        target.add(opened[name])
+    typer.echo(f"Added {', '.join(map(str, opened.data_vars))} to {store}.")
+
+
+@sample_app.command("build")
+def sample_build(
+    source: Annotated[Path, typer.Option("--from", help="Folder of the originals.")],
+    out: Annotated[Path, typer.Option(help="The NetCDF file to write.")] = Path("world_0p5deg.nc"),
+    cells_per_degree: Annotated[int, typer.Option(help="2 for the sample, 12 for 10 km.")] = 2,
+) -> None:
+    """Compute the world sample from the openly licensed originals."""
+    from hotspots.ingest.sample_build import build_world, write_sample
+
+    write_sample(build_world(source, cells_per_degree=cells_per_degree), out)
+    typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
+
+
+@recipe_app.command("show")
+def recipe_show(
+    path: Annotated[Path | None, typer.Argument(help="A recipe; the default without.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print a recipe with every choice, its unit, range and meaning."""
+    recipe = hs.Recipe.from_file(path) if path else hs.Recipe()
+    typer.echo(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
+
+
+@recipe_app.command("check")
+def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
+    """Say whether a recipe is valid."""
+    hs.Recipe.from_file(path)
+    typer.echo(f"{path} is a valid recipe.")
+
+
+@recipe_app.command("diff")
+def recipe_diff(
+    this: Annotated[Path, typer.Argument(help="A recipe.")],
+    other: Annotated[Path | None, typer.Argument(help="Another; the default without.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the choices in which two recipes differ."""
+    import pandas as pd
+
+    second = hs.Recipe.from_file(other) if other else hs.Recipe()
+    rows = hs.Recipe.from_file(this).differences(second)
+    if rows or as_json:
+        _print(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
+    else:
+        typer.echo("The recipes are equal.")
+
+
+@registry_app.command("list")
+def registry_list(
+    url: Annotated[str | None, typer.Option(help="A registry; the sample registry without.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records of the registry."""
+    records = hs.open_registry(url).records.drop(columns="geometry")
+    shown = records if as_json else records[["id", "type", "name", "country", "place", "theme"]]
+    _print(shown, as_json=as_json)
+
+
+# -------------------------------------------------------------------------------------- printing
+
+
+def _say(step: str) -> None:
+    typer.echo(f"… {step}", err=True)
+
+
+def _print(table: pd.DataFrame, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(table.to_json(orient="records", force_ascii=False, indent=1))
+    else:
+        typer.echo(table.to_string(index=False))
+
+
+def _layer_rows(data: xr.Dataset) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        {"layer": n, "unit": v.attrs.get("units", "class"), "year": v.attrs.get("year", ""),
+         "licence": v.attrs.get("licence", "")}
+        for n, v in data.data_vars.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _print_summary(edition: Edition, out: Path) -> None:
+    from hotspots.reports.summary import summary_lines
+
+    for line in summary_lines(edition):
+        typer.echo(line)
+    typer.echo(f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg")
+    typer.echo(f"Open the map: {(out / 'map.html').resolve()}")
+
+

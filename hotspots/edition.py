@@ -1,0 +1,342 @@
+"""The edition: the immutable, sourced result of a recipe on given layers.
+
+A folder of an edition holds ``rasters/*.tif`` (COGs), ``hotspots.gpkg``, ``units.parquet``,
+``regions.parquet`` and ``.csv`` with ``codebook.csv``, ``recipe.toml`` and ``manifest.json``.
+Its id is the hash of recipe, inputs, regions and code: no clock enters it or any file but
+``times.json``, so the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+import hotspots
+from hotspots.errors import EditionError
+from hotspots.grid import axis_names, grid_of
+from hotspots.recipe import Recipe
+from hotspots.variables import classes_of, describe, variable
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+# GDAL stamps GeoPackages with the time of writing; the times are in times.json instead.
+_NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
+_COG = {"driver": "COG", "compress": "DEFLATE", "overview_resampling": "NEAREST", "blocksize": 512}
+
+
+@dataclass
+class Edition:
+    """Result of an analysis, in memory or read from a folder.
+
+    Attributes
+    ----------
+    rasters : Dataset
+        Layers (y, x) with canonical names and units; missing is NaN, 0 for classes.
+    hotspots : GeoDataFrame
+        Hot patches, EPSG:4326 or the grid's CRS.
+    units : DataFrame
+        Country × climate zone units, ranked by t C per year.
+    table : DataFrame
+        One row per region (index ``id``), the whole and what lies outside all regions.
+    manifest : dict
+        Id, inputs with hashes, versions, licences, citations, caveats and summary figures.
+    recipe : Recipe
+        The choices made.
+    times : dict
+        When and how long; apart, since it must not enter the id.
+    """
+
+    rasters: xr.Dataset
+    hotspots: gpd.GeoDataFrame
+    units: pd.DataFrame
+    table: pd.DataFrame
+    manifest: dict[str, Any]
+    recipe: Recipe
+    times: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The edition's id: the hash of recipe, inputs, regions and code."""
+        return str(self.manifest["id"])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures of the whole: totals and what share is called hot."""
+        return dict(self.manifest["summary"])
+
+    def save(self, path: str | Path, beside: Mapping[str, str] | None = None) -> Path:
+        """Write the edition to a new folder: aside first, then renamed into place.
+
+        Parameters
+        ----------
+        path : str or Path
+            A folder that doesn't exist, or is empty.
+        beside : mapping, optional
+            Text files by name that go into the folder too, e.g. ``map.html``.
+
+        Raises
+        ------
+        EditionError
+            The folder holds something, or can't be written; then nothing is left behind.
+        """
+        target = Path(path)
+        require_free(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        except OSError as error:
+            raise EditionError(
+                f"The folder '{target}' can't be written ({error.strerror}). Give another --out."
+            ) from error
+        try:
+            self._write(aside)
+            for name, text in (beside or {}).items():
+                (aside / name).write_text(text, encoding="utf-8")
+            aside.chmod(0o755)
+            os.replace(aside, target)
+        except OSError as error:
+            raise EditionError(f"Writing '{target}' failed: {error}.") from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return target
+
+    def _write(self, folder: Path) -> None:
+        (folder / "rasters").mkdir()
+        for name in self.rasters.data_vars:
+            write_cog(self.rasters[name], folder / "rasters" / f"{name}.tif")
+        _write_patches(self.hotspots, folder / "hotspots.gpkg")
+        self.units.to_parquet(folder / "units.parquet", index=False)
+        self.table.to_parquet(folder / "regions.parquet")
+        self.table.to_csv(folder / "regions.csv", float_format="%.6g")
+        codebook(self.table).to_csv(folder / "codebook.csv", index=False)
+        (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
+        files = {
+            str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()
+        }
+        _write_json(folder / MANIFEST, self.manifest | {"files": files})
+        _write_json(folder / "times.json", self.times)
+
+
+def require_free(target: Path) -> None:
+    """Raise `EditionError` unless `target` can become a new folder."""
+    if target.is_file() or (target.is_dir() and any(target.iterdir())):
+        raise EditionError(
+            f"'{target}' exists already; editions are never overwritten. Give a new folder, or"
+            " remove the old one."
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file aside and rename it into place, so that it is never half-written."""
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise EditionError(f"'{path}' can't be written ({error.strerror}).") from error
+
+
+def list_editions(folder: Path) -> pd.DataFrame:
+    """Return id, region, scenario, start time and folder of the editions right below `folder`."""
+    import pandas as pd
+
+    if not folder.is_dir():
+        raise EditionError(f"'{folder}' is no folder. Give the folder that holds the editions.")
+    found = []
+    for path in sorted(folder.glob(f"*/{MANIFEST}")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        times = json.loads((path.parent / "times.json").read_text(encoding="utf-8"))
+        told = {k: manifest.get(k, "") for k in ("id", "region", "scenario")}
+        found.append(told | {"started": times.get("started", ""), "folder": str(path.parent)})
+    return pd.DataFrame(found, columns=["id", "region", "scenario", "started", "folder"])
+
+
+def open_edition(path: str | Path) -> Edition:
+    """Return the edition saved in the folder `path`; rasters are read when used."""
+    import geopandas as gpd
+    import pandas as pd
+
+    folder = Path(path)
+    if not (folder / MANIFEST).is_file():
+        raise EditionError(
+            f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
+        )
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        times = json.loads((folder / "times.json").read_text(encoding="utf-8"))
+        return Edition(
+            rasters=read_rasters(folder / "rasters"),
+            hotspots=gpd.read_file(folder / "hotspots.gpkg"),
+            units=pd.read_parquet(folder / "units.parquet"),
+            table=pd.read_parquet(folder / "regions.parquet"),
+            manifest={k: v for k, v in manifest.items() if k != "files"},
+            recipe=Recipe.from_file(folder / "recipe.toml"),
+            times=times,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise EditionError(f"The edition '{folder}' is damaged: {error}. Make it anew.") from error
+
+
+def write_cog(layer: xr.DataArray, path: Path) -> None:
+    """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes with 0 for nodata."""
+    import rasterio
+
+    grid = grid_of(layer)
+    is_class = classes_of(layer) is not None
+    signed = is_class and min(classes_of(layer) or [0]) < 0
+    dtype = ("int8" if signed else "uint8") if is_class else "float32"
+    nodata = (-128 if signed else 0) if is_class else np.nan
+    tags = {k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
+    profile = _COG | ({} if is_class else {"predictor": 3})
+    with rasterio.open(
+        path, "w", width=grid.shape[1], height=grid.shape[0], count=1, dtype=dtype, nodata=nodata,
+        crs=grid.crs.to_wkt(), transform=grid.transform, **profile,
+    ) as out:  # fmt: skip
+        out.write(np.asarray(layer.values, dtype=dtype), 1)
+        out.update_tags(**tags)
+        out.set_band_description(1, str(layer.name))
+
+
+def read_rasters(folder: Path) -> xr.Dataset:
+    """Return the layers of `folder` as one dataset, read lazily; attributes from the files' tags."""
+    import rioxarray
+
+    layers = {}
+    for path in sorted(folder.glob("*.tif")):
+        raw = rioxarray.open_rasterio(path, chunks={"x": 2048, "y": 2048})
+        assert isinstance(raw, xr.DataArray)
+        tags = {k: v for k, v in raw.attrs.items() if k not in _FILE_TAGS}
+        layers[path.stem] = describe(raw.squeeze("band", drop=True), path.stem, **tags)
+    if not layers:
+        raise EditionError(f"'{folder}' holds no raster.")
+    return xr.Dataset(layers)
+
+
+_FILE_TAGS = {"_FillValue", "scale_factor", "add_offset", "AREA_OR_POINT", "OVR_RESAMPLING_ALG",
+              "STATISTICS_MAXIMUM", "long_name", "units"}  # fmt: skip
+
+
+def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
+    import pyogrio
+
+    before = {key: pyogrio.get_gdal_config_option(key) for key in _NO_CLOCK}
+    pyogrio.set_gdal_config_options(_NO_CLOCK)
+    try:
+        patches.to_file(path, layer="hotspots", driver="GPKG", geometry_type="MultiPolygon")
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------ identity
+
+
+def edition_id(content: Mapping[str, Any]) -> str:
+    """Return the 16-digit hash of recipe, inputs, regions and code."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def layer_hash(layer: xr.DataArray) -> str:
+    """Return the SHA-256 of a layer's grid and values, as float32 (NaN in one form) or bytes."""
+    grid = grid_of(layer)
+    y, x = axis_names(layer)
+    digest = hashlib.sha256()
+    edges = [round(v, 9) for v in grid.transform[:6]]
+    digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
+    kind = "int16" if classes_of(layer) else "float32"
+    values = np.ascontiguousarray(layer.transpose(y, x).values, dtype=kind)
+    if kind == "float32":
+        values = np.where(np.isnan(values), np.float32(np.nan), values)
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """Return the package's version and the hash of its analysis code and tables."""
+    home = Path(hotspots.__file__).parent
+    digest = hashlib.sha256()
+    parts = [*home.glob("*.py"), *home.glob("analysis/**/*.py"), *home.glob("analysis/**/*.csv")]
+    for path in sorted(parts):
+        if path.name != "cli.py":
+            digest.update(path.read_bytes())
+    return {"version": hotspots.__version__, "code_sha256": digest.hexdigest()[:16]}
+
+
+# ------------------------------------------------------------------------------------ codebook
+
+_COLUMNS = {
+    "set": ("", "countries, initiative, total (the whole) or outside (land in no region)"),
+    "name_en": ("", "name in English"),
+    "name_fr": ("", "name in French"),
+    "name_es": ("", "name in Spanish"),
+    "value_from": ("", "covered (exact fractions of cells), nearest (no valid cell: nearest valid"
+                       " cells within two cell widths) or missing"),
+    "note": ("", "what to know about this row"),
+    "rank": ("1", "rank by potential_ipcc_tier1_total within its set; 1 is the largest"),
+    "area_ha": ("ha", "area covered by the grid, ellipsoidal"),
+    "land_valid_ha": ("ha", "land with soil data"),
+    "potential_per_mille": ("1e-3 yr-1", "potential per stock of the same cropland"),
+    "ranked_managed_ha": ("ha", "managed land that is ranked for hotspots"),
+    "hot_managed_ha": ("ha", "managed land in hot classes (protect, restore, build)"),
+    "hot_share": ("1", "hot_managed_ha / ranked_managed_ha"),
+    "excluded_share": ("1", "share of the land with soil data that is not ranked"),
+}  # fmt: skip
+_SUFFIXES = (
+    ("_valid_area_ha", "ha", "area that the values of {label} stand for"),
+    ("_missing_share", "1", "share of its area without a value of {label}"),
+    ("_mean", None, "area-weighted mean: {label}"),
+    ("_total", "total", "total: {label}"),
+)
+
+
+def column_unit(column: str) -> tuple[str, str]:
+    """Return (unit, meaning) of a column of the region or unit table."""
+    if column in _COLUMNS:
+        return _COLUMNS[column]
+    for suffix, unit, meaning in _SUFFIXES:
+        if column.endswith(suffix):
+            row = variable(column.removesuffix(suffix))
+            told = meaning.format(label=row.long_name)
+            if unit == "total":
+                return row.unit.replace(" ha-1", ""), told
+            return (row.unit if unit is None else unit), told
+    if column.endswith("_area_ha"):
+        return "ha", f"area of class: {column.removesuffix('_area_ha').replace('_', ' ')}"
+    return "", ""
+
+
+def codebook(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per column of the table: its unit and meaning."""
+    import pandas as pd
+
+    rows = [("id", "", "ISO 3166-1 alpha-3 (X.. where ISO has none), or the region's id")]
+    rows += [(str(c), *column_unit(str(c))) for c in table.columns]
+    return pd.DataFrame(rows, columns=["column", "unit", "meaning"])

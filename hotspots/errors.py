@@ -1,0 +1,60 @@
+"""One tree of errors; each message says what was given, what is allowed and what to do.
+
+Library code raises these and knows neither HTTP nor exit codes: `cli` and `api` map the classes
+to an exit code or a status in one table each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HotspotsError(Exception):
+    """Base of every error that a user can mend; its text is one plain sentence."""
+
+
+class BadInputError(HotspotsError):
+    """Something given by the user can't be used as it is."""
+
+
+class UnknownRegionError(BadInputError):
+    """No region has this code or name."""
+
+
+class EmptyRegionError(BadInputError):
+    """A region without extent, or without land in the data."""
+
+
+class RasterError(BadInputError):
+    """A raster can't be read, or lacks what an analysis needs (CRS, unit, a canonical name)."""
+
+
+class GridMismatchError(RasterError):
+    """Layers that should share one grid don't."""
+
+
+class RecipeError(BadInputError):
+    """A recipe has an unknown key, or a value out of its range."""
+
+
+class EditionError(BadInputError):
+    """A folder that should hold an edition doesn't, or that should be free isn't."""
+
+
+class RegistryError(BadInputError):
+    """A record lacks what every record must have."""
+
+
+class MissingAssetError(HotspotsError):
+    """Web assets or country shapes weren't built into this installation."""
+
+
+def near_matches(given: str, known: Iterable[str], most: int = 3) -> str:
+    """Return "; did you mean A, B or C?" for the names nearest to `given`, or ""."""
+    by_key = {name.casefold(): name for name in known}
+    found = [by_key[k] for k in get_close_matches(given.casefold(), by_key, n=most, cutoff=0.6)]
+    if not found:
+        return ""
+    listed = found[0] if len(found) == 1 else ", ".join(found[:-1]) + " or " + found[-1]
+    return f"; did you mean {listed}?"

@@ -1,0 +1,24 @@
+"""Rasters come in: the packaged sample, the user's own files, and the store of layers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Not lazily: importing the module later would put it in the place of its function here.
+from hotspots.ingest.sample import sample
+
+if TYPE_CHECKING:
+    from hotspots.ingest.open import open_data, open_layers
+    from hotspots.ingest.store import Store
+
+__all__ = ["Store", "open_data", "open_layers", "sample"]
+
+_HOMES = {"Store": "store", "open_data": "open", "open_layers": "open"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at first use: rasterio's readers, dask and pystac would make `import hotspots` slow.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hotspots.ingest' has no attribute '{name}'")
+    return getattr(import_module(f"hotspots.ingest.{_HOMES[name]}"), name)

@@ -1,0 +1,169 @@
+"""The user's own rasters: a NetCDF file, a GeoTIFF file or a folder of GeoTIFFs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import xarray as xr
+
+from hotspots.errors import RasterError, near_matches
+from hotspots.grid import axis_names, require_same_grid
+from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
+from hotspots.ingest.harmonise import harmonise
+from hotspots.variables import VARIABLES, variable
+
+_TIFF = (".tif", ".tiff")
+_NETCDF = (".nc", ".nc4", ".cdf", ".h5")
+
+
+def open_data(path: str | Path) -> xr.Dataset:
+    """Open rasters that an analysis can start from: as `open_layers`, and ``soc_stock`` is there.
+
+    Parameters
+    ----------
+    path : path
+        As of `open_layers`.
+
+    Returns
+    -------
+    Dataset
+        As of `open_layers`. ``valid_share`` may be absent: values then stand for whole cells.
+
+    Raises
+    ------
+    RasterError
+        As `open_layers`, or no ``soc_stock``.
+    GridMismatchError
+        The layers don't share one grid.
+    """
+    data = open_layers(path)
+    if "soc_stock" not in data:
+        raise RasterError(
+            f"'{path}' holds {', '.join(map(str, data.data_vars))}, but no 'soc_stock', which"
+            " every analysis needs. Add that layer."
+        )
+    return data
+
+
+def open_layers(path: str | Path) -> xr.Dataset:
+    """Open rasters of canonical variables as one Dataset.
+
+    Parameters
+    ----------
+    path : path
+        A NetCDF file whose variables have canonical names; a GeoTIFF file (name from its band
+        descriptions, else from its stem); or a folder of GeoTIFFs named by canonical variable.
+
+    Returns
+    -------
+    Dataset
+        Dimensions (y, x), y descending, longitudes -180..180 if geographic, ``spatial_ref``;
+        quantities float32 with NaN for missing, class layers uint8 with 0 for missing and the
+        canonical flags. Above 4 million cells dask-backed; a spoilt block raises when computed.
+
+    Raises
+    ------
+    RasterError
+        Nothing there, unreadable, a name that isn't canonical, no CRS, no or another unit,
+        unstated guidelines of climate zones, or an undeclared nodata value.
+    GridMismatchError
+        The layers don't share one grid.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise RasterError(
+            f"There is no file or folder '{path}'. Give a NetCDF file, a GeoTIFF file or a folder"
+            " of GeoTIFFs."
+        )
+    return on_one_grid(harmonise(layer) for layer in _layers(path))
+
+
+def on_one_grid(layers: Iterable[xr.DataArray]) -> xr.Dataset:
+    """Return layers of `harmonise` as one Dataset, or raise `GridMismatchError`."""
+    out = xr.Dataset()
+    for layer in layers:
+        name = str(layer.name)
+        if name in out:
+            raise RasterError(f"The layer '{name}' is given twice. Keep one of them.")
+        if out.data_vars:
+            require_same_grid(out, layer, name)
+            # Equal within the tolerance is made equal, or xarray would join the coordinates.
+            layer = layer.assign_coords({c: out[c] for c in ("y", "x", "spatial_ref")})
+        out[name] = layer
+    return out
+
+
+def _layers(path: Path) -> list[xr.DataArray]:
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() in _TIFF:
+        return read_geotiff(path)
+    if path.suffix.lower() in _NETCDF:
+        return _netcdf(path)
+    raise RasterError(
+        f"'{path.name}' is neither NetCDF ({', '.join(_NETCDF)}) nor GeoTIFF ({', '.join(_TIFF)})."
+        " Convert it, or give a folder of GeoTIFFs."
+    )
+
+
+def _folder(path: Path) -> list[xr.DataArray]:
+    if (path / "catalog.json").is_file():
+        raise RasterError(f"'{path}' is a store of layers. Give it as a store: --store {path}.")
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in _TIFF and p.name[0] != ".")
+    if not files:
+        raise RasterError(
+            f"The folder '{path}' holds no GeoTIFF ({', '.join(_TIFF)}). Put one file for each"
+            " variable there, named by it, e.g. soc_stock.tif."
+        )
+    return [layer for file in files for layer in read_geotiff(file)]
+
+
+def _netcdf(path: Path) -> list[xr.DataArray]:
+    engine = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}.get(_magic(path))
+    if engine is None:
+        raise _unreadable(path, "it doesn't begin like one")
+    # A damaged file may raise nearly anything within the readers.
+    try:
+        with xr.open_dataset(path, engine=engine, decode_cf=False) as plain:
+            cells = max((v.size for v in plain.data_vars.values()), default=0)
+        data = xr.open_dataset(
+            path, engine=engine, decode_coords="all", decode_times=False,
+            chunks="auto" if cells > LAZY_CELLS else None,
+        )  # fmt: skip
+        if cells <= LAZY_CELLS:
+            with data:
+                data = data.load()
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError) as error:
+        raise _unreadable(path, str(error) or type(error).__name__) from error
+    return _planes(data, path)
+
+
+def _planes(data: xr.Dataset, path: Path) -> list[xr.DataArray]:
+    layers = []
+    for name, layer in data.data_vars.items():
+        if layer.ndim < 2:
+            continue
+        variable(str(name))
+        axis_names(layer)
+        layers.append(layer)
+    if not layers:
+        names = ", ".join(map(str, data.data_vars)) or "nothing"
+        hint = near_matches(str(next(iter(data.data_vars), "")), VARIABLES) or "."
+        raise RasterError(f"'{path}' holds {names}, but no raster of a canonical variable{hint}")
+    return layers
+
+
+def _magic(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> RasterError:
+    return RasterError(
+        f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({why.rstrip('.')})."
+        " Fetch or write it again."
+    )

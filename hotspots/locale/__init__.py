@@ -1,0 +1,138 @@
+"""Every sentence, label and number that a reader sees, in English, French and Spanish.
+
+One TOML catalogue a language; the three have the same keys and the same ``{placeholders}`` (a test
+holds this). There is no fallback between languages: a key that is missing is a fault to be seen.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from hotspots.errors import BadInputError
+
+LANGUAGES = ("en", "fr", "es")
+
+# Largest step first; below the last one a value stands as it is.
+_TONNES = ((1e9, "Gt"), (1e6, "Mt"), (1e3, "kt"), (0.0, "t"))
+_HECTARES = ((1e6, "Mha"), (0.0, "ha"))
+
+
+def check_language(lang: str) -> str:
+    """Return `lang` if the catalogues have it, or raise `BadInputError`."""
+    if lang not in LANGUAGES:
+        raise BadInputError(
+            f"The language '{lang}' is not supported; choose one of {', '.join(LANGUAGES)}."
+        )
+    return lang
+
+
+@cache
+def catalogue(lang: str) -> Mapping[str, str]:
+    """Return all messages of a language by dotted key."""
+    raw = files(__name__).joinpath(f"{check_language(lang)}.toml").read_text(encoding="utf-8")
+    return MappingProxyType(dict(_flat(tomllib.loads(raw))))
+
+
+def text(key: str, lang: str = "en", **values: object) -> str:
+    """Return the message `key` in `lang`, with its placeholders filled.
+
+    Parameters
+    ----------
+    key : str
+        Dotted key, such as ``"theme.deficit_historic.title"``.
+    lang : str
+        "en", "fr" or "es"; another one raises `BadInputError`.
+    **values
+        One value a placeholder, numbers already formatted.
+
+    Raises
+    ------
+    KeyError
+        No such key, or a placeholder without a value: a fault of the program, not of its user.
+    """
+    messages = catalogue(lang)
+    if key not in messages:
+        raise KeyError(f"The catalogue '{lang}' has no message '{key}'")
+    return messages[key].format_map(values)
+
+
+def has_text(key: str) -> bool:
+    """Return whether the catalogues know `key` (words of an open vocabulary may be absent)."""
+    return key in catalogue("en")
+
+
+def number(value: float, lang: str = "en", digits: int = 3) -> str:
+    """Return `value` with `digits` significant digits and the separators of `lang`.
+
+    Whole numbers keep all their digits; NaN and None give the words for "no data".
+    """
+    if not _given(value):
+        return text("format.missing", lang)
+    return _decimal(value, lang, _decimals(value, digits))
+
+
+def signed(value: float, lang: str = "en", digits: int = 3) -> str:
+    """Return `value` like `number`, with a plus sign before gains."""
+    shown = number(value, lang, digits)
+    return f"+{shown}" if _given(value) and value > 0 else shown
+
+
+def tonnes(value: float, lang: str = "en", sign: bool = False) -> str:
+    """Return a mass of carbon in t, kt, Mt or Gt (10^9 t), three significant digits."""
+    return _scaled(value, lang, _TONNES, sign)
+
+
+def hectares(value: float, lang: str = "en") -> str:
+    """Return an area in ha or Mha (10^6 ha), three significant digits."""
+    return _scaled(value, lang, _HECTARES, sign=False)
+
+
+def percent(share: float, lang: str = "en") -> str:
+    """Return a share (0-1) in per cent; what rounds to zero but isn't is "< 0.1 %"."""
+    if not _given(share):
+        return text("format.missing", lang)
+    if 0 < share < 0.001:
+        return "< " + text("format.percent", lang, value=_decimal(0.1, lang, 1))
+    return text("format.percent", lang, value=_decimal(100 * share, lang, 1))
+
+
+def _scaled(
+    value: float, lang: str, steps: tuple[tuple[float, str], ...], sign: bool
+) -> str:
+    if not _given(value):
+        return text("format.missing", lang)
+    step, unit = next((s, u) for s, u in steps if abs(value) >= s)
+    scaled = value / step if step else value
+    return f"{signed(scaled, lang) if sign else number(scaled, lang)} {unit}"
+
+
+def _given(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Return how many decimals show `digits` significant ones."""
+    if value == 0:
+        return 0
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _decimal(value: float, lang: str, decimals: int) -> str:
+    from babel.numbers import format_decimal
+
+    rounded = round(float(value), decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return str(format_decimal(rounded, "#,##0." + "#" * decimals, locale=lang))
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        rows += _flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, str(value))]
+    return rows

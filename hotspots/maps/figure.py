@@ -1,0 +1,148 @@
+"""A Folium figure that carries its own code, so that a page needs no network.
+
+Folium's elements ask for scripts and styles on public servers. This figure puts the vendored files
+into the page instead, and refuses a link that it doesn't know rather than letting it through. The
+link lists of Folium's classes are left alone: they are shared by all maps of a process.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from branca.element import CssLink, Element, Figure, JavascriptLink, Link
+from jinja2 import Template
+
+from hotspots.config import vendor_file
+from hotspots.errors import MissingAssetError
+
+# Name that Folium gives a link -> vendored file. None: left out, as nothing of ours needs it.
+ASSETS: dict[str, str | None] = {
+    "leaflet": "leaflet/leaflet.js",
+    "leaflet_css": "leaflet/leaflet.css",
+    "jquery": "jquery/jquery.min.js",
+    "markercluster": "leaflet.markercluster/leaflet.markercluster.js",
+    "markerclustercss": "leaflet.markercluster/MarkerCluster.css",
+    "markerclusterdefaultcss": "leaflet.markercluster/MarkerCluster.Default.css",
+    "Control.Fullscreen.js": "leaflet.fullscreen/Control.FullScreen.js",
+    "Control.FullScreen.css": "leaflet.fullscreen/Control.FullScreen.css",
+    "bootstrap": None,
+    "bootstrap_css": None,
+    "glyphicons_css": None,
+    "awesome_markers": None,
+    "awesome_markers_css": None,
+    "awesome_markers_font_css": None,
+    "awesome_rotate_css": None,
+}
+_MIME = {".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
+_CSS_URL = re.compile(r"url\(\s*(['\"]?)(?!data:|#)([^)'\"]+)\1\s*\)")
+_SOURCE_MAP = re.compile(r"^\s*(//#|/\*#) sourceMappingURL=.*$", re.MULTILINE)
+_FOREIGN = re.compile(r"<(?:script|link)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^\"'>\s]*")
+# Only Folium's own popups and the like use jQuery; 87 kB are spared where none is drawn.
+_JQUERY = re.compile(r"\$\(|\bjQuery\b")
+# Even if a foreign address slipped in somewhere, the browser would not ask for it.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+)
+
+
+class StandaloneFigure(Figure):  # type: ignore[misc]
+    """A `branca.element.Figure` whose page holds all its scripts and styles.
+
+    Parameters
+    ----------
+    title : str
+        Title of the page; escaped.
+    lang : str
+        Language of the page.
+
+    Raises
+    ------
+    MissingAssetError
+        On rendering, if an element asks for a file that `ASSETS` doesn't know, uses one that was
+        left out (such as `folium.Icon`), or if a vendored file is missing.
+    """
+
+    _template = Template(
+        "<!DOCTYPE html>\n"
+        '<html lang="{{ this.lang }}">\n<head>\n'
+        "<title>{{ this.title|e }}</title>\n"
+        '<meta http-equiv="Content-Security-Policy" content="{{ this.policy }}">\n'
+        '<link rel="icon" href="data:,">\n'
+        "{{ this.header.render(**kwargs) }}\n"
+        # Folium's own viewport forbids zooming in on text; the last one counts.
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "</head>\n<body>\n{{ this.html.render(**kwargs) }}\n"
+        "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
+    )
+    policy = _POLICY
+
+    def __init__(self, title: str, lang: str = "en", **kwargs: Any) -> None:
+        super().__init__(title=title, **kwargs)
+        self.lang = lang
+
+    def render(self, **kwargs: Any) -> str:
+        """Return the whole page; may be called again and again."""
+        for child in list(self._children.values()):
+            child.render(**kwargs)
+        script = self.script.render(**kwargs)
+        if "L.AwesomeMarkers" in script:
+            raise MissingAssetError(
+                "A folium.Icon needs web fonts that the standalone page leaves out; use"
+                " folium.CircleMarker or folium.DivIcon instead."
+            )
+        children = self.header._children
+        for name, child in list(children.items()):
+            if isinstance(child, Link):
+                children[name] = _inlined(name, child, with_jquery=bool(_JQUERY.search(script)))
+        if foreign := _FOREIGN.search(self.header.render(**kwargs) + self.html.render(**kwargs)):
+            raise MissingAssetError(
+                f"The map asks for '{foreign.group()}', which a page without network can't have;"
+                " leave that element out."
+            )
+        return str(self._template.render(this=self, kwargs=kwargs))
+
+
+def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
+    if name not in ASSETS:
+        raise MissingAssetError(
+            f"The map asks for '{link.url}' ({name}), which is not among the vendored files; leave"
+            " that element out, or add the file to package.json and to hotspots.maps.figure.ASSETS."
+        )
+    file = ASSETS[name]
+    if file is None or (name == "jquery" and not with_jquery):
+        return _Raw("")
+    if isinstance(link, CssLink):
+        return _Raw(f"<style>\n{_stylesheet(file)}\n</style>")
+    assert isinstance(link, JavascriptLink)
+    return _Raw(f"<script>\n{_script(file)}\n</script>")
+
+
+class _Raw(Element):  # type: ignore[misc]
+    """Text that no template engine reads: minified code is full of braces."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self._content = content
+
+    def render(self, **kwargs: Any) -> str:
+        return self._content
+
+
+def _script(file: str) -> str:
+    code = vendor_file(file).read_text(encoding="utf-8")
+    return _SOURCE_MAP.sub("", code).replace("</script", "<\\/script")
+
+
+def _stylesheet(file: str) -> str:
+    folder = PurePosixPath(file).parent
+    code = _SOURCE_MAP.sub("", vendor_file(file).read_text(encoding="utf-8"))
+    return _CSS_URL.sub(lambda found: f'url("{_image(str(folder / found.group(2)))}")', code)
+
+
+def _image(file: str) -> str:
+    path = vendor_file(file)
+    encoded = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f"data:{_MIME[path.suffix]};base64,{encoded}"

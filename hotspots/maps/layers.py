@@ -1,0 +1,242 @@
+"""Countries, hot patches and records as plain data for the page.
+
+All text stays text: the page builds its popups with ``textContent``, and the data are written as
+JSON with ``<``, ``>`` and ``&`` escaped, so that no name can become markup. NaN never occurs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import shapely
+
+from hotspots.locale import text
+from hotspots.maps import numbers, palettes
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from hotspots.edition import Edition
+
+Bounds = tuple[float, float, float, float]
+
+# World outlines are drawn at 1:50 million; this takes out what a screen doesn't show.
+WORLD_TOLERANCE_DEG = 0.06
+WORLD_WIDTH_DEG = 90.0
+MOST_PATCHES = 1500
+
+
+def safe_json(value: Any) -> str:
+    """Return JSON that may stand in a ``<script>``: no markup, no NaN (null instead)."""
+    shown = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"),
+                       ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):  # fmt: skip
+        shown = shown.replace(sign, code)
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[str, Any]:
+    """Return the outlines in view and each country's numbers.
+
+    Parameters
+    ----------
+    edition : Edition
+    bounds : tuple = (west, south, east, north)
+        Degrees, of the edition's rasters.
+    period : str
+        Years of the modelled change.
+    lang : str
+
+    Returns
+    -------
+    dict
+        ``shapes``: GeoJSON features with ``id``; a country too small for the outlines is a point.
+        ``rows``: id -> name, rows (label, value, depth), notes.
+    """
+    from hotspots.regions import regions
+
+    frame = regions("countries", detail="50m" if _is_wide(bounds) else "10m")
+    frame = _in_view(frame, bounds)
+    table = numbers.by_id(edition.table)
+    shapes = _features(frame["id"], _simplified(frame.geometry.to_numpy(), bounds), bounds)
+    drawn = set(frame["id"])
+    absent = _in_view(_undrawn(table, drawn), bounds)
+    shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
+    ranked = sum(1 for r in table.values() if r.get("set") == "countries" and r.get("rank") == r.get("rank"))
+    rows = {}
+    for key, name in _names([frame, absent], lang).items():
+        row = table.get(key)
+        rows[key] = {
+            "name": name,
+            "rows": [] if row is None else numbers.region_rows(row, period, ranked, lang),
+            "notes": numbers.region_notes(row, lang),
+        }
+    return {"shapes": shapes, "rows": rows}
+
+
+def _undrawn(table: Mapping[str, Mapping[str, Any]], drawn: set[str]) -> gpd.GeoDataFrame:
+    """Return the finer outlines of the table's countries that the coarse map leaves out."""
+    from hotspots.regions import regions
+
+    wanted = [k for k, row in table.items() if row.get("set") == "countries" and k not in drawn]
+    fine = regions("countries", detail="10m")
+    return fine[fine["id"].isin(wanted) & ~fine.geometry.is_empty & fine.geometry.notna()]
+
+
+def _names(frames: Iterable[gpd.GeoDataFrame], lang: str) -> dict[str, str]:
+    pairs = [p for f in frames for p in zip(f["id"], f[f"name_{lang}"], strict=True)]
+    return {str(key): str(name) for key, name in pairs}
+
+
+def _is_wide(bounds: Bounds) -> bool:
+    return bounds[2] - bounds[0] > WORLD_WIDTH_DEG / 2
+
+
+def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
+    """Return the rows that touch the view with a margin; all of them for a wide one."""
+    if bounds[2] - bounds[0] > WORLD_WIDTH_DEG:
+        return frame
+    west, south, east, north = bounds
+    margin = max(2.0, (east - west) / 2)
+    view = shapely.box(west - margin, south - margin, east + margin, north + margin)
+    # East of 180 the outlines start again at -180.
+    views = shapely.union_all([view, shapely.transform(view, lambda xy: xy - [360, 0])])
+    return frame[shapely.intersects(frame.geometry.to_numpy(), views)]
+
+
+def _simplified(shapes: Any, bounds: Bounds) -> Any:
+    """Return thinned outlines; neighbours keep their common border."""
+    share = min(1.0, (bounds[2] - bounds[0]) / 360)
+    return shapely.coverage_simplify(shapes, tolerance=max(0.002, WORLD_TOLERANCE_DEG * share))
+
+
+def _features(ids: Iterable[str], shapes: Any, bounds: Bounds) -> list[dict[str, Any]]:
+    digits = 2 if _is_wide(bounds) else 3
+    return [
+        {"type": "Feature", "properties": {"id": str(key)}, "geometry": _geojson(shape, digits)}
+        for key, shape in zip(ids, shapes, strict=True)
+        if shape is not None and not shape.is_empty
+    ]
+
+
+def _geojson(shape: Any, digits: int) -> dict[str, Any]:
+    """Return GeoJSON with rounded coordinates, without the rings that rounding makes empty."""
+    if shape.geom_type == "Point":
+        return {"type": "Point", "coordinates": [round(v, digits) for v in (shape.x, shape.y)]}
+    polygons = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    coordinates = [rings for p in polygons if (rings := _rings(p, digits))]
+    return {"type": "MultiPolygon", "coordinates": coordinates}
+
+
+def _rings(polygon: Any, digits: int) -> list[list[list[float]]]:
+    rings = []
+    for ring in (polygon.exterior, *polygon.interiors):
+        xy = np.round(shapely.get_coordinates(ring), digits) + 0.0
+        kept = np.r_[True, (np.diff(xy, axis=0) != 0).any(axis=1)]
+        if kept.sum() >= 4:
+            rings.append(xy[kept].tolist())
+        elif ring is polygon.exterior:
+            return []
+    return rings
+
+
+def patches(edition: Edition, names: Mapping[str, str], lang: str) -> dict[str, Any]:
+    """Return the hot patches, the largest first, at most `MOST_PATCHES`: features and counts."""
+    frame = edition.hotspots
+    if len(frame) == 0:
+        return {"shapes": [], "total": 0}
+    frame = frame.to_crs(4326) if frame.crs is not None else frame.set_crs(4326)
+    largest = frame.sort_values("area_ha", ascending=False, kind="stable").head(MOST_PATCHES)
+    # Cell outlines have a vertex at each cell; only those at corners are needed.
+    shapes = shapely.simplify(largest.geometry.to_numpy(), 1e-6)
+    features = []
+    for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
+        told = {
+            "title": text(f"class.{row['class']}", lang),
+            "rows": numbers.patch_rows(row.to_dict(), names, lang),
+            "colour": palettes.HOTSPOT[str(row["class"])],
+        }
+        features.append({"type": "Feature", "properties": told, "geometry": _geojson(shape, 3)})
+    return {"shapes": features, "total": len(frame)}
+
+
+def records(registry: Any, lang: str) -> dict[str, Any]:
+    """Return the registry's records that have a place, and how many have none.
+
+    Only ``http`` and ``https`` addresses become links; any other stays text.
+    """
+    frame = registry.records
+    found = []
+    for (_, row), shape in zip(frame.iterrows(), frame.geometry, strict=True):
+        if shape is None or shape.is_empty:
+            continue
+        point = shape if shape.geom_type == "Point" else shape.representative_point()
+        if not (math.isfinite(point.x) and math.isfinite(point.y)):
+            continue
+        found.append({"at": [round(point.y, 4), round(point.x, 4)], **_record(row.to_dict(), lang)})
+    return {"points": found, "unplaced": len(frame) - len(found)}
+
+
+def _record(row: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    official = _word(row.get(f"name_{lang}"))
+    name = official or _word(row.get("name")) or text("record.unnamed", lang)
+    place = ", ".join(filter(None, (_word(row.get("place")), _word(row.get("country")))))
+    precision = _label("place_precision", _word(row.get("place_precision")), lang)
+    web = _word(row.get("web"))
+    rows = [
+        ("type", _label("type", _word(row.get("type")), lang)),
+        ("role", _word(row.get("role"))),
+        ("theme", _themes(_word(row.get("theme")), lang)),
+        ("place", place + (f" ({precision})" if place and precision else "")),
+        ("web", "" if is_web_address(web) else web),
+        ("source", _word(row.get("source"))),
+    ]
+    return {
+        "name": name,
+        "rows": [(text(f"record.{key}", lang), value, 0) for key, value in rows if value],
+        "web": web if is_web_address(web) else None,
+    }
+
+
+def is_web_address(value: str) -> bool:
+    """Return whether `value` may become a link: an http or https address with a host."""
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not value[:1].isspace()
+
+
+def _themes(codes: str, lang: str) -> str:
+    return "; ".join(_label("theme", c.strip(), lang) for c in codes.split(";") if c.strip())
+
+
+def _label(column: str, code: str, lang: str) -> str:
+    """Return the vocabulary's label of a code; a code that it doesn't know stays as it is."""
+    from hotspots.registry.vocabulary import vocabulary
+
+    return vocabulary().get(column, {}).get(code, {}).get(lang, code)
+
+
+def _word(value: Any) -> str:
+    """Return text; nothing for None and NaN."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()

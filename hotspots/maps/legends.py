@@ -1,0 +1,94 @@
+"""The legend of each theme: title, unit, data years, classes and what to know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotspots.locale import has_text, text
+from hotspots.maps.themes import Classes, Theme, note, unit
+
+if TYPE_CHECKING:
+    from hotspots.edition import Edition
+
+_YEARS = re.compile(r"\d{4}([-–]\d{4})?")
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the panel shows of a theme; plain text, escaped by the template."""
+
+    key: str
+    group: str
+    title: str
+    unit: str
+    years: str
+    note: str
+    classes: list[tuple[str, str]]
+    empty: bool
+
+
+def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Legend:
+    """Return the legend of a theme.
+
+    Classes of a quantity are listed from high to low, as one stacks them; a class of names that
+    occurs nowhere is left out.
+    """
+    present = set(np.unique(classes.codes).tolist())
+    rows = [
+        (colour, label)
+        for code, (colour, label) in enumerate(
+            zip(classes.colours, classes.labels, strict=True), start=1
+        )
+        if theme.group == "quantities" or code in present
+    ]
+    if theme.group != "hotspots":
+        rows.reverse()
+    return Legend(
+        key=theme.key,
+        group=theme.group,
+        title=text(f"theme.{theme.key}.title", lang),
+        unit=unit(theme, edition, lang),
+        years=data_years(theme, edition, lang),
+        note=note(theme, edition, lang),
+        classes=rows,
+        empty=present <= {0},
+    )
+
+
+def data_years(theme: Theme, edition: Edition, lang: str) -> str:
+    """Return "Data of …": the years of the inputs behind a theme, and the soil depth."""
+    inputs: Mapping[str, Any] = edition.manifest.get("inputs", {})
+    names = [n for n in theme.inputs(edition.recipe) if n in inputs]
+    if theme.key == "modelled_change":
+        told = ["–".join(filter(None, (year_of(inputs[n]) for n in names)))]
+    else:
+        told = [f"{year_of(inputs[n])} ({_short(n, lang)})" for n in names if year_of(inputs[n])]
+    parts = [text("legend.data_year", lang, years=", ".join(filter(None, told)))] if any(told) else []
+    depths = {str(inputs[n]["depth_cm"]) for n in names if inputs[n].get("depth_cm")}
+    parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
+    return "; ".join(parts)
+
+
+def year_of(row: Mapping[str, Any]) -> str:
+    """Return the year or the period of an input, "" if it isn't said in figures."""
+    for key in ("period", "year"):
+        told = str(row.get(key, ""))
+        if _YEARS.fullmatch(told):
+            return told.replace("-", "–")
+    return ""
+
+
+def variable_label(name: str, lang: str) -> str:
+    """Return the label of a layer, or its name where the catalogues don't know it."""
+    key = f"variable.{name}"
+    return text(key, lang) if has_text(key) else name.replace("_", " ")
+
+
+def _short(name: str, lang: str) -> str:
+    key = f"variable_short.{name}"
+    return text(key, lang) if has_text(key) else variable_label(name, lang)

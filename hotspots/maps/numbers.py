@@ -1,0 +1,151 @@
+"""The numbers of a country, of the whole and of a hot patch, as rows of (label, value) in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hotspots.locale import hectares, number, percent, text, tonnes
+from hotspots.variables import EXCLUSION_REASONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# (label, value); a label of depth 1 is drawn indented below the row before.
+Row = tuple[str, str, int]
+
+
+def region_rows(
+    row: Mapping[str, Any], period: str, rank_total: int, lang: str
+) -> list[Row]:
+    """Return what a popup tells of one row of an edition's table.
+
+    Parameters
+    ----------
+    row : mapping
+        Columns of `edition.table`; rows whose columns an edition lacks are left out.
+    period : str
+        Years of the modelled change.
+    rank_total : int
+        How many rows are ranked with this one; 0 leaves the rank out.
+    """
+    told: list[Row] = []
+
+    def tell(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
+        if column in row:
+            told.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
+
+    def carbon(value: float) -> str:
+        return _worded("numbers.of_carbon", tonnes(value, lang), value, lang)
+
+    def per_year(value: float) -> str:
+        return _worded("numbers.per_year", tonnes(value, lang), value, lang)
+
+    def per_mille(value: float) -> str:
+        return _worded("numbers.per_mille_value", number(value, lang, 2), value, lang)
+
+    tell("area", "area_ha", lambda v: hectares(v, lang))
+    tell("stock", "soc_stock_total", carbon)
+    tell("potential", "potential_ipcc_tier1_total", per_year)
+    tell("per_mille", "potential_per_mille", per_mille, 1)
+    tell("yardstick", "target_four_per_mille_total", per_year, 1)
+    if "modelled_change_total" in row:
+        told += _change_rows(row, period, lang)
+    tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
+    tell("excluded", "excluded_share", lambda v: _excluded(row, v, lang))
+    tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
+    if rank_total and math.isfinite(_float(row.get("rank"))):
+        value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=rank_total)
+        told.append((text("numbers.rank", lang), value, 0))
+    return told
+
+
+def _change_rows(row: Mapping[str, Any], period: str, lang: str) -> list[Row]:
+    """Return gross loss, gross gain and net: always the three together."""
+    heading = (
+        text("numbers.change_heading", lang, years=period)
+        if period
+        else text("numbers.change_heading_plain", lang)
+    )
+    told: list[Row] = [(heading, "", 0)]
+    for label, column, sign in (
+        ("gross_loss", "modelled_gross_loss_total", -1),
+        ("gross_gain", "modelled_gross_gain_total", 1),
+        ("net", "modelled_change_total", 1),
+    ):
+        value = sign * _float(row.get(column))
+        shown = _worded("numbers.per_year", tonnes(value, lang, sign=True), value, lang)
+        told.append((text(f"numbers.{label}", lang), shown, 1))
+    return told
+
+
+def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
+    share = _float(row.get("hot_share"))
+    if not math.isfinite(share):
+        return hectares(value, lang)
+    return text(
+        "numbers.of_ranked", lang, value=hectares(value, lang), share=percent(share, lang)
+    )
+
+
+def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
+    """Return the excluded share of the land and its reasons, the weightiest first."""
+    shown = _worded("numbers.of_land", percent(value, lang), value, lang, name="share")
+    areas = {n: _float(row.get(f"excluded_reason_{n}_area_ha")) for n in EXCLUSION_REASONS.values()}
+    found = sorted((n for n in areas if areas[n] > 0), key=lambda n: -areas[n])
+    whole = sum(areas[n] for n in found)
+    if not found or not math.isfinite(value) or value <= 0:
+        return shown
+    reasons = ", ".join(
+        f"{text(f'reason.{n}', lang)} {percent(areas[n] / whole, lang)}" for n in found[:3]
+    )
+    return f"{shown}. {text('numbers.reasons', lang, reasons=reasons)}"
+
+
+def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
+    """Return what qualifies a country's numbers: taken from nearest cells, missing, no row."""
+    if row is None:
+        return [text("numbers.not_in_edition", lang)]
+    keys = {"nearest": "numbers.nearest", "missing": "numbers.no_value"}
+    key = keys.get(str(row.get("value_from", "covered")))
+    return [text(key, lang)] if key else []
+
+
+def patch_rows(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> list[Row]:
+    """Return what a tooltip tells of one hot patch; `names` gives the countries' names by id."""
+
+    def per_year(value: float) -> str:
+        return _worded("numbers.per_year", tonnes(value, lang), value, lang)
+
+    told: list[Row] = [(text("patch.area", lang), hectares(_float(row["area_ha"]), lang), 0)]
+    if "managed_ha" in row:
+        told.append((text("patch.managed", lang), hectares(_float(row["managed_ha"]), lang), 1))
+    told.append((text("patch.potential", lang), per_year(_float(row["potential_t_yr"])), 0))
+    if "loss_t_yr" in row:
+        told.append((text("patch.loss", lang), per_year(_float(row["loss_t_yr"])), 0))
+    zone = str(row.get("climate_zone", ""))
+    if zone:
+        told.append((text("patch.zone", lang), text(f"zone.{zone}", lang), 0))
+    ids = [i for i in str(row.get("countries", "")).split(",") if i]
+    if ids:
+        told.append((text("patch.countries", lang), ", ".join(names.get(i, i) for i in ids), 0))
+    return told
+
+
+def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the rows of an edition's table by id."""
+    return {str(k): v for k, v in table.to_dict(orient="index").items()}
+
+
+def _float(value: Any) -> float:
+    """Return a number, NaN for what is missing in any of pandas' ways."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _worded(key: str, shown: str, value: float, lang: str, name: str = "value") -> str:
+    """Put a formatted number into its sentence; "no data" stays as it is."""
+    return text(key, lang, **{name: shown}) if math.isfinite(value) else shown

@@ -1,0 +1,201 @@
+"""The panel and the script of the page: what the reader sees beside the raster images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from branca.element import MacroElement
+from folium.elements import JSCSSMixin
+from folium.template import Template
+
+from hotspots.locale import hectares, number, percent, text, tonnes
+from hotspots.maps import numbers, palettes
+from hotspots.maps.layers import safe_json
+from hotspots.maps.legends import Legend, variable_label, year_of
+from hotspots.maps.themes import scenario
+
+if TYPE_CHECKING:
+    from hotspots.edition import Edition
+
+UNITS_SHOWN = 10
+_GROUPS = ("hotspots", "quantities", "clusters")
+# Words that the script needs.
+_WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria", "map.close",
+          "record.recorded", "record.web", "record.cluster", "notice.short", "notice.no_record",
+          "patch.heading")  # fmt: skip
+
+
+class Page(JSCSSMixin, MacroElement):  # type: ignore[misc]
+    """Styles, panel and script, for one map.
+
+    Parameters
+    ----------
+    panel : str
+        HTML of the panel, escaped already.
+    overlays : mapping
+        Theme key -> its `folium.raster_layers.ImageOverlay`.
+    data : mapping
+        What `map.js` reads; written by `safe_json`.
+    """
+
+    _template = Template(
+        "{% macro header(this, kwargs) %}<style>\n{{ this.style }}\n</style>{% endmacro %}"
+        "{% macro html(this, kwargs) %}{{ this.panel }}{% endmacro %}"
+        "{% macro script(this, kwargs) %}{{ this.script }}\n"
+        "hotspotsMap({{ this._parent.get_name() }}, {\n"
+        "{% for key, layer in this.overlays.items() %}{{ key|tojson }}: {{ layer.get_name() }},\n"
+        "{% endfor %}}, {{ this.data }});\n"
+        "{% endmacro %}"
+    )
+    default_js = [("markercluster", "leaflet.markercluster")]
+    default_css = [("markerclustercss", "leaflet.markercluster")]
+
+    def __init__(self, panel: str, overlays: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._name = "HotspotsPage"
+        self.style = _style()
+        self.script = _asset("map.js")
+        self.panel = panel
+        self.overlays = dict(overlays)
+        self.data = safe_json(data)
+
+
+def words(lang: str) -> dict[str, str]:
+    """Return the words that the script writes itself."""
+    return {key: text(key, lang) for key in _WORDS if key != "record.cluster"} | {
+        # The count is filled in by the script.
+        "record.cluster": text("record.cluster", lang, count="#")
+    }
+
+
+def panel(
+    edition: Edition,
+    legends: Sequence[Legend],
+    country_names: Mapping[str, str],
+    patch_counts: tuple[int, int],
+    record_counts: tuple[int, int] | None,
+    period: str,
+    lang: str,
+) -> str:
+    """Return the panel's HTML; every value that comes from data is escaped by the template."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(_asset("panel.html"))
+    return template.render(
+        t=lambda key, **values: text(key, lang, **values),
+        title=title(edition, lang),
+        how=how_to_read(edition, lang),
+        groups=[(g, [x for x in legends if x.group == g]) for g in _GROUPS],
+        legends=legends,
+        country_names=sorted(country_names.items(), key=lambda kv: _sort_key(kv[1])),
+        patch_counts=patch_counts,
+        patches_label=_patches_label(patch_counts, lang),
+        record_counts=record_counts,
+        whole=whole_rows(edition, period, lang),
+        units=unit_rows(edition, lang),
+        units_note=text("map.units_note", lang, count=min(UNITS_SHOWN, len(edition.units)),
+                        total=number(len(edition.units), lang)),
+        notices=notices(edition, record_counts is not None, lang),
+        sources=sources(edition, lang),
+        edition_id=edition.id,
+    )  # fmt: skip
+
+
+def title(edition: Edition, lang: str) -> str:
+    """Return the page's title: the world, or the region that the edition was made for."""
+    region = str(edition.manifest.get("region") or "world")
+    if region == "world":
+        return text("map.title", lang)
+    table = edition.table
+    name = str(table.loc[region, f"name_{lang}"]) if region in table.index else region
+    return text("map.title_region", lang, region=name)
+
+
+def how_to_read(edition: Edition, lang: str) -> str:
+    """Return how to read the map, with the recipe's thresholds."""
+    hot = edition.recipe.hotspots
+    return text(
+        "map.how",
+        lang,
+        top_share=percent(hot.top_share, lang),
+        gain=number(hot.gain_threshold, lang),
+        loss=number(hot.loss_threshold, lang),
+        patch=number(hot.min_patch_area_km2, lang),
+    )
+
+
+def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
+    """Return the caveats that always stand on the map."""
+    keys = ["modelled", "not_in_it", "mercator", "boundaries"] + ["no_record"] * has_registry
+    first = [scenario(edition.recipe, lang)] if "potential_ipcc_tier1" in edition.rasters else []
+    return first + [text(f"notice.{key}", lang) for key in keys]
+
+
+def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
+    """Return (labels, years, citation, licence) per source; layers of one source share a row."""
+    grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, row in edition.manifest.get("inputs", {}).items():
+        if name.endswith("valid_share"):
+            continue
+        key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))
+        grouped.setdefault(key, []).append((variable_label(name, lang), year_of(row)))
+    told = []
+    for (citation, licence), layers in grouped.items():
+        labels = ", ".join(dict.fromkeys(label for label, _ in layers))
+        years = ", ".join(sorted({year for _, year in layers if year}))
+        told.append((labels, years, citation, licence))
+    outlines = "Natural Earth, world-atlas 2.0.2"
+    return [*told, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
+
+
+def whole_rows(edition: Edition, period: str, lang: str) -> list[numbers.Row]:
+    """Return the numbers of the whole area."""
+    table = edition.table
+    rows = table[table["set"] == "total"] if "set" in table else table[table.index == "world"]
+    return numbers.region_rows(rows.iloc[0].to_dict(), period, 0, lang) if len(rows) else []
+
+
+def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
+    """Return (country, climate zone, potential, hot land) of the first units."""
+    told = []
+    for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
+        hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
+        told.append((
+            str(row.get(f"name_{lang}", row["country"])),
+            text(f"zone.{row['climate_zone']}", lang),
+            tonnes(float(row["potential_t_yr"]), lang),
+            hectares(hot, lang),
+        ))  # fmt: skip
+    return told
+
+
+def _patches_label(counts: tuple[int, int], lang: str) -> str:
+    shown, total = counts
+    if shown == total:
+        return text("overlay.patches", lang)
+    return text(
+        "overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang)
+    )
+
+
+def _sort_key(name: str) -> str:
+    """Return a key that sorts accented letters beside their plain ones."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("hotspots.maps").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    style = _asset("map.css")
+    for word in ("SEA", "LAND", "BORDER", "RECORD"):
+        style = style.replace(f"var(--{word.lower()})", getattr(palettes, word))
+    return style

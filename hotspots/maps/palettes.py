@@ -1,0 +1,46 @@
+"""All colours of the map, in one place; a test holds them apart for colour-blind eyes.
+
+Hues follow Okabe and Ito (2008) and ColorBrewer's colour-blind-safe schemes (Brewer 2003). Lightness
+differs along every scale, so that it survives print in grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+SEA = "#eef3f6"
+LAND = "#d9dcdd"
+BORDER = "#5b6770"
+
+HOTSPOT: Mapping[str, str] = {
+    "protect": "#d55e00",
+    "restore": "#7b1e7a",
+    "build": "#0072b2",
+    "monitor": "#f3e3a8",
+    "organic": "#6b4a2b",
+    "insufficient_evidence": "#9aa3a8",
+    "excluded": "#c3c9cc",
+}
+CLUSTER_GAIN: Mapping[str, str] = {
+    "hot": "#0072b2",
+    "not_significant": "#e9e4d4",
+    "cold": "#e69f00",
+}
+CLUSTER_LOSS: Mapping[str, str] = {
+    "hot": "#b2182b",
+    "not_significant": "#e9e4d4",
+    "cold": "#4d9bc9",
+}
+# Light to dark: more of a good thing is blue-green, more of a loss is brown.
+GAIN: Sequence[str] = ("#edf8d9", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
+DEFICIT: Sequence[str] = ("#fff3c9", "#fee391", "#fec44f", "#fe9929", "#d95f0e", "#8c2d04")
+SURPLUS = "#7fb8d4"
+LOSS_SIDE: Sequence[str] = ("#e7c99a", "#cf9a4f", "#a6661c", "#5f3305")
+GAIN_SIDE: Sequence[str] = ("#a5d9d0", "#5ab4a8", "#1b877c", "#00433a")
+NO_CHANGE = "#f4f2ea"
+RECORD = "#111827"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green, blue (0-255) of "#rrggbb"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -1,0 +1,149 @@
+"""A layer of class codes as a small paletted PNG in the map's own projection.
+
+Leaflet stretches an image evenly between its corners in Web Mercator metres; an image whose rows
+are evenly spaced in latitude would lie wrong by hundreds of kilometres. So every pixel of a
+Mercator image looks up the cell it falls into (nearest neighbour: classes are never mixed).
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+
+from hotspots.grid import Grid
+from hotspots.maps.palettes import rgb
+
+MERCATOR_RADIUS_M = 6378137.0
+MAX_LATITUDE = 85.0
+# About two pixels a cell keep cell edges within a quarter of a cell; above this the page grows.
+MOST_PIXELS = 4096
+
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A Mercator image: `codes` (rows from the north, columns), 0 = transparent.
+
+    ``south``, ``west``, ``north``, ``east`` are the edges of the image, degrees.
+    """
+
+    codes: Codes
+    south: float
+    west: float
+    north: float
+    east: float
+
+    @property
+    def bounds(self) -> list[list[float]]:
+        """[[south, west], [north, east]], as Leaflet wants it."""
+        return [[self.south, self.west], [self.north, self.east]]
+
+
+def mercator_y(latitude: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the Web Mercator northing (m) of a latitude (degrees)."""
+    phi = np.radians(np.asarray(latitude, dtype="float64"))
+    return MERCATOR_RADIUS_M * np.arctanh(np.sin(phi))
+
+
+def mercator_latitude(y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the latitude (degrees) of a Web Mercator northing (m)."""
+    return np.degrees(np.arcsin(np.tanh(np.asarray(y, dtype="float64") / MERCATOR_RADIUS_M)))
+
+
+def to_mercator(codes: Codes, grid: Grid) -> Image | None:
+    """Return `codes` (rows, columns of `grid`; 0 = nothing) as a Mercator image.
+
+    The image is cut to where there is something; None if there is nothing between 85° S and 85° N.
+    """
+    west, south, east, north = lonlat_bounds(grid)
+    south, north = max(south, -MAX_LATITUDE), min(north, MAX_LATITUDE)
+    if south >= north or not codes.any():
+        return None
+    width = min(2 * grid.shape[1], MOST_PIXELS)
+    pixel = np.radians((east - west) / width) * MERCATOR_RADIUS_M
+    top, bottom = float(mercator_y(north)), float(mercator_y(south))
+    height = max(1, round((top - bottom) / pixel))
+    step = (top - bottom) / height
+    latitude = mercator_latitude(top - step * (np.arange(height) + 0.5))
+    longitude = west + (east - west) / width * (np.arange(width) + 0.5)
+    drawn = _looked_up(codes, grid, longitude, latitude)
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if rows.size == 0:
+        return None
+    r0, r1, c0, c1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    edges_y = mercator_latitude(top - step * np.array([r0, r1]))
+    edges_x = west + (east - west) / width * np.array([c0, c1])
+    return Image(
+        drawn[r0:r1, c0:c1], float(edges_y[1]), float(edges_x[0]), float(edges_y[0]),
+        float(edges_x[1]),
+    )  # fmt: skip
+
+
+def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float]:
+    """Return (west, south, east, north) of a grid in degrees; east may exceed 180."""
+    if grid.is_geographic:
+        return grid.bounds
+    project = pyproj.Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    west, south, east, north = project.transform_bounds(*grid.bounds, densify_pts=101)
+    return west, south, east if east > west else east + 360, north
+
+
+def _looked_up(
+    codes: Codes,
+    grid: Grid,
+    longitude: npt.NDArray[np.float64],
+    latitude: npt.NDArray[np.float64],
+) -> Codes:
+    """Return the code at each (latitude, longitude), 0 outside the grid."""
+    inverse = ~grid.transform
+    if grid.is_geographic:
+        column = np.floor(inverse.a * longitude + inverse.c)[None, :]
+        row = np.floor(inverse.e * latitude + inverse.f)[:, None]
+    else:
+        project = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+        x, y = project.transform(*np.meshgrid(longitude, latitude))
+        # Points that the projection can't hold come out infinite: outside, whatever the number.
+        x, y = np.nan_to_num(x, posinf=1e30), np.nan_to_num(y, posinf=1e30)
+        column, row = np.floor(inverse.a * x + inverse.c), np.floor(inverse.e * y + inverse.f)
+    rows, columns = grid.shape
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    r = np.clip(row, 0, rows - 1).astype("int64")
+    c = np.clip(column, 0, columns - 1).astype("int64")
+    return np.where(inside, codes[r, c], 0).astype("uint8")
+
+
+def png(codes: Codes, colours: Sequence[str]) -> bytes:
+    """Return a paletted PNG: code 0 is transparent, code k has the k-th of `colours`."""
+    if codes.size and int(codes.max()) > len(colours):
+        msg = f"code {int(codes.max())} has no colour among {len(colours)}"
+        raise ValueError(msg)
+    height, width = codes.shape
+    palette = bytes((0, 0, 0)) + b"".join(bytes(rgb(c)) for c in colours)
+    # Each row starts with its filter type, 0: flat class areas deflate best unfiltered.
+    rows = np.hstack([np.zeros((height, 1), "uint8"), codes]).tobytes()
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", palette),
+        (b"tRNS", b"\0"),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
+
+
+def data_uri(codes: Codes, colours: Sequence[str]) -> str:
+    """Return `png` as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png(codes, colours)).decode("ascii")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)

@@ -1,0 +1,168 @@
+"""`explore`: an edition, and the registry beside it, as one Folium map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotspots.grid import grid_of
+from hotspots.locale import check_language, text
+
+if TYPE_CHECKING:
+    import folium
+
+    from hotspots.edition import Edition
+    from hotspots.maps.rasters import Image
+    from hotspots.maps.themes import Classes, Theme
+
+
+def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.Map:
+    """Return an interactive map of an edition.
+
+    Parameters
+    ----------
+    edition : Edition
+        From `hotspots.analyze` or `hotspots.open_edition`; its rasters may lie on any grid with a
+        CRS and are drawn in Web Mercator.
+    registry : Registry, optional
+        Anything with ``records``: a GeoDataFrame of points, EPSG:4326. Records are shown as
+        "recorded here"; a place without one says nothing about who is there.
+    lang : str
+        "en", "fr" or "es".
+
+    Returns
+    -------
+    folium.Map
+        ``map.save("map.html")`` writes one page of some 1 to 2 MB that opens from disk: scripts,
+        styles, images and numbers are in it and its own policy forbids it the network. In a
+        notebook it draws itself the same way.
+
+    Raises
+    ------
+    BadInputError
+        A language that isn't supported.
+    MissingAssetError
+        Scripts or outlines were not built into this installation.
+
+    Notes
+    -----
+    Web Mercator enlarges areas towards the poles, and the page says so: every number on it comes
+    from the edition's tables, which are area-true. Layers that lie beyond 85 degrees are cut.
+    """
+    import folium
+    from folium.plugins import Fullscreen
+
+    from hotspots.maps import page
+    from hotspots.maps.figure import StandaloneFigure
+    from hotspots.maps.legends import legend_of
+
+    check_language(lang)
+    drawn = _cut_themes(edition, lang)
+    bounds = _view(edition, [image for _, _, image in drawn])
+    period = change_period(edition)
+    world_map = _empty_map()
+    overlays = {t.key: _overlay(t, c, i, lang) for t, c, i in drawn if i is not None}
+    for overlay in overlays.values():
+        world_map.add_child(overlay)
+    Fullscreen("topright", text("map.fullscreen", lang), text("map.fullscreen_exit", lang)).add_to(
+        world_map
+    )
+    data = _page_data(edition, registry, bounds, period, lang)
+    legends = [legend_of(theme, classes, edition, lang) for theme, classes, _ in drawn]
+    panel = page.panel(
+        edition,
+        legends,
+        {key: row["name"] for key, row in data["countries"]["rows"].items()},
+        (len(data["patches"]["shapes"]), data["patches"]["total"]),
+        None if registry is None else (len(data["records"]["points"]), data["records"]["unplaced"]),
+        period,
+        lang,
+    )
+    world_map.add_child(page.Page(panel, overlays, data))
+    figure = StandaloneFigure(title=page.title(edition, lang), lang=lang)
+    figure.add_child(world_map)
+    return world_map
+
+
+def change_period(edition: Edition) -> str:
+    """Return the years of the modelled change, as "1990–2010", or "" if unknown."""
+    from hotspots.maps.legends import year_of
+
+    inputs, change = edition.manifest.get("inputs", {}), edition.recipe.change
+    years = [year_of(inputs.get(name, {})) for name in (change.start, change.end)]
+    return "–".join(years) if all(years) else ""
+
+
+def _empty_map() -> folium.Map:
+    import folium
+
+    return folium.Map(
+        location=[20, 10],
+        tiles=None,
+        zoom_start=2,
+        zoom_control="topright",
+        control_scale=False,
+        zoom_snap=0.25,
+        zoom_delta=0.5,
+        wheel_px_per_zoom_level=120,
+        min_zoom=0.5,
+        max_zoom=9,
+        world_copy_jump=False,
+    )
+
+
+def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image | None]]:
+    from hotspots.maps.rasters import to_mercator
+    from hotspots.maps.themes import themes_of
+
+    grid = grid_of(edition.rasters)
+    cut = [(theme, theme.cut(edition, edition.rasters[theme.key], lang)) for theme in themes_of(edition)]
+    return [(theme, classes, to_mercator(classes.codes, grid)) for theme, classes in cut]
+
+
+def _overlay(theme: Theme, classes: Classes, image: Image, lang: str) -> folium.raster_layers.ImageOverlay:
+    from folium.raster_layers import ImageOverlay
+
+    from hotspots.maps.rasters import data_uri
+
+    title = text(f"theme.{theme.key}.title", lang)
+    return ImageOverlay(
+        data_uri(image.codes, classes.colours),
+        image.bounds,
+        name=title,
+        alt=title,
+        overlay=False,
+        show=False,  # the page's script shows the chosen one
+        pane="hs-raster",
+    )
+
+
+def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, float, float]:
+    """Return (west, south, east, north) of what is drawn, else of the grid, degrees."""
+    from hotspots.maps.rasters import lonlat_bounds
+
+    seen = [i for i in images if i is not None]
+    if not seen:
+        return lonlat_bounds(grid_of(edition.rasters))
+    return (
+        min(i.west for i in seen),
+        min(i.south for i in seen),
+        max(i.east for i in seen),
+        max(i.north for i in seen),
+    )
+
+
+def _page_data(
+    edition: Edition, registry: Any, bounds: tuple[float, float, float, float], period: str, lang: str
+) -> dict[str, Any]:
+    from hotspots.maps import layers, page
+
+    countries = layers.countries(edition, bounds, period, lang)
+    names = {key: row["name"] for key, row in countries["rows"].items()}
+    west, south, east, north = bounds
+    return {
+        "bounds": [[south, west], [north, east]],
+        "countries": countries,
+        "patches": layers.patches(edition, names, lang),
+        "records": None if registry is None else layers.records(registry, lang),
+        "words": page.words(lang),
+    }

@@ -1,0 +1,1 @@
+"""Reports: what an edition says, for people to read."""

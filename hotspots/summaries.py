@@ -1,0 +1,467 @@
+"""Tables of an edition: regions, units and hot patches, all from one matrix of area weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import sparse
+
+from hotspots.analysis.coverage import cover_fractions, share_out
+from hotspots.analysis.patches import label_patches, patch_polygons
+from hotspots.analysis.zonal import zonal_from_cover
+from hotspots.errors import BadInputError
+from hotspots.grid import Grid, cell_area, grid_of
+from hotspots.recipe import Recipe
+from hotspots.regions import initiative_members
+from hotspots.regions import regions as region_set
+from hotspots.variables import CLIMATE_ZONES, HOT_CLASSES, HOTSPOT_CLASSES
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+WHOLE, OUTSIDE = "world", "outside"
+NEAREST_WITHIN_CELLS = 2.0
+_CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
+_TOTAL_NAMES = {
+    WHOLE: ("World", "Monde", "Mundo"),
+    "total": ("Whole region", "Région entière", "Toda la región"),
+    OUTSIDE: ("Outside all regions", "Hors de toute région", "Fuera de toda región"),
+}
+
+
+@dataclass(frozen=True)
+class RegionWeights:
+    """Rows of regions and, for each, the share of every cell's valid land that it holds.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        id, set, names, value_from, note, in table order.
+    matrix : csr_array (n_rows, n_cells)
+        Share of each cell's *valid* land that a row holds.
+    area_ha : array (n_rows,)
+        Area of the region that the grid covers.
+    units : slice
+        The rows that units are made for (countries, or the regions of the user's own set).
+    digest : str
+        SHA-256 of ids and outlines, part of the edition's id.
+    """
+
+    rows: pd.DataFrame
+    matrix: sparse.csr_array
+    area_ha: Array
+    units: slice
+    digest: str
+
+
+def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionWeights:
+    """Return the weights of all table rows on `data`'s grid.
+
+    Countries are a partition of the land: the valid land of a cell is shared out among the
+    countries in it, since cover × valid_share would discount a coastal cell's sea twice. Regions
+    of the user's own are weighted by plain covered fraction. A region without a valid cell takes
+    the nearest valid cells within two cell widths, and says so.
+    """
+    import pandas as pd
+
+    is_partition = isinstance(regions, str) and regions in ("countries", "initiative")
+    shapes = outlines(data, regions)
+    grid = grid_of(data)
+    cover = cover_fractions(grid, shapes.geometry)
+    inside = _region_share(data)
+    area = cell_area(data).values.ravel()
+    cover_ha = cover @ (area * inside)
+    weights = share_out(cover) if is_partition else cover
+    land = area * data["valid_share"].fillna(0).values.ravel() * np.isfinite(
+        data["soc_stock"].values.ravel()
+    )
+    weights, value_from = _with_nearest(weights, cover_ha, land, shapes, grid)
+    covered = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
+    left = np.clip(1 - covered.sum(axis=0), 0, 1)
+    left[left < 1e-6] = 0
+    whole_id = WHOLE if "region" not in data.attrs else "total"
+    blocks, rows = [weights], [_rows(shapes, value_from)]
+    areas = [cover_ha]
+    if is_partition and (regions == "initiative" or whole_id == WHOLE):
+        membership, rows_initiative = _initiative(shapes["id"].tolist())
+        blocks.append(membership @ covered)
+        rows.append(rows_initiative)
+        areas.append(membership @ cover_ha)
+        if regions == "initiative":
+            blocks, rows, areas = blocks[1:], rows[1:], areas[1:]
+    units = slice(0, rows[0].shape[0])
+    blocks += [sparse.csr_array(np.ones((1, area.size))), sparse.csr_array(left[None, :])]
+    rows.append(_totals(whole_id))
+    outside_ha = float(land @ left)
+    areas.append(np.array([cover_ha.sum() + outside_ha, outside_ha]))
+    return RegionWeights(
+        rows=pd.concat(rows, ignore_index=True),
+        matrix=sparse.vstack(blocks, format="csr"),
+        area_ha=np.concatenate(areas),
+        units=units,
+        digest=outlines_digest(shapes),
+    )
+
+
+def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the outlines of the regions that `data` has rows for, with id, names and note."""
+    if not isinstance(regions, str):
+        frame = regions.copy()
+        if "id" not in frame:
+            raise BadInputError("The regions need a column 'id' with one name for each.")
+    else:
+        frame = region_set("countries" if regions == "initiative" else regions)
+    for column in ("name_en", "name_fr", "name_es"):
+        if column not in frame:
+            frame[column] = frame["id"].astype(str)
+    if "note" not in frame:
+        frame["note"] = ""
+    members = data.attrs.get("region_countries")
+    if members and isinstance(regions, str) and regions in ("countries", "initiative"):
+        frame = frame[frame["id"].isin(str(members).split(","))]
+    return frame.reset_index(drop=True)
+
+
+def _region_share(data: xr.Dataset) -> Array:
+    """Return the share of each cell inside the region asked for; 1 where none was."""
+    if "region_share" in data:
+        return data["region_share"].fillna(0).values.ravel().astype("float64")
+    return np.ones(data["soc_stock"].size)
+
+
+def _with_nearest(
+    weights: sparse.csr_array, cover_ha: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
+) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
+    """Give regions without a valid cell the nearest valid ones; tell where each row comes from."""
+    value_from = np.where(weights @ land > 0, "covered", "missing").astype("U8")
+    extra = sparse.lil_array(weights.shape)
+    for row in np.flatnonzero(value_from == "missing"):
+        geometry = shapes.geometry.iloc[row]
+        if geometry is None or geometry.is_empty or cover_ha[row] == 0:
+            continue
+        cells = nearest_cells(geometry, grid, land > 0)
+        if cells.size:
+            extra[row, cells] = cover_ha[row] / land[cells].sum()
+            value_from[row] = "nearest"
+    kept = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
+    return sparse.csr_array(kept + extra.tocsr()), value_from
+
+
+def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the valid cells nearest to `geometry`, none farther than two cell widths.
+
+    Cells that are at most half a cell farther than the nearest one count too. `geometry` is in
+    the grid's CRS (EPSG:4326 for a geographic one); `valid` is flat, in C order.
+    """
+    import shapely
+
+    t, (n_rows, n_columns) = grid.transform, grid.shape
+    shape = shapely.transform(
+        geometry, lambda xy: np.column_stack([(xy[:, 0] - t.c) / t.a, (xy[:, 1] - t.f) / t.e])
+    )
+    found: list[npt.NDArray[np.int64]] = []
+    distance: list[Array] = []
+    reach = NEAREST_WITHIN_CELLS
+    for part in shapely.get_parts(shape):
+        west, north, east, south = part.bounds
+        columns = np.arange(int(np.floor(west - reach)), int(np.ceil(east + reach)))
+        rows = np.arange(max(0, int(north - reach)), min(n_rows, int(np.ceil(south + reach))))
+        if not grid.wraps:
+            columns = columns[(columns >= 0) & (columns < n_columns)]
+        c, r = (v.ravel() for v in np.meshgrid(columns, rows))
+        flat = r * n_columns + c % n_columns
+        c, r, flat = c[valid[flat]], r[valid[flat]], flat[valid[flat]]
+        found.append(flat)
+        distance.append(shapely.distance(shapely.box(c, r, c + 1, r + 1), part))
+    cells, far = np.concatenate(found), np.concatenate(distance)
+    if not (far <= reach).any():
+        return np.array([], dtype="int64")
+    return np.unique(cells[(far <= reach) & (far <= far.min() + 0.5)])
+
+
+def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.DataFrame:
+    frame = shapes[["id", "name_en", "name_fr", "name_es", "note"]].copy()
+    kind = shapes["kind"] if "kind" in shapes else "regions"
+    frame.insert(1, "set", np.where(np.asarray(kind) == "country", "countries", kind))
+    frame["value_from"] = value_from
+    return frame
+
+
+def _initiative(country_ids: Sequence[str]) -> tuple[sparse.csr_array, pd.DataFrame]:
+    members = initiative_members()
+    position = {c: i for i, c in enumerate(country_ids)}
+    pairs = [
+        (row, position[c])
+        for row, region in enumerate(members)
+        for c in members[region]
+        if c in position
+    ]
+    rows, columns = np.array(pairs, dtype="int64").reshape(-1, 2).T
+    shape = (len(members), len(country_ids))
+    matrix = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+    frame = region_set("initiative")[["id", "name_en", "name_fr", "name_es", "note"]].copy()
+    frame = frame.set_index("id").loc[list(members)].reset_index()
+    frame.insert(1, "set", "initiative")
+    frame["value_from"] = "covered"
+    return matrix, frame
+
+
+def _totals(whole_id: str) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        (key, "total" if key == whole_id else key, *_TOTAL_NAMES[key], "", "covered")
+        for key in (whole_id, OUTSIDE)
+    ]
+    columns = ["id", "set", "name_en", "name_fr", "name_es", "note", "value_from"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def outlines_digest(shapes: gpd.GeoDataFrame) -> str:
+    """Return the hash of ids and outlines, part of an edition's id."""
+    digest = hashlib.sha256()
+    for key, geometry in zip(shapes["id"], shapes.geometry, strict=True):
+        digest.update(str(key).encode())
+        digest.update(b"" if geometry is None else geometry.wkb)
+    return digest.hexdigest()[:16]
+
+
+# --------------------------------------------------------------------------------------- tables
+
+_TABLE_LAYERS = ("soc_stock", "soc_stock_reference", "deficit_historic", "soc_stock_cropland",
+    "potential_ipcc_tier1", "target_four_per_mille", "modelled_change", "modelled_gross_loss",
+    "modelled_gross_gain", "change_class", "hotspot_class", "hotspot_class_in_zone",
+    "excluded_reason", "climate_zone")  # fmt: skip
+
+
+def region_table(layers: xr.Dataset, weights: RegionWeights) -> pd.DataFrame:
+    """Return one row per region, the whole and the outside, with means, totals and class areas."""
+    import pandas as pd
+
+    names = [n for n in _TABLE_LAYERS if n in layers]
+    shares = [s for n in ("", *names) if (s := f"{n}_valid_share".lstrip("_")) in layers]
+    ids = pd.Index(weights.rows["id"], name="id")
+    sums = zonal_from_cover(layers[[*names, *shares]], weights.matrix, ids)
+    sums["area_ha"] = weights.area_ha
+    table = pd.concat([weights.rows.set_index("id"), sums], axis=1)
+    table["land_valid_ha"] = table["soc_stock_valid_area_ha"]
+    table["soc_stock_missing_share"] = (1 - table["land_valid_ha"] / table["area_ha"]).clip(0, 1)
+    table.loc[table["value_from"] == "nearest", "soc_stock_missing_share"] = 1.0
+    table["note"] = [_noted(row) for _, row in table.iterrows()]
+    if "potential_ipcc_tier1_total" in table:
+        table = table.assign(**_derived(table))
+    return table
+
+
+def _noted(row: pd.Series) -> str:
+    """Return the row's note with what its numbers should be read with."""
+    notes = [str(row["note"] or "")]
+    if row["value_from"] == "missing":
+        notes.append("No valid cell in it or within two cell widths.")
+    elif row["value_from"] == "nearest":
+        notes.append("No valid cell in it; from the nearest cells within two cell widths.")
+    elif row["soc_stock_mean"] == 0:
+        notes.append("The soil map says 0 t/ha here, which is a gap in it rather than a fact.")
+    elif row["soc_stock_missing_share"] > 0.999:
+        notes.append("Less than 0.1 % of it has soil data.")
+    return " ".join(filter(None, notes))
+
+
+def _derived(table: pd.DataFrame) -> dict[str, Any]:
+    def managed(names: Sequence[str]) -> Any:
+        return table[[f"hotspot_class_{n}_area_ha" for n in names]].sum(axis=1)
+
+    ranked = managed([*HOT_CLASSES, "monitor", "insufficient_evidence"])
+    hot = managed(HOT_CLASSES)
+    excluded = table["hotspot_class_excluded_area_ha"]
+    gain = table["potential_ipcc_tier1_total"]
+    out = {
+        "ranked_managed_ha": ranked,
+        "hot_managed_ha": hot,
+        "hot_share": (hot / ranked).where(ranked > 0),
+        "excluded_share": (excluded / table["land_valid_ha"]).where(table["land_valid_ha"] > 0),
+        "rank": gain.groupby(table["set"]).rank(ascending=False, method="min").astype("Int64"),
+    }
+    stock = table["soc_stock_cropland_total"]
+    if abs(table["potential_ipcc_tier1_valid_area_ha"].sum()
+           - table["soc_stock_cropland_valid_area_ha"].sum()) < 1:  # fmt: skip
+        out["potential_per_mille"] = (1000 * gain / stock).where(stock > 0)
+    return out
+
+
+def unit_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
+    """Return country × climate zone units with ranked land, by t C per year, largest first."""
+    import pandas as pd
+
+    if "hotspot_class" not in layers:
+        return pd.DataFrame(columns=["id", "country", "climate_zone", "rank"])
+    values = _per_cell(layers)
+    by_zone = weights.matrix[weights.units].tocsc()
+    zone = layers["climate_zone"].values.ravel()
+    rows = weights.rows.iloc[weights.units]
+    covered = (rows["value_from"] == "covered").to_numpy()
+    frames = []
+    for code, name in CLIMATE_ZONES.items():
+        cells = np.flatnonzero(zone == code)
+        sums = by_zone[:, cells] @ values.iloc[cells].to_numpy()
+        frame = pd.DataFrame(sums, columns=values.columns, index=rows.index)
+        frame.insert(0, "climate_zone", name)
+        frames.append(pd.concat([rows[["id", "name_en", "name_fr", "name_es"]], frame], axis=1)[covered])
+    units = pd.concat(frames)
+    units = units[units["ranked_managed_ha"] > 0].rename(columns={"id": "country"})
+    units.insert(0, "id", units["country"] + ":" + units["climate_zone"])
+    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["cropland_stock_t"]
+    units["class"] = _leading_class(units, recipe.hotspots.unit_hot_share)
+    order = ["potential_t_yr", "id"]
+    units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
+    units["rank"] = np.arange(1, len(units) + 1)
+    return units
+
+
+def _per_cell(layers: xr.Dataset) -> pd.DataFrame:
+    """Return hectares and tonnes of each cell, flat, as columns; missing counts as none."""
+    import pandas as pd
+
+    def flat(name: str) -> Array:
+        return np.nan_to_num(layers[name].values.ravel().astype("float64"))
+
+    area = cell_area(layers).values.ravel()
+    land = area * flat("valid_share")
+    classes = layers["hotspot_class"].values.ravel()
+    managed = area * flat("hotspot_class_valid_share")
+    out = {
+        "area_ha": land,
+        "cropland_ha": land * flat("cropland_share"),
+        "soc_stock_t": land * flat("soc_stock"),
+        "cropland_stock_t": area * flat("soc_stock_cropland_valid_share") * flat("soc_stock_cropland"),
+        "potential_t_yr": area * flat("potential_ipcc_tier1_valid_share") * flat("potential_ipcc_tier1"),
+        "ranked_managed_ha": managed * np.isin(classes, [_CLASS[n] for n in (*HOT_CLASSES, "monitor")]),
+    }  # fmt: skip
+    if "modelled_gross_loss" in layers:
+        out["loss_t_yr"] = land * flat("modelled_gross_loss")
+        out["gain_modelled_t_yr"] = land * flat("modelled_gross_gain")
+    for name in HOT_CLASSES:
+        out[f"{name}_ha"] = managed * (classes == _CLASS[name])
+    return pd.DataFrame(out)
+
+
+def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
+    areas = units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy()
+    leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
+    return np.where(areas.sum(axis=1) >= hot_share * units["ranked_managed_ha"], leading, "monitor")
+
+
+def hot_patches(layers: xr.Dataset, weights: RegionWeights) -> gpd.GeoDataFrame:
+    """Return the patches of touching hot cells as polygons with area, tonnes, class and place."""
+    import geopandas as gpd
+    import pandas as pd
+
+    grid = grid_of(layers)
+    if "hotspot_class" not in layers:
+        return gpd.GeoDataFrame({"id": []}, geometry=[], crs=grid.crs)
+    classes = layers["hotspot_class"].values
+    labels = label_patches(np.isin(classes, [_CLASS[n] for n in HOT_CLASSES]), wraps=grid.wraps)
+    cells = np.flatnonzero(labels.ravel())
+    label, n = labels.ravel()[cells] - 1, int(labels.max())
+    values = _per_cell(layers).iloc[cells]
+    sums = pd.DataFrame(
+        {c: np.bincount(label, weights=values[c].to_numpy(), minlength=n) for c in values}
+    )
+    hectares = sums[[f"{name}_ha" for name in HOT_CLASSES]]
+    managed = hectares.sum(axis=1)
+    frame = pd.DataFrame({
+        "class": np.array(HOT_CLASSES)[hectares.to_numpy().argmax(axis=1)] if n else [],
+        "climate_zone": _main_zone(layers, cells, label, values, n),
+        "countries": _countries(weights, cells, label, values["area_ha"].to_numpy(), n),
+        "cells": np.bincount(label, minlength=n),
+        "area_ha": sums["area_ha"], "managed_ha": managed,
+        **{c: hectares[c] for c in hectares}, "potential_t_yr": sums["potential_t_yr"],
+        "potential_mean": sums["potential_t_yr"] / managed,
+    })  # fmt: skip
+    if "loss_t_yr" in sums:
+        frame["loss_t_yr"] = sums["loss_t_yr"]
+        frame["loss_mean"] = sums["loss_t_yr"] / sums["area_ha"]
+    frame["label"] = np.arange(1, n + 1)
+    frame = patch_polygons(labels, grid).merge(frame, on="label")
+    frame = frame.sort_values(["potential_t_yr", "label"], ascending=[False, True])
+    frame = frame.drop(columns="label").reset_index(drop=True)
+    frame.insert(0, "id", [f"hs-{i:04d}" for i in range(1, len(frame) + 1)])
+    return frame
+
+
+def _main_zone(
+    layers: xr.Dataset, cells: npt.NDArray[np.int64], label: Any, values: pd.DataFrame, n: int
+) -> list[str]:
+    zone = layers["climate_zone"].values.ravel()[cells].astype("int64")
+    table = sparse.coo_array(
+        (values["cropland_ha"].to_numpy(), (label, zone)), shape=(n, len(CLIMATE_ZONES) + 1)
+    ).toarray()
+    return [CLIMATE_ZONES.get(int(code), "") for code in table.argmax(axis=1)]
+
+
+def _countries(
+    weights: RegionWeights, cells: npt.NDArray[np.int64], label: Any, area: Array, n: int
+) -> list[str]:
+    """Return, for each patch, the regions with at least 1 % of its land, largest first."""
+    to_patch = sparse.csr_array((area, (np.arange(cells.size), label)), shape=(cells.size, n))
+    shares = (weights.matrix[weights.units].tocsc()[:, cells] @ to_patch).toarray()
+    ids = weights.rows["id"].to_numpy()[weights.units]
+    told = []
+    for column in shares.T:
+        order = np.argsort(-column, kind="stable")
+        kept = [i for i in order if column[i] > 0.01 * column.sum()]
+        told.append(",".join(str(ids[i]) for i in kept))
+    return told
+
+
+def whole_summary(layers: xr.Dataset, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the figures of the whole: totals with units in their names, and shares called hot."""
+    whole = table[table["set"] == "total"].iloc[0]
+
+    def total(column: str, scale: float) -> float | None:
+        value = float(whole.get(column, np.nan))
+        return round(value / scale, 6) if np.isfinite(value) else None
+
+    out = {
+        "stock_pg": total("soc_stock_total", 1e9),
+        "deficit_pg": total("deficit_historic_total", 1e9),
+        "potential_pg_yr": total("potential_ipcc_tier1_total", 1e9),
+        "potential_per_mille_yr": total("potential_per_mille", 1),
+        "yardstick_pg_yr": total("target_four_per_mille_total", 1e9),
+        "gross_loss_pg_yr": total("modelled_gross_loss_total", 1e9),
+        "gross_gain_pg_yr": total("modelled_gross_gain_total", 1e9),
+        "net_change_pg_yr": total("modelled_change_total", 1e9),
+        "land_mha": total("land_valid_ha", 1e6),
+        "ranked_managed_mha": total("ranked_managed_ha", 1e6),
+        "hot_share_of_ranked": total("hot_share", 1),
+    }
+    return out | (_hot_shares(layers) if "hotspot_class" in layers else {})
+
+
+def _hot_shares(layers: xr.Dataset) -> dict[str, float | None]:
+    values = _per_cell(layers)
+    classes = layers["hotspot_class"].values.ravel()
+    hot = np.isin(classes, [_CLASS[n] for n in HOT_CLASSES])
+    ranked = hot | (classes == _CLASS["monitor"])
+    managed = values["ranked_managed_ha"].to_numpy()
+
+    def share(part: npt.NDArray[np.bool_], amount: Array) -> float | None:
+        whole = float(amount[ranked].sum())
+        return round(float(amount[part & ranked].sum()) / whole, 6) if whole > 0 else None
+
+    out = {"hot_share_of_potential": share(hot, values["potential_t_yr"].to_numpy())}
+    if "loss_t_yr" in values:
+        out["hot_share_of_gross_loss"] = share(hot, values["loss_t_yr"].to_numpy())
+    for axis in ("potential", "potential_raw", "loss", "loss_raw"):
+        if f"cluster_{axis}" in layers:
+            clustered = layers[f"cluster_{axis}"].values.ravel() == 1
+            out[f"gi_star_alone_{axis}"] = share(clustered, managed)
+    return out

@@ -1,0 +1,370 @@
+"""The API: routes, units and reasons, problems, languages, headers; and the server itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+pytest.importorskip("fastapi", reason="the extra 'api' is not installed")
+
+from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
+
+import hotspots as hs
+from hotspots import errors
+from hotspots.api import create_app
+from hotspots.api.app import bind
+from hotspots.api.errors import KINDS, kind_of
+from hotspots.api.security import policy_for
+from hotspots.edition import Edition
+from hotspots.registry import Registry
+
+PROBLEM = "application/problem+json"
+NAN, NA = math.nan, pd.NA
+# id, set, name_en, name_fr, name_es, value_from, note, area_ha, soc_stock_total, _mean, potential…
+ROWS = [
+    ("KEN", "countries", "Kenya", "Kenya", "Kenia", "covered", "", 0.1 + 0.2, 2.5e9, 43.2, 1e6, 2),
+    ("DEU", "countries", "Germany", "Allemagne", "Alemania", "covered", "", 3e7, 3e9, 80.5, 2e6, 1),
+    ("TUV", "countries", "Tuvalu", "Tuvalu", "Tuvalu", "nearest", "Islets", 2.6, 9.0, 3.0, NAN, NA),
+    ("ATA", "countries", "Antarctica", "Antarctique", "Antártida", "missing", "", *[NAN] * 4, NA),
+    ("africa", "initiative", "Africa", "Afrique", "África", "covered", "", 3e9, 2e11, 50.0, 1e8, 1),
+    ("world", "total", "World", "Monde", "Mundo", "covered", "", 1.3e10, 8e11, 65.0, 1e9, 1),
+    ("outside", "outside", "Outside", "Dehors", "Fuera", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
+    ("my-farm", "custom", "My farm", "My farm", "My farm", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
+]  # fmt: skip
+COLUMNS = ["id", "set", "name_en", "name_fr", "name_es", "value_from", "note", "area_ha",
+           "soc_stock_total", "soc_stock_mean", "potential_ipcc_tier1_total", "rank"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    """Make an edition whose table is made by hand."""
+    table = pd.DataFrame(ROWS, columns=COLUMNS).set_index("id").astype({"rank": "Int64"})
+    inputs = {"soc_stock": {"year": 2010, "licence": "CC-BY-4.0", "source": "A map", "sha256": "0"}}
+    manifest = {"id": "0123456789abcdef", "inputs": inputs, "caveats": ["Modelled."], "notes": []}
+    return Edition(xr.Dataset(), None, pd.DataFrame(), table, manifest, hs.Recipe())  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def client(edition: Edition) -> Iterator[TestClient]:
+    """Make a client of an application without records."""
+    with TestClient(create_app(edition, Registry((), "empty"))) as opened:
+        yield opened
+
+
+def assert_problem(answer: Any, status: int, *told: str) -> None:
+    """Check the five members of a problem and that its sentence tells what it should."""
+    content = answer.json()
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    assert set(content) == {"type", "title", "status", "detail", "instance"}
+    assert content["status"] == status
+    assert content["instance"] == answer.request.url.path
+    assert content["detail"].endswith((".", "?")) or told
+    for words in told:
+        assert words in content["detail"]
+
+
+# -------------------------------------------------------------------------------------- regions
+
+
+def test_regions_lists_every_row_with_a_link_that_works(client: TestClient) -> None:
+    entries = client.get("/v1/regions").json()
+    assert [entry["id"] for entry in entries] == [row[0] for row in ROWS]
+    assert entries[1] == {
+        "id": "DEU",
+        "kind": "country",
+        "names": {"en": "Germany", "fr": "Allemagne", "es": "Alemania"},
+        "link": "/v1/regions/DEU",
+    }
+    for entry in entries:
+        detail = client.get(entry["link"]).json()
+        assert detail["names"] == entry["names"]
+        assert client.get(detail["summary"]).json()["id"] == entry["id"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ids"),
+    [
+        ("country", ["KEN", "DEU", "TUV", "ATA"]),
+        ("initiative", ["africa"]),
+        ("world", ["world"]),
+        ("outside", ["outside"]),
+        ("custom", ["my-farm"]),
+        ("total", []),
+    ],
+)
+def test_regions_of_one_kind(client: TestClient, kind: str, ids: list[str]) -> None:
+    answer = client.get("/v1/regions", params={"kind": kind})
+    assert [entry["id"] for entry in answer.json()] == ids
+
+
+def test_unknown_kind_is_told(client: TestClient) -> None:
+    answer = client.get("/v1/regions?kind=continent")
+    assert_problem(answer, 422, "'kind' was given as 'continent'", "'country', 'initiative'")
+
+
+# -------------------------------------------------------------------------------------- summary
+
+
+def test_summary_holds_the_tables_numbers_to_the_last_digit(
+    client: TestClient, edition: Edition
+) -> None:
+    """0.1 + 0.2 comes out as it stands in the table, not as 0.3."""
+    summary = client.get("/v1/regions/KEN/summary").json()
+    for column, quantity in summary["values"].items():
+        assert quantity["value"] == edition.table.loc["KEN", column]
+    assert summary["values"]["area_ha"]["value"] == 0.1 + 0.2
+    assert set(summary["values"]) == set(COLUMNS[7:])
+
+
+def test_every_number_has_its_unit(client: TestClient) -> None:
+    values = client.get("/v1/regions/KEN/summary").json()["values"]
+    assert {name: quantity["unit"] for name, quantity in values.items()} == {
+        "area_ha": "ha",
+        "soc_stock_total": "t",
+        "soc_stock_mean": "t ha-1",
+        "potential_ipcc_tier1_total": "t yr-1",
+        "rank": "1",
+    }
+    assert all(quantity["meaning"] for quantity in values.values())
+
+
+def test_summary_tells_where_its_numbers_come_from(client: TestClient) -> None:
+    summary = client.get("/v1/regions/TUV/summary").json()
+    assert summary["edition"] == "0123456789abcdef"
+    assert (summary["value_from"], summary["note"]) == ("nearest", "Islets")
+    assert summary["inputs"] == [
+        {"name": "soc_stock", "year": "2010", "licence": "CC-BY-4.0", "source": "A map",
+         "citation": None}
+    ]  # fmt: skip
+    assert summary["caveats"] == ["Modelled."]
+
+
+def test_missing_numbers_are_null_with_a_reason(client: TestClient) -> None:
+    """Neither 0 nor NaN (which is no JSON); and no reason where there is a number."""
+    of_no_data = client.get("/v1/regions/ATA/summary").json()["values"]
+    of_no_crops = client.get("/v1/regions/TUV/summary").json()["values"]
+    assert of_no_data["soc_stock_mean"]["value"] is None
+    assert "no valid cell" in of_no_data["soc_stock_mean"]["reason"]
+    assert of_no_crops["rank"]["value"] is None
+    assert "nothing to state here" in of_no_crops["rank"]["reason"]
+    assert of_no_crops["soc_stock_mean"]["value"] == 3.0
+    assert of_no_crops["soc_stock_mean"]["reason"] is None
+
+
+def test_ids_may_be_in_either_case(client: TestClient) -> None:
+    assert client.get("/v1/regions/ken/summary").json()["id"] == "KEN"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("Germny", "did you mean Germany (DEU)?"),
+        ("Allemagne", "did you mean Germany (DEU)?"),
+        ("zzzzzz", "Use an id that /v1/regions lists"),
+        ("10,20,30,40", "is a box; this service has numbers for countries"),
+        ("-10.5, 20,30,40", "is a box"),
+        ("..", None),
+        ("%2Fetc%2Fpasswd", None),
+        ("pyproject.toml", "No region has the id 'pyproject.toml'"),
+        ('{"type":"Polygon"}', "No region has the id"),
+        ("x" * 5000, "…"),
+    ],
+)
+def test_unknown_region_is_told_with_near_matches(
+    client: TestClient, given: str, told: str | None
+) -> None:
+    """An id is looked up in the table only: no file is opened that a caller names."""
+    answer = client.get(f"/v1/regions/{given}/summary")
+    assert_problem(answer, 404, *([told] if told else []))
+    assert len(answer.json()["detail"]) < 400
+
+
+# --------------------------------------------------------------------------- problems, headers
+
+
+def test_health(client: TestClient) -> None:
+    content = client.get("/health").json()
+    assert content == {"status": "ok", "edition": "0123456789abcdef", "version": hs.__version__}
+
+
+def test_wrong_path_and_method_are_problems(client: TestClient) -> None:
+    assert_problem(client.get("/v2"), 404, "There is nothing at '/v2'")
+    assert_problem(client.post("/health"), 405, "POST is not allowed", "use GET")
+
+
+def test_a_crash_is_a_problem_that_tells_no_secret(edition: Edition) -> None:
+    """A broken edition (no manifest) ends in 500 without traceback, path or message inside."""
+    broken = Edition(
+        edition.rasters, edition.hotspots, edition.units, edition.table, {}, edition.recipe
+    )
+    client = TestClient(create_app(broken, Registry((), "")), raise_server_exceptions=False)
+    answer = client.get("/v1/regions/KEN/summary")
+    assert_problem(answer, 500, "The fault is the server's")
+    assert "inputs" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_error_class_has_a_status() -> None:
+    """Classes of the library's tree map to a status; only the server's own faults are 5xx."""
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and c is not HTTPException]
+    tree = [c for c in classes if issubclass(c, errors.HotspotsError)]
+    assert set(KINDS) == set(tree)
+    assert kind_of(errors.UnknownRegionError("x")).status == 404
+    assert kind_of(errors.BadInputError("x")).status == 400
+
+    class New(errors.RecipeError):
+        """A class that a later version may add."""
+
+    assert kind_of(New("x")) == KINDS[errors.RecipeError]
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/regions", "/v1/regions/none", "/api"])
+def test_answers_bear_security_headers(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["content-security-policy"].startswith("default-src 'self'")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_openapi_describes_the_fixed_routes_and_no_page_calls_other_hosts(
+    client: TestClient,
+) -> None:
+    document = client.get("/api").json()
+    assert {"/", "/health", "/v1/regions", "/v1/regions/{region_id}",
+            "/v1/regions/{region_id}/summary"} == set(document["paths"])  # fmt: skip
+    summary = document["paths"]["/v1/regions/{region_id}/summary"]["get"]
+    assert "404" in summary["responses"]
+    for page in ("/docs", "/redoc"):
+        assert_problem(client.get(page), 404)
+
+
+def test_policy_allows_the_pages_own_scripts_by_hash() -> None:
+    """sha256 of "go()", by hand: `printf 'go()' | openssl dgst -sha256 -binary | base64`."""
+    policy = policy_for("<p onclick='x()'>a</p><script src='/a.js'></script><script>go()</script>")
+    scripts = re.search(r"script-src ([^;]*)", policy)
+    assert scripts is not None
+    assert scripts[1] == "'self' 'sha256-5KYv+PUboo5h+0+YAtGRPbwv5d/QxzHslP4YGnUaxRw='"
+
+
+# ---------------------------------------------------------------------------------- the map at /
+
+
+@pytest.fixture(scope="module")
+def real() -> Edition:
+    """Make a real edition of a small piece of the packaged sample."""
+    return hs.analyze(hs.load("KEN"))
+
+
+@pytest.fixture(scope="module")
+def map_client(real: Edition) -> TestClient:
+    """Make a client of the real edition and the sample registry."""
+    return TestClient(create_app(real, hs.open_registry()))
+
+
+def test_home_is_the_map_in_the_readers_language(map_client: TestClient) -> None:
+    """``?lang=`` rules over Accept-Language, which rules over English."""
+    pages = {lang: map_client.get("/", params={"lang": lang}) for lang in ("en", "fr", "es")}
+    for lang, page in pages.items():
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["content-language"] == lang
+        assert page.headers["vary"].count("Accept-Language") == 1
+    assert len({page.text for page in pages.values()}) == 3
+    asked = {"Accept-Language": "de, es;q=0.5, fr-CA;q=0.8"}
+    assert map_client.get("/", headers=asked).text == pages["fr"].text
+    assert map_client.get("/?lang=es", headers=asked).text == pages["es"].text
+    assert map_client.get("/", headers={"Accept-Language": "xx;q=abc,,"}).text == pages["en"].text
+    german = map_client.get("/?lang=de")
+    assert_problem(german, 422, "'lang' was given as 'de'", "'en', 'fr' or 'es'")
+
+
+def test_map_is_drawn_once_per_language(map_client: TestClient) -> None:
+    """The same object, so that a second reader doesn't wait."""
+    pages = map_client.app.state.pages  # type: ignore[attr-defined]
+    assert pages.page("en") is pages.page("en")
+
+
+def test_home_loads_nothing_from_other_hosts(map_client: TestClient) -> None:
+    page = map_client.get("/")
+    loads = r"<(?:script|img|iframe)[^>]*\ssrc=[\"']?(https?:)?//|<link[^>]*href=[\"']?(https?:)?//"
+    assert not re.search(loads, page.text)
+    assert "unsafe-eval" not in page.headers["content-security-policy"]
+
+
+def test_summary_is_the_notebooks_table(map_client: TestClient, real: Edition) -> None:
+    values: dict[str, Any] = map_client.get("/v1/regions/KEN/summary").json()["values"]
+    row = real.table.loc["KEN"]
+    assert values["soc_stock_total"] | {"meaning": ""} == {
+        "value": row["soc_stock_total"], "unit": "t", "meaning": "", "reason": None,
+    }  # fmt: skip
+    numbers = [c for c in real.table.columns if pd.api.types.is_numeric_dtype(real.table[c])]
+    assert set(values) == set(numbers)
+    for name, quantity in values.items():
+        assert quantity["unit"], name
+        assert quantity["value"] == (None if pd.isna(row[name]) else row[name])
+
+
+# ------------------------------------------------------------------------------------ the server
+
+SUMMARY = "v1/regions/KEN/summary"
+SERVE = """
+import sys
+import hotspots as hs
+from hotspots.api import serve
+serve(hs.open_edition(sys.argv[1]), hs.open_registry(), port=0)
+"""
+
+
+def fetch(url: str) -> str:
+    with urlopen(url, timeout=60) as answer:
+        return str(answer.read().decode())
+
+
+@pytest.mark.timeout(120)
+def test_server_answers_on_loopback(real: Edition, tmp_path: Path) -> None:
+    """A saved edition, served by a process of its own, gives the numbers of the one in memory."""
+    folder = real.save(tmp_path / "edition")
+    command = [sys.executable, "-c", SERVE, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
+            assert found is not None
+            pages = {path: fetch(found[0] + path) for path in ("?lang=fr", "health", SUMMARY)}
+        finally:
+            server.terminate()
+    assert '<html lang="fr"' in pages["?lang=fr"]
+    assert json.loads(pages["health"])["edition"] == real.id
+    total = json.loads(pages[SUMMARY])["values"]["soc_stock_total"]["value"]
+    assert total == real.table.loc["KEN", "soc_stock_total"]
+
+
+def test_taken_port_is_told() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(errors.BadInputError, match=f"port {port} .*give another port"):
+            bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("192.0.2.1", 0), ("", -1)])
+def test_unusable_address_is_told(host: str, port: int) -> None:
+    with pytest.raises(errors.BadInputError, match="Can't serve at host"):
+        bind(host, port)
+
+
+def test_bound_socket_listens() -> None:
+    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        pass

@@ -1,0 +1,77 @@
+"""pyproject.toml is the one list of what is needed; the other lists must agree with it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+# Packages that conda-forge names otherwise (dask's plain form has the arrays, for numpy is here).
+CONDA_NAMES = {"dask": "dask-core", "geopandas": "geopandas-base"}
+CONDA_EXTRAS = ("api", "notebooks")
+CONDA_ONLY = {"python", "pip", "nodejs"}
+ALL_EXTRAS = ("api", "notebooks", "postgis", "cluster", "dev")
+
+
+@pytest.fixture(scope="module")
+def project(repo: Path) -> dict[str, Any]:
+    return tomllib.loads((repo / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def conda(repo: Path) -> dict[str, Requirement]:
+    listed = yaml.safe_load((repo / "environment.yml").read_text())["dependencies"]
+    found = [Requirement(line) for line in listed if isinstance(line, str)]
+    return {r.name: r for r in found}
+
+
+@pytest.fixture(scope="module")
+def pins(repo: Path) -> dict[str, str]:
+    lines = (repo / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def requirements(project: dict[str, Any], extras: tuple[str, ...]) -> list[Requirement]:
+    listed = list(project["dependencies"])
+    for extra in extras:
+        listed += project["optional-dependencies"][extra]
+    return [Requirement(line) for line in listed]
+
+
+def test_conda_lists_the_same_packages(
+    project: dict[str, Any], conda: dict[str, Requirement]
+) -> None:
+    wanted = {CONDA_NAMES.get(r.name, r.name) for r in requirements(project, CONDA_EXTRAS)}
+    assert set(conda) - CONDA_ONLY == wanted
+
+
+def test_conda_gives_the_same_ranges(
+    project: dict[str, Any], conda: dict[str, Requirement]
+) -> None:
+    for r in requirements(project, CONDA_EXTRAS):
+        assert conda[CONDA_NAMES.get(r.name, r.name)].specifier == r.specifier, r.name
+    assert str(conda["python"].specifier) == project["requires-python"]
+
+
+def test_every_requirement_is_pinned_within_its_range(
+    project: dict[str, Any], pins: dict[str, str]
+) -> None:
+    for r in requirements(project, ALL_EXTRAS):
+        assert r.specifier.contains(pins[canonicalize_name(r.name)]), r
+
+
+def test_all_extras_are_known_here(project: dict[str, Any]) -> None:
+    """A new extra must be thought of in `make lock` and in this file."""
+    assert set(project["optional-dependencies"]) == set(ALL_EXTRAS)
+
+
+def test_constraints_hold_names_and_versions_only(repo: Path) -> None:
+    for line in (repo / "constraints.txt").read_text().splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
