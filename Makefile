@@ -28,7 +28,7 @@ demo: .venv/.installed-demo  ## set up .venv and make the world's edition and ma
 	$(BIN)/hotspots demo --out $(OUT)
 
 serve: .venv/.installed-demo  ## serve the map and the API of ./demo on this machine
-	$(BIN)/hotspots serve $(OUT) --port $(PORT)
+	$(BIN)/hotspots serve --edition $(OUT) --port $(PORT)
 
 test: .venv/.installed-test browser lint  ## set up .venv, lint, check types, run the tests
 	$(BIN)/pytest -m "not slow"
@@ -52,8 +52,9 @@ lock:  ## resolve the newest versions afresh and pin them in constraints.txt
 	$(require_python)
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --quiet ".[$(EXTRAS_LOCK)]"
-	{ echo "# Made by 'make lock' on Python $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'): the set that is tested."; \
-	  .venv-lock/bin/python -m pip freeze --exclude hotspots; } > constraints.txt
+	@{ echo "# Made by 'make lock' on Python $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'): the set that is tested."; \
+	  .venv-lock/bin/python -m pip freeze --exclude hotspots; } > .venv-lock/constraints.txt
+	mv .venv-lock/constraints.txt constraints.txt
 	rm -rf .venv-lock
 
 clean:  ## remove what these targets made, the environment included

@@ -50,7 +50,7 @@ FILES: dict[str, tuple[str, ...]] = {
 STAMP = "stamp.txt"
 
 
-class VendorHook(BuildHookInterface):  # type: ignore[type-arg]
+class VendorHook(BuildHookInterface):
     """Fill ``hotspots/vendor`` before a wheel, an sdist or an editable install is made."""
 
     def dependencies(self) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
 from hotspots.topology import areal_union, has_jump, mend
@@ -40,7 +41,7 @@ def parse_box(text: str) -> tuple[float, ...] | None:
     return numbers if len(numbers) > 1 else None
 
 
-def box_geometry(bounds: Sequence[float]) -> shapely.Geometry:
+def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     """Return the Polygon of a box (W, S, E, N) in degrees, or two of them if W > E.
 
     Raises
@@ -78,7 +79,7 @@ def parse_geojson(text: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def geojson_geometry(data: Mapping[str, Any]) -> tuple[shapely.Geometry, str]:
+def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
     """Return the area of a GeoJSON object, and a note on how it was read.
 
     It may be a Polygon, MultiPolygon, GeometryCollection, Feature or FeatureCollection.
@@ -99,7 +100,7 @@ def geojson_geometry(data: Mapping[str, Any]) -> tuple[shapely.Geometry, str]:
     return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
 
 
-def usable(geometry: shapely.Geometry) -> shapely.Geometry:
+def usable(geometry: BaseGeometry) -> BaseGeometry:
     """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
     xy = shapely.get_coordinates(geometry)
     if not np.isfinite(xy).all() or (np.abs(xy) > (_MOST_LONGITUDE, 90.0)).any():
@@ -139,8 +140,9 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
     try:
         table = _read(path)
     except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
         raise BadInputError(
-            f"'{path.name}' can't be read as a file of polygons ({error}). Give GeoJSON,"
+            f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
             " GeoPackage, GeoParquet or KML."
         ) from error
     return to_globe(table, path.name)
@@ -161,7 +163,12 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         # A straight side in a projection is curved on the globe; corners alone would lose area.
         step = max(east - west, north - south) / _SEGMENTS
         geometries = geometries.segmentize(step) if step > 0 else geometries
-    geometries = geometries.to_crs("EPSG:4326")
+    try:
+        geometries = geometries.to_crs("EPSG:4326")
+    except RuntimeError as error:  # pyproj's, for a site's own coordinates
+        raise BadInputError(
+            f"The CRS of '{called}' can't be placed on the globe. Save it in EPSG:4326."
+        ) from error
     if (geometries.isna() | geometries.is_empty).any():
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
@@ -247,6 +254,8 @@ def _polygon(rings: Any) -> Iterator[list[Any]]:
         raise BadInputError(
             "A polygon's coordinates can't be read. Give rings of [longitude, latitude] numbers."
         ) from error
+    if not all(np.isfinite(ring).all() for ring in arrays):
+        raise BadInputError("A polygon has a coordinate that is no finite number. Mend it.")
     if any(ring.ndim != 2 or ring.shape[0] < 3 or ring.shape[1] != 2 for ring in arrays):
         raise BadInputError(
             "A polygon's ring has too few points. Give at least four, the last like the first."

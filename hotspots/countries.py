@@ -19,6 +19,7 @@ from importlib import resources
 from types import MappingProxyType
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from hotspots.config import vendor_file
 from hotspots.errors import BadInputError, MissingAssetError
@@ -29,7 +30,7 @@ DETAILS = ("10m", "50m")
 
 _FINEST, _FALLBACK = DETAILS
 _ARTICLES = re.compile(r"^(?:the|la|le|les|el|los|las|l) (?=.)")
-_CRIMEA = "the map draws Crimea within Russia; the United Nations (68/262) hold it to be Ukraine's"
+_CRIMEA = "Crimea is drawn within Russia; UN General Assembly resolution 68/262 holds it Ukraine's"
 _NOTES = {
     "RUS": _CRIMEA,
     "UKR": _CRIMEA,
@@ -54,7 +55,7 @@ def countries() -> Mapping[str, Country]:
     return _countries()
 
 
-def outlines(detail: str = _FINEST) -> Mapping[str, shapely.Geometry]:
+def outlines(detail: str = _FINEST) -> Mapping[str, BaseGeometry]:
     """Return the outlines of one map, by country id in alphabetical order.
 
     Parameters
@@ -66,7 +67,7 @@ def outlines(detail: str = _FINEST) -> Mapping[str, shapely.Geometry]:
 
     Returns
     -------
-    mapping of str to Geometry
+    mapping of str to shapely geometry
         Valid Polygons or MultiPolygons in EPSG:4326, cut at the antimeridian; read once a process.
     """
     if detail not in DETAILS:
@@ -74,14 +75,14 @@ def outlines(detail: str = _FINEST) -> Mapping[str, shapely.Geometry]:
     return _outlines(detail)
 
 
-def outline(country: str, detail: str = _FINEST) -> shapely.Geometry:
+def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
     """Return the outline of one country id, a part of its parent's where it has none itself."""
     if country in outlines(detail):
         return outlines(detail)[country]
     parent = countries()[country].parent
     if not parent:  # drawn on the finer map only
         return outlines(_FINEST)[country]
-    boxes = [shapely.box(*box) for box in _parts()[country][1]]
+    boxes = _parts()[country][1]
     # Whole polygons are taken, not cut: their points then equal the parent's.
     return areal_union(
         [
@@ -105,6 +106,8 @@ def known_names() -> Iterator[tuple[str, str]]:
     """Yield (name or id, country id), for suggestions."""
     for country in countries().values():
         yield country.id, country.id
+        if country.iso2:
+            yield country.iso2, country.id
         for name in dict.fromkeys(country.names.values()):
             yield name, country.id
     for row in _rows("country_aliases.csv"):
@@ -130,11 +133,12 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def _parts() -> dict[str, tuple[str, list[tuple[float, ...]]]]:
-    """Return, by id, the parent's id and the boxes (W, S, E, N) that hold the part."""
-    parts: dict[str, tuple[str, list[tuple[float, ...]]]] = {}
+def _parts() -> dict[str, tuple[str, list[BaseGeometry]]]:
+    """Return, by id, the parent's id and the boxes that hold the part."""
+    parts: dict[str, tuple[str, list[BaseGeometry]]] = {}
     for row in _rows("country_parts.csv"):
-        box = tuple(float(row[side]) for side in ("west", "south", "east", "north"))
+        west, south, east, north = (float(row[s]) for s in ("west", "south", "east", "north"))
+        box = shapely.box(west, south, east, north)
         parts.setdefault(row["id"], (row["parent"], []))[1].append(box)
     return parts
 
@@ -154,9 +158,7 @@ def _countries() -> Mapping[str, Country]:
         names = {lang: row[f"name_{lang}"] for lang in LANGUAGES}
         found[row["id"]] = Country(row["id"], row["iso2"] or None, names, row["note"])
     noted = {
-        code: Country(
-            code, item.iso2, MappingProxyType(dict(item.names)), _note(found, code), item.parent
-        )
+        code: Country(code, item.iso2, item.names, _note(found, code), item.parent)
         for code, item in sorted(found.items())
     }
     return MappingProxyType(noted)
@@ -195,13 +197,13 @@ def _index() -> tuple[dict[str, set[str]], ...]:
     for entry in pycountry.countries:
         codes.setdefault(entry.numeric, set()).add(entry.alpha_3)
         for field in ("name", "common_name", "official_name"):
-            if name := getattr(entry, field, None):
-                formal.setdefault(key(name), set()).add(entry.alpha_3)
+            if formal_name := getattr(entry, field, None):
+                formal.setdefault(key(formal_name), set()).add(entry.alpha_3)
     return codes, names, formal
 
 
 @lru_cache(maxsize=len(DETAILS))
-def _outlines(detail: str) -> Mapping[str, shapely.Geometry]:
+def _outlines(detail: str) -> Mapping[str, BaseGeometry]:
     found = _read(detail)
     if detail == _FINEST:
         lost = [code for code, geometry in found.items() if geometry.is_empty]
@@ -214,20 +216,20 @@ def _outlines(detail: str) -> Mapping[str, shapely.Geometry]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _read(detail: str) -> dict[str, shapely.Geometry]:
+def _read(detail: str) -> dict[str, BaseGeometry]:
     return _by_id(read_topology(vendor_file(f"world-atlas/countries-{detail}.json")))
 
 
-def _by_id(features: list[Feature]) -> dict[str, shapely.Geometry]:
+def _by_id(features: list[Feature]) -> dict[str, BaseGeometry]:
     """Return outlines by our ids; features of one id (Australia, Ashmore Islands) are joined."""
     import pycountry
 
     extras = {row["atlas_name"]: row["id"] for row in _rows("country_extras.csv")}
-    parts: dict[str, list[shapely.Geometry]] = {}
+    parts: dict[str, list[BaseGeometry]] = {}
     for feature in features:
         entry = pycountry.countries.get(numeric=feature.id) if feature.id else None
-        code = entry.alpha_3 if entry else extras.get(feature.name)
-        if code is None:
+        code = str(entry.alpha_3) if entry else extras.get(feature.name, "")
+        if not code:
             raise MissingAssetError(
                 f"The map draws '{feature.name}', which has no id here. Install world-atlas 2.0.2,"
                 " or add the name to country_extras.csv."

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-import hotspots
+from hotspots import __version__
 from hotspots.errors import EditionError
 from hotspots.grid import axis_names, grid_of
 from hotspots.recipe import Recipe
@@ -281,13 +281,13 @@ def file_hash(path: Path) -> str:
 @cache
 def code_version() -> dict[str, str]:
     """Return the package's version and the hash of its analysis code and tables."""
-    home = Path(hotspots.__file__).parent
+    home = Path(__file__).parent
     digest = hashlib.sha256()
     parts = [*home.glob("*.py"), *home.glob("analysis/**/*.py"), *home.glob("analysis/**/*.csv")]
     for path in sorted(parts):
         if path.name != "cli.py":
             digest.update(path.read_bytes())
-    return {"version": hotspots.__version__, "code_sha256": digest.hexdigest()[:16]}
+    return {"version": __version__, "code_sha256": digest.hexdigest()[:16]}
 
 
 # ------------------------------------------------------------------------------------ codebook
@@ -316,6 +316,12 @@ _SUFFIXES = (
     ("_total", "total", "total: {label}"),
 )
 
+_PER = {
+    "potential_ipcc_tier1": ", per hectare of managed land",
+    "soc_stock_cropland": ", per hectare of cropland",
+    "target_four_per_mille": ", per hectare of cropland",
+}
+
 
 def column_unit(column: str) -> tuple[str, str]:
     """Return (unit, meaning) of a column of the region or unit table."""
@@ -324,7 +330,7 @@ def column_unit(column: str) -> tuple[str, str]:
     for suffix, unit, meaning in _SUFFIXES:
         if column.endswith(suffix):
             row = variable(column.removesuffix(suffix))
-            told = meaning.format(label=row.long_name)
+            told = meaning.format(label=row.long_name + _PER.get(row.name, ""))
             if unit == "total":
                 return row.unit.replace(" ha-1", ""), told
             return (row.unit if unit is None else unit), told

@@ -26,6 +26,9 @@ from hotspots.recipe import Recipe
 from hotspots.summaries import (
     RegionWeights,
     hot_patches,
+    land_cells,
+    no_patches,
+    no_units,
     outlines,
     outlines_digest,
     region_table,
@@ -43,6 +46,7 @@ SCENARIO = "IPCC {guidelines} Tier 1, {management} with {input} on cropland, ado
 CAVEATS = (
     "The historical deficit is modelled and no achievable potential.",
     "The change 1990-2010 comes from land-use history; nothing was measured twice.",
+    "Gross loss and gain are between whole cells: within a coarse cell they cancel out.",
     "Drained peat, erosion and warming are not in the losses yet.",
     "No-till gains are partly carbon moved towards the surface.",
     "Rangeland is left out of the potential unless the recipe asks for it.",
@@ -96,10 +100,11 @@ def analyze(
     tell("tables of regions and units")
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     table = region_table(layers, weights)
-    units = unit_table(layers, weights, recipe)
-    patches = hot_patches(layers, weights)
+    land = land_cells(layers) if "hotspot_class" in layers else None
+    units = no_units() if land is None else unit_table(land, weights, recipe)
+    patches = no_patches(layers) if land is None else hot_patches(layers, land, weights)
     manifest = _manifest(data, recipe, weights, notes)
-    manifest["summary"] = whole_summary(layers, table)
+    manifest["summary"] = whole_summary(table, land)
     times = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 1),

@@ -10,16 +10,17 @@ Boundaries imply no opinion on the legal status of any territory: show the text
 from __future__ import annotations
 
 import hashlib
+import math
 import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from hotspots import areas, countries, initiative
 from hotspots.countries import LANGUAGES
@@ -38,6 +39,7 @@ _WORLD_WORDS = {"world", "monde", "mundo", "earth", "terre", "tierra", "globe", 
 _CUSTOM = {"en": "Custom area", "fr": "Zone personnalisée", "es": "Zona personalizada"}
 _BOX = {"en": "Box", "fr": "Rectangle", "es": "Rectángulo"}
 _LONGEST_NAME = 60
+_LONGEST_CODE = 3
 # Columns that hold an id or a name in common boundary files; the first that fits is taken.
 # fmt: off
 _ID_COLUMNS = (
@@ -64,7 +66,7 @@ class Region:
         "world", "country", "initiative", "box" or "custom".
     names : mapping of str to str
         By language: en, fr, es.
-    geometry : shapely.Geometry
+    geometry : shapely geometry
         Valid Polygon or MultiPolygon in EPSG:4326, cut at the antimeridian.
     iso2 : str or None
         ISO 3166-1 alpha-2.
@@ -75,7 +77,7 @@ class Region:
     id: str
     kind: str
     names: Mapping[str, str] = field(hash=False)
-    geometry: shapely.Geometry = field(repr=False)
+    geometry: BaseGeometry = field(repr=False)
     iso2: str | None = None
     note: str = field(default="", repr=False)
 
@@ -113,7 +115,7 @@ def region(spec: Any, *, files: bool = True) -> Region:
         return _file_region(spec)
     if isinstance(spec, str):
         return _from_text(spec.strip(), files)
-    if isinstance(spec, shapely.Geometry):
+    if isinstance(spec, BaseGeometry):
         return _geojson_region(spec.__geo_interface__)
     if isinstance(spec, Mapping):
         return _geojson_region(spec)
@@ -188,7 +190,7 @@ def _from_text(text: str, files: bool) -> Region:
 def _named(text: str) -> Region | None:
     """Return the country, initiative region or world of this name or code."""
     if countries.key(text) in _WORLD_WORDS:
-        return Region("world", "world", MappingProxyType(_WORLD), WORLD_BOX)
+        return Region("world", "world", dict(_WORLD), WORLD_BOX)
     found = countries.find(text)
     if len(found) == 1:
         return _whole_country(found[0])
@@ -213,27 +215,39 @@ def _whole_country(code: str) -> Region:
     return _country(country, shape)
 
 
-def _country(country: countries.Country, shape: shapely.Geometry) -> Region:
+def _country(country: countries.Country, shape: BaseGeometry) -> Region:
     # A part (French Guiana) has no row in the table of countries: it is handled by its outline.
     kind = "custom" if country.parent else "country"
-    return Region(country.id, kind, country.names, shape, country.iso2, country.note)
+    return Region(country.id, kind, dict(country.names), shape, country.iso2, country.note)
 
 
 def _near(text: str) -> str:
     """Return "; did you mean …?" for the names like `text`, each region once; else "."."""
     if len(text) > _LONGEST_NAME:
         return "."
+    wanted = countries.key(text)
     labels: dict[str, dict[str, str]] = {}
     for name, code in [*countries.known_names(), *_initiative_names()]:
-        labels.setdefault(countries.key(name), {})[code] = name
+        # A short text is taken for a code, a longer one for a name.
+        if (len(name) <= _LONGEST_CODE) == (len(wanted) <= _LONGEST_CODE):
+            labels.setdefault(countries.key(name), {})[code] = _label(name, code)
+    matches = get_close_matches(wanted, labels, n=30, cutoff=0.6)
+    matches.sort(key=lambda match: sorted(match) != sorted(wanted))  # swapped letters come first
     close: dict[str, str] = {}
-    for match in get_close_matches(countries.key(text), labels, n=9, cutoff=0.6):
-        for code, name in labels[match].items():
-            close.setdefault(code, code if name == code else f"{name} ({code})")
+    for match in matches:
+        for code, label in labels[match].items():
+            close.setdefault(code, label)
     if not close:
         return "."
     *others, last = list(close.values())[:3]
     return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+
+
+def _label(name: str, code: str) -> str:
+    known = countries.countries()
+    if code in known and len(name) <= _LONGEST_CODE:
+        name = known[code].names["en"]
+    return code if name == code else f"{name} ({code})"
 
 
 def _initiative_names() -> Iterator[tuple[str, str]]:
@@ -244,11 +258,11 @@ def _initiative_names() -> Iterator[tuple[str, str]]:
 
 def _initiative_region(group: initiative.Group, detail: str) -> Region:
     shape = _union(group.members, detail)
-    return Region(group.id, "initiative", group.names, shape, None, group.note)
+    return Region(group.id, "initiative", dict(group.names), shape, None, group.note)
 
 
 @lru_cache(maxsize=64)
-def _union(members: tuple[str, ...], detail: str) -> shapely.Geometry:
+def _union(members: tuple[str, ...], detail: str) -> BaseGeometry:
     shapes = countries.outlines(detail)
     # The coarser map draws some small areas (Baikonur) within their neighbours only.
     return areal_union([shapes[code] for code in members if code in shapes])
@@ -284,9 +298,9 @@ def _file_regions(path: Path) -> Iterator[Region]:
         yield Region(code, "custom", names, row[table.geometry.name], None, row[areas.NOTE])
 
 
-def _custom(shape: shapely.Geometry, names: Mapping[str, str], note: str) -> Region:
+def _custom(shape: BaseGeometry, names: Mapping[str, str], note: str) -> Region:
     digest = hashlib.sha256(shapely.to_wkb(shapely.normalize(shape))).hexdigest()[:12]
-    return Region(f"custom-{digest}", "custom", MappingProxyType(dict(names)), shape, None, note)
+    return Region(f"custom-{digest}", "custom", dict(names), shape, None, note)
 
 
 def _ids(table: pd.DataFrame) -> list[str]:
@@ -315,8 +329,8 @@ def _text(value: Any) -> str:
     """Return a text or a number as text; "" for what is missing or neither."""
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and value == value:
-        return f"{value:.15g}"
+    if isinstance(value, numbers.Real) and not math.isnan(value):
+        return f"{float(value):.15g}"
     return ""
 
 

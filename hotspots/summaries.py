@@ -84,8 +84,11 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         data["soc_stock"].values.ravel()
     )
     weights, value_from = _with_nearest(weights, cover_ha, land, shapes, grid)
+    on_land = sparse.diags_array((land > 0).astype("float64"))
+    weights = sparse.csr_array(weights @ on_land)
+    weights.eliminate_zeros()
     covered = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
-    left = np.clip(1 - covered.sum(axis=0), 0, 1)
+    left = np.where(land > 0, np.clip(1 - covered.sum(axis=0), 0, 1), 0)
     left[left < 1e-6] = 0
     whole_id = WHOLE if "region" not in data.attrs else "total"
     blocks, rows = [weights], [_rows(shapes, value_from)]
@@ -98,7 +101,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         if regions == "initiative":
             blocks, rows, areas = blocks[1:], rows[1:], areas[1:]
     units = slice(0, rows[0].shape[0])
-    blocks += [sparse.csr_array(np.ones((1, area.size))), sparse.csr_array(left[None, :])]
+    blocks += [sparse.csr_array(v[None, :]) for v in ((land > 0).astype("float64"), left)]
     rows.append(_totals(whole_id))
     outside_ha = float(land @ left)
     areas.append(np.array([cover_ha.sum() + outside_ha, outside_ha]))
@@ -255,6 +258,8 @@ def region_table(layers: xr.Dataset, weights: RegionWeights) -> pd.DataFrame:
     table["land_valid_ha"] = table["soc_stock_valid_area_ha"]
     table["soc_stock_missing_share"] = (1 - table["land_valid_ha"] / table["area_ha"]).clip(0, 1)
     table.loc[table["value_from"] == "nearest", "soc_stock_missing_share"] = 1.0
+    class_areas = [c for c in table if str(c).endswith("_area_ha")]
+    table.loc[table["value_from"] == "missing", class_areas] = np.nan  # unknown, not none
     table["note"] = [_noted(row) for _, row in table.iterrows()]
     if "potential_ipcc_tier1_total" in table:
         table = table.assign(**_derived(table))
@@ -263,7 +268,8 @@ def region_table(layers: xr.Dataset, weights: RegionWeights) -> pd.DataFrame:
 
 def _noted(row: pd.Series) -> str:
     """Return the row's note with what its numbers should be read with."""
-    notes = [str(row["note"] or "")]
+    notes = [str(row["note"] or "").rstrip(".")]
+    notes[0] += "." if notes[0] else ""
     if row["value_from"] == "missing":
         notes.append("No valid cell in it or within two cell widths.")
     elif row["value_from"] == "nearest":
@@ -297,24 +303,64 @@ def _derived(table: pd.DataFrame) -> dict[str, Any]:
     return out
 
 
-def unit_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
+def land_cells(layers: xr.Dataset) -> pd.DataFrame:
+    """Return hectares, tonnes, zone and class of each cell with land; index: its flat number.
+
+    Missing values count as none: an unknown potential adds no tonnes.
+    """
+    import pandas as pd
+
+    share = layers["valid_share"].values.ravel()
+    cells = np.flatnonzero((share > 0) & np.isfinite(layers["soc_stock"].values.ravel()))
+    area = cell_area(layers).values.ravel()[cells]
+
+    def flat(name: str) -> Array:
+        return np.nan_to_num(layers[name].values.ravel()[cells].astype("float64"))
+
+    def tonnes(name: str) -> Array:
+        return area * flat(f"{name}_valid_share") * flat(name)
+
+    land = area * flat("valid_share")
+    classes = layers["hotspot_class"].values.ravel()[cells]
+    managed = area * flat("hotspot_class_valid_share")
+    ranked = np.isin(classes, [_CLASS[n] for n in (*HOT_CLASSES, "monitor")])
+    out = {
+        "zone": layers["climate_zone"].values.ravel()[cells].astype("int64"),
+        "class": classes,
+        "area_ha": land,
+        "cropland_ha": land * flat("cropland_share"),
+        "soc_stock_t": land * flat("soc_stock"),
+        "cropland_stock_t": tonnes("soc_stock_cropland"),
+        "potential_t_yr": tonnes("potential_ipcc_tier1"),
+        "ranked_managed_ha": managed * ranked,
+    }
+    if "modelled_gross_loss" in layers:
+        out["loss_t_yr"] = land * flat("modelled_gross_loss")
+        out["gain_modelled_t_yr"] = land * flat("modelled_gross_gain")
+    for name in HOT_CLASSES:
+        out[f"{name}_ha"] = managed * (classes == _CLASS[name])
+    for axis in ("potential", "potential_raw", "loss", "loss_raw"):
+        if f"cluster_{axis}" in layers:
+            out[f"cluster_{axis}"] = layers[f"cluster_{axis}"].values.ravel()[cells]
+    return pd.DataFrame(out, index=cells)
+
+
+def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
     """Return country × climate zone units with ranked land, by t C per year, largest first."""
     import pandas as pd
 
-    if "hotspot_class" not in layers:
-        return pd.DataFrame(columns=["id", "country", "climate_zone", "rank"])
-    values = _per_cell(layers)
-    by_zone = weights.matrix[weights.units].tocsc()
-    zone = layers["climate_zone"].values.ravel()
+    summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
     rows = weights.rows.iloc[weights.units]
+    by_cell = weights.matrix[weights.units].tocsc()[:, land.index.to_numpy()]
     covered = (rows["value_from"] == "covered").to_numpy()
     frames = []
     for code, name in CLIMATE_ZONES.items():
-        cells = np.flatnonzero(zone == code)
-        sums = by_zone[:, cells] @ values.iloc[cells].to_numpy()
-        frame = pd.DataFrame(sums, columns=values.columns, index=rows.index)
+        in_zone = np.flatnonzero(land["zone"] == code)
+        sums = by_cell[:, in_zone] @ land.iloc[in_zone][summed].to_numpy()
+        frame = pd.DataFrame(sums, columns=summed, index=rows.index)
         frame.insert(0, "climate_zone", name)
-        frames.append(pd.concat([rows[["id", "name_en", "name_fr", "name_es"]], frame], axis=1)[covered])
+        frame = pd.concat([rows[["id", "name_en", "name_fr", "name_es"]], frame], axis=1)
+        frames.append(frame[covered])
     units = pd.concat(frames)
     units = units[units["ranked_managed_ha"] > 0].rename(columns={"id": "country"})
     units.insert(0, "id", units["country"] + ":" + units["climate_zone"])
@@ -326,93 +372,59 @@ def unit_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd
     return units
 
 
-def _per_cell(layers: xr.Dataset) -> pd.DataFrame:
-    """Return hectares and tonnes of each cell, flat, as columns; missing counts as none."""
-    import pandas as pd
-
-    def flat(name: str) -> Array:
-        return np.nan_to_num(layers[name].values.ravel().astype("float64"))
-
-    area = cell_area(layers).values.ravel()
-    land = area * flat("valid_share")
-    classes = layers["hotspot_class"].values.ravel()
-    managed = area * flat("hotspot_class_valid_share")
-    out = {
-        "area_ha": land,
-        "cropland_ha": land * flat("cropland_share"),
-        "soc_stock_t": land * flat("soc_stock"),
-        "cropland_stock_t": area * flat("soc_stock_cropland_valid_share") * flat("soc_stock_cropland"),
-        "potential_t_yr": area * flat("potential_ipcc_tier1_valid_share") * flat("potential_ipcc_tier1"),
-        "ranked_managed_ha": managed * np.isin(classes, [_CLASS[n] for n in (*HOT_CLASSES, "monitor")]),
-    }  # fmt: skip
-    if "modelled_gross_loss" in layers:
-        out["loss_t_yr"] = land * flat("modelled_gross_loss")
-        out["gain_modelled_t_yr"] = land * flat("modelled_gross_gain")
-    for name in HOT_CLASSES:
-        out[f"{name}_ha"] = managed * (classes == _CLASS[name])
-    return pd.DataFrame(out)
-
-
 def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
     areas = units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy()
     leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
     return np.where(areas.sum(axis=1) >= hot_share * units["ranked_managed_ha"], leading, "monitor")
 
 
-def hot_patches(layers: xr.Dataset, weights: RegionWeights) -> gpd.GeoDataFrame:
+def hot_patches(
+    layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights
+) -> gpd.GeoDataFrame:
     """Return the patches of touching hot cells as polygons with area, tonnes, class and place."""
-    import geopandas as gpd
     import pandas as pd
 
     grid = grid_of(layers)
-    if "hotspot_class" not in layers:
-        return gpd.GeoDataFrame({"id": []}, geometry=[], crs=grid.crs)
-    classes = layers["hotspot_class"].values
-    labels = label_patches(np.isin(classes, [_CLASS[n] for n in HOT_CLASSES]), wraps=grid.wraps)
+    hot = np.isin(layers["hotspot_class"].values, [_CLASS[n] for n in HOT_CLASSES])
+    labels = label_patches(hot, wraps=grid.wraps)
     cells = np.flatnonzero(labels.ravel())
-    label, n = labels.ravel()[cells] - 1, int(labels.max())
-    values = _per_cell(layers).iloc[cells]
-    sums = pd.DataFrame(
-        {c: np.bincount(label, weights=values[c].to_numpy(), minlength=n) for c in values}
+    inside = land.loc[cells]
+    inside = inside.assign(label=labels.ravel()[cells])
+    summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
+    frame = inside.groupby("label")[summed].sum()
+    hectares = frame[[f"{name}_ha" for name in HOT_CLASSES]]
+    frame.insert(0, "class", np.array(HOT_CLASSES)[hectares.to_numpy().argmax(axis=1)])
+    frame.insert(1, "climate_zone", _main_zone(inside))
+    frame.insert(2, "countries", _countries(weights, inside, len(frame)))
+    frame.insert(3, "cells", inside.groupby("label").size())
+    frame["managed_ha"] = hectares.sum(axis=1)
+    frame["potential_mean"] = frame["potential_t_yr"] / frame["managed_ha"]
+    if "loss_t_yr" in frame:
+        frame["loss_mean"] = frame["loss_t_yr"] / frame["area_ha"]
+    frame = frame.drop(columns=["soc_stock_t", "cropland_stock_t", "ranked_managed_ha"])
+    shapes = patch_polygons(labels, grid)
+    out = shapes.merge(pd.DataFrame(frame).reset_index(), on="label")
+    out = out.sort_values(["potential_t_yr", "label"], ascending=[False, True])
+    out = out.drop(columns="label").reset_index(drop=True)
+    out.insert(0, "id", [f"hs-{i:04d}" for i in range(1, len(out) + 1)])
+    return out
+
+
+def _main_zone(inside: pd.DataFrame) -> list[str]:
+    """Return, for each patch, the climate zone with most of its cropland."""
+    area = inside.pivot_table(
+        index="label", columns="zone", values="cropland_ha", aggfunc="sum", fill_value=0.0
     )
-    hectares = sums[[f"{name}_ha" for name in HOT_CLASSES]]
-    managed = hectares.sum(axis=1)
-    frame = pd.DataFrame({
-        "class": np.array(HOT_CLASSES)[hectares.to_numpy().argmax(axis=1)] if n else [],
-        "climate_zone": _main_zone(layers, cells, label, values, n),
-        "countries": _countries(weights, cells, label, values["area_ha"].to_numpy(), n),
-        "cells": np.bincount(label, minlength=n),
-        "area_ha": sums["area_ha"], "managed_ha": managed,
-        **{c: hectares[c] for c in hectares}, "potential_t_yr": sums["potential_t_yr"],
-        "potential_mean": sums["potential_t_yr"] / managed,
-    })  # fmt: skip
-    if "loss_t_yr" in sums:
-        frame["loss_t_yr"] = sums["loss_t_yr"]
-        frame["loss_mean"] = sums["loss_t_yr"] / sums["area_ha"]
-    frame["label"] = np.arange(1, n + 1)
-    frame = patch_polygons(labels, grid).merge(frame, on="label")
-    frame = frame.sort_values(["potential_t_yr", "label"], ascending=[False, True])
-    frame = frame.drop(columns="label").reset_index(drop=True)
-    frame.insert(0, "id", [f"hs-{i:04d}" for i in range(1, len(frame) + 1)])
-    return frame
+    return [CLIMATE_ZONES.get(int(code), "") for code in area.idxmax(axis=1)]
 
 
-def _main_zone(
-    layers: xr.Dataset, cells: npt.NDArray[np.int64], label: Any, values: pd.DataFrame, n: int
-) -> list[str]:
-    zone = layers["climate_zone"].values.ravel()[cells].astype("int64")
-    table = sparse.coo_array(
-        (values["cropland_ha"].to_numpy(), (label, zone)), shape=(n, len(CLIMATE_ZONES) + 1)
-    ).toarray()
-    return [CLIMATE_ZONES.get(int(code), "") for code in table.argmax(axis=1)]
-
-
-def _countries(
-    weights: RegionWeights, cells: npt.NDArray[np.int64], label: Any, area: Array, n: int
-) -> list[str]:
+def _countries(weights: RegionWeights, inside: pd.DataFrame, n: int) -> list[str]:
     """Return, for each patch, the regions with at least 1 % of its land, largest first."""
-    to_patch = sparse.csr_array((area, (np.arange(cells.size), label)), shape=(cells.size, n))
-    shares = (weights.matrix[weights.units].tocsc()[:, cells] @ to_patch).toarray()
+    label = np.unique(inside["label"], return_inverse=True)[1]
+    area = inside["area_ha"].to_numpy()
+    to_patch = sparse.csr_array((area, (np.arange(label.size), label)), shape=(label.size, n))
+    by_cell = weights.matrix[weights.units].tocsc()[:, inside.index.to_numpy()]
+    shares = (by_cell @ to_patch).toarray()
     ids = weights.rows["id"].to_numpy()[weights.units]
     told = []
     for column in shares.T:
@@ -422,7 +434,21 @@ def _countries(
     return told
 
 
-def whole_summary(layers: xr.Dataset, table: pd.DataFrame) -> dict[str, Any]:
+def no_units() -> pd.DataFrame:
+    """Return the unit table of an edition without hotspots: its first columns and no row."""
+    import pandas as pd
+
+    return pd.DataFrame({c: pd.Series(dtype="object") for c in ("id", "country", "climate_zone")})
+
+
+def no_patches(layers: xr.Dataset) -> gpd.GeoDataFrame:
+    """Return the patches of an edition without hotspots: none."""
+    import geopandas as gpd
+
+    return gpd.GeoDataFrame({"id": [], "class": []}, geometry=[], crs=grid_of(layers).crs)
+
+
+def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, Any]:
     """Return the figures of the whole: totals with units in their names, and shares called hot."""
     whole = table[table["set"] == "total"].iloc[0]
 
@@ -443,25 +469,25 @@ def whole_summary(layers: xr.Dataset, table: pd.DataFrame) -> dict[str, Any]:
         "ranked_managed_mha": total("ranked_managed_ha", 1e6),
         "hot_share_of_ranked": total("hot_share", 1),
     }
-    return out | (_hot_shares(layers) if "hotspot_class" in layers else {})
+    changed = table.filter(regex="^change_class_(loss|gain|no_detect).*area_ha$").loc[whole.name]
+    if changed.sum() > 0:
+        none = changed["change_class_no_detectable_change_area_ha"]
+        out["no_detectable_change_share_of_land"] = round(float(none / changed.sum()), 6)
+    return out | ({} if land is None else _hot_shares(land))
 
 
-def _hot_shares(layers: xr.Dataset) -> dict[str, float | None]:
-    values = _per_cell(layers)
-    classes = layers["hotspot_class"].values.ravel()
-    hot = np.isin(classes, [_CLASS[n] for n in HOT_CLASSES])
-    ranked = hot | (classes == _CLASS["monitor"])
-    managed = values["ranked_managed_ha"].to_numpy()
+def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
+    ranked = land[land["ranked_managed_ha"] > 0]
+    hot = ranked["class"] != _CLASS["monitor"]
 
-    def share(part: npt.NDArray[np.bool_], amount: Array) -> float | None:
-        whole = float(amount[ranked].sum())
-        return round(float(amount[part & ranked].sum()) / whole, 6) if whole > 0 else None
+    def share(part: pd.Series, amount: str) -> float | None:
+        whole = float(ranked[amount].sum())
+        return round(float(ranked.loc[part, amount].sum()) / whole, 6) if whole > 0 else None
 
-    out = {"hot_share_of_potential": share(hot, values["potential_t_yr"].to_numpy())}
-    if "loss_t_yr" in values:
-        out["hot_share_of_gross_loss"] = share(hot, values["loss_t_yr"].to_numpy())
+    out = {"hot_share_of_potential": share(hot, "potential_t_yr")}
+    if "loss_t_yr" in land:
+        out["hot_share_of_gross_loss"] = share(hot, "loss_t_yr")
     for axis in ("potential", "potential_raw", "loss", "loss_raw"):
-        if f"cluster_{axis}" in layers:
-            clustered = layers[f"cluster_{axis}"].values.ravel() == 1
-            out[f"gi_star_alone_{axis}"] = share(clustered, managed)
+        if f"cluster_{axis}" in land:
+            out[f"gi_star_alone_{axis}"] = share(ranked[f"cluster_{axis}"] == 1, "ranked_managed_ha")
     return out

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely import Geometry, affinity
+from shapely import affinity
+from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import MissingAssetError
 
@@ -33,6 +34,7 @@ WORLD_BOX = shapely.box(-180, -90, 180, 90)
 
 _FEWEST_POINTS = 4  # of a closed ring that can have an area
 _Coordinates = npt.NDArray[np.float64]
+_Geometries = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Feature:
 
     id: str
     name: str
-    geometry: Geometry
+    geometry: BaseGeometry
 
 
 def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
@@ -80,7 +82,7 @@ def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
     ]
 
 
-def mend(geometry: Geometry) -> Geometry:
+def mend(geometry: BaseGeometry) -> BaseGeometry:
     """Return the areal part of `geometry`, valid and cut at the antimeridian.
 
     Parameters
@@ -92,13 +94,13 @@ def mend(geometry: Geometry) -> Geometry:
 
     Returns
     -------
-    Geometry
+    shapely geometry
         Polygon or MultiPolygon within -180..180, -90..90; empty where nothing has an area.
     """
     return areal_union([mend_polygon(part) for part in polygons_of(geometry)])
 
 
-def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> Geometry:
+def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
     """Return one polygon unwrapped, valid and cut at the antimeridian (see `mend`).
 
     `stitched` says that every jump is a crossing, as in world-atlas files; then a ring which goes
@@ -115,13 +117,13 @@ def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> Geometry:
     return _cut(_valid(shapely.Polygon(shell, holes)))
 
 
-def has_jump(geometry: Geometry) -> bool:
+def has_jump(geometry: BaseGeometry) -> bool:
     """Whether an edge of a polygon spans more than 180 degrees of longitude, short of a turn."""
     steps, _ = _steps(np.array(polygons_of(geometry), dtype=object))
     return bool(((steps > 180) & (steps < 360)).any())
 
 
-def polygons_of(geometry: Geometry) -> list[shapely.Polygon]:
+def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
     """Return the polygons within `geometry`, however nested, without the empty ones."""
     parts = shapely.get_parts(geometry)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
@@ -130,7 +132,7 @@ def polygons_of(geometry: Geometry) -> list[shapely.Polygon]:
     return list(parts[areal & ~shapely.is_empty(parts)])
 
 
-def areal_union(geometries: Sequence[Geometry]) -> Geometry:
+def areal_union(geometries: Sequence[BaseGeometry]) -> BaseGeometry:
     """Return the union of areas as a Polygon or MultiPolygon, dropping lines and points."""
     # Several times faster than union_all on archipelagos, with the same result.
     union = shapely.disjoint_subset_union_all(list(geometries))
@@ -141,13 +143,13 @@ def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
     return [polygon.exterior, *polygon.interiors]
 
 
-def _joined(polygons: Sequence[shapely.Polygon]) -> Geometry:
+def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
     if len(polygons) == 1:
         return polygons[0]
     return shapely.MultiPolygon(list(polygons))
 
 
-def _valid(polygon: Geometry) -> Geometry:
+def _valid(polygon: BaseGeometry) -> BaseGeometry:
     # "structure" takes a ring as what it encloses; "linework" would punch holes into overlaps.
     return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
@@ -173,7 +175,7 @@ def _is_sound_belt(xy: _Coordinates, steps: npt.NDArray[np.float64]) -> bool:
     return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
 
 
-def _cut(geometry: Geometry) -> Geometry:
+def _cut(geometry: BaseGeometry) -> BaseGeometry:
     """Return a figure with longitudes beyond 180 cut into turns and shifted home."""
     if geometry.is_empty:
         return geometry
@@ -201,7 +203,7 @@ def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np
 
 def _polygons(
     objects: Sequence[dict[str, Any]], points: _Coordinates, starts: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+) -> tuple[_Geometries, npt.NDArray[np.int64]]:
     """Return raw polygons and, for each, the index of the object that it belongs to."""
     pieces: list[_Coordinates] = []
     lengths: list[int] = []  # of each ring kept
@@ -217,10 +219,10 @@ def _polygons(
         lengths += [len(ring) for ring in kept]
         polygon_of_ring += [len(owners)] * len(kept)
         owners.append(owner)
-    rings = shapely.linearrings(
-        np.concatenate(pieces), indices=np.repeat(np.arange(len(lengths)), lengths)
-    )
-    return shapely.polygons(rings, indices=np.array(polygon_of_ring)), np.array(owners)
+    ring_of_point = np.repeat(np.arange(len(lengths)), lengths)
+    closed = np.asarray(shapely.linearrings(np.concatenate(pieces), indices=ring_of_point))
+    polygons = shapely.polygons(closed, indices=np.array(polygon_of_ring))
+    return np.asarray(polygons, dtype=object), np.array(owners)
 
 
 def _polygons_of_objects(
@@ -236,7 +238,7 @@ def _polygons_of_objects(
 
 def _ring(arcs: list[int], points: _Coordinates, starts: npt.NDArray[np.int64]) -> _Coordinates:
     """Return the closed ring of some arcs; neighbours share a point, ``~i`` is arc i reversed."""
-    pieces = []
+    pieces: list[_Coordinates] = []
     for arc in arcs:
         index = arc if arc >= 0 else ~arc
         piece = points[starts[index] : starts[index + 1]]
@@ -245,7 +247,7 @@ def _ring(arcs: list[int], points: _Coordinates, starts: npt.NDArray[np.int64]) 
 
 
 def _steps(
-    polygons: npt.NDArray[np.object_],
+    polygons: _Geometries,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return |difference| in longitude along every edge, and the index of the edge's polygon."""
     rings, polygon_of_ring = shapely.get_rings(polygons, return_index=True)
@@ -254,20 +256,18 @@ def _steps(
     return np.abs(np.diff(xy[:, 0]))[within], polygon_of_ring[ring[1:][within]]
 
 
-def _mend_all(polygons: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+def _mend_all(polygons: _Geometries) -> _Geometries:
     """Return valid areas, one a polygon given; only rings that jump or are invalid are touched."""
     mended = polygons.copy()
     steps, polygon_of_step = _steps(polygons)
     for index in np.unique(polygon_of_step[steps > 180]):
         mended[index] = mend_polygon(polygons[index], stitched=True)
     broken = ~shapely.is_valid(mended)
-    mended[broken] = _valid(mended[broken])
+    mended[broken] = [_valid(polygon) for polygon in mended[broken]]
     return mended
 
 
-def _collect(
-    areas: npt.NDArray[np.object_], owners: npt.NDArray[np.int64], count: int
-) -> list[Geometry]:
+def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> list[BaseGeometry]:
     """Return one valid geometry for each of `count` owners; empty where an owner has no area."""
     parts, index = shapely.get_parts(areas, return_index=True)
     kept = ~shapely.is_empty(parts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from packaging.utils import canonicalize_name
 CONDA_NAMES = {"dask": "dask-core", "geopandas": "geopandas-base"}
 CONDA_EXTRAS = ("api", "notebooks")
 CONDA_ONLY = {"python", "pip", "nodejs"}
+# Parts of another's public interface: these come with it, in the version it wants.
+BROUGHT_BY = {"branca": "folium", "pydantic": "fastapi", "starlette": "fastapi"}
 ALL_EXTRAS = ("api", "notebooks", "postgis", "cluster", "dev")
 
 
@@ -75,3 +80,22 @@ def test_all_extras_are_known_here(project: dict[str, Any]) -> None:
 def test_constraints_hold_names_and_versions_only(repo: Path) -> None:
     for line in (repo / "constraints.txt").read_text().splitlines():
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
+
+
+def test_every_imported_library_is_declared(project: dict[str, Any], repo: Path) -> None:
+    """An import that only works because something else brought the library fails on a fresh one."""
+    declared = {canonicalize_name(r.name) for r in requirements(project, ("api", "postgis"))}
+    homes = packages_distributions()
+    found = set()
+    for path in (repo / "hotspots").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    foreign = found - set(sys.stdlib_module_names) - {"hotspots"}
+    assert "numpy" in foreign
+    for module in sorted(foreign):
+        names = {canonicalize_name(n) for n in homes.get(module, [module])}
+        names = {BROUGHT_BY.get(n, n) for n in names}
+        assert names & declared, f"{module} is imported, but not declared in pyproject.toml"

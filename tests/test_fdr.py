@@ -25,9 +25,7 @@ def test_vectors(vectors: Path, method: str) -> None:
 def test_by_hand() -> None:
     """p·m/rank = 0.04, 0.04, 0.053, 0.5; then the smallest from there upwards."""
     p = np.array([0.5, 0.01, 0.04, 0.02])
-    np.testing.assert_allclose(
-        false_discovery_rate(p), [0.5, 0.04, 0.04 * 4 / 3, 0.04], rtol=1e-14
-    )
+    np.testing.assert_allclose(false_discovery_rate(p), [0.5, 0.04, 0.04 * 4 / 3, 0.04], rtol=1e-14)
 
 
 def test_missing_cells_are_no_tests_and_the_kind_is_kept() -> None:
@@ -45,7 +43,7 @@ def test_missing_cells_are_no_tests_and_the_kind_is_kept() -> None:
 def test_bad_input() -> None:
     with pytest.raises(BadInputError, match="take 'bh' or 'by'"):
         false_discovery_rate(np.array([0.1]), method="bonferroni")
-    with pytest.raises(BadInputError, match="1.2 is no p value"):
+    with pytest.raises(BadInputError, match=r"1\.2 is no p value"):
         false_discovery_rate(np.array([0.1, 1.2]))
-    with pytest.raises(BadInputError, match="-0.1 is no p value"):
+    with pytest.raises(BadInputError, match=r"-0\.1 is no p value"):
         false_discovery_rate(np.array([-0.1, np.nan]))

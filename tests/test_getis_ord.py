@@ -35,7 +35,7 @@ def world(step: float, seed: int = 0, missing: float = 0.3) -> xr.DataArray:
 
 
 def brute_force(values: np.ndarray, near: np.ndarray, area: np.ndarray | None = None) -> np.ndarray:
-    """z from a full matrix of neighbours, as METHODS 8 writes it, cell by cell."""
+    """Gi* from a full matrix of neighbours, as METHODS 8 writes it, cell by cell."""
     x, valid = values.ravel(), ~np.isnan(values.ravel())
     a = np.ones(valid.sum()) if area is None else area.ravel()[valid] / area.ravel()[valid].mean()
     x, w = x[valid], near[np.ix_(valid, valid)].astype(float)
@@ -57,7 +57,7 @@ def test_vectors(vectors: Path, weights: str) -> None:
 
 
 def test_same_as_esda() -> None:
-    """esda's z with binary weights and no permutations, on a grid without missing cells."""
+    """The z of esda with binary weights and no permutations, on a grid without missing cells."""
     esda = pytest.importorskip("esda")
     weights = pytest.importorskip("libpysal").weights
     values = np.random.default_rng(5).gamma(2, 3, (7, 9))
@@ -70,16 +70,15 @@ def test_same_as_esda() -> None:
 
 
 def test_by_hand() -> None:
-    """Rook neighbours on   9 0 0     of the corner: 9 + 0 + 0, mean 1, S² = 81/9 − 1 = 8,
-                            0 0 0     W = 3: z = (9 − 3) / (√8 · √((27 − 9)/8)) = √2
-                            0 0 0
-    """
+    """Rook neighbours on one 9 among zeros: mean 1, S² = 81/9 − 1 = 8."""
+    # 9 0 0     The corner has 9 + 0 + 0, W = 3: z = (9 − 3) / (√8 · √((27 − 9)/8)) = √2.
+    # 0 0 0     The centre's five cells are all 0: (0 − 5) / (√8 · √((45 − 25)/8)) = −√5/2.
+    # 0 0 0
     values = np.zeros((3, 3))
     values[0, 0] = 9
     out = getis_ord(values, neighbourhood=ROOK)
     assert out["z"].values[0, 0] == pytest.approx(np.sqrt(2), rel=1e-14)
     assert out["effect"].values[0, 0] == pytest.approx(2)
-    # The centre's five cells are all 0: (0 − 5) / (√8 · √((45 − 25)/8)) = −√5/2.
     assert out["z"].values[1, 1] == pytest.approx(-np.sqrt(5) / 2)
     assert out["effect"].values[1, 1] == pytest.approx(-1)
     assert out["p"].values[0, 0] == pytest.approx(0.15729920705028513)
@@ -105,7 +104,7 @@ def test_a_block_of_high_values_is_a_hot_cluster() -> None:
     seed=st.integers(0, 99),
 )
 def test_unchanged_by_unit_and_origin(scale: float, shift: float, seed: int) -> None:
-    """z of αx + β is z of x, for α > 0; the effect only takes the factor."""
+    """The z of αx + β is z of x, for α > 0; the effect only takes the factor."""
     values = world(30, seed).values
     one = getis_ord(values, neighbourhood=QUEEN)
     other = getis_ord(scale * values + shift, neighbourhood=QUEEN)

@@ -9,6 +9,7 @@ as is longitude being periodic.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -96,7 +97,8 @@ def remainder(cover: sparse.csr_array) -> sparse.csr_array:
 
 def column_sums(cover: sparse.csr_array) -> npt.NDArray[np.float64]:
     """Return how much of each cell all regions take together, length n_cells."""
-    return np.bincount(cover.indices, weights=cover.data, minlength=cover.shape[1])
+    sums = np.bincount(cover.indices, weights=cover.data, minlength=cover.shape[1])
+    return np.asarray(sums, dtype="float64")
 
 
 def _as_series(geometries: Any, crs: pyproj.CRS) -> gpd.GeoSeries:
@@ -117,7 +119,9 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
     if not same and not grid.is_geographic:
         footprint = _footprint(grid, series.crs)
         shapes, region = _copies_within(shapes, region, footprint, series.crs.is_geographic)
-        shapes = shapely.intersection(shapes, shapely.union_all([shapely.box(*b) for b in footprint]))
+        shapes = shapely.intersection(
+            shapes, shapely.union_all([shapely.box(*b) for b in footprint])
+        )
     if not same:
         shapes = _reprojected(shapes, series.crs, grid)
     shapes, region = _copies_within(shapes, region, [grid.bounds], grid.is_geographic)
@@ -157,7 +161,7 @@ def _copies_within(
         meets = (w + turn < east) & (e + turn > west) & (s < north) & (n > south)
         moved = shapes[meets]
         if turn and len(moved):
-            moved = shapely.transform(moved, lambda xy, t=turn: xy + [t, 0.0])
+            moved = shapely.transform(moved, partial(np.add, np.array([turn, 0.0])))
         found.append(moved)
         of_region.append(region[meets])
     return np.concatenate(found), np.concatenate(of_region)
@@ -169,7 +173,12 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
     w, s, e, n = to_source.transform_bounds(*grid.bounds, densify_pts=101, errcheck=False)
     if not np.isfinite([w, s, e, n]).all():
         # The grid's corners lie beyond the projected world: every place may be on it.
-        w, s, e, n = crs.area_of_use.bounds if crs.is_projected else (-180, -90, 180, 90)
+        if not crs.is_geographic:
+            raise BadInputError(
+                f"Regions in '{crs.name}' can't be laid on a grid in '{grid.crs.name}'."
+                " Give them in EPSG:4326 or in the grid's own CRS."
+            )
+        w, s, e, n = -180.0, -90.0, 180.0, 90.0
     margin = 0.01 * abs(n - s)
     s, n = s - margin, n + margin
     if not crs.is_geographic:

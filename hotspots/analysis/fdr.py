@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from hotspots.errors import BadInputError
 
-METHODS = ("bh", "by")
+Method = Literal["bh", "by"]
+METHODS: tuple[Method, ...] = ("bh", "by")
 Values = TypeVar("Values", xr.DataArray, np.ndarray)
 
 
@@ -49,7 +50,7 @@ def false_discovery_rate(p: Values, method: str = "bh") -> Values:
     return _adjusted(np.asarray(p, dtype="float64"), method)
 
 
-def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
+def _adjusted(p: np.ndarray, method: Method) -> np.ndarray:
     from scipy.stats import false_discovery_control
 
     tested = ~np.isnan(p)

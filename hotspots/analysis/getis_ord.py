@@ -130,7 +130,9 @@ def _runs(
     if neighbourhood is not None:
         wraps = grid is not None and grid.wraps
         return mask_runs(neighbourhood, (shape[0], shape[1]), wraps)
-    assert grid is not None and radius is not None  # noqa: S101  (seen to by _on_grid)
+    # A radius without a grid was refused by _on_grid.
+    assert grid is not None
+    assert radius is not None
     return radius_runs(grid, radius)
 
 
@@ -149,7 +151,11 @@ def _statistic(values: Array, runs: Runs, area: Array | None) -> tuple[Array, Ar
     x = values[valid]
     mean = float(np.average(x, weights=weight[valid]))
     # Rounding of the mean must not make a constant layer look like a varying one.
-    sd = 0.0 if x.min() == x.max() else float(np.sqrt(np.average((x - mean) ** 2, weights=weight[valid])))
+    sd = (
+        0.0
+        if x.min() == x.max()
+        else float(np.sqrt(np.average((x - mean) ** 2, weights=weight[valid])))
+    )
     deviation = np.where(valid, (values - mean) * weight, 0.0)
     sums = run_sums(deviation, runs.first, runs.row, runs.low, runs.high, runs.wraps)
     total = run_sums(weight, runs.first, runs.row, runs.low, runs.high, runs.wraps)
@@ -159,9 +165,7 @@ def _statistic(values: Array, runs: Runs, area: Array | None) -> tuple[Array, Ar
     return sums / (sd * np.sqrt(spread)), sums / total, Moments(n, mean, sd)
 
 
-def _dataset(
-    layer: xr.DataArray, z: Array, effect: Array, method: str, alpha: float
-) -> xr.Dataset:
+def _dataset(layer: xr.DataArray, z: Array, effect: Array, method: str, alpha: float) -> xr.Dataset:
     from scipy.special import erfc
 
     p = erfc(np.abs(z) / np.sqrt(2))  # = 2·sf(|z|), without loss in the tail

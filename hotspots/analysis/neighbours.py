@@ -82,7 +82,7 @@ def _planar_runs(grid: Grid, radius: float) -> Runs:
 
 
 def _geodesic_runs(grid: Grid, radius: float) -> Runs:
-    rows, columns = grid.shape
+    rows = grid.shape[0]
     lat = np.clip(grid.y, -90, 90)
     along = np.concatenate([[0.0], _distance(lat[:-1], lat[1:], np.zeros(rows - 1)).cumsum()])
     # The shortest way between two parallels is along a meridian: rows beyond it have no neighbour.

@@ -27,8 +27,8 @@ def label_patches(mask: npt.ArrayLike, wraps: bool = False) -> npt.NDArray[np.in
     cells = np.asarray(mask)
     if cells.ndim != 2:
         raise BadInputError(f"Patches need a 2-D mask (rows, columns), not shape {cells.shape}.")
-    labels, count = ndimage.label(cells.astype(bool), structure=np.ones((3, 3)), output="int32")
-    labels = np.asarray(labels, dtype="int32")
+    labels = np.empty(cells.shape, dtype="int32")
+    count = ndimage.label(cells.astype(bool), structure=np.ones((3, 3)), output=labels)
     return _joined_around(labels, count) if wraps and count > 1 else labels
 
 
@@ -63,7 +63,7 @@ def drop_small(
     min_area_km2: float | None = 1000.0,
     wraps: bool = False,
 ) -> npt.NDArray[np.bool_]:
-    """Return `mask` without its small patches.
+    """Return `mask` without its small patches: those below either minimum.
 
     Parameters
     ----------
@@ -71,23 +71,21 @@ def drop_small(
     area_ha : array
         Area of each cell in ha, of a shape that broadcasts to the mask's.
     min_cells : int or None
-        A patch of at least so many cells stays,
+        A patch that stays has at least so many cells,
     min_area_km2 : float or None
-        as does a patch of at least this area; None leaves a rule out, two None keep all.
+        and at least this area. None leaves a rule out.
     wraps : bool
         Whether the first and the last column touch.
     """
     labels = label_patches(mask, wraps)
-    if min_cells is None and min_area_km2 is None:
-        return labels > 0
     area = np.broadcast_to(np.asarray(area_ha, dtype="float64"), labels.shape)
     cells = np.bincount(labels.ravel())
     km2 = np.bincount(labels.ravel(), weights=area.ravel()) / HA_PER_KM2
-    keep = np.zeros(len(cells), dtype=bool)
+    keep = np.ones(len(cells), dtype=bool)
     if min_cells is not None:
-        keep |= cells >= min_cells
+        keep &= cells >= min_cells
     if min_area_km2 is not None:
-        keep |= km2 >= min_area_km2
+        keep &= km2 >= min_area_km2
     keep[0] = False
     return np.asarray(keep[labels], dtype=bool)
 

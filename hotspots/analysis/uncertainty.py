@@ -19,8 +19,10 @@ from hotspots.grid import WGS84_A_M, axis_names, grid_of
 
 CORRELATIONS = ("independent", "exponential", "perfect")
 EXACT_CELLS = 3000
-# Blocks of a quarter of the range, and correlations below exp(-15) left out.
+# Blocks of a quarter of the range, but not fewer than a dozen a side where the area is small
+# against the range; correlations below exp(-15) are left out.
 BLOCKS_PER_RANGE = 4
+BLOCKS_PER_SIDE = 12
 REACH_IN_RANGES = 15.0
 AUTHALIC_RADIUS_M = 6371007.18
 
@@ -65,9 +67,10 @@ def total_uncertainty(
     Notes
     -----
     Exponential: exact up to 3,000 valid cells. Above that, cells are summed to blocks of at most
-    a quarter of the range (single cells if these are larger), distances are those between block
-    centres, on the sphere of equal area on geographic grids, and correlations beyond 15 ranges
-    are left out. Stated error: within 1 % of the exact figure (0.1–0.4 % in the tests).
+    a quarter of the range and a twelfth of the area's side (single cells if these are larger),
+    distances are those between block centres, on the sphere of equal area on geographic grids,
+    and correlations beyond 15 ranges are left out. Stated error: within 1 % of the exact figure
+    (below 0.4 % in the tests).
     """
     if correlation not in CORRELATIONS:
         raise BadInputError(
@@ -111,7 +114,8 @@ def _weights(
         )
     if (s < 0).any() or (a < 0).any():
         raise BadInputError("sd or area has negative values; both must be 0 or more.")
-    return s * a, float(np.sqrt(np.nanmean(a) * 1e4)) if a.size else np.nan
+    known = a[np.isfinite(a)]
+    return s * a, float(np.sqrt(known.mean() * 1e4)) if known.size else np.nan
 
 
 def _cells(sd: object, weight: Array, cell_side: float) -> _Cells:
@@ -125,11 +129,9 @@ def _cells(sd: object, weight: Array, cell_side: float) -> _Cells:
         grid = grid_of(sd)
         weight = weight if sd.dims == (y, x) else weight.T
         metres = 1.0 if grid.is_geographic else grid.crs.axis_info[0].unit_conversion_factor
-        cells = _Cells(weight, grid.y * metres, grid.x * metres, grid.is_geographic)
-    else:
-        rows, columns = weight.shape
-        cells = _Cells(weight, np.arange(rows) * cell_side, np.arange(columns) * cell_side, False)
-    return _Cells(np.nan_to_num(cells.weight), cells.y, cells.x, cells.geographic)
+        return _Cells(np.nan_to_num(weight), grid.y * metres, grid.x * metres, grid.is_geographic)
+    north, east = (cell_side * np.arange(n, dtype="float64") for n in weight.shape)
+    return _Cells(np.nan_to_num(weight), north, east, geographic=False)
 
 
 def _exact(cells: _Cells, range_m: float) -> float:
@@ -196,7 +198,7 @@ def _blocks(cells: _Cells, side_m: float) -> _Cells:
     sums, centres = cells.weight, []
     for axis, coordinate in enumerate((cells.y, cells.x)):
         step = (coordinate[1] - coordinate[0]) if len(coordinate) > 1 else side_m / metre
-        factor = max(1, int(side_m / abs(step * metre)))
+        factor = max(1, min(int(side_m / abs(step * metre)), len(coordinate) // BLOCKS_PER_SIDE))
         starts = np.arange(0, len(coordinate), factor)
         sums = np.add.reduceat(sums, starts, axis=axis)
         centres.append(coordinate[0] + step * (starts + (factor - 1) / 2))

@@ -111,7 +111,7 @@ def zonal_from_cover(
             f" {grid_of(dataset).shape} cells and {len(index)} regions. Compute it on this grid."
         )
     # Only cells that a region touches are looked at: a country costs a country, not the world.
-    cells = np.unique(cover.indices)
+    cells = np.flatnonzero(np.bincount(cover.indices, minlength=cover.shape[1]))
     near = cover[:, cells]
     area = cell_area(dataset).values.ravel()[cells]
     columns = {"area_ha": near @ area}
@@ -147,12 +147,12 @@ def _quantities(dataset: xr.Dataset, alone: bool) -> Iterator[xr.DataArray]:
             yield layer
 
 
-def _flat(layer: xr.DataArray, cells: npt.NDArray[np.intp]) -> Array:
+def _flat(layer: xr.DataArray, cells: npt.NDArray[np.integer]) -> Array:
     values = layer.transpose(*axis_names(layer)).values.ravel()[cells]
     return np.asarray(values, dtype="float64")
 
 
-def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.intp]) -> Array:
+def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> Array:
     own = f"{name}_{VALID_SHARE}"
     found = own if own in dataset else VALID_SHARE
     if found not in dataset or found == name:
@@ -161,16 +161,17 @@ def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.intp]) -> Array
 
 
 def _columns(
-    layer: xr.DataArray, share: Array, weights: sparse.csr_array, cells: npt.NDArray[np.intp]
+    layer: xr.DataArray, share: Array, weights: sparse.csr_array, cells: npt.NDArray[np.integer]
 ) -> dict[str, Array]:
     name, values, classes = layer.name, _flat(layer, cells), classes_of(layer)
     if classes is not None:
-        members = np.column_stack([np.where(values == code, share, 0.0) for code in classes])
-        areas = weights @ members
-        return {f"{name}_{label}_area_ha": areas[:, k] for k, label in enumerate(classes.values())}
+        return {
+            f"{name}_{label}_area_ha": weights @ np.where(values == code, share, 0.0)
+            for code, label in classes.items()
+        }
     here = ~np.isnan(values)
-    parts = [share, np.where(here, share, 0.0), np.where(here, share * values, 0.0)]
-    possible, valid, total = (weights @ np.column_stack(parts)).T
+    possible, valid = weights @ share, weights @ np.where(here, share, 0.0)
+    total = weights @ np.where(here, share * values, 0.0)
     total = np.where(valid > 0, total, np.nan)
     out = {f"{name}_mean": _ratio(total, valid)}
     if " ha-1" in str(layer.attrs.get("units", "")):

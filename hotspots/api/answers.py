@@ -100,7 +100,8 @@ def _matches(edition: Edition, given: str) -> str:
         label = f"{row['name_en']} ({key})"
         for word in (key, row["name_en"], row["name_fr"], row["name_es"]):
             labels.setdefault(str(word).casefold(), label)
-    words = get_close_matches(given.strip().casefold(), labels, n=MOST_MATCHES)
+    wanted = given.strip().casefold()
+    words = [wanted] if wanted in labels else get_close_matches(wanted, labels, n=MOST_MATCHES)
     found = list(dict.fromkeys(labels[word] for word in words))
     return f"; did you mean {' or '.join(found)}?" if found else "."
 

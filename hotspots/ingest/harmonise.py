@@ -70,17 +70,26 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
 
 def _plane(layer: xr.DataArray) -> xr.DataArray:
     y, x = axis_names(layer)
-    for dim in set(layer.dims) - {y, x}:
+    others = [dim for dim in layer.dims if dim not in (y, x)]
+    for dim in others:
         if layer.sizes[dim] > 1:
             raise RasterError(
                 f"Layer '{layer.name}' has {layer.sizes[dim]} steps along '{dim}'. Choose one, and"
                 " write it as a layer of two dimensions (y, x)."
             )
-    flat = layer.squeeze(drop=True) if layer.ndim > 2 else layer
-    # squeeze would also drop a plane of one row or column.
-    flat = flat.expand_dims([d for d in (y, x) if d not in flat.dims])
-    flat = flat.reset_coords([c for c in flat.coords if c not in (y, x, "spatial_ref")], drop=True)
-    return flat.rename({y: "y", x: "x"}).transpose("y", "x")
+    for dim in (y, x):
+        if dim not in layer.coords:
+            raise RasterError(
+                f"Layer '{layer.name}' has no coordinates along '{dim}'. Write those of the cells'"
+                " centres."
+            )
+    flat = layer.squeeze(others, drop=True).transpose(y, x)
+    # Anew, for attributes and encodings name another grid mapping, or a packing.
+    coords = {"y": ("y", flat[y].values), "x": ("x", flat[x].values)}
+    out = xr.DataArray(flat.data, dims=("y", "x"), coords=coords, name=flat.name)
+    if "spatial_ref" in flat.coords:  # of a single row or column it tells the size
+        out = out.assign_coords(spatial_ref=flat["spatial_ref"].variable)
+    return out
 
 
 def _north_up(layer: xr.DataArray) -> xr.DataArray:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
-from hotspots.errors import RasterError, near_matches
+from hotspots.errors import RasterError
 from hotspots.grid import axis_names, require_same_grid
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.ingest.harmonise import harmonise
-from hotspots.variables import VARIABLES, variable
+from hotspots.variables import variable
 
+_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError)
+_ROWS = 1024
 _TIFF = (".tif", ".tiff")
 _NETCDF = (".nc", ".nc4", ".cdf", ".h5")
 
@@ -120,38 +125,55 @@ def _folder(path: Path) -> list[xr.DataArray]:
 
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
+    # A damaged file may raise nearly anything within the readers.
+    try:
+        with _opened(path) as data:
+            return [_netcdf_layer(data, name, path) for name in _planes(data, path)]
+    except _DAMAGE as error:
+        raise _unreadable(path, str(error) or type(error).__name__) from error
+
+
+def _opened(path: Path) -> xr.Dataset:
     engine = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}.get(_magic(path))
     if engine is None:
         raise _unreadable(path, "it doesn't begin like one")
-    # A damaged file may raise nearly anything within the readers.
+    return xr.open_dataset(path, engine=engine, decode_coords="all", decode_times=False)
+
+
+def _planes(data: xr.Dataset, path: Path) -> list[str]:
+    names = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]
+    for name in names:
+        variable(name)
+    if not names:
+        told = ", ".join(map(str, data.data_vars)) or "nothing"
+        raise RasterError(f"'{path}' holds {told}, but no raster of a canonical variable.")
+    return names
+
+
+def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
+    layer = data[name]
+    y, x = axis_names(layer)
+    if layer.sizes[y] * layer.sizes[x] <= LAZY_CELLS or layer.ndim > 2:
+        return layer.load()
+    import dask.array as da
+
+    # Through a function and not through the open file, for the reasons given in `geotiff`.
+    rows, columns = layer.shape
+    chunks = (tuple(min(_ROWS, rows - top) for top in range(0, rows, _ROWS)), (columns,))
+    lazy = da.map_blocks(
+        _netcdf_chunk, path=path, layer=name, stamp=path.stat().st_mtime_ns,
+        chunks=chunks, dtype=layer.dtype, meta=np.empty((0, 0), dtype=layer.dtype),
+    )  # fmt: skip
+    return layer.copy(data=lazy)
+
+
+def _netcdf_chunk(path: Path, layer: str, stamp: int, block_info: Any = None) -> npt.NDArray[Any]:
+    (top, bottom), (left, right) = block_info[None]["array-location"]
     try:
-        with xr.open_dataset(path, engine=engine, decode_cf=False) as plain:
-            cells = max((v.size for v in plain.data_vars.values()), default=0)
-        data = xr.open_dataset(
-            path, engine=engine, decode_coords="all", decode_times=False,
-            chunks="auto" if cells > LAZY_CELLS else None,
-        )  # fmt: skip
-        if cells <= LAZY_CELLS:
-            with data:
-                data = data.load()
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError) as error:
+        with _opened(path) as data:
+            return np.asarray(data[layer][top:bottom, left:right].values)
+    except _DAMAGE as error:
         raise _unreadable(path, str(error) or type(error).__name__) from error
-    return _planes(data, path)
-
-
-def _planes(data: xr.Dataset, path: Path) -> list[xr.DataArray]:
-    layers = []
-    for name, layer in data.data_vars.items():
-        if layer.ndim < 2:
-            continue
-        variable(str(name))
-        axis_names(layer)
-        layers.append(layer)
-    if not layers:
-        names = ", ".join(map(str, data.data_vars)) or "nothing"
-        hint = near_matches(str(next(iter(data.data_vars), "")), VARIABLES) or "."
-        raise RasterError(f"'{path}' holds {names}, but no raster of a canonical variable{hint}")
-    return layers
 
 
 def _magic(path: Path) -> bytes:

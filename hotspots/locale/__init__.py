@@ -7,6 +7,7 @@ holds this). There is no fallback between languages: a key that is missing is a 
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -20,7 +21,8 @@ LANGUAGES = ("en", "fr", "es")
 
 # Largest step first; below the last one a value stands as it is.
 _TONNES = ((1e9, "Gt"), (1e6, "Mt"), (1e3, "kt"), (0.0, "t"))
-_HECTARES = ((1e6, "Mha"), (0.0, "ha"))
+_STICKS = re.compile(r" (?=[%‰:;?!»])|(?<=\d) (?=cm\b)|(?<=\}) (?=(?:cm|km|C)\b)")
+_HECTARES = ((1e6, "Mha"), (1e3, "kha"), (0.0, "ha"))
 
 
 def check_language(lang: str) -> str:
@@ -36,7 +38,7 @@ def check_language(lang: str) -> str:
 def catalogue(lang: str) -> Mapping[str, str]:
     """Return all messages of a language by dotted key."""
     raw = files(__name__).joinpath(f"{check_language(lang)}.toml").read_text(encoding="utf-8")
-    return MappingProxyType(dict(_flat(tomllib.loads(raw))))
+    return MappingProxyType({k: _typeset(v) for k, v in _flat(tomllib.loads(raw))})
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:
@@ -89,7 +91,7 @@ def tonnes(value: float, lang: str = "en", sign: bool = False) -> str:
 
 
 def hectares(value: float, lang: str = "en") -> str:
-    """Return an area in ha or Mha (10^6 ha), three significant digits."""
+    """Return an area in ha, kha or Mha (10^6 ha), three significant digits."""
     return _scaled(value, lang, _HECTARES, sign=False)
 
 
@@ -102,14 +104,12 @@ def percent(share: float, lang: str = "en") -> str:
     return text("format.percent", lang, value=_decimal(100 * share, lang, 1))
 
 
-def _scaled(
-    value: float, lang: str, steps: tuple[tuple[float, str], ...], sign: bool
-) -> str:
+def _scaled(value: float, lang: str, steps: tuple[tuple[float, str], ...], sign: bool) -> str:
     if not _given(value):
         return text("format.missing", lang)
     step, unit = next((s, u) for s, u in steps if abs(value) >= s)
     scaled = value / step if step else value
-    return f"{signed(scaled, lang) if sign else number(scaled, lang)} {unit}"
+    return f"{signed(scaled, lang) if sign else number(scaled, lang)}\N{NO-BREAK SPACE}{unit}"
 
 
 def _given(value: float | None) -> bool:
@@ -128,6 +128,11 @@ def _decimal(value: float, lang: str, decimals: int) -> str:
 
     rounded = round(float(value), decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
     return str(format_decimal(rounded, "#,##0." + "#" * decimals, locale=lang))
+
+
+def _typeset(message: str) -> str:
+    """Return a message whose units and French punctuation don't start a line of their own."""
+    return _STICKS.sub("\N{NO-BREAK SPACE}", message)
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -48,7 +48,7 @@ _POLICY = (
 )
 
 
-class StandaloneFigure(Figure):  # type: ignore[misc]
+class StandaloneFigure(Figure):
     """A `branca.element.Figure` whose page holds all its scripts and styles.
 
     Parameters
@@ -120,7 +120,7 @@ def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
     return _Raw(f"<script>\n{_script(file)}\n</script>")
 
 
-class _Raw(Element):  # type: ignore[misc]
+class _Raw(Element):
     """Text that no template engine reads: minified code is full of braces."""
 
     def __init__(self, content: str) -> None:

@@ -79,7 +79,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
     drawn = set(frame["id"])
     absent = _in_view(_undrawn(table, drawn), bounds)
     shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
-    ranked = sum(1 for r in table.values() if r.get("set") == "countries" and r.get("rank") == r.get("rank"))
+    ranked = numbers.count_ranked(table.values(), "countries")
     rows = {}
     for key, name in _names([frame, absent], lang).items():
         row = table.get(key)
@@ -130,25 +130,45 @@ def _simplified(shapes: Any, bounds: Bounds) -> Any:
 def _features(ids: Iterable[str], shapes: Any, bounds: Bounds) -> list[dict[str, Any]]:
     digits = 2 if _is_wide(bounds) else 3
     return [
-        {"type": "Feature", "properties": {"id": str(key)}, "geometry": _geojson(shape, digits)}
+        {
+            "type": "Feature",
+            "properties": {"id": str(key)},
+            "geometry": _geojson(shape, digits, seam(bounds)),
+        }
         for key, shape in zip(ids, shapes, strict=True)
         if shape is not None and not shape.is_empty
     ]
 
 
-def _geojson(shape: Any, digits: int) -> dict[str, Any]:
+def seam(bounds: Bounds) -> float:
+    """Return the longitude west of which shapes are drawn a turn further east.
+
+    It lies opposite a view that crosses the antimeridian; no other view has one (minus infinity).
+    """
+    west, _, east, _ = bounds
+    return (west + east - 360) / 2 if east > 180 else -math.inf
+
+
+def _turn(west: float, east: float, cut: float) -> float:
+    return 360.0 if (west + east) / 2 < cut else 0.0
+
+
+def _geojson(shape: Any, digits: int, cut: float) -> dict[str, Any]:
     """Return GeoJSON with rounded coordinates, without the rings that rounding makes empty."""
     if shape.geom_type == "Point":
-        return {"type": "Point", "coordinates": [round(v, digits) for v in (shape.x, shape.y)]}
+        x = shape.x + _turn(shape.x, shape.x, cut)
+        return {"type": "Point", "coordinates": [round(x, digits), round(shape.y, digits)]}
     polygons = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
-    coordinates = [rings for p in polygons if (rings := _rings(p, digits))]
+    coordinates = [rings for p in polygons if (rings := _rings(p, digits, cut))]
     return {"type": "MultiPolygon", "coordinates": coordinates}
 
 
-def _rings(polygon: Any, digits: int) -> list[list[list[float]]]:
+def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
+    west, _, east, _ = polygon.bounds
+    shift = [_turn(west, east, cut), 0.0]
     rings = []
     for ring in (polygon.exterior, *polygon.interiors):
-        xy = np.round(shapely.get_coordinates(ring), digits) + 0.0
+        xy = np.round(shapely.get_coordinates(ring) + shift, digits) + 0.0
         kept = np.r_[True, (np.diff(xy, axis=0) != 0).any(axis=1)]
         if kept.sum() >= 4:
             rings.append(xy[kept].tolist())
@@ -157,7 +177,9 @@ def _rings(polygon: Any, digits: int) -> list[list[list[float]]]:
     return rings
 
 
-def patches(edition: Edition, names: Mapping[str, str], lang: str) -> dict[str, Any]:
+def patches(
+    edition: Edition, names: Mapping[str, str], bounds: Bounds, lang: str
+) -> dict[str, Any]:
     """Return the hot patches, the largest first, at most `MOST_PATCHES`: features and counts."""
     frame = edition.hotspots
     if len(frame) == 0:
@@ -173,11 +195,13 @@ def patches(edition: Edition, names: Mapping[str, str], lang: str) -> dict[str, 
             "rows": numbers.patch_rows(row.to_dict(), names, lang),
             "colour": palettes.HOTSPOT[str(row["class"])],
         }
-        features.append({"type": "Feature", "properties": told, "geometry": _geojson(shape, 3)})
+        features.append(
+            {"type": "Feature", "properties": told, "geometry": _geojson(shape, 3, seam(bounds))}
+        )
     return {"shapes": features, "total": len(frame)}
 
 
-def records(registry: Any, lang: str) -> dict[str, Any]:
+def records(registry: Any, bounds: Bounds, lang: str) -> dict[str, Any]:
     """Return the registry's records that have a place, and how many have none.
 
     Only ``http`` and ``https`` addresses become links; any other stays text.
@@ -190,7 +214,8 @@ def records(registry: Any, lang: str) -> dict[str, Any]:
         point = shape if shape.geom_type == "Point" else shape.representative_point()
         if not (math.isfinite(point.x) and math.isfinite(point.y)):
             continue
-        found.append({"at": [round(point.y, 4), round(point.x, 4)], **_record(row.to_dict(), lang)})
+        x = point.x + _turn(point.x, point.x, seam(bounds))
+        found.append({"at": [round(point.y, 4), round(x, 4)], **_record(row.to_dict(), lang)})
     return {"points": found, "unplaced": len(frame) - len(found)}
 
 

@@ -62,16 +62,22 @@ def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Le
 
 def data_years(theme: Theme, edition: Edition, lang: str) -> str:
     """Return "Data of …": the years of the inputs behind a theme, and the soil depth."""
-    inputs: Mapping[str, Any] = edition.manifest.get("inputs", {})
-    names = [n for n in theme.inputs(edition.recipe) if n in inputs]
-    if theme.key == "modelled_change":
-        told = ["–".join(filter(None, (year_of(inputs[n]) for n in names)))]
-    else:
-        told = [f"{year_of(inputs[n])} ({_short(n, lang)})" for n in names if year_of(inputs[n])]
-    parts = [text("legend.data_year", lang, years=", ".join(filter(None, told)))] if any(told) else []
-    depths = {str(inputs[n]["depth_cm"]) for n in names if inputs[n].get("depth_cm")}
+    inputs = {n: provenance(n, edition) for n in theme.inputs(edition.recipe)}
+    years: dict[str, list[str]] = {}
+    for name, row in inputs.items():
+        if year_of(row):
+            years.setdefault(_short(name, lang), []).append(year_of(row))
+    told = [f"{label} {', '.join(given)}" for label, given in years.items()]
+    parts = [text("legend.data_year", lang, years="; ".join(told))] if told else []
+    depths = {str(row["depth_cm"]) for row in inputs.values() if row.get("depth_cm")}
     parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
     return "; ".join(parts)
+
+
+def provenance(name: str, edition: Edition) -> Mapping[str, Any]:
+    """Return what an edition says of an input: its manifest's row over the raster's attributes."""
+    attrs = dict(edition.rasters[name].attrs) if name in edition.rasters else {}
+    return attrs | dict(edition.manifest.get("inputs", {}).get(name, {}))
 
 
 def year_of(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotspots.locale import hectares, number, percent, text, tonnes
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 # (label, value); a label of depth 1 is drawn indented below the row before.
 Row = tuple[str, str, int]
 
+_OF_CROPLAND = ("potential_ipcc_tier1_total", "potential_per_mille", "target_four_per_mille_total")
 
-def region_rows(
-    row: Mapping[str, Any], period: str, rank_total: int, lang: str
-) -> list[Row]:
+
+def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str) -> list[Row]:
     """Return what a popup tells of one row of an edition's table.
 
     Parameters
@@ -45,8 +45,14 @@ def region_rows(
     def per_mille(value: float) -> str:
         return _worded("numbers.per_mille_value", number(value, lang, 2), value, lang)
 
-    tell("area", "area_ha", lambda v: hectares(v, lang))
+    whole = row.get("set") == "total"
+    # The whole's area includes the sea.
+    area = ("land", "land_valid_ha") if whole else ("area", "area_ha")
+    tell(*area, lambda v: hectares(v, lang))
     tell("stock", "soc_stock_total", carbon)
+    if _has_no_cropland(row):
+        told.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
+        row = {k: v for k, v in row.items() if k not in _OF_CROPLAND}
     tell("potential", "potential_ipcc_tier1_total", per_year)
     tell("per_mille", "potential_per_mille", per_mille, 1)
     tell("yardstick", "target_four_per_mille_total", per_year, 1)
@@ -54,11 +60,18 @@ def region_rows(
         told += _change_rows(row, period, lang)
     tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
     tell("excluded", "excluded_share", lambda v: _excluded(row, v, lang))
-    tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
+    if not whole:
+        tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
     if rank_total and math.isfinite(_float(row.get("rank"))):
         value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=rank_total)
         told.append((text("numbers.rank", lang), value, 0))
     return told
+
+
+def _has_no_cropland(row: Mapping[str, Any]) -> bool:
+    """Return whether there is land with data, none of it cropland."""
+    managed, land = row.get("potential_ipcc_tier1_valid_area_ha"), row.get("land_valid_ha")
+    return _float(managed) == 0 and _float(land) > 0
 
 
 def _change_rows(row: Mapping[str, Any], period: str, lang: str) -> list[Row]:
@@ -84,9 +97,7 @@ def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
     share = _float(row.get("hot_share"))
     if not math.isfinite(share):
         return hectares(value, lang)
-    return text(
-        "numbers.of_ranked", lang, value=hectares(value, lang), share=percent(share, lang)
-    )
+    return text("numbers.of_ranked", lang, value=hectares(value, lang), share=percent(share, lang))
 
 
 def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
@@ -133,9 +144,18 @@ def patch_rows(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> l
     return told
 
 
+def count_ranked(rows: Iterable[Mapping[str, Any]], of_set: str) -> int:
+    """Return how many rows of a set have a rank."""
+    return sum(r.get("set") == of_set and math.isfinite(_float(r.get("rank"))) for r in rows)
+
+
 def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the rows of an edition's table by id."""
-    return {str(k): v for k, v in table.to_dict(orient="index").items()}
+    records = table.to_dict(orient="records")
+    return {
+        str(key): {str(column): value for column, value in row.items()}
+        for key, row in zip(table.index, records, strict=True)
+    }
 
 
 def _float(value: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from branca.element import MacroElement
 from folium.elements import JSCSSMixin
@@ -14,7 +14,7 @@ from folium.template import Template
 from hotspots.locale import hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
 from hotspots.maps.layers import safe_json
-from hotspots.maps.legends import Legend, variable_label, year_of
+from hotspots.maps.legends import Legend, provenance, variable_label, year_of
 from hotspots.maps.themes import scenario
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 UNITS_SHOWN = 10
 _GROUPS = ("hotspots", "quantities", "clusters")
 # Words that the script needs.
-_WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria", "map.close",
-          "record.recorded", "record.web", "record.cluster", "notice.short", "notice.no_record",
+_WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria",
+          "map.close", "record.recorded", "record.web", "record.cluster", "notice.short", "notice.no_record",
           "patch.heading")  # fmt: skip
 
 
-class Page(JSCSSMixin, MacroElement):  # type: ignore[misc]
+class Page(JSCSSMixin, MacroElement):
     """Styles, panel and script, for one map.
 
     Parameters
@@ -50,8 +50,9 @@ class Page(JSCSSMixin, MacroElement):  # type: ignore[misc]
         "{% endfor %}}, {{ this.data }});\n"
         "{% endmacro %}"
     )
-    default_js = [("markercluster", "leaflet.markercluster")]
-    default_css = [("markerclustercss", "leaflet.markercluster")]
+    # Names of `figure.ASSETS`; the figure puts the files in place of the addresses.
+    default_js: ClassVar = [("markercluster", "leaflet.markercluster")]
+    default_css: ClassVar = [("markerclustercss", "leaflet.markercluster")]
 
     def __init__(self, panel: str, overlays: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         super().__init__()
@@ -138,7 +139,8 @@ def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
 def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     """Return (labels, years, citation, licence) per source; layers of one source share a row."""
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for name, row in edition.manifest.get("inputs", {}).items():
+    for name in edition.manifest.get("inputs", {}):
+        row = provenance(name, edition)
         if name.endswith("valid_share"):
             continue
         key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))
@@ -155,8 +157,8 @@ def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
 def whole_rows(edition: Edition, period: str, lang: str) -> list[numbers.Row]:
     """Return the numbers of the whole area."""
     table = edition.table
-    rows = table[table["set"] == "total"] if "set" in table else table[table.index == "world"]
-    return numbers.region_rows(rows.iloc[0].to_dict(), period, 0, lang) if len(rows) else []
+    rows = numbers.by_id(table[table["set"] == "total"])
+    return [told for row in rows.values() for told in numbers.region_rows(row, period, 0, lang)]
 
 
 def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
@@ -177,9 +179,7 @@ def _patches_label(counts: tuple[int, int], lang: str) -> str:
     shown, total = counts
     if shown == total:
         return text("overlay.patches", lang)
-    return text(
-        "overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang)
-    )
+    return text("overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang))
 
 
 def _sort_key(name: str) -> str:

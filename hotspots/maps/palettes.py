@@ -1,7 +1,7 @@
 """All colours of the map, in one place; a test holds them apart for colour-blind eyes.
 
-Hues follow Okabe and Ito (2008) and ColorBrewer's colour-blind-safe schemes (Brewer 2003). Lightness
-differs along every scale, so that it survives print in grey.
+Hues follow Okabe and Ito (2008) and ColorBrewer's colour-blind-safe schemes (Brewer 2003).
+Lightness differs along every scale, so that it survives print in grey.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ HOTSPOT: Mapping[str, str] = {
 }
 CLUSTER_GAIN: Mapping[str, str] = {
     "hot": "#0072b2",
-    "not_significant": "#e9e4d4",
+    "not_significant": "#f3e3a8",
     "cold": "#e69f00",
 }
 CLUSTER_LOSS: Mapping[str, str] = {
     "hot": "#b2182b",
-    "not_significant": "#e9e4d4",
+    "not_significant": "#f3e3a8",
     "cold": "#4d9bc9",
 }
 # Light to dark: more of a good thing is blue-green, more of a loss is brown.

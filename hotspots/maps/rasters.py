@@ -24,6 +24,8 @@ MERCATOR_RADIUS_M = 6378137.0
 MAX_LATITUDE = 85.0
 # About two pixels a cell keep cell edges within a quarter of a cell; above this the page grows.
 MOST_PIXELS = 4096
+# A region across the antimeridian leaves the rest of the world empty; the world itself doesn't.
+LEAST_GAP_DEG = 90.0
 
 Codes = npt.NDArray[np.uint8]
 
@@ -50,20 +52,42 @@ class Image:
 def mercator_y(latitude: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the Web Mercator northing (m) of a latitude (degrees)."""
     phi = np.radians(np.asarray(latitude, dtype="float64"))
-    return MERCATOR_RADIUS_M * np.arctanh(np.sin(phi))
+    return np.asarray(MERCATOR_RADIUS_M * np.arctanh(np.sin(phi)))
 
 
 def mercator_latitude(y: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the latitude (degrees) of a Web Mercator northing (m)."""
-    return np.degrees(np.arcsin(np.tanh(np.asarray(y, dtype="float64") / MERCATOR_RADIUS_M)))
+    unscaled = np.asarray(y, dtype="float64") / MERCATOR_RADIUS_M
+    return np.asarray(np.degrees(np.arcsin(np.tanh(unscaled))))
 
 
-def to_mercator(codes: Codes, grid: Grid) -> Image | None:
+def first_longitude(used: npt.NDArray[np.bool_], grid: Grid) -> float:
+    """Return the longitude (degrees) that a map of the `used` cells should begin at.
+
+    It is the grid's western edge, but for a grid of all longitudes whose used cells lie on both
+    sides of the antimeridian, as Fiji's: then it is the end of the widest empty gap, so that the
+    map isn't torn apart. `used` is boolean (rows, columns).
+    """
+    west = float(grid.x_edges.min())
+    columns = np.flatnonzero(used.any(axis=0))
+    if not grid.wraps or columns.size == 0 or columns[0] > 0 or columns[-1] < grid.shape[1] - 1:
+        return west
+    gaps = np.diff(columns)
+    widest = int(gaps.argmax()) if gaps.size else 0
+    if gaps.size == 0 or gaps[widest] * abs(grid.transform.a) < LEAST_GAP_DEG:
+        return west
+    return float(grid.x_edges[columns[widest + 1]])
+
+
+def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image | None:
     """Return `codes` (rows, columns of `grid`; 0 = nothing) as a Mercator image.
 
     The image is cut to where there is something; None if there is nothing between 85° S and 85° N.
+    `start` is the longitude that a grid of all longitudes is drawn from (`first_longitude`).
     """
     west, south, east, north = lonlat_bounds(grid)
+    if start is not None and grid.wraps:
+        west, east = start, start + 360
     south, north = max(south, -MAX_LATITUDE), min(north, MAX_LATITUDE)
     if south >= north or not codes.any():
         return None
@@ -73,7 +97,7 @@ def to_mercator(codes: Codes, grid: Grid) -> Image | None:
     height = max(1, round((top - bottom) / pixel))
     step = (top - bottom) / height
     latitude = mercator_latitude(top - step * (np.arange(height) + 0.5))
-    longitude = west + (east - west) / width * (np.arange(width) + 0.5)
+    longitude = np.asarray(west + (east - west) / width * (np.arange(width) + 0.5), "float64")
     drawn = _looked_up(codes, grid, longitude, latitude)
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     if rows.size == 0:
@@ -106,6 +130,8 @@ def _looked_up(
     inverse = ~grid.transform
     if grid.is_geographic:
         column = np.floor(inverse.a * longitude + inverse.c)[None, :]
+        if grid.wraps:
+            column %= grid.shape[1]
         row = np.floor(inverse.e * latitude + inverse.f)[:, None]
     else:
         project = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)

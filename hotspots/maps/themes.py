@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,11 @@ Codes = npt.NDArray[np.uint8]
 
 # Upper edges of all classes but the last. Fixed, so that two editions compare at a glance; the
 # hotspot threshold of the default recipe (0.2) is one of them.
-POTENTIAL_BREAKS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
-DEFICIT_BREAKS = (0.0, 2.0, 5.0, 10.0, 20.0, 40.0)
+POTENTIAL_BREAKS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+# The stocks behind it are whole t/ha: a deficit within 1 t/ha of none is none to be seen.
+DEFICIT_BREAKS = (-1.0, 1.0, 2.0, 5.0, 10.0, 20.0)
+# A rate per hectare of cropland says nothing to the eye where there is next to none.
+LEAST_MANAGED_SHARE = 0.01
 # Multiples of the smallest change that is told apart, see `_change`.
 CHANGE_STEPS = (1, 2, 4, 10)
 
@@ -80,6 +84,7 @@ def note(theme: Theme, edition: Edition, lang: str) -> str:
         detectable=number(change.detectable, lang),
         radius=number(clusters.radius_km, lang),
         alpha=percent(clusters.alpha, lang),
+        least=percent(LEAST_MANAGED_SHARE, lang),
     )
 
 
@@ -108,7 +113,9 @@ def _practice(code: str, lang: str) -> str:
 
 def _hotspot(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
     names = list(HOTSPOT_CLASSES.values())
-    return _by_code(layer, HOTSPOT_CLASSES, palettes.HOTSPOT, [text(f"class.{n}", lang) for n in names])
+    return _by_code(
+        layer, HOTSPOT_CLASSES, palettes.HOTSPOT, [text(f"class.{n}", lang) for n in names]
+    )
 
 
 def _cluster(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
@@ -134,11 +141,19 @@ def _by_code(
 
 
 def _potential(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    return _by_breaks(layer, POTENTIAL_BREAKS, palettes.GAIN, lang)
+    found = _by_breaks(layer, POTENTIAL_BREAKS, palettes.GAIN, lang)
+    managed = edition.rasters.get(f"{layer.name}_valid_share")
+    land = edition.rasters.get("valid_share")
+    if managed is None or land is None:
+        return found
+    little = ~(managed.values >= LEAST_MANAGED_SHARE * land.values)
+    return Classes(np.where(little, 0, found.codes).astype("uint8"), found.colours, found.labels)
 
 
 def _deficit(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    return _by_breaks(layer, DEFICIT_BREAKS, (palettes.SURPLUS, *palettes.DEFICIT), lang)
+    found = _by_breaks(layer, DEFICIT_BREAKS, (palettes.SURPLUS, *palettes.DEFICIT), lang)
+    surplus = text("legend.surplus", lang, high=number(DEFICIT_BREAKS[0], lang))
+    return Classes(found.codes, found.colours, [surplus, *found.labels[1:]])
 
 
 def _by_breaks(
@@ -147,10 +162,7 @@ def _by_breaks(
     values = np.asarray(layer.values, dtype="float64")
     codes = np.where(np.isfinite(values), np.digitize(values, breaks) + 1, 0)
     shown = [number(b, lang) for b in breaks]
-    between = [
-        text("legend.between", lang, low=low, high=high)
-        for low, high in zip(shown[:-1], shown[1:], strict=True)
-    ]
+    between = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)]
     labels = [text("legend.below", lang, high=shown[0]), *between,
               text("legend.above", lang, low=shown[-1])]  # fmt: skip
     return Classes(codes.astype("uint8"), colours, labels)
@@ -171,10 +183,9 @@ def _change(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
 
 def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
     shown = [number(e, lang) for e in edges]
-    sizes = [
-        text("legend.between", lang, low=low, high=high)
-        for low, high in zip(shown[:-1], shown[1:], strict=True)
-    ] + [text("legend.above", lang, low=shown[-1])]
+    sizes = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)] + [
+        text("legend.above", lang, low=shown[-1])
+    ]
     losses = [f"{text('legend.loss_side', lang)} {size}" for size in sizes]
     gains = [f"{text('legend.gain_side', lang)} {size}" for size in sizes]
     return [*losses[::-1], text("change.no_detectable_change", lang), *gains]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from hotspots.maps.themes import Classes, Theme
 
 
+WORLD_WIDTH_DEG, WORLD_SOUTH_DEG, WORLD_NORTH_DEG = 300.0, -56.0, 77.0
+
+
 def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.Map:
     """Return an interactive map of an edition.
 
@@ -48,7 +51,6 @@ def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.
     Web Mercator enlarges areas towards the poles, and the page says so: every number on it comes
     from the edition's tables, which are area-true. Layers that lie beyond 85 degrees are cut.
     """
-    import folium
     from folium.plugins import Fullscreen
 
     from hotspots.maps import page
@@ -104,22 +106,32 @@ def _empty_map() -> folium.Map:
         zoom_snap=0.25,
         zoom_delta=0.5,
         wheel_px_per_zoom_level=120,
-        min_zoom=0.5,
-        max_zoom=9,
         world_copy_jump=False,
     )
 
 
 def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image | None]]:
-    from hotspots.maps.rasters import to_mercator
+    import numpy as np
+
+    from hotspots.maps.rasters import first_longitude, to_mercator
     from hotspots.maps.themes import themes_of
 
     grid = grid_of(edition.rasters)
-    cut = [(theme, theme.cut(edition, edition.rasters[theme.key], lang)) for theme in themes_of(edition)]
-    return [(theme, classes, to_mercator(classes.codes, grid)) for theme, classes in cut]
+    themes = themes_of(edition)
+    cut = [theme.cut(edition, edition.rasters[theme.key], lang) for theme in themes]
+    used = np.zeros(grid.shape, bool)
+    for classes in cut:
+        used |= classes.codes > 0
+    start = first_longitude(used, grid)
+    return [
+        (theme, classes, to_mercator(classes.codes, grid, start))
+        for theme, classes in zip(themes, cut, strict=True)
+    ]
 
 
-def _overlay(theme: Theme, classes: Classes, image: Image, lang: str) -> folium.raster_layers.ImageOverlay:
+def _overlay(
+    theme: Theme, classes: Classes, image: Image, lang: str
+) -> folium.raster_layers.ImageOverlay:
     from folium.raster_layers import ImageOverlay
 
     from hotspots.maps.rasters import data_uri
@@ -137,22 +149,29 @@ def _overlay(theme: Theme, classes: Classes, image: Image, lang: str) -> folium.
 
 
 def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north) of what is drawn, else of the grid, degrees."""
+    """Return (west, south, east, north) of what is drawn, else of the grid, degrees.
+
+    A view of the whole world starts without the polar seas and ice, where nothing is ranked and
+    the projection swells; they are a scroll away.
+    """
     from hotspots.maps.rasters import lonlat_bounds
 
     seen = [i for i in images if i is not None]
     if not seen:
         return lonlat_bounds(grid_of(edition.rasters))
-    return (
-        min(i.west for i in seen),
-        min(i.south for i in seen),
-        max(i.east for i in seen),
-        max(i.north for i in seen),
-    )
+    west, east = min(i.west for i in seen), max(i.east for i in seen)
+    south, north = min(i.south for i in seen), max(i.north for i in seen)
+    if east - west > WORLD_WIDTH_DEG:
+        south, north = max(south, WORLD_SOUTH_DEG), min(north, WORLD_NORTH_DEG)
+    return west, south, east, north
 
 
 def _page_data(
-    edition: Edition, registry: Any, bounds: tuple[float, float, float, float], period: str, lang: str
+    edition: Edition,
+    registry: Any,
+    bounds: tuple[float, float, float, float],
+    period: str,
+    lang: str,
 ) -> dict[str, Any]:
     from hotspots.maps import layers, page
 
@@ -162,7 +181,7 @@ def _page_data(
     return {
         "bounds": [[south, west], [north, east]],
         "countries": countries,
-        "patches": layers.patches(edition, names, lang),
-        "records": None if registry is None else layers.records(registry, lang),
+        "patches": layers.patches(edition, names, bounds, lang),
+        "records": None if registry is None else layers.records(registry, bounds, lang),
         "words": page.words(lang),
     }

@@ -17,7 +17,7 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     """Yield the lines of an edition's summary; what wasn't computed is left out."""
     figures = edition.summary
     yield ""
-    yield f"Region {edition.manifest['region']}: {_number(figures['land_mha'], 0)} Mha with soil data"
+    yield f"Region {edition.manifest['region']}: {_number(figures['land_mha'], 1)} Mha with soil data"
     yield from _figures(figures, edition.manifest["scenario"])
     yield from _hot(figures)
     yield from (f"Note: {note}" for note in edition.manifest["notes"])
@@ -46,6 +46,9 @@ def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
     yield from row("Modelled gross loss (not measured)", "gross_loss_pg_yr", "Pg C/yr")
     yield from row("Modelled gross gain", "gross_gain_pg_yr", "Pg C/yr")
     yield from row("Modelled net change", "net_change_pg_yr", "Pg C/yr")
+    if figures.get("no_detectable_change_share_of_land") is not None:
+        told = _share(figures["no_detectable_change_share_of_land"])
+        yield f"  No detectable change on {told} of the land."
 
 
 def _hot(figures: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,10 @@ function hotspotsMap(map, rasters, data) {
   const container = map.getContainer();
   const steady = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+  /* Folium gives zoom limits to tile layers only, and there are none. */
+  map.setMinZoom(0.5);
+  map.setMaxZoom(9);
+
   function element(tag, text, className) {
     const made = document.createElement(tag);
     if (text) made.textContent = text;
@@ -40,7 +44,7 @@ function hotspotsMap(map, rasters, data) {
   const popupOptions = () => ({
     maxWidth: narrow() ? 270 : 330,
     maxHeight: Math.round(container.clientHeight * (narrow() ? 0.42 : 0.7)),
-    autoPanPaddingTopLeft: [narrow() ? 10 : 345, 10],
+    autoPanPaddingTopLeft: [narrow() ? 10 : 345, narrow() ? 45 : 10],
     autoPanPaddingBottomRight: [10, narrow() ? panel.offsetHeight + 10 : 30],
   });
 
@@ -163,6 +167,14 @@ function hotspotsMap(map, rasters, data) {
   if (data.records) overlays.records = recordsLayer(data.records.points);
 
   /* Panel */
+  const toggle = document.getElementById("hs-toggle");
+  function open(wide) {
+    panel.classList.toggle("hs-closed", !wide);
+    toggle.setAttribute("aria-expanded", String(wide));
+    document.getElementById("hs-toggle-words").textContent = wide ? words["map.panel_hide"] : words["map.panel_show"];
+  }
+  toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
+  open(!narrow());
   container.appendChild(panel);
   L.DomEvent.disableClickPropagation(panel);
   L.DomEvent.disableScrollPropagation(panel);
@@ -186,15 +198,6 @@ function hotspotsMap(map, rasters, data) {
     input.addEventListener("change", show);
     show();
   });
-
-  const toggle = document.getElementById("hs-toggle");
-  function open(wide) {
-    panel.classList.toggle("hs-closed", !wide);
-    toggle.setAttribute("aria-expanded", String(wide));
-    document.getElementById("hs-toggle-words").textContent = wide ? words["map.panel_hide"] : words["map.panel_show"];
-  }
-  toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
-  open(!narrow());
 
   /* View */
   function room() {
