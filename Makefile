@@ -46,7 +46,7 @@ format: .venv/.installed-test  ## bring the code into the house's format
 	$(BIN)/ruff format .
 
 bench: .venv/.installed-test  ## time and memory of the 10 km world
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/world_10km.py
 
 lock:  ## resolve the newest versions afresh and pin them in constraints.txt
 	$(require_python)
@@ -63,8 +63,8 @@ clean:  ## remove what these targets made, the environment included
 # --- how it is set up ---
 
 define require_python
-@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with its venv module was found (tried: $(PYTHON_CANDIDATES)). Install one (on Debian and Ubuntu: the packages python3 and python3-venv), or name it: make $@ PYTHON=/path/to/python" >&2; exit 2; }
-@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "'$(PYTHON)' isn't Python 3.11 or newer. Name one that is: make $@ PYTHON=/path/to/python" >&2; exit 2; }
+@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with its venv module was found (tried: $(PYTHON_CANDIDATES)). Install one (on Debian and Ubuntu: the packages python3 and python3-venv), or name it: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python" >&2; exit 2; }
+@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "'$(PYTHON)' isn't Python 3.11 or newer. Name one that is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python" >&2; exit 2; }
 @$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { echo "'$(PYTHON)' can't make environments: its venv module is missing. On Debian and Ubuntu install the package python3-venv, then try again." >&2; exit 2; }
 endef
 

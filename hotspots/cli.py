@@ -56,7 +56,8 @@ def main() -> None:
         if debug:
             raise
         typer.echo(
-            f"Failed: {type(error).__name__}: {error}. Run again with --debug for details.", err=True
+            f"Failed: {type(error).__name__}: {error}. Run again with --debug for details.",
+            err=True,
         )
         raise SystemExit(1) from None
 
@@ -76,12 +77,16 @@ def demo(
 @app.command()
 def analyze(
     out: Annotated[Path, typer.Option(help="New folder for the edition and map.html.")],
-    data: Annotated[str, typer.Option(help="'sample', a NetCDF or GeoTIFF file, or a folder.")] = "",
+    data: Annotated[
+        str, typer.Option(help="'sample', a NetCDF or GeoTIFF file, or a folder.")
+    ] = "",
     store: Annotated[Path | None, typer.Option(help="A store of layers instead of --data.")] = None,
     region: Annotated[
         str, typer.Option(help="world, a code or name, W,S,E,N, GeoJSON, or a file.")
     ] = "world",
-    regions: Annotated[str, typer.Option(help="Rows of the table: countries, initiative or a file.")] = "countries",
+    regions: Annotated[
+        str, typer.Option(help="Rows of the table: countries, initiative or a file.")
+    ] = "countries",
     recipe: Annotated[Path | None, typer.Option(help="A recipe.toml; defaults without.")] = None,
     lang: Lang = "en",
     as_json: Json = False,
@@ -92,7 +97,9 @@ def analyze(
 
     require_free(out)
     if bool(data) == (store is not None):
-        raise BadInputError("Give either --data (sample, a file or a folder) or --store, one of them.")
+        raise BadInputError(
+            "Give either --data (sample, a file or a folder) or --store, one of them."
+        )
     chosen = hs.Recipe.from_file(recipe) if recipe else hs.Recipe()
     place = hs.region(region)
     layers = clip(open_any(data, store), place)
@@ -221,7 +228,9 @@ def recipe_diff(
 
 @registry_app.command("list")
 def registry_list(
-    url: Annotated[str | None, typer.Option(help="A registry; the sample registry without.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A registry; the sample registry without.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the records of the registry."""
@@ -260,7 +269,7 @@ def _print_summary(edition: Edition, out: Path) -> None:
 
     for line in summary_lines(edition):
         typer.echo(line)
-    typer.echo(f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg")
+    typer.echo(
+        f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg"
+    )
     typer.echo(f"Open the map: {(out / 'map.html').resolve()}")
-
-

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -94,11 +93,13 @@ class Edition:
         EditionError
             The folder holds something, or can't be written; then nothing is left behind.
         """
-        target = Path(path)
+        target = Path(path).absolute()
         require_free(target)
+        # One fixed name, so that what a killed run left there is cleared by the next.
+        aside = target.with_name(f".{target.name}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
         except OSError as error:
             raise EditionError(
                 f"The folder '{target}' can't be written ({error.strerror}). Give another --out."
@@ -107,7 +108,6 @@ class Edition:
             self._write(aside)
             for name, text in (beside or {}).items():
                 (aside / name).write_text(text, encoding="utf-8")
-            aside.chmod(0o755)
             os.replace(aside, target)
         except OSError as error:
             raise EditionError(f"Writing '{target}' failed: {error}.") from error
@@ -126,7 +126,9 @@ class Edition:
         codebook(self.table).to_csv(folder / "codebook.csv", index=False)
         (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
         files = {
-            str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()
+            str(p.relative_to(folder)): file_hash(p)
+            for p in sorted(folder.rglob("*"))
+            if p.is_file()
         }
         _write_json(folder / MANIFEST, self.manifest | {"files": files})
         _write_json(folder / "times.json", self.times)
@@ -194,7 +196,7 @@ def open_edition(path: str | Path) -> Edition:
 
 
 def write_cog(layer: xr.DataArray, path: Path) -> None:
-    """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes with 0 for nodata."""
+    """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes for classes."""
     import rasterio
 
     grid = grid_of(layer)
@@ -214,7 +216,7 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
 
 
 def read_rasters(folder: Path) -> xr.Dataset:
-    """Return the layers of `folder` as one dataset, read lazily; attributes from the files' tags."""
+    """Return the layers of `folder`, read lazily; attributes come from the files' tags."""
     import rioxarray
 
     layers = {}

@@ -53,7 +53,8 @@ class MissingAssetError(HotspotsError):
 def near_matches(given: str, known: Iterable[str], most: int = 3) -> str:
     """Return "; did you mean A, B or C?" for the names nearest to `given`, or ""."""
     by_key = {name.casefold(): name for name in known}
-    found = [by_key[k] for k in get_close_matches(given.casefold(), by_key, n=most, cutoff=0.6)]
+    close = get_close_matches(str(given).casefold(), by_key, n=most, cutoff=0.6)
+    found = [by_key[key] for key in close]
     if not found:
         return ""
     listed = found[0] if len(found) == 1 else ", ".join(found[:-1]) + " or " + found[-1]

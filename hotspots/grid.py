@@ -118,7 +118,9 @@ def grid_of(obj: xr.DataArray | xr.Dataset) -> Grid:
         raise RasterError(f"The dimensions '{y_name}' and '{x_name}' have no coordinates.")
     x = np.asarray(obj[x_name].values, dtype="float64")
     y = np.asarray(obj[y_name].values, dtype="float64")
-    given = obj.coords["spatial_ref"].attrs.get("GeoTransform") if "spatial_ref" in obj.coords else None
+    given = (
+        obj.coords["spatial_ref"].attrs.get("GeoTransform") if "spatial_ref" in obj.coords else None
+    )
     dx = _step(x, x_name, None if given is None else float(str(given).split()[1]))
     dy = _step(y, y_name, None if given is None else float(str(given).split()[5]))
     transform = Affine(dx, 0, x[0] - dx / 2, 0, dy, y[0] - dy / 2)
@@ -207,19 +209,25 @@ def _projected_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
     xs, ys = np.meshgrid(grid.x_edges, grid.y_edges)
     to_lonlat = pyproj.Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = to_lonlat.transform(xs, ys)
-    # Corners of one cell may lie on both sides of the antimeridian: count turns from its first one.
-    corners = [(slice(None, -1), slice(None, -1)), (slice(None, -1), slice(1, None)),
-               (slice(1, None), slice(1, None)), (slice(1, None), slice(None, -1))]  # fmt: skip
-    first = lon[corners[0]]
-    x_ea, y_ea = [], []
-    scale = WGS84_A_M / 2
-    for c in corners:
-        x_ea.append(np.radians(lon[c] - 360 * np.round((lon[c] - first) / 360)) * WGS84_A_M)
-        y_ea.append(authalic_q(lat[c]) * scale)
-    total = sum(
-        x_ea[i] * y_ea[(i + 1) % 4] - x_ea[(i + 1) % 4] * y_ea[i] for i in range(4)
-    )
-    return np.abs(np.asarray(total)) / 2 / M2_PER_HA
+    q = authalic_q(lat)
+    # Straight edges bend in a cylindrical projection near the poles, in an azimuthal one (Snyder
+    # 24-23) near the equator: each cell is measured where its edges stay nearly straight.
+    cylindrical = _half_cross(lon, q, turn=360.0) * np.radians(1) / 2
+    radius = np.sqrt(np.clip(authalic_q(np.array(90.0)) - np.abs(q), 0, None))
+    east, north = radius * np.sin(np.radians(lon)), radius * np.cos(np.radians(lon))
+    azimuthal = _half_cross(east, north)
+    area = np.where(np.abs(lat[:-1, :-1]) > 45, azimuthal, cylindrical)
+    return area * WGS84_A_M**2 / M2_PER_HA
+
+
+def _half_cross(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], turn: float | None = None
+) -> npt.NDArray[np.float64]:
+    """Return the area of each cell from its diagonals; `x` may jump by whole turns."""
+    falling = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
+    rising = x[:-1, 1:] - x[1:, :-1], y[:-1, 1:] - y[1:, :-1]
+    dx = [d if turn is None else d - turn * np.round(d / turn) for d in (falling[0], rising[0])]
+    return np.abs(dx[0] * rising[1] - dx[1] * falling[1]) / 2
 
 
 def require_dataset(data: Any) -> xr.Dataset:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 
 from hotspots.analysis.coverage import cover_fractions, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
@@ -33,10 +34,10 @@ def load(
     region : anything that `hotspots.region` takes
         A code or name, "world", a box (W, S, E, N) in degrees, GeoJSON or a file.
     layers : sequence of str, optional
-        Canonical names; all by default.
+        Canonical names; all by default. Their valid shares come with them.
     resolution : float, optional
-        Cell size that is wanted, in the CRS's units; a grid finer than that is averaged by whole
-        cells, classes by the most frequent.
+        Cell size that is wanted, in the CRS's units; a grid finer than that is averaged in blocks
+        of whole cells, which are the same for every region.
     store : path, optional
         A store of layers; the packaged world sample by default.
 
@@ -45,6 +46,12 @@ def load(
     Dataset
         Dask-backed; cells outside the region have ``valid_share`` 0 and missing values, cells at
         its edge the share inside.
+
+    Raises
+    ------
+    BadInputError, RasterError
+        An unknown layer or region, one without land (`EmptyRegionError`), a `resolution` that the
+        grid has no whole blocks for.
     """
     data = open_any("sample", store)
     if layers is not None:
@@ -53,10 +60,12 @@ def load(
             raise BadInputError(
                 f"There is no layer {', '.join(absent)}; there are {', '.join(map(str, data))}."
             )
-        kept = [n for n in data if n in layers or str(n).endswith("valid_share")]
-        data = data[kept]
-    data = clip(data.chunk({"y": 1024, "x": 1024}), find_region(region))
-    return data if resolution is None else coarsen(data, resolution)
+        shares = {"valid_share", *(f"{name}_valid_share" for name in layers)}
+        data = data[[n for n in data if n in layers or n in shares]]
+    data = data.chunk({"y": 1024, "x": 1024})
+    factor = 1 if resolution is None else _factor(grid_of(data), resolution)
+    clipped = clip(data, find_region(region))
+    return clipped if factor == 1 else _coarsen(_whole_blocks(clipped, data, factor), factor)
 
 
 def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:
@@ -76,7 +85,12 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     share of each cell that is inside, so that totals are those of the region. A country's or
     initiative region's part of a cell is its part of the cell's *land* (see
     `hotspots.analysis.coverage.share_out`). ``region_share`` keeps the share, and the attributes
-    ``region`` and ``region_countries`` what was asked for.
+    ``region``, ``region_kind`` and ``region_countries`` what was asked for.
+
+    Raises
+    ------
+    EmptyRegionError
+        The region doesn't meet the data, or no soil data lie in it.
     """
     if region.kind == "world":
         return data
@@ -99,8 +113,9 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         )
     share = inside.reshape(grid.shape)
     window = _window(share > 0, grid)
-    out = _masked(data, share).isel(window)
-    out.attrs |= {"region": region.id, "region_countries": ",".join(sorted(map(str, ids)))}
+    out = _on_grid(_masked(data, share).isel(window), grid)
+    out.attrs |= {"region": region.id, "region_kind": region.kind}
+    out.attrs["region_countries"] = ",".join(sorted(map(str, ids)))
     has_soil = "soc_stock" not in out or bool(out["soc_stock"].notnull().any())
     if not has_soil:
         raise EmptyRegionError(
@@ -116,7 +131,10 @@ def _on(grid: Grid, region: Region) -> gpd.GeoSeries:
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
-    """Return the rows and columns that hold all cells inside; all columns across the antimeridian."""
+    """Return the rows and columns that hold all cells inside.
+
+    Across the antimeridian these are all columns between the first and the last.
+    """
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return {
         "y": slice(int(rows[0]), int(rows[-1]) + 1),
@@ -134,9 +152,9 @@ def _masked(data: xr.Dataset, share: np.ndarray) -> xr.Dataset:
             nodata = 0 if variable(str(name)).classes else np.nan
             cut = layer.where(inside > 0, nodata).astype(layer.dtype)
         out[name] = cut.assign_attrs(layer.attrs)
-    if "valid_share" not in data and "soc_stock" in data:
-        valid = (data["soc_stock"].notnull() * inside).astype("float32")
-        out["valid_share"] = describe(valid, "valid_share")
+    if "valid_share" not in data:
+        valid = inside * data["soc_stock"].notnull() if "soc_stock" in data else inside
+        out["valid_share"] = describe(valid.astype("float32"), "valid_share")
     out["region_share"] = describe(inside.astype("float32"), "region_share")
     cut_data = data.assign(out)
     cut_data.attrs = dict(data.attrs)
@@ -147,36 +165,80 @@ def coarsen(data: xr.Dataset, resolution: float) -> xr.Dataset:
     """Return `data` averaged to whole blocks of cells of about `resolution` (CRS units).
 
     Quantities are means weighted by cell area and valid share, ``valid_share`` by cell area;
-    classes are those of the largest valid area.
+    classes are those of the largest valid area. Totals of what ``valid_share`` stands for are
+    kept: mean × valid share × area of a block is the sum over its cells.
+
+    Raises
+    ------
+    RasterError
+        Blocks of that size don't fit the grid.
     """
-    grid = grid_of(data)
-    factor = round(resolution / abs(grid.transform.a))
+    factor = _factor(grid_of(data), resolution)
+    return data if factor == 1 else _coarsen(data, factor)
+
+
+def _factor(grid: Grid, resolution: float) -> int:
+    """Return how many cells a block of `resolution` is wide."""
+    width = abs(grid.transform.a)
+    factor = round(resolution / width) if 0 < resolution < np.inf else 0
     if factor < 1 or grid.shape[0] % factor or grid.shape[1] % factor:
         raise RasterError(
-            f"The cells are {abs(grid.transform.a):g} wide and {grid.shape} in number; a resolution"
+            f"The cells are {width:g} wide and {grid.shape} in number; a resolution"
             f" of {resolution:g} is no whole multiple that fits them."
         )
-    if factor == 1:
-        return data
+    return factor
 
+
+def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Dataset:
+    """Return `part` of `whole` with empty margins up to the edges of `whole`'s blocks."""
+    wider = {}
+    for axis in ("y", "x"):
+        first = int(np.flatnonzero(whole[axis].values == part[axis].values[0])[0])
+        start, stop = first // factor, -(-(first + part.sizes[axis]) // factor)
+        wider[axis] = whole[axis].values[start * factor : stop * factor]
+    shares = [n for n in part if str(n).endswith(("valid_share", "region_share"))]
+    empty: dict[Any, float] = {n: 0 for n in part if n in shares or classes_of(part[n])}
+    fill = {n: empty.get(n, np.nan) for n in part}
+    return _on_grid(part.reindex(wider, fill_value=fill), grid_of(part))
+
+
+def _on_grid(data: xr.Dataset, grid: Grid, factor: int = 1) -> xr.Dataset:
+    """Return `data` with `grid`'s CRS, and the transform of its own place on it, written."""
+    step = grid.transform
+    west = float(data["x"][0]) - step.a * factor / 2
+    north = float(data["y"][0]) - step.e * factor / 2
+    # Without it, a single row or column wouldn't tell its size.
+    place = Affine(step.a * factor, 0, west, 0, step.e * factor, north)
+    return data.rio.write_crs(grid.crs).rio.write_transform(place)
+
+
+def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
     def block_sum(layer: xr.DataArray) -> xr.DataArray:
         return layer.coarsen(y=factor, x=factor).sum()
 
+    def block_mean(layer: xr.DataArray, weight: xr.DataArray) -> xr.DataArray:
+        total = block_sum(weight)
+        return block_sum(layer.fillna(0) * weight) / total.where(total > 0)
+
     area = cell_area(data)
-    whole = area * data["valid_share"] if "valid_share" in data else area
+    valid = data["valid_share"].fillna(0) if "valid_share" in data else xr.ones_like(area)
     out = {}
     for name, layer in data.data_vars.items():
-        weight = area * data.get(f"{name}_valid_share", whole / area)
+        weight = area * data.get(f"{name}_valid_share", valid).fillna(0)
         classes = classes_of(layer)
         if classes:
-            parts = [block_sum(weight.where(layer == code, 0)) for code in classes]
-            stacked = xr.concat(parts, "code")
-            codes = np.asarray(list(classes))[stacked.argmax("code").values]
-            out[name] = stacked[0].copy(data=np.where(stacked.max("code") > 0, codes, 0))
+            areas = [block_sum(weight.where(layer == code, 0)) for code in classes]
+            coarse = _largest(areas, list(classes))
         elif str(name) == "region_share" or str(name).endswith("valid_share"):
-            out[name] = block_sum(layer.fillna(0) * area) / block_sum(area)
+            coarse = block_mean(layer, area)
         else:
-            known = weight.where(layer.notnull(), 0)
-            out[name] = block_sum(layer.fillna(0) * known) / block_sum(known)
-        out[name] = out[name].astype(layer.dtype).assign_attrs(layer.attrs)
-    return xr.Dataset(out, attrs=data.attrs).rio.write_crs(grid.crs)
+            coarse = block_mean(layer, weight.where(layer.notnull(), 0))
+        out[name] = coarse.astype(layer.dtype).assign_attrs(layer.attrs)
+    return _on_grid(xr.Dataset(out, attrs=data.attrs), grid_of(data), factor)
+
+
+def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
+    """Return the code with the largest area in each block; 0 where none has any."""
+    stacked = xr.concat(areas, "code")
+    found = xr.DataArray(codes, dims="code")[stacked.argmax("code")]
+    return found.where(stacked.max("code") > 0, 0)

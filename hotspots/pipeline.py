@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +25,24 @@ from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import cell_area, grid_of, require_dataset, require_same_grid
 from hotspots.recipe import Recipe
 from hotspots.summaries import (
-    RegionWeights,
     hot_patches,
     land_cells,
     no_patches,
     no_units,
-    outlines,
-    outlines_digest,
     region_table,
-    region_weights,
     unit_table,
     whole_summary,
 )
-from hotspots.variables import describe, require_unit
+from hotspots.variables import describe, require_unit, variable
+from hotspots.weights import RegionWeights, outlines, outlines_digest, region_weights
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 Progress = Callable[[str], None]
-SCENARIO = "IPCC {guidelines} Tier 1, {management} with {input} on cropland, adoption {adoption:.0%}"
+SCENARIO = (
+    "IPCC {guidelines} Tier 1, {management} with {input} on cropland, adoption {adoption:.0%}"
+)
 CAVEATS = (
     "The historical deficit is modelled and no achievable potential.",
     "The change 1990-2010 comes from land-use history; nothing was measured twice.",
@@ -93,6 +93,7 @@ def analyze(
     weights = region_weights(data, regions)
     tell("computing stock, potential and change per cell")
     layers, notes = derive(data, recipe)
+    notes += out_of_range(data)
     tell("ranking hotspots")
     layers = layers.assign(rank(data, layers, recipe, notes))
     tell("Gi* clusters")
@@ -109,7 +110,12 @@ def analyze(
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 1),
     }
-    helpers = ("modelled_gross_loss", "modelled_gross_gain", "cluster_potential_raw", "cluster_loss_raw")
+    helpers = (
+        "modelled_gross_loss",
+        "modelled_gross_gain",
+        "cluster_potential_raw",
+        "cluster_loss_raw",
+    )
     kept = layers.drop_vars(helpers, errors="ignore")
     return Edition(kept, patches, units, table, manifest, recipe, times)
 
@@ -136,6 +142,18 @@ def checked(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         whole = data["soc_stock"].notnull().astype("float32")
         data = data.assign(valid_share=describe(whole, "valid_share"))
     return data
+
+
+def out_of_range(data: xr.Dataset) -> list[str]:
+    """Return a note for each layer with values outside its valid range; they are kept, not cut."""
+    notes = []
+    for name, layer in data.data_vars.items():
+        row = variable(str(name))
+        bad = int(((layer < row.low) | (layer > row.high)).sum())
+        if bad:
+            unit = row.unit or "class"
+            notes.append(f"{name}: {bad} cells outside {row.low:g} to {row.high:g} ({unit}).")
+    return notes
 
 
 def derive(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[str]]:
@@ -212,9 +230,7 @@ def scenario(recipe: Recipe) -> str:
     return text + (" and improved pasture" if choice.include_pasture else "")
 
 
-def rank(
-    data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]
-) -> xr.Dataset:
+def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> xr.Dataset:
     """Return hotspot classes over the whole and within climate zone, and why land is excluded."""
     if "potential_ipcc_tier1" not in layers:
         return xr.Dataset()
@@ -261,22 +277,22 @@ def clusters(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> xr.Dataset
     axes = {"potential": layers["potential_ipcc_tier1"]}
     if "modelled_change" in layers:
         axes["loss"] = -layers["modelled_change"]
+    gi_star = partial(
+        an.getis_ord, radius=choice.radius_km, area_weighted=True,
+        alpha=choice.alpha, method=choice.method,
+    )  # fmt: skip
     out: dict[str, xr.DataArray] = {}
     for axis, values in axes.items():
         values = values.where(ranked)
         name = f"cluster_{axis}"
         told = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
-        settings = {
-            "radius": choice.radius_km, "area_weighted": True,
-            "alpha": choice.alpha, "method": choice.method,
-        }  # fmt: skip
-        found = an.getis_ord(stratum_residual(values, data["climate_zone"]), **settings)
+        found = gi_star(stratum_residual(values, data["climate_zone"]))
         out[name] = describe(found["cluster"].astype("int8"), name, **told)
         for part in ("z", "p_adjusted", "effect"):
             key = f"{name}_{part}"
             out[key] = describe(found[part].astype("float32"), key, **told)
         # What Gi* is mostly used for, a map of "hot" raw values, is told for comparison only.
-        out[f"{name}_raw"] = an.getis_ord(values, **settings)["cluster"].astype("int8")
+        out[f"{name}_raw"] = gi_star(values)["cluster"].astype("int8")
     return xr.Dataset(out)
 
 
@@ -308,7 +324,11 @@ def _manifest(
         "recipe": identity["recipe"],
         "scenario": scenario(recipe),
         "inputs": inputs,
-        "grid": {"shape": list(grid.shape), "bounds": list(grid.bounds), "crs": grid.crs.to_string()},
+        "grid": {
+            "shape": list(grid.shape),
+            "bounds": list(grid.bounds),
+            "crs": grid.crs.to_string(),
+        },
         "versions": {n: version(n) for n in ("numpy", "xarray", "rasterio", "exactextract")},
         "licences": sorted({r["licence"] for r in inputs.values() if r.get("licence")}),
         "citations": sorted({r["citation"] for r in inputs.values() if r.get("citation")}),

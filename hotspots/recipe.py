@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
@@ -35,7 +36,9 @@ class Potential:
     from_management: str = _choice("full_tillage", "F_MG of today's cropland")
     from_input: str = _choice("medium", "F_I of today's cropland")
     management: str = _choice("no_tillage", "F_MG that it goes to")
-    input: str = _choice("high_without_manure", "F_I that it goes to; manure moves carbon, so not in it")
+    input: str = _choice(
+        "high_without_manure", "F_I that it goes to; manure moves carbon, so not in it"
+    )
     adoption: float = _choice(0.0, "share of the land already so managed", unit="1", low=0, high=1)
     transition_years: float = _choice(20.0, "years of the transition", unit="yr", low=1, high=100)
     include_pasture: bool = _choice(
@@ -112,8 +115,9 @@ class Clusters:
 class Recipe:
     """All choices of an analysis; the defaults are documented in `to_toml`'s comments.
 
-    ``Recipe()`` is the default recipe; ``Recipe.from_dict({"potential": {"adoption": 0.2}})``
-    changes one choice; values out of range and unknown keys raise `RecipeError`.
+    ``Recipe()`` is the default recipe; ``Recipe.from_dict({"potential": {"adoption": 0.2}})`` and
+    ``Recipe(potential=Potential(adoption=0.2))`` change one choice; values out of range and unknown
+    keys raise `RecipeError`.
     """
 
     potential: Potential = field(default_factory=Potential)
@@ -122,6 +126,18 @@ class Recipe:
     eligibility: Eligibility = field(default_factory=Eligibility)
     hotspots: Hotspots = field(default_factory=Hotspots)
     clusters: Clusters = field(default_factory=Clusters)
+
+    def __post_init__(self) -> None:
+        for section in fields(self):
+            part = getattr(self, section.name)
+            if not isinstance(part, section.default_factory):  # type: ignore[arg-type]
+                raise RecipeError(
+                    f"{section.name} is {part!r}; a {section.type} is needed"
+                    " (nested dicts go through Recipe.from_dict)."
+                )
+            # A whole number given for a real one is made real, so that equal recipes look equal.
+            checked = _section(section.name, type(part), asdict(part))
+            object.__setattr__(self, section.name, checked)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
@@ -132,7 +148,9 @@ class Recipe:
             if section not in sections:
                 raise RecipeError(_unknown("section", section, sections))
             if not isinstance(values, Mapping):
-                raise RecipeError(f"[{section}] holds {values!r}; a table of key = value is needed.")
+                raise RecipeError(
+                    f"[{section}] holds {values!r}; a table of key = value is needed."
+                )
             chosen[section] = _section(section, sections[section], values)
         return cls(**chosen)
 
@@ -140,16 +158,17 @@ class Recipe:
     def from_toml(cls, text: str) -> Recipe:
         """Return the recipe written in TOML `text`."""
         try:
-            return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+            given = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # numbers too long, tables too deep
             raise RecipeError(f"The recipe is not valid TOML: {error}.") from error
+        return cls.from_dict(given)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Recipe:
         """Return the recipe of a TOML file."""
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # not UTF-8; a path with a null character
             raise RecipeError(f"The recipe '{path}' can't be read: {error}.") from error
         return cls.from_toml(text)
 
@@ -181,6 +200,10 @@ class Recipe:
         ]
 
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_LARGEST = 10**300  # whole numbers beyond can't become real ones, and are out of every range
+
+
 def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
     known = {f.name: f for f in fields(kind)}
     checked = {}
@@ -193,10 +216,10 @@ def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
 
 def _checked(key: str, choice: Field[Any], value: Any) -> Any:
     wanted = type(choice.default)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    if wanted is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if type(value) is not wanted:
-        raise RecipeError(f"{key} is {value!r}; a {wanted.__name__} is needed ({_meaning(choice)}).")
+        raise RecipeError(f"{key} is {value!r}; {_KINDS[wanted]} is needed ({_meaning(choice)}).")
     low, high, allowed = (choice.metadata[k] for k in ("low", "high", "allowed"))
     inside = low is None or low <= value <= high  # false for NaN too
     if not inside or (allowed and value not in allowed):
@@ -224,4 +247,7 @@ def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
 def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        # JSON escapes what TOML does, but for the delete character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,233 +10,19 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from hotspots.analysis.coverage import cover_fractions, share_out
 from hotspots.analysis.patches import label_patches, patch_polygons
 from hotspots.analysis.zonal import zonal_from_cover
-from hotspots.errors import BadInputError
-from hotspots.grid import Grid, cell_area, grid_of
+from hotspots.grid import cell_area, grid_of
 from hotspots.recipe import Recipe
-from hotspots.regions import initiative_members
-from hotspots.regions import regions as region_set
-from hotspots.variables import CLIMATE_ZONES, HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.variables import CHANGE_CLASSES, CLIMATE_ZONES, HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.weights import RegionWeights
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-WHOLE, OUTSIDE = "world", "outside"
-NEAREST_WITHIN_CELLS = 2.0
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
-_TOTAL_NAMES = {
-    WHOLE: ("World", "Monde", "Mundo"),
-    "total": ("Whole region", "Région entière", "Toda la región"),
-    OUTSIDE: ("Outside all regions", "Hors de toute région", "Fuera de toda región"),
-}
-
-
-@dataclass(frozen=True)
-class RegionWeights:
-    """Rows of regions and, for each, the share of every cell's valid land that it holds.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        id, set, names, value_from, note, in table order.
-    matrix : csr_array (n_rows, n_cells)
-        Share of each cell's *valid* land that a row holds.
-    area_ha : array (n_rows,)
-        Area of the region that the grid covers.
-    units : slice
-        The rows that units are made for (countries, or the regions of the user's own set).
-    digest : str
-        SHA-256 of ids and outlines, part of the edition's id.
-    """
-
-    rows: pd.DataFrame
-    matrix: sparse.csr_array
-    area_ha: Array
-    units: slice
-    digest: str
-
-
-def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionWeights:
-    """Return the weights of all table rows on `data`'s grid.
-
-    Countries are a partition of the land: the valid land of a cell is shared out among the
-    countries in it, since cover × valid_share would discount a coastal cell's sea twice. Regions
-    of the user's own are weighted by plain covered fraction. A region without a valid cell takes
-    the nearest valid cells within two cell widths, and says so.
-    """
-    import pandas as pd
-
-    is_partition = isinstance(regions, str) and regions in ("countries", "initiative")
-    shapes = outlines(data, regions)
-    grid = grid_of(data)
-    cover = cover_fractions(grid, shapes.geometry)
-    inside = _region_share(data)
-    area = cell_area(data).values.ravel()
-    cover_ha = cover @ (area * inside)
-    weights = share_out(cover) if is_partition else cover
-    land = area * data["valid_share"].fillna(0).values.ravel() * np.isfinite(
-        data["soc_stock"].values.ravel()
-    )
-    weights, value_from = _with_nearest(weights, cover_ha, land, shapes, grid)
-    on_land = sparse.diags_array((land > 0).astype("float64"))
-    weights = sparse.csr_array(weights @ on_land)
-    weights.eliminate_zeros()
-    covered = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
-    left = np.where(land > 0, np.clip(1 - covered.sum(axis=0), 0, 1), 0)
-    left[left < 1e-6] = 0
-    whole_id = WHOLE if "region" not in data.attrs else "total"
-    blocks, rows = [weights], [_rows(shapes, value_from)]
-    areas = [cover_ha]
-    if is_partition and (regions == "initiative" or whole_id == WHOLE):
-        membership, rows_initiative = _initiative(shapes["id"].tolist())
-        blocks.append(membership @ covered)
-        rows.append(rows_initiative)
-        areas.append(membership @ cover_ha)
-        if regions == "initiative":
-            blocks, rows, areas = blocks[1:], rows[1:], areas[1:]
-    units = slice(0, rows[0].shape[0])
-    blocks += [sparse.csr_array(v[None, :]) for v in ((land > 0).astype("float64"), left)]
-    rows.append(_totals(whole_id))
-    outside_ha = float(land @ left)
-    areas.append(np.array([cover_ha.sum() + outside_ha, outside_ha]))
-    return RegionWeights(
-        rows=pd.concat(rows, ignore_index=True),
-        matrix=sparse.vstack(blocks, format="csr"),
-        area_ha=np.concatenate(areas),
-        units=units,
-        digest=outlines_digest(shapes),
-    )
-
-
-def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the outlines of the regions that `data` has rows for, with id, names and note."""
-    if not isinstance(regions, str):
-        frame = regions.copy()
-        if "id" not in frame:
-            raise BadInputError("The regions need a column 'id' with one name for each.")
-    else:
-        frame = region_set("countries" if regions == "initiative" else regions)
-    for column in ("name_en", "name_fr", "name_es"):
-        if column not in frame:
-            frame[column] = frame["id"].astype(str)
-    if "note" not in frame:
-        frame["note"] = ""
-    members = data.attrs.get("region_countries")
-    if members and isinstance(regions, str) and regions in ("countries", "initiative"):
-        frame = frame[frame["id"].isin(str(members).split(","))]
-    return frame.reset_index(drop=True)
-
-
-def _region_share(data: xr.Dataset) -> Array:
-    """Return the share of each cell inside the region asked for; 1 where none was."""
-    if "region_share" in data:
-        return data["region_share"].fillna(0).values.ravel().astype("float64")
-    return np.ones(data["soc_stock"].size)
-
-
-def _with_nearest(
-    weights: sparse.csr_array, cover_ha: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
-) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
-    """Give regions without a valid cell the nearest valid ones; tell where each row comes from."""
-    value_from = np.where(weights @ land > 0, "covered", "missing").astype("U8")
-    extra = sparse.lil_array(weights.shape)
-    for row in np.flatnonzero(value_from == "missing"):
-        geometry = shapes.geometry.iloc[row]
-        if geometry is None or geometry.is_empty or cover_ha[row] == 0:
-            continue
-        cells = nearest_cells(geometry, grid, land > 0)
-        if cells.size:
-            extra[row, cells] = cover_ha[row] / land[cells].sum()
-            value_from[row] = "nearest"
-    kept = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
-    return sparse.csr_array(kept + extra.tocsr()), value_from
-
-
-def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the valid cells nearest to `geometry`, none farther than two cell widths.
-
-    Cells that are at most half a cell farther than the nearest one count too. `geometry` is in
-    the grid's CRS (EPSG:4326 for a geographic one); `valid` is flat, in C order.
-    """
-    import shapely
-
-    t, (n_rows, n_columns) = grid.transform, grid.shape
-    shape = shapely.transform(
-        geometry, lambda xy: np.column_stack([(xy[:, 0] - t.c) / t.a, (xy[:, 1] - t.f) / t.e])
-    )
-    found: list[npt.NDArray[np.int64]] = []
-    distance: list[Array] = []
-    reach = NEAREST_WITHIN_CELLS
-    for part in shapely.get_parts(shape):
-        west, north, east, south = part.bounds
-        columns = np.arange(int(np.floor(west - reach)), int(np.ceil(east + reach)))
-        rows = np.arange(max(0, int(north - reach)), min(n_rows, int(np.ceil(south + reach))))
-        if not grid.wraps:
-            columns = columns[(columns >= 0) & (columns < n_columns)]
-        c, r = (v.ravel() for v in np.meshgrid(columns, rows))
-        flat = r * n_columns + c % n_columns
-        c, r, flat = c[valid[flat]], r[valid[flat]], flat[valid[flat]]
-        found.append(flat)
-        distance.append(shapely.distance(shapely.box(c, r, c + 1, r + 1), part))
-    cells, far = np.concatenate(found), np.concatenate(distance)
-    if not (far <= reach).any():
-        return np.array([], dtype="int64")
-    return np.unique(cells[(far <= reach) & (far <= far.min() + 0.5)])
-
-
-def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.DataFrame:
-    frame = shapes[["id", "name_en", "name_fr", "name_es", "note"]].copy()
-    kind = shapes["kind"] if "kind" in shapes else "regions"
-    frame.insert(1, "set", np.where(np.asarray(kind) == "country", "countries", kind))
-    frame["value_from"] = value_from
-    return frame
-
-
-def _initiative(country_ids: Sequence[str]) -> tuple[sparse.csr_array, pd.DataFrame]:
-    members = initiative_members()
-    position = {c: i for i, c in enumerate(country_ids)}
-    pairs = [
-        (row, position[c])
-        for row, region in enumerate(members)
-        for c in members[region]
-        if c in position
-    ]
-    rows, columns = np.array(pairs, dtype="int64").reshape(-1, 2).T
-    shape = (len(members), len(country_ids))
-    matrix = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
-    frame = region_set("initiative")[["id", "name_en", "name_fr", "name_es", "note"]].copy()
-    frame = frame.set_index("id").loc[list(members)].reset_index()
-    frame.insert(1, "set", "initiative")
-    frame["value_from"] = "covered"
-    return matrix, frame
-
-
-def _totals(whole_id: str) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [
-        (key, "total" if key == whole_id else key, *_TOTAL_NAMES[key], "", "covered")
-        for key in (whole_id, OUTSIDE)
-    ]
-    columns = ["id", "set", "name_en", "name_fr", "name_es", "note", "value_from"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def outlines_digest(shapes: gpd.GeoDataFrame) -> str:
-    """Return the hash of ids and outlines, part of an edition's id."""
-    digest = hashlib.sha256()
-    for key, geometry in zip(shapes["id"], shapes.geometry, strict=True):
-        digest.update(str(key).encode())
-        digest.update(b"" if geometry is None else geometry.wkb)
-    return digest.hexdigest()[:16]
-
-
-# --------------------------------------------------------------------------------------- tables
-
 _TABLE_LAYERS = ("soc_stock", "soc_stock_reference", "deficit_historic", "soc_stock_cropland",
     "potential_ipcc_tier1", "target_four_per_mille", "modelled_change", "modelled_gross_loss",
     "modelled_gross_gain", "change_class", "hotspot_class", "hotspot_class_in_zone",
@@ -378,9 +162,7 @@ def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
     return np.where(areas.sum(axis=1) >= hot_share * units["ranked_managed_ha"], leading, "monitor")
 
 
-def hot_patches(
-    layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights
-) -> gpd.GeoDataFrame:
+def hot_patches(layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights) -> gpd.GeoDataFrame:
     """Return the patches of touching hot cells as polygons with area, tonnes, class and place."""
     import pandas as pd
 
@@ -453,7 +235,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, A
     whole = table[table["set"] == "total"].iloc[0]
 
     def total(column: str, scale: float) -> float | None:
-        value = float(whole.get(column, np.nan))
+        value = _number(whole, column, np.nan)
         return round(value / scale, 6) if np.isfinite(value) else None
 
     out = {
@@ -469,11 +251,15 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, A
         "ranked_managed_mha": total("ranked_managed_ha", 1e6),
         "hot_share_of_ranked": total("hot_share", 1),
     }
-    changed = table.filter(regex="^change_class_(loss|gain|no_detect).*area_ha$").loc[whole.name]
-    if changed.sum() > 0:
-        none = changed["change_class_no_detectable_change_area_ha"]
-        out["no_detectable_change_share_of_land"] = round(float(none / changed.sum()), 6)
+    classes = {c: _number(whole, f"change_class_{c}_area_ha") for c in CHANGE_CLASSES.values()}
+    if sum(classes.values()) > 0:
+        none = classes["no_detectable_change"] / sum(classes.values())
+        out["no_detectable_change_share_of_land"] = round(none, 6)
     return out | ({} if land is None else _hot_shares(land))
+
+
+def _number(row: pd.Series, column: str, absent: float = 0.0) -> float:
+    return float(row.get(column, absent))  # type: ignore[arg-type]
 
 
 def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
@@ -489,5 +275,7 @@ def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
         out["hot_share_of_gross_loss"] = share(hot, "loss_t_yr")
     for axis in ("potential", "potential_raw", "loss", "loss_raw"):
         if f"cluster_{axis}" in land:
-            out[f"gi_star_alone_{axis}"] = share(ranked[f"cluster_{axis}"] == 1, "ranked_managed_ha")
+            out[f"gi_star_alone_{axis}"] = share(
+                ranked[f"cluster_{axis}"] == 1, "ranked_managed_ha"
+            )
     return out

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hotspots.errors import RasterError, near_matches
+from hotspots.errors import GridMismatchError, RasterError, near_matches
 
 # JRC numbering; the numbers of other sources are converted at the door (ingest/legends.py).
 CLIMATE_ZONES: dict[int, str] = {
@@ -170,14 +170,14 @@ def variable(name: str) -> Variable:
         if pattern.fullmatch(name):
             return Variable(name, row.unit, row.long_name, row.low, row.high, row.classes)
     raise RasterError(
-        f"'{name}' is not a canonical variable{near_matches(name, VARIABLES)}"
+        f"'{name}' is not a canonical variable{near_matches(name, VARIABLES) or '.'}"
         " Rename the layer to one of the names in hotspots.variables.VARIABLES."
     )
 
 
 def flags(classes: dict[int, str]) -> dict[str, Any]:
     """Return CF ``flag_values`` and ``flag_meanings`` attributes; 0 is nodata and no flag."""
-    codes = [code for code in classes]
+    codes = list(classes)
     return {
         "flag_values": np.asarray(codes, dtype="int8"),
         "flag_meanings": " ".join(classes.values()),
@@ -188,18 +188,39 @@ def classes_of(layer: xr.DataArray) -> dict[int, str] | None:
     """Return code -> name of a class layer from its flag attributes, or None for a quantity."""
     if "flag_values" not in layer.attrs or "flag_meanings" not in layer.attrs:
         return None
-    codes = np.atleast_1d(layer.attrs["flag_values"])
-    return dict(zip((int(c) for c in codes), str(layer.attrs["flag_meanings"]).split(), strict=True))
+    codes = [int(code) for code in np.atleast_1d(layer.attrs["flag_values"])]
+    names = str(layer.attrs["flag_meanings"]).split()
+    if len(codes) != len(names):
+        raise RasterError(
+            f"Layer '{layer.name}' has {len(codes)} flag_values and {len(names)} flag_meanings."
+            " Give each code one name without blanks."
+        )
+    return dict(zip(codes, names, strict=True))
 
 
 def describe(layer: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
-    """Return `layer` renamed to the canonical `name`, with the table's unit or flags and `attrs`."""
+    """Return `layer` under the canonical `name`, with the table's unit or flags and `attrs`."""
     row = variable(name)
     base: dict[str, Any] = {"long_name": row.long_name}
     base |= flags(row.classes) if row.classes else {"units": row.unit}
-    out = layer.rename(name)
+    out = layer.rename(name).copy(deep=False)  # rename alone shares the attributes
     out.attrs = base | attrs
     return out
+
+
+def require_aligned(*layers: Any) -> None:
+    """Raise `GridMismatchError` unless all DataArrays among `layers` have the same coordinates.
+
+    xarray would compute on the cells that they have in common, and drop the others unsaid.
+    """
+    arrays = [layer for layer in layers if isinstance(layer, xr.DataArray)]
+    try:
+        xr.align(*arrays, join="exact", copy=False)
+    except ValueError as error:
+        named = ", ".join(str(array.name) for array in arrays)
+        raise GridMismatchError(
+            f"The layers {named} don't have the same coordinates. Bring them to one grid first."
+        ) from error
 
 
 def require_unit(layer: xr.DataArray) -> None:

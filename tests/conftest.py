@@ -88,3 +88,11 @@ def chromium_path() -> str:
         if found:
             return found
     pytest.skip("no Chromium on this machine: install the system package 'chromium'")
+
+
+@pytest.fixture(scope="session")
+def world_edition() -> Any:
+    """The default recipe on the packaged sample; computed once, not to be changed by a test."""
+    import hotspots as hs
+
+    return hs.analyze(hs.sample())

@@ -15,9 +15,9 @@ LAYERS = (
     {"errors", "variables", "config", "locale"},
     {"grid", "topology", "areas", "countries", "initiative", "regions"},
     {"ingest", "analysis"},
-    {"recipe", "edition", "loading", "summaries", "pipeline", "registry"},
+    {"recipe", "edition", "loading", "summaries", "weights", "pipeline", "registry"},
     {"maps", "reports"},
-    {"demo", "api", "cli"},
+    {"demo", "api", "cli", "__main__"},
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 TOP = len(LAYERS) - 1

@@ -32,13 +32,13 @@ def excluded_reason(
     managed_share : DataArray
         Managed land, share of the cell's land, 0-1.
     min_managed_share : float
-        Cells with less managed land are not ranked.
+        Cells with less managed land, or with none, are not ranked.
     organic_stock : float
-        Without ``soil_class``, mineral soil is told by a stock of at most this, t ha-1 in 0-30 cm
-        (the mask of GSOCseq).
+        Where ``soil_class`` is missing, mineral soil is told by a stock of at most this, t ha-1 in
+        0-30 cm (the mask of GSOCseq).
     hyper_arid_precipitation : float
-        Without ``annual_pet``, hyper-arid is told by less precipitation than this, mm yr-1; with
-        it, by precipitation / PET below 0.05.
+        Where ``annual_pet`` is missing, hyper-arid is told by less precipitation than this,
+        mm yr-1; elsewhere by precipitation / PET below 0.05.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def excluded_reason(
         ("polar", zone.isin(_POLAR)),
         ("hyper_arid", _hyper_arid(data, hyper_arid_precipitation)),
         ("no_land_use_data", managed_share.isnull()),
-        ("little_managed_land", managed_share < min_managed_share),
+        ("little_managed_land", (managed_share < min_managed_share) | (managed_share <= 0)),
         ("organic_soil", _organic(data, organic_stock)),
     ]
     reason = xr.zeros_like(data["soc_stock"], dtype="uint8")
@@ -69,12 +69,16 @@ def _hyper_arid(data: xr.Dataset, precipitation: float) -> xr.DataArray:
     if "annual_precipitation" not in data:
         return xr.zeros_like(data["soc_stock"], dtype=bool)
     rain = data["annual_precipitation"]
-    if "annual_pet" in data:
-        return (rain / data["annual_pet"]) < HYPER_ARID_INDEX
-    return rain < precipitation
+    if "annual_pet" not in data:
+        return rain < precipitation
+    pet = data["annual_pet"]
+    # As a product: where PET is 0, the index is infinite and the land not arid.
+    return xr.where(pet.notnull(), rain < HYPER_ARID_INDEX * pet, rain < precipitation)
 
 
 def _organic(data: xr.Dataset, stock: float) -> xr.DataArray:
-    if "soil_class" in data:
-        return data["soil_class"] == _ORGANIC
-    return data["soc_stock"] > stock
+    by_stock = data["soc_stock"] > stock
+    if "soil_class" not in data:
+        return by_stock
+    soil = data["soil_class"]
+    return xr.where(soil.isin(list(SOIL_CLASSES)), soil == _ORGANIC, by_stock)

@@ -90,7 +90,7 @@ def classify_hotspots(
     top_share : float
         Top share of the eligible area of a group, 0-1.
     gain_threshold, loss_threshold : float
-        Absolute thresholds, t ha-1 yr-1; inclusive.
+        Absolute thresholds, t ha-1 yr-1; inclusive, but nothing gained or lost is never hot.
     min_patch_cells, min_patch_area_km2 : int, float
         A patch of hot cells (eight neighbours, wrapping at the antimeridian) must have both.
 
@@ -115,7 +115,8 @@ def classify_hotspots(
     def hot(values: xr.DataArray, threshold: float) -> npt.NDArray[np.bool_]:
         found = np.zeros(values.shape, dtype=bool)
         v = values.values[eligible].astype("float64")
-        found[eligible] = top_share_by_area(v, area[eligible], top_share, labels) & (v >= threshold)
+        high = (v >= threshold) & (v > 0) & known.values[eligible]
+        found[eligible] = high & top_share_by_area(v, area[eligible], top_share, labels)
         return drop_small(found, land, min_patch_cells, min_patch_area_km2, wraps=grid.wraps)
 
     hot_gain = hot(gain, gain_threshold)

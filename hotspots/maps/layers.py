@@ -201,10 +201,11 @@ def patches(
     return {"shapes": features, "total": len(frame)}
 
 
-def records(registry: Any, bounds: Bounds, lang: str) -> dict[str, Any]:
+def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) -> dict[str, Any]:
     """Return the registry's records that have a place, and how many have none.
 
-    Only ``http`` and ``https`` addresses become links; any other stays text.
+    `names` gives the countries' names by id. Only ``http`` and ``https`` addresses become links;
+    any other stays text.
     """
     frame = registry.records
     found = []
@@ -215,14 +216,17 @@ def records(registry: Any, bounds: Bounds, lang: str) -> dict[str, Any]:
         if not (math.isfinite(point.x) and math.isfinite(point.y)):
             continue
         x = point.x + _turn(point.x, point.x, seam(bounds))
-        found.append({"at": [round(point.y, 4), round(x, 4)], **_record(row.to_dict(), lang)})
+        found.append(
+            {"at": [round(point.y, 4), round(x, 4)], **_record(row.to_dict(), names, lang)}
+        )
     return {"points": found, "unplaced": len(frame) - len(found)}
 
 
-def _record(row: Mapping[str, Any], lang: str) -> dict[str, Any]:
+def _record(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> dict[str, Any]:
     official = _word(row.get(f"name_{lang}"))
     name = official or _word(row.get("name")) or text("record.unnamed", lang)
-    place = ", ".join(filter(None, (_word(row.get("place")), _word(row.get("country")))))
+    code = _word(row.get("country"))
+    place = ", ".join(filter(None, (_word(row.get("place")), names.get(code, code))))
     precision = _label("place_precision", _word(row.get("place_precision")), lang)
     web = _word(row.get("web"))
     rows = [

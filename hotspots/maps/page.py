@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from branca.element import MacroElement
 from folium.elements import JSCSSMixin
@@ -24,8 +24,8 @@ UNITS_SHOWN = 10
 _GROUPS = ("hotspots", "quantities", "clusters")
 # Words that the script needs.
 _WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria",
-          "map.close", "record.recorded", "record.web", "record.cluster", "notice.short", "notice.no_record",
-          "patch.heading")  # fmt: skip
+          "map.close", "record.recorded", "record.web", "record.cluster", "notice.short",
+          "notice.no_record", "patch.heading")  # fmt: skip
 
 
 class Page(JSCSSMixin, MacroElement):
@@ -50,13 +50,13 @@ class Page(JSCSSMixin, MacroElement):
         "{% endfor %}}, {{ this.data }});\n"
         "{% endmacro %}"
     )
-    # Names of `figure.ASSETS`; the figure puts the files in place of the addresses.
-    default_js: ClassVar = [("markercluster", "leaflet.markercluster")]
-    default_css: ClassVar = [("markerclustercss", "leaflet.markercluster")]
 
     def __init__(self, panel: str, overlays: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         super().__init__()
         self._name = "HotspotsPage"
+        # Names of `figure.ASSETS`: the figure puts the files in place of the addresses.
+        self.default_js = [("markercluster", "leaflet.markercluster")]
+        self.default_css = [("markerclustercss", "leaflet.markercluster")]
         self.style = _style()
         self.script = _asset("map.js")
         self.panel = panel

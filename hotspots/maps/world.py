@@ -182,6 +182,6 @@ def _page_data(
         "bounds": [[south, west], [north, east]],
         "countries": countries,
         "patches": layers.patches(edition, names, bounds, lang),
-        "records": None if registry is None else layers.records(registry, bounds, lang),
+        "records": None if registry is None else layers.records(registry, names, bounds, lang),
         "words": page.words(lang),
     }

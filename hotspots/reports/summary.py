@@ -17,7 +17,8 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     """Yield the lines of an edition's summary; what wasn't computed is left out."""
     figures = edition.summary
     yield ""
-    yield f"Region {edition.manifest['region']}: {_number(figures['land_mha'], 1)} Mha with soil data"
+    land = _number(figures["land_mha"], 1)
+    yield f"Region {edition.manifest['region']}: {land} Mha with soil data"
     yield from _figures(figures, edition.manifest["scenario"])
     yield from _hot(figures)
     yield from (f"Note: {note}" for note in edition.manifest["notes"])
@@ -41,7 +42,9 @@ def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
     if figures.get("potential_pg_yr") is not None:
         yield f"  Potential: {scenario}"
     yield from row("  potential", "potential_pg_yr", "Pg C/yr")
-    yield from row("  potential per stock of the same cropland", "potential_per_mille_yr", "‰/yr", 1)
+    yield from row(
+        "  potential per stock of the same cropland", "potential_per_mille_yr", "‰/yr", 1
+    )
     yield from row("  yardstick: 0.4 %/yr of the same stock", "yardstick_pg_yr", "Pg C/yr")
     yield from row("Modelled gross loss (not measured)", "gross_loss_pg_yr", "Pg C/yr")
     yield from row("Modelled gross gain", "gross_gain_pg_yr", "Pg C/yr")
@@ -62,9 +65,11 @@ def _hot(figures: dict[str, Any]) -> Iterator[str]:
     )
     for axis in ("potential", "loss"):
         if figures.get(f"gi_star_alone_{axis}") is not None:
+            raw = _share(figures[f"gi_star_alone_{axis}_raw"])
+            residual = _share(figures[f"gi_star_alone_{axis}"])
             yield (
-                f"  Gi* alone would have called {_share(figures[f'gi_star_alone_{axis}_raw'])} hot for"
-                f" {axis} ({_share(figures[f'gi_star_alone_{axis}'])} on the residual from the zone mean)."
+                f"  Gi* alone would have called {raw} hot for {axis}"
+                f" ({residual} on the residual from the zone mean)."
             )
 
 
@@ -97,8 +102,8 @@ def _first_regions(table: pd.DataFrame) -> str:
 
 
 def _rows_told(table: pd.DataFrame) -> str:
-    rows = table[~table["set"].isin(["total", "outside"])]
-    by_source = rows.loc[rows["set"] != "initiative", "value_from"].value_counts()
+    rows = table[~table["set"].isin(["total", "outside", "initiative"])]
+    by_source = rows["value_from"].value_counts()
     told = ", ".join(
         f"{by_source.get(k, 0)} {text}"
         for k, text in (
@@ -107,7 +112,9 @@ def _rows_told(table: pd.DataFrame) -> str:
             ("missing", "without soil data"),
         )
     )
-    return f"\nThe table has {len(rows)} rows: {told}.\nMind:"
+    groups = int((table["set"] == "initiative").sum())
+    also = f", and {groups} regions of the initiative" if groups else ""
+    return f"\nThe table has {len(rows)} countries or regions ({told}){also}.\nMind:"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.variables import describe
+from hotspots.variables import describe, require_aligned
 
 Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
 
@@ -36,6 +36,7 @@ def historic_deficit(reference: Values, current: Values) -> Values:
     dividing it by 20 years would claim 1.6 to 1.8 Pg C per year. Sanderman et al. (2017),
     doi:10.1073/pnas.1706103114, and its correction of 2018.
     """
+    require_aligned(reference, current)
     deficit = reference - current
     if isinstance(deficit, xr.DataArray):
         kept = {k: v for k, v in current.attrs.items() if k == "depth_cm"}

@@ -47,11 +47,14 @@ def target_four_per_mille(
     """
     if not 0 <= rate <= 1:
         raise BadInputError(f"rate is {rate}; it is a share of the stock per year, 0 to 1.")
+    if years is not None and not 0 <= years < np.inf:
+        raise BadInputError(f"years is {years}; it is a number of years, 0 or more.")
     if years is None:
         growth, unit = rate, "t ha-1 yr-1"
     else:
         growth, unit = (1 + rate) ** years - 1 if compound else rate * years, "t ha-1"
     target = soc_stock * growth
     if isinstance(target, xr.DataArray):
-        return describe(target, "target_four_per_mille", units=unit)
+        depth = {k: v for k, v in soc_stock.attrs.items() if k == "depth_cm"}
+        return describe(target, "target_four_per_mille", units=unit, **depth)
     return target

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import BadInputError, near_matches
-from hotspots.variables import CLIMATE_ZONES, describe
+from hotspots.variables import CLIMATE_ZONES, describe, require_aligned
 
 GUIDELINES = ("2006", "2019")
 TRANSITION_YEARS = 20.0
@@ -26,8 +26,8 @@ _ZONE_CODES = {name: code for code, name in CLIMATE_ZONES.items()}
 @cache
 def factor_table() -> tuple[dict[str, str], ...]:
     """Return the rows of the factor table: value, error (2 sd, % of the mean), source, status."""
-    text = files("hotspots.analysis").joinpath("tables/ipcc_stock_change_factors.csv").read_text()
-    return tuple(csv.DictReader(text.splitlines()))
+    table = files("hotspots.analysis").joinpath("tables/ipcc_stock_change_factors.csv")
+    return tuple(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
 
 
 @cache
@@ -36,7 +36,8 @@ def _factor_by_zone(
 ) -> npt.NDArray[np.float64]:
     """Return the factor indexed by climate zone code 0-12; NaN where there is none."""
     if guidelines not in GUIDELINES:
-        raise BadInputError(f"guidelines is '{guidelines}'; allowed are {' and '.join(GUIDELINES)}.")
+        allowed = " and ".join(GUIDELINES)
+        raise BadInputError(f"guidelines is '{guidelines}'; allowed are {allowed}.")
     rows = [r for r in factor_table() if r["guidelines"] == guidelines and r["system"] == system]
     if not rows:
         systems = sorted({r["system"] for r in factor_table()})
@@ -192,6 +193,7 @@ def ipcc_tier1(
         raise BadInputError(f"adoption is {adoption}; it is a share of the land, 0 to 1.")
     if not 0 < transition_years <= 100:
         raise BadInputError(f"transition_years is {transition_years}; allowed is 0 to 100 years.")
+    require_aligned(soc_stock, climate_zone, cropland_share, pasture_share)
 
     def crop(factor: str, level: str) -> xr.DataArray:
         return stock_change_factor(

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import BadInputError
-from hotspots.variables import describe
+from hotspots.variables import describe, require_aligned
 
 DETECTABLE_T_HA = 1.0
 NOT_MEASURED = "from land-use history, not measured"
@@ -47,14 +47,18 @@ def modelled_change(
     if years is None:
         if "year" not in start.attrs or "year" not in end.attrs:
             raise BadInputError(
-                "The two stocks don't both say their year (attrs['year']); give years= between them."
+                "The two stocks don't both say their year (attrs['year']); give years=."
             )
         years = float(end.attrs["year"]) - float(start.attrs["year"])
-    if years <= 0:
+    if not 0 < years < np.inf:
         raise BadInputError(f"There are {years} years from start to end; it must be more than 0.")
+    if not detectable >= 0:
+        raise BadInputError(f"detectable is {detectable}; it is an amount in t ha-1, 0 or more.")
+    require_aligned(start, end)
     delta = end.astype("float64") - start.astype("float64")
     rate = delta / years
-    told = xr.where(delta <= -detectable, 1, xr.where(delta >= detectable, 2, 3))
+    # No change at all is none, even where every change counts as detectable (detectable=0).
+    told = xr.where(abs(delta) < detectable, 3, 2 - (delta < 0)).where(delta != 0, 3)
     told = told.where(np.isfinite(delta), 0).astype("uint8")
     span = {"period": f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"}
     return xr.Dataset(

@@ -107,7 +107,7 @@ function hotspotsMap(map, rasters, data) {
   /* Hot patches */
   const patches = L.geoJSON(data.patches.shapes, {
     pane: "hs-patches",
-    style: (feature) => ({ color: feature.properties.colour, weight: 1.6, fillOpacity: 0.12 }),
+    style: (feature) => ({ color: feature.properties.colour, weight: 1.2, fillOpacity: 0.08 }),
     onEachFeature: (feature, layer) => {
       const told = feature.properties;
       const content = () => popup(words["patch.heading"], told.rows, [element("p", told.title)]);

@@ -1,0 +1,115 @@
+"""Write the generated blocks of the documentation, so that no figure in it is typed by hand.
+
+Run with ``python docs/figures.py`` after a change that moves numbers. A block stands between
+``<!-- NAME:start -->`` and ``<!-- NAME:end -->``; tests/test_docs.py compares each with what the
+code gives. The block of coasts needs the reference folder (HOTSPOTS_SHARED) and is left as it is
+where that is absent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from itertools import takewhile
+from pathlib import Path
+
+import hotspots as hs
+from hotspots.ingest.sample_build import catalogue
+from hotspots.reports.summary import summary_lines
+
+REPO = Path(__file__).resolve().parents[1]
+README = "README.md"
+ARCHITECTURE = "docs/architecture.md"
+
+
+def figures() -> str:
+    """Return what `hotspots demo` prints of the world, up to its tables."""
+    lines = summary_lines(hs.analyze(hs.sample()))
+    told = "\n".join(takewhile(lambda line: not line.startswith("\nFirst units"), lines))
+    return f"```text\n{told.strip()}\n```"
+
+
+def definition() -> str:
+    """Return what makes a cell hot, in the numbers of the default recipe."""
+    recipe = hs.Recipe()
+    hot, land, gi = recipe.hotspots, recipe.eligibility, recipe.clusters
+    return "\n".join([
+        f"- Ranked land: managed land is at least {land.min_managed_share:.0%} of the cell's land;"
+        f" not polar; at least {land.hyper_arid_precipitation:g} mm of rain a year; not organic"
+        f" soil (a stock above {land.organic_stock:g} t C/ha).",
+        f"- A ranked cell is hot for gain if its own potential is in the top {hot.top_share:.0%} of"
+        f" the ranked managed hectares *and* at least {hot.gain_threshold:g} t C/ha/yr; hot for"
+        f" loss if its own modelled loss is in the top {hot.top_share:.0%} *and* at least"
+        f" {hot.loss_threshold:g} t C/ha/yr.",
+        f"- It stays hot only in a patch of at least {hot.min_patch_cells} touching cells *and*"
+        f" {hot.min_patch_area_km2:,.0f} km² of land.",
+        f"- Beside it, not in it: Gi* within {gi.radius_km:g} km at a false discovery rate of"
+        f" {gi.alpha:.0%}.",
+    ])  # fmt: skip
+
+
+def sources() -> str:
+    """Return the table of the sample's data sets, from the catalogue that builds the sample."""
+    told = catalogue()
+    rows = ["| Data set | Used for | Licence | Citation |", "|---|---|---|---|"]
+    for key, data_set in told["data_sets"].items():
+        names = [
+            name for name, row in told["variables"].items()
+            if told["originals"][row["originals"][0]]["data_set"] == key
+        ]  # fmt: skip
+        used = ", ".join(f"`{n}`" for n in names if not n.endswith("_valid_share"))
+        rows.append(
+            f"| [{data_set['title']}]({data_set['url']}) | {used} | {data_set['licence']}"
+            f" | {data_set['citation']} |"
+        )
+    return "\n".join(rows)
+
+
+def coasts() -> str | None:
+    """Return what benchmarks/coast.py prints, or None where the originals are absent."""
+    originals = Path(os.environ.get("HOTSPOTS_SHARED") or REPO.parent / "shared") / "data"
+    if not originals.is_dir():
+        return None
+    sys.path.insert(0, str(REPO))
+    from benchmarks.coast import report
+
+    return f"```text\n{report(originals)}\n```"
+
+
+# name of the block -> (the file it stands in, what gives its text)
+BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
+    "figures": (README, figures),
+    "definition": (README, definition),
+    "sources": (README, sources),
+    "coasts": (ARCHITECTURE, coasts),
+}
+
+
+def block_pattern(name: str) -> re.Pattern[str]:
+    """Return the pattern of a block; its group "text" is what stands between the marks."""
+    return re.compile(
+        rf"(<!-- {name}:start -->\n)(?P<text>.*?)(\n<!-- {name}:end -->)", flags=re.DOTALL
+    )
+
+
+def main() -> None:
+    """Rewrite every block whose text can be computed here."""
+    for name, (file, text_of) in BLOCKS.items():
+        text = text_of()
+        if text is None:
+            print(f"{name}: left as it is, the originals are absent")
+            continue
+        path = REPO / file
+        before = path.read_text(encoding="utf-8")
+        pattern = block_pattern(name)
+        if not pattern.search(before):
+            raise SystemExit(f"{file} has no block '{name}'.")
+        new = pattern.sub(lambda found, new=text: f"{found[1]}{new}{found[3]}", before)
+        path.write_text(new, encoding="utf-8")
+        print(f"{name}: {'unchanged' if new == before else 'rewritten'} in {file}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""The command line: what users type, what they read, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from rasterio.transform import from_origin
+
+import hotspots as hs
+from hotspots.cli import main
+
+Run = tuple[int, str, str]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line in this process; return exit code, output and error output."""
+
+    def call(*arguments: object) -> Run:
+        monkeypatch.setattr(sys, "argv", ["hotspots", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call
+
+
+def write_layer(path: Path, *, crs="EPSG:4326", unit="t ha-1", size=6, west=36.0) -> Path:
+    with rasterio.open(
+        path, "w", driver="GTiff", width=size, height=size, count=1, dtype="float32", crs=crs,
+        transform=from_origin(west, 1, 0.5, 0.5), nodata=-9999,
+    ) as out:  # fmt: skip
+        out.write(np.full((size, size), 60, dtype="float32"), 1)
+        if unit:
+            out.set_band_unit(1, unit)
+    return path
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory) -> tuple[Path, str]:
+    """`hotspots demo` in a fresh process, as a user runs it."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    command = [sys.executable, "-m", "hotspots", "demo", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
+    return out, done.stdout
+
+
+def test_demo_ends_with_a_map_a_table_and_the_shares_called_hot(demo_folder):
+    out, said = demo_folder
+    assert (out / "map.html").stat().st_size > 100_000
+    assert "ranked managed land" in said
+    assert said.count("Gi* alone would have called") == 2
+    assert "gross loss" in said
+    assert "No detectable change" in said
+    edition = hs.open_edition(out)
+    assert f"Edition {edition.id}" in said
+    assert len(edition.table) > 250
+
+
+def test_a_second_demo_finds_the_first(demo_folder, run):
+    out, _ = demo_folder
+    times = (out / "times.json").read_text()
+    code, _, told = run("demo", "--out", out)
+    assert code == 0
+    assert "there already" in told
+    assert (out / "times.json").read_text() == times
+
+
+def test_the_demo_of_other_code_is_replaced(run, tmp_path, world_edition):
+    out = tmp_path / "demo"
+    old = hs.Edition(**{**vars(world_edition), "manifest": {**world_edition.manifest, "id": "old"}})
+    old.save(out)
+    code, _, told = run("demo", "--out", out)
+    assert code == 0
+    assert "replacing" in told
+    assert hs.open_edition(out).id == world_edition.id
+    assert [p.name for p in tmp_path.iterdir()] == ["demo"]
+
+
+def test_a_folder_of_something_else_is_never_replaced(run, tmp_path):
+    (tmp_path / "letter.txt").write_text("dear diary")
+    code, _, told = run("demo", "--out", tmp_path)
+    assert code == 2
+    assert "exists already" in told
+    assert (tmp_path / "letter.txt").read_text() == "dear diary"
+
+
+def test_analyze_a_country_from_the_sample(run, tmp_path):
+    code, said, _ = run(
+        "analyze", "--data", "sample", "--region", "Quênia", "--out", tmp_path / "a"
+    )
+    assert code == 2  # Portuguese isn't among the three languages, but the near match is told
+    code, said, _ = run("analyze", "--data", "sample", "--region", "Kenia", "--out", tmp_path / "a")
+    assert code == 0
+    assert "Kenya" in said
+    assert (tmp_path / "a" / "map.html").exists()
+
+
+def test_analyze_prints_records_as_json(run, tmp_path):
+    code, said, _ = run(
+        "analyze",
+        "--data",
+        "sample",
+        "--region",
+        "175,-20,-175,-14",
+        "--out",
+        tmp_path / "a",
+        "--json",
+    )
+    assert code == 0
+    rows = {row["id"]: row for row in json.loads(said)}
+    assert {"FJI", "total", "outside"} <= set(rows)
+    assert rows["FJI"]["soc_stock_total"] > 0
+
+
+def test_analyze_files_a_store_and_the_sample_give_the_same_id(run, tmp_path):
+    """The same layers by three ways: one edition."""
+    from hotspots.ingest import Store
+    from hotspots.loading import clip
+
+    part = clip(hs.sample(), hs.region((33, -5, 42, 5)))
+    part = part.drop_vars("region_share").drop_attrs(deep=False)
+    netcdf = tmp_path / "layers.nc"
+    part.to_netcdf(netcdf, engine="h5netcdf")
+    store = Store(tmp_path / "store")
+    for name in part.data_vars:
+        store.add(part[name])
+    ids = []
+    for key, source in (("--data", netcdf), ("--store", tmp_path / "store")):
+        out = tmp_path / f"out{key}"
+        code, _, told = run("analyze", key, source, "--region", "36,-2,39,2", "--out", out)
+        assert code == 0, told
+        ids.append(hs.open_edition(out).id)
+    assert ids[0] == ids[1]
+
+
+def test_add_layer_and_layers(run, tmp_path):
+    path = write_layer(tmp_path / "soc_stock.tif")
+    with rasterio.open(path, "r+") as layer:
+        layer.update_tags(source="made by this test", citation="none", licence="CC0-1.0")
+    code, said, told = run("add-layer", path, "--store", tmp_path / "store")
+    assert code == 0, told
+    code, said, _ = run("layers", "--store", tmp_path / "store", "--json")
+    assert code == 0
+    assert json.loads(said)[0]["layer"] == "soc_stock"
+
+
+def test_recipe_show_check_and_diff(run, tmp_path):
+    code, said, _ = run("recipe", "show")
+    assert code == 0
+    path = tmp_path / "recipe.toml"
+    path.write_text(said.replace("adoption = 0.0", "adoption = 0.25"))
+    assert run("recipe", "check", path)[0] == 0
+    code, said, _ = run("recipe", "diff", path, "--json")
+    assert code == 0
+    assert json.loads(said) == [{"key": "potential.adoption", "this": 0.25, "other": 0.0}]
+
+
+def test_registry_list(run):
+    code, said, _ = run("registry", "list", "--json")
+    assert code == 0
+    assert all(row["source"] for row in json.loads(said))
+
+
+def test_map_of_an_edition(run, demo_folder, tmp_path):
+    code, _, _ = run("map", demo_folder[0], "--out", tmp_path / "carte.html", "--lang", "fr")
+    assert code == 0
+    assert 'lang="fr"' in (tmp_path / "carte.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--data", "sample", "--region", "Kenyaa"], "did you mean"),
+        (["--data", "sample", "--region", "10,5,20,5"], "south"),
+        (["--data", "sample", "--region", "-30,-10,-29,-9"], "no land"),
+        (["--data", "sample", "--region", "nowhere.geojson"], "nowhere.geojson"),
+        (["--data", "absent.nc"], "absent.nc"),
+        (["--data", "sample", "--store", "."], "one of them"),
+        ([], "one of them"),
+        (["--data", "sample", "--regions", "villages"], "villages"),
+        (["--data", "sample", "--lang", "de"], "de"),
+    ],
+)
+def test_bad_use_gets_one_sentence_and_leaves_nothing(run, tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    code, _, error = run("analyze", *arguments, "--out", tmp_path / "out")
+    assert code == 2, error
+    lines = [line for line in error.splitlines() if not line.startswith("…")]
+    assert len(lines) == 1
+    assert lines[0].startswith("Error: ")
+    assert told.casefold() in lines[0].casefold()
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def bad_raster(kind: str, folder: Path) -> Path:
+    path = folder / "layers"
+    path.mkdir()
+    soc = path / "soc_stock.tif"
+    if kind == "no CRS":
+        write_layer(soc, crs=None)
+    elif kind == "no unit":
+        write_layer(soc, unit="")
+    elif kind == "two grids":
+        write_layer(soc)
+        write_layer(path / "soc_stock_reference.tif", west=36.25)
+    elif kind == "truncated":
+        write_layer(soc, size=200)
+        soc.write_bytes(soc.read_bytes()[: soc.stat().st_size // 2])
+    elif kind == "garbage":
+        soc.write_bytes(b"this is no raster" * 100)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("no CRS", "coordinate reference system"),
+        ("no unit", "no unit"),
+        ("two grids", "another grid"),
+        ("truncated", "soc_stock"),
+        ("garbage", "soc_stock"),
+    ],
+)
+def test_bad_rasters_get_one_sentence_and_exit_code_2(run, tmp_path, kind, told):
+    out = tmp_path / "out"
+    code, _, error = run("analyze", "--data", bad_raster(kind, tmp_path), "--out", out)
+    assert code == 2, error
+    assert told in error
+    assert "Traceback" not in error
+    assert not out.exists()
+
+
+def test_zones_of_2006_with_factors_of_2019_are_refused(run, tmp_path):
+    data = hs.sample().isel(y=slice(170, 190), x=slice(420, 440)).load()
+    data["climate_zone"].attrs["guidelines"] = "2006"
+    data.to_netcdf(tmp_path / "zones.nc", engine="h5netcdf")
+    code, _, error = run("analyze", "--data", tmp_path / "zones.nc", "--out", tmp_path / "out")
+    assert code == 2
+    assert "2006" in error
+    assert "2019" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[potential]\nadoptoin = 0.1\n", "adoption"),
+        ("[potential]\nadoption = 1.5\n", "0 to 1"),
+        ("[potential]\nmanagement = 'no_tilage'\n", "no_tillage"),
+        ("not toml", "TOML"),
+    ],
+)
+def test_bad_recipes_are_refused(run, tmp_path, text, told):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(text)
+    out = tmp_path / "out"
+    code, _, error = run(
+        "analyze", "--data", "sample", "--region", "RWA", "--recipe", recipe, "--out", out
+    )
+    assert code == 2
+    assert told in error
+    assert not out.exists()
+
+
+def test_an_output_folder_that_exists_is_refused_before_any_work(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_text("kept")
+    code, _, error = run("analyze", "--data", "sample", "--out", tmp_path / "out")
+    assert code == 2
+    assert "exists already" in error
+    assert "…" not in error
+
+
+def test_unknown_failures_are_one_line_and_exit_code_1(run, monkeypatch):
+    def broken() -> xr.Dataset:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(hs, "open_registry", broken)
+    code, _, error = run("registry", "list")
+    assert code == 1
+    assert "--debug" in error
+    assert "Traceback" not in error
+
+
+def test_wrong_options_end_with_2(run):
+    assert run("analyze", "--nonsense")[0] == 2
+    assert run("nonsense")[0] == 2

@@ -1,0 +1,222 @@
+"""The world map as a reader meets it: opened from disk in a browser, with no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from shapely.geometry import Point
+
+import hotspots as hs
+from hotspots.edition import Edition
+from hotspots.locale import text, tonnes
+from hotspots.maps.themes import THEMES
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>']
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+LARGEST_PAGE = 3_000_000
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    return hs.analyze(hs.sample())
+
+
+@pytest.fixture(scope="module")
+def drawn(edition: Edition) -> Any:
+    """The map of the world with the sample registry and two records of evil names."""
+    known = hs.open_registry().records
+    evil = gpd.GeoDataFrame(
+        {"id": ["evil-0", "evil-1"], "name": HOSTILE, "role": HOSTILE, "source": HOSTILE,
+         "web": ["javascript:alert(1)", "https://example.org/?q=<b>"]},
+        geometry=[Point(-40, -35), Point(60, -35)], crs=4326,
+    )  # fmt: skip
+    records = gpd.GeoDataFrame(pd.concat([known, evil], ignore_index=True), crs=4326)
+    return hs.explore(edition, SimpleNamespace(records=records))
+
+
+@pytest.fixture(scope="module")
+def file(drawn: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("map") / "map.html"
+    drawn.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Watched:
+    """A page and all that it asked for, complained of or popped up."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+def opened(browser: Any, path: Path, size: dict[str, int]) -> Watched:
+    watched = Watched(browser.new_page(viewport=size))
+    page = watched.page
+    page.on("request", lambda r: watched.requests.append(r.url))
+    page.on("pageerror", lambda e: watched.errors.append(str(e)))
+    page.on("console", lambda m: watched.errors.append(m.text) if m.type != "log" else None)
+    page.on("dialog", lambda d: (watched.dialogs.append(d.message), d.dismiss()))
+    page.goto(path.as_uri())
+    page.wait_for_selector(".leaflet-image-layer")
+    return watched
+
+
+@pytest.fixture
+def desktop(browser: Any, file: Path) -> Iterator[Watched]:
+    watched = opened(browser, file, DESKTOP)
+    yield watched
+    watched.page.close()
+    asked = [u for u in watched.requests if not u.startswith(("file:", "data:"))]
+    assert (asked, watched.errors, watched.dialogs) == ([], [], [])
+
+
+@pytest.fixture
+def phone(browser: Any, file: Path) -> Iterator[Watched]:
+    watched = opened(browser, file, PHONE)
+    yield watched
+    watched.page.close()
+    assert (watched.errors, watched.dialogs) == ([], [])
+
+
+def click_at(page: Any, name: str, latitude: float, longitude: float) -> None:
+    point = page.evaluate(f"{name}.latLngToContainerPoint([{latitude}, {longitude}])")
+    page.mouse.click(point["x"], point["y"])
+
+
+def test_page_is_small_and_opens_from_disk(desktop: Watched, file: Path) -> None:
+    assert file.stat().st_size < LARGEST_PAGE
+    assert desktop.requests[0].startswith("file:")
+    assert desktop.page.title() == text("map.title", "en")
+    assert desktop.page.locator("#hs-panel h1").inner_text() == text("map.title", "en")
+
+
+def test_each_theme_shows_its_image_and_its_legend(desktop: Watched) -> None:
+    page, images = desktop.page, set()
+    for theme in THEMES:
+        page.check(f"input[value={theme.key}]")
+        legend = page.locator(".hs-legend:visible")
+        assert legend.count() == 1
+        assert legend.get_attribute("data-theme") == theme.key
+        assert "2010" in legend.inner_text()
+        image = page.locator(".leaflet-image-layer")
+        assert image.count() == 1
+        assert image.get_attribute("alt") == text(f"theme.{theme.key}.title", "en")
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") > 1000
+        images.add(image.get_attribute("src"))
+    assert len(images) == len(THEMES)
+
+
+def test_a_click_on_a_country_shows_its_numbers(
+    desktop: Watched, drawn: Any, edition: Edition
+) -> None:
+    page = desktop.page
+    click_at(page, drawn.get_name(), -5.0, -58.0)
+    told = page.locator(".leaflet-popup").inner_text()
+    row = edition.table.loc["BRA"]
+    assert "Brazil" in told
+    assert tonnes(row["soc_stock_total"]) in told
+    assert tonnes(row["potential_ipcc_tier1_total"]) in told
+    for part in ("gross loss", "gross gain", "net"):
+        assert part in told
+
+
+def test_a_country_is_found_by_keyboard(desktop: Watched) -> None:
+    page = desktop.page
+    page.focus("#hs-country")
+    page.keyboard.type("Kenya")
+    page.keyboard.press("Enter")
+    # Kazakhstan's popup, chosen by the first letter, may still be fading away.
+    page.locator(".leaflet-popup", has_text="Kenya").wait_for()
+    page.focus("#hs-toggle")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#hs-toggle", "aria-expanded") == "false"
+    assert not page.locator("#hs-more").is_visible()
+
+
+def test_every_row_of_the_table_can_be_chosen(desktop: Watched, edition: Edition) -> None:
+    offered = set(
+        desktop.page.eval_on_selector_all("#hs-country option", "o => o.map(x => x.value)")
+    )
+    countries = edition.table.index[edition.table["set"] == "countries"]
+    assert set(countries) <= offered
+    desktop.page.select_option("#hs-country", "TUV")
+    assert "Tuvalu" in desktop.page.locator(".leaflet-popup").inner_text()
+
+
+@pytest.mark.parametrize(("name", "at"), [(HOSTILE[0], (-35, -40)), (HOSTILE[1], (-35, 60))])
+def test_an_evil_name_stays_text(
+    desktop: Watched, drawn: Any, name: str, at: tuple[float, float]
+) -> None:
+    page = desktop.page
+    click_at(page, drawn.get_name(), *at)
+    popup = page.locator(".leaflet-popup-content")
+    assert popup.locator("h3").inner_text() == name
+    assert popup.locator("img, script").count() == 0
+    assert text("record.recorded", "en") in popup.inner_text()
+    assert text("notice.no_record", "en") in popup.inner_text()
+    links = popup.locator("a")
+    assert [links.nth(i).get_attribute("href") for i in range(links.count())] == (
+        [] if at[1] < 0 else ["https://example.org/?q=<b>"]
+    )
+
+
+def test_overlays_come_and_go(desktop: Watched, edition: Edition) -> None:
+    page = desktop.page
+    patches = page.locator(".leaflet-hs-patches-pane path, .leaflet-hs-patches path")
+    assert patches.count() == 0
+    page.check("input[value=patches]")
+    assert patches.count() == len(edition.hotspots)
+    page.uncheck("input[value=records]")
+    assert page.locator(".hs-record").count() == 0
+    page.uncheck("input[value=countries]")
+    assert page.locator(".hs-country").count() == 0
+
+
+def test_phone_shows_legend_and_map_together(phone: Watched) -> None:
+    page = phone.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.get_attribute("#hs-toggle", "aria-expanded") == "false"
+    assert page.locator(".hs-legend:visible").count() == 1
+    assert not page.locator("#hs-more").is_visible()
+    assert page.locator("#hs-panel").bounding_box()["height"] < PHONE["height"] / 2
+    page.click("#hs-toggle")
+    assert page.locator("#hs-more").is_visible()
+    page.check("input[value=modelled_change]")
+    assert (
+        text("theme.modelled_change.title", "en") in page.locator(".hs-legend:visible").inner_text()
+    )
+
+
+def test_the_map_draws_in_a_notebook(browser: Any, drawn: Any, tmp_path: Path) -> None:
+    notebook = tmp_path / "notebook.html"
+    notebook.write_text(f"<!DOCTYPE html><meta charset=utf-8>{drawn._repr_html_()}", "utf-8")
+    page, errors = browser.new_page(viewport=DESKTOP), []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.goto(notebook.as_uri())
+    frame = page.frame_locator("iframe")
+    frame.locator(".leaflet-image-layer").wait_for()
+    frame.locator("input[value=deficit_historic]").check()
+    assert frame.locator(".hs-legend:visible").get_attribute("data-theme") == "deficit_historic"
+    assert errors == []
+    page.close()

@@ -1,0 +1,428 @@
+"""The map page: registered, coloured, told and escaped as it should be, with nothing from afar."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import folium
+import geopandas as gpd
+import numpy as np
+import pyproj
+import pytest
+import rasterio
+from affine import Affine
+from branca.colormap import LinearColormap
+from shapely.geometry import Point
+
+import hotspots as hs
+from hotspots.edition import Edition
+from hotspots.errors import BadInputError, MissingAssetError
+from hotspots.grid import Grid
+from hotspots.locale import text
+from hotspots.maps import layers, palettes, rasters, themes
+from hotspots.maps.figure import ASSETS
+from hotspots.variables import HOTSPOT_CLASSES
+
+WGS84 = pyproj.CRS.from_epsg(4326)
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>&amp;"]
+
+
+@pytest.fixture(scope="module")
+def edition() -> Edition:
+    """A real edition of a part of Europe, which has hot patches of two classes."""
+    return hs.analyze(hs.load((-6.0, 42.0, 40.0, 60.0)))
+
+
+@pytest.fixture(scope="module")
+def page(edition: Edition) -> str:
+    return hs.explore(edition, hostile_registry()).get_root().render()
+
+
+def hostile_registry(web: str = "https://example.org/?a=<b>") -> Any:
+    rows = [
+        {"id": f"r{i}", "type": "project", "name": name, "role": name, "theme": "pillar1",
+         "place": name, "country": "FRA", "place_precision": "city", "web": web, "source": name}
+        for i, name in enumerate(HOSTILE)
+    ]  # fmt: skip
+    rows.append({**rows[0], "id": "nowhere", "name": "unplaced"})
+    points = [Point(2 + i, 48) for i in range(len(HOSTILE))]
+    return SimpleNamespace(records=gpd.GeoDataFrame(rows, geometry=[*points, None], crs=4326))
+
+
+class Resources(HTMLParser):
+    """Collects what a browser would fetch by itself, and links that one may follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: D102
+        wanted = {"src", "srcset", "poster", "data"} | ({"href"} if tag == "link" else set())
+        self.fetched += [value or "" for name, value in attrs if name in wanted]
+
+
+# -------------------------------------------------------------------------------- standalone
+
+
+def test_page_fetches_nothing(page: str) -> None:
+    found = Resources()
+    found.feed(page)
+    assert [u for u in found.fetched if not u.startswith("data:")] == []
+    styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
+    addresses = re.findall(r"url\(\s*['\"]?([^'\")]+)", styles)
+    assert [u for u in addresses if not u.startswith(("data:", "#"))] == []
+    assert "@import" not in styles
+    assert "default-src 'none'" in page
+    assert "sourceMappingURL" not in page
+
+
+def test_page_carries_its_code(page: str) -> None:
+    assert "Leaflet 1.9.4" in page
+    assert "markerClusterGroup" in page
+    assert "jQuery v" not in page
+
+
+def test_rendering_again_gives_the_same_page(edition: Edition, tmp_path: Path) -> None:
+    drawn = hs.explore(edition)
+    drawn.save(tmp_path / "map.html")
+    assert (tmp_path / "map.html").read_text(encoding="utf-8") == drawn.get_root().render()
+    assert "srcdoc" in drawn._repr_html_()
+
+
+def test_folium_is_left_as_it_was(edition: Edition) -> None:
+    before = list(folium.Map.default_js), list(folium.Map.default_css)
+    hs.explore(edition).get_root().render()
+    assert (folium.Map.default_js, folium.Map.default_css) == before
+    assert "cdn.jsdelivr.net" in folium.Map(tiles=None).get_root().render()
+
+
+def test_elements_that_need_the_network_are_refused(edition: Edition) -> None:
+    drawn = hs.explore(edition)
+    drawn.add_child(LinearColormap(["white", "black"]))
+    with pytest.raises(MissingAssetError, match="d3"):
+        drawn.get_root().render()
+    drawn = hs.explore(edition)
+    folium.Marker([48, 2], icon=folium.Icon(color="red")).add_to(drawn)
+    with pytest.raises(MissingAssetError, match=r"folium\.Icon"):
+        drawn.get_root().render()
+
+
+def test_a_folium_popup_brings_jquery_along(edition: Edition) -> None:
+    drawn = hs.explore(edition)
+    folium.CircleMarker([48, 2], popup="mine").add_to(drawn)
+    assert "jQuery v3.7.1" in drawn.get_root().render()
+
+
+def test_every_link_of_a_folium_map_is_known() -> None:
+    asked = {name for name, _ in (*folium.Map.default_js, *folium.Map.default_css)}
+    assert asked <= set(ASSETS)
+
+
+# ---------------------------------------------------------------------------------- escaping
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_text_of_a_record_becomes_markup(page: str, name: str) -> None:
+    assert name not in page
+    assert (
+        json.dumps(name, ensure_ascii=False)
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        in page
+    )
+
+
+def test_text_in_the_panel_is_escaped(edition: Edition) -> None:
+    spoilt = Edition(**{**vars(edition), "manifest": {**edition.manifest, "id": HOSTILE[1]}})
+    html = hs.explore(spoilt).get_root().render()
+    assert HOSTILE[1] not in html
+    assert "&lt;img src=x" in html
+
+
+@pytest.mark.parametrize(
+    ("web", "linked"),
+    [
+        ("https://example.org/a?b=c", True),
+        ("http://example.org", True),
+        ("javascript:alert(1)", False),
+        ("//example.org", False),
+        ("data:text/html,<script>", False),
+        ("https://", False),
+        ("http://[bad", False),
+        ("", False),
+    ],
+)
+def test_only_http_addresses_become_links(web: str, linked: bool) -> None:
+    assert layers.is_web_address(web) is linked
+    shown = layers.records(hostile_registry(web), {}, (0, 0, 1, 1), "en")["points"][0]
+    assert (shown["web"] is not None) is linked
+    # What isn't a link is still told, as text.
+    assert linked or not web or ["Web", web] in [list(row[:2]) for row in shown["rows"]]
+
+
+def test_nan_becomes_null() -> None:
+    told = {"a": float("nan"), "b": [np.float32("inf"), np.int64(3)], "c": "<\u2028>"}
+    shown = layers.safe_json(told)
+    assert shown == '{"a":null,"b":[null,3],"c":"\\u003c\\u2028\\u003e"}'
+    assert json.loads(shown) == {"a": None, "b": [None, 3], "c": "<\u2028>"}
+
+
+def test_data_of_the_page_are_json(page: str) -> None:
+    start = page.index("hotspotsMap(map_")
+    data = json.loads(page[page.index('{"bounds"', start) : page.index(");\n", start)])
+    assert data["records"]["unplaced"] == 1
+    assert len(data["records"]["points"]) == len(HOSTILE)
+    assert data["patches"]["total"] == len(data["patches"]["shapes"]) > 0
+
+
+# ----------------------------------------------------------------------------------- legends
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "es"])
+def test_legends_name_unit_and_years(edition: Edition, lang: str) -> None:
+    html = hs.explore(edition, lang=lang).get_root().render()
+    assert f'<html lang="{lang}">' in html
+    blocks = re.findall(r'<div class="hs-legend" data-theme="(\w+)".*?</div>', html, re.DOTALL)
+    assert blocks == [theme.key for theme in themes.THEMES]
+    for theme in themes.THEMES:
+        block = html.split(f'data-theme="{theme.key}"')[1].split("</div>")[0]
+        assert themes.unit(theme, edition, lang) in block
+        assert "2010" in block
+        assert block.count("hs-swatch") >= 2
+    assert "1990" in html.split('data-theme="modelled_change"')[1].split("</div>")[0]
+
+
+def test_caveats_stand_on_the_page(page: str) -> None:
+    for key in ("modelled", "not_in_it", "mercator", "boundaries", "no_record"):
+        assert text(f"notice.{key}", "en") in page
+    assert "no-till with high input (no manure) on cropland, IPCC 2019" in page
+    assert "PNAS 114(36)" in page
+
+
+def test_edition_id_stands_on_the_page(page: str, edition: Edition) -> None:
+    assert f"Edition {edition.id}" in page
+
+
+def test_unknown_language_is_refused(edition: Edition) -> None:
+    with pytest.raises(BadInputError, match="'xx' is not supported"):
+        hs.explore(edition, lang="xx")
+
+
+def test_scenario_follows_the_recipe() -> None:
+    recipe = hs.Recipe.from_dict({"potential": {"adoption": 0.25, "transition_years": 30}})
+    told = themes.scenario(recipe, "en")
+    assert "25% of cropland" in told
+    assert "over 30 years" in told
+
+
+# ----------------------------------------------------------------------------------- numbers
+
+
+def test_country_popup_has_loss_gain_and_net_together(edition: Edition) -> None:
+    rows = layers.countries(edition, (-6, 42, 40, 60), "1990–2010", "en")["rows"]
+    told = {label: value for label, value, _ in rows["POL"]["rows"]}
+    row = edition.table.loc["POL"]
+    assert {"gross loss", "gross gain", "net"} <= set(told)
+    assert told["net"].endswith("t\N{NO-BREAK SPACE}C/yr")
+    assert told["net"].startswith("-" if row["modelled_change_total"] < 0 else "+")
+    assert told["Rank by potential"].startswith(f"{row['rank']} of ")
+
+
+def test_country_outside_the_edition_says_so(edition: Edition) -> None:
+    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]
+    absent = next(key for key in rows if key not in edition.table.index)
+    assert rows[absent]["notes"] == [text("numbers.not_in_edition", "en")]
+
+
+def test_values_from_nearest_cells_are_flagged() -> None:
+    from hotspots.maps.numbers import region_notes
+
+    assert region_notes({"value_from": "nearest"}, "en") == [text("numbers.nearest", "en")]
+    assert region_notes({"value_from": "missing"}, "fr") == [text("numbers.no_value", "fr")]
+    assert region_notes({"value_from": "covered"}, "en") == []
+
+
+# ----------------------------------------------------------------------------- registration
+
+
+def world_grid(step: float = 0.5) -> Grid:
+    return Grid(Affine(step, 0, -180, 0, -step, 90), (round(180 / step), round(360 / step)), WGS84)
+
+
+def one_cell(grid: Grid, row: int, column: int) -> np.ndarray:
+    codes = np.zeros(grid.shape, "uint8")
+    codes[row, column] = 3
+    return codes
+
+
+@pytest.mark.parametrize("row", [15, 60, 179, 180, 300])
+def test_a_cell_lands_where_it_lies(row: int) -> None:
+    """Every pixel of a one-cell image has its centre in that cell, and spans nearly all of it."""
+    grid, column = world_grid(), 400
+    image = rasters.to_mercator(one_cell(grid, row, column), grid)
+    assert image is not None
+    assert (image.codes == 3).all()
+    north, south = grid.y_edges[row], grid.y_edges[row + 1]
+    # Leaflet stretches the image evenly between its edges in EPSG:3857: so does this.
+    project = pyproj.Transformer.from_crs(4326, 3857, always_xy=True)
+    (_, top), (_, bottom) = (project.transform(0, lat) for lat in (image.north, image.south))
+    height = image.codes.shape[0]
+    y = top - (np.arange(height) + 0.5) * (top - bottom) / height
+    _, latitude = project.transform(np.zeros(height), y, direction="INVERSE")
+    assert ((latitude < north) & (latitude > south)).all()
+    pixel = (image.north - image.south) / height
+    assert image.north == pytest.approx(north, abs=pixel)
+    assert image.south == pytest.approx(south, abs=pixel)
+    assert (image.west, image.east) == pytest.approx((20.0, 20.5))
+
+
+def test_a_projected_grid_lands_in_place() -> None:
+    equal_area = pyproj.CRS.from_epsg(6933)
+    x, y = pyproj.Transformer.from_crs(4326, 6933, always_xy=True).transform(36.8, -1.3)
+    grid = Grid(Affine(10e3, 0, x - 105e3, 0, -10e3, y + 105e3), (21, 21), equal_area)
+    image = rasters.to_mercator(one_cell(grid, 10, 10), grid)
+    assert image is not None
+    assert (image.west + image.east) / 2 == pytest.approx(36.8, abs=0.03)
+    assert (image.south + image.north) / 2 == pytest.approx(-1.3, abs=0.03)
+
+
+def test_a_region_across_the_antimeridian_is_one_piece() -> None:
+    grid = world_grid()
+    codes = one_cell(grid, 210, 719) + one_cell(grid, 210, 0)
+    start = rasters.first_longitude(codes > 0, grid)
+    image = rasters.to_mercator(codes, grid, start)
+    assert image is not None
+    assert (image.west, image.east) == pytest.approx((179.5, 180.5))
+    assert (image.codes == 3).all()
+    bounds = (image.west, image.south, image.east, image.north)
+    assert layers.seam(bounds) == pytest.approx(0.0)
+
+
+def test_a_map_of_the_world_begins_at_its_edge() -> None:
+    grid = world_grid()
+    assert rasters.first_longitude(np.ones(grid.shape, bool), grid) == -180
+    assert layers.seam((-180, -60, 180, 80)) == -np.inf
+
+
+def test_nothing_drawn_gives_no_image() -> None:
+    grid = world_grid()
+    assert rasters.to_mercator(np.zeros(grid.shape, "uint8"), grid) is None
+    # Beyond what Web Mercator can show.
+    assert rasters.to_mercator(one_cell(grid, 0, 5), grid) is None
+
+
+# --------------------------------------------------------------------------------- colours
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """Return the RGBA pixels (4, rows, columns) of a PNG, read by GDAL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.MemoryFile(data) as memory, memory.open() as opened:
+            colours = opened.colormap(1)
+            table = np.array([colours[i] for i in range(len(colours))], "uint8")
+            return np.moveaxis(table[opened.read(1)], -1, 0)
+
+
+def test_png_has_the_classes_colours() -> None:
+    codes = np.array([[0, 1, 2], [3, 2, 1]], "uint8")
+    rgba = decoded(rasters.png(codes, ["#ff0000", "#00ff00", "#0000ff"]))
+    assert rgba[:, 0].T.tolist() == [[0, 0, 0, 0], [255, 0, 0, 255], [0, 255, 0, 255]]
+    assert rgba[:, 1].T.tolist() == [[0, 0, 255, 255], [0, 255, 0, 255], [255, 0, 0, 255]]
+
+
+def test_a_class_without_colour_is_a_fault() -> None:
+    with pytest.raises(ValueError, match="code 3 has no colour among 2"):
+        rasters.png(np.array([[3]], "uint8"), ["#000000", "#ffffff"])
+
+
+def test_image_and_legend_show_the_same_colours(edition: Edition, page: str) -> None:
+    """The first image of the page, decoded, holds the colours of the classes that occur."""
+    uri = re.search(r"data:image/png;base64,([\w+/=\\]+)", page.split("L.imageOverlay")[1])
+    assert uri is not None
+    rgba = decoded(base64.b64decode(uri.group(1)))
+    drawn = {tuple(int(v) for v in p[:3]) for p in rgba.reshape(4, -1).T if p[3] == 255}
+    there = set(np.unique(edition.rasters["hotspot_class"].values)) - {0}
+    wanted = {palettes.rgb(palettes.HOTSPOT[HOTSPOT_CLASSES[int(c)]]) for c in there}
+    assert drawn == wanted
+    legend = page.split('data-theme="hotspot_class"')[1].split("</div>")[0]
+    assert {palettes.rgb(c) for c in re.findall(r"background:(#\w{6})", legend)} == wanted
+
+
+def test_change_at_the_threshold_is_told_and_below_it_is_not(edition: Edition) -> None:
+    rate = np.float32([[-0.05, -0.0499, 0, 0.0499, 0.05, np.nan, 3, -3]])
+    layer = edition.rasters["modelled_change"][:1, :8].copy(data=rate)
+    theme = next(t for t in themes.THEMES if t.key == "modelled_change")
+    cut = theme.cut(edition, layer, "en")
+    assert cut.codes.tolist() == [[4, 5, 5, 5, 6, 0, 9, 1]]
+    assert cut.labels[4] == "no detectable change"
+    assert cut.labels[0] == "loss 0.5 and more"
+    assert len(cut.colours) == len(cut.labels) == 9
+
+
+def test_clusters_leave_cells_outside_the_graph_bare(edition: Edition) -> None:
+    theme = next(t for t in themes.THEMES if t.key == "cluster_potential")
+    cut = theme.cut(edition, edition.rasters["cluster_potential"], "en")
+    outside = np.isnan(edition.rasters["cluster_potential_z"].values)
+    assert outside.any()
+    assert (cut.codes[outside] == 0).all()
+    assert (cut.codes[~outside] > 0).all()
+
+
+# Machado et al. (2009), severity 1.0, on linear RGB.
+BLIND = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                   [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                     [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                   [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def seen(colour: str, eye: str) -> np.ndarray:
+    """Return CIE Lab (D65) of a colour as an eye sees it."""
+    srgb = np.array(palettes.rgb(colour)) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    if eye != "trichromacy":
+        linear = np.clip(np.array(BLIND[eye]) @ linear, 0, 1)
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+              [0.0193339, 0.1191920, 0.9503041]]  # fmt: skip
+    x, y, z = np.array(to_xyz) @ linear / [0.95047, 1.0, 1.08883]
+    f = [np.cbrt(v) if v > 0.008856 else 7.787 * v + 16 / 116 for v in (x, y, z)]
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("eye", ["trichromacy", *BLIND])
+@pytest.mark.parametrize(
+    "colours",
+    [
+        [*list(palettes.HOTSPOT.values())[:5], palettes.HOTSPOT["excluded"]],
+        list(palettes.CLUSTER_GAIN.values()),
+        list(palettes.CLUSTER_LOSS.values()),
+        [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE],
+        list(palettes.GAIN),
+        [palettes.SURPLUS, *palettes.DEFICIT],
+    ],
+    ids=["hotspots", "cluster gain", "cluster loss", "change", "potential", "deficit"],
+)
+def test_colours_are_told_apart_by_every_eye(colours: list[str], eye: str) -> None:
+    """A CIE76 difference below some 5 is hard to see side by side; classes keep 8 at least."""
+    lab = [seen(c, eye) for c in colours]
+    nearest = min(float(np.linalg.norm(a - b)) for i, a in enumerate(lab) for b in lab[i + 1 :])
+    assert nearest >= 8
+
+
+def test_an_edition_from_disk_gives_the_same_map(edition: Edition, tmp_path: Path) -> None:
+    again = hs.open_edition(edition.save(tmp_path / "edition"))
+    pages = [hs.explore(e).get_root().render() for e in (edition, again)]
+    first, second = (re.sub(r"[0-9a-f]{32}", "#", page) for page in pages)
+    assert first == second
