@@ -90,7 +90,7 @@ BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
 def block_pattern(name: str) -> re.Pattern[str]:
     """Return the pattern of a block; its group "text" is what stands between the marks."""
     return re.compile(
-        rf"(<!-- {name}:start -->\n)(?P<text>.*?)(\n<!-- {name}:end -->)", flags=re.DOTALL
+        rf"(<!-- {name}:start -->\n)(?P<text>.*?)(<!-- {name}:end -->)", flags=re.DOTALL
     )
 
 
@@ -106,7 +106,7 @@ def main() -> None:
         pattern = block_pattern(name)
         if not pattern.search(before):
             raise SystemExit(f"{file} has no block '{name}'.")
-        new = pattern.sub(lambda found, new=text: f"{found[1]}{new}{found[3]}", before)
+        new = pattern.sub(lambda found, new=text: f"{found[1]}{new}\n{found[3]}", before)
         path.write_text(new, encoding="utf-8")
         print(f"{name}: {'unchanged' if new == before else 'rewritten'} in {file}")
 

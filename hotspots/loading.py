@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from affine import Affine
 
-from hotspots.analysis.coverage import cover_fractions, share_out
+from hotspots.analysis.coverage import column_sums, cover_fractions, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
 from hotspots.grid import Grid, cell_area, grid_of
 from hotspots.regions import Region, initiative_members, regions
 from hotspots.regions import region as find_region
+from hotspots.topology import polygons_of
 from hotspots.variables import classes_of, describe, variable
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from scipy import sparse
 
 
 def load(
@@ -82,9 +85,8 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     """Return `data` cut to `region`.
 
     The grid becomes the region's bounding box in whole cells; ``valid_share`` is multiplied by the
-    share of each cell that is inside, so that totals are those of the region. A country's or
-    initiative region's part of a cell is its part of the cell's *land* (see
-    `hotspots.analysis.coverage.share_out`). ``region_share`` keeps the share, and the attributes
+    share of each cell that is inside, so that totals are those of the region. A region's part of
+    a cell is its part of the cell's *land* (see `hotspots.analysis.coverage.share_out`). ``region_share`` keeps the share, and the attributes
     ``region``, ``region_kind`` and ``region_countries`` what was asked for.
 
     Raises
@@ -102,8 +104,7 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         rows = np.flatnonzero(outlines["id"].isin(ids))
         inside = np.asarray(share_out(cover)[rows].sum(axis=0)).ravel()
     else:
-        inside = cover_fractions(grid, _on(grid, region))[[0]].toarray().ravel()
-        rows = np.flatnonzero(cover @ (inside > 0).astype("float64") > 0)
+        inside, rows = _share_of_land(grid, region, outlines, cover)
         ids = outlines["id"].iloc[rows].tolist()
     if not (inside > 0).any():
         west, south, east, north = grid.bounds
@@ -124,10 +125,26 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     return out
 
 
-def _on(grid: Grid, region: Region) -> gpd.GeoSeries:
-    import geopandas as gpd
+def _share_of_land(
+    grid: Grid, region: Region, outlines: gpd.GeoDataFrame, cover: sparse.csr_array
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the share of each cell's land that a drawn region holds, and the countries it meets.
 
-    return gpd.GeoSeries([region.geometry], crs="EPSG:4326")
+    As for countries, the sea of a coastal cell is not discounted twice: what counts is the part
+    of the land outlines inside the region. Where no outline is, the plain covered fraction counts.
+    """
+    import geopandas as gpd
+    from shapely import MultiPolygon
+
+    shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
+    plain = cover_fractions(grid, shape)[[0]].toarray().ravel()
+    # Outlines that only touch the region give points and lines, which are no area.
+    parts = [MultiPolygon(polygons_of(p)) for p in outlines.intersection(region.geometry)]
+    pieces = cover_fractions(grid, gpd.GeoSeries(parts, crs="EPSG:4326"))
+    of_land = column_sums(cover)
+    share = np.divide(column_sums(pieces), of_land, out=plain, where=of_land > 0)
+    met = pieces.sum(axis=1) > 0
+    return np.clip(share, 0, 1), np.flatnonzero(met)
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
@@ -239,6 +256,8 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
 
 def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
     """Return the code with the largest area in each block; 0 where none has any."""
-    stacked = xr.concat(areas, "code")
-    found = xr.DataArray(codes, dims="code")[stacked.argmax("code")]
-    return found.where(stacked.max("code") > 0, 0)
+    most, found = xr.zeros_like(areas[0]), xr.zeros_like(areas[0])
+    for area, code in zip(areas, codes, strict=True):
+        found = xr.where(area > most, code, found)
+        most = xr.where(area > most, area, most)
+    return found

@@ -359,7 +359,7 @@ def _identity(
 
 
 def _provenance(layer: xr.DataArray) -> dict[str, Any]:
-    kept = ("units", "year", "depth_cm", "guidelines", "source", "citation", "licence", "method")
+    kept = ("units", "year", "period", "depth_cm", "guidelines", "source", "citation", "licence", "method")
     told = {k: _plain(layer.attrs[k]) for k in kept if k in layer.attrs}
     return {"sha256": layer_hash(layer)} | told
 

@@ -129,21 +129,22 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for section in fields(self):
-            part = getattr(self, section.name)
-            if not isinstance(part, section.default_factory):  # type: ignore[arg-type]
+            part: Any = getattr(self, section.name)
+            kind: Any = section.default_factory
+            if not isinstance(part, kind):
                 raise RecipeError(
                     f"{section.name} is {part!r}; a {section.type} is needed"
                     " (nested dicts go through Recipe.from_dict)."
                 )
             # A whole number given for a real one is made real, so that equal recipes look equal.
-            checked = _section(section.name, type(part), asdict(part))
+            checked = _section(section.name, kind, asdict(part))
             object.__setattr__(self, section.name, checked)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
         """Return a recipe from nested dicts; what isn't given keeps its default."""
         sections = {f.name: f.default_factory for f in fields(cls)}
-        chosen = {}
+        chosen: dict[str, Any] = {}
         for section, values in given.items():
             if section not in sections:
                 raise RecipeError(_unknown("section", section, sections))

@@ -259,7 +259,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, A
 
 
 def _number(row: pd.Series, column: str, absent: float = 0.0) -> float:
-    return float(row.get(column, absent))  # type: ignore[arg-type]
+    return float(row.get(column, absent))
 
 
 def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:

@@ -85,6 +85,7 @@ def note(theme: Theme, edition: Edition, lang: str) -> str:
         radius=number(clusters.radius_km, lang),
         alpha=percent(clusters.alpha, lang),
         least=percent(LEAST_MANAGED_SHARE, lang),
+        missing=text("notice.not_in_it", lang),
     )
 
 
