@@ -46,7 +46,7 @@ def report(source: Path) -> str:
     truth = stocks(build_world(source, FINE_CELLS_PER_DEGREE))["sharing out"]
     table = stocks(hs.sample())
     error = 100 * (table.div(truth, axis=0) - 1)
-    shown = error.loc[list(COUNTRIES)].round(1)
+    shown = error.loc[list(COUNTRIES)].round(1) + 0.0  # no "-0.0"
     shown.insert(0, "Tg C at 5'", (truth / 1e6).round(0).astype("int64"))
     large = error[truth > LARGE_T].abs()
     worst = pd.DataFrame({"error, %": large.max().round(1), "country": large.idxmax()})

@@ -86,8 +86,9 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
 
     The grid becomes the region's bounding box in whole cells; ``valid_share`` is multiplied by the
     share of each cell that is inside, so that totals are those of the region. A region's part of
-    a cell is its part of the cell's *land* (see `hotspots.analysis.coverage.share_out`). ``region_share`` keeps the share, and the attributes
-    ``region``, ``region_kind`` and ``region_countries`` what was asked for.
+    a cell is its part of the cell's *land* (see `hotspots.analysis.coverage.share_out`).
+    ``region_share`` keeps the share, and the attributes ``region``, ``region_kind`` and
+    ``region_countries`` what was asked for.
 
     Raises
     ------
@@ -101,11 +102,10 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     cover = cover_fractions(grid, outlines.geometry)
     if region.kind in ("country", "initiative"):
         ids = [region.id] if region.kind == "country" else initiative_members()[region.id]
-        rows = np.flatnonzero(outlines["id"].isin(ids))
-        inside = np.asarray(share_out(cover)[rows].sum(axis=0)).ravel()
+        inside = column_sums(share_out(cover)[np.flatnonzero(outlines["id"].isin(ids))])
     else:
-        inside, rows = _share_of_land(grid, region, outlines, cover)
-        ids = outlines["id"].iloc[rows].tolist()
+        inside, met = _share_of_land(grid, region, outlines, cover)
+        ids = outlines.loc[met, "id"].tolist()
     if not (inside > 0).any():
         west, south, east, north = grid.bounds
         raise EmptyRegionError(
@@ -127,8 +127,8 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
 
 def _share_of_land(
     grid: Grid, region: Region, outlines: gpd.GeoDataFrame, cover: sparse.csr_array
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the share of each cell's land that a drawn region holds, and the countries it meets.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the share of each cell's land that a drawn region holds, and which countries it meets.
 
     As for countries, the sea of a coastal cell is not discounted twice: what counts is the part
     of the land outlines inside the region. Where no outline is, the plain covered fraction counts.
@@ -143,8 +143,7 @@ def _share_of_land(
     pieces = cover_fractions(grid, gpd.GeoSeries(parts, crs="EPSG:4326"))
     of_land = column_sums(cover)
     share = np.divide(column_sums(pieces), of_land, out=plain, where=of_land > 0)
-    met = pieces.sum(axis=1) > 0
-    return np.clip(share, 0, 1), np.flatnonzero(met)
+    return np.clip(share, 0, 1), np.asarray(pieces.sum(axis=1) > 0)
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:

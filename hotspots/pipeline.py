@@ -23,6 +23,7 @@ from hotspots.analysis.potential.tier1 import require_guidelines
 from hotspots.edition import Edition, code_version, edition_id, layer_hash
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import cell_area, grid_of, require_dataset, require_same_grid
+from hotspots.locale import has_text, text
 from hotspots.recipe import Recipe
 from hotspots.summaries import (
     hot_patches,
@@ -221,13 +222,18 @@ def _potential(data: xr.Dataset, recipe: Recipe) -> dict[str, xr.DataArray]:
 def scenario(recipe: Recipe) -> str:
     """Return the potential's scenario in one line."""
     choice = recipe.potential
-    text = SCENARIO.format(
+    told = SCENARIO.format(
         guidelines=choice.guidelines,
-        management=choice.management.replace("_", " "),
-        input=choice.input.replace("_", " ") + " input",
+        management=_practice(choice.management),
+        input=_practice(choice.input),
         adoption=choice.adoption,
     )
-    return text + (" and improved pasture" if choice.include_pasture else "")
+    return told + (" and improved pasture" if choice.include_pasture else "")
+
+
+def _practice(code: str) -> str:
+    key = f"practice.{code}"
+    return text(key, "en") if has_text(key) else code.replace("_", " ")
 
 
 def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> xr.Dataset:
@@ -358,9 +364,12 @@ def _identity(
     }
 
 
+_TOLD_OF_INPUTS = ("units", "year", "period", "depth_cm", "guidelines", "source", "citation",
+                   "licence", "method")  # fmt: skip
+
+
 def _provenance(layer: xr.DataArray) -> dict[str, Any]:
-    kept = ("units", "year", "period", "depth_cm", "guidelines", "source", "citation", "licence", "method")
-    told = {k: _plain(layer.attrs[k]) for k in kept if k in layer.attrs}
+    told = {k: _plain(layer.attrs[k]) for k in _TOLD_OF_INPUTS if k in layer.attrs}
     return {"sha256": layer_hash(layer)} | told
 
 

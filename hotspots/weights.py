@@ -135,8 +135,9 @@ def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFr
 
 
 def _region_share(data: xr.Dataset) -> Array:
-    """Return the share of each cell inside the region asked for; 1 where none was."""
-    if "region_share" in data:
+    """Return the share of each cell inside a drawn region; 1 where the outlines are the region."""
+    drawn = data.attrs.get("region_kind") not in (None, "country", "initiative")
+    if drawn and "region_share" in data:
         return data["region_share"].fillna(0).values.ravel().astype("float64")
     return np.ones(data["soc_stock"].size)
 

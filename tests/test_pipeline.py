@@ -161,8 +161,18 @@ def test_chunked_input_gives_the_same_numbers(kenya):
 def test_kenya_alone_has_the_row_it_has_in_the_world(kenya, world_edition):
     alone = hs.analyze(kenya).table.loc["KEN"]
     among = world_edition.table.loc["KEN"]
-    for column in ("soc_stock_total", "potential_ipcc_tier1_total", "modelled_change_total"):
+    for column in (*SUMMED[:6], "area_ha", "land_valid_ha"):
         assert alone[column] == pytest.approx(among[column], rel=1e-6), column
+
+
+def test_a_drawn_outline_gives_what_the_country_gives():
+    """The same polygon, by name and as GeoJSON, on a coast: the sea is discounted once."""
+    country = hs.region("IRL")
+    drawn = hs.region(dict(country.geometry.__geo_interface__))
+    assert drawn.kind == "custom"
+    by_name, by_shape = (hs.analyze(clip(hs.sample(), r)).table for r in (country, drawn))
+    for column in ("soc_stock_total", "potential_ipcc_tier1_total", "land_valid_ha"):
+        assert by_shape.loc["IRL", column] == pytest.approx(by_name.loc["IRL", column], rel=1e-4)
 
 
 def test_regions_of_ones_own_have_rows(kenya):

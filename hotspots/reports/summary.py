@@ -33,25 +33,40 @@ def summary_lines(edition: Edition) -> Iterator[str]:
 
 
 def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
-    def row(label: str, key: str, unit: str, digits: int = 3) -> Iterator[str]:
-        if figures.get(key) is not None:
-            yield f"  {label:<52}{_number(figures[key], digits):>10} {unit}"
+    def rows(**labelled: str) -> Iterator[str]:
+        """Yield rows of amounts that are compared, in one unit that suits the largest."""
+        known = {k: figures[k] for k in labelled if figures.get(k) is not None}
+        scale, unit = _mass_unit(max(map(abs, known.values()), default=0))
+        for key, value in known.items():
+            per = "/yr" if key.endswith("_yr") else ""
+            yield f"  {labelled[key]:<52}{_number(value * scale, 2):>10} {unit}{per}"
 
-    yield from row("SOC stock, 0-30 cm", "stock_pg", "Pg C", 1)
-    yield from row("Modelled historical deficit (not achievable)", "deficit_pg", "Pg C", 1)
+    yield from rows(
+        stock_pg="SOC stock, 0-30 cm", deficit_pg="Modelled historical deficit (not achievable)"
+    )
     if figures.get("potential_pg_yr") is not None:
         yield f"  Potential: {scenario}"
-    yield from row("  potential", "potential_pg_yr", "Pg C/yr")
-    yield from row(
-        "  potential per stock of the same cropland", "potential_per_mille_yr", "‰/yr", 1
+    yield from rows(
+        potential_pg_yr="  potential", yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock"
     )
-    yield from row("  yardstick: 0.4 %/yr of the same stock", "yardstick_pg_yr", "Pg C/yr")
-    yield from row("Modelled gross loss (not measured)", "gross_loss_pg_yr", "Pg C/yr")
-    yield from row("Modelled gross gain", "gross_gain_pg_yr", "Pg C/yr")
-    yield from row("Modelled net change", "net_change_pg_yr", "Pg C/yr")
+    if figures.get("potential_per_mille_yr") is not None:
+        per_mille = _number(figures["potential_per_mille_yr"], 1)
+        yield f"    {'potential per stock of the same cropland':<50}{per_mille:>10} ‰/yr"
+    yield from rows(
+        gross_loss_pg_yr="Modelled gross loss (not measured)",
+        gross_gain_pg_yr="Modelled gross gain",
+        net_change_pg_yr="Modelled net change",
+    )
     if figures.get("no_detectable_change_share_of_land") is not None:
         told = _share(figures["no_detectable_change_share_of_land"])
         yield f"  No detectable change on {told} of the land."
+
+
+def _mass_unit(pg: float) -> tuple[float, str]:
+    """Return the factor from Pg C, and the unit, in which an amount reads well."""
+    if pg >= 0.1:
+        return 1, "Pg C"
+    return (1e3, "Tg C") if pg >= 1e-4 else (1e6, "Gg C")
 
 
 def _hot(figures: dict[str, Any]) -> Iterator[str]:
@@ -59,7 +74,7 @@ def _hot(figures: dict[str, Any]) -> Iterator[str]:
         return
     yield (
         f"\nHotspots: {_share(figures['hot_share_of_ranked'])} of the"
-        f" {_number(figures['ranked_managed_mha'], 0)} Mha of ranked managed land,"
+        f" {_number(figures['ranked_managed_mha'], 1)} Mha of ranked managed land,"
         f" with {_share(figures.get('hot_share_of_potential'))} of its potential and"
         f" {_share(figures.get('hot_share_of_gross_loss'))} of its modelled gross loss."
     )
@@ -78,7 +93,7 @@ def _first_units(units: pd.DataFrame) -> str:
         "rank": units["rank"],
         "unit": units["name_en"] + ", " + units["climate_zone"].str.replace("_", " "),
         "class": units["class"],
-        "kt C/yr": (units["potential_t_yr"] / 1e3).round(0).astype("int64"),
+        "kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
         "‰/yr": units["potential_per_mille"].round(1),
         "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
     })  # fmt: skip
@@ -86,23 +101,32 @@ def _first_units(units: pd.DataFrame) -> str:
 
 
 def _first_regions(table: pd.DataFrame) -> str:
-    rows = table[~table["set"].isin(["total", "outside", "initiative"])].sort_values("rank")
+    rows = _listed(table).sort_values("rank")
     rows = rows[rows["potential_ipcc_tier1_total"] > 0].head(_ROWS)
-    shown = pd.DataFrame({
-        "rank": rows["rank"], "region": rows["name_en"],
-        "stock Mt C": (rows["soc_stock_total"] / 1e6).round(0),
-        "potential kt C/yr": (rows["potential_ipcc_tier1_total"] / 1e3).round(0),
-        "hot %": (100 * rows["hot_share"]).round(1),
-    })  # fmt: skip
-    if "modelled_gross_loss_total" in rows:
-        shown["gross loss kt/yr"] = (rows["modelled_gross_loss_total"] / 1e3).round(0)
-        shown["gross gain kt/yr"] = (rows["modelled_gross_gain_total"] / 1e3).round(0)
-        shown["net kt/yr"] = (rows["modelled_change_total"] / 1e3).round(0)
+    amounts = {
+        "stock Mt C": ("soc_stock_total", 1e6),
+        "potential kt C/yr": ("potential_ipcc_tier1_total", 1e3),
+        "gross loss kt/yr": ("modelled_gross_loss_total", 1e3),
+        "gross gain kt/yr": ("modelled_gross_gain_total", 1e3),
+        "net kt/yr": ("modelled_change_total", 1e3),
+    }
+    shown = pd.DataFrame({"rank": rows["rank"], "region": rows["name_en"]})
+    for label, (column, unit) in amounts.items():
+        if column in rows:
+            shown[label] = (rows[column] / unit).map("{:,.0f}".format)
+    shown["hot %"] = (100 * rows["hot_share"]).round(1)
     return shown.to_string(index=False)
 
 
+def _listed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the countries, or the regions of another set where there are no countries."""
+    rows = table[~table["set"].isin(["total", "outside"])]
+    others = rows[rows["set"] != "initiative"]
+    return others if len(others) else rows
+
+
 def _rows_told(table: pd.DataFrame) -> str:
-    rows = table[~table["set"].isin(["total", "outside", "initiative"])]
+    rows = _listed(table)
     by_source = rows["value_from"].value_counts()
     told = ", ".join(
         f"{by_source.get(k, 0)} {text}"
@@ -112,9 +136,9 @@ def _rows_told(table: pd.DataFrame) -> str:
             ("missing", "without soil data"),
         )
     )
-    groups = int((table["set"] == "initiative").sum())
-    also = f", and {groups} regions of the initiative" if groups else ""
-    return f"\nThe table has {len(rows)} countries or regions ({told}){also}.\nMind:"
+    groups = int((table["set"] == "initiative").sum()) if len(rows) < len(table) - 2 else 0
+    also = f", and {groups} of the initiative's regions" if groups else ""
+    return f"\nRows of regions in the table: {len(rows)} ({told}){also}.\nMind:"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -58,7 +58,8 @@ def modelled_change(
     delta = end.astype("float64") - start.astype("float64")
     rate = delta / years
     # No change at all is none, even where every change counts as detectable (detectable=0).
-    told = xr.where(abs(delta) < detectable, 3, 2 - (delta < 0)).where(delta != 0, 3)
+    moved = (abs(delta) >= detectable) & (delta != 0)
+    told = xr.where(moved, xr.where(delta < 0, 1, 2), 3)
     told = told.where(np.isfinite(delta), 0).astype("uint8")
     span = {"period": f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"}
     return xr.Dataset(
