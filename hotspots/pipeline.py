@@ -139,10 +139,9 @@ def checked(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
     if not np.isfinite(data["soc_stock"].values).any():
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
     data = data.load()
-    if "valid_share" not in data:
-        whole = data["soc_stock"].notnull().astype("float32")
-        data = data.assign(valid_share=describe(whole, "valid_share"))
-    return data
+    known = data["soc_stock"].notnull()
+    share = data["valid_share"].where(known, 0) if "valid_share" in data else known
+    return data.assign(valid_share=describe(share.astype("float32"), "valid_share"))
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:

@@ -235,9 +235,10 @@ def test_patches_below_either_minimum_are_dropped() -> None:
 
 def test_only_land_counts_for_the_area_of_a_patch() -> None:
     gain = sketch("HH HH", 1.0, 0.0)
-    shore = plane([[0.5, 0.5], [1, 1]])  # 1200 km² of land
+    shore = plane([[0.5, 0.5], [1, 1]])  # 1200 km² of land, half of it managed
+    shares = {"valid_share": shore, "managed_share": plane(np.full((2, 2), 0.5))}
     for km2, expected in ((1199, "BB BB"), (1201, ".. ..")):
-        classes = classify(gain, top_share=1.0, valid_share=shore, min_patch_area_km2=km2)
+        classes = classify(gain, top_share=1.0, min_patch_area_km2=km2, **shares)
         assert drawn(classes) == expected
 
 

@@ -33,23 +33,33 @@ def run_sums(
     out = np.zeros((rows, columns))
     for i in range(rows):
         for k in range(first[i], first[i + 1]):
-            line, lo, hi = prefix[row[k]], low[k], high[k]
-            turn = line[columns]
-            if wraps and hi - lo + 1 >= columns:
-                out[i] += turn
-                continue
-            for j in range(columns):
-                a, b, over = j + lo, j + hi + 1, 0
-                if wraps:
-                    if a < 0:
-                        a, over = a + columns, over + 1
-                    elif a > columns:
-                        a, over = a - columns, over - 1
-                    if b < 0:
-                        b, over = b + columns, over - 1
-                    elif b > columns:
-                        b, over = b - columns, over + 1
-                else:
-                    a, b = min(max(a, 0), columns), min(max(b, 0), columns)
-                out[i, j] += line[b] - line[a] + over * turn
+            line = prefix[row[k]]
+            if wraps and high[k] - low[k] + 1 >= columns:
+                out[i] += line[columns]
+            else:
+                _add_shifted(out[i], line, high[k] + 1, 1.0, wraps)
+                _add_shifted(out[i], line, low[k], -1.0, wraps)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_shifted(out: Array, line: Array, shift: int, sign: float, wraps: bool) -> None:
+    """Add ``sign × line[j + shift]`` to ``out[j]``, beyond the edges by turns or held at the edge.
+
+    Split at the edge into two plain loops, which the compiler can vectorise.
+    """
+    columns = out.size
+    turn = line[columns]
+    if shift >= 0:
+        inside = max(columns - shift, 0)
+        for j in range(inside):
+            out[j] += sign * line[j + shift]
+        for j in range(inside, columns):
+            out[j] += sign * (turn + line[j + shift - columns] if wraps else turn)
+    else:
+        before = min(-shift, columns)
+        if wraps:
+            for j in range(before):
+                out[j] += sign * (line[j + shift + columns] - turn)
+        for j in range(before, columns):
+            out[j] += sign * line[j + shift]
