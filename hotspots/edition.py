@@ -22,10 +22,11 @@ import numpy as np
 import xarray as xr
 
 from hotspots import __version__
+from hotspots.codebook import codebook
 from hotspots.errors import EditionError
 from hotspots.grid import axis_names, grid_of
 from hotspots.recipe import Recipe
-from hotspots.variables import classes_of, describe, variable
+from hotspots.variables import classes_of, describe
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -123,7 +124,8 @@ class Edition:
         self.units.to_parquet(folder / "units.parquet", index=False)
         self.table.to_parquet(folder / "regions.parquet")
         self.table.to_csv(folder / "regions.csv", float_format="%.6g")
-        codebook(self.table).to_csv(folder / "codebook.csv", index=False)
+        book = codebook(self.table, self.units, self.hotspots)
+        book.to_csv(folder / "codebook.csv", index=False)
         (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
         files = {
             str(p.relative_to(folder)): file_hash(p)
@@ -290,61 +292,3 @@ def code_version() -> dict[str, str]:
         if path.name != "cli.py":
             digest.update(path.read_bytes())
     return {"version": __version__, "code_sha256": digest.hexdigest()[:16]}
-
-
-# ------------------------------------------------------------------------------------ codebook
-
-_COLUMNS = {
-    "set": ("", "countries, initiative, total (the whole) or outside (land in no region)"),
-    "name_en": ("", "name in English"),
-    "name_fr": ("", "name in French"),
-    "name_es": ("", "name in Spanish"),
-    "value_from": ("", "covered (exact fractions of cells), nearest (no valid cell: nearest valid"
-                       " cells within two cell widths) or missing"),
-    "note": ("", "what to know about this row"),
-    "rank": ("1", "rank by potential_ipcc_tier1_total within its set; 1 is the largest"),
-    "area_ha": ("ha", "area covered by the grid, ellipsoidal"),
-    "land_valid_ha": ("ha", "land with soil data"),
-    "potential_per_mille": ("1e-3 yr-1", "potential per stock of the same cropland"),
-    "ranked_managed_ha": ("ha", "managed land that is ranked for hotspots"),
-    "hot_managed_ha": ("ha", "managed land in hot classes (protect, restore, build)"),
-    "hot_share": ("1", "hot_managed_ha / ranked_managed_ha"),
-    "excluded_share": ("1", "share of the land with soil data that is not ranked"),
-}  # fmt: skip
-_SUFFIXES = (
-    ("_valid_area_ha", "ha", "area that the values of {label} stand for"),
-    ("_missing_share", "1", "share of its area without a value of {label}"),
-    ("_mean", None, "area-weighted mean: {label}"),
-    ("_total", "total", "total: {label}"),
-)
-
-_PER = {
-    "potential_ipcc_tier1": ", per hectare of managed land",
-    "soc_stock_cropland": ", per hectare of cropland",
-    "target_four_per_mille": ", per hectare of cropland",
-}
-
-
-def column_unit(column: str) -> tuple[str, str]:
-    """Return (unit, meaning) of a column of the region or unit table."""
-    if column in _COLUMNS:
-        return _COLUMNS[column]
-    for suffix, unit, meaning in _SUFFIXES:
-        if column.endswith(suffix):
-            row = variable(column.removesuffix(suffix))
-            told = meaning.format(label=row.long_name + _PER.get(row.name, ""))
-            if unit == "total":
-                return row.unit.replace(" ha-1", ""), told
-            return (row.unit if unit is None else unit), told
-    if column.endswith("_area_ha"):
-        return "ha", f"area of class: {column.removesuffix('_area_ha').replace('_', ' ')}"
-    return "", ""
-
-
-def codebook(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per column of the table: its unit and meaning."""
-    import pandas as pd
-
-    rows = [("id", "", "ISO 3166-1 alpha-3 (X.. where ISO has none), or the region's id")]
-    rows += [(str(c), *column_unit(str(c))) for c in table.columns]
-    return pd.DataFrame(rows, columns=["column", "unit", "meaning"])

@@ -192,8 +192,9 @@ def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:
     Notes
     -----
     Geographic: the closed form on the WGS84 ellipsoid (1e-11 relative against geodesic polygons).
-    Projected: corners carried to EPSG:6933 (equal-area), shoelace formula; edges are taken as
-    straight there, which for cells below 50 km errs by less than 1e-5.
+    Projected: corners carried to an equal-area projection, cylindrical below 45° of latitude and
+    azimuthal above; edges are taken as straight there, which for cells below 50 km errs by less
+    than 1e-5.
     """
     grid = grid_of(obj)
     y, x = axis_names(obj)

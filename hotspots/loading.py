@@ -7,21 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from affine import Affine
 
-from hotspots.analysis.coverage import column_sums, cover_fractions, share_out
+from hotspots.analysis.coverage import column_sums, cover_fractions, share_of_land, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
 from hotspots.grid import Grid, cell_area, grid_of
 from hotspots.regions import Region, initiative_members, regions
 from hotspots.regions import region as find_region
-from hotspots.topology import polygons_of
 from hotspots.variables import classes_of, describe, variable
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-    from scipy import sparse
+    pass
 
 
 def load(
@@ -87,14 +84,16 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     The grid becomes the region's bounding box in whole cells; ``valid_share`` is multiplied by the
     share of each cell that is inside, so that totals are those of the region. A region's part of
     a cell is its part of the cell's *land* (see `hotspots.analysis.coverage.share_out`).
-    ``region_share`` keeps the share, and the attributes ``region``, ``region_kind`` and
-    ``region_countries`` what was asked for.
+    ``region_share`` keeps the share, and the attributes ``region``, ``region_kind``,
+    ``region_countries`` and, for a drawn region, ``region_wkt`` what was asked for.
 
     Raises
     ------
     EmptyRegionError
         The region doesn't meet the data, or no soil data lie in it.
     """
+    import geopandas as gpd
+
     if region.kind == "world":
         return data
     grid = grid_of(data)
@@ -104,8 +103,9 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         ids = [region.id] if region.kind == "country" else initiative_members()[region.id]
         inside = column_sums(share_out(cover)[np.flatnonzero(outlines["id"].isin(ids))])
     else:
-        inside, met = _share_of_land(grid, region, outlines, cover)
-        ids = outlines.loc[met, "id"].tolist()
+        shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
+        inside = column_sums(share_of_land(grid, shape, outlines.geometry, cover))
+        ids = outlines.loc[outlines.intersects(region.geometry), "id"].tolist()
     if not (inside > 0).any():
         west, south, east, north = grid.bounds
         raise EmptyRegionError(
@@ -117,33 +117,14 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     out = _on_grid(_masked(data, share).isel(window), grid)
     out.attrs |= {"region": region.id, "region_kind": region.kind}
     out.attrs["region_countries"] = ",".join(sorted(map(str, ids)))
+    if region.kind not in ("country", "initiative"):
+        out.attrs["region_wkt"] = region.geometry.wkt
     has_soil = "soc_stock" not in out or bool(out["soc_stock"].notnull().any())
     if not has_soil:
         raise EmptyRegionError(
             f"The region '{region.id}' holds no land with soil data. Choose another region."
         )
     return out
-
-
-def _share_of_land(
-    grid: Grid, region: Region, outlines: gpd.GeoDataFrame, cover: sparse.csr_array
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return the share of each cell's land that a drawn region holds, and which countries it meets.
-
-    As for countries, the sea of a coastal cell is not discounted twice: what counts is the part
-    of the land outlines inside the region. Where no outline is, the plain covered fraction counts.
-    """
-    import geopandas as gpd
-    from shapely import MultiPolygon
-
-    shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
-    plain = cover_fractions(grid, shape)[[0]].toarray().ravel()
-    # Outlines that only touch the region give points and lines, which are no area.
-    parts = [MultiPolygon(polygons_of(p)) for p in outlines.intersection(region.geometry)]
-    pieces = cover_fractions(grid, gpd.GeoSeries(parts, crs="EPSG:4326"))
-    of_land = column_sums(cover)
-    share = np.divide(column_sums(pieces), of_land, out=plain, where=of_land > 0)
-    return np.clip(share, 0, 1), np.asarray(pieces.sum(axis=1) > 0)
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:

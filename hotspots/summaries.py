@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,13 @@ from hotspots.analysis.patches import label_patches, patch_polygons
 from hotspots.analysis.zonal import zonal_from_cover
 from hotspots.grid import cell_area, grid_of
 from hotspots.recipe import Recipe
-from hotspots.variables import CHANGE_CLASSES, CLIMATE_ZONES, HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.variables import (
+    CHANGE_CLASSES,
+    CLIMATE_ZONES,
+    HOT_CLASSES,
+    HOTSPOT_CLASSES,
+    RANKED_CLASSES,
+)
 from hotspots.weights import RegionWeights
 
 if TYPE_CHECKING:
@@ -22,8 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
+_CLUSTERED = ("potential", "potential_raw", "loss", "loss_raw")
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
-_TABLE_LAYERS = ("soc_stock", "soc_stock_reference", "deficit_historic", "soc_stock_cropland",
+_TABLE_LAYERS = ("soc_stock", "soc_stock_reference", "deficit_historic", "soc_stock_managed",
     "potential_ipcc_tier1", "target_four_per_mille", "modelled_change", "modelled_gross_loss",
     "modelled_gross_gain", "change_class", "hotspot_class", "hotspot_class_in_zone",
     "excluded_reason", "climate_zone")  # fmt: skip
@@ -66,25 +72,21 @@ def _noted(row: pd.Series) -> str:
 
 
 def _derived(table: pd.DataFrame) -> dict[str, Any]:
-    def managed(names: Sequence[str]) -> Any:
-        return table[[f"hotspot_class_{n}_area_ha" for n in names]].sum(axis=1)
+    def area(*classes: str) -> Any:
+        return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
-    ranked = managed([*HOT_CLASSES, "monitor", "insufficient_evidence"])
-    hot = managed(HOT_CLASSES)
-    excluded = table["hotspot_class_excluded_area_ha"]
-    gain = table["potential_ipcc_tier1_total"]
-    out = {
+    ranked, hot, land = area(*RANKED_CLASSES), area(*HOT_CLASSES), table["land_valid_ha"]
+    gain, stock = table["potential_ipcc_tier1_total"], table["soc_stock_managed_total"]
+    return {
         "ranked_managed_ha": ranked,
         "hot_managed_ha": hot,
         "hot_share": (hot / ranked).where(ranked > 0),
-        "excluded_share": (excluded / table["land_valid_ha"]).where(table["land_valid_ha"] > 0),
+        "not_ranked_share": (1 - ranked / land).where(land > 0),
+        # Class areas are of managed land, but for the excluded cells: the rest has no class.
+        "unmanaged_in_ranked_cells_ha": (land - area(*HOTSPOT_CLASSES.values())).clip(lower=0),
+        "potential_per_mille": (1000 * gain / stock).where(stock > 0),
         "rank": gain.groupby(table["set"]).rank(ascending=False, method="min").astype("Int64"),
     }
-    stock = table["soc_stock_cropland_total"]
-    if abs(table["potential_ipcc_tier1_valid_area_ha"].sum()
-           - table["soc_stock_cropland_valid_area_ha"].sum()) < 1:  # fmt: skip
-        out["potential_per_mille"] = (1000 * gain / stock).where(stock > 0)
-    return out
 
 
 def land_cells(layers: xr.Dataset) -> pd.DataFrame:
@@ -107,23 +109,24 @@ def land_cells(layers: xr.Dataset) -> pd.DataFrame:
     land = area * flat("valid_share")
     classes = layers["hotspot_class"].values.ravel()[cells]
     managed = area * flat("hotspot_class_valid_share")
-    ranked = np.isin(classes, [_CLASS[n] for n in (*HOT_CLASSES, "monitor")])
+    ranked = np.isin(classes, [_CLASS[n] for n in RANKED_CLASSES])
     out = {
         "zone": layers["climate_zone"].values.ravel()[cells].astype("int64"),
         "class": classes,
-        "area_ha": land,
+        "land_ha": land,
         "cropland_ha": land * flat("cropland_share"),
         "soc_stock_t": land * flat("soc_stock"),
-        "cropland_stock_t": tonnes("soc_stock_cropland"),
+        "managed_stock_t": tonnes("soc_stock_managed"),
         "potential_t_yr": tonnes("potential_ipcc_tier1"),
         "ranked_managed_ha": managed * ranked,
     }
     if "modelled_gross_loss" in layers:
-        out["loss_t_yr"] = land * flat("modelled_gross_loss")
-        out["gain_modelled_t_yr"] = land * flat("modelled_gross_gain")
+        out["gross_loss_t_yr"] = land * flat("modelled_gross_loss")
+        out["gross_gain_t_yr"] = land * flat("modelled_gross_gain")
+        out["net_change_t_yr"] = out["gross_gain_t_yr"] - out["gross_loss_t_yr"]
     for name in HOT_CLASSES:
         out[f"{name}_ha"] = managed * (classes == _CLASS[name])
-    for axis in ("potential", "potential_raw", "loss", "loss_raw"):
+    for axis in _CLUSTERED:
         if f"cluster_{axis}" in layers:
             out[f"cluster_{axis}"] = layers[f"cluster_{axis}"].values.ravel()[cells]
     return pd.DataFrame(out, index=cells)
@@ -148,7 +151,7 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
     units = pd.concat(frames)
     units = units[units["ranked_managed_ha"] > 0].rename(columns={"id": "country"})
     units.insert(0, "id", units["country"] + ":" + units["climate_zone"])
-    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["cropland_stock_t"]
+    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["managed_stock_t"]
     units["class"] = _leading_class(units, recipe.hotspots.unit_hot_share)
     order = ["potential_t_yr", "id"]
     units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
@@ -181,9 +184,9 @@ def hot_patches(layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights) 
     frame.insert(3, "cells", inside.groupby("label").size())
     frame["managed_ha"] = hectares.sum(axis=1)
     frame["potential_mean"] = frame["potential_t_yr"] / frame["managed_ha"]
-    if "loss_t_yr" in frame:
-        frame["loss_mean"] = frame["loss_t_yr"] / frame["area_ha"]
-    frame = frame.drop(columns=["soc_stock_t", "cropland_stock_t", "ranked_managed_ha"])
+    if "gross_loss_t_yr" in frame:
+        frame["gross_loss_mean"] = frame["gross_loss_t_yr"] / frame["land_ha"]
+    frame = frame.drop(columns=["soc_stock_t", "managed_stock_t", "ranked_managed_ha"])
     shapes = patch_polygons(labels, grid)
     out = shapes.merge(pd.DataFrame(frame).reset_index(), on="label")
     out = out.sort_values(["potential_t_yr", "label"], ascending=[False, True])
@@ -193,9 +196,9 @@ def hot_patches(layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights) 
 
 
 def _main_zone(inside: pd.DataFrame) -> list[str]:
-    """Return, for each patch, the climate zone with most of its cropland."""
+    """Return, for each patch, the climate zone with most of its managed land."""
     area = inside.pivot_table(
-        index="label", columns="zone", values="cropland_ha", aggfunc="sum", fill_value=0.0
+        index="label", columns="zone", values="ranked_managed_ha", aggfunc="sum", fill_value=0.0
     )
     return [CLIMATE_ZONES.get(int(code), "") for code in area.idxmax(axis=1)]
 
@@ -203,7 +206,7 @@ def _main_zone(inside: pd.DataFrame) -> list[str]:
 def _countries(weights: RegionWeights, inside: pd.DataFrame, n: int) -> list[str]:
     """Return, for each patch, the regions with at least 1 % of its land, largest first."""
     label = np.unique(inside["label"], return_inverse=True)[1]
-    area = inside["area_ha"].to_numpy()
+    area = inside["land_ha"].to_numpy()
     to_patch = sparse.csr_array((area, (np.arange(label.size), label)), shape=(label.size, n))
     by_cell = weights.matrix[weights.units].tocsc()[:, inside.index.to_numpy()]
     shares = (by_cell @ to_patch).toarray()
@@ -271,9 +274,9 @@ def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
         return round(float(ranked.loc[part, amount].sum()) / whole, 6) if whole > 0 else None
 
     out = {"hot_share_of_potential": share(hot, "potential_t_yr")}
-    if "loss_t_yr" in land:
-        out["hot_share_of_gross_loss"] = share(hot, "loss_t_yr")
-    for axis in ("potential", "potential_raw", "loss", "loss_raw"):
+    if "gross_loss_t_yr" in land:
+        out["hot_share_of_gross_loss"] = share(hot, "gross_loss_t_yr")
+    for axis in _CLUSTERED:
         if f"cluster_{axis}" in land:
             out[f"gi_star_alone_{axis}"] = share(
                 ranked[f"cluster_{axis}"] == 1, "ranked_managed_ha"

@@ -49,16 +49,18 @@ HOTSPOT_CLASSES: dict[int, str] = {
     7: "excluded",
 }
 HOT_CLASSES = ("protect", "restore", "build")
+RANKED_CLASSES = (*HOT_CLASSES, "monitor")
 CHANGE_CLASSES: dict[int, str] = {1: "loss", 2: "gain", 3: "no_detectable_change"}
 # Why land isn't ranked with managed mineral land; the first reason that holds is the one reported,
 # so "organic_soil" is managed organic soil, which has a hotspot class of its own.
 EXCLUSION_REASONS: dict[int, str] = {
-    1: "no_climate_zone",
-    2: "polar",
-    3: "hyper_arid",
-    4: "no_land_use_data",
-    5: "little_managed_land",
-    6: "organic_soil",
+    1: "zero_stock",
+    2: "no_climate_zone",
+    3: "polar",
+    4: "hyper_arid",
+    5: "no_land_use_data",
+    6: "little_managed_land",
+    7: "organic_soil",
 }
 CLUSTERS: dict[int, str] = {-1: "cold", 0: "not_significant", 1: "hot"}
 
@@ -104,7 +106,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("soc_stock_upper", _STOCK, "SOC stock, upper bound", 0, 2000),
     Variable("soc_stock_sd", _STOCK, "SOC stock, standard deviation", 0, 800),
     Variable("soc_stock_error", _STOCK, "SOC stock, predicted absolute error (not an sd)", 0, 800),
-    Variable("soc_stock_cropland", _STOCK, "SOC stock of the cell's cropland, unmixed", 0, 800),
+    Variable("soc_stock_managed", _STOCK, "SOC stock of the managed land, unmixed", 0, 800),
     Variable("soc", "g kg-1", "SOC content of the fine earth", 0, 580),
     Variable("clay", "%", "Clay, mass share of the fine earth", 0, 100),
     Variable("sand", "%", "Sand, mass share of the fine earth", 0, 100),
@@ -138,7 +140,7 @@ VARIABLES: dict[str, Variable] = _table(
         7,
         HOTSPOT_CLASSES,
     ),
-    Variable("excluded_reason", "", "Why land is not ranked", 0, 6, EXCLUSION_REASONS),
+    Variable("excluded_reason", "", "Why land is not ranked", 0, 7, EXCLUSION_REASONS),
     Variable("valid_share", "1", "Share of the cell's area that its values stand for", 0, 1),
     Variable("region_share", "1", "Share of the cell inside the region asked for", 0, 1),
     Variable("cell_area", "ha", "Ellipsoidal area of the cell", 0),

@@ -7,6 +7,7 @@ regions of the initiative are sums of countries, and what no country holds is a 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,19 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from hotspots.analysis.coverage import cover_fractions, share_out
+from hotspots.analysis.coverage import (
+    ROUNDING,
+    column_sums,
+    cover_fractions,
+    remainder,
+    share_of_land,
+    share_out,
+)
 from hotspots.errors import BadInputError
 from hotspots.grid import Grid, cell_area, grid_of
 from hotspots.regions import initiative_members
 from hotspots.regions import regions as region_set
+from hotspots.topology import polygons_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 WHOLE, OUTSIDE = "world", "outside"
 NEAREST_WITHIN_CELLS = 2.0
+_NAMES = ["name_en", "name_fr", "name_es", "note"]
 _TOTAL_NAMES = {
     WHOLE: ("World", "Monde", "Mundo"),
     "total": ("Whole region", "Région entière", "Toda la región"),
@@ -66,106 +76,151 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
 
     Countries are a partition of the land: the valid land of a cell is shared out among the
     countries in it, since cover × valid_share would discount a coastal cell's sea twice. Regions
-    of the user's own are weighted by plain covered fraction. A region without a valid cell takes
-    the nearest valid cells within two cell widths, and says so.
+    of the user's own get their part of the cell's land in the same sense. A region without a
+    valid cell takes the nearest ones within two cell widths, and says so.
     """
     import pandas as pd
 
-    is_partition = isinstance(regions, str) and regions in ("countries", "initiative")
-    shapes = outlines(data, regions)
     grid = grid_of(data)
-    cover = cover_fractions(grid, shapes.geometry)
-    inside = _region_share(data)
     area = cell_area(data).values.ravel()
-    cover_ha = cover @ (area * inside)
-    weights = share_out(cover) if is_partition else cover
-    land = (
-        area
-        * data["valid_share"].fillna(0).values.ravel()
-        * np.isfinite(data["soc_stock"].values.ravel())
-    )
-    weights, value_from = _with_nearest(weights, cover_ha, land, shapes, grid)
-    on_land = sparse.diags_array((land > 0).astype("float64"))
-    weights = sparse.csr_array(weights @ on_land)
-    weights.eliminate_zeros()
-    covered = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
-    left = np.where(land > 0, np.clip(1 - covered.sum(axis=0), 0, 1), 0)
-    left[left < 1e-6] = 0
-    whole_id = WHOLE if "region" not in data.attrs else "total"
-    blocks, rows = [weights], [_rows(shapes, value_from)]
-    areas = [cover_ha]
-    if is_partition and (regions == "initiative" or whole_id == WHOLE):
-        membership, rows_initiative = _initiative(shapes["id"].tolist())
+    known = np.isfinite(data["soc_stock"].values.ravel())
+    land = area * np.where(known, data["valid_share"].fillna(0).values.ravel(), 0)
+    countries = outlines(data, "countries")
+    of_land = cover_fractions(grid, countries.geometry)
+    if is_partition(regions):
+        shapes, cover, weights = countries, of_land, share_out(of_land)
+    else:
+        shapes = outlines(data, regions)
+        cover = cover_fractions(grid, shapes.geometry)
+        weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
+    weights, value_from = _with_nearest(weights, area, land, shapes, grid)
+    blocks, rows, areas = [weights], [_rows(shapes, value_from)], [cover @ area]
+    covered = _kept(weights, value_from == "covered")
+    whole_id = WHOLE if _spans_the_world(data, grid) else "total"
+    groups_only = isinstance(regions, str) and regions == "initiative"
+    if groups_only or (is_partition(regions) and whole_id == WHOLE):
+        group_rows, membership = _initiative(shapes["id"].tolist(), covered @ land > 0)
+        if groups_only:
+            blocks, rows, areas = [], [], []
         blocks.append(membership @ covered)
-        rows.append(rows_initiative)
-        areas.append(membership @ cover_ha)
-        if regions == "initiative":
-            blocks, rows, areas = blocks[1:], rows[1:], areas[1:]
+        rows.append(group_rows)
+        areas.append(membership @ (cover @ area))
     units = slice(0, rows[0].shape[0])
-    blocks += [sparse.csr_array(v[None, :]) for v in ((land > 0).astype("float64"), left)]
+    on_land = (land > 0).astype("float64")
+    outside = remainder(covered) @ sparse.diags_array(on_land)
+    blocks += [sparse.csr_array(on_land[None, :]), sparse.csr_array(outside)]
     rows.append(_totals(whole_id))
-    outside_ha = float(land @ left)
-    areas.append(np.array([cover_ha.sum() + outside_ha, outside_ha]))
+    outlined = np.minimum(column_sums(of_land), 1)
+    in_no_outline = np.where(outlined < ROUNDING, land, 0).sum()
+    areas.append(np.array([area @ outlined + in_no_outline, (outside @ land).item()]))
     return RegionWeights(
         rows=pd.concat(rows, ignore_index=True),
-        matrix=sparse.vstack(blocks, format="csr"),
+        matrix=sparse.csr_array(sparse.vstack(blocks)),
         area_ha=np.concatenate(areas),
         units=units,
-        digest=outlines_digest(shapes),
+        digest=outlines_digest(data, regions),
     )
+
+
+def is_partition(regions: str | gpd.GeoDataFrame) -> bool:
+    """Return whether the regions are all countries, or groups of them."""
+    return isinstance(regions, str) and regions in ("countries", "initiative")
 
 
 def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the outlines of the regions that `data` has rows for, with id, names and note."""
-    if not isinstance(regions, str):
-        frame = regions.copy()
-        if "id" not in frame:
-            raise BadInputError("The regions need a column 'id' with one name for each.")
-    else:
-        frame = region_set("countries" if regions == "initiative" else regions)
-    for column in ("name_en", "name_fr", "name_es"):
-        if column not in frame:
-            frame[column] = frame["id"].astype(str)
-    if "note" not in frame:
-        frame["note"] = ""
+    """Return the outlines that `data` has rows for, with id, names and note.
+
+    Where the data are cut to countries, those; where they are cut to a drawn region, the parts of
+    outlines inside it.
+    """
+    import shapely
+
+    frame = _named(regions)
     members = data.attrs.get("region_countries")
-    if members and isinstance(regions, str) and regions in ("countries", "initiative"):
+    if members is not None and is_partition(regions):
         frame = frame[frame["id"].isin(str(members).split(","))]
+    if drawn := data.attrs.get("region_wkt"):
+        inside = frame.intersection(shapely.from_wkt(drawn))
+        frame = frame.set_geometry(inside.map(lambda p: shapely.MultiPolygon(polygons_of(p))))
+        frame = frame[~frame.is_empty]
     return frame.reset_index(drop=True)
 
 
-def _region_share(data: xr.Dataset) -> Array:
-    """Return the share of each cell inside a drawn region; 1 where the outlines are the region."""
-    drawn = data.attrs.get("region_kind") not in (None, "country", "initiative")
-    if drawn and "region_share" in data:
-        return data["region_share"].fillna(0).values.ravel().astype("float64")
-    return np.ones(data["soc_stock"].size)
+def _named(regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    if isinstance(regions, str):
+        return region_set("countries" if regions == "initiative" else regions)
+    if "id" not in regions:
+        raise BadInputError("The regions need a column 'id' with one name for each.")
+    frame = regions.copy() if regions.crs is None else regions.to_crs(4326)
+    frame["id"] = frame["id"].astype(str)
+    for column in ("name_en", "name_fr", "name_es"):
+        if column not in frame:
+            frame[column] = frame["id"]
+    if "note" not in frame:
+        frame["note"] = ""
+    return frame
+
+
+def outlines_digest(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> str:
+    """Return the hash of all that regions bring into the tables, part of an edition's id."""
+    digest = hashlib.sha256()
+    frame = outlines(data, regions)
+    for row in _rows(frame, np.full(len(frame), "")).itertuples(index=False):
+        digest.update(repr(tuple(row)).encode())
+    for geometry in frame.geometry:
+        digest.update(b"" if geometry is None else geometry.wkb)
+    if is_partition(regions):
+        digest.update(json.dumps(initiative_members()).encode())
+        digest.update(region_set("initiative")[_NAMES].to_json().encode())
+    return digest.hexdigest()[:16]
+
+
+def _spans_the_world(data: xr.Dataset, grid: Grid) -> bool:
+    """Return whether the grid has room for all land but the poles' ice."""
+    if "region" in data.attrs or not grid.is_geographic:
+        return False
+    _, south, _, north = grid.bounds
+    return grid.wraps and south <= -55 and north >= 75
+
+
+def _kept(weights: sparse.csr_array, rows: npt.NDArray[np.bool_]) -> sparse.csr_array:
+    """Return `weights` with all other rows empty."""
+    return sparse.csr_array(sparse.diags_array(rows.astype("float64")) @ weights)
 
 
 def _with_nearest(
-    weights: sparse.csr_array, cover_ha: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
+    weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
 ) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
     """Give regions without a valid cell the nearest valid ones; tell where each row comes from."""
+    on_land = sparse.diags_array((land > 0).astype("float64"))
+    weights = sparse.csr_array(weights @ on_land)
+    weights.eliminate_zeros()
     value_from = np.where(weights @ land > 0, "covered", "missing").astype("U8")
-    rows: list[npt.NDArray[np.int64]] = []
-    columns: list[npt.NDArray[np.int64]] = []
-    shares: list[Array] = []
-    for row in np.flatnonzero(value_from == "missing"):
-        geometry = shapes.geometry.iloc[row]
-        if geometry is None or geometry.is_empty or cover_ha[row] == 0:
-            continue
-        cells = nearest_cells(geometry, grid, land > 0)
-        if cells.size:
-            rows.append(np.full(cells.size, row))
-            columns.append(cells)
-            shares.append(np.full(cells.size, cover_ha[row] / land[cells].sum()))
+    extra = sparse.csr_array(weights.shape)
+    for row in np.flatnonzero((value_from == "missing") & ~shapes.is_empty):
+        found = _nearest_weights(shapes.geometry.iloc[[row]], area, land, grid)
+        if found.nnz:
+            at_row = sparse.csr_array(([1.0], ([row], [0])), shape=(weights.shape[0], 1))
+            extra = extra + at_row @ found
             value_from[row] = "nearest"
-    kept = sparse.diags_array((value_from == "covered").astype("float64")) @ weights
-    if not rows:
-        return sparse.csr_array(kept), value_from
-    at = (np.concatenate(rows), np.concatenate(columns))
-    extra = sparse.csr_array((np.concatenate(shares), at), shape=weights.shape)
-    return sparse.csr_array(kept + extra), value_from
+    return sparse.csr_array(_kept(weights, value_from == "covered") + extra), value_from
+
+
+def _nearest_weights(
+    shape: gpd.GeoSeries, area: Array, land: Array, grid: Grid
+) -> sparse.csr_array:
+    """Return one row of weights that gives each island the land of the cells nearest to it.
+
+    An island farther than that from any valid cell adds nothing: its area stays without data.
+    """
+    islands = shape.to_crs(grid.crs.to_wkt()).explode(ignore_index=True)
+    hectares = cover_fractions(grid, islands) @ area
+    row = np.zeros(land.size)
+    for island, held in zip(islands, hectares, strict=True):
+        cells = nearest_cells(island, grid, land > 0)
+        if cells.size:
+            row[cells] += held / land[cells].sum()
+    return sparse.csr_array(row[None, :])
 
 
 def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -201,30 +256,31 @@ def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> np
 
 
 def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.DataFrame:
-    frame = shapes[["id", "name_en", "name_fr", "name_es", "note"]].copy()
-    kind = shapes.get("kind", "regions")
-    frame.insert(1, "set", np.where(np.asarray(kind) == "country", "countries", kind))
+    frame = shapes[["id", *_NAMES]].copy()
+    kind = np.asarray(shapes.get("kind", ["regions"] * len(shapes)))
+    frame.insert(1, "set", np.where(kind == "country", "countries", "regions"))
     frame["value_from"] = value_from
     return frame
 
 
-def _initiative(country_ids: Sequence[str]) -> tuple[sparse.csr_array, pd.DataFrame]:
-    members = initiative_members()
+def _initiative(
+    country_ids: Sequence[str], has_land: npt.NDArray[np.bool_]
+) -> tuple[pd.DataFrame, sparse.csr_array]:
+    """Return rows of the initiative's regions that have members here, and who is in which."""
     position = {c: i for i, c in enumerate(country_ids)}
-    pairs = [
-        (row, position[c])
-        for row, region in enumerate(members)
-        for c in members[region]
-        if c in position
-    ]
+    members = {
+        group: [position[c] for c in countries if c in position]
+        for group, countries in initiative_members().items()
+    }
+    groups = [group for group, found in members.items() if found]
+    pairs = [(row, column) for row, group in enumerate(groups) for column in members[group]]
     rows, columns = np.array(pairs, dtype="int64").reshape(-1, 2).T
-    shape = (len(members), len(country_ids))
+    shape = (len(groups), len(country_ids))
     matrix = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
-    frame = region_set("initiative")[["id", "name_en", "name_fr", "name_es", "note"]].copy()
-    frame = frame.set_index("id").loc[list(members)].reset_index()
+    frame = region_set("initiative").set_index("id").loc[groups, _NAMES].reset_index()
     frame.insert(1, "set", "initiative")
-    frame["value_from"] = "covered"
-    return matrix, frame
+    frame["value_from"] = np.where(matrix @ has_land.astype("float64") > 0, "covered", "missing")
+    return frame, matrix
 
 
 def _totals(whole_id: str) -> pd.DataFrame:
@@ -234,14 +290,4 @@ def _totals(whole_id: str) -> pd.DataFrame:
         (key, "total" if key == whole_id else key, *_TOTAL_NAMES[key], "", "covered")
         for key in (whole_id, OUTSIDE)
     ]
-    columns = ["id", "set", "name_en", "name_fr", "name_es", "note", "value_from"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def outlines_digest(shapes: gpd.GeoDataFrame) -> str:
-    """Return the hash of ids and outlines, part of an edition's id."""
-    digest = hashlib.sha256()
-    for key, geometry in zip(shapes["id"], shapes.geometry, strict=True):
-        digest.update(str(key).encode())
-        digest.update(b"" if geometry is None else geometry.wkb)
-    return digest.hexdigest()[:16]
+    return pd.DataFrame(rows, columns=["id", "set", *_NAMES, "value_from"])

@@ -52,7 +52,12 @@ def edition() -> Edition:
     """Make an edition whose table is made by hand."""
     table = pd.DataFrame(ROWS, columns=COLUMNS).set_index("id").astype({"rank": "Int64"})
     inputs = {"soc_stock": {"year": 2010, "licence": "CC-BY-4.0", "source": "A map", "sha256": "0"}}
-    manifest = {"id": "0123456789abcdef", "inputs": inputs, "caveats": ["Modelled."], "notes": []}
+    manifest = {
+        "id": "0123456789abcdef",
+        "inputs": inputs,
+        "caveats": {"change": "Modelled."},
+        "notes": [],
+    }
     return Edition(xr.Dataset(), None, pd.DataFrame(), table, manifest, hs.Recipe())  # type: ignore[arg-type]
 
 

@@ -18,7 +18,8 @@ import xarray as xr
 
 import hotspots as hs
 from hotspots import edition as module
-from hotspots.edition import MANIFEST, codebook, column_unit, file_hash, list_editions
+from hotspots.codebook import codebook, column_unit
+from hotspots.edition import MANIFEST, file_hash, list_editions
 from hotspots.errors import EditionError
 from hotspots.loading import clip
 
@@ -101,9 +102,10 @@ def test_rasters_are_cogs_with_crs_and_nodata(saved):
 
 
 def test_every_column_of_the_table_is_in_the_codebook_with_a_meaning(world_edition):
-    book = codebook(world_edition.table).set_index("column")
-    for column in world_edition.table.columns:
-        assert book.loc[column, "meaning"], column
+    book = codebook(world_edition.table, world_edition.units, world_edition.hotspots)
+    assert set(book["table"]) == {"regions", "units", "hotspots"}
+    assert book.loc[book["meaning"] == "", "column"].tolist() == []
+    book = book[book["table"] == "regions"].set_index("column")
     assert book.loc["potential_ipcc_tier1_total", "unit"] == "t yr-1"
     assert book.loc["soc_stock_total", "unit"] == "t"
     assert book.loc["soc_stock_mean", "unit"] == "t ha-1"

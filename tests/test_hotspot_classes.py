@@ -305,12 +305,12 @@ def test_the_first_reason_is_the_one_told() -> None:
     """All hold in the first cell; each next one lacks one more, in the order of the legend."""
     polar, dry = ZONE["polar_dry"], ZONE["tropical_dry"]
     data = inputs(
-        climate_zone=[0, polar, dry, dry, dry, dry, dry],
-        annual_precipitation=[10, 10, 10, 500, 500, 500, 500],
-        soc_stock=[500, 500, 500, 500, 500, 500, 50],
+        climate_zone=[0, 0, polar, dry, dry, dry, dry, dry],
+        annual_precipitation=[10, 10, 10, 10, 500, 500, 500, 500],
+        soc_stock=[0, 500, 500, 500, 500, 500, 500, 50],
     )
     nan = np.nan
-    told = reasons(data, [nan, nan, nan, nan, 0.01, 0.5, 0.5])
+    told = reasons(data, [nan, nan, nan, nan, nan, 0.01, 0.5, 0.5])
     assert told == [*EXCLUSION_REASONS.values(), "ranked"]
 
 

@@ -19,9 +19,11 @@ import pytest
 import rasterio
 from affine import Affine
 from branca.colormap import LinearColormap
+from markupsafe import escape
 from shapely.geometry import Point
 
 import hotspots as hs
+from hotspots.caveats import CAVEATS
 from hotspots.edition import Edition
 from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.grid import Grid
@@ -201,7 +203,9 @@ def test_legends_name_unit_and_years(edition: Edition, lang: str) -> None:
 
 
 def test_caveats_stand_on_the_page(page: str) -> None:
-    for key in ("modelled", "not_in_it", "mercator", "boundaries", "no_record"):
+    for key in CAVEATS:
+        assert str(escape(text(f"caveat.{key}", "en"))) in page
+    for key in ("mercator", "boundaries", "no_record"):
         assert text(f"notice.{key}", "en") in page
     assert "no-till with high input (no manure) on cropland, IPCC 2019" in page
     assert "PNAS 114(36)" in page

@@ -120,7 +120,7 @@ def test_reference_examples_of_equation_2_25(vectors: Path) -> None:
     tolerance = first["tolerance_rel"]
     rate = gain["potential_ipcc_tier1"].item()
     assert rate == pytest.approx(first["annual_change_t_c_ha_yr"], rel=tolerance)
-    assert gain["soc_stock_cropland"].item() + 20 * rate == pytest.approx(
+    assert gain["soc_stock_managed"].item() + 20 * rate == pytest.approx(
         first["soc_end_equilibrium_t_ha"], rel=tolerance
     )
     assert -rate * 20 * 44 / 12 == pytest.approx(first["co2_t_over_T"], rel=tolerance)
@@ -140,11 +140,11 @@ def test_half_cropland_cell_by_hand() -> None:
     # cropland 94.674556·0.69 = 65.325444; F_MG'·F_I' = 1.10·1.11 = 1.221
     # gain 65.325444·0.221/20 = 0.721846
     out = ipcc_tier1(row(80.0, depth_cm="0-30"), zones(WARM_TEMPERATE_MOIST), row(0.5))
-    assert out["soc_stock_cropland"].item() == pytest.approx(65.325444, abs=1e-6)
+    assert out["soc_stock_managed"].item() == pytest.approx(65.325444, abs=1e-6)
     assert out["potential_ipcc_tier1"].item() == pytest.approx(0.721846, abs=1e-6)
     assert out["managed_share"].item() == 0.5
     assert out["potential_ipcc_tier1"].attrs["units"] == "t ha-1 yr-1"
-    assert out["soc_stock_cropland"].attrs["depth_cm"] == "0-30"
+    assert out["soc_stock_managed"].attrs["depth_cm"] == "0-30"
 
 
 def plain_tier1(stock: float, zone: str, crop: float, grass: float | None, year: str) -> float:
@@ -193,7 +193,7 @@ def test_missing_inputs_give_missing_answers() -> None:
     out = ipcc_tier1(
         row(50, 50, 50, 50, np.nan, 50), zones(5, 0, 1, 1, 1, 1), row(0.5, 0.5, 0, np.nan, 0.5, 0.5)
     )
-    for name in ("potential_ipcc_tier1", "soc_stock_cropland"):
+    for name in ("potential_ipcc_tier1", "soc_stock_managed"):
         assert list(out[name].isnull().values[0]) == [True] * 5 + [False]
 
 

@@ -18,13 +18,16 @@ import numpy.typing as npt
 import pyproj
 import shapely
 from scipy import sparse
+from shapely import MultiPolygon
 
 from hotspots.errors import BadInputError
 from hotspots.grid import Grid
+from hotspots.topology import polygons_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+ROUNDING = 1e-6
 Boxes = list[tuple[float, float, float, float]]
 
 
@@ -84,14 +87,57 @@ def share_out(cover: sparse.csr_array) -> sparse.csr_array:
     return out
 
 
+def share_of_land(
+    grid: Grid,
+    geometries: gpd.GeoSeries,
+    outlines: gpd.GeoSeries,
+    of_land: sparse.csr_array,
+) -> sparse.csr_array:
+    """Return the part of each cell's *land* that each geometry holds.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid of the cells.
+    geometries : GeoSeries
+        Polygons, drawn over land and sea alike.
+    outlines : GeoSeries
+        Outlines that make up the land, in the same CRS.
+    of_land : csr_array
+        Their covered fractions, from `cover_fractions`.
+
+    Returns
+    -------
+    csr_array
+        Shape (n_geometries, n_cells), 0-1: covered land over all land of the cell, so that a
+        country drawn by hand gets what `share_out` gives it; the plain covered fraction in cells
+        without any outline.
+    """
+    own, land = outlines.sindex.query(geometries, predicate="intersects")
+    cut = shapely.intersection(geometries.to_numpy()[own], outlines.to_numpy()[land])
+    # Shapes that only touch give points and lines, which are no area.
+    parts = gpd.GeoSeries([MultiPolygon(polygons_of(p)) for p in cut], crs=outlines.crs)
+    to_own = sparse.csr_array(
+        (np.ones(own.size), (own, np.arange(own.size))), shape=(len(geometries), own.size)
+    )
+    sums = column_sums(of_land)
+    per_land = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+    on_land = (to_own @ cover_fractions(grid, parts)) @ sparse.diags_array(per_land)
+    at_sea = cover_fractions(grid, geometries) @ sparse.diags_array((sums == 0).astype("float64"))
+    share = sparse.csr_array(on_land + at_sea)
+    share.eliminate_zeros()
+    np.minimum(share.data, 1.0, out=share.data)
+    return share
+
+
 def remainder(cover: sparse.csr_array) -> sparse.csr_array:
     """Return one row, shape (1, n_cells): what no region of `cover` takes of each cell.
 
     Regions and remainder together make the whole, so that their totals sum to the world's.
     """
-    left = 1.0 - column_sums(cover)
+    left = np.clip(1.0 - column_sums(cover), 0, 1)
     # Neighbours' single-precision fractions sum to 1 only within 1e-7.
-    left[left < 1e-6] = 0.0
+    left[left < ROUNDING] = 0.0
     return sparse.csr_array(left[None, :])
 
 

@@ -51,12 +51,14 @@ def excluded_reason(
             raise RasterError(f"Ranking hotspots needs the layer '{name}', which isn't given.")
     zone = data["climate_zone"]
     checks = [
+        # A stock of 0 t/ha is a gap in the soil map rather than a soil.
+        ("zero_stock", data["soc_stock"] == 0),
         ("no_climate_zone", ~zone.isin(list(CLIMATE_ZONES))),
         ("polar", zone.isin(_POLAR)),
         ("hyper_arid", _hyper_arid(data, hyper_arid_precipitation)),
         ("no_land_use_data", managed_share.isnull()),
         ("little_managed_land", (managed_share < min_managed_share) | (managed_share <= 0)),
-        ("organic_soil", _organic(data, organic_stock)),
+        ("organic_soil", is_organic(data, organic_stock)),
     ]
     reason = xr.zeros_like(data["soc_stock"], dtype="uint8")
     for name, holds in reversed(checks):
@@ -76,7 +78,8 @@ def _hyper_arid(data: xr.Dataset, precipitation: float) -> xr.DataArray:
     return xr.where(pet.notnull(), rain < HYPER_ARID_INDEX * pet, rain < precipitation)
 
 
-def _organic(data: xr.Dataset, stock: float) -> xr.DataArray:
+def is_organic(data: xr.Dataset, stock: float) -> xr.DataArray:
+    """Return where soil is organic: by ``soil_class``, elsewhere by more stock than `stock`."""
     by_stock = data["soc_stock"] > stock
     if "soil_class" not in data:
         return by_stock

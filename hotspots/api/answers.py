@@ -21,7 +21,8 @@ from hotspots.api.models import (
     RegionKind,
     Summary,
 )
-from hotspots.edition import Edition, column_unit
+from hotspots.codebook import column_unit
+from hotspots.edition import Edition
 from hotspots.errors import UnknownRegionError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def region_summary(edition: Edition, region_id: str) -> Summary:
         note=_text(row.get("note")),
         values=dict(_quantities(row)),
         inputs=[_input(name, told) for name, told in manifest["inputs"].items()],
-        caveats=[*manifest["caveats"], *manifest.get("notes", [])],
+        caveats=[*manifest["caveats"].values(), *manifest.get("notes", [])],
     )
 
 

@@ -178,21 +178,21 @@ def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
 
 
 def patches(
-    edition: Edition, names: Mapping[str, str], bounds: Bounds, lang: str
+    edition: Edition, names: Mapping[str, str], bounds: Bounds, period: str, lang: str
 ) -> dict[str, Any]:
     """Return the hot patches, the largest first, at most `MOST_PATCHES`: features and counts."""
     frame = edition.hotspots
     if len(frame) == 0:
         return {"shapes": [], "total": 0}
     frame = frame.to_crs(4326) if frame.crs is not None else frame.set_crs(4326)
-    largest = frame.sort_values("area_ha", ascending=False, kind="stable").head(MOST_PATCHES)
+    largest = frame.sort_values("land_ha", ascending=False, kind="stable").head(MOST_PATCHES)
     # Cell outlines have a vertex at each cell; only those at corners are needed.
     shapes = shapely.simplify(largest.geometry.to_numpy(), 1e-6)
     features = []
     for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
         told = {
             "title": text(f"class.{row['class']}", lang),
-            "rows": numbers.patch_rows(row.to_dict(), names, lang),
+            "rows": numbers.patch_rows(row.to_dict(), names, period, lang),
             "colour": palettes.HOTSPOT[str(row["class"])],
         }
         features.append(

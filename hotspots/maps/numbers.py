@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hotspots.locale import hectares, number, percent, text, tonnes
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # (label, value); a label of depth 1 is drawn indented below the row before.
 Row = tuple[str, str, int]
 
+_CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
+_CHANGE_OF_PATCH = ("gross_loss_t_yr", "gross_gain_t_yr", "net_change_t_yr")
 _OF_CROPLAND = ("potential_ipcc_tier1_total", "potential_per_mille", "target_four_per_mille_total")
 
 
@@ -46,7 +48,6 @@ def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str)
         return _worded("numbers.per_mille_value", number(value, lang, 2), value, lang)
 
     whole = row.get("set") == "total"
-    # The whole's area includes the sea.
     area = ("land", "land_valid_ha") if whole else ("area", "area_ha")
     tell(*area, lambda v: hectares(v, lang))
     tell("stock", "soc_stock_total", carbon)
@@ -57,9 +58,9 @@ def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str)
     tell("per_mille", "potential_per_mille", per_mille, 1)
     tell("yardstick", "target_four_per_mille_total", per_year, 1)
     if "modelled_change_total" in row:
-        told += _change_rows(row, period, lang)
+        told += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
     tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
-    tell("excluded", "excluded_share", lambda v: _excluded(row, v, lang))
+    tell("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
     if not whole:
         tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
     if rank_total and math.isfinite(_float(row.get("rank"))):
@@ -74,21 +75,18 @@ def _has_no_cropland(row: Mapping[str, Any]) -> bool:
     return _float(managed) == 0 and _float(land) > 0
 
 
-def _change_rows(row: Mapping[str, Any], period: str, lang: str) -> list[Row]:
-    """Return gross loss, gross gain and net: always the three together."""
+def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:
+    """Return gross loss, gross gain and net (positive = gain): always the three together."""
     heading = (
         text("numbers.change_heading", lang, years=period)
         if period
         else text("numbers.change_heading_plain", lang)
     )
     told: list[Row] = [(heading, "", 0)]
-    for label, column, sign in (
-        ("gross_loss", "modelled_gross_loss_total", -1),
-        ("gross_gain", "modelled_gross_gain_total", 1),
-        ("net", "modelled_change_total", 1),
-    ):
-        value = sign * _float(row.get(column))
-        shown = _worded("numbers.per_year", tonnes(value, lang, sign=True), value, lang)
+    for label, amount in zip(("gross_loss", "gross_gain", "net"), amounts, strict=True):
+        value = _float(amount)
+        signed = tonnes(value, lang, sign=label == "net")
+        shown = _worded("numbers.per_year", signed, value, lang)
         told.append((text(f"numbers.{label}", lang), shown, 1))
     return told
 
@@ -104,6 +102,7 @@ def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
     """Return the excluded share of the land and its reasons, the weightiest first."""
     shown = _worded("numbers.of_land", percent(value, lang), value, lang, name="share")
     areas = {n: _float(row.get(f"excluded_reason_{n}_area_ha")) for n in EXCLUSION_REASONS.values()}
+    areas["unmanaged"] = _float(row.get("unmanaged_in_ranked_cells_ha"))
     found = sorted((n for n in areas if areas[n] > 0), key=lambda n: -areas[n])
     whole = sum(areas[n] for n in found)
     if not found or not math.isfinite(value) or value <= 0:
@@ -123,18 +122,20 @@ def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
     return [text(key, lang)] if key else []
 
 
-def patch_rows(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> list[Row]:
+def patch_rows(
+    row: Mapping[str, Any], names: Mapping[str, str], period: str, lang: str
+) -> list[Row]:
     """Return what a tooltip tells of one hot patch; `names` gives the countries' names by id."""
 
     def per_year(value: float) -> str:
         return _worded("numbers.per_year", tonnes(value, lang), value, lang)
 
-    told: list[Row] = [(text("patch.area", lang), hectares(_float(row["area_ha"]), lang), 0)]
+    told: list[Row] = [(text("patch.area", lang), hectares(_float(row["land_ha"]), lang), 0)]
     if "managed_ha" in row:
         told.append((text("patch.managed", lang), hectares(_float(row["managed_ha"]), lang), 1))
     told.append((text("patch.potential", lang), per_year(_float(row["potential_t_yr"])), 0))
-    if "loss_t_yr" in row:
-        told.append((text("patch.loss", lang), per_year(_float(row["loss_t_yr"])), 0))
+    if "net_change_t_yr" in row:
+        told += _change_rows([row[c] for c in _CHANGE_OF_PATCH], period, lang)
     zone = str(row.get("climate_zone", ""))
     if zone:
         told.append((text("patch.zone", lang), text(f"zone.{zone}", lang), 0))

@@ -11,11 +11,12 @@ from branca.element import MacroElement
 from folium.elements import JSCSSMixin
 from folium.template import Template
 
+from hotspots.caveats import CAVEATS
 from hotspots.locale import hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
 from hotspots.maps.layers import safe_json
 from hotspots.maps.legends import Legend, provenance, variable_label, year_of
-from hotspots.maps.themes import scenario
+from hotspots.scenario import scenario
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -126,14 +127,16 @@ def how_to_read(edition: Edition, lang: str) -> str:
         gain=number(hot.gain_threshold, lang),
         loss=number(hot.loss_threshold, lang),
         patch=number(hot.min_patch_area_km2, lang),
+        cells=number(hot.min_patch_cells, lang),
     )
 
 
 def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
     """Return the caveats that always stand on the map."""
-    keys = ["modelled", "not_in_it", "mercator", "boundaries"] + ["no_record"] * has_registry
     first = [scenario(edition.recipe, lang)] if "potential_ipcc_tier1" in edition.rasters else []
-    return first + [text(f"notice.{key}", lang) for key in keys]
+    keys = [f"caveat.{key}" for key in CAVEATS if key in edition.manifest["caveats"]]
+    keys += ["notice.mercator", "notice.boundaries"] + ["notice.no_record"] * has_registry
+    return first + [text(key, lang) for key in keys]
 
 
 def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:

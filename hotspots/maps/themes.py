@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.locale import has_text, number, percent, text
+from hotspots.locale import number, percent, text
 from hotspots.maps import palettes
+from hotspots.scenario import scenario
 from hotspots.variables import CLUSTERS, HOTSPOT_CLASSES
 
 if TYPE_CHECKING:
@@ -85,28 +86,8 @@ def note(theme: Theme, edition: Edition, lang: str) -> str:
         radius=number(clusters.radius_km, lang),
         alpha=percent(clusters.alpha, lang),
         least=percent(LEAST_MANAGED_SHARE, lang),
-        missing=text("notice.not_in_it", lang),
+        missing=text("caveat.not_in_it", lang),
     )
-
-
-def scenario(recipe: Recipe, lang: str) -> str:
-    """Return the potential's scenario in one sentence, from the recipe's choices."""
-    choice = recipe.potential
-    return text(
-        "notice.scenario",
-        lang,
-        management=_practice(choice.management, lang),
-        input=_practice(choice.input, lang),
-        guidelines=choice.guidelines,
-        years=number(choice.transition_years, lang),
-        adoption=percent(choice.adoption, lang),
-        pasture=text(f"notice.pasture_{'in' if choice.include_pasture else 'out'}", lang),
-    )
-
-
-def _practice(code: str, lang: str) -> str:
-    key = f"practice.{code}"
-    return text(key, lang) if has_text(key) else code.replace("_", " ")
 
 
 # ------------------------------------------------------------------------------------- cutting

@@ -181,7 +181,7 @@ def _page_data(
     return {
         "bounds": [[south, west], [north, east]],
         "countries": countries,
-        "patches": layers.patches(edition, names, bounds, lang),
+        "patches": layers.patches(edition, names, bounds, period, lang),
         "records": None if registry is None else layers.records(registry, names, bounds, lang),
         "words": page.words(lang),
     }

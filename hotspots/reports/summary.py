@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from hotspots.caveats import CAVEATS
+
 if TYPE_CHECKING:
     from hotspots.edition import Edition
 
@@ -29,7 +31,12 @@ def summary_lines(edition: Edition) -> Iterator[str]:
         yield "\nFirst regions by potential:"
         yield _first_regions(edition.table)
     yield _rows_told(edition.table)
-    yield from (f"- {caveat}" for caveat in edition.manifest["caveats"])
+    yield from (f"- {caveat}" for caveat in _caveats(edition))
+
+
+def _caveats(edition: Edition) -> list[str]:
+    """Return the caveats in the order of their list, which a saved edition doesn't keep."""
+    return [told for key in CAVEATS if (told := edition.manifest["caveats"].get(key))]
 
 
 def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
@@ -45,7 +52,7 @@ def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
         stock_pg="SOC stock, 0-30 cm", deficit_pg="Modelled historical deficit (not achievable)"
     )
     if figures.get("potential_pg_yr") is not None:
-        yield f"  Potential: {scenario}"
+        yield f"  {scenario}"
     yield from rows(
         potential_pg_yr="  potential", yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock"
     )
@@ -72,11 +79,13 @@ def _mass_unit(pg: float) -> tuple[float, str]:
 def _hot(figures: dict[str, Any]) -> Iterator[str]:
     if figures.get("hot_share_of_ranked") is None:
         return
+    amounts = [f"{_share(figures.get('hot_share_of_potential'))} of its potential"]
+    if figures.get("hot_share_of_gross_loss") is not None:
+        amounts.append(f"{_share(figures['hot_share_of_gross_loss'])} of its cells' gross loss")
     yield (
         f"\nHotspots: {_share(figures['hot_share_of_ranked'])} of the"
         f" {_number(figures['ranked_managed_mha'], 1)} Mha of ranked managed land,"
-        f" with {_share(figures.get('hot_share_of_potential'))} of its potential and"
-        f" {_share(figures.get('hot_share_of_gross_loss'))} of its modelled gross loss."
+        f" with {' and '.join(amounts)}."
     )
     for axis in ("potential", "loss"):
         if figures.get(f"gi_star_alone_{axis}") is not None:

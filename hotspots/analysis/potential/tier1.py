@@ -178,9 +178,9 @@ def ipcc_tier1(
     Returns
     -------
     Dataset
-        ``soc_stock_cropland`` (t per hectare of cropland), ``potential_ipcc_tier1`` (t per hectare
-        of managed land and year) and ``managed_share`` (share of the cell's land that it stands
-        for). NaN where an input or a factor is missing, or where there is no managed land.
+        ``soc_stock_managed`` (t per hectare of managed land), ``potential_ipcc_tier1`` (t per
+        hectare of managed land and year) and ``managed_share`` (share of the cell's land that it
+        stands for). NaN where an input or a factor is missing, or where there is no managed land.
 
     Notes
     -----
@@ -203,9 +203,9 @@ def ipcc_tier1(
     before = crop("F_LU", land_use) * crop("F_MG", from_management) * crop("F_I", from_input)
     after = crop("F_LU", land_use) * crop("F_MG", management) * crop("F_I", input)
     reference = unmixed_stock(soc_stock, {"cropland": cropland_share}, {"cropland": before})
-    stock_crop = (reference * before).where(cropland_share > 0)
     per_year = (1 - adoption) / transition_years
-    gain = stock_crop * (after / before - 1) * per_year
+    stock = (reference * before).where(cropland_share > 0)
+    gain = stock * (after / before - 1) * per_year
     managed = cropland_share
     if pasture_share is not None:
         improved = stock_change_factor(
@@ -214,14 +214,20 @@ def ipcc_tier1(
         )  # fmt: skip
         grass_gain = reference * (improved - 1) * per_year
         managed = cropland_share + pasture_share
-        crop_part = xr.where(cropland_share > 0, gain * cropland_share, 0.0)
-        grass_part = xr.where(pasture_share > 0, grass_gain * pasture_share, 0.0)
-        gain = ((crop_part + grass_part) / managed).where(managed > 0)
+        gain = _mean_of_uses((gain, cropland_share), (grass_gain, pasture_share))
+        stock = _mean_of_uses((stock, cropland_share), (reference, pasture_share))
     depth = {k: v for k, v in soc_stock.attrs.items() if k == "depth_cm"}
     return xr.Dataset(
         {
-            "soc_stock_cropland": describe(stock_crop, "soc_stock_cropland", **depth),
+            "soc_stock_managed": describe(stock, "soc_stock_managed", **depth),
             "potential_ipcc_tier1": describe(gain, "potential_ipcc_tier1", **depth),
             "managed_share": managed,
         }
     )
+
+
+def _mean_of_uses(*uses: tuple[xr.DataArray, xr.DataArray]) -> xr.DataArray:
+    """Return the mean of (value, share) pairs by share; NaN where no use has a share."""
+    parts = sum(xr.where(share > 0, value * share, 0.0) for value, share in uses)
+    managed = sum(share for _, share in uses)
+    return xr.DataArray(parts / managed).where(managed > 0)

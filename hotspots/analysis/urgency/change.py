@@ -9,6 +9,7 @@ from hotspots.errors import BadInputError
 from hotspots.variables import describe, require_aligned
 
 DETECTABLE_T_HA = 1.0
+STORED_DECIMALS = 4
 NOT_MEASURED = "from land-use history, not measured"
 
 
@@ -55,7 +56,8 @@ def modelled_change(
     if not detectable >= 0:
         raise BadInputError(f"detectable is {detectable}; it is an amount in t ha-1, 0 or more.")
     require_aligned(start, end)
-    delta = end.astype("float64") - start.astype("float64")
+    # Stocks stored as float32 would give equal changes unequal last digits, and break ties.
+    delta = (end.astype("float64") - start.astype("float64")).round(STORED_DECIMALS)
     rate = delta / years
     # No change at all is none, even where every change counts as detectable (detectable=0).
     moved = (abs(delta) >= detectable) & (delta != 0)

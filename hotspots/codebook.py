@@ -1,0 +1,99 @@
+"""What each column of an edition's tables means, and in which unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hotspots.variables import variable
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+_COLUMNS = {
+    "id": ("", "ISO 3166-1 alpha-3 (X.. where ISO has none), or another id"),
+    "set": ("", "countries, initiative, regions (the user's own), total (the whole) or outside"),
+    "name_en": ("", "name in English"),
+    "name_fr": ("", "name in French"),
+    "name_es": ("", "name in Spanish"),
+    "value_from": ("", "covered (exact fractions of cells), nearest (no valid cell: nearest valid"
+                       " cells within two cell widths) or missing"),
+    "note": ("", "what to know about this row"),
+    "rank": ("1", "rank by potential, t yr-1, within its set; 1 is the largest"),
+    "area_ha": ("ha", "area of the outline that the grid covers, ellipsoidal; of the outside: its"
+                      " land with soil data"),
+    "land_valid_ha": ("ha", "land with soil data"),
+    "soc_stock_missing_share": ("1", "share of the area without soil data"),
+    "potential_per_mille": ("1e-3 yr-1", "potential per stock of the same land"),
+    "ranked_managed_ha": ("ha", "managed land that is ranked for hotspots"),
+    "hot_managed_ha": ("ha", "managed land in hot classes (protect, restore, build)"),
+    "hot_share": ("1", "hot_managed_ha / ranked_managed_ha"),
+    "not_ranked_share": ("1", "share of the land with soil data that is not ranked"),
+    "unmanaged_in_ranked_cells_ha": ("ha", "land of cells with a class that isn't managed"),
+    "country": ("", "region of the unit"),
+    "countries": ("", "regions with at least 1 % of the patch's land, largest first"),
+    "climate_zone": ("", "IPCC climate zone; of a patch: that of most of its managed land"),
+    "class": ("", "leading hotspot class by managed land"),
+    "cells": ("1", "number of cells"),
+    "land_ha": ("ha", "land with soil data"),
+    "managed_ha": ("ha", "managed land in hot classes"),
+    "cropland_ha": ("ha", "cropland"),
+    "soc_stock_t": ("t", "SOC stock of all its land"),
+    "managed_stock_t": ("t", "SOC stock of its managed land"),
+    "potential_t_yr": ("t yr-1", "potential SOC gain"),
+    "potential_mean": ("t ha-1 yr-1", "potential_t_yr / managed_ha"),
+    "gross_loss_t_yr": ("t yr-1", "modelled gross SOC loss on all its land"),
+    "gross_gain_t_yr": ("t yr-1", "modelled gross SOC gain on all its land"),
+    "net_change_t_yr": ("t yr-1", "modelled net SOC change, positive = gain"),
+    "gross_loss_mean": ("t ha-1 yr-1", "gross_loss_t_yr / land_ha"),
+    "protect_ha": ("ha", "managed land of class protect"),
+    "restore_ha": ("ha", "managed land of class restore"),
+    "build_ha": ("ha", "managed land of class build"),
+    "geometry": ("", "polygons in the grid's CRS"),
+}  # fmt: skip
+_SUFFIXES = (
+    ("_valid_area_ha", "ha", "area that the values of {label} stand for"),
+    ("_missing_share", "1", "share of what should have {label} that has none"),
+    ("_mean", None, "area-weighted mean: {label}"),
+    ("_total", "total", "total: {label}; empty where nothing is known"),
+)
+_PER = {
+    "potential_ipcc_tier1": ", per hectare of managed land",
+    "soc_stock_managed": ", per hectare of it",
+    "target_four_per_mille": ", per hectare of managed land",
+}
+
+
+def column_unit(column: str) -> tuple[str, str]:
+    """Return (unit, meaning) of a column of the region, unit or patch table."""
+    if column in _COLUMNS:
+        return _COLUMNS[column]
+    for suffix, unit, meaning in _SUFFIXES:
+        if column.endswith(suffix):
+            row = variable(column.removesuffix(suffix))
+            told = meaning.format(label=row.long_name + _PER.get(row.name, ""))
+            if unit == "total":
+                return row.unit.replace(" ha-1", ""), told
+            return (row.unit if unit is None else unit), told
+    if column.endswith("_area_ha"):
+        name = column.removesuffix("_area_ha").replace("_", " ")
+        whose = "managed land" if _is_of_managed_land(column) else "land with soil data"
+        return "ha", f"{whose} of class: {name}"
+    return "", ""
+
+
+def _is_of_managed_land(column: str) -> bool:
+    return column.startswith("hotspot_class") and not column.endswith("_excluded_area_ha")
+
+
+def codebook(
+    table: pd.DataFrame, units: pd.DataFrame | None = None, patches: gpd.GeoDataFrame | None = None
+) -> pd.DataFrame:
+    """Return one row per column of the tables: file, column, unit and meaning."""
+    import pandas as pd
+
+    columns = [("regions", c) for c in ("id", *table.columns)]
+    columns += [] if units is None else [("units", c) for c in units.columns]
+    columns += [] if patches is None else [("hotspots", c) for c in patches.columns]
+    rows = [(name, str(column), *column_unit(str(column))) for name, column in columns]
+    return pd.DataFrame(rows, columns=["table", "column", "unit", "meaning"])
