@@ -20,11 +20,11 @@ def _choice(
     low: float | None = None,
     high: float | None = None,
     allowed: tuple[str, ...] = (),
+    factor: tuple[str, str] | None = None,
 ) -> Any:
-    return field(
-        default=default,
-        metadata={"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed},
-    )
+    """Return a field; `factor` is (land-use system, IPCC factor) of a choice of factor level."""
+    told = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
+    return field(default=default, metadata=told | {"factor": factor})
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,26 @@ class Potential:
     """IPCC Tier 1: what cropland goes from and to."""
 
     guidelines: str = _choice("2019", "IPCC edition of factors and zones", allowed=("2006", "2019"))
-    land_use: str = _choice("long_term_cultivated", "F_LU of today's cropland")
-    from_management: str = _choice("full_tillage", "F_MG of today's cropland")
-    from_input: str = _choice("medium", "F_I of today's cropland")
-    management: str = _choice("no_tillage", "F_MG that it goes to")
-    input: str = _choice(
-        "high_without_manure", "F_I that it goes to; manure moves carbon, so not in it"
+    land_use: str = _choice(
+        "long_term_cultivated", "F_LU of today's cropland", factor=("cropland", "F_LU")
     )
+    from_management: str = _choice(
+        "full_tillage", "F_MG of today's cropland", factor=("cropland", "F_MG")
+    )
+    from_input: str = _choice("medium", "F_I of today's cropland", factor=("cropland", "F_I"))
+    management: str = _choice("no_tillage", "F_MG that it goes to", factor=("cropland", "F_MG"))
+    input: str = _choice(
+        "high_without_manure", "F_I that it goes to; manure moves carbon, so not in it",
+        factor=("cropland", "F_I"),
+    )  # fmt: skip
     adoption: float = _choice(0.0, "share of the land already so managed", unit="1", low=0, high=1)
     transition_years: float = _choice(20.0, "years of the transition", unit="yr", low=1, high=100)
     include_pasture: bool = _choice(
         False, "count pasture, rangeland included, as grassland that can be improved"
     )
-    grassland_management: str = _choice("improved", "F_MG of pasture, if included")
+    grassland_management: str = _choice(
+        "improved", "F_MG of pasture, if included", factor=("grassland", "F_MG")
+    )
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,7 @@ class Recipe:
             # A whole number given for a real one is made real, so that equal recipes look equal.
             checked = _section(section.name, kind, asdict(part))
             object.__setattr__(self, section.name, checked)
+        _check_levels(self.potential)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
@@ -147,7 +155,7 @@ class Recipe:
         chosen: dict[str, Any] = {}
         for section, values in given.items():
             if section not in sections:
-                raise RecipeError(_unknown("section", section, sections))
+                raise RecipeError(_misplaced(section, sections))
             if not isinstance(values, Mapping):
                 raise RecipeError(
                     f"[{section}] holds {values!r}; a table of key = value is needed."
@@ -213,6 +221,31 @@ def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
             raise RecipeError(_unknown(f"key of [{name}]", key, known))
         checked[key] = _checked(f"{name}.{key}", known[key], value)
     return kind(**checked)
+
+
+def _check_levels(potential: Potential) -> None:
+    """Raise `RecipeError` where a factor level isn't in the table of the guidelines chosen."""
+    from hotspots.analysis.potential.tier1 import factor_levels
+
+    for choice in fields(potential):
+        if choice.metadata["factor"] is None:
+            continue
+        system, factor = choice.metadata["factor"]
+        levels = factor_levels(factor, system, potential.guidelines)
+        value = getattr(potential, choice.name)
+        if value not in levels:
+            raise RecipeError(
+                f"potential.{choice.name} is {value!r}; {system} {factor} of {potential.guidelines}"
+                f" has {', '.join(levels)}{near_matches(value, levels) or '.'}"
+            )
+
+
+def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
+    """Return what is wrong with a top-level key that is no section."""
+    homes = [name for name, kind in sections.items() if given in {f.name for f in fields(kind)}]
+    if homes:
+        return f"'{given}' stands outside of any section; write it below [{homes[0]}]."
+    return _unknown("section", given, sections)
 
 
 def _checked(key: str, choice: Field[Any], value: Any) -> Any:

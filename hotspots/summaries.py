@@ -239,7 +239,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, A
 
     def total(column: str, scale: float) -> float | None:
         value = _number(whole, column, np.nan)
-        return round(value / scale, 6) if np.isfinite(value) else None
+        return round(value / scale, 9) if np.isfinite(value) else None
 
     out = {
         "stock_pg": total("soc_stock_total", 1e9),

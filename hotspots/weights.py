@@ -85,8 +85,12 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
     area = cell_area(data).values.ravel()
     known = np.isfinite(data["soc_stock"].values.ravel())
     land = area * np.where(known, data["valid_share"].fillna(0).values.ravel(), 0)
+    whole_id = WHOLE if _spans_the_world(data, grid) else "total"
     countries = outlines(data, "countries")
     of_land = cover_fractions(grid, countries.geometry)
+    if whole_id != WHOLE:  # no rows for countries that the grid doesn't reach
+        met = np.flatnonzero(of_land @ area > 0)
+        countries, of_land = countries.iloc[met].reset_index(drop=True), of_land[met]
     if is_partition(regions):
         shapes, cover, weights = countries, of_land, share_out(of_land)
     else:
@@ -96,7 +100,6 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
     weights, value_from = _with_nearest(weights, area, land, shapes, grid)
     blocks, rows, areas = [weights], [_rows(shapes, value_from)], [cover @ area]
     covered = _kept(weights, value_from == "covered")
-    whole_id = WHOLE if _spans_the_world(data, grid) else "total"
     groups_only = isinstance(regions, str) and regions == "initiative"
     if groups_only or (is_partition(regions) and whole_id == WHOLE):
         group_rows, membership = _initiative(shapes["id"].tolist(), covered @ land > 0)

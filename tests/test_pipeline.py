@@ -309,3 +309,86 @@ def test_weights_share_each_cell_out_once(world_edition):
     columns = np.asarray(weights.matrix[counted].sum(axis=0)).ravel()
     assert columns.max() <= 1 + 1e-9
     assert columns[columns > 0].min() >= 1 - 1e-9
+
+
+def test_own_regions_get_what_the_same_outline_gets_elsewhere(world_edition):
+    """The Philippines as a country, and as an outline of the user's own: the same tonnes."""
+    shape = hs.regions("countries").set_index("id").loc["PHL", "geometry"]
+    mine = gpd.GeoDataFrame({"id": ["islands"]}, geometry=[shape], crs="EPSG:4326")
+    table = hs.analyze(hs.sample(), regions=mine).table
+    among = world_edition.table.loc["PHL"]
+    for column in ("soc_stock_total", "potential_ipcc_tier1_total", "area_ha"):
+        assert table.loc["islands", column] == pytest.approx(among[column], rel=1e-5), column
+    assert table.loc["world", "area_ha"] == pytest.approx(
+        world_edition.table.loc["world", "area_ha"]
+    )
+
+
+def test_a_box_is_all_of_itself_and_its_countries_their_parts_inside():
+    bounds = (33.3, -3.3, 37.8, -0.7)
+    data = hs.load(bounds)
+    mine = gpd.GeoDataFrame({"id": ["box"]}, geometry=[shapely.box(*bounds)], crs="EPSG:4326")
+    whole = hs.analyze(data, regions=mine).table
+    assert whole.loc["box", "soc_stock_total"] == pytest.approx(
+        whole.loc["total", "soc_stock_total"]
+    )
+    parts = hs.analyze(data).table
+    shapes = hs.regions("countries").set_index("id", drop=False).loc[["KEN", "TZA"]]
+    inside = shapes.set_geometry(shapes.intersection(shapely.box(*bounds)))
+    plain = an.zonal(hs.sample()[["soc_stock", "valid_share"]], inside)
+    for country in ("KEN", "TZA"):
+        stated = parts.loc[country, "soc_stock_total"]
+        # Plain fractions discount the shores of Lake Victoria twice; the rest is the same.
+        assert plain.loc[country, "soc_stock_total"] == pytest.approx(stated, rel=0.06)
+
+
+def test_pasture_has_the_yardstick_and_per_mille_of_its_own_stock(kenya):
+    recipe = hs.Recipe.from_dict({"potential": {"include_pasture": True}})
+    edition = hs.analyze(kenya, recipe)
+    row = edition.table.loc["KEN"]
+    stock = row["soc_stock_managed_total"]
+    assert row["target_four_per_mille_total"] == pytest.approx(0.004 * stock, rel=1e-6)
+    assert row["potential_per_mille"] == pytest.approx(
+        1000 * row["potential_ipcc_tier1_total"] / stock
+    )
+    # The factors allow at most some 11 ‰ a year (1.1 x 1.11 over 20 years), whatever the land use.
+    assert edition.units["potential_per_mille"].between(0, 12).all()
+
+
+def test_another_year_or_name_is_another_edition(kenya, tmp_path, monkeypatch):
+    """What changes a number or a word of the result changes the id."""
+    later = kenya.copy()
+    later["soc_stock_1990"] = later["soc_stock_1990"].copy()
+    later["soc_stock_1990"].attrs["year"] = 2000
+    first = identify(kenya, hs.Recipe())
+    assert identify(later, hs.Recipe()) != first
+    shapes = hs.regions("countries")
+    renamed = shapes.assign(name_fr=shapes["name_fr"].str.upper())
+    assert identify(kenya, hs.Recipe(), shapes) != identify(kenya, hs.Recipe(), renamed)
+
+
+def test_ranked_means_the_same_everywhere(kenya):
+    """Where the second date is missing, cells are without evidence: in no table are they ranked."""
+    partly = kenya.copy()
+    partly["soc_stock_1990"] = partly["soc_stock_1990"].where(kenya["y"] > 0)
+    edition = hs.analyze(partly)
+    row = edition.table.loc["KEN"]
+    assert row["hotspot_class_insufficient_evidence_area_ha"] > 0
+    assert row["ranked_managed_ha"] == pytest.approx(edition.units["ranked_managed_ha"].sum())
+
+
+def test_no_potential_is_claimed_on_organic_soil(world_edition):
+    rasters = world_edition.rasters
+    organic = rasters["soc_stock"].values > world_edition.recipe.eligibility.organic_stock
+    assert organic.any()
+    assert np.isnan(rasters["potential_ipcc_tier1"].values[organic]).all()
+    assert world_edition.table.loc["FIN", "hotspot_class_organic_area_ha"] > 0
+
+
+def test_a_part_of_the_world_is_not_called_the_world():
+    part = hs.sample().isel(y=slice(60, 100), x=slice(360, 400))
+    table = hs.analyze(part).table
+    assert "world" not in table.index
+    assert {"total", "outside"} <= set(table.index)
+    assert (table["area_ha"].drop("outside") > 0).all()
+    assert set(table["set"]) == {"countries", "total", "outside"}

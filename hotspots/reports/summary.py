@@ -19,8 +19,7 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     """Yield the lines of an edition's summary; what wasn't computed is left out."""
     figures = edition.summary
     yield ""
-    land = _number(figures["land_mha"], 1)
-    yield f"Region {edition.manifest['region']}: {land} Mha with soil data"
+    yield f"{_place(edition)}: {_area(figures['land_mha'])} with soil data"
     yield from _figures(figures, edition.manifest["scenario"])
     yield from _hot(figures)
     yield from (f"Note: {note}" for note in edition.manifest["notes"])
@@ -28,10 +27,24 @@ def summary_lines(edition: Edition) -> Iterator[str]:
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)
     if "rank" in edition.table:
-        yield "\nFirst regions by potential:"
-        yield _first_regions(edition.table)
+        yield from _first_regions(edition.table)
     yield _rows_told(edition.table)
     yield from (f"- {caveat}" for caveat in _caveats(edition))
+
+
+def _place(edition: Edition) -> str:
+    """Return the region's name and id, as they were asked for."""
+    region = str(edition.manifest["region"])
+    if region not in edition.table.index:
+        return f"Region {region}"
+    return f"{edition.table['name_en'].to_dict()[region]} ({region})"
+
+
+def _area(mha: float | None) -> str:
+    """Return an area given in Mha in the unit that suits it."""
+    if mha is None or mha >= 1:
+        return f"{_number(mha, 1)} Mha"
+    return f"{_number(1e3 * mha, 1)} kha" if mha >= 1e-3 else f"{_number(1e6 * mha, 0)} ha"
 
 
 def _caveats(edition: Edition) -> list[str]:
@@ -84,7 +97,7 @@ def _hot(figures: dict[str, Any]) -> Iterator[str]:
         amounts.append(f"{_share(figures['hot_share_of_gross_loss'])} of its cells' gross loss")
     yield (
         f"\nHotspots: {_share(figures['hot_share_of_ranked'])} of the"
-        f" {_number(figures['ranked_managed_mha'], 1)} Mha of ranked managed land,"
+        f" {_area(figures['ranked_managed_mha'])} of ranked managed land,"
         f" with {' and '.join(amounts)}."
     )
     for axis in ("potential", "loss"):
@@ -102,14 +115,14 @@ def _first_units(units: pd.DataFrame) -> str:
         "rank": units["rank"],
         "unit": units["name_en"] + ", " + units["climate_zone"].str.replace("_", " "),
         "class": units["class"],
-        "kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
+        "potential kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
         "‰/yr": units["potential_per_mille"].round(1),
         "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
     })  # fmt: skip
     return shown.head(_ROWS).to_string(index=False)
 
 
-def _first_regions(table: pd.DataFrame) -> str:
+def _first_regions(table: pd.DataFrame) -> Iterator[str]:
     rows = _listed(table).sort_values("rank")
     rows = rows[rows["potential_ipcc_tier1_total"] > 0].head(_ROWS)
     amounts = {
@@ -119,12 +132,16 @@ def _first_regions(table: pd.DataFrame) -> str:
         "gross gain kt/yr": ("modelled_gross_gain_total", 1e3),
         "net kt/yr": ("modelled_change_total", 1e3),
     }
+    if rows.empty:
+        yield "\nNo region has a potential."
+        return
     shown = pd.DataFrame({"rank": rows["rank"], "region": rows["name_en"]})
     for label, (column, unit) in amounts.items():
         if column in rows:
             shown[label] = (rows[column] / unit).map("{:,.0f}".format)
     shown["hot %"] = (100 * rows["hot_share"]).round(1)
-    return shown.to_string(index=False)
+    yield "\nFirst regions by potential:"
+    yield shown.to_string(index=False)
 
 
 def _listed(table: pd.DataFrame) -> pd.DataFrame:

@@ -38,11 +38,9 @@ def _factor_by_zone(
     if guidelines not in GUIDELINES:
         allowed = " and ".join(GUIDELINES)
         raise BadInputError(f"guidelines is '{guidelines}'; allowed are {allowed}.")
-    rows = [r for r in factor_table() if r["guidelines"] == guidelines and r["system"] == system]
-    if not rows:
-        systems = sorted({r["system"] for r in factor_table()})
+    if system not in (systems := sorted({r["system"] for r in factor_table()})):
         raise BadInputError(f"system is '{system}'; allowed are {', '.join(systems)}.")
-    levels = sorted({r["level"] for r in rows if r["factor"] == factor})
+    levels = factor_levels(factor, system, guidelines)
     if level not in levels:
         allowed = ", ".join(levels) if levels else f"none for the factor '{factor}'"
         raise BadInputError(
@@ -50,10 +48,20 @@ def _factor_by_zone(
             f"{near_matches(level, levels) or '.'}"
         )
     out = np.full(len(CLIMATE_ZONES) + 1, np.nan)
-    for row in rows:
-        if row["factor"] == factor and row["level"] == level:
+    for row in _rows_of(factor, system, guidelines):
+        if row["level"] == level:
             out[_ZONE_CODES[row["climate_zone"]]] = float(row["value"])
     return out
+
+
+def factor_levels(factor: str, system: str, guidelines: str) -> list[str]:
+    """Return the levels that the table has of a factor ("F_LU", "F_MG", "F_I"), by name."""
+    return sorted({row["level"] for row in _rows_of(factor, system, guidelines)})
+
+
+def _rows_of(factor: str, system: str, guidelines: str) -> list[dict[str, str]]:
+    wanted = {"factor": factor, "system": system, "guidelines": guidelines}
+    return [row for row in factor_table() if wanted.items() <= row.items()]
 
 
 def stock_change_factor(
