@@ -82,7 +82,7 @@ def test_methods_page_has_the_default_recipe() -> None:
         f"fewer than {hot.min_patch_cells} cells or less than {hot.min_patch_area_km2:,.0f} km²",
         f"hot land is at least {100 * hot.unit_hot_share:g} % of its ranked land",
         f"`adoption` is {recipe.potential.adoption:g}; D is {recipe.potential.transition_years:g}",
-        f"target = {recipe.target.rate:g} · SOC_crop",
+        f"target = {recipe.target.rate:g} · stock",
         f"less than {recipe.change.detectable:g} t/ha over the whole period",
         f"radius {recipe.clusters.radius_km:g} km",
         f"hot at {100 * recipe.clusters.alpha:g} %",

@@ -64,6 +64,17 @@ def text(key: str, lang: str = "en", **values: object) -> str:
     return messages[key].format_map(values)
 
 
+def counted(key: str, count: int, lang: str = "en", **values: object) -> str:
+    """Return the message of a count: ``<key>.one`` or ``<key>.other``, by the language's rule.
+
+    French writes the singular for 0 as well. ``{count}`` is filled with the formatted count.
+    """
+    from babel import Locale
+
+    form = "one" if Locale.parse(lang).plural_form(count) == "one" else "other"
+    return text(f"{key}.{form}", lang, count=number(count, lang), **values)
+
+
 def has_text(key: str) -> bool:
     """Return whether the catalogues know `key` (words of an open vocabulary may be absent)."""
     return key in catalogue("en")
@@ -127,7 +138,8 @@ def _decimal(value: float, lang: str, decimals: int) -> str:
     from babel.numbers import format_decimal
 
     rounded = round(float(value), decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
-    return str(format_decimal(rounded, "#,##0." + "#" * decimals, locale=lang))
+    shown = str(format_decimal(rounded, "#,##0." + "#" * decimals, locale=lang))
+    return shown.replace("-", "\N{MINUS SIGN}")  # as wide as a plus sign; never breaks a line
 
 
 def _typeset(message: str) -> str:

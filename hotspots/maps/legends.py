@@ -68,10 +68,10 @@ def data_years(theme: Theme, edition: Edition, lang: str) -> str:
         if year_of(row):
             years.setdefault(_short(name, lang), []).append(year_of(row))
     told = [f"{label} {', '.join(given)}" for label, given in years.items()]
-    parts = [text("legend.data_year", lang, years="; ".join(told))] if told else []
+    parts = [text("legend.data_year", lang, years=text("format.semicolon", lang).join(told))] if told else []
     depths = {str(row["depth_cm"]) for row in inputs.values() if row.get("depth_cm")}
     parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
-    return "; ".join(parts)
+    return text("format.semicolon", lang).join(parts)
 
 
 def provenance(name: str, edition: Edition) -> Mapping[str, Any]:

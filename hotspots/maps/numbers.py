@@ -114,9 +114,15 @@ def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
 
 
 def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
-    """Return what qualifies a country's numbers: taken from nearest cells, missing, no row."""
+    """Return what qualifies a country's numbers: taken from nearest cells, missing, no row.
+
+    The table's own note says that and more, but in English only.
+    """
     if row is None:
         return [text("numbers.not_in_edition", lang)]
+    told = row.get("note")
+    if lang == "en" and isinstance(told, str) and told.strip():
+        return [told.strip()[0].upper() + told.strip()[1:]]
     keys = {"nearest": "numbers.nearest", "missing": "numbers.no_value"}
     key = keys.get(str(row.get("value_from", "covered")))
     return [text(key, lang)] if key else []

@@ -12,7 +12,7 @@ from folium.elements import JSCSSMixin
 from folium.template import Template
 
 from hotspots.caveats import CAVEATS
-from hotspots.locale import hectares, number, percent, text, tonnes
+from hotspots.locale import counted, hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
 from hotspots.maps.layers import safe_json
 from hotspots.maps.legends import Legend, provenance, variable_label, year_of
@@ -25,8 +25,8 @@ UNITS_SHOWN = 10
 _GROUPS = ("hotspots", "quantities", "clusters")
 # Words that the script needs.
 _WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria",
-          "map.close", "record.recorded", "record.web", "record.cluster", "notice.short",
-          "notice.no_record", "patch.heading")  # fmt: skip
+          "map.close", "record.recorded", "record.web", "notice.short",
+          "notice.short_areas", "notice.no_record", "patch.heading", "format.colon")  # fmt: skip
 
 
 class Page(JSCSSMixin, MacroElement):
@@ -67,9 +67,10 @@ class Page(JSCSSMixin, MacroElement):
 
 def words(lang: str) -> dict[str, str]:
     """Return the words that the script writes itself."""
-    return {key: text(key, lang) for key in _WORDS if key != "record.cluster"} | {
+    return {key: text(key, lang) for key in _WORDS} | {
         # The count is filled in by the script.
-        "record.cluster": text("record.cluster", lang, count="#")
+        key: text(key, lang, count="#")
+        for key in ("record.cluster", "record.in_view")
     }
 
 
@@ -79,6 +80,7 @@ def panel(
     country_names: Mapping[str, str],
     patch_counts: tuple[int, int],
     record_counts: tuple[int, int] | None,
+    has_rings: bool,
     period: str,
     lang: str,
 ) -> str:
@@ -96,7 +98,8 @@ def panel(
         country_names=sorted(country_names.items(), key=lambda kv: _sort_key(kv[1])),
         patch_counts=patch_counts,
         patches_label=_patches_label(patch_counts, lang),
-        record_counts=record_counts,
+        has_rings=has_rings,
+        records_told=None if record_counts is None else _records_told(record_counts, lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
         units_note=text("map.units_note", lang, count=min(UNITS_SHOWN, len(edition.units)),
@@ -183,6 +186,13 @@ def _patches_label(counts: tuple[int, int], lang: str) -> str:
     if shown == total:
         return text("overlay.patches", lang)
     return text("overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang))
+
+
+def _records_told(counts: tuple[int, int], lang: str) -> list[str]:
+    """Return how many records are on the map, and how many can't be."""
+    placed, unplaced = counts
+    told = [counted("record.count", placed, lang)]
+    return told + [counted("record.unplaced", unplaced, lang)] * (unplaced > 0)
 
 
 def _sort_key(name: str) -> str:

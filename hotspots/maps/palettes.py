@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-SEA = "#eef3f6"
-LAND = "#d9dcdd"
+SEA = "#c8dcea"
+# Land without a class. The page says so in the legend, as it must not pass for "excluded".
+LAND = "#e8eaeb"
 BORDER = "#5b6770"
 
 HOTSPOT: Mapping[str, str] = {
@@ -18,8 +19,8 @@ HOTSPOT: Mapping[str, str] = {
     "build": "#0072b2",
     "monitor": "#f3e3a8",
     "organic": "#6b4a2b",
-    "insufficient_evidence": "#9aa3a8",
-    "excluded": "#c3c9cc",
+    "insufficient_evidence": "#838d94",
+    "excluded": "#b0b7bb",
 }
 CLUSTER_GAIN: Mapping[str, str] = {
     "hot": "#0072b2",
@@ -37,7 +38,7 @@ DEFICIT: Sequence[str] = ("#fff3c9", "#fee391", "#fec44f", "#fe9929", "#d95f0e",
 SURPLUS = "#7fb8d4"
 LOSS_SIDE: Sequence[str] = ("#e7c99a", "#cf9a4f", "#a6661c", "#5f3305")
 GAIN_SIDE: Sequence[str] = ("#a5d9d0", "#5ab4a8", "#1b877c", "#00433a")
-NO_CHANGE = "#f4f2ea"
+NO_CHANGE = "#f7efcd"
 RECORD = "#111827"
 
 

@@ -76,6 +76,7 @@ def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.
         {key: row["name"] for key, row in data["countries"]["rows"].items()},
         (len(data["patches"]["shapes"]), data["patches"]["total"]),
         None if registry is None else (len(data["records"]["points"]), data["records"]["unplaced"]),
+        any(f["geometry"]["type"] == "Point" for f in data["countries"]["shapes"]),
         period,
         lang,
     )
