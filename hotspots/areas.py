@@ -204,7 +204,12 @@ def _read(path: Path) -> gpd.GeoDataFrame:
 
 def _check_crs(member: Any) -> None:
     """Refuse a GeoJSON of before RFC 7946 whose `crs` isn't longitude/latitude on WGS84."""
-    name = str(((member or {}).get("properties") or {}).get("name", ""))
+    named: Any = member
+    for key in ("properties", "name"):
+        # Some write the name alone, as "crs": "EPSG:4326".
+        if not isinstance(named, str):
+            named = named.get(key) if isinstance(named, Mapping) else None
+    name = str(named or "")
     if name and not name.upper().endswith(("CRS84", "CRS84H", ":4326", "EPSG4326")):
         raise BadInputError(
             f"GeoJSON is in longitude and latitude, but this names the CRS '{name}'. Reproject it,"
@@ -246,11 +251,10 @@ def _list(data: Mapping[str, Any], member: str) -> Sequence[Any]:
 
 
 def _polygon(rings: Any) -> Iterator[list[Any]]:
-    if not len(rings):
-        return
     try:
         arrays = [np.asarray([point[:2] for point in ring], dtype=float) for ring in rings]
-    except (TypeError, ValueError) as error:
+    # KeyError: an object for a point; OverflowError: a whole number of hundreds of digits.
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise BadInputError(
             "A polygon's coordinates can't be read. Give rings of [longitude, latitude] numbers."
         ) from error
@@ -260,4 +264,5 @@ def _polygon(rings: Any) -> Iterator[list[Any]]:
         raise BadInputError(
             "A polygon's ring has too few points. Give at least four, the last like the first."
         )
-    yield arrays
+    if arrays:
+        yield arrays

@@ -1,20 +1,22 @@
 """The command line: thin; each command says what it will do and ends with what it made.
 
-Exit codes: 0 done, 2 wrong use or bad input, 1 failed. Libraries are imported inside the commands,
-so that ``hotspots --help`` answers at once.
+Exit codes: 0 done, 2 wrong use or bad input, 1 failed, 130 stopped by Ctrl-C. Libraries
+are imported inside the commands, so that ``hotspots --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 import hotspots as hs
-from hotspots.errors import BadInputError, HotspotsError
+from hotspots.errors import BadInputError, HotspotsError, RecipeError
+from hotspots.files import reason, require_free, require_writable, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,27 +41,63 @@ Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr o
 
 def main() -> None:
     """Run the command line; errors become one plain sentence unless ``--debug`` is given."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
+    debug = "--debug" in sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        app()
-    except HotspotsError as error:
-        if debug:
+        code = _run(words, debug)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
+        if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):
             raise
-        typer.echo(f"Error: {error}", err=True)
-        raise SystemExit(2 if isinstance(error, BadInputError) else 1) from None
+        _silence(sys.stdout)
+        code = 0
+    raise SystemExit(code)
+
+
+def _run(words: list[str], debug: bool) -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = app(words, standalone_mode=False)
     except KeyboardInterrupt:
-        typer.echo("Stopped; nothing was left half-written.", err=True)
-        raise SystemExit(1) from None
+        code = _STOPPED
+    except _UsageError as error:
+        return _tell_usage(error)
     except Exception as error:
-        if debug:
+        if debug or isinstance(error, BrokenPipeError):
             raise
-        typer.echo(
-            f"Failed: {type(error).__name__}: {error}. Run again with --debug for details.",
-            err=True,
-        )
-        raise SystemExit(1) from None
+        known = isinstance(error, HotspotsError)
+        _tell(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
+        return 2 if isinstance(error, BadInputError) else 1
+    if code == _STOPPED:  # which Typer makes of a KeyboardInterrupt
+        _tell("Stopped; nothing was left half-written.")
+    return int(code or 0)
+
+
+_STOPPED = 130
+_UNKNOWN = "Failed: {}: {}. Run again with --debug for details."
+# Typer stands on click or, newer, on a copy within itself; this is wrong use in either.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+def _tell_usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        said = error.format_message()
+        command = error.ctx.command_path if error.ctx else "hotspots"
+        end = "" if said.endswith((".", "?")) else "."
+        _tell(f"Error: {said}{end} See '{command} --help'.")
+    return int(error.exit_code)
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Hold what goes for all commands; `main` has taken ``--debug`` out before Typer looks."""
 
 
 @app.command()
@@ -82,7 +120,10 @@ def analyze(
     ] = "",
     store: Annotated[Path | None, typer.Option(help="A store of layers instead of --data.")] = None,
     region: Annotated[
-        str, typer.Option(help="world, a code or name, W,S,E,N, GeoJSON, or a file.")
+        str,
+        typer.Option(
+            help="world, a code, a name in English, French or Spanish, W,S,E,N, GeoJSON, or a file."
+        ),
     ] = "world",
     regions: Annotated[
         str, typer.Option(help="Rows of the table: countries, initiative or a file.")
@@ -92,7 +133,6 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
-    from hotspots.edition import require_free
     from hotspots.loading import clip, open_any
 
     require_free(out)
@@ -100,7 +140,7 @@ def analyze(
         raise BadInputError(
             "Give either --data (sample, a file or a folder) or --store, one of them."
         )
-    chosen = hs.Recipe.from_file(recipe) if recipe else hs.Recipe()
+    chosen = _recipe(recipe)
     place = hs.region(region)
     layers = clip(open_any(data, store), place)
     edition = hs.analyze(layers, chosen, regions, progress=_say)
@@ -124,8 +164,7 @@ def draw_map(
     lang: Lang = "en",
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
-    from hotspots.edition import write_text
-
+    require_writable(out)
     page = hs.explore(hs.open_edition(edition), hs.open_registry(), lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
@@ -151,7 +190,7 @@ def editions(
     """List the editions in a folder."""
     from hotspots.edition import list_editions
 
-    _print(list_editions(folder), as_json=as_json)
+    _print(list_editions(folder, _tell), as_json=as_json)
 
 
 @app.command()
@@ -163,6 +202,16 @@ def layers(
     from hotspots.ingest import Store
 
     _print(_layer_rows(Store(store).open()), as_json=as_json)
+
+
+@app.command("variables")
+def list_variables(as_json: Json = False) -> None:
+    """List the canonical variables: name, unit, meaning and valid range."""
+    import pandas as pd
+
+    from hotspots.variables import table
+
+    _print(pd.DataFrame(table()), as_json=as_json)
 
 
 @app.command("add-layer")
@@ -192,20 +241,34 @@ def sample_build(
     typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
 
 
+def _recipe(path: Path | None) -> hs.Recipe:
+    """Return the recipe of a file, or the default."""
+    if path is None:
+        return hs.Recipe()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"The recipe '{path}' can't be read ({reason(error)}). Give a TOML file;"
+            " 'hotspots recipe show' prints one."
+        ) from error
+    return hs.Recipe.from_toml(text)
+
+
 @recipe_app.command("show")
 def recipe_show(
     path: Annotated[Path | None, typer.Argument(help="A recipe; the default without.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print a recipe with every choice, its unit, range and meaning."""
-    recipe = hs.Recipe.from_file(path) if path else hs.Recipe()
+    recipe = _recipe(path)
     typer.echo(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
 
 
 @recipe_app.command("check")
 def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
     """Say whether a recipe is valid."""
-    hs.Recipe.from_file(path)
+    _recipe(path)
     typer.echo(f"{path} is a valid recipe.")
 
 
@@ -218,8 +281,7 @@ def recipe_diff(
     """List the choices in which two recipes differ."""
     import pandas as pd
 
-    second = hs.Recipe.from_file(other) if other else hs.Recipe()
-    rows = hs.Recipe.from_file(this).differences(second)
+    rows = _recipe(this).differences(_recipe(other))
     if rows or as_json:
         _print(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
     else:
@@ -243,7 +305,20 @@ def registry_list(
 
 
 def _say(step: str) -> None:
-    typer.echo(f"… {step}", err=True)
+    _tell(f"… {step}")
+
+
+def _tell(line: str) -> None:
+    """Print to the error stream; when nobody reads it any more, the work goes on all the same."""
+    try:
+        typer.echo(line, err=True)
+    except BrokenPipeError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is still in a broken stream's buffer go nowhere, or Python complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print(table: pd.DataFrame, *, as_json: bool) -> None:

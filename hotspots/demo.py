@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import hotspots as hs
-from hotspots.edition import MANIFEST, Edition, open_edition, require_free, write_text
+from hotspots.edition import MANIFEST, Edition, open_edition
+from hotspots.errors import EditionError
+from hotspots.files import aside, publish, require_free, write_error, write_text
 from hotspots.pipeline import identify
+
+# In times.json, which doesn't enter the id: the user may make the very same edition by 'analyze'.
+_MARK = {"made_by": "demo"}
+_BESIDE = {MANIFEST, "times.json", "map.html"}
 
 
 def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
@@ -17,8 +23,15 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
 
     Where `out` holds the same edition already, only its map is drawn anew; a former demo of other
     code is replaced once the new one is complete. Any other folder is refused.
+
+    Raises
+    ------
+    EditionError
+        `out` holds what no demo made, or can't be used.
+    WriteError
+        The disk is full or fails; a former demo stays as it was.
     """
-    if not (out / MANIFEST).is_file():
+    if not os.path.isfile(out / MANIFEST):
         require_free(out)
         return _made(out, lang, tell)
     former = open_edition(out)
@@ -26,19 +39,45 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
         tell(f"the edition {former.id} is there already; drawing its map")
         write_text(out / "map.html", _page(former, lang))
         return former
+    _require_demo(out, former)
     tell(f"replacing the demo of edition {former.id}, made by other code")
-    aside = out.with_name(f".{out.name}-new")
-    shutil.rmtree(aside, ignore_errors=True)
-    edition = _made(aside, lang, tell)
-    replaced = out.with_name(f".{out.name}-former")
-    os.replace(out, replaced)
-    os.replace(aside, out)
-    shutil.rmtree(replaced, ignore_errors=True)
+    place = Path(os.path.realpath(out))
+    try:
+        with aside(place) as folder:
+            edition = _made(folder / "new", lang, tell)
+            _require_demo(out, former)  # once more: the analysis took its time
+            _exchange(place, folder)
+    except OSError as error:
+        raise write_error(out, error) from error
     return edition
+
+
+def _require_demo(out: Path, edition: Edition) -> None:
+    """Raise `EditionError` unless a demo made all that `out` holds."""
+    refused = f"'{out}' %s, so it is not replaced. Give another --out, or remove the folder."
+    if any(edition.times.get(key) != value for key, value in _MARK.items()):
+        raise EditionError(refused % f"holds the edition {edition.id}, which no demo made")
+    known = set(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]) | _BESIDE
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            raise EditionError(refused % f"holds '{name}', which is no part of a demo")
+
+
+def _exchange(out: Path, folder: Path) -> None:
+    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was."""
+    former = folder / "former"
+    try:
+        os.rename(out, former)
+        publish(folder / "new", out)
+    finally:
+        if former.exists() and not out.exists():
+            os.rename(former, out)
 
 
 def _made(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
     edition = hs.analyze(hs.sample(), progress=tell)
+    edition.times |= _MARK
     tell("drawing the map")
     edition.save(out, beside={"map.html": _page(edition, lang)})
     return edition

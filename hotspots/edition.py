@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ import xarray as xr
 
 from hotspots import __version__
 from hotspots.codebook import codebook
-from hotspots.errors import EditionError
+from hotspots.errors import EditionError, RecipeError
+from hotspots.files import aside, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
 from hotspots.recipe import Recipe
 from hotspots.variables import classes_of, describe
@@ -92,28 +93,24 @@ class Edition:
         Raises
         ------
         EditionError
-            The folder holds something, or can't be written; then nothing is left behind.
+            The folder holds something, or its path can't be used; nothing is left behind.
+        WriteError
+            The disk is full or fails; nothing is left behind.
         """
-        target = Path(path).absolute()
-        require_free(target)
-        # One fixed name, so that what a killed run left there is cleared by the next.
-        aside = target.with_name(f".{target.name}.part")
+        require_free(Path(path))
+        target = Path(os.path.realpath(path))
         try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
+            with aside(target) as folder:
+                # One more level: the folder itself is for this user alone, an edition needn't be.
+                edition = folder / "edition"
+                edition.mkdir()
+                self._write(edition)
+                for name, text in (beside or {}).items():
+                    (edition / name).write_text(text, encoding="utf-8")
+                require_free(target)
+                publish(edition, target)
         except OSError as error:
-            raise EditionError(
-                f"The folder '{target}' can't be written ({error.strerror}). Give another --out."
-            ) from error
-        try:
-            self._write(aside)
-            for name, text in (beside or {}).items():
-                (aside / name).write_text(text, encoding="utf-8")
-            os.replace(aside, target)
-        except OSError as error:
-            raise EditionError(f"Writing '{target}' failed: {error}.") from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            raise write_error(target, error) from error
         return target
 
     def _write(self, folder: Path) -> None:
@@ -136,39 +133,53 @@ class Edition:
         _write_json(folder / "times.json", self.times)
 
 
-def require_free(target: Path) -> None:
-    """Raise `EditionError` unless `target` can become a new folder."""
-    if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise EditionError(
-            f"'{target}' exists already; editions are never overwritten. Give a new folder, or"
-            " remove the old one."
-        )
+def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd.DataFrame:
+    """Return id, region, scenario, start time and folder of the editions right below `folder`.
 
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file aside and rename it into place, so that it is never half-written."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise EditionError(f"'{path}' can't be written ({error.strerror}).") from error
-
-
-def list_editions(folder: Path) -> pd.DataFrame:
-    """Return id, region, scenario, start time and folder of the editions right below `folder`."""
+    A folder whose manifest can't be used is left out, and named to `tell`.
+    """
     import pandas as pd
 
     if not folder.is_dir():
         raise EditionError(f"'{folder}' is no folder. Give the folder that holds the editions.")
     found = []
-    for path in sorted(folder.glob(f"*/{MANIFEST}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        times = json.loads((path.parent / "times.json").read_text(encoding="utf-8"))
-        told = {k: manifest.get(k, "") for k in ("id", "region", "scenario")}
-        found.append(told | {"started": times.get("started", ""), "folder": str(path.parent)})
+    for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
+        try:
+            manifest, times = _read_manifest(path)
+        except _DAMAGE as error:
+            if tell:
+                tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
+            continue
+        told = {k: manifest[k] for k in ("id", "region", "scenario")}
+        found.append(told | {"started": times.get("started", ""), "folder": str(path)})
     return pd.DataFrame(found, columns=["id", "region", "scenario", "started", "folder"])
+
+
+# What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecipeError)
+# What is read from a manifest, and as what.
+_MEMBERS: Mapping[str, type] = {
+    "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
+    "caveats": dict, "notes": list, "files": dict,
+}  # fmt: skip
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    times = json.loads((folder / "times.json").read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or not isinstance(times, dict):
+        raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
+    for name, kind in _MEMBERS.items():
+        if not isinstance(manifest.get(name), kind):
+            raise ValueError(f"its {MANIFEST} has no '{name}' as this version writes it")
+    return manifest, times
+
+
+def _damage(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(str(error.filename)).name}: {reason(error)}"
+    return reason(error)
 
 
 def open_edition(path: str | Path) -> Edition:
@@ -177,13 +188,12 @@ def open_edition(path: str | Path) -> Edition:
     import pandas as pd
 
     folder = Path(path)
-    if not (folder / MANIFEST).is_file():
+    if not os.path.isfile(folder / MANIFEST):
         raise EditionError(
             f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
         )
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        times = json.loads((folder / "times.json").read_text(encoding="utf-8"))
+        manifest, times = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
             hotspots=gpd.read_file(folder / "hotspots.gpkg"),
@@ -193,8 +203,10 @@ def open_edition(path: str | Path) -> Edition:
             recipe=Recipe.from_file(folder / "recipe.toml"),
             times=times,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise EditionError(f"The edition '{folder}' is damaged: {error}. Make it anew.") from error
+    except _DAMAGE as error:
+        raise EditionError(
+            f"The edition '{folder}' is damaged ({_damage(error)}). Remove it and make it anew."
+        ) from error
 
 
 def write_cog(layer: xr.DataArray, path: Path) -> None:
@@ -208,13 +220,16 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
     nodata = (-128 if signed else 0) if is_class else np.nan
     tags = {k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
     profile = _COG | ({} if is_class else {"predictor": 3})
-    with rasterio.open(
-        path, "w", width=grid.shape[1], height=grid.shape[0], count=1, dtype=dtype, nodata=nodata,
-        crs=grid.crs.to_wkt(), transform=grid.transform, **profile,
-    ) as out:  # fmt: skip
-        out.write(np.asarray(layer.values, dtype=dtype), 1)
-        out.update_tags(**tags)
-        out.set_band_description(1, str(layer.name))
+    # In memory first: on a full disk GDAL may end without a word and leave a file that is cut.
+    with rasterio.MemoryFile() as memory:
+        with memory.open(
+            width=grid.shape[1], height=grid.shape[0], count=1, dtype=dtype, nodata=nodata,
+            crs=grid.crs.to_wkt(), transform=grid.transform, **profile,
+        ) as out:  # fmt: skip
+            out.write(np.asarray(layer.values, dtype=dtype), 1)
+            out.update_tags(**tags)
+            out.set_band_description(1, str(layer.name))
+        path.write_bytes(memory.getbuffer())
 
 
 def read_rasters(folder: Path) -> xr.Dataset:
@@ -242,9 +257,13 @@ def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
     before = {key: pyogrio.get_gdal_config_option(key) for key in _NO_CLOCK}
     pyogrio.set_gdal_config_options(_NO_CLOCK)
     try:
-        patches.to_file(path, layer="hotspots", driver="GPKG", geometry_type="MultiPolygon")
+        made = BytesIO()  # in memory first, as in `write_cog`
+        patches.to_file(
+            made, layer="hotspots", driver="GPKG", geometry_type="MultiPolygon", engine="pyogrio"
+        )
     finally:
         pyogrio.set_gdal_config_options(before)
+    path.write_bytes(made.getvalue())
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -42,6 +42,10 @@ class EditionError(BadInputError):
     """A folder that should hold an edition doesn't, or that should be free isn't."""
 
 
+class WriteError(HotspotsError):
+    """Something can't be written though what was given is right: the disk is full, or fails."""
+
+
 class RegistryError(BadInputError):
     """A record lacks what every record must have."""
 

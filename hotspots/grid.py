@@ -91,7 +91,8 @@ def axis_names(obj: xr.DataArray | xr.Dataset) -> tuple[str, str]:
     x = next((n for n in _X_NAMES if n in obj.dims), None)
     if y is None or x is None:
         raise RasterError(
-            f"The dimensions {tuple(obj.dims)} hold no (y, x) or (lat, lon) pair. Rename them."
+            f"The dimensions {tuple(obj.dims)} hold no (y, x) or (lat, lon) pair. Rename them"
+            " (ncrename -d for a NetCDF file, layer.rename in Python)."
         )
     return y, x
 
@@ -105,8 +106,9 @@ def crs_of(obj: xr.DataArray | xr.Dataset) -> pyproj.CRS:
     if y != "y" or str(obj.coords.get(y, xr.DataArray()).attrs.get("units", "")).startswith("deg"):
         return pyproj.CRS.from_epsg(4326)
     raise RasterError(
-        "The raster has no coordinate reference system (CRS). Give it one, e.g. with"
-        " data.rio.write_crs(4326) or gdal_edit.py -a_srs, after checking its source."
+        "The raster has no coordinate reference system (CRS). After checking its source give it"
+        " one: rio edit-info --crs EPSG:4326 FILE (GeoTIFF); dimensions named lat and lon if it is"
+        " in degrees, else a grid mapping (NetCDF); or data.rio.write_crs(4326) (Python)."
     )
 
 
@@ -118,6 +120,11 @@ def grid_of(obj: xr.DataArray | xr.Dataset) -> Grid:
         raise RasterError(f"The dimensions '{y_name}' and '{x_name}' have no coordinates.")
     x = np.asarray(obj[x_name].values, dtype="float64")
     y = np.asarray(obj[y_name].values, dtype="float64")
+    for axis, centres in ((y_name, y), (x_name, x)):
+        if not centres.size:
+            raise RasterError(
+                f"The layer has no cells: its dimension '{axis}' has length 0. Give one with cells."
+            )
     given = (
         obj.coords["spatial_ref"].attrs.get("GeoTransform") if "spatial_ref" in obj.coords else None
     )

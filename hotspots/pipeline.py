@@ -32,7 +32,7 @@ from hotspots.summaries import (
     unit_table,
     whole_summary,
 )
-from hotspots.variables import describe, require_unit, variable
+from hotspots.variables import describe, require_plausible, require_unit, variable
 from hotspots.weights import outlines_digest, region_weights
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ def checked(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
     if not np.isfinite(data["soc_stock"].values).any():
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
     data = data.load()
+    for name in data.data_vars:
+        require_plausible(data[name])
     known = data["soc_stock"].notnull()
     share = data["valid_share"].where(known, 0) if "valid_share" in data else known
     return data.assign(valid_share=describe(share.astype("float32"), "valid_share"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RecipeError, near_matches
+from hotspots.files import reason
 
 
 def _choice(
@@ -178,7 +179,7 @@ class Recipe:
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:  # not UTF-8; a path with a null character
-            raise RecipeError(f"The recipe '{path}' can't be read: {error}.") from error
+            raise RecipeError(f"The recipe '{path}' can't be read: {reason(error)}.") from error
         return cls.from_toml(text)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:

@@ -1,13 +1,15 @@
 """The canonical variables: one table of names, units and valid ranges, and the class legends.
 
 Every layer that enters an analysis has one of these names and this unit in ``attrs["units"]``
-(class layers have ``flag_values`` and ``flag_meanings`` instead). Missing is NaN, 0 for classes.
+(class layers have ``flag_values`` and ``flag_meanings`` instead). Missing is NaN, 0 for classes
+(-128 in a legend where 0 is a class).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -173,12 +175,21 @@ def variable(name: str) -> Variable:
             return Variable(name, row.unit, row.long_name, row.low, row.high, row.classes)
     raise RasterError(
         f"'{name}' is not a canonical variable{near_matches(name, VARIABLES) or '.'}"
-        " Rename the layer to one of the names in hotspots.variables.VARIABLES."
+        " Rename the layer (or the GeoTIFF, or the description of its band) to one of the names"
+        " that 'hotspots variables' lists."
     )
 
 
+SIGNED_NODATA = -128
+
+
+def class_nodata(classes: Mapping[int, str]) -> int:
+    """Return the code that means missing: 0, or -128 in a legend where 0 is a class."""
+    return SIGNED_NODATA if 0 in classes else 0
+
+
 def flags(classes: dict[int, str]) -> dict[str, Any]:
-    """Return CF ``flag_values`` and ``flag_meanings`` attributes; 0 is nodata and no flag."""
+    """Return CF ``flag_values`` and ``flag_meanings`` attributes; nodata is no flag."""
     codes = list(classes)
     return {
         "flag_values": np.asarray(codes, dtype="int8"),
@@ -225,6 +236,40 @@ def require_aligned(*layers: Any) -> None:
         ) from error
 
 
+def table() -> list[dict[str, str]]:
+    """Return the canonical variables as rows of name, unit, long_name and range, all text.
+
+    ``unit`` is "class" for class layers, whose range are their codes and names; families of names
+    have one row, with the part that varies in angle brackets.
+    """
+    stock = VARIABLES["soc_stock"]
+    year = replace(stock, name="soc_stock_<year>", long_name=f"{stock.long_name}, of another year")
+    share = Variable("<name>_valid_share", "1", "As valid_share, for one layer alone", 0, 1)
+    return [
+        {"name": row.name, "unit": row.unit or "class", "long_name": row.long_name,
+         "range": _range(row)}
+        for row in (*VARIABLES.values(), year, share)
+    ]  # fmt: skip
+
+
+def _range(row: Variable) -> str:
+    if row.classes:
+        return ", ".join(f"{code} {name}" for code, name in row.classes.items())
+    if np.isfinite(row.low) and np.isfinite(row.high):
+        return f"{row.low:g} to {row.high:g}"
+    return f"{row.low:g} or more" if np.isfinite(row.low) else "any"
+
+
+def how_to_set(name: str, key: str, value: str) -> str:
+    """Return how to write an attribute of layer `name` into a GeoTIFF, a NetCDF file or memory."""
+    option = f"--bidx 1 --units '{value}'" if key == "units" else f"--tag {key}='{value}'"
+    return (
+        f"After checking the source set it with: rio edit-info {option} FILE (GeoTIFF; a"
+        " cloud-optimised one as a plain copy, by gdal_translate or rio convert),"
+        f" ncatted -a {key},{name},o,c,'{value}' FILE (NetCDF), or attrs['{key}'] (Python)."
+    )
+
+
 def require_unit(layer: xr.DataArray) -> None:
     """Raise `RasterError` unless `layer` bears a canonical name and that name's unit."""
     name = str(layer.name)
@@ -234,10 +279,93 @@ def require_unit(layer: xr.DataArray) -> None:
     given = layer.attrs.get("units")
     if given is None:
         raise RasterError(
-            f"Layer '{name}' has no unit; '{row.unit}' is the canonical one. "
-            f"Set it (attrs['units'], or the band's unit in a GeoTIFF) after checking the source."
+            f"Layer '{name}' has no unit; '{row.unit}' is the canonical one."
+            f" {how_to_set(name, 'units', row.unit)}"
         )
     if given != row.unit:
         raise RasterError(
             f"Layer '{name}' is in '{given}', but '{row.unit}' is needed. Convert it first."
         )
+
+
+MOST_OUTSIDE = 0.05  # share of the valid cells
+_KELVIN = 100.0  # no place on earth has such a mean in degC, and none is as cold in K
+
+
+def require_plausible(layer: xr.DataArray) -> None:
+    """Raise `RasterError` if the values of `layer` can't be what its name and unit say.
+
+    Parameters
+    ----------
+    layer : DataArray
+        Of canonical name and unit, any shape, missing NaN; may be dask-backed, which is computed
+        once, in chunks. Class layers and layers without a value pass.
+
+    Raises
+    ------
+    RasterError
+        A share below -0.001 or above 1.01, a negative stock, an infinite value, a temperature
+        whose median is above 100, or more than 5 % of the valid cells outside the valid range.
+        Smaller excursions pass: they are for a note, and are never clipped.
+    """
+    row = variable(str(layer.name))
+    if row.classes:
+        return
+    is_share = row.unit == "1" and row.low == 0 and row.high <= 1
+    # Sums of shares are rounded, in many cells at once.
+    limits = (row.low - 0.001, row.high + 0.01) if is_share else (row.low, row.high)
+    low, high, valid, outside, hot = _extremes(layer, *limits)
+    if not valid:
+        return
+    wrong = (
+        (is_share and (low < -0.001 or high > 1.01))
+        or (row.unit == _STOCK and row.low == 0 and low < 0)
+        or not (np.isfinite(low) and np.isfinite(high))
+        or (row.unit == "degC" and hot > valid / 2)
+        or outside > MOST_OUTSIDE * valid
+    )
+    if wrong:
+        raise RasterError(
+            f"Layer '{layer.name}' runs from {low:g} to {high:g} ({100 * outside / valid:.3g} % of"
+            f" its cells out of range), where {_range(row)} in the unit '{row.unit}' is allowed;"
+            f" {_remedy(row, low, high)}."
+        )
+
+
+def _extremes(layer: xr.DataArray, least: float, most: float) -> tuple[float, float, int, int, int]:
+    """Return minimum, maximum, and the numbers of cells: valid, out of range, above `_KELVIN`."""
+    known = layer.notnull()
+    found = xr.Dataset(
+        {
+            # Not min(): of cells that are all missing it would warn.
+            "low": layer.where(known, np.inf).min(),
+            "high": layer.where(known, -np.inf).max(),
+            "valid": known.sum(),
+            "outside": ((layer < least) | (layer > most)).sum(),
+            "hot": (layer > _KELVIN).sum(),
+        }
+    ).compute()  # in one pass over the chunks
+    low, high = float(found["low"]), float(found["high"])
+    return low, high, int(found["valid"]), int(found["outside"]), int(found["hot"])
+
+
+# By unit: values up to so much look like this.
+_LOOKS_LIKE: dict[str, tuple[tuple[float, str], ...]] = {
+    "1": ((2, "check its scale"), (105, "it looks like percent, divide by 100"),
+          (255, "it looks like bytes of 0 to 255 or an undeclared nodata value of 255"),
+          (1050, "it looks like per mille, divide by 1000")),
+    "degC": ((100, "check its unit"), (450, "it looks like kelvin, subtract 273.15, or like tenths"
+              " of a degree, divide by 10"), (4500, "it looks like tenths of kelvin, divide by 10"
+              " and subtract 273.15")),
+    "g cm-3": ((250, "it looks like cg cm-3, divide by 100"),
+               (2500, "it looks like kg m-3, divide by 1000")),
+    "g kg-1": ((5800, "it looks like dg kg-1, divide by 10"),),
+    "%": ((1050, "it looks like per mille, divide by 10"),),
+}  # fmt: skip
+
+
+def _remedy(row: Variable, low: float, high: float) -> str:
+    if low < row.low and not high > row.high:
+        return "look for a nodata value that the file doesn't declare, or a wrong sign"
+    looks = _LOOKS_LIKE.get(row.unit, ())
+    return next((text for most, text in looks if high <= most), "check its unit, scale and nodata")

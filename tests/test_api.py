@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -28,6 +29,7 @@ from hotspots.api.app import bind
 from hotspots.api.errors import KINDS, kind_of
 from hotspots.api.security import policy_for
 from hotspots.edition import Edition
+from hotspots.locale import text
 from hotspots.registry import Registry
 
 PROBLEM = "application/problem+json"
@@ -56,7 +58,7 @@ def edition() -> Edition:
         "id": "0123456789abcdef",
         "inputs": inputs,
         "caveats": {"change": "Modelled."},
-        "notes": [],
+        "notes": ["soc_stock: 3 cells outside 0 to 5000 (t ha-1)."],
     }
     return Edition(xr.Dataset(), None, pd.DataFrame(), table, manifest, hs.Recipe())  # type: ignore[arg-type]
 
@@ -154,7 +156,26 @@ def test_summary_tells_where_its_numbers_come_from(client: TestClient) -> None:
         {"name": "soc_stock", "year": "2010", "licence": "CC-BY-4.0", "source": "A map",
          "citation": None}
     ]  # fmt: skip
-    assert summary["caveats"] == ["Modelled."]
+    assert summary["caveats"] == [{"id": "change", "text": text("caveat.change", "en")}]
+    assert summary["notes"] == ["soc_stock: 3 cells outside 0 to 5000 (t ha-1)."]
+
+
+def test_caveats_are_in_the_readers_language_and_order(edition: Edition) -> None:
+    """A saved manifest has them by alphabet; one that no catalogue knows keeps its words."""
+    manifest = edition.manifest | {"caveats": {"change": "x", "deficit": "y", "later": "New one."}}
+    other = Edition(**{**vars(edition), "manifest": manifest})
+    client = TestClient(create_app(other, Registry((), "empty")))
+    for asked in ({"lang": "fr"}, {"lang": "FR"}):
+        answer = client.get("/v1/regions/KEN/summary", params=asked)
+        assert answer.headers["content-language"] == "fr"
+        assert answer.json()["caveats"] == [
+            {"id": "deficit", "text": text("caveat.deficit", "fr")},
+            {"id": "change", "text": text("caveat.change", "fr")},
+            {"id": "later", "text": "New one."},
+        ]
+    answer = client.get("/v1/regions/KEN/summary", headers={"Accept-Language": "es"})
+    assert answer.json()["caveats"][0]["text"] == text("caveat.deficit", "es")
+    assert "Accept-Language" in answer.headers["vary"]
 
 
 def test_missing_numbers_are_null_with_a_reason(client: TestClient) -> None:
@@ -171,6 +192,22 @@ def test_missing_numbers_are_null_with_a_reason(client: TestClient) -> None:
 
 def test_ids_may_be_in_either_case(client: TestClient) -> None:
     assert client.get("/v1/regions/ken/summary").json()["id"] == "KEN"
+
+
+def test_two_letters_are_a_country(client: TestClient) -> None:
+    """ISO 3166-1 alpha-2, where the table has that country; no outline is drawn for it."""
+    assert client.get("/v1/regions/KE").json()["id"] == "KEN"
+    assert client.get("/v1/regions/de/summary").json()["id"] == "DEU"
+    assert_problem(client.get("/v1/regions/FR"), 404, "No region has the id 'FR'")
+    assert_problem(client.get("/v1/regions/QQ"), 404, "No region has the id 'QQ'")
+
+
+def test_two_letters_name_no_file(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ZZ").write_text('{"type": "Polygon", "coordinates": []}')
+    assert_problem(client.get("/v1/regions/ZZ"), 404, "No region has the id 'ZZ'")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +244,40 @@ def test_health(client: TestClient) -> None:
 
 def test_wrong_path_and_method_are_problems(client: TestClient) -> None:
     assert_problem(client.get("/v2"), 404, "There is nothing at '/v2'")
-    assert_problem(client.post("/health"), 405, "POST is not allowed", "use GET")
+    wrong = client.post("/health")
+    assert_problem(wrong, 405, "POST is not allowed", "use GET or HEAD")
+    assert wrong.headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/v1/regions", "/v1/regions/KEN/summary", "/v1/regions/none", "/api"]
+)
+def test_head_is_get_without_body(client: TestClient, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert head.status_code == get.status_code
+    assert head.content == b""
+    assert dict(head.headers) == dict(get.headers)
+    assert int(head.headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/regions", "/v1/regions/KEN", "/v1/regions/none"])
+def test_pages_of_any_origin_may_read_the_numbers(client: TestClient, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        headers = client.request(method, path, headers={"Origin": "https://example.org"}).headers
+        assert headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in headers
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    preflight = client.options(path, headers=asked)
+    assert (preflight.status_code, preflight.content) == (204, b"")
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert preflight.headers["access-control-allow-methods"] == "GET, HEAD"
+    assert "access-control-allow-credentials" not in preflight.headers
+    assert "access-control-allow-origin" not in client.post(path).headers
+
+
+def test_pages_are_for_their_own_origin(client: TestClient) -> None:
+    assert "access-control-allow-origin" not in client.get("/api").headers
+    assert_problem(client.options("/api"), 405, "OPTIONS is not allowed")
 
 
 def test_a_crash_is_a_problem_that_tells_no_secret(edition: Edition) -> None:
@@ -290,6 +360,14 @@ def test_home_is_the_map_in_the_readers_language(map_client: TestClient) -> None
     asked = {"Accept-Language": "de, es;q=0.5, fr-CA;q=0.8"}
     assert map_client.get("/", headers=asked).text == pages["fr"].text
     assert map_client.get("/?lang=es", headers=asked).text == pages["es"].text
+    assert map_client.get("/?lang=ES", headers=asked).text == pages["es"].text
+    assert map_client.get("/?lang=", headers=asked).text == pages["fr"].text
+    assert map_client.get("/?lang=").text == pages["en"].text
+    capitals = {"Accept-Language": "fr;Q=0.2, es;Q=0.8"}
+    assert map_client.get("/", headers=capitals).text == pages["es"].text
+    head = map_client.head("/")
+    assert head.content == b""
+    assert head.headers["content-length"] == pages["en"].headers["content-length"]
     assert map_client.get("/", headers={"Accept-Language": "xx;q=abc,,"}).text == pages["en"].text
     german = map_client.get("/?lang=de")
     assert_problem(german, 422, "'lang' was given as 'de'", "'en', 'fr' or 'es'")

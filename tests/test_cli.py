@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +17,19 @@ import xarray as xr
 from rasterio.transform import from_origin
 
 import hotspots as hs
+from hotspots import edition as edition_module
 from hotspots.cli import main
+from hotspots.edition import MANIFEST, file_hash
+from hotspots.errors import RecipeError
 
 Run = tuple[int, str, str]
+COMMAND = [sys.executable, "-m", "hotspots"]
+FIJI = ["analyze", "--data", "sample", "--region", "FJI", "--out"]
+
+
+def errors_of(text: str) -> list[str]:
+    """Return what stands on the error stream beside the steps."""
+    return [line for line in text.splitlines() if not line.startswith("…")]
 
 
 @pytest.fixture
@@ -76,13 +89,78 @@ def test_a_second_demo_finds_the_first(demo_folder, run):
 
 def test_the_demo_of_other_code_is_replaced(run, tmp_path, world_edition):
     out = tmp_path / "demo"
-    old = hs.Edition(**{**vars(world_edition), "manifest": {**world_edition.manifest, "id": "old"}})
-    old.save(out)
+    old_demo(world_edition, out)
+    # What a run left that was killed just then is no hindrance.
+    (tmp_path / ".demo.abcd1234.part" / "former").mkdir(parents=True)
     code, _, told = run("demo", "--out", out)
     assert code == 0
     assert "replacing" in told
-    assert hs.open_edition(out).id == world_edition.id
+    made = hs.open_edition(out)
+    assert made.id == world_edition.id
+    assert made.times["made_by"] == "demo"
     assert [p.name for p in tmp_path.iterdir()] == ["demo"]
+
+
+def old_demo(edition: hs.Edition, out: Path, **times: str) -> None:
+    """Save an edition as the demo of other code would."""
+    told = {"manifest": {**edition.manifest, "id": "old"}, "times": {"made_by": "demo"} | times}
+    hs.Edition(**{**vars(edition), **told}).save(out, beside={"map.html": "old"})
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+def test_an_edition_that_no_demo_made_is_never_replaced(run, tmp_path, world_edition):
+    """Not even one of the same data and recipe: only the demo's mark tells."""
+    old_demo(world_edition, tmp_path / "mine", made_by="analyze")
+    code, _, _ = run(*FIJI, tmp_path / "fiji")
+    assert code == 0
+    for name in ("mine", "fiji"):
+        before = contents(tmp_path / name)
+        code, _, told = run("demo", "--out", tmp_path / name)
+        assert code == 2
+        assert "which no demo made, so it is not replaced" in told
+        assert len(errors_of(told)) == 1
+        assert contents(tmp_path / name) == before
+    assert sorted(os.listdir(tmp_path)) == ["fiji", "mine"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "rasters/notes", ".hidden", "sub/deep/file"])
+def test_a_demo_with_files_of_the_users_is_never_replaced(run, tmp_path, world_edition, name):
+    out = tmp_path / "demo"
+    old_demo(world_edition, out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("dear diary")
+    before = contents(out)
+    code, _, told = run("demo", "--out", out)
+    assert code == 2
+    assert f"holds '{name}', which is no part of a demo" in told
+    assert contents(out) == before
+
+
+def test_a_demo_that_can_not_be_replaced_is_put_back(run, tmp_path, world_edition, monkeypatch):
+    """The former is aside already when the new one can't be put in its place."""
+    out = tmp_path / "demo"
+    old_demo(world_edition, out)
+    before = contents(out)
+    rename = os.rename
+
+    def fails(source: Path, goal: Path) -> None:
+        if Path(source).name == "new":
+            assert not out.exists()
+            raise OSError(5, "Input/output error")
+        rename(source, goal)
+
+    monkeypatch.setattr(hs, "analyze", lambda *_, **__: world_edition)
+    monkeypatch.setattr(os, "rename", fails)
+    code, _, told = run("demo", "--out", out)
+    assert code == 1
+    assert "Input/output error" in told
+    assert contents(out) == before
+    assert os.listdir(tmp_path) == ["demo"]
 
 
 def test_a_folder_of_something_else_is_never_replaced(run, tmp_path):
@@ -174,6 +252,32 @@ def test_map_of_an_edition(run, demo_folder, tmp_path):
     code, _, _ = run("map", demo_folder[0], "--out", tmp_path / "carte.html", "--lang", "fr")
     assert code == 0
     assert 'lang="fr"' in (tmp_path / "carte.html").read_text(encoding="utf-8")
+
+
+def test_a_map_that_can_not_be_written_is_told_before_it_is_drawn(
+    run, demo_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(hs, "explore", None)
+    code, _, told = run("map", demo_folder[0], "--out", tmp_path / "nodir" / "x.html")
+    assert code == 2
+    assert "nodir'. Make it first, or give another --out." in told
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{"])
+def test_an_edition_without_a_manifest_to_speak_of(run, demo_folder, tmp_path, text):
+    (tmp_path / "edition").mkdir()
+    (tmp_path / "edition" / MANIFEST).write_text(text)
+    (tmp_path / "edition" / "times.json").write_text("{}")
+    edition = tmp_path / "edition"
+    for words in (["map", edition], ["serve", "--edition", edition], ["demo", "--out", edition]):
+        code, _, told = run(*words)
+        assert code == 2, told
+        assert "is damaged" in told
+    shutil.copytree(demo_folder[0], tmp_path / "whole")
+    code, said, told = run("editions", tmp_path, "--json")
+    assert code == 0
+    assert [Path(row["folder"]).name for row in json.loads(said)] == ["whole"]
+    assert "Skipped '" in told
 
 
 @pytest.mark.parametrize(
@@ -292,6 +396,127 @@ def test_unknown_failures_are_one_line_and_exit_code_1(run, monkeypatch):
     assert "Traceback" not in error
 
 
-def test_wrong_options_end_with_2(run):
-    assert run("analyze", "--nonsense")[0] == 2
-    assert run("nonsense")[0] == 2
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["analyze", "--nonsense"], "No such option: --nonsense"),
+        (["analyse"], "Did you mean 'analyze'?"),
+        (["analyze"], "Missing option '--out'"),
+        (["serve", "--port", "x"], "--port"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_one_sentence(run, words, told):
+    code, _, error = run(*words)
+    assert code == 2
+    (line,) = error.splitlines()
+    assert line.startswith("Error: ")
+    assert told in line
+    assert line.endswith("--help'.")
+
+
+def test_nothing_asked_gives_the_help(run):
+    code, said, told = run()
+    assert code == 2
+    assert "analyze" in said + told
+
+
+def test_debug_is_in_the_help_and_works_before_and_after_the_command(run, monkeypatch, tmp_path):
+    code, said, _ = run("--help")
+    assert code == 0
+    assert "--debug" in said
+    absent = str(tmp_path / "absent.toml")
+    for words in (["--debug", "recipe", "show", absent], ["recipe", "show", absent, "--debug"]):
+        monkeypatch.setattr(sys, "argv", ["hotspots", *words])
+        with pytest.raises(RecipeError):
+            main()
+
+
+def test_a_recipe_that_is_not_there_is_named_once(run, tmp_path):
+    path = tmp_path / "nofile.toml"
+    for words in (["show"], ["check"], ["diff"]):
+        code, _, told = run("recipe", *words, path)
+        assert code == 2
+        assert told.count("nofile.toml") == 1
+        assert "No such file or directory" in told
+
+
+def test_help_says_in_which_languages_regions_are_named(run):
+    _, said, _ = run("analyze", "--help")
+    assert "English, French or Spanish" in " ".join(said.replace("│", " ").split())
+
+
+def test_a_full_disk_ends_with_1_and_what_to_do(run, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(edition_module, "_write_patches", full)
+    code, _, told = run(*FIJI, tmp_path / "out")
+    assert code == 1
+    (line,) = errors_of(told)
+    assert "No space left on device). Free some space or give another --out" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_that_can_not_be_is_refused_before_any_work(run, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in (tmp_path / ("x" * 300), tmp_path / "link"):
+        for words in (FIJI[:-1], ["demo"]):
+            code, _, told = run(*words, "--out", out)
+            assert code == 2
+            assert len(told.splitlines()) == 1
+
+
+def test_of_two_runs_into_one_folder_one_wins(tmp_path):
+    runs = [
+        subprocess.Popen(
+            [*COMMAND, *FIJI, str(tmp_path / "out")], stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    told = [run.communicate(timeout=240)[1] for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 2], told
+    (line,) = errors_of("".join(told))
+    assert "exists already" in line
+    assert os.listdir(tmp_path) == ["out"]
+    files = json.loads((tmp_path / "out" / MANIFEST).read_text())["files"]
+    assert {n: d for n, d in contents(tmp_path / "out").items() if n in files} == files
+    assert (tmp_path / "out" / "map.html").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_is_told_and_leaves_nothing(tmp_path):
+    command = [*COMMAND, "analyze", "--data", "sample", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert run.stderr.readline().startswith("…")
+        run.send_signal(signal.SIGINT)
+        told = run.stderr.read()
+    assert run.returncode == 130
+    assert errors_of(told) == ["Stopped; nothing was left half-written."]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves_early_is_no_failure(tmp_path):
+    """As in `hotspots analyze … | head -1`, and with 2>&1 before any step could be told."""
+    for name, errors in (("apart", subprocess.PIPE), ("joined", subprocess.STDOUT)):
+        command = [*COMMAND, *FIJI, str(tmp_path / name)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as run:
+            assert run.stdout is not None
+            run.stdout.close()
+            told = run.stderr.read() if run.stderr else ""
+        assert run.returncode == 0, told
+        assert errors_of(told) == []
+        assert hs.open_edition(tmp_path / name).id
+    with subprocess.Popen([*COMMAND, "--help"], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+    assert run.returncode == 0
+
+
+def test_variables_are_listed_with_unit_and_range(run):
+    code, said, _ = run("variables", "--json")
+    assert code == 0
+    rows = {row["name"]: row for row in json.loads(said)}
+    assert rows["soc_stock"]["unit"] == "t ha-1"
+    assert rows["cropland_share"]["range"] == "0 to 1"

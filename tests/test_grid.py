@@ -103,6 +103,12 @@ def test_a_grid_without_crs_or_even_steps_is_refused() -> None:
         cell_area(layer(np.array([0.0, 1, 3]), centres(3, -1, 3)))
 
 
+def test_a_grid_without_cells_is_refused() -> None:
+    good = layer(centres(0, 1, 3), centres(3, -1, 3))
+    with pytest.raises(RasterError, match="no cells: its dimension 'x' has length 0"):
+        grid_of(good.isel(x=slice(0, 0)))
+
+
 def test_grids_that_differ_are_told_apart() -> None:
     good = layer(centres(0, 1, 3), centres(3, -1, 3))
     require_same_grid(good, good + 1, "soc_stock")

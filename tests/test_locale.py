@@ -74,13 +74,36 @@ def test_unsupported_language_is_told_in_one_sentence() -> None:
         (868e9, "en", f"868{NBSP}Gt"),
         (999.4, "en", f"999{NBSP}t"),
         (0.0, "en", f"0{NBSP}t"),
-        (-49254.5, "en", f"-49.3{NBSP}kt"),
+        (-49254.5, "en", f"\N{MINUS SIGN}49.3{NBSP}kt"),
         (float("nan"), "fr", "sans données"),
         (None, "es", "sin datos"),
     ],
 )
 def test_tonnes(value: float, lang: str, shown: str) -> None:
     assert locale.tonnes(value, lang) == shown
+
+
+@pytest.mark.parametrize("lang", locale.LANGUAGES)
+def test_a_loss_has_a_minus_sign(lang: str) -> None:
+    for shown in (locale.number(-2.5, lang), locale.signed(-2.5, lang), locale.tonnes(-2.5, lang)):
+        assert shown.startswith("\N{MINUS SIGN}2")
+
+
+@pytest.mark.parametrize(
+    ("count", "lang", "shown"),
+    [
+        (1, "en", "1 record on the map."),
+        (0, "en", "0 records on the map."),
+        (1200, "en", "1,200 records on the map."),
+        (1, "fr", "1 fiche sur la carte."),
+        (0, "fr", "0 fiche sur la carte."),
+        (2, "fr", "2 fiches sur la carte."),
+        (1, "es", "1 ficha en el mapa."),
+        (44, "es", "44 fichas en el mapa."),
+    ],
+)
+def test_a_count_has_its_number(count: int, lang: str, shown: str) -> None:
+    assert locale.counted("record.count", count, lang) == shown
 
 
 def test_small_shares_are_not_told_as_none() -> None:

@@ -30,6 +30,8 @@ from hotspots.grid import Grid
 from hotspots.locale import text
 from hotspots.maps import layers, palettes, rasters, themes
 from hotspots.maps.figure import ASSETS
+from hotspots.maps.legends import data_years
+from hotspots.maps.page import title
 from hotspots.variables import HOTSPOT_CLASSES
 
 WGS84 = pyproj.CRS.from_epsg(4326)
@@ -236,7 +238,7 @@ def test_country_popup_has_loss_gain_and_net_together(edition: Edition) -> None:
     row = edition.table.loc["POL"]
     assert {"gross loss", "gross gain", "net"} <= set(told)
     assert told["net"].endswith("t\N{NO-BREAK SPACE}C/yr")
-    assert told["net"].startswith("-" if row["modelled_change_total"] < 0 else "+")
+    assert told["net"].startswith("\N{MINUS SIGN}" if row["modelled_change_total"] < 0 else "+")
     assert told["Rank by potential"].startswith(f"{row['rank']} of ")
 
 
@@ -244,6 +246,37 @@ def test_country_outside_the_edition_says_so(edition: Edition) -> None:
     rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]
     absent = next(key for key in rows if key not in edition.table.index)
     assert rows[absent]["notes"] == [text("numbers.not_in_edition", "en")]
+
+
+def test_a_countrys_note_is_told_in_its_own_language_only(edition: Edition) -> None:
+    note = edition.table.loc["FRA", "note"]
+    assert "French Guiana" in note
+    for lang in ("en", "fr", "es"):
+        told = layers.countries(edition, (-6, 42, 40, 60), "", lang)["rows"]["FRA"]["notes"]
+        assert [t.lower() for t in told] == ([note.lower()] if lang == "en" else [])
+
+
+def test_french_puts_a_space_before_a_semicolon(edition: Edition) -> None:
+    theme = themes.THEMES[0]
+    told = {lang: data_years(theme, edition, lang) for lang in ("en", "fr", "es")}
+    assert told["fr"].count(";") >= 2
+    assert told["fr"].count(";") == told["fr"].count("\N{NO-BREAK SPACE};")
+    assert all(" ;" not in told[k] and "\N{NO-BREAK SPACE};" not in told[k] for k in ("en", "es"))
+
+
+@pytest.mark.parametrize(
+    ("lang", "shown"),
+    [("en", "6°W–40°E, 42°N–60°N"), ("fr", "6°O–40°E, 42°N–60°N")],
+)
+def test_a_box_is_titled_in_degrees(edition: Edition, lang: str, shown: str) -> None:
+    assert title(edition, lang) == text("map.title_region", lang, region=shown)
+
+
+def test_land_without_colour_is_in_the_legend(page: str) -> None:
+    block = page.split('data-theme="hotspot_class"')[1].split("</div>")[0]
+    bare = block.split("hs-bare")[1]
+    assert text("legend.no_value_region", "en") in bare
+    assert f".hs-bare {{ background: {palettes.LAND}" in page
 
 
 def test_values_from_nearest_cells_are_flagged() -> None:
@@ -281,11 +314,33 @@ def test_a_cell_lands_where_it_lies(row: int) -> None:
     height = image.codes.shape[0]
     y = top - (np.arange(height) + 0.5) * (top - bottom) / height
     _, latitude = project.transform(np.zeros(height), y, direction="INVERSE")
-    assert ((latitude < north) & (latitude > south)).all()
+    # A middle may lie on an edge, but for rounding.
+    assert ((latitude < north + 1e-9) & (latitude > south - 1e-9)).all()
     pixel = (image.north - image.south) / height
     assert image.north == pytest.approx(north, abs=pixel)
     assert image.south == pytest.approx(south, abs=pixel)
     assert (image.west, image.east) == pytest.approx((20.0, 20.5))
+
+
+@pytest.mark.parametrize("row", [24, 75, 130, 179, 180, 220, 290])
+def test_cell_edges_lie_true(row: int) -> None:
+    """Within 4 % of a cell, at all latitudes; west and east exactly."""
+    grid, column = world_grid(), 400
+    image = rasters.to_mercator(one_cell(grid, row, column), grid)
+    assert image is not None
+    assert image.north == pytest.approx(grid.y_edges[row], abs=0.04 * 0.5)
+    assert image.south == pytest.approx(grid.y_edges[row + 1], abs=0.04 * 0.5)
+    assert (image.west, image.east) == pytest.approx((20.0, 20.5), abs=1e-9)
+
+
+@pytest.mark.parametrize("step", [0.5, 0.25, 1 / 12, 1 / 24])
+def test_images_stay_small_enough_to_unpack(step: float) -> None:
+    grid = world_grid(step)
+    image = rasters.to_mercator(np.ones(grid.shape, "uint8"), grid)
+    assert image is not None
+    assert image.codes.size <= rasters.MOST_PIXELS
+    # Never coarser than the page's own first view.
+    assert image.codes.shape[1] >= 720
 
 
 def test_a_projected_grid_lands_in_place() -> None:
@@ -341,6 +396,14 @@ def test_png_has_the_classes_colours() -> None:
     rgba = decoded(rasters.png(codes, ["#ff0000", "#00ff00", "#0000ff"]))
     assert rgba[:, 0].T.tolist() == [[0, 0, 0, 0], [255, 0, 0, 255], [0, 255, 0, 255]]
     assert rgba[:, 1].T.tolist() == [[0, 0, 255, 255], [0, 255, 0, 255], [255, 0, 0, 255]]
+
+
+def test_png_rows_that_repeat_cost_little() -> None:
+    once = np.random.default_rng(5).integers(0, 4, (50, 300)).astype("uint8")
+    colours = ["#ff0000", "#00ff00", "#0000ff"]
+    tall = rasters.png(once.repeat(16, axis=0), colours)
+    assert (decoded(tall) == decoded(rasters.png(once, colours)).repeat(16, axis=1)).all()
+    assert len(tall) < 2 * len(rasters.png(once, colours))
 
 
 def test_a_class_without_colour_is_a_fault() -> None:
@@ -413,10 +476,16 @@ def seen(colour: str, eye: str) -> np.ndarray:
         list(palettes.CLUSTER_GAIN.values()),
         list(palettes.CLUSTER_LOSS.values()),
         [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE],
+        [
+            palettes.LAND,
+            palettes.HOTSPOT["insufficient_evidence"],
+            palettes.HOTSPOT["excluded"],
+            palettes.SEA,
+        ],
         list(palettes.GAIN),
         [palettes.SURPLUS, *palettes.DEFICIT],
     ],
-    ids=["hotspots", "cluster gain", "cluster loss", "change", "potential", "deficit"],
+    ids=["hotspots", "cluster gain", "cluster loss", "change", "greys", "potential", "deficit"],
 )
 def test_colours_are_told_apart_by_every_eye(colours: list[str], eye: str) -> None:
     """A CIE76 difference below some 5 is hard to see side by side; classes keep 8 at least."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import re
+import shlex
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +17,13 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from click.testing import CliRunner
+from rasterio.rio.main import main_group
 from rasterio.transform import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
 from hotspots.grid import grid_of
-from hotspots.ingest import geotiff, open_data
+from hotspots.ingest import geotiff, open_data, open_layers
 from hotspots.ingest import open as open_module
 from hotspots.variables import CLIMATE_ZONES, classes_of
 
@@ -59,6 +67,12 @@ def as_dataset(values: Any = STOCK, **attrs: Any) -> xr.Dataset:
         attrs={"units": "t ha-1"} | attrs,
     )
     return layer.to_dataset(name="soc_stock")
+
+
+def rio(*words: str) -> None:
+    """Run rasterio's own command line, which the messages point to."""
+    done = CliRunner().invoke(main_group, words)
+    assert done.exit_code == 0, done.output
 
 
 def zones(**attrs: Any) -> np.ndarray:
@@ -299,6 +313,98 @@ def test_undeclared_nodata_is_refused(tmp_path: Path, laziness: str) -> None:
         open_data(write_tif(tmp_path / "soc_stock.tif", raw)).compute()
 
 
+@pytest.mark.parametrize(
+    "nodata", [-1, -99, -999, -32767, -32768, -3.4e38, -3.3999999521443642e38, 1e20, -np.inf]
+)
+def test_customary_nodata_outside_the_range_is_refused(
+    tmp_path: Path, nodata: float, laziness: str
+) -> None:
+    """-3.4e38, rounded, stands in public layers; nobody's stock is negative."""
+    raw = np.where(np.isnan(STOCK), np.float32(nodata), STOCK).astype("float32")
+    path = write_tif(tmp_path / "soc_stock.tif", raw)
+    with pytest.raises(RasterError, match="looks like a nodata value") as caught:
+        open_data(path).compute()
+    assert f"{np.float32(nodata):g}" in str(caught.value)
+    # What the message says to do works.
+    command = re.search(r"rio (edit-info .*) FILE", str(caught.value))
+    assert command
+    rio(*shlex.split(command[1].split(" FILE")[0]), str(path))
+    check(open_data(path), laziness)
+
+
+def test_255_is_nodata_for_shares_only(tmp_path: Path, laziness: str) -> None:
+    mask = np.where(np.isnan(STOCK), 255, 0.5).astype("float32")
+    write_tif(tmp_path / "cropland_share.tif", mask, "1")
+    write_tif(tmp_path / "soc_stock.tif", np.where(np.isnan(STOCK), 255, STOCK))
+    with pytest.raises(RasterError, match="'cropland_share' holds 255"):
+        open_data(tmp_path).compute()
+    (tmp_path / "cropland_share.tif").unlink()
+    assert float(open_data(tmp_path).soc_stock.max()) == 255
+
+
+def test_customary_numbers_within_the_range_are_values(tmp_path: Path, laziness: str) -> None:
+    """-1 degree is cold, not missing; and a change may well be -1."""
+    write_tif(tmp_path / "mean_annual_temperature.tif", np.full((2, 3), -1, "int16"), "degC")
+    write_tif(tmp_path / "modelled_change.tif", np.full((2, 3), -1, "int16"), "t ha-1 yr-1")
+    data = open_layers(tmp_path).compute()
+    assert data.mean_annual_temperature.values.tolist() == [[-1] * 3] * 2
+    assert data.modelled_change.values.tolist() == [[-1] * 3] * 2
+    write_tif(tmp_path / "modelled_change.tif", np.full((2, 3), -9999, "int16"), "t ha-1 yr-1")
+    with pytest.raises(RasterError, match="'modelled_change' holds -9999"):
+        open_layers(tmp_path).compute()
+
+
+@pytest.mark.parametrize("given", ["t/ha", "Mg C ha-1", "tC/ha"])
+@pytest.mark.parametrize("kind", ["GeoTIFF", "NetCDF"])
+def test_a_unit_in_another_spelling(tmp_path: Path, kind: str, given: str, laziness: str) -> None:
+    if kind == "GeoTIFF":
+        path = write_tif(tmp_path / "soc_stock.tif", STOCK, given, nodata=np.nan)
+    else:
+        path = tmp_path / "d.nc"
+        as_dataset(units=given).to_netcdf(path, engine="h5netcdf")
+    check(open_data(path), laziness)
+
+
+@pytest.mark.parametrize("kind", ["GeoTIFF", "NetCDF"])
+def test_the_year_comes_from_the_name(tmp_path: Path, kind: str) -> None:
+    if kind == "GeoTIFF":
+        path = write_tif(tmp_path / "soc_stock_1990.tif", STOCK, nodata=np.nan)
+    else:
+        path = tmp_path / "d.nc"
+        as_dataset().rename(soc_stock="soc_stock_1990").to_netcdf(path, engine="h5netcdf")
+    assert open_layers(path).soc_stock_1990.attrs["year"] == 1990
+
+
+def test_a_year_that_cannot_be(tmp_path: Path) -> None:
+    as_dataset(year="2010.0").to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    assert open_data(tmp_path / "d.nc").soc_stock.attrs["year"] == 2010
+    as_dataset(year="2006-2015").to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    with pytest.raises(RasterError, match="'2006-2015'; a year of up to four digits"):
+        open_data(tmp_path / "d.nc")
+    write_tif(tmp_path / "soc_stock_1990.tif", STOCK, nodata=np.nan, tags={"year": "2000"})
+    with pytest.raises(RasterError, match="the year 2000, another than its name"):
+        open_layers(tmp_path / "soc_stock_1990.tif")
+
+
+@pytest.mark.parametrize(
+    ("options", "lacking"),
+    [({"unit": None}, "has no unit"), ({"crs": None}, "no coordinate reference system"), ({}, "")],
+)
+def test_what_a_message_says_to_do_mends_the_file(
+    tmp_path: Path, options: dict[str, Any], lacking: str
+) -> None:
+    name, values = "soc_stock", STOCK
+    if not lacking:
+        name, values, lacking, options = "climate_zone", zones(), "guidelines", {"unit": None}
+    path = write_tif(tmp_path / f"{name}.tif", values, **options)
+    with pytest.raises(RasterError, match=lacking) as caught:
+        open_layers(path)
+    command = re.search(r"rio (edit-info .*?) FILE", str(caught.value))
+    assert command
+    rio(*shlex.split(command[1]), str(path))
+    assert name in open_layers(path)
+
+
 def test_values_out_of_range_are_kept(tmp_path: Path) -> None:
     """Flagged elsewhere, never clipped: 900 t/ha is odd, but no nodata value."""
     data = open_data(write_tif(tmp_path / "soc_stock.tif", np.full((2, 3), 900, "int16")))
@@ -440,6 +546,51 @@ def test_netcdf_without_raster(tmp_path: Path) -> None:
     xr.Dataset({"a": ("n", [1, 2])}).to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
     with pytest.raises(RasterError, match="no raster"):
         open_data(tmp_path / "d.nc")
+
+
+@pytest.mark.parametrize("axis", ["lat", "lon"])
+def test_netcdf_without_cells(tmp_path: Path, axis: str) -> None:
+    as_dataset().isel({axis: slice(0, 0)}).to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    with pytest.raises(RasterError, match=f"'soc_stock' has no cells: '{axis}' has length 0"):
+        open_data(tmp_path / "d.nc")
+
+
+@pytest.mark.parametrize("which", ["folder", "GeoTIFF", "NetCDF", "file in a folder"])
+def test_a_missing_permission_is_named(which: str) -> None:
+    """A file that may not be read isn't damaged."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)  # pytest's own folders are closed to the user below
+        tif = write_tif(folder / "soc_stock.tif", STOCK, nodata=np.nan)
+        netcdf = folder / "d.nc"
+        as_dataset().to_netcdf(netcdf, engine="h5netcdf")
+        inner = folder / "inner"
+        inner.mkdir()
+        closed = {"folder": inner, "GeoTIFF": tif, "NetCDF": netcdf, "file in a folder": tif}[which]
+        opened = folder if which == "file in a folder" else closed
+        closed.chmod(0)
+        try:
+            with as_ordinary_user(), pytest.raises(RasterError) as caught:
+                open_data(opened)
+        finally:
+            closed.chmod(0o755)
+    assert f"no permission to read '{closed}'" in str(caught.value)
+    assert "damaged" not in str(caught.value)
+
+
+@contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Root may read anything: step down for a while where the tests are run by it."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("no such permissions on this system")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def test_uneven_coordinates(tmp_path: Path) -> None:

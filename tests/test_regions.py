@@ -518,6 +518,9 @@ SHELL, HOLE = square(0, 0, 10), square(2, 2, 3)
         (polygon([[0, 0], [10, 10], [10, 0], [0, 10], [0, 0]]), 50),  # a bow tie, mended
         (polygon([[x, y, 99] for x, y in SHELL]), 100),  # heights are dropped
         (polygon(SHELL[:-1]), 100),  # not closed
+        (polygon(SHELL) | {"crs": "EPSG:4326"}, 100),  # a name where an object should be
+        (polygon(SHELL) | {"crs": None}, 100),
+        (polygon(SHELL) | {"crs": {"properties": "urn:ogc:def:crs:OGC:1.3:CRS84"}}, 100),
     ],
 )
 def test_geojson(given: dict[str, Any], area: float) -> None:
@@ -594,6 +597,13 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         (polygon([[0, 0], [1, 1]]), BadInputError, "too few points"),
         ({"type": "Polygon"}, BadInputError, "no list 'coordinates'"),
         ({"type": "Polygon", "coordinates": [3]}, BadInputError, "can't be read"),
+        ({"type": "MultiPolygon", "coordinates": [5]}, BadInputError, "can't be read"),
+        ({"type": "MultiPolygon", "coordinates": [{}]}, EmptyRegionError, "empty"),
+        ({"type": "MultiPolygon", "coordinates": [None]}, BadInputError, "can't be read"),
+        ({"type": "MultiPolygon", "coordinates": ["ab"]}, BadInputError, "can't be read"),
+        (polygon([{"x": 1}, {"x": 2}, {"x": 3}]), BadInputError, "can't be read"),  # type: ignore[list-item]
+        (polygon([[10**400, 0], [1, 1], [1, 0]]), BadInputError, "can't be read"),
+        (polygon(SHELL) | {"crs": "EPSG:3857"}, BadInputError, "names the CRS 'EPSG:3857'"),
         ({"type": "Topology"}, BadInputError, "no area in GeoJSON"),
         ({}, BadInputError, "no area in GeoJSON"),
         ("[1, 2]", BadInputError, "no area in GeoJSON"),

@@ -18,9 +18,9 @@ import xarray as xr
 
 from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
 from hotspots.grid import grid_of
-from hotspots.ingest import Store, geotiff, open_data
+from hotspots.ingest import Store, geotiff, open_data, open_layers
 from hotspots.ingest import store as store_module
-from hotspots.variables import CLIMATE_ZONES, classes_of, describe
+from hotspots.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
 
@@ -98,6 +98,30 @@ def test_files_are_cloud_optimised_and_carry_their_facts(store: Store) -> None:
         assert file.dtypes == ("uint8",)
         assert file.nodata == 0
         assert file.tags()["guidelines"] == "2019"
+
+
+@pytest.mark.parametrize("nodata", [None, -128])
+def test_classes_of_a_result_may_be_negative(
+    store: Store, tmp_path: Path, nodata: int | None
+) -> None:
+    """Of clusters 0 is a class, not nodata, and stays one; what is nodata stays nodata."""
+    given = np.array([[-1, 0, 1], [1, 1, nodata or 0]], dtype="int8")
+    path = tmp_path / "cluster_loss.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=3, height=2, count=1, dtype="int8", nodata=nodata,
+        crs="EPSG:4326", transform=rasterio.transform.from_origin(-3, 4, 2, 2),
+    ) as file:  # fmt: skip
+        file.write(given, 1)
+        file.update_tags(**SAID)
+    store.add(open_layers(path).cluster_loss)
+    got = store.open().cluster_loss
+    assert got.dtype == "int8"
+    assert got.values.tolist() == given.tolist()
+    assert classes_of(got) == CLUSTERS
+    with rasterio.open(store.file("cluster_loss")) as file:
+        assert (file.dtypes, file.nodata) == (("int8",), -128)
+    (item,) = pystac.Catalog.from_file(str(store.path / "catalog.json")).get_items()
+    assert item.assets["data"].extra_fields["bands"][0]["nodata"] == -128
 
 
 def test_a_file_of_the_store_can_be_analysed_alone(store: Store) -> None:
@@ -283,6 +307,67 @@ def test_a_spoilt_catalogue(store: Store) -> None:
     (store.path / "catalog.json").write_text("{")
     with pytest.raises(RasterError, match="can't be read"):
         store.names()
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", "5", '{"links": 5}', '{"links": [{"rel": "item"}]}']
+)
+def test_a_catalogue_that_is_none_of_a_store(store: Store, content: str) -> None:
+    store.path.mkdir()
+    (store.path / "catalog.json").write_text(content)
+    with pytest.raises(RasterError, match="is no store of layers"):
+        store.open()
+    with pytest.raises(RasterError, match="is no store of layers"):
+        store.add(layer())
+    assert (store.path / "catalog.json").read_text() == content
+
+
+def test_an_item_that_is_none(store: Store) -> None:
+    store.add(layer())
+    (item,) = (store.path / "soc_stock").glob("*.json")
+    item.write_text("{}")
+    with pytest.raises(RasterError, match="Add 'soc_stock' anew"):
+        store.open()
+
+
+FULL = """
+import resource, signal, sys
+sys.path[:0] = {path!r}
+import numpy as np
+import test_store as t
+from hotspots.errors import WriteError
+import rasterio, rasterio.shutil, pystac
+store = t.Store(sys.argv[1])
+values = np.random.default_rng(0).uniform(0, 100, (300, 1200)).astype("float32")
+given = t.layer("soc_stock", values, step=0.3)
+limit = int(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    store.add(given)
+except WriteError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [100_000, 2_000_000])
+def test_a_full_disk(store: Store, limit: int) -> None:
+    """A limit on the size of files fails a write as a full disk does: one sentence, no more."""
+    pytest.importorskip("resource")
+    store.add(zones())
+    before = state(store)
+    script = FULL.format(path=[str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(store.path), str(limit)],
+        check=False, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout == (
+        f"The store '{store.path}' can't be written (File too large); it is as it was."
+        " Mend that, or give another folder.\n"
+    )
+    assert state(store) == before
+    assert not any((store.path / "soc_stock").iterdir())
 
 
 # --- killed on the way -------------------------------------------------------------------------

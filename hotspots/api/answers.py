@@ -12,7 +12,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from hotspots import countries
 from hotspots.api.models import (
+    Caveat,
     Input,
     Names,
     Quantity,
@@ -21,9 +23,11 @@ from hotspots.api.models import (
     RegionKind,
     Summary,
 )
+from hotspots.caveats import CAVEATS
 from hotspots.codebook import column_unit
 from hotspots.edition import Edition
 from hotspots.errors import UnknownRegionError
+from hotspots.locale import has_text, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +42,7 @@ KINDS: Mapping[str, RegionKind] = {
 }
 WORLD: RegionKind = "world"
 MOST_MATCHES = 3
+_ISO2 = re.compile(r"[a-z]{2}", flags=re.IGNORECASE)
 _BOX = re.compile(r"\s*[-+.\d]+\s*(,\s*[-+.\d]+\s*){3}")
 NO_VALUE = "nothing to state here: the region has no land, or no data, that this number stands for"
 NO_DATA = "the data hold no valid cell in this region nor within two cell widths of it"
@@ -58,8 +63,8 @@ def region_detail(edition: Edition, region_id: str) -> RegionDetail:
     return RegionDetail(**entry.model_dump(), members=members, summary=f"{entry.link}/summary")
 
 
-def region_summary(edition: Edition, region_id: str) -> Summary:
-    """Return the row of a region with units, provenance and caveats."""
+def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summary:
+    """Return the row of a region with units, provenance and caveats, these in `lang`."""
     key, row = find_row(edition, region_id)
     manifest = edition.manifest
     return Summary(
@@ -69,19 +74,23 @@ def region_summary(edition: Edition, region_id: str) -> Summary:
         note=_text(row.get("note")),
         values=dict(_quantities(row)),
         inputs=[_input(name, told) for name, told in manifest["inputs"].items()],
-        caveats=[*manifest["caveats"].values(), *manifest.get("notes", [])],
+        caveats=_caveats(manifest["caveats"], lang),
+        notes=manifest["notes"],
     )
 
 
 def find_row(edition: Edition, region_id: str) -> tuple[Hashable, pd.Series[Any]]:
-    """Return index and row of a region by id, upper or lower case.
+    """Return index and row of a region by id or ISO 3166-1 alpha-2, upper or lower case.
 
-    Only ids of the table are looked up, never `hotspots.region`, which would open a file that a
-    caller names.
+    Only ids of the table and of the packaged list of countries are looked up, never
+    `hotspots.region`, which would open a file that a caller names and draw outlines.
     """
-    wanted = region_id.strip().casefold()
-    for key in edition.table.index:
-        if str(key).casefold() == wanted:
+    given = region_id.strip()
+    ids = {str(key).casefold(): key for key in edition.table.index}
+    named = [given, *(countries.find(given) if _ISO2.fullmatch(given) else [])]
+    for name in named:
+        if name.casefold() in ids:
+            key = ids[name.casefold()]
             return key, edition.table.loc[key]
     if _BOX.fullmatch(region_id):
         raise UnknownRegionError(
@@ -107,8 +116,16 @@ def _matches(edition: Edition, given: str) -> str:
     return f"; did you mean {' or '.join(found)}?" if found else "."
 
 
-def _shortened(text: str, most: int = 80) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
+def _shortened(given: str, most: int = 80) -> str:
+    return given if len(given) <= most else f"{given[:most]}…"
+
+
+def _caveats(held: Mapping[str, str], lang: str) -> list[Caveat]:
+    """Return an edition's caveats in the order of their list, which a saved one doesn't keep."""
+    ids = sorted(held, key=[*CAVEATS, *held].index)
+    # A caveat of another version, which the catalogues don't have, keeps its English words.
+    words = {i: text(f"caveat.{i}", lang) if has_text(f"caveat.{i}") else held[i] for i in ids}
+    return [Caveat(id=i, text=words[i]) for i in ids]
 
 
 def _entry(key: Hashable, row: pd.Series[Any]) -> RegionEntry:

@@ -16,6 +16,7 @@ import hotspots
 from hotspots.api import errors, security
 from hotspots.api.models import Problem
 from hotspots.api.pages import MapPages
+from hotspots.api.reading import Head, OpenNumbers
 from hotspots.api.routers import health, home, regions
 from hotspots.errors import BadInputError
 
@@ -53,8 +54,11 @@ def create_app(edition: Edition, registry: Registry) -> FastAPI:
     app.include_router(regions.router)
 
     errors.add_handlers(app)
+    # The last one added is the first that a request meets.
+    app.add_middleware(OpenNumbers)
     app.add_middleware(security.Headers)
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(Head)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Query, Request
+from pydantic import BeforeValidator
 
 from hotspots.api.pages import MapPages
 from hotspots.edition import Edition
@@ -12,6 +13,11 @@ from hotspots.edition import Edition
 Lang = Literal["en", "fr", "es"]
 DEFAULT_LANG: Lang = "en"
 _LANGS: dict[str, Lang] = {"en": "en", "fr": "fr", "es": "es"}
+
+
+def _plain(given: object) -> object:
+    """Return a language as it is listed: in small letters; an empty one is none."""
+    return given.strip().lower() or None if isinstance(given, str) else given
 
 
 def get_edition(request: Request) -> Edition:
@@ -27,7 +33,9 @@ def get_pages(request: Request) -> MapPages:
 
 
 def get_language(
-    lang: Annotated[Lang | None, Query(description="Language; else Accept-Language")] = None,
+    lang: Annotated[
+        Lang | None, BeforeValidator(_plain), Query(description="Language; else Accept-Language")
+    ] = None,
     accept_language: Annotated[str, Header()] = "",
 ) -> Lang:
     """Return the language asked for: ``?lang=`` first, then Accept-Language, then English."""
@@ -50,7 +58,7 @@ def _weight(parameter: str) -> float:
     if not parameter.strip():
         return 1.0
     try:
-        return float(parameter.strip().removeprefix("q="))
+        return float(parameter.strip().lower().removeprefix("q="))
     except ValueError:
         return 0.0
 

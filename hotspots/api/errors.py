@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from hotspots.api.reading import READS
 from hotspots.api.security import HEADERS
 from hotspots.errors import (
     BadInputError,
@@ -24,6 +25,7 @@ from hotspots.errors import (
     RecipeError,
     RegistryError,
     UnknownRegionError,
+    WriteError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -50,6 +52,7 @@ KINDS: dict[type[HotspotsError], Kind] = {
     GridMismatchError: Kind(500, "grid-mismatch", "The edition's rasters don't match"),
     RegistryError: Kind(500, "registry", "The registry can't be read"),
     MissingAssetError: Kind(500, "missing-asset", "The installation is incomplete"),
+    WriteError: Kind(500, "write", "The server can't write"),
     HotspotsError: Kind(500, "failed", "The request failed"),
 }
 _OWN_FAULT = "The fault is the server's and was logged; try again later or tell its operator."
@@ -115,8 +118,8 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at '{request.url.path}'; /api lists what there is."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "GET")
-        detail = f"{request.method} is not allowed at '{request.url.path}'; use {allowed}."
+        detail = f"{request.method} is not allowed at '{request.url.path}'; use GET or HEAD."
+        return problem(request, error.status_code, slug, title, detail, {"Allow": READS})
     return problem(request, error.status_code, slug, title, detail, error.headers)
 
 

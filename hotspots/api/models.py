@@ -74,6 +74,13 @@ class Input(BaseModel):
     citation: str | None
 
 
+class Caveat(BaseModel):
+    """What must be said with the numbers."""
+
+    id: str
+    text: str = Field(description="In the language asked for")
+
+
 class Summary(RegionEntry):
     """The numbers of one region: the row of the edition's table, nothing recomputed."""
 
@@ -82,4 +89,5 @@ class Summary(RegionEntry):
     note: str | None = None
     values: dict[str, Quantity]
     inputs: list[Input]
-    caveats: list[str]
+    caveats: list[Caveat]
+    notes: list[str] = Field(description="What the analysis met in the data, in English")

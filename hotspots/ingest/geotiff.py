@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import RasterError
+from hotspots.ingest.access import require_permitted
 from hotspots.variables import variable
 
 LAZY_CELLS = 4_000_000
@@ -56,11 +57,13 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
     Raises
     ------
     RasterError
-        Unreadable or cut short, rotated, without CRS, or a band without canonical name.
+        Unreadable (permission, damage) or cut short, rotated, without CRS, or a band without
+        canonical name.
     """
     import rasterio
 
     path = Path(path)
+    require_permitted(path)
     try:
         with rasterio.open(path) as file:
             _require_whole(file, path)
@@ -98,7 +101,8 @@ def _band_name(file: Any, index: int, path: Path) -> str:
     if not description:
         raise RasterError(
             f"Band {index} of '{path}' has no description. Give each band the name of a canonical"
-            " variable as its description, or write one file for each."
+            f" variable (rio edit-info --bidx {index} --description soc_stock FILE), or write one"
+            " file for each."
         )
     return str(description)
 
@@ -116,11 +120,11 @@ def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
     transform = file.transform
     if file.crs is None:
         raise RasterError(
-            f"'{path}' has no coordinate reference system (CRS). Give it one, e.g. with"
-            " gdal_edit.py -a_srs, after checking its source."
+            f"'{path}' has no coordinate reference system (CRS). After checking its source give it"
+            " one: rio edit-info --crs EPSG:4326 FILE."
         )
     if transform.b or transform.d:
-        raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up, e.g. gdalwarp.")
+        raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up (rio warp).")
     stat = path.stat()
     band = _Band(
         str(path), index, float(file.scales[index - 1]), float(file.offsets[index - 1]),

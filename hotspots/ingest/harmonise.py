@@ -2,11 +2,12 @@
 
 Whatever a file's habits are, past this door a layer has the dimensions (y, x) with y descending, a
 CRS in ``spatial_ref``, float32 with NaN for missing, or uint8 with 0 for missing if its values are
-classes, in the canonical numbering.
+classes, in the canonical numbering (int8 with -128 for missing where 0 is one of the classes).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,14 +21,28 @@ from affine import Affine
 from hotspots.errors import RasterError
 from hotspots.grid import Grid, axis_names, crs_of, grid_of
 from hotspots.ingest.legends import recode
-from hotspots.variables import classes_of, describe, require_unit, variable
+from hotspots.ingest.units import with_unit
+from hotspots.variables import (
+    Variable,
+    class_nodata,
+    classes_of,
+    describe,
+    how_to_set,
+    variable,
+)
 
 # Numbers that mean "no value" by custom; a layer that holds one undeclared would poison totals.
-_LARGEST = 3.4028235e38
+# They are taken for such only outside the variable's valid range.
 SENTINELS = np.array(
-    [-999, -9999, -32767, -32768, -99999, 32767, 65535, 1e20, 9.96921e36, -_LARGEST, _LARGEST],
+    [-1, -99, -99.9, -128, -999, -999.9, -9999, -99999, -32767, -32768, -2147483648,
+     32767, 65535, 2147483647, 4294967295],
     dtype="float32",
-)
+)  # fmt: skip
+_BYTE_NODATA = np.float32(255)  # a common mask of shares, which a stock or a rain may well be
+# 1e20, -3.4e38 and their roundings: no quantity here is of that size.
+_ABSURD = 1e15
+# Of a quantity without lower bound, a customary number below this is no value either.
+_UNBOUNDED = -990.0
 GUIDELINES = ("2006", "2019")
 # A step printed with few digits (0.0833333) is off by less than this part of a cell in the whole.
 _SNAP = 0.05
@@ -52,10 +67,11 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
     ------
     RasterError
         No canonical name, no CRS, no or another unit, a class outside the legend, climate zones
-        of unstated guidelines, an undeclared nodata value, or coordinates that can't be true.
+        of unstated guidelines, an undeclared nodata value, a year that is none or not that of the
+        name, or coordinates that can't be true.
     """
     name = str(layer.name)
-    require_unit(layer)
+    layer = with_unit(layer)
     crs = crs_of(layer)
     out = _north_up(_plane(layer))
     out = out.rio.write_crs(crs)
@@ -82,6 +98,10 @@ def _plane(layer: xr.DataArray) -> xr.DataArray:
             raise RasterError(
                 f"Layer '{layer.name}' has no coordinates along '{dim}'. Write those of the cells'"
                 " centres."
+            )
+        if not layer.sizes[dim]:
+            raise RasterError(
+                f"Layer '{layer.name}' has no cells: '{dim}' has length 0. Give one with cells."
             )
     flat = layer.squeeze(others, drop=True).transpose(y, x)
     # Anew, for attributes and encodings name another grid mapping, or a packing.
@@ -140,16 +160,17 @@ def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, G
 
 
 def _canonical_values(out: xr.DataArray, given: xr.DataArray, name: str) -> xr.DataArray:
-    attrs = _kept(given.attrs)
+    attrs = _dated(_kept(given.attrs), name)
     classes = variable(name).classes
     if classes is None:
         return describe(_apply(partial(_quantity, name=name), out, "float32"), name, **attrs)
     if name == "climate_zone":
         attrs["guidelines"] = _guidelines(given.attrs.get("guidelines"))
+    nodata = class_nodata(classes)
     own = classes_of(given) or classes
-    own = {code: meaning for code, meaning in own.items() if code != 0}
+    own = {code: meaning for code, meaning in own.items() if code != nodata}
     to_codes = partial(_codes, name=name, own=own, canonical=classes)
-    return describe(_apply(to_codes, out, "uint8"), name, **attrs)
+    return describe(_apply(to_codes, out, "int8" if nodata else "uint8"), name, **attrs)
 
 
 def _kept(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -161,11 +182,33 @@ def _kept(attrs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_YEAR_IN_NAME = re.compile(r"soc_stock_(\d{4})")
+
+
+def _dated(attrs: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return `attrs` with ``year`` as a whole number, from the name where it stands only there."""
+    found = _YEAR_IN_NAME.fullmatch(name)
+    given = str(attrs.get("year", "")).removesuffix(".0")
+    if given and not (given.isdecimal() and 1 <= int(given) <= 9999):
+        raise RasterError(
+            f"Layer '{name}' says the year '{given}'; a year of up to four digits is needed, and a"
+            f" span is told as 'period'. {how_to_set(name, 'year', '2010')}"
+        )
+    if found and given and int(given) != int(found[1]):
+        raise RasterError(
+            f"Layer '{name}' says the year {given}, another than its name. Rename it, or correct"
+            f" the year. {how_to_set(name, 'year', found[1])}"
+        )
+    year = given or (found[1] if found else "")
+    return attrs | ({"year": int(year)} if year else {})
+
+
 def _guidelines(given: Any) -> str:
     if str(given) not in GUIDELINES:
         raise RasterError(
             "Layer 'climate_zone' must say in its attribute (or GeoTIFF tag) 'guidelines' whether"
             f" its zones are those of 2006 or 2019; it says {given!r}."
+            f" {how_to_set('climate_zone', 'guidelines', '2019')}"
         )
     return str(given)
 
@@ -180,23 +223,34 @@ def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: st
 
 
 def _quantity(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
-    out = values.astype("float32")
-    row = variable(name)
-    outside = (out < row.low) | (out > row.high)
-    if outside.any():
-        found = np.intersect1d(out[outside], SENTINELS)
-        if found.size:
-            raise RasterError(
-                f"Layer '{name}' holds {found[0]:g}, which looks like a nodata value that the file"
-                " doesn't declare. Declare it (e.g. gdal_edit.py -a_nodata) and try again."
-            )
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is seen
+        out = values.astype("float32")
+    found = _undeclared(out, variable(name))
+    if found.size:
+        number = f"{found[0]:g}"
+        raise RasterError(
+            f"Layer '{name}' holds {number}, which looks like a nodata value that the file doesn't"
+            f" declare. Declare it with: rio edit-info --nodata {number} FILE (GeoTIFF), or"
+            f" ncatted -a missing_value,{name},o,f,{number} FILE (NetCDF)."
+        )
     return out
+
+
+def _undeclared(values: npt.NDArray[np.float32], row: Variable) -> npt.NDArray[np.float32]:
+    """Return the distinct values outside the valid range that are nodata by custom or size."""
+    low = row.low if np.isfinite(row.low) else _UNBOUNDED
+    outside = values[(values < low) | (values > row.high) | (np.abs(values) > _ABSURD)]
+    customary = np.isin(outside, SENTINELS) | (np.abs(outside) > _ABSURD)
+    if row.unit in ("1", "%"):
+        customary |= outside == _BYTE_NODATA
+    return np.unique(outside[customary])
 
 
 def _codes(
     values: npt.NDArray[Any], name: str, own: dict[int, str], canonical: dict[int, str]
-) -> npt.NDArray[np.uint8]:
-    filled = np.nan_to_num(values, nan=0) if values.dtype.kind == "f" else values
+) -> npt.NDArray[np.uint8 | np.int8]:
+    nodata = class_nodata(canonical)
+    filled = np.nan_to_num(values, nan=nodata) if values.dtype.kind == "f" else values
     try:
         return recode(filled, own, canonical)
     except RasterError as error:

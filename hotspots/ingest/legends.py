@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.variables import CLIMATE_ZONES
+from hotspots.variables import CLIMATE_ZONES, class_nodata
 
 # github.com/colinahill/ipcc_climate_zones @ 8344cd5911, attribute "Labels for climate zones".
 _COLINAHILL_2019: dict[int, str] = {
@@ -62,16 +62,17 @@ def zones_to_jrc(codes: npt.ArrayLike, legend: str) -> npt.NDArray[np.uint8]:
             f"{near_matches(legend, CLIMATE_ZONE_LEGENDS) or '.'}"
             f" Legends: {', '.join(CLIMATE_ZONE_LEGENDS)}."
         )
-    return recode(codes, CLIMATE_ZONE_LEGENDS[legend], CLIMATE_ZONES)
+    return recode(codes, CLIMATE_ZONE_LEGENDS[legend], CLIMATE_ZONES).astype("uint8")
 
 
 def recode(
     codes: npt.ArrayLike, given: Mapping[int, str], canonical: Mapping[int, str]
-) -> npt.NDArray[np.uint8]:
+) -> npt.NDArray[np.uint8 | np.int8]:
     """Return `codes` of the legend `given` as the codes that `canonical` has for the same names.
 
-    Both legends map code -> name; 0 stays 0. A name or a code without a partner raises
-    `RasterError`, for a class that is silently dropped would look like missing data.
+    Both legends map code -> name. Nodata stays nodata: 0 in uint8, or -128 in int8 where 0 is a
+    class of `canonical`. A name or a code without a partner raises `RasterError`, for a class that
+    is silently dropped would look like missing data.
     """
     code_of = {name: code for code, name in canonical.items()}
     strange = [name for name in given.values() if name not in code_of]
@@ -81,14 +82,15 @@ def recode(
             f"{near_matches(strange[0], code_of) or '.'} Rename the classes in flag_meanings."
         )
     array = np.asarray(codes)
-    to = {0: 0} | {code: code_of[name] for code, name in given.items()}
-    table = np.zeros(256, dtype="uint8")
-    for code, new in to.items():
-        table[code] = new
-    unknown = array[~np.isin(array, list(to))]
+    nodata = class_nodata(canonical)
+    to = {nodata: nodata} | {code: code_of[name] for code, name in given.items()}
+    known = np.array(sorted(to))
+    new = np.array([to[code] for code in known], dtype="int8" if nodata else "uint8")
+    unknown = array[~np.isin(array, known)]
     if unknown.size:
         raise RasterError(
-            f"The class code {unknown.min():g} is not in the legend {sorted(to)} (0 = nodata)."
-            " Declare it as nodata or add it to the legend."
+            f"The class code {unknown.min():g} is not in the legend {sorted(to)}"
+            f" ({nodata} = nodata). Declare it as nodata or add it to the legend."
         )
-    return np.asarray(table[array.astype("uint8")])
+    # Searched and not indexed: a legend's own codes may be negative, or thousands.
+    return np.asarray(new[np.searchsorted(known, array)])

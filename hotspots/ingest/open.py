@@ -12,6 +12,7 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.grid import axis_names, require_same_grid
+from hotspots.ingest.access import permitted, require_permitted
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.ingest.harmonise import harmonise
 from hotspots.variables import variable
@@ -70,18 +71,19 @@ def open_layers(path: str | Path) -> xr.Dataset:
     Raises
     ------
     RasterError
-        Nothing there, unreadable, a name that isn't canonical, no CRS, no or another unit,
-        unstated guidelines of climate zones, or an undeclared nodata value.
+        Nothing there, unreadable (permission, damage), a name that isn't canonical, no CRS, no or
+        another unit, unstated guidelines of climate zones, or an undeclared nodata value.
     GridMismatchError
         The layers don't share one grid.
     """
     path = Path(path)
-    if not path.exists():
-        raise RasterError(
-            f"There is no file or folder '{path}'. Give a NetCDF file, a GeoTIFF file or a folder"
-            " of GeoTIFFs."
-        )
-    return on_one_grid(harmonise(layer) for layer in _layers(path))
+    with permitted(path):
+        if not path.exists():
+            raise RasterError(
+                f"There is no file or folder '{path}'. Give a NetCDF file, a GeoTIFF file or a"
+                " folder of GeoTIFFs."
+            )
+        return on_one_grid(harmonise(layer) for layer in _layers(path))
 
 
 def on_one_grid(layers: Iterable[xr.DataArray]) -> xr.Dataset:
@@ -125,6 +127,7 @@ def _folder(path: Path) -> list[xr.DataArray]:
 
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
+    require_permitted(path)
     # A damaged file may raise nearly anything within the readers.
     try:
         with _opened(path) as data:

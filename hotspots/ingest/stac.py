@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
 from hotspots.grid import Grid, grid_of
 from hotspots.ingest.harmonise import crs_text
+from hotspots.variables import class_nodata, variable
 
 if TYPE_CHECKING:
     import pystac
@@ -74,13 +74,13 @@ def _properties(layer: xr.DataArray, grid: Grid) -> dict[str, Any]:
 def _asset(layer: xr.DataArray, path: Path, digest: str) -> pystac.Asset:
     import pystac
 
-    is_class = layer.dtype == np.uint8
+    classes = variable(str(layer.name)).classes
     band: dict[str, Any] = {
         "name": str(layer.name),
         "data_type": str(layer.dtype),
-        "nodata": 0 if is_class else "nan",
+        "nodata": class_nodata(classes) if classes else "nan",
     }
-    if is_class:
+    if classes:
         values = zip(layer.attrs["flag_values"], layer.attrs["flag_meanings"].split(), strict=True)
         band["classification:classes"] = [{"value": int(v), "name": n} for v, n in values]
     else:

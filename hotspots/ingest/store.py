@@ -26,13 +26,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hotspots.errors import EmptyRegionError, RasterError, near_matches
+from hotspots.errors import EmptyRegionError, RasterError, WriteError, near_matches
+from hotspots.files import OF_THE_DISK, lock
 from hotspots.grid import grid_of
+from hotspots.ingest.access import permitted, quiet_libtiff
 from hotspots.ingest.geotiff import read_geotiff
 from hotspots.ingest.harmonise import crs_text, harmonise
 from hotspots.ingest.open import on_one_grid
 from hotspots.ingest.stac import stac_item
-from hotspots.variables import variable
+from hotspots.variables import class_nodata, how_to_set, variable
 
 CATALOGUE = "catalog.json"
 REQUIRED = ("source", "citation", "licence")
@@ -63,14 +65,13 @@ class Store:
     def hashes(self) -> dict[str, str]:
         """Return name -> SHA-256 (hex) of the layer's file, as written in the catalogue."""
         return {
-            name: self._item(name)["assets"]["data"]["file:checksum"].removeprefix("1220")
+            name: str(self._asset(name)["file:checksum"]).removeprefix("1220")
             for name in self.names()
         }
 
     def file(self, name: str) -> Path:
         """Return the path of a layer's GeoTIFF, or raise `RasterError` with near matches."""
-        href = self._item(name)["assets"]["data"]["href"]
-        return (self.path / self._href(name)).parent / str(href)
+        return (self.path / self._href(name)).parent / str(self._asset(name)["href"])
 
     def add(self, layer: xr.DataArray) -> None:
         """Write `layer` into the store, in the place of a former layer of its name.
@@ -84,15 +85,17 @@ class Store:
         Raises
         ------
         RasterError
-            One of these is missing, or the folder can't be written. The store is as it was.
+            One of these is missing, or the folder can't be written (permission, a file there).
+        WriteError
+            The disk is full or fails. The store is as it was, after either.
         """
         canonical = harmonise(layer)
         name = str(canonical.name)
         for key in REQUIRED:
             if not canonical.attrs.get(key):
                 raise RasterError(
-                    f"Layer '{name}' doesn't say its {key}. Set attrs['{key}'], so that each number"
-                    " can leave with where it comes from."
+                    f"Layer '{name}' doesn't say its {key}, without which no number may leave."
+                    f" {how_to_set(name, key, '...')}"
                 )
         try:
             with self._locked():
@@ -108,9 +111,8 @@ class Store:
                 _write_json(target.with_suffix(".json"), item.to_dict(include_self_link=False))
                 self._publish(name, f"./{name}/{target.stem}.json")
         except OSError as error:
-            raise RasterError(
-                f"The store '{self.path}' can't be written: {error.strerror or error}."
-            ) from error
+            kind = WriteError if error.errno in OF_THE_DISK else RasterError
+            raise kind(_unwritable(self.path, error.strerror or str(error))) from error
 
     def open(
         self,
@@ -143,7 +145,10 @@ class Store:
         """
         wanted = self.names() if names is None else list(names)
         if not wanted:
-            raise RasterError(f"The store '{self.path}' holds no layer. Add one first.")
+            raise RasterError(
+                f"The store '{self.path}' holds no layer. Add one first:"
+                f" hotspots add-layer FILE --store {self.path}"
+            )
         hashes = self.hashes()
         layers = []
         for name in wanted:
@@ -162,15 +167,29 @@ class Store:
             )
         return items[name]
 
-    def _item(self, name: str) -> dict[str, Any]:
-        return _read_json(self.path / self._href(name))
+    def _asset(self, name: str) -> dict[str, Any]:
+        path = self.path / self._href(name)
+        try:
+            asset = _read_json(path)["assets"]["data"]
+            return {key: asset[key] for key in ("href", "file:checksum")}
+        except (KeyError, TypeError) as error:
+            raise RasterError(
+                f"'{path}' is not the item of a layer as a store has them. Add '{name}' anew."
+            ) from error
 
     def _items(self) -> dict[str, str]:
         """Return name -> item file, relative to the store, as the catalogue has them."""
-        if not (self.path / CATALOGUE).is_file():
-            return {}
-        links = _read_json(self.path / CATALOGUE)["links"]
-        return {link["title"]: link["href"] for link in links if link["rel"] == "item"}
+        with permitted(self.path):
+            if not (self.path / CATALOGUE).is_file():
+                return {}
+        try:
+            links = _read_json(self.path / CATALOGUE)["links"]
+            return {str(x["title"]): str(x["href"]) for x in links if x["rel"] == "item"}
+        except (KeyError, TypeError) as error:
+            raise RasterError(
+                f"'{self.path}' is no store of layers: its {CATALOGUE} lists no layers by name and"
+                " file. Give a folder that 'hotspots add-layer' has filled, or a new one."
+            ) from error
 
     def _publish(self, name: str, href: str) -> None:
         """Replace the catalogue by one that has `href` for `name`: the moment a layer is added."""
@@ -200,13 +219,8 @@ class Store:
     def _locked(self) -> Iterator[None]:
         """Keep other processes from adding; the lock ends with the process, however it ends."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
-            try:
-                import fcntl
-            except ImportError:  # Windows: one process at a time is then the user's care
-                pass
-            else:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with (self.path / ".lock").open("w") as file:
+            lock(file.fileno())
             yield
 
 
@@ -219,36 +233,56 @@ def _is_layer_name(name: str) -> bool:
 
 
 def _write_cog(layer: xr.DataArray, path: Path) -> None:
-    """Write a layer of `harmonise` as a cloud-optimised GeoTIFF, strip by strip."""
-    import rasterio
+    """Write a layer of `harmonise` as a cloud-optimised GeoTIFF."""
     import rasterio.shutil
+    from rasterio._err import CPLE_BaseError  # what closing a file on a full disk raises
 
-    grid = grid_of(layer)
-    is_class = layer.dtype == np.uint8
-    rows, columns = grid.shape
+    is_class = variable(str(layer.name)).classes is not None
     plain = path.with_name(".part.plain.tif")
+    said: list[str] = []
     try:
-        with rasterio.open(
-            plain, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=str(layer.dtype),
-            crs=crs_text(grid.crs), transform=grid.transform, nodata=0 if is_class else np.nan,
-            tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, BIGTIFF="IF_SAFER",
-        ) as file:  # fmt: skip
-            for top in range(0, rows, _ROWS_AT_ONCE):
-                strip = layer.isel(y=slice(top, top + _ROWS_AT_ONCE)).values
-                file.write(strip, 1, window=((top, top + strip.shape[0]), (0, columns)))
-            file.set_band_description(1, str(layer.name))
-            if not is_class:
-                file.set_band_unit(1, str(layer.attrs["units"]))
-            file.update_tags(**_tags(layer))
-        # Average and mode are for looking at; no number is ever taken from an overview.
-        rasterio.shutil.copy(
-            plain, path, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=_BLOCK,
-            OVERVIEW_RESAMPLING="MODE" if is_class else "AVERAGE", BIGTIFF="IF_SAFER",
-        )  # fmt: skip
-    except rasterio.errors.RasterioError as error:
-        raise RasterError(f"'{path}' can't be written: {error}.") from error
+        with rasterio.Env(), quiet_libtiff() as said:
+            _write_plain(layer, plain)
+            # Average and mode are for looking at; no number is ever taken from an overview.
+            rasterio.shutil.copy(
+                plain, path, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BLOCKSIZE=_BLOCK,
+                OVERVIEW_RESAMPLING="MODE" if is_class else "AVERAGE", BIGTIFF="IF_SAFER",
+            )  # fmt: skip
+    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+        path.unlink(missing_ok=True)  # it would take the space that is lacking
+        reason = said[0].split(": ")[-1] if said else str(error)
+        raise WriteError(_unwritable(path.parents[1], reason)) from error
     finally:
         plain.unlink(missing_ok=True)
+
+
+def _write_plain(layer: xr.DataArray, path: Path) -> None:
+    """Write a layer as a GeoTIFF without overviews, computing it strip by strip."""
+    import rasterio
+
+    grid = grid_of(layer)
+    classes = variable(str(layer.name)).classes
+    nodata = class_nodata(classes) if classes else np.nan
+    rows, columns = grid.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=str(layer.dtype),
+        crs=crs_text(grid.crs), transform=grid.transform, nodata=nodata,
+        tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, BIGTIFF="IF_SAFER",
+    ) as file:  # fmt: skip
+        for top in range(0, rows, _ROWS_AT_ONCE):
+            strip = layer.isel(y=slice(top, top + _ROWS_AT_ONCE)).values
+            file.write(strip, 1, window=((top, top + strip.shape[0]), (0, columns)))
+        file.set_band_description(1, str(layer.name))
+        if not classes:
+            file.set_band_unit(1, str(layer.attrs["units"]))
+        file.update_tags(**_tags(layer))
+
+
+def _unwritable(path: Path, reason: str) -> str:
+    return (
+        f"The store '{path}' can't be written ({reason.rstrip('.')}); it is as it was. Mend that,"
+        " or give another folder."
+    )
 
 
 def _tags(layer: xr.DataArray) -> dict[str, str]:
@@ -297,12 +331,13 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     os.replace(aside, path)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with permitted(path):
+            return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RasterError(f"'{path}' of the store can't be read: {error}.") from error
-    return dict(content)
+        told = getattr(error, "strerror", None) or str(error)
+        raise RasterError(f"'{path}' of the store can't be read: {told}.") from error
 
 
 def _sha256(path: Path) -> str:

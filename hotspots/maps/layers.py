@@ -254,7 +254,9 @@ def is_web_address(value: str) -> bool:
 
 
 def _themes(codes: str, lang: str) -> str:
-    return text("format.semicolon", lang).join(_label("theme", c.strip(), lang) for c in codes.split(";") if c.strip())
+    return text("format.semicolon", lang).join(
+        _label("theme", c.strip(), lang) for c in codes.split(";") if c.strip()
+    )
 
 
 def _label(column: str, code: str, lang: str) -> str:

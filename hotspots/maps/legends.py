@@ -68,10 +68,11 @@ def data_years(theme: Theme, edition: Edition, lang: str) -> str:
         if year_of(row):
             years.setdefault(_short(name, lang), []).append(year_of(row))
     told = [f"{label} {', '.join(given)}" for label, given in years.items()]
-    parts = [text("legend.data_year", lang, years=text("format.semicolon", lang).join(told))] if told else []
+    between = text("format.semicolon", lang)
+    parts = [text("legend.data_year", lang, years=between.join(told))] if told else []
     depths = {str(row["depth_cm"]) for row in inputs.values() if row.get("depth_cm")}
     parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
-    return text("format.semicolon", lang).join(parts)
+    return between.join(parts)
 
 
 def provenance(name: str, edition: Edition) -> Mapping[str, Any]:

@@ -99,6 +99,7 @@ def panel(
         patch_counts=patch_counts,
         patches_label=_patches_label(patch_counts, lang),
         has_rings=has_rings,
+        bare=text("legend.no_value" + "_region" * _is_region(edition), lang),
         records_told=None if record_counts is None else _records_told(record_counts, lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
@@ -112,12 +113,31 @@ def panel(
 
 def title(edition: Edition, lang: str) -> str:
     """Return the page's title: the world, or the region that the edition was made for."""
-    region = str(edition.manifest.get("region") or "world")
-    if region == "world":
+    if not _is_region(edition):
         return text("map.title", lang)
+    region = str(edition.manifest["region"])
     table = edition.table
-    name = str(table.loc[region, f"name_{lang}"]) if region in table.index else region
+    name = str(table.loc[region, f"name_{lang}"]) if region in table.index else _box(region, lang)
     return text("map.title_region", lang, region=name)
+
+
+def _box(region: str, lang: str) -> str:
+    """Return "6°W–40°E, 42°N–60°N" for "-6,42,40,60"; any other name as it is."""
+    try:
+        west, south, east, north = (float(part) for part in region.split(","))
+    except ValueError:
+        return region
+
+    def at(degrees: float, signs: str) -> str:
+        side = text(f"map.{signs.split()[degrees < 0]}", lang) if degrees else ""
+        return f"{number(abs(degrees), lang)}°{side}"
+
+    ends = [at(west, "east west"), at(east, "east west")]
+    return f"{'–'.join(ends)}, {at(south, 'north south')}–{at(north, 'north south')}"
+
+
+def _is_region(edition: Edition) -> bool:
+    return str(edition.manifest.get("region") or "world") != "world"
 
 
 def how_to_read(edition: Edition, lang: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import BadInputError
-from hotspots.variables import describe, require_aligned
+from hotspots.variables import describe, how_to_set, require_aligned
 
 DETECTABLE_T_HA = 1.0
 STORED_DECIMALS = 4
@@ -47,8 +47,11 @@ def modelled_change(
     """
     if years is None:
         if "year" not in start.attrs or "year" not in end.attrs:
+            undated = next(layer for layer in (start, end) if "year" not in layer.attrs)
+            name = str(undated.name)
             raise BadInputError(
-                "The two stocks don't both say their year (attrs['year']); give years=."
+                f"The layer '{name}' doesn't say its year, which a change per year needs."
+                f" {how_to_set(name, 'year', '2010')}"
             )
         years = float(end.attrs["year"]) - float(start.attrs["year"])
     if not 0 < years < np.inf:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from hotspots.api import answers
-from hotspots.api.dependencies import CurrentEdition
+from hotspots.api.dependencies import CurrentEdition, Language
 from hotspots.api.models import RegionDetail, RegionEntry, RegionKind, Summary
 
 router = APIRouter(prefix="/v1/regions", tags=["regions"])
@@ -29,6 +29,10 @@ def show_region(edition: CurrentEdition, region_id: str) -> RegionDetail:
 
 
 @router.get("/{region_id}/summary")
-def summarise_region(edition: CurrentEdition, region_id: str) -> Summary:
+def summarise_region(
+    edition: CurrentEdition, region_id: str, lang: Language, response: Response
+) -> Summary:
     """Give every number of one region with its unit, and what the numbers rest on."""
-    return answers.region_summary(edition, region_id)
+    summary = answers.region_summary(edition, region_id, lang)
+    response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
+    return summary

@@ -8,8 +8,12 @@ function hotspotsMap(map, rasters, data) {
   const container = map.getContainer();
   const steady = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+  const LONG_VALUE = 24;
+
   /* Folium gives zoom limits to tile layers only, and there are none. */
-  map.setMinZoom(0.5);
+  /* The least one must be whole: markercluster compares it with its own whole levels, and with 0.5
+     it never draws a record that stands alone on the coarsest of them. */
+  map.setMinZoom(0);
   map.setMaxZoom(9);
 
   function element(tag, text, className) {
@@ -27,8 +31,15 @@ function hotspotsMap(map, rasters, data) {
       const head = element("th", label);
       head.scope = "row";
       row.appendChild(head);
-      if (value) row.appendChild(element("td", value));
+      /* A sentence stands below its label: beside it, it would squeeze all labels. */
+      const below = className === "hs-rows" && value.length > LONG_VALUE;
+      if (value && !below) row.appendChild(element("td", value));
       else head.colSpan = 2;
+      if (below) {
+        const more = made.insertRow();
+        more.className = "hs-below";
+        more.appendChild(element("td", value)).colSpan = 2;
+      }
     });
     return made;
   }
@@ -41,11 +52,22 @@ function hotspotsMap(map, rasters, data) {
     return made;
   }
 
+  /* On a narrow page a popup takes the room of the notes and of the buttons while it is open. */
+  const telling = (on) => container.classList.toggle("hs-telling", on && narrow());
+  function show(at, content) {
+    telling(true);
+    L.popup(popupOptions()).setLatLng(at).setContent(content).openOn(map);
+    telling(true); /* opening it has closed another one */
+  }
+
   const popupOptions = () => ({
-    maxWidth: narrow() ? 270 : 330,
-    maxHeight: Math.round(container.clientHeight * (narrow() ? 0.42 : 0.7)),
-    autoPanPaddingTopLeft: [narrow() ? 10 : 345, narrow() ? 45 : 10],
-    autoPanPaddingBottomRight: [10, narrow() ? panel.offsetHeight + 10 : 30],
+    maxWidth: narrow() ? Math.min(310, container.clientWidth - 60) : 330,
+    /* On a narrow page all that the panel leaves, less the tip, the margins and the line on top. */
+    maxHeight: Math.max(140, narrow()
+      ? container.clientHeight - panel.offsetHeight - 95
+      : container.clientHeight - 110),
+    autoPanPaddingTopLeft: [narrow() ? 10 : 345, narrow() ? 30 : 10],
+    autoPanPaddingBottomRight: narrow() ? [10, panel.offsetHeight + 10] : [55, 30],
   });
 
   /* Panes: land below the raster, outlines above it. */
@@ -60,8 +82,10 @@ function hotspotsMap(map, rasters, data) {
   const shapes = {};
   const countries = L.geoJSON(data.countries.shapes, {
     pane: "hs-countries",
-    style: { className: "hs-country", fillOpacity: 0, weight: 0.6 },
-    pointToLayer: (feature, at) => L.circleMarker(at, { pane: "hs-countries", radius: 5, className: "hs-country" }),
+    style: (feature) => feature.geometry.type === "Point"
+      ? { className: "hs-country hs-tiny", fillOpacity: 1, weight: 1.2 }
+      : { className: "hs-country", fillOpacity: 0, weight: 0.6 },
+    pointToLayer: (feature, at) => L.circleMarker(at, { pane: "hs-countries", radius: 4 }),
     onEachFeature: (feature, layer) => {
       const id = feature.properties.id;
       shapes[id] = layer;
@@ -82,26 +106,41 @@ function hotspotsMap(map, rasters, data) {
   function showCountry(id, at) {
     const row = data.countries.rows[id];
     const notes = row.notes.map((note) => element("p", note, "hs-flag"));
-    mark(id);
-    L.popup(popupOptions()).setLatLng(at).setContent(popup(row.name, row.rows, notes)).openOn(map);
+    show(at, popup(row.name, row.rows, notes));
+    mark(id); /* opening it has closed another one */
   }
-  map.on("popupclose", () => mark(null));
+  map.on("popupclose", () => { mark(null); telling(false); });
 
-  /* The largest part tells where a country is: France is not between Paris and Cayenne. */
+  /* Where a country is: its largest part, joined by parts near it, and by parts near those, as in
+     an archipelago. France is not between Paris and Cayenne; an islet far out doesn't count. */
+  const NEAR = 12, CLOSE = 2, LEAST_SHARE = 1 / 200;
   function mainBounds(layer) {
-    if (layer.getLatLng) return L.latLngBounds([layer.getLatLng()]).pad(1);
-    const parts = layer.getLatLngs().map((part) => L.latLngBounds(part[0] || part));
+    if (layer.getLatLng) {
+      const at = layer.getLatLng();
+      return { view: L.latLngBounds([at]), middle: at };
+    }
     const size = (b) => (b.getEast() - b.getWest()) * (b.getNorth() - b.getSouth());
-    return parts.reduce((a, b) => (size(b) > size(a) ? b : a));
+    let parts = layer.getLatLngs().map((part) => L.latLngBounds(part[0] || part));
+    parts.sort((a, b) => size(b) - size(a));
+    const main = parts.shift();
+    const view = L.latLngBounds(main.getSouthWest(), main.getNorthEast());
+    const gap = (b) => Math.max(0, b.getWest() - view.getEast(), view.getWest() - b.getEast(),
+      b.getSouth() - view.getNorth(), view.getSouth() - b.getNorth());
+    const joins = (b) => gap(b) <= (size(b) >= LEAST_SHARE * size(main) ? NEAR : CLOSE);
+    for (let near = parts.filter(joins); near.length; near = parts.filter(joins)) {
+      near.forEach((b) => view.extend(b));
+      parts = parts.filter((b) => !near.includes(b));
+    }
+    return { view: view, middle: main.getCenter() };
   }
 
   document.getElementById("hs-country").addEventListener("change", (event) => {
     const id = event.target.value;
     if (!id || !shapes[id]) return;
-    const bounds = mainBounds(shapes[id]);
+    const place = mainBounds(shapes[id]);
     if (narrow()) open(false);
-    map.fitBounds(bounds, Object.assign({ maxZoom: 6, animate: false }, room()));
-    showCountry(id, bounds.getCenter());
+    map.fitBounds(place.view, Object.assign({ maxZoom: 6, animate: false }, room()));
+    showCountry(id, place.middle);
   });
 
   /* Hot patches */
@@ -112,8 +151,7 @@ function hotspotsMap(map, rasters, data) {
       const told = feature.properties;
       const content = () => popup(words["patch.heading"], told.rows, [element("p", told.title)]);
       layer.bindTooltip(content, { sticky: true, className: "hs-tip" });
-      layer.on("click", (event) =>
-        L.popup(popupOptions()).setLatLng(event.latlng).setContent(content()).openOn(map));
+      layer.on("click", (event) => show(event.latlng, content()));
     },
   });
 
@@ -121,7 +159,7 @@ function hotspotsMap(map, rasters, data) {
   function recordPopup(record) {
     const extra = [element("p", words["record.recorded"])];
     if (record.web && /^https?:\/\//i.test(record.web)) {
-      const line = element("p", words["record.web"] + ": ");
+      const line = element("p", words["record.web"] + words["format.colon"]);
       const link = element("a", record.web);
       link.href = record.web;
       link.target = "_blank";
@@ -154,7 +192,7 @@ function hotspotsMap(map, rasters, data) {
         alt: record.name,
       });
       marker.on("add", () => marker.getElement().setAttribute("aria-label", record.name));
-      marker.on("click", () => L.popup(popupOptions()).setLatLng(record.at).setContent(recordPopup(record)).openOn(map));
+      marker.on("click", () => show(record.at, recordPopup(record)));
       marker.on("keypress", (event) => {
         if (event.originalEvent.key === "Enter") marker.fire("click");
       });
@@ -169,6 +207,7 @@ function hotspotsMap(map, rasters, data) {
   /* Panel */
   const toggle = document.getElementById("hs-toggle");
   function open(wide) {
+    if (wide && narrow()) map.closePopup();
     panel.classList.toggle("hs-closed", !wide);
     toggle.setAttribute("aria-expanded", String(wide));
     document.getElementById("hs-toggle-words").textContent = wide ? words["map.panel_hide"] : words["map.panel_show"];
@@ -212,6 +251,21 @@ function hotspotsMap(map, rasters, data) {
     if (made) { made.title = words[word]; made.setAttribute("aria-label", words[word]); }
   });
   map.attributionControl.setPrefix('<a href="https://leafletjs.com" target="_blank" rel="noopener noreferrer">Leaflet</a>');
-  map.attributionControl.addAttribution(element("span", words["notice.short"]).outerHTML);
+  map.attributionControl.addAttribution(element("span", words["notice.short"]).outerHTML +
+    element("span", " " + words["notice.short_areas"], "hs-wide").outerHTML);
   map.fitBounds(data.bounds, Object.assign({ animate: false }, room()));
+
+  /* How many records lie in what the panel leaves to be seen. */
+  const inView = document.getElementById("hs-in-view");
+  function countInView() {
+    const { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom] } = room();
+    const size = map.getSize();
+    const seen = L.bounds([left, top], [size.x - right, size.y - bottom]);
+    const count = data.records.points.filter((r) => seen.contains(map.latLngToContainerPoint(r.at))).length;
+    inView.textContent = words["record.in_view"].replace("#", count);
+  }
+  if (data.records && inView) {
+    map.on("moveend resize", countInView);
+    countInView();
+  }
 }

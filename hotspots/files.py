@@ -1,0 +1,217 @@
+"""Writing beside the goal: whole or not at all, though runs meet, fail or are killed.
+
+What is to be published is made in a hidden folder of its own next to where it shall go, and then
+renamed into place. A lock on that folder lives as long as its process does, so the next run can
+tell what a killed one left from what another is still at work on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hotspots.errors import EditionError, WriteError
+
+_SUFFIX = ".part"
+_LONGEST_STEM = 40  # letters; a name of the greatest length must have room for what is added
+_LONGEST_SHOWN = 100
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def lock(descriptor: int, *, wait: bool = True) -> bool:
+    """Lock an open file or folder against other processes, until it is closed.
+
+    Returns
+    -------
+    bool
+        False if another process has it (and `wait` is false), or where there are no such locks
+        (Windows): one process at a time is then the user's care.
+
+    Raises
+    ------
+    OSError
+        The file system knows no locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`, on the same disk, that no other run uses.
+
+    It is removed at the end, whatever happens, and so are folders made for it that stayed empty.
+    What killed runs left for the same target is removed first.
+
+    Raises
+    ------
+    OSError
+        The folder above can't be made or written.
+    """
+    made = _make(target.parent)
+    try:
+        _sweep(target)
+        folder, descriptor = _own_folder(target)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
+    finally:
+        with suppress(OSError):  # ends at the first that isn't empty
+            for parent in made:
+                parent.rmdir()
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Rename a whole folder into place; the system itself refuses a folder that isn't empty."""
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise _exists(target) from error
+        raise
+
+
+def require_free(target: Path) -> None:
+    """Raise `EditionError` unless `target` can become a new folder; `WriteError` if disks fail."""
+    with _usable(target):
+        if os.path.islink(target) and not os.path.exists(target):
+            raise EditionError(
+                f"'{target}' is a link to what isn't there. Remove the link, or give another --out."
+            )
+        if _there(target) and not (os.path.isdir(target) and not os.listdir(target)):
+            raise _exists(target)
+        _probe(Path(os.path.realpath(target)).parent)
+
+
+def require_writable(path: Path) -> None:
+    """Raise `EditionError` unless `path` can become a file; `WriteError` if disks fail."""
+    with _usable(path):
+        if os.path.isdir(path):
+            raise EditionError(f"'{path}' is a folder. Give the name of a file in it as --out.")
+        if not _there(path) and not path.parent.exists():
+            raise EditionError(
+                f"There is no folder '{path.parent}'. Make it first, or give another --out."
+            )
+        _probe(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file aside and rename it into place, so that it is never half-written."""
+    require_writable(path)
+    try:
+        with aside(path) as folder:
+            (folder / "text").write_text(text, encoding="utf-8")
+            os.replace(folder / "text", path)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def reason(error: BaseException) -> str:
+    """Return why something failed, in one line and without the path that messages name anyway."""
+    said = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return said.splitlines()[0].rstrip(".")
+
+
+def write_error(path: Path, error: BaseException) -> WriteError:
+    """Return the error of a write that failed though the path was usable."""
+    return WriteError(
+        f"'{path}' can't be written ({reason(error)}). Free some space or give another --out;"
+        " nothing was left half-written."
+    )
+
+
+def _exists(target: Path) -> EditionError:
+    return EditionError(
+        f"'{target}' exists already; editions are never overwritten. Give a new folder, or"
+        " remove the old one."
+    )
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path that can't be used into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise write_error(path, error) from error
+        shown = str(path) if len(str(path)) <= _LONGEST_SHOWN else f"{str(path)[:_LONGEST_SHOWN]}…"
+        raise EditionError(
+            f"'{shown}' can't be written ({reason(error)}). Give another --out."
+        ) from error
+
+
+def _there(path: Path) -> bool:
+    """Return whether something is at `path`; raise OSError where that can't be known or be."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _probe(folder: Path) -> None:
+    """Raise OSError unless a folder can be made in `folder`, or in the nearest above it."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    os.rmdir(tempfile.mkdtemp(prefix=".", suffix=_SUFFIX, dir=folder))
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make `folder` and those above it; return the new ones, deepest first."""
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def _stem(target: Path) -> str:
+    return f".{target.name[:_LONGEST_STEM]}."
+
+
+def _own_folder(target: Path) -> tuple[Path, int | None]:
+    while True:
+        name = tempfile.mkdtemp(prefix=_stem(target), suffix=_SUFFIX, dir=target.parent)
+        try:
+            descriptor = os.open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # swept by another run before it could be locked
+        except OSError:  # Windows opens no folders
+            return Path(name), None
+        with suppress(OSError):
+            lock(descriptor)
+        # A sweeper that had the lock first has removed the folder since.
+        if os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(descriptor)):
+            return Path(name), descriptor
+        os.close(descriptor)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed runs left beside `target`: folders of our naming that nobody holds."""
+    # Eight letters of this set are what mkdtemp puts in.
+    ours = re.compile(re.escape(_stem(target)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        found = [e.path for e in entries if ours.fullmatch(e.name) and not e.is_symlink()]
+        for path in found:
+            with suppress(OSError):
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    if lock(descriptor, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(descriptor)
