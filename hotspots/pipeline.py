@@ -119,9 +119,9 @@ def checked(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
         require_same_grid(data["soc_stock"], data[name], str(name))
     if "climate_zone" in data:
         require_guidelines(data["climate_zone"], recipe.potential.guidelines)
+    data = data.compute()  # not load(), which would fill the caller's own dataset
     if not np.isfinite(data["soc_stock"].values).any():
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
-    data = data.load()
     for name in data.data_vars:
         require_plausible(data[name])
     known = data["soc_stock"].notnull()

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +43,14 @@ _TOTAL_NAMES = {
     "total": ("Whole region", "Région entière", "Toda la región"),
     OUTSIDE: ("Outside all regions", "Hors de toute région", "Fuera de toda región"),
 }
+
+
+class Part(NamedTuple):
+    """Some rows of the table: who they are, what they hold of each cell's land, and their area."""
+
+    rows: pd.DataFrame
+    matrix: sparse.csr_array
+    area_ha: Array
 
 
 @dataclass(frozen=True)
@@ -98,29 +105,17 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         cover = cover_fractions(grid, shapes.geometry)
         weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
     weights, value_from = _with_nearest(weights, area, land, shapes, grid)
-    blocks, rows, areas = [weights], [_rows(shapes, value_from)], [cover @ area]
     covered = _kept(weights, value_from == "covered")
-    groups_only = isinstance(regions, str) and regions == "initiative"
-    if groups_only or (is_partition(regions) and whole_id == WHOLE):
-        group_rows, membership = _initiative(shapes["id"].tolist(), covered @ land > 0)
-        if groups_only:
-            blocks, rows, areas = [], [], []
-        blocks.append(membership @ covered)
-        rows.append(group_rows)
-        areas.append(membership @ (cover @ area))
-    units = slice(0, rows[0].shape[0])
-    on_land = (land > 0).astype("float64")
-    outside = remainder(covered) @ sparse.diags_array(on_land)
-    blocks += [sparse.csr_array(on_land[None, :]), sparse.csr_array(outside)]
-    rows.append(_totals(whole_id))
-    outlined = np.minimum(column_sums(of_land), 1)
-    in_no_outline = np.where(outlined < ROUNDING, land, 0).sum()
-    areas.append(np.array([area @ outlined + in_no_outline, (outside @ land).item()]))
+    parts = [Part(_rows(shapes, value_from), weights, cover @ area)]
+    if is_partition(regions) and (regions == "initiative" or whole_id == WHOLE):
+        groups = _initiative(parts[0], covered, land)
+        parts = [groups] if regions == "initiative" else [*parts, groups]
+    totals = _totals(whole_id, covered, of_land, area, land)
     return RegionWeights(
-        rows=pd.concat(rows, ignore_index=True),
-        matrix=sparse.csr_array(sparse.vstack(blocks)),
-        area_ha=np.concatenate(areas),
-        units=units,
+        rows=pd.concat([part.rows for part in (*parts, totals)], ignore_index=True),
+        matrix=sparse.csr_array(sparse.vstack([part.matrix for part in (*parts, totals)])),
+        area_ha=np.concatenate([part.area_ha for part in (*parts, totals)]),
+        units=slice(0, len(parts[0].rows)),
         digest=outlines_digest(data, regions),
     )
 
@@ -266,31 +261,39 @@ def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.Data
     return frame
 
 
-def _initiative(
-    country_ids: Sequence[str], has_land: npt.NDArray[np.bool_]
-) -> tuple[pd.DataFrame, sparse.csr_array]:
-    """Return rows of the initiative's regions that have members here, and who is in which."""
-    position = {c: i for i, c in enumerate(country_ids)}
+def _initiative(countries: Part, covered: sparse.csr_array, land: Array) -> Part:
+    """Return the initiative's regions that have members among `countries`, as their sums."""
+    position = {c: i for i, c in enumerate(countries.rows["id"])}
     members = {
-        group: [position[c] for c in countries if c in position]
-        for group, countries in initiative_members().items()
+        group: [position[c] for c in ids if c in position]
+        for group, ids in initiative_members().items()
     }
     groups = [group for group, found in members.items() if found]
     pairs = [(row, column) for row, group in enumerate(groups) for column in members[group]]
     rows, columns = np.array(pairs, dtype="int64").reshape(-1, 2).T
-    shape = (len(groups), len(country_ids))
-    matrix = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+    shape = (len(groups), len(position))
+    membership = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+    matrix = membership @ covered
     frame = region_set("initiative").set_index("id").loc[groups, _NAMES].reset_index()
     frame.insert(1, "set", "initiative")
-    frame["value_from"] = np.where(matrix @ has_land.astype("float64") > 0, "covered", "missing")
-    return frame, matrix
+    frame["value_from"] = np.where(matrix @ land > 0, "covered", "missing")
+    return Part(frame, matrix, np.asarray(membership @ countries.area_ha))
 
 
-def _totals(whole_id: str) -> pd.DataFrame:
+def _totals(
+    whole_id: str, covered: sparse.csr_array, of_land: sparse.csr_array, area: Array, land: Array
+) -> Part:
+    """Return the row of the whole, and that of the land in no region."""
     import pandas as pd
 
     rows = [
         (key, "total" if key == whole_id else key, *_TOTAL_NAMES[key], "", "covered")
         for key in (whole_id, OUTSIDE)
     ]
-    return pd.DataFrame(rows, columns=["id", "set", *_NAMES, "value_from"])
+    frame = pd.DataFrame(rows, columns=["id", "set", *_NAMES, "value_from"])
+    on_land = (land > 0).astype("float64")
+    outside = remainder(covered) @ sparse.diags_array(on_land)
+    outlined = np.minimum(column_sums(of_land), 1)
+    whole_ha = area @ outlined + land[outlined < ROUNDING].sum()
+    matrix = sparse.vstack([sparse.csr_array(on_land[None, :]), sparse.csr_array(outside)])
+    return Part(frame, sparse.csr_array(matrix), np.array([whole_ha, (outside @ land).item()]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hotspots.caveats import CAVEATS
+from hotspots.weights import WHOLE
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -37,7 +38,8 @@ def _place(edition: Edition) -> str:
     region = str(edition.manifest["region"])
     if region not in edition.table.index:
         return f"Region {region}"
-    return f"{edition.table['name_en'].to_dict()[region]} ({region})"
+    name = edition.table["name_en"].to_dict()[region]
+    return str(name) if region == WHOLE else f"{name} ({region})"
 
 
 def _area(mha: float | None) -> str:
