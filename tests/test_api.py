@@ -476,5 +476,7 @@ def test_unusable_address_is_told(host: str, port: int) -> None:
 
 
 def test_bound_socket_listens() -> None:
-    with bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        pass
+    with bind("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address) as caller:
+            assert caller.getpeername() == address

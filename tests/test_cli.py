@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -487,7 +488,9 @@ def test_of_two_runs_into_one_folder_one_wins(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_is_told_and_leaves_nothing(tmp_path):
     command = [*COMMAND, "analyze", "--data", "sample", "--out", str(tmp_path / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+    # A shell starts background jobs with SIGINT ignored, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as run:
         assert run.stderr is not None
         assert run.stderr.readline().startswith("…")
         run.send_signal(signal.SIGINT)
