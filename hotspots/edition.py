@@ -24,7 +24,7 @@ import xarray as xr
 from hotspots import __version__
 from hotspots.codebook import codebook
 from hotspots.errors import EditionError, RecipeError
-from hotspots.files import aside, publish, reason, require_free, write_error
+from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
 from hotspots.recipe import Recipe
 from hotspots.variables import classes_of, describe
@@ -293,12 +293,6 @@ def layer_hash(layer: xr.DataArray) -> str:
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @cache

@@ -8,6 +8,7 @@ tell what a killed one left from what another is still at work on.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -120,6 +121,12 @@ def write_text(path: Path, text: str) -> None:
             os.replace(folder / "text", path)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def reason(error: BaseException) -> str:

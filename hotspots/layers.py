@@ -30,6 +30,7 @@ def derive(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[str]]:
     notes: list[str] = []
 
     def lacks(what: str, *names: str) -> bool:
+        """Return whether a layer is missing, and note what can't be made without it."""
         missing = [n for n in names if n not in data]
         if missing:
             notes.append(f"No {what}: the data lack {', '.join(missing)}.")

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,23 @@ def world_edition() -> Any:
     import hotspots as hs
 
     return hs.analyze(hs.sample())
+
+
+@contextmanager
+def _stepping_down() -> Iterator[None]:
+    if not hasattr(os, "geteuid"):
+        pytest.skip("no such permissions on this system")
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def as_ordinary_user() -> Any:
+    """A context in which root, who may read anything, is an ordinary user for a while."""
+    return _stepping_down

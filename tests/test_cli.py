@@ -20,8 +20,9 @@ from rasterio.transform import from_origin
 import hotspots as hs
 from hotspots import edition as edition_module
 from hotspots.cli import main
-from hotspots.edition import MANIFEST, file_hash
+from hotspots.edition import MANIFEST
 from hotspots.errors import RecipeError
+from hotspots.files import file_hash
 
 Run = tuple[int, str, str]
 COMMAND = [sys.executable, "-m", "hotspots"]

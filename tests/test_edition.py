@@ -10,8 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,9 @@ import xarray as xr
 import hotspots as hs
 from hotspots import edition as module
 from hotspots.codebook import codebook, column_unit
-from hotspots.edition import MANIFEST, file_hash, list_editions
+from hotspots.edition import MANIFEST, list_editions
 from hotspots.errors import EditionError, WriteError
-from hotspots.files import aside, require_free, write_text
+from hotspots.files import aside, file_hash, require_free, write_text
 from hotspots.loading import clip
 
 
@@ -241,22 +240,9 @@ def test_an_edition_may_be_read_by_whom_the_user_lets(fiji, tmp_path):
     assert made.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Give up the rights of root, to whom every folder is readable, for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-def test_a_folder_below_an_unreadable_one_is_refused(tmp_path):
+def test_a_folder_below_an_unreadable_one_is_refused(tmp_path, as_ordinary_user):
     (tmp_path / "closed").mkdir(mode=0)
-    with as_nobody():
+    with as_ordinary_user():
         for path in (tmp_path / "closed" / "new", tmp_path / "closed" / "a" / "b"):
             with pytest.raises(EditionError, match=r"Permission denied.*another --out"):
                 require_free(path)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import shlex
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -556,7 +553,7 @@ def test_netcdf_without_cells(tmp_path: Path, axis: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["folder", "GeoTIFF", "NetCDF", "file in a folder"])
-def test_a_missing_permission_is_named(which: str) -> None:
+def test_a_missing_permission_is_named(which: str, as_ordinary_user: Any) -> None:
     """A file that may not be read isn't damaged."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -576,21 +573,6 @@ def test_a_missing_permission_is_named(which: str) -> None:
             closed.chmod(0o755)
     assert f"no permission to read '{closed}'" in str(caught.value)
     assert "damaged" not in str(caught.value)
-
-
-@contextmanager
-def as_ordinary_user() -> Iterator[None]:
-    """Root may read anything: step down for a while where the tests are run by it."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("no such permissions on this system")
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_uneven_coordinates(tmp_path: Path) -> None:

@@ -76,12 +76,12 @@ def test_plausible_values(name: str, values: Any, chunked: bool) -> None:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        require_plausible(layer(name, values, chunked))
+        assert require_plausible(layer(name, values, chunked)) is None
 
 
 def test_the_sample_is_plausible() -> None:
     for packed in sample().data_vars.values():
-        require_plausible(packed)
+        assert require_plausible(packed) is None
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def classify_hotspots(
     land = cell_area(gain).values * (1.0 if valid_share is None else valid_share.fillna(0).values)
 
     def hot(values: xr.DataArray, threshold: float) -> npt.NDArray[np.bool_]:
+        """Return the cells in the top share, above the threshold, in a patch large enough."""
         found = np.zeros(values.shape, dtype=bool)
         v = values.values[eligible].astype("float64")
         high = (v >= threshold) & (v > 0) & known.values[eligible]

@@ -7,7 +7,6 @@ world total; half-degree tables are carried as they are.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
+from hotspots.files import file_hash
 from hotspots.grid import Grid, row_area_ha
 from hotspots.ingest.legends import zones_to_jrc
 from hotspots.variables import describe, variable
@@ -140,7 +140,7 @@ class _Originals:
                 f"The original '{row['file']}' is not in '{self.folder}'. Give the folder that"
                 " holds the files listed by hotspots/ingest/sources/sample.toml."
             )
-        if _sha256(path) != row["sha256"]:
+        if file_hash(path) != row["sha256"]:
             raise RasterError(
                 f"'{row['file']}' is not the file that sample.toml describes (its SHA-256 differs),"
                 " so its unit and nodata can't be trusted. Take the version named there."
@@ -321,7 +321,3 @@ def _packing(name: str, dataset: xr.Dataset) -> dict[str, Any]:
         "_FillValue": np.array(MISSING_I16 if signed else MISSING_U16).item(),
         "scale_factor": catalogue()["variables"][name]["step"],
     }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

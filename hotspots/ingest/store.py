@@ -15,7 +15,6 @@ removed by the next `add`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import EmptyRegionError, RasterError, WriteError, near_matches
-from hotspots.files import OF_THE_DISK, lock
+from hotspots.files import OF_THE_DISK, file_hash, lock
 from hotspots.grid import grid_of
 from hotspots.ingest.access import permitted, quiet_libtiff
 from hotspots.ingest.geotiff import read_geotiff
@@ -104,7 +103,7 @@ class Store:
                 folder.mkdir(exist_ok=True)
                 aside = folder / ".part.tif"
                 _write_cog(canonical, aside)
-                digest = _sha256(aside)
+                digest = file_hash(aside)
                 target = folder / f"{digest[:_ID_LENGTH]}.tif"
                 os.replace(aside, target)
                 item = stac_item(canonical, target, digest)
@@ -338,8 +337,3 @@ def _read_json(path: Path) -> Any:
     except (OSError, ValueError) as error:
         told = getattr(error, "strerror", None) or str(error)
         raise RasterError(f"'{path}' of the store can't be read: {told}.") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
