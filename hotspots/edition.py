@@ -295,12 +295,15 @@ def layer_hash(layer: xr.DataArray) -> str:
     return digest.hexdigest()
 
 
+_CODE = ("*.py", "methods/*.py", "analysis/**/*.py", "analysis/**/*.csv")
+
+
 @cache
 def code_version() -> dict[str, str]:
     """Return the package's version and the hash of its analysis code and tables."""
     home = Path(__file__).parent
     digest = hashlib.sha256()
-    parts = [*home.glob("*.py"), *home.glob("analysis/**/*.py"), *home.glob("analysis/**/*.csv")]
+    parts = [p for where in _CODE for p in home.glob(where)]
     for path in sorted(parts):
         if path.name != "cli.py":
             digest.update(path.read_bytes())

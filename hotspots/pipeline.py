@@ -20,7 +20,8 @@ from hotspots.caveats import caveats_of
 from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_hash
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
-from hotspots.layers import clusters, derive, rank
+from hotspots.methods import INPUT_METHODS, METHODS, State, require_known, run_methods
+from hotspots.ranking import clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
 from hotspots.summaries import (
@@ -76,10 +77,12 @@ def analyze(
     tell = progress or (lambda _: None)
     started, clock = datetime.now(UTC), time.monotonic()
     tell("checking the layers")
-    data = checked(data, recipe)
+    data, prepared = checked(data, recipe)
     weights = region_weights(data, regions)
     tell("computing stock, potential and change per cell")
-    layers, notes = derive(data, recipe)
+    layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
+    states = [*prepared, *states]
+    notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
     notes += out_of_range(data)
     tell("ranking hotspots")
     layers = layers.assign(rank(data, layers, recipe, notes))
@@ -94,6 +97,7 @@ def analyze(
     patches = no_patches(layers) if land is None else hot_patches(layers, land, weights)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
+        "methods": [state.to_dict() for state in states],
         "caveats": caveats_of(layers),
         "summary": whole_summary(table, land),
     }
@@ -104,29 +108,37 @@ def analyze(
     return Edition(layers, patches, units, table, manifest, recipe, times)
 
 
+# Of these three a map of hotspots is made; what else is missing is told by the methods' states.
+_TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
 _CARRIED = ("soc_stock", "soc_stock_reference", "climate_zone", "cropland_share", "pasture_share",
             "valid_share")  # fmt: skip
 
 
-def checked(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return `data` in memory after checking names, units, grids and guidelines."""
+def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
+    """Return `data` in memory, with inputs that can be made of others, after all checks.
+
+    Names, units, grids, guidelines and plausible values; the states are those of the inputs made.
+    """
     require_dataset(data)
+    require_known(recipe.methods.skip, METHODS)
+    for name in data.data_vars:
+        require_unit(data[name])
+        require_same_grid(data, data[name], str(name))
+    data = data.compute()  # not load(), which would fill the caller's own dataset
+    for name in data.data_vars:
+        require_plausible(data[name])
+    made, states = run_methods(INPUT_METHODS, data, recipe)
+    data = data.assign(made)
     if "soc_stock" not in data:
         given = ", ".join(map(str, data.data_vars))
         raise RasterError(f"The data hold {given}; the layer 'soc_stock' is needed too.")
-    for name in data.data_vars:
-        require_unit(data[name])
-        require_same_grid(data["soc_stock"], data[name], str(name))
     if "climate_zone" in data:
         require_guidelines(data["climate_zone"], recipe.potential.guidelines)
-    data = data.compute()  # not load(), which would fill the caller's own dataset
-    if not np.isfinite(data["soc_stock"].values).any():
-        raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
-    for name in data.data_vars:
-        require_plausible(data[name])
     known = data["soc_stock"].notnull()
+    if not known.values.any():
+        raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
     share = data["valid_share"].where(known, 0) if "valid_share" in data else known
-    return data.assign(valid_share=describe(share.astype("float32"), "valid_share"))
+    return data.assign(valid_share=describe(share.astype("float32"), "valid_share")), states
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:
@@ -145,7 +157,7 @@ def identify(
     data: xr.Dataset, recipe: Recipe, regions: str | gpd.GeoDataFrame = "countries"
 ) -> str:
     """Return the id that `analyze` would give, without the analysis."""
-    data = checked(data, recipe)
+    data, _ = checked(data, recipe)
     return str(_manifest(data, recipe, outlines_digest(data, regions))["id"])
 
 

@@ -9,114 +9,25 @@ from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hotspots.choices import (
+    Attainable,
+    Change,
+    Clusters,
+    Constrained,
+    Eligibility,
+    Ensemble,
+    Gsocseq,
+    Hotspots,
+    Loss,
+    Masks,
+    Methods,
+    Potential,
+    Saturation,
+    Target,
+    Uncertainty,
+)
 from hotspots.errors import RecipeError, near_matches
 from hotspots.files import reason
-
-
-def _choice(
-    default: Any,
-    about: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    allowed: tuple[str, ...] = (),
-    factor: tuple[str, str] | None = None,
-) -> Any:
-    """Return a field; `factor` is (land-use system, IPCC factor) of a choice of factor level."""
-    told = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
-    return field(default=default, metadata=told | {"factor": factor})
-
-
-@dataclass(frozen=True)
-class Potential:
-    """IPCC Tier 1: what cropland goes from and to."""
-
-    guidelines: str = _choice("2019", "IPCC edition of factors and zones", allowed=("2006", "2019"))
-    land_use: str = _choice(
-        "long_term_cultivated", "F_LU of today's cropland", factor=("cropland", "F_LU")
-    )
-    from_management: str = _choice(
-        "full_tillage", "F_MG of today's cropland", factor=("cropland", "F_MG")
-    )
-    from_input: str = _choice("medium", "F_I of today's cropland", factor=("cropland", "F_I"))
-    management: str = _choice("no_tillage", "F_MG that it goes to", factor=("cropland", "F_MG"))
-    input: str = _choice(
-        "high_without_manure", "F_I that it goes to; manure moves carbon, so not in it",
-        factor=("cropland", "F_I"),
-    )  # fmt: skip
-    adoption: float = _choice(0.0, "share of the land already so managed", unit="1", low=0, high=1)
-    transition_years: float = _choice(20.0, "years of the transition", unit="yr", low=1, high=100)
-    include_pasture: bool = _choice(
-        False, "count pasture, rangeland included, as grassland that can be improved"
-    )
-    grassland_management: str = _choice(
-        "improved", "F_MG of pasture, if included", factor=("grassland", "F_MG")
-    )
-
-
-@dataclass(frozen=True)
-class Target:
-    """The 4 per 1000 yardstick."""
-
-    rate: float = _choice(0.004, "share of the stock per year", unit="yr-1", low=0, high=1)
-
-
-@dataclass(frozen=True)
-class Change:
-    """Modelled change between two dates of one model."""
-
-    start: str = _choice("soc_stock_1990", "layer of the first date")
-    end: str = _choice("soc_stock", "layer of the last date")
-    detectable: float = _choice(
-        1.0, "smaller changes over the period are told as not detectable",
-        unit="t ha-1", low=0, high=100,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Eligibility:
-    """Which land is ranked."""
-
-    min_managed_share: float = _choice(
-        0.1, "least managed share of a cell's land", unit="1", low=0, high=1
-    )
-    organic_stock: float = _choice(
-        200.0, "without a soil map, more stock than this is organic soil",
-        unit="t ha-1", low=50, high=800,
-    )  # fmt: skip
-    hyper_arid_precipitation: float = _choice(
-        100.0, "without PET, less rain than this is hyper-arid", unit="mm yr-1", low=0, high=1000
-    )
-
-
-@dataclass(frozen=True)
-class Hotspots:
-    """What is called hot."""
-
-    top_share: float = _choice(0.1, "top share of eligible area", unit="1", low=0.001, high=1)
-    gain_threshold: float = _choice(
-        0.2, "least gain of a hot cell", unit="t ha-1 yr-1", low=0, high=50
-    )
-    loss_threshold: float = _choice(
-        0.1, "least loss of a hot cell", unit="t ha-1 yr-1", low=0, high=50
-    )
-    min_patch_cells: int = _choice(4, "least cells of a hot patch", unit="1", low=1, high=10**6)
-    min_patch_area_km2: float = _choice(
-        1000.0, "least land area of a hot patch", unit="km2", low=0, high=10**7
-    )
-    unit_hot_share: float = _choice(
-        0.1, "hot share of its ranked land that gives a unit a hot class", unit="1", low=0, high=1
-    )
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """Gi* beside the hotspots: descriptive, not the definition."""
-
-    radius_km: float = _choice(100.0, "neighbourhood, geodesic", unit="km", low=1, high=5000)
-    alpha: float = _choice(0.05, "false discovery rate", unit="1", low=0.0001, high=0.5)
-    method: str = _choice("bh", "Benjamini-Hochberg or -Yekutieli", allowed=("bh", "by"))
 
 
 @dataclass(frozen=True)
@@ -128,11 +39,20 @@ class Recipe:
     keys raise `RecipeError`.
     """
 
+    methods: Methods = field(default_factory=Methods)
     potential: Potential = field(default_factory=Potential)
+    constrained: Constrained = field(default_factory=Constrained)
     target: Target = field(default_factory=Target)
+    saturation: Saturation = field(default_factory=Saturation)
+    attainable: Attainable = field(default_factory=Attainable)
+    gsocseq: Gsocseq = field(default_factory=Gsocseq)
+    ensemble: Ensemble = field(default_factory=Ensemble)
     change: Change = field(default_factory=Change)
+    loss: Loss = field(default_factory=Loss)
+    masks: Masks = field(default_factory=Masks)
     eligibility: Eligibility = field(default_factory=Eligibility)
     hotspots: Hotspots = field(default_factory=Hotspots)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
     clusters: Clusters = field(default_factory=Clusters)
 
     def __post_init__(self) -> None:
@@ -210,7 +130,8 @@ class Recipe:
         ]
 
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text",
+          tuple: "a list", dict: "a table {key = value}"}  # fmt: skip
 _LARGEST = 10**300  # whole numbers beyond can't become real ones, and are out of every range
 
 
@@ -250,7 +171,19 @@ def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
 
 
 def _checked(key: str, choice: Field[Any], value: Any) -> Any:
-    wanted = type(choice.default)
+    if not isinstance(choice.default, tuple):
+        return _checked_item(key, choice, type(choice.default), value)
+    if not isinstance(value, list | tuple):
+        raise RecipeError(f"{key} is {value!r}; a list is needed ({_meaning(choice)}).")
+    kind = _ITEMS[str(choice.type)]
+    return tuple(_checked_item(f"{key}[{i}]", choice, kind, v) for i, v in enumerate(value))
+
+
+# By the annotation of a list's field: what its items are.
+_ITEMS = {"tuple[str, ...]": str, "tuple[float, ...]": float, "tuple[dict[str, Any], ...]": dict}
+
+
+def _checked_item(key: str, choice: Field[Any], wanted: type, value: Any) -> Any:
     if wanted is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
     if type(value) is not wanted:
@@ -282,6 +215,11 @@ def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
 def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_toml_value(str(k))} = {_toml_value(v)}" for k, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, str):
         # JSON escapes what TOML does, but for the delete character.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

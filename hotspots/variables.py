@@ -63,6 +63,33 @@ EXCLUSION_REASONS: dict[int, str] = {
     5: "no_land_use_data",
     6: "little_managed_land",
     7: "organic_soil",
+    8: "paddy",
+    9: "wetland_soil",
+    10: "permafrost",
+    11: "allophanic",
+    12: "very_sandy",
+    13: "saline",
+    14: "high_stock",
+}
+# UNCCD's seven classes of land cover, in its numbering.
+LAND_COVERS: dict[int, str] = {
+    1: "tree_covered",
+    2: "grassland",
+    3: "cropland",
+    4: "wetland",
+    5: "artificial",
+    6: "other_land",
+    7: "water_body",
+}
+LAND_USES: dict[int, str] = {1: "cropland", 2: "grassland", 3: "forest", 4: "other"}
+DEGRADATION: dict[int, str] = {1: "degraded", 2: "stable", 3: "improved"}
+RESPONSES: dict[int, str] = {1: "avoid", 2: "reduce", 3: "reverse"}
+LOSS_COMPONENTS: dict[int, str] = {
+    1: "conversion",
+    2: "disequilibrium",
+    3: "erosion",
+    4: "warming",
+    5: "drained_organic",
 }
 CLUSTERS: dict[int, str] = {-1: "cold", 0: "not_significant", 1: "hot"}
 
@@ -115,11 +142,32 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("silt", "%", "Silt, mass share of the fine earth", 0, 100),
     Variable("bulk_density", "g cm-3", "Bulk density of the fine earth", 0.05, 2.2),
     Variable("coarse_fragments", "1", "Coarse fragments, volume share", 0, 0.95),
+    Variable("electrical_conductivity", "dS m-1", "Electrical conductivity of the soil", 0, 200),
+    Variable(
+        "soil_erosion", "t ha-1 yr-1", "Soil lost by erosion (soil, not carbon)", 0, 2000
+    ),
+    Variable("conversion_rate", "yr-1", "Share of the cell converted to cropland per year", 0, 1),
+    Variable("drained_organic_share", "1", "Drained organic soil, share of the cell's land", 0, 1),
+    Variable("paddy_share", "1", "Paddy rice, share of the cell's land", 0, 1),
+    Variable("permafrost_share", "1", "Permafrost, share of the cell's land", 0, 1),
+    Variable("forest_share", "1", "Forest, share of the cell's land", 0, 1),
+    Variable("land_cover", "", "Land cover, UNCCD classes", 0, 7, LAND_COVERS),
+    Variable("land_use", "", "Leading land use", 0, 4, LAND_USES),
+    Variable("elevation", "m", "Elevation above sea level", -500, 9000),
+    Variable("frost_days", "d yr-1", "Frost days", 0, 366),
+    Variable("warmest_month_temperature", "degC", "Mean of the warmest month", -60, 50),
+    Variable("air_temperature", "degC", "Monthly mean air temperature", -70, 50),
+    Variable("precipitation", "mm month-1", "Monthly precipitation", 0, 5000),
+    Variable("evaporation", "mm month-1", "Monthly open-pan evaporation, or PET", 0, 1000),
+    Variable("plant_cover", "1", "Share of the month with plant cover", 0, 1),
     Variable("cropland_share", "1", "Cropland, share of the cell's land", 0, 1),
     Variable("grassland_share", "1", "Managed grassland, share of the cell's land", 0, 1),
     Variable("rangeland_share", "1", "Rangeland, share of the cell's land", 0, 1),
     Variable("pasture_share", "1", "Pasture and rangeland, share of the cell's land", 0, 1),
     Variable("climate_zone", "", "IPCC climate zone", 0, 12, CLIMATE_ZONES),
+    Variable(
+        "climate_zone_2006", "", "IPCC climate zone of the 2006 guidelines", 0, 12, CLIMATE_ZONES
+    ),
     Variable("soil_class", "", "IPCC soil class", 0, 7, SOIL_CLASSES),
     Variable("mean_annual_temperature", "degC", "Mean annual air temperature", -60, 45),
     Variable("annual_precipitation", "mm yr-1", "Annual precipitation", 0, 15000),
@@ -132,7 +180,25 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("modelled_gross_loss", _RATE, "Modelled gross SOC loss", 0),
     Variable("modelled_gross_gain", _RATE, "Modelled gross SOC gain", 0),
     Variable("change_class", "", "Modelled SOC change, told apart", 0, 3, CHANGE_CLASSES),
-    Variable("loss_total", _RATE, "SOC loss, sum of its components", 0),
+    Variable("soc_trend", _RATE, "SOC trend over a series of dates"),
+    Variable("soc_trend_p", "1", "Mann-Kendall p of the SOC trend", 0, 1),
+    Variable("loss_total", _RATE, "SOC at risk, sum of its components", 0),
+    Variable("loss_main_component", "", "Largest component of the loss", 0, 5, LOSS_COMPONENTS),
+    Variable("loss_erosion_gross", _RATE, "SOC moved by erosion, lost or not", 0),
+    Variable("irrecoverable", _STOCK, "SOC loss over the horizon not regained in 30 years", 0),
+    Variable("years_to_lose_tenth", "yr", "Years until a tenth of the stock is lost", 0),
+    Variable("response_class", "", "Response: avoid, reduce, reverse", 0, 3, RESPONSES),
+    Variable("evidence_count", "1", "Indicators of loss above their thresholds", 0, 20),
+    Variable("sdg_soc_change", "%", "SDG 15.3.1 change of SOC stock", -100),
+    Variable("sdg_soc_class", "", "SDG 15.3.1 SOC sub-indicator", 0, 3, DEGRADATION),
+    Variable("saturation_deficit", _STOCK, "Saturation deficit (ceiling of stable SOC)", 0),
+    Variable("saturation_balance", _STOCK, "Saturation capacity less fine-fraction SOC, signed"),
+    Variable("attainable_deficit", _STOCK, "Best attainable SOC of the stratum less SOC", 0),
+    Variable("attainable_level", "1", "Levels that the stratum was merged up", 0, 10),
+    Variable("methods_known", "1", "Methods with a value", 0, 20),
+    Variable("methods_agree", "1", "Methods above the gain threshold", 0, 20),
+    Variable("stability_gain", "1", "Share of draws in which the cell is hot for gain", 0, 1),
+    Variable("stability_loss", "1", "Share of draws in which the cell is hot for loss", 0, 1),
     Variable("hotspot_class", "", "Hotspot class, ranked over the whole", 0, 7, HOTSPOT_CLASSES),
     Variable(
         "hotspot_class_in_zone",
@@ -142,13 +208,14 @@ VARIABLES: dict[str, Variable] = _table(
         7,
         HOTSPOT_CLASSES,
     ),
-    Variable("excluded_reason", "", "Why land is not ranked", 0, 7, EXCLUSION_REASONS),
+    Variable("excluded_reason", "", "Why land is not ranked", 0, 14, EXCLUSION_REASONS),
     Variable("valid_share", "1", "Share of the cell's area that its values stand for", 0, 1),
     Variable("region_share", "1", "Share of the cell inside the region asked for", 0, 1),
     Variable("cell_area", "ha", "Ellipsoidal area of the cell", 0),
 )
 _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
     (re.compile(r"soc_stock_\d{4}"), VARIABLES["soc_stock"]),
+    (re.compile(r"land_cover_\d{4}"), VARIABLES["land_cover"]),
     (re.compile(r"potential_\w+_per_mille"), Variable("", "1e-3 yr-1", "Potential per stock", 0)),
     (re.compile(r"potential_\w+"), Variable("", _RATE, "Potential SOC gain", 0)),
     (re.compile(r"loss_\w+"), Variable("", _RATE, "SOC loss", 0)),

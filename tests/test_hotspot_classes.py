@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hotspots.analysis.eligibility import excluded_reason
+from hotspots.analysis.eligibility import MASKS, excluded_reason, mask_states
 from hotspots.analysis.hotspots import class_share, classify_hotspots, top_share_by_area
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import cell_area
-from hotspots.variables import CLIMATE_ZONES, EXCLUSION_REASONS, HOTSPOT_CLASSES
+from hotspots.variables import CLIMATE_ZONES, EXCLUSION_REASONS, HOTSPOT_CLASSES, SOIL_CLASSES
 
 CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 REASON = {name: code for code, name in EXCLUSION_REASONS.items()}
+SOIL = {name: code for code, name in SOIL_CLASSES.items()}
 ZONE = {name: code for code, name in CLIMATE_ZONES.items()}
 LETTERS = {".": "monitor", "B": "build", "P": "protect", "R": "restore",
            "?": "insufficient_evidence", "O": "organic", "x": "excluded"}  # fmt: skip
@@ -280,7 +281,7 @@ def inputs(**layers: Any) -> xr.Dataset:
     return xr.Dataset({n: plane(np.broadcast_to(v, shape)[None, :]) for n, v in one.items()})
 
 
-def reasons(data: xr.Dataset, managed: Any = 0.5, **rules: float) -> list[str]:
+def reasons(data: xr.Dataset, managed: Any = 0.5, **rules: Any) -> list[str]:
     share = plane(np.broadcast_to(managed, data["soc_stock"].shape[1:]).astype("float64")[None, :])
     codes = excluded_reason(data, share, **rules).values[0]
     return [EXCLUSION_REASONS.get(int(c), "ranked") for c in codes]
@@ -311,7 +312,51 @@ def test_the_first_reason_is_the_one_told() -> None:
     )
     nan = np.nan
     told = reasons(data, [nan, nan, nan, nan, nan, 0.01, 0.5, 0.5])
-    assert told == [*EXCLUSION_REASONS.values(), "ranked"]
+    assert told == [*list(EXCLUSION_REASONS.values())[:7], "ranked"]
+
+
+# mask -> a layer that makes it hold, and one that is just within the limit
+MASKED = {
+    "polar": ({"climate_zone": ZONE["polar_dry"]}, {"climate_zone": ZONE["boreal_dry"]}),
+    "hyper_arid": ({"annual_precipitation": 99.9}, {"annual_precipitation": 100.0}),
+    "organic": ({"soil_class": SOIL["organic"]}, {"soil_class": SOIL["HAC"]}),
+    "paddy": ({"paddy_share": 0.5}, {"paddy_share": 0.49}),
+    "wetland": ({"land_cover": 4}, {"land_cover": 3}),
+    "permafrost": ({"permafrost_share": 0.5}, {"permafrost_share": 0.49}),
+    "allophanic": ({"soil_class": SOIL["volcanic"]}, {"soil_class": SOIL["LAC"]}),
+    "very_sandy": ({"sand": 90.1}, {"sand": 90.0}),
+    "saline": ({"electrical_conductivity": 4.1}, {"electrical_conductivity": 4.0}),
+    "high_stock": ({"soil_class": 1, "soc_stock": 200.1}, {"soil_class": 1, "soc_stock": 200.0}),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_each_mask_holds_at_its_limit_and_can_be_switched_off(name: str) -> None:
+    beyond, within = MASKED[name]
+    assert reasons(inputs(**beyond)) == [MASKS[name].reason]
+    assert reasons(inputs(**within)) == ["ranked"]
+    others = [mask for mask in MASKS if mask != name]
+    assert reasons(inputs(**beyond), masks=others) == ["ranked"]
+
+
+def test_a_mask_without_its_layers_says_so_and_excludes_nothing() -> None:
+    states = mask_states(inputs(), masks=[m for m in MASKS if m != "polar"])
+    assert states["polar"] == "off"
+    assert states["high_stock"] == "applied"
+    assert states["permafrost"] == "not applied: the data lack permafrost_share"
+    assert states["wetland"] == "not applied: the data lack soil_class or land_cover"
+    assert reasons(inputs()) == ["ranked"]
+
+
+def test_missing_values_are_under_no_mask() -> None:
+    nan = np.nan
+    data = inputs(paddy_share=nan, sand=nan, electrical_conductivity=nan, permafrost_share=nan)
+    assert reasons(data) == ["ranked"]
+
+
+def test_a_mask_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInputError, match="'peat' is no mask; there are polar"):
+        reasons(inputs(), masks=["peat"])
 
 
 def test_maps_of_soil_and_pet_come_before_the_proxies() -> None:
@@ -320,7 +365,7 @@ def test_maps_of_soil_and_pet_come_before_the_proxies() -> None:
     # 90/1700 = 0.053, 120/2500 = 0.048, nothing evaporates, unknown
     assert reasons(data) == ["ranked", "hyper_arid", "ranked", "hyper_arid"]
     soils = inputs(soc_stock=[90.0, 300, 300, 90], soil_class=[7, 1, 0, 0])
-    assert reasons(soils) == ["organic_soil", "ranked", "organic_soil", "ranked"]
+    assert reasons(soils) == ["organic_soil", "high_stock", "organic_soil", "ranked"]
 
 
 def test_no_soil_data_is_no_reason_and_no_class() -> None:

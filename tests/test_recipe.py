@@ -57,7 +57,7 @@ def test_every_key_is_written_with_its_meaning() -> None:
             "[potential]\nadopton = 0.1",
             "'adopton' is no key of \\[potential\\].*did you mean adoption\\?",
         ),
-        ("[potential]\nzzz = 0.1", "known are guidelines, .*grassland_management\\.$"),
+        ("[potential]\nzzz = 0.1", "known are guidelines, .*grassland_management, factors\\.$"),
         ("potential = 3", "\\[potential\\] holds 3; a table"),
         ("[potential]\nadoption = 'much'", "adoption is 'much'; a number is needed"),
         ("[potential]\nadoption = true", "adoption is True; a number is needed"),

@@ -20,7 +20,7 @@ _WORDS = {
     "Celsius": "degC", "degree_Celsius": "degC", "degrees_Celsius": "degC", "kelvin": "K",
     "Kelvin": "K", "fraction": "1", "proportion": "1", "ratio": "1", "dimensionless": "1",
     "unitless": "1", "0-1": "1", "millimeter": "mm", "millimetre": "mm", "day": "d", "days": "d",
-    "month": "mon", "months": "mon",
+    "mon": "month", "months": "month",
 }  # fmt: skip
 _CARBON = {"tC": "t", "MgC": "t", "kgC": "kg", "gC": "g"}
 _MASS = {"t", "kg", "g"}
@@ -41,7 +41,7 @@ _FACTORS = {
     ("kg m-3", "g cm-3"): "divide by 1000",
     ("cg cm-3", "g cm-3"): "divide by 100",
     ("K", "degC"): "subtract 273.15",
-    ("mm mon-1", "mm yr-1"): "multiply by 12",
+    ("mm month-1", "mm yr-1"): "multiply by 12",
     ("mm d-1", "mm yr-1"): "multiply by 365.25",
     ("kg m-2 s-1", "mm yr-1"): "multiply by 31557600",
     ("m yr-1", "mm yr-1"): "multiply by 1000",

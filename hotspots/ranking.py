@@ -1,83 +1,20 @@
-"""The layers of an edition: what a recipe makes of canonical data, cell by cell.
-
-Context, potential, yardstick and change are computed for every cell that has the inputs; then
-managed mineral land is ranked into hotspot classes, with Gi* clusters beside them.
-"""
+"""Ranking an edition's layers: managed mineral land in hotspot classes, Gi* clusters beside."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
 from hotspots import analysis as an
-from hotspots.analysis.eligibility import excluded_reason, is_organic
+from hotspots.analysis.eligibility import Thresholds, excluded_reason
 from hotspots.analysis.hotspots import class_share, classify_hotspots
-from hotspots.errors import RasterError
 from hotspots.grid import cell_area
+from hotspots.methods.potential import managed_share
 from hotspots.recipe import Recipe
-from hotspots.scenario import scenario
 from hotspots.variables import describe
-
-# A rate per stock explodes as the stock goes to nothing.
-LEAST_STOCK_FOR_PER_MILLE = 5.0  # t ha-1
-
-
-def derive(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[str]]:
-    """Return the layers of context, potential, yardstick and change, and what couldn't be made."""
-    out: dict[str, xr.DataArray] = {}
-    notes: list[str] = []
-
-    def lacks(what: str, *names: str) -> bool:
-        """Return whether a layer is missing, and note what can't be made without it."""
-        missing = [n for n in names if n not in data]
-        if missing:
-            notes.append(f"No {what}: the data lack {', '.join(missing)}.")
-        return bool(missing)
-
-    if not lacks("historical deficit", "soc_stock_reference"):
-        out["deficit_historic"] = an.historic_deficit(
-            data["soc_stock_reference"], data["soc_stock"]
-        )
-    if not lacks("potential and hotspots", "climate_zone", "cropland_share"):
-        out |= _potential(data, recipe)
-    if not lacks("modelled change", recipe.change.start, recipe.change.end):
-        change = an.modelled_change(
-            data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
-        )
-        out |= {str(k): v for k, v in change.items()}
-    as_stored = {k: v if v.dtype == "uint8" else v.astype("float32") for k, v in out.items()}
-    return xr.Dataset(as_stored), notes
-
-
-def _potential(data: xr.Dataset, recipe: Recipe) -> dict[str, xr.DataArray]:
-    choice = recipe.potential
-    pasture = data.get("pasture_share") if choice.include_pasture else None
-    if choice.include_pasture and pasture is None:
-        raise RasterError("The recipe includes pasture, but the data lack 'pasture_share'.")
-    tier1 = an.ipcc_tier1(
-        data["soc_stock"].astype("float64"), data["climate_zone"], data["cropland_share"],
-        pasture_share=pasture, land_use=choice.land_use, from_management=choice.from_management,
-        from_input=choice.from_input, management=choice.management, input=choice.input,
-        grassland_management=choice.grassland_management, adoption=choice.adoption,
-        transition_years=choice.transition_years, guidelines=choice.guidelines,
-    )  # fmt: skip
-    # Stock change factors are for mineral soils; organic ones need emission factors instead.
-    mineral = ~is_organic(data, recipe.eligibility.organic_stock)
-    gain = tier1["potential_ipcc_tier1"].where(mineral)
-    stock = tier1["soc_stock_managed"].where(gain.notnull())
-    gain.attrs["scenario"] = scenario(recipe)
-    gain.attrs["comment"] = "per hectare of managed land"
-    per_mille = (1000 * gain / stock).where(stock >= LEAST_STOCK_FOR_PER_MILLE)
-    out = {
-        "soc_stock_managed": stock,
-        "potential_ipcc_tier1": gain,
-        "potential_ipcc_tier1_per_mille": describe(per_mille, "potential_ipcc_tier1_per_mille"),
-        "target_four_per_mille": an.target_four_per_mille(stock, rate=recipe.target.rate),
-    }
-    managed = data["valid_share"] * tier1["managed_share"].fillna(0)
-    return out | {f"{n}_valid_share": describe(managed, f"{n}_valid_share") for n in out}
 
 
 def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> xr.Dataset:
@@ -88,7 +25,8 @@ def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str])
     managed = managed_share(data, recipe)
     reason = excluded_reason(
         data, managed, min_managed_share=rules.min_managed_share,
-        organic_stock=rules.organic_stock, hyper_arid_precipitation=rules.hyper_arid_precipitation,
+        masks=[name for name, on in asdict(recipe.masks).items() if on],
+        thresholds=Thresholds(rules.organic_stock, rules.hyper_arid_precipitation),
     )  # fmt: skip
     loss = -layers["modelled_change"] if "modelled_change" in layers else None
     if loss is None:
@@ -117,12 +55,6 @@ def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str])
             f"{name}_valid_share",
         )
     return xr.Dataset(out)
-
-
-def managed_share(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
-    """Return the managed share of the cell's land: cropland, and pasture if the recipe says so."""
-    share = data["cropland_share"]
-    return share + data["pasture_share"] if recipe.potential.include_pasture else share
 
 
 def clusters(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:

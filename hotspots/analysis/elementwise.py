@@ -1,0 +1,131 @@
+"""One way for scalars, numpy arrays and DataArrays (dask too) through a numpy function.
+
+Quantities: a scalar gives a float, an array an array, a DataArray a DataArray. Classes: a scalar
+gives its name ("HAC", "nodata"); an array gives a DataArray of codes with ``flag_values`` and
+``flag_meanings``, 0 being nodata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.errors import BadInputError, near_matches
+from hotspots.variables import classes_of, flags, require_aligned
+
+NODATA = "nodata"
+Codes = npt.NDArray[np.uint8]
+
+
+def elementwise(function: Callable[..., Any], *given: Any, dtype: str = "float64") -> Any:
+    """Return `function` of the values of `given`, which broadcast; see the module for kinds.
+
+    `function` takes and returns numpy arrays; it must treat NaN itself.
+    """
+    if any(isinstance(value, xr.DataArray) for value in given):
+        require_aligned(*given)
+        out = xr.apply_ufunc(
+            function, *given, dask="parallelized", output_dtypes=[dtype], keep_attrs=False
+        )
+        out.name = None
+        return out
+    out = np.asarray(function(*(np.asarray(value) for value in given)), dtype=dtype)
+    return out.item() if out.ndim == 0 else out
+
+
+def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
+    """Return the codes of classes that are given by name or by code, in the numbers of `legend`.
+
+    Parameters
+    ----------
+    given : str, int, sequence, array or DataArray
+        Names ("tropical_dry"), codes, or a class layer; a layer's own flags are read by name, so
+        that another numbering can't be mistaken. "nodata", "" and 0 are nodata.
+    legend : mapping
+        Code -> name.
+    what : str
+        What the classes are, for the message.
+
+    Returns
+    -------
+    int, array or DataArray of uint8
+        0 = nodata.
+
+    Raises
+    ------
+    BadInputError
+        A name or code that the legend doesn't have.
+    """
+    if isinstance(given, xr.DataArray):
+        own = classes_of(given)
+        return xr.apply_ufunc(
+            lambda block: _codes(block, legend if own is None else own, legend, what),
+            given, dask="parallelized", output_dtypes=["uint8"],
+        )  # fmt: skip
+    codes = _codes(np.asarray(given), legend, legend, what)
+    return int(codes) if codes.ndim == 0 else codes
+
+
+def _codes(
+    given: npt.NDArray[Any], own: Mapping[int, str], legend: Mapping[int, str], what: str
+) -> Codes:
+    by_name = {name: code for code, name in legend.items()} | {NODATA: 0, "": 0}
+    values, place = np.unique(given, return_inverse=True)
+    codes = np.zeros(values.shape, dtype="uint8")
+    for i, value in enumerate(values.tolist()):
+        if isinstance(value, str):
+            name = value
+        elif value is None or value != value or value == 0:
+            continue
+        else:
+            name = own.get(int(value), str(value)) if value == int(value) else str(value)
+        if name not in by_name:
+            raise BadInputError(
+                f"'{name}' is no {what}; allowed are {', '.join(legend.values())}, by name or by"
+                f" code {min(legend)} to {max(legend)}{near_matches(name, by_name) or '.'}"
+            )
+        codes[i] = by_name[name]
+    return codes[place].reshape(given.shape)
+
+
+def class_result(codes: Any, legend: Mapping[int, str], name: str, **attrs: Any) -> Any:
+    """Return codes as the public functions do: a name for a scalar, a DataArray for arrays."""
+    if isinstance(codes, xr.DataArray):
+        out = codes.astype("uint8").rename(name)
+    elif np.ndim(codes) == 0:
+        return {0: NODATA, **legend}[int(codes)]
+    else:
+        out = xr.DataArray(np.asarray(codes, dtype="uint8"), name=name)
+    out.attrs = {**flags(dict(legend)), **attrs}
+    return out
+
+
+def require_fraction(what: str, *values: Any) -> None:
+    """Raise `BadInputError` where a share is below 0 or above 1: percent, most likely.
+
+    Dask-backed layers are left to the check of the whole analysis, so that none is computed here.
+    """
+    for value in values:
+        _require(value, what, 0.0, 1.0, "a fraction from 0 to 1", "divide percent by 100")
+
+
+def require_between(
+    what: str, value: Any, low: float, high: float, unit: str, remedy: str = "check its unit"
+) -> None:
+    """Raise `BadInputError` where a value is out of a range that no unit slip stays within."""
+    _require(value, what, low, high, f"{low:g} to {high:g} {unit}", remedy)
+
+
+def _require(value: Any, what: str, low: float, high: float, allowed: str, remedy: str) -> None:
+    if value is None or getattr(value, "chunks", None):
+        return
+    numbers = np.asarray(value, dtype="float64")
+    bad = (numbers < low) | (numbers > high)
+    if bad.any():
+        raise BadInputError(
+            f"{what} has the value {numbers[bad].flat[0]:g}; allowed is {allowed}; {remedy}."
+        )

@@ -1,0 +1,137 @@
+"""What a method is, and how methods run: each where its inputs exist, the rest told in a sentence.
+
+A method takes the data and the layers made before it, and gives layers. It is disabled, never
+failed, by an input that is missing; what is wrong with an input that is there is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from hotspots.errors import RecipeError, near_matches
+
+if TYPE_CHECKING:
+    from hotspots.recipe import Recipe
+
+Layers = Mapping[str, xr.DataArray]
+RUN, GIVEN, NO_DATA, SKIPPED = "run", "given", "no data", "skipped"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of an edition.
+
+    Attributes
+    ----------
+    id : str
+        Its name in recipes, manifests and method cards.
+    kind : str
+        "input", "potential", "yardstick", "change", "loss" or "evidence".
+    what : str
+        What it makes, for the sentence that tells why it can't.
+    needs : function (recipe -> names)
+        Layers that it needs; "a|b" where either will do.
+    gives : tuple of str
+        Layers that it may give; an input method rests where all are given already.
+    run : function (data with layers so far, recipe -> layers)
+        Pure; it may leave out a layer that its inputs don't allow.
+    functions : tuple of str
+        "module:function" of the analysis, whose docstrings have the formula; for the card.
+    tables : tuple of str
+        Factor tables; for the card.
+    sections : tuple of str
+        Sections of the recipe that it reads; for the card.
+    """
+
+    id: str
+    kind: str
+    what: str
+    needs: Callable[[Recipe], tuple[str, ...]]
+    gives: tuple[str, ...]
+    run: Callable[[xr.Dataset, Recipe], Layers]
+    functions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+
+
+def need(*names: str) -> Callable[[Recipe], tuple[str, ...]]:
+    """Return the needs of a method that don't depend on the recipe."""
+    return lambda _: names
+
+
+@dataclass(frozen=True)
+class State:
+    """What became of a method: its status, and the sentence that says why it gave nothing."""
+
+    id: str
+    kind: str
+    status: str
+    gives: tuple[str, ...] = ()
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a row for the manifest."""
+        return asdict(self) | {"gives": list(self.gives)}
+
+
+def run_methods(
+    methods: Iterable[Method], data: xr.Dataset, recipe: Recipe
+) -> tuple[xr.Dataset, list[State]]:
+    """Return the layers that `methods`, in their order, make of `data`, and what became of each.
+
+    Quantities are stored as float32, classes as bytes; a later method sees the layers of those
+    before it in full precision.
+    """
+    made: dict[str, xr.DataArray] = {}
+    states = []
+    for method in methods:
+        seen = data.assign(made)
+        state = _state_before(method, seen, recipe)
+        if state is None:
+            given = dict(method.run(seen, recipe))
+            made |= given
+            state = State(method.id, method.kind, RUN, tuple(given))
+        states.append(state)
+    as_stored = {
+        k: v if v.dtype.kind in "iu" else v.astype("float32", keep_attrs=True)
+        for k, v in made.items()
+    }
+    return xr.Dataset(as_stored), states
+
+
+def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
+    """Return why a method doesn't run, or None if it does."""
+    told = {"id": method.id, "kind": method.kind}
+    if method.id in recipe.methods.skip:
+        return State(**told, status=SKIPPED, reason=f"No {method.what}: the recipe skips it.")
+    if method.kind == "input" and all(name in data for name in method.gives):
+        return State(**told, status=GIVEN, gives=method.gives)
+    missing = missing_layers(method, data, recipe)
+    if missing:
+        reason = f"No {method.what}: the data lack {', '.join(missing)}."
+        return State(**told, status=NO_DATA, reason=reason)
+    return None
+
+
+def missing_layers(method: Method, data: xr.Dataset, recipe: Recipe) -> list[str]:
+    """Return which of a method's needs `data` doesn't have, alternatives joined by "or"."""
+    return [
+        wanted.replace("|", " or ")
+        for wanted in method.needs(recipe)
+        if not any(name in data for name in wanted.split("|"))
+    ]
+
+
+def require_known(skip: Iterable[str], methods: Iterable[Method]) -> None:
+    """Raise `RecipeError` where a recipe skips a method that doesn't exist."""
+    ids = [method.id for method in methods]
+    for name in skip:
+        if name not in ids:
+            raise RecipeError(
+                f"methods.skip has '{name}', which is no method{near_matches(name, ids) or '.'}"
+                " 'hotspots methods' lists them."
+            )

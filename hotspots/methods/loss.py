@@ -1,0 +1,30 @@
+"""Change and loss, as methods of an edition: what a model or a series saw, and what is at risk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from hotspots import analysis as an
+from hotspots.methods.base import Layers, Method
+
+if TYPE_CHECKING:
+    from hotspots.recipe import Recipe
+
+
+def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
+    change = an.modelled_change(
+        data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
+    )
+    return {str(k): v for k, v in change.items()}
+
+
+LOSS_METHODS: tuple[Method, ...] = (
+    Method(
+        "modelled_change", "change", "modelled change",
+        lambda recipe: (recipe.change.start, recipe.change.end),
+        ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"), _change,
+        functions=("hotspots.analysis.urgency.change:modelled_change",), sections=("change",),
+    ),
+)  # fmt: skip
