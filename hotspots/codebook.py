@@ -25,6 +25,9 @@ _COLUMNS = {
     "land_valid_ha": ("ha", "land with soil data"),
     "soc_stock_missing_share": ("1", "share of the area without soil data"),
     "potential_per_mille": ("1e-3 yr-1", "potential per stock of the same land"),
+    "potential_co2e_total": ("t CO2e yr-1", "the ranking potential x 44/12"),
+    "potential_co2e_mean": ("t CO2e ha-1 yr-1", "the ranking potential per hectare of managed land"
+                            " x 44/12"),
     "ranked_managed_ha": ("ha", "managed land that is ranked for hotspots"),
     "hot_managed_ha": ("ha", "managed land in hot classes (protect, restore, build)"),
     "hot_share": ("1", "hot_managed_ha / ranked_managed_ha"),
@@ -58,7 +61,6 @@ _SUFFIXES = (
     ("_total", "total", "total: {label}; empty where nothing is known"),
 )
 _PER = {
-    "potential_ipcc_tier1": ", per hectare of managed land",
     "soc_stock_managed": ", per hectare of it",
     "target_four_per_mille": ", per hectare of managed land",
 }
@@ -71,7 +73,7 @@ def column_unit(column: str) -> tuple[str, str]:
     for suffix, unit, meaning in _SUFFIXES:
         if column.endswith(suffix):
             row = variable(column.removesuffix(suffix))
-            told = meaning.format(label=row.long_name + _PER.get(row.name, ""))
+            told = meaning.format(label=row.long_name + _per(row.name))
             if unit == "total":
                 return row.unit.replace(" ha-1", ""), told
             return (row.unit if unit is None else unit), told
@@ -80,6 +82,10 @@ def column_unit(column: str) -> tuple[str, str]:
         whose = "managed land" if _is_of_managed_land(column) else "land with soil data"
         return "ha", f"{whose} of class: {name}"
     return "", ""
+
+
+def _per(name: str) -> str:
+    return _PER.get(name, ", per hectare of managed land" if name.startswith("potential_") else "")
 
 
 def _is_of_managed_land(column: str) -> bool:

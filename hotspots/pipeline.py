@@ -21,7 +21,7 @@ from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_ha
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
 from hotspots.methods import INPUT_METHODS, METHODS, State, require_known, run_methods
-from hotspots.ranking import clusters, rank
+from hotspots.ranking import axes_of, clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
 from hotspots.summaries import (
@@ -85,21 +85,24 @@ def analyze(
     notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
     notes += out_of_range(data)
     tell("ranking hotspots")
-    layers = layers.assign(rank(data, layers, recipe, notes))
-    tell("Gi* clusters")
-    clustered, raw = clusters(data, layers, recipe)
-    layers = layers.assign(clustered)
+    axes = axes_of(data, layers, recipe, notes)
+    raw = xr.Dataset()
+    if axes is not None:
+        layers = layers.assign(rank(axes, recipe, {}, notes))
+        tell("Gi* clusters")
+        clustered, raw = clusters(axes, data["climate_zone"], recipe)
+        layers = layers.assign(clustered)
     tell("tables of regions and units")
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
-    table = region_table(layers, weights)
-    land = land_cells(layers.assign(raw)) if "hotspot_class" in layers else None
+    table = region_table(layers, weights, recipe)
+    land = land_cells(layers.assign(raw), recipe) if "hotspot_class" in layers else None
     units = no_units() if land is None else unit_table(land, weights, recipe)
     patches = no_patches(layers) if land is None else hot_patches(layers, land, weights)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
         "caveats": caveats_of(layers),
-        "summary": whole_summary(table, land),
+        "summary": whole_summary(table, land, recipe),
     }
     times = {
         "started": started.isoformat(timespec="seconds"),

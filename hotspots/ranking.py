@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -17,70 +18,123 @@ from hotspots.recipe import Recipe
 from hotspots.variables import describe
 
 
-def rank(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> xr.Dataset:
-    """Return hotspot classes over the whole and within climate zone, and why land is excluded."""
-    if "potential_ipcc_tier1" not in layers:
-        return xr.Dataset()
-    rules, hot = recipe.eligibility, recipe.hotspots
-    managed = managed_share(data, recipe)
+@dataclass(frozen=True)
+class Axes:
+    """What ranks: gain and loss of each cell, and the land that they stand for.
+
+    Attributes
+    ----------
+    gain, loss : DataArray, DataArray or None
+        t ha-1 yr-1, positive; loss is None where no layer tells it.
+    reason : DataArray
+        Why a cell isn't ranked, 0 where it is.
+    managed, valid : DataArray
+        Managed share of the cell's land; share of the cell that is land with values.
+    groups : mapping
+        Name of each ranking -> group of each cell, or None for one group.
+    """
+
+    gain: xr.DataArray
+    loss: xr.DataArray | None
+    reason: xr.DataArray
+    managed: xr.DataArray
+    valid: xr.DataArray
+    groups: dict[str, xr.DataArray | None]
+
+    @property
+    def ranked(self) -> xr.DataArray:
+        """Where a cell is ranked and has a gain."""
+        return (self.reason == 0) & self.gain.notnull()
+
+
+def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:
+    """Return what ranks, or None where there is no potential to rank by."""
+    potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
+    if potential not in layers or "soc_stock_managed" not in layers:
+        if potential != "potential_ipcc_tier1":
+            notes.append(f"No hotspots: there is no layer '{potential}' to rank by.")
+        return None
+    rules, managed = recipe.eligibility, managed_share(data, recipe)
     reason = excluded_reason(
         data, managed, min_managed_share=rules.min_managed_share,
-        masks=[name for name, on in asdict(recipe.masks).items() if on],
+        masks=masks_on(recipe),
         thresholds=Thresholds(rules.organic_stock, rules.hyper_arid_precipitation),
     )  # fmt: skip
-    loss = -layers["modelled_change"] if "modelled_change" in layers else None
-    if loss is None:
+    loss = None
+    if loss_layer in layers:
+        sign = -1 if loss_layer == "modelled_change" else 1
+        loss = sign * layers[loss_layer]
+    else:
         notes.append("Hotspots are for gain only: there is no loss layer.")
+    groups = {"hotspot_class": None, "hotspot_class_in_zone": stratum(data, recipe)}
+    return Axes(layers[potential], loss, reason, managed, data["valid_share"], groups)
+
+
+def masks_on(recipe: Recipe) -> list[str]:
+    """Return the names of the masks that a recipe switches on."""
+    return [name for name, on in asdict(recipe.masks).items() if on]
+
+
+def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
+    """Return climate zone × leading managed land use (cropland, or pasture where that counts)."""
+    zone = data["climate_zone"].astype("int64")
+    if not recipe.potential.include_pasture:
+        return zone
+    return zone + 100 * (data["pasture_share"] > data["cropland_share"])
+
+
+def rank(
+    axes: Axes, recipe: Recipe, stability: Mapping[str, xr.DataArray], notes: list[str]
+) -> xr.Dataset:
+    """Return hotspot classes over the whole and within stratum, and why land is excluded.
+
+    `stability` holds, where errors are known, the share of draws in which a cell is hot:
+    ``stability_gain`` and ``stability_loss``, and the same with ``_in_zone``.
+    """
+    hot = recipe.hotspots
     few = hot.min_patch_cells / hot.top_share
-    if (count := int((reason == 0).where(layers["potential_ipcc_tier1"].notnull()).sum())) < few:
+    if (count := int(axes.ranked.sum())) < few:
         notes.append(
             f"Only {count} cells are ranked: with a top share of {hot.top_share:.0%} and patches of"
             f" at least {hot.min_patch_cells} cells, hardly any can be hot among so few. See what"
             " the edition of a larger region says of this one."
         )
-    out = {"excluded_reason": reason}
-    for name, groups in (
-        ("hotspot_class", None),
-        ("hotspot_class_in_zone", data["climate_zone"]),
-    ):
+    out = {"excluded_reason": axes.reason}
+    for name, groups in axes.groups.items():
+        suffix = name.removeprefix("hotspot_class")
         classes = classify_hotspots(
-            layers["potential_ipcc_tier1"], loss, reason, managed,
-            valid_share=data["valid_share"], groups=groups, top_share=hot.top_share,
-            gain_threshold=hot.gain_threshold, loss_threshold=hot.loss_threshold,
+            axes.gain, axes.loss, axes.reason, axes.managed, valid_share=axes.valid, groups=groups,
+            top_share=hot.top_share, gain_threshold=hot.gain_threshold,
+            loss_threshold=hot.loss_threshold,
+            gain_stability=stability.get(f"stability_gain{suffix}"),
+            loss_stability=stability.get(f"stability_loss{suffix}"), stability=hot.stability,
             min_patch_cells=hot.min_patch_cells, min_patch_area_km2=hot.min_patch_area_km2,
         )  # fmt: skip
         out[name] = classes
-        out[f"{name}_valid_share"] = describe(
-            class_share(classes, managed, data["valid_share"]).astype("float32"),
-            f"{name}_valid_share",
-        )
+        share = class_share(classes, axes.managed, axes.valid).astype("float32")
+        out[f"{name}_valid_share"] = describe(share, f"{name}_valid_share")
     return xr.Dataset(out)
 
 
-def clusters(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
+def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
     """Return Gi* of gain and loss on ranked land: on the residual from the climate zone's mean.
 
     The second dataset holds the clusters of the raw values, which is what Gi* is mostly used for:
     what it alone would have called hot is told for comparison only.
     """
-    if "excluded_reason" not in layers:
-        return xr.Dataset(), xr.Dataset()
     choice = recipe.clusters
-    ranked = (layers["excluded_reason"] == 0) & layers["potential_ipcc_tier1"].notnull()
-    axes = {"potential": layers["potential_ipcc_tier1"]}
-    if "modelled_change" in layers:
-        axes["loss"] = -layers["modelled_change"]
+    values_of = {"potential": axes.gain} | ({} if axes.loss is None else {"loss": axes.loss})
     gi_star = partial(
         an.getis_ord, radius=choice.radius_km, area_weighted=True,
         alpha=choice.alpha, method=choice.method,
     )  # fmt: skip
     out: dict[str, xr.DataArray] = {}
     raw: dict[str, xr.DataArray] = {}
-    for axis, values in axes.items():
-        values = values.where(ranked)
+    for axis, values in values_of.items():
+        values = values.where(axes.ranked)
         name = f"cluster_{axis}"
         told = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
-        found = gi_star(stratum_residual(values, data["climate_zone"]))
+        found = gi_star(stratum_residual(values, zone))
         out[name] = describe(found["cluster"].astype("int8"), name, **told)
         for part in ("z", "p_adjusted", "effect"):
             key = f"{name}_{part}"

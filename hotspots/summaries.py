@@ -19,6 +19,7 @@ from hotspots.variables import (
     HOT_CLASSES,
     HOTSPOT_CLASSES,
     RANKED_CLASSES,
+    variable,
 )
 from hotspots.weights import RegionWeights
 
@@ -29,17 +30,20 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 _CLUSTERED = ("potential", "potential_raw", "loss", "loss_raw")
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
-_TABLE_LAYERS = ("soc_stock", "soc_stock_reference", "deficit_historic", "soc_stock_managed",
-    "potential_ipcc_tier1", "target_four_per_mille", "modelled_change", "modelled_gross_loss",
-    "modelled_gross_gain", "change_class", "hotspot_class", "hotspot_class_in_zone",
-    "excluded_reason", "climate_zone")  # fmt: skip
+T_CO2E_PER_T_C = 44 / 12
 
 
-def region_table(layers: xr.Dataset, weights: RegionWeights) -> pd.DataFrame:
+def table_layers(layers: xr.Dataset) -> list[str]:
+    """Return the layers that have columns: amounts per hectare, and classes; not the clusters."""
+    names = [str(n) for n in layers if not str(n).startswith("cluster_")]
+    return [n for n in names if (row := variable(n)).per_hectare or row.classes]
+
+
+def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
     """Return one row per region, the whole and the outside, with means, totals and class areas."""
     import pandas as pd
 
-    names = [n for n in _TABLE_LAYERS if n in layers]
+    names = table_layers(layers)
     shares = [s for n in ("", *names) if (s := f"{n}_valid_share".lstrip("_")) in layers]
     ids = pd.Index(weights.rows["id"], name="id")
     sums = zonal_from_cover(layers[[*names, *shares]], weights.matrix, ids)
@@ -51,8 +55,9 @@ def region_table(layers: xr.Dataset, weights: RegionWeights) -> pd.DataFrame:
     class_areas = [c for c in table if str(c).endswith("_area_ha")]
     table.loc[table["value_from"] == "missing", class_areas] = np.nan  # unknown, not none
     table["note"] = [_noted(row) for _, row in table.iterrows()]
-    if "potential_ipcc_tier1_total" in table:
-        table = table.assign(**_derived(table))
+    leading = recipe.methods.ranking_potential
+    if "hotspot_class" in layers and f"{leading}_total" in table:
+        table = table.assign(**_derived(table, leading))
     return table
 
 
@@ -71,12 +76,12 @@ def _noted(row: pd.Series) -> str:
     return " ".join(filter(None, notes))
 
 
-def _derived(table: pd.DataFrame) -> dict[str, Any]:
+def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
     def area(*classes: str) -> Any:
         return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
     ranked, hot, land = area(*RANKED_CLASSES), area(*HOT_CLASSES), table["land_valid_ha"]
-    gain, stock = table["potential_ipcc_tier1_total"], table["soc_stock_managed_total"]
+    gain, stock = table[f"{leading}_total"], table["soc_stock_managed_total"]
     return {
         "ranked_managed_ha": ranked,
         "hot_managed_ha": hot,
@@ -85,11 +90,13 @@ def _derived(table: pd.DataFrame) -> dict[str, Any]:
         # Class areas are of managed land, but for the excluded cells: the rest has no class.
         "unmanaged_in_ranked_cells_ha": (land - area(*HOTSPOT_CLASSES.values())).clip(lower=0),
         "potential_per_mille": (1000 * gain / stock).where(stock > 0),
+        "potential_co2e_total": T_CO2E_PER_T_C * gain,
+        "potential_co2e_mean": T_CO2E_PER_T_C * table[f"{leading}_mean"],
         "rank": gain.groupby(table["set"]).rank(ascending=False, method="min").astype("Int64"),
     }
 
 
-def land_cells(layers: xr.Dataset) -> pd.DataFrame:
+def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
     """Return hectares, tonnes, zone and class of each cell with land; index: its flat number.
 
     Missing values count as none: an unknown potential adds no tonnes.
@@ -117,7 +124,7 @@ def land_cells(layers: xr.Dataset) -> pd.DataFrame:
         "cropland_ha": land * flat("cropland_share"),
         "soc_stock_t": land * flat("soc_stock"),
         "managed_stock_t": tonnes("soc_stock_managed"),
-        "potential_t_yr": tonnes("potential_ipcc_tier1"),
+        "potential_t_yr": tonnes(recipe.methods.ranking_potential),
         "ranked_managed_ha": managed * ranked,
     }
     if "modelled_gross_loss" in layers:
@@ -233,7 +240,9 @@ def no_patches(layers: xr.Dataset) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"id": [], "class": []}, geometry=[], crs=grid_of(layers).crs)
 
 
-def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, Any]:
+def whole_summary(
+    table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
+) -> dict[str, Any]:
     """Return the figures of the whole: totals with units in their names, and shares called hot."""
     whole = table[table["set"] == "total"].iloc[0]
 
@@ -244,7 +253,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None) -> dict[str, A
     out = {
         "stock_pg": total("soc_stock_total", 1e9),
         "deficit_pg": total("deficit_historic_total", 1e9),
-        "potential_pg_yr": total("potential_ipcc_tier1_total", 1e9),
+        "potential_pg_yr": total(f"{recipe.methods.ranking_potential}_total", 1e9),
         "potential_per_mille_yr": total("potential_per_mille", 1),
         "yardstick_pg_yr": total("target_four_per_mille_total", 1e9),
         "gross_loss_pg_yr": total("modelled_gross_loss_total", 1e9),

@@ -16,10 +16,18 @@ from hotspots.grid import row_area_ha
 from hotspots.ingest import sample_build
 from hotspots.ingest.legends import CLIMATE_ZONE_LEGENDS, recode, zones_to_jrc
 from hotspots.ingest.sample import SAMPLE, sample
-from hotspots.ingest.sample_build import block_mean, build_world, world_grid, write_sample
+from hotspots.ingest.sample_build import (
+    block_majority,
+    block_mean,
+    build_world,
+    world_grid,
+    write_sample,
+)
 from hotspots.variables import CLIMATE_ZONES, classes_of, require_unit
 
 STOCKS = {"soc_stock": "2010AD", "soc_stock_1990": "1990AD", "soc_stock_reference": "NoLU"}
+GROSS = {"modelled_gross_loss": -1, "modelled_gross_gain": 1}
+YEARS = 20
 T_PER_PG = 1e9
 
 
@@ -72,6 +80,38 @@ def test_block_without_a_value_is_missing_with_share_zero() -> None:
     assert share.tolist() == [[0, 0]]
 
 
+def test_block_majority_is_by_area_and_missing_has_no_vote() -> None:
+    """Rows of 1 ha and 3 ha cells, three blocks.
+
+    ::
+
+        2  2  |  0  0  |  5  4     area 1 each
+        7  2  |  0  9  |  4  5     area 3 each
+
+    1: zone 2 has 5 ha, 7 has 3. 2: one cell of zone 9 decides for 8 ha. 3: 4 and 5 have 4 ha each.
+    """
+    codes = np.array([[2, 2, 0, 0, 5, 4], [7, 2, 0, 9, 4, 5]])
+    assert block_majority(codes, np.array([1.0, 3.0]), 2).tolist() == [[2, 9, 4]]
+    assert block_majority(codes[:, :2], np.array([1.0, 9.0]), 2).tolist() == [[2]]
+    assert block_majority(codes[:, :2], np.array([1.0, np.sqrt(2)]), 1).tolist() == [[2, 2], [7, 2]]
+    assert block_majority(np.zeros((4, 2), int), np.ones(4), 2).tolist() == [[0], [0]]
+
+
+def test_block_majority_against_counting_one_by_one() -> None:
+    """Each block's class is the one with the most area in a plain loop over its cells."""
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 5, size=(12, 18))
+    row_area = rng.integers(1, 6, size=12).astype(float)
+    found = block_majority(codes, row_area, 6)
+    for row, column in np.ndindex(2, 3):
+        votes = dict.fromkeys(range(1, 5), 0.0)
+        for y, x in np.ndindex(6, 6):
+            code = int(codes[6 * row + y, 6 * column + x])
+            if code:
+                votes[code] += row_area[6 * row + y]
+        assert found[row, column] == max(votes, key=lambda code: (votes[code], -code))
+
+
 def test_zone_numbers_are_matched_by_name() -> None:
     """Each code of the 2019 file lands on the JRC code of the same name; nodata stays."""
     for code, name in CLIMATE_ZONE_LEGENDS["colinahill_2019"].items():
@@ -104,7 +144,9 @@ def test_the_form_of_the_sample(world: xr.Dataset) -> None:
         require_unit(layer)
         assert layer.dtype == ("uint8" if classes_of(layer) else "float32"), name
     assert classes_of(world.climate_zone) == CLIMATE_ZONES
+    assert classes_of(world.climate_zone_2006) == CLIMATE_ZONES
     assert world.climate_zone.attrs["guidelines"] == "2019"
+    assert world.climate_zone_2006.attrs["guidelines"] == "2006"
     assert not world.valid_share.isnull().any()
 
 
@@ -113,7 +155,7 @@ def test_every_variable_says_where_it_comes_from(world: xr.Dataset, name: str) -
     attrs = world[name].attrs
     for key in ("long_name", "source", "url", "citation", "licence", "method", "period"):
         assert len(str(attrs[key])) > 2, key
-    if name.startswith("soc_stock") and not name.endswith("valid_share"):
+    if name.startswith(("soc_stock", "modelled_gross")) and not name.endswith("valid_share"):
         assert attrs["depth_cm"] == "0-30"
 
 
@@ -121,10 +163,12 @@ def test_dates_of_the_stocks(world: xr.Dataset) -> None:
     assert world.soc_stock.attrs["year"] == 2010
     assert world.soc_stock_1990.attrs["year"] == 1990
     assert "year" not in world.soc_stock_reference.attrs
+    for name in GROSS:
+        assert world[name].attrs["period"] == "1990-2010"
 
 
 def test_the_file_is_small_opens_fast_and_plainly() -> None:
-    assert SAMPLE.stat().st_size < 1.4e6
+    assert SAMPLE.stat().st_size < 1.3e6
     start = time.perf_counter()
     sample()
     assert time.perf_counter() - start < 1
@@ -155,6 +199,40 @@ def test_stocks_keep_the_originals_totals(world: xr.Dataset, shared: Path) -> No
         path = shared / "data" / "global_10km" / f"SOCS_0_30cm_year_{year}_10km.tif"
         expected = np.nansum(stored(path, -32767) * area(12))
         assert total(world, name) == pytest.approx(expected, rel=1e-4), name
+
+
+def test_gross_change_keeps_the_originals_totals(world: xr.Dataset, shared: Path) -> None:
+    """From the files alone; the half-degree stocks by themselves would show a third less."""
+    folder = shared / "data" / "global_10km"
+    start, end = (
+        stored(folder / f"SOCS_0_30cm_year_{year}AD_10km.tif", -32767) for year in (1990, 2010)
+    )
+    net = world.soc_stock.values.astype("float64") - world.soc_stock_1990.values
+    land = area(2) * world.valid_share.values
+    for name, sign in GROSS.items():
+        expected = np.nansum(np.maximum(sign * (end - start), 0) * area(12))
+        assert total(world, name) * YEARS == pytest.approx(expected, rel=1e-3), name
+        assert np.nansum(np.maximum(sign * net, 0) * land) < 0.75 * expected
+
+
+def test_gross_change_is_that_published(world: xr.Dataset, vectors: Path) -> None:
+    """The net is the difference of the two published stocks; gross loss as METHODS tells it."""
+    stocks = pd.read_csv(vectors / "sanderman_totals.csv").set_index("year")["total_pg_c"]
+    loss, gain = (total(world, name) * YEARS / T_PER_PG for name in GROSS)
+    assert loss - gain == pytest.approx(stocks["1990AD"] - stocks["2010AD"], abs=1e-3)
+    assert loss == pytest.approx(4.27, abs=0.005)
+
+
+def test_gross_change_adds_up_to_the_net(world: xr.Dataset) -> None:
+    """Where all is lost or all gained it is the net; nowhere is it less, or missing alone."""
+    loss, gain = (world[name].astype("float64") for name in GROSS)
+    net = (world.soc_stock.astype("float64") - world.soc_stock_1990) / YEARS
+    # Rounding: two stocks of 0.1 t/ha in 20 years, and two rates of 0.001.
+    assert float(abs(gain - loss - net).max()) <= 0.1 / YEARS + 0.001 + 1e-9
+    assert (loss.isnull() == world.soc_stock.isnull()).all()
+    assert (gain.isnull() == world.soc_stock.isnull()).all()
+    assert float(loss.min()) == float(gain.min()) == 0
+    assert float(((loss > 0) & (gain > 0)).sum()) > 10_000
 
 
 def test_error_is_the_mean_of_both_depths_as_a_stock(world: xr.Dataset, shared: Path) -> None:
@@ -218,6 +296,52 @@ def test_zones_agree_with_both_other_files_of_the_source(world: xr.Dataset, shar
         assert (shapely.contains(shape, points) == (codes == code)).all(), name
 
 
+def matching_area(world: xr.Dataset) -> np.ndarray:
+    """Hectares of soil by zone of 2006 (rows) and of 2019 (columns), where both are known."""
+    old, new = (world[n].values.astype(int) for n in ("climate_zone_2006", "climate_zone"))
+    land = area(world.sizes["y"] // 180) * world.valid_share.values.astype("float64")
+    out = np.zeros((13, 13))
+    np.add.at(out, (old, new), land)
+    return out[1:, 1:]
+
+
+def test_zones_of_both_guidelines_agree_where_they_should(world: xr.Dataset) -> None:
+    """Two makers, two climates, almost the same definitions: the names must still belong together.
+
+    No other way to match the twelve numbers one to one agrees on more land than the same name with
+    the same name, which a slip in either legend would not survive. Cohen's kappa above 0.6 is
+    "substantial agreement" (Landis & Koch 1977, doi:10.2307/2529310): 75 % of the land here.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    land = matching_area(world)
+    rows, columns = linear_sum_assignment(land, maximize=True)
+    assert rows.tolist() == columns.tolist()
+    same = np.trace(land) / land.sum()
+    chance = (land.sum(0) @ land.sum(1)) / land.sum() ** 2
+    print(f"The same zone in both on {same:.1%} of the land; by chance it would be {chance:.1%}.")
+    assert (same - chance) / (1 - chance) > 0.6
+    most_often = {
+        CLIMATE_ZONES[i + 1]: CLIMATE_ZONES[int(row.argmax()) + 1] for i, row in enumerate(land)
+    }
+    others = {old: new for old, new in most_often.items() if old != new}
+    assert others == {"polar_moist": "boreal_moist"}  # the later climate is the warmer
+
+
+def test_zones_of_2006_are_those_of_the_soil(world: xr.Dataset, shared: Path) -> None:
+    """Zone area over the file's own soil cells, less what a majority in a block may move."""
+    folder = shared / "data" / "global_10km"
+    with rasterio.open(folder / "ipcc_climate_zones_jrc2010_10km.tif") as file:
+        codes = file.read(1).astype(int)
+    soil = np.isfinite(stored(folder / "SOCS_0_30cm_year_2010AD_10km.tif", -32767))
+    expected = np.bincount((codes * soil).ravel(), (soil * area(12)).ravel(), minlength=13)
+    land = area(2) * world.valid_share.values.astype("float64")
+    found = np.bincount(world.climate_zone_2006.values.ravel(), land.ravel(), minlength=13)
+    np.testing.assert_allclose(found[1:], expected[1:], rtol=0.05)
+    assert found[0] == pytest.approx(expected[0], rel=0.05)  # 0.3 Mha of soil without a zone
+    assert not ((world.climate_zone_2006 > 0) & (world.valid_share == 0)).any()
+
+
 def test_building_again_gives_the_packaged_file(
     world: xr.Dataset, shared: Path, tmp_path: Path
 ) -> None:
@@ -273,8 +397,23 @@ def test_debt_of_the_10_km_world_is_that_published(fine: xr.Dataset, vectors: Pa
 
 
 @pytest.mark.slow
+def test_the_10_km_world_has_the_cells_as_they_are(fine: xr.Dataset, shared: Path) -> None:
+    """Gross change is that of the cell alone, and the zone of 2006 the file's where soil is."""
+    folder = shared / "data" / "global_10km"
+    net = fine.soc_stock.values.astype("float64") - fine.soc_stock_1990.values
+    for name, sign in GROSS.items():
+        expected = np.maximum(sign * net, 0) / YEARS
+        np.testing.assert_allclose(fine[name].values, expected, atol=1e-6)
+    with rasterio.open(folder / "ipcc_climate_zones_jrc2010_10km.tif") as file:
+        codes = file.read(1)
+    np.testing.assert_array_equal(
+        fine.climate_zone_2006.values, np.where(fine.valid_share > 0, codes, 0)
+    )
+
+
+@pytest.mark.slow
 def test_the_10_km_world_and_the_sample_are_one(fine: xr.Dataset, world: xr.Dataset) -> None:
-    for name in (*STOCKS, "cropland_share", "pasture_share"):
+    for name in (*STOCKS, *GROSS, "cropland_share", "pasture_share"):
         assert total(fine, name) == pytest.approx(total(world, name), rel=1e-3), name
     assert set(np.unique(fine.valid_share)) == {0, 1}
 

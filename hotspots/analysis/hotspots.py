@@ -7,6 +7,8 @@ patch is large enough. Gain and loss are two axes; no score is summed.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -68,6 +70,9 @@ def classify_hotspots(
     top_share: float = 0.10,
     gain_threshold: float = 0.2,
     loss_threshold: float = 0.1,
+    gain_stability: xr.DataArray | None = None,
+    loss_stability: xr.DataArray | None = None,
+    stability: float = 0.8,
     min_patch_cells: int = 4,
     min_patch_area_km2: float = 1000.0,
 ) -> xr.DataArray:
@@ -91,6 +96,12 @@ def classify_hotspots(
         Top share of the eligible area of a group, 0-1.
     gain_threshold, loss_threshold : float
         Absolute thresholds, t ha-1 yr-1; inclusive, but nothing gained or lost is never hot.
+    gain_stability, loss_stability : DataArray, optional
+        Share of draws over errors and methods in which the cell is in the top share and above the
+        threshold, 0-1. Where it is below `stability`, the cell isn't hot but "insufficient
+        evidence"; without it, or where it is NaN (no error is known), the map's own value decides.
+    stability : float
+        Least such share.
     min_patch_cells, min_patch_area_km2 : int, float
         A patch of hot cells (eight neighbours, wrapping at the antimeridian) must have both.
 
@@ -112,22 +123,34 @@ def classify_hotspots(
     grid = grid_of(gain)
     land = cell_area(gain).values * (1.0 if valid_share is None else valid_share.fillna(0).values)
 
-    def hot(values: xr.DataArray, threshold: float) -> npt.NDArray[np.bool_]:
-        """Return the cells in the top share, above the threshold, in a patch large enough."""
+    def hot(
+        values: xr.DataArray, threshold: float, share_of_draws: xr.DataArray | None
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return the cells that are hot, and those whose own value is but not surely so."""
         found = np.zeros(values.shape, dtype=bool)
         v = values.values[eligible].astype("float64")
         high = (v >= threshold) & (v > 0) & known.values[eligible]
         found[eligible] = high & top_share_by_area(v, area[eligible], top_share, labels)
-        return drop_small(found, land, min_patch_cells, min_patch_area_km2, wraps=grid.wraps)
+        keep = partial(
+            drop_small, area_ha=land, min_cells=min_patch_cells, min_area_km2=min_patch_area_km2,
+            wraps=grid.wraps,
+        )  # fmt: skip
+        if share_of_draws is None:
+            return keep(found), np.zeros_like(found)
+        surely = keep(found & ~(share_of_draws.values < stability))
+        return surely, keep(found) & ~surely
 
-    hot_gain = hot(gain, gain_threshold)
-    hot_loss = np.zeros_like(hot_gain) if loss is None else hot(loss, loss_threshold)
+    hot_gain, doubtful = hot(gain, gain_threshold, gain_stability)
+    hot_loss = np.zeros_like(hot_gain)
+    if loss is not None:
+        hot_loss, doubtful_loss = hot(loss, loss_threshold, loss_stability)
+        doubtful = doubtful | doubtful_loss
     managed_organic = excluded_reason == _ORGANIC_REASON
     code = np.select(
         [~has_soil.values, managed_organic.values, ~eligible, ~known.values,
-         hot_gain & hot_loss, hot_loss, hot_gain],
+         hot_gain & hot_loss, hot_loss, hot_gain, doubtful],
         [0, _CLASS["organic"], _CLASS["excluded"], _CLASS["insufficient_evidence"],
-         _CLASS["restore"], _CLASS["protect"], _CLASS["build"]],
+         _CLASS["restore"], _CLASS["protect"], _CLASS["build"], _CLASS["insufficient_evidence"]],
         default=_CLASS["monitor"],
     ).astype("uint8")  # fmt: skip
     out = xr.DataArray(code, dims=gain.dims, coords=gain.coords)

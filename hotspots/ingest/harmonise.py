@@ -164,7 +164,9 @@ def _canonical_values(out: xr.DataArray, given: xr.DataArray, name: str) -> xr.D
     classes = variable(name).classes
     if classes is None:
         return describe(_apply(partial(_quantity, name=name), out, "float32"), name, **attrs)
-    if name == "climate_zone":
+    if name == "climate_zone_2006":
+        attrs["guidelines"] = "2006"
+    elif name == "climate_zone":
         attrs["guidelines"] = _guidelines(given.attrs.get("guidelines"))
     nodata = class_nodata(classes)
     own = classes_of(given) or classes

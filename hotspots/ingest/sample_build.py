@@ -2,7 +2,7 @@
 
 ``sources/sample.toml`` says what the originals are; this module holds the arithmetic. Five
 arc-minute rasters become area-weighted block means, so that area x valid_share x mean keeps every
-world total; half-degree tables are carried as they are.
+world total (classes the class of most land); half-degree tables are carried as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.files import file_hash
-from hotspots.grid import Grid, row_area_ha
+from hotspots.grid import M2_PER_HA, Grid, row_area_ha
 from hotspots.ingest.legends import zones_to_jrc
 from hotspots.variables import describe, variable
 
@@ -66,7 +66,7 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
     -------
     Dataset
         Dimensions (y, x), y descending, EPSG:4326; quantities float32 with NaN for missing,
-        ``climate_zone`` uint8 with 0 for missing; ``valid_share`` is 0 (never missing) where no
+        the climate zones uint8 with 0 for missing; ``valid_share`` is 0 (never missing) where no
         soil carbon is mapped. Values are rounded to the steps of ``sample.toml``.
 
     Raises
@@ -76,8 +76,10 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
 
     Notes
     -----
-    All sums run in float64. Shares of land use are stored per area of the *cell*; here they are
-    per area of its soil-covered land, so area x valid_share x share gives the original hectares.
+    All sums run in float64. Gross loss and gain are formed cell by cell of the originals before
+    they are averaged, for within a coarser cell they would cancel. Shares of land use are stored
+    per area of the *cell*; here they are per area of its soil-covered land, so area x valid_share
+    x share gives the original hectares.
     """
     if cells_per_degree not in (2, 4, 6, 12):
         raise RasterError(
@@ -85,7 +87,7 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
         )
     originals = _Originals(Path(source_dir), cells_per_degree)
     layers, soil = _stocks(originals)
-    layers |= _error(originals) | _climate(originals)
+    layers |= _error(originals) | _climate(originals, soil)
     layers |= _land_use(originals, soil, on_soil=layers["valid_share"] > 0)
     return _dataset(layers, cells_per_degree)
 
@@ -118,6 +120,34 @@ def block_mean(values: Array, row_area: Array, factor: int) -> tuple[Array, Arra
     total = block_sum(np.where(valid, values * area, 0.0), factor)
     mean = np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
     return mean, weight / block_sum(np.array(area), factor)
+
+
+def block_majority(codes: npt.NDArray[Any], row_area: Array, factor: int) -> npt.NDArray[np.uint8]:
+    """Return the class that covers most area of each block of factor x factor cells.
+
+    Parameters
+    ----------
+    codes : array of int (rows, columns)
+        Class codes 1-255; 0 is missing and has no vote.
+    row_area : array (rows,)
+        Area of one cell of each row.
+
+    Returns
+    -------
+    array of uint8 (rows / factor, columns / factor)
+        0 where a block has no class at all; of two equal areas the lower code.
+    """
+    area = np.broadcast_to(row_area[:, None], codes.shape)
+    best: npt.NDArray[np.uint8] | None = None
+    for code in sorted(set(np.unique(codes).tolist()) - {0}):
+        # Whole square metres, so that equal areas are equal whatever the order of summation.
+        covered = np.rint(block_sum(np.where(codes == code, area, 0.0), factor) * M2_PER_HA)
+        if best is None:
+            best, most = np.zeros(covered.shape, dtype="uint8"), np.zeros_like(covered)
+        best = np.where(covered > most, np.uint8(code), best)
+        most = np.maximum(most, covered)
+    rows, columns = codes.shape
+    return np.zeros((rows // factor, columns // factor), dtype="uint8") if best is None else best
 
 
 class _Originals:
@@ -157,6 +187,16 @@ class _Originals:
         row_area = row_area_ha(world_grid(FINEST))
         return block_mean(values, row_area, FINEST // self.cells_per_degree)
 
+    def majority(self, codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Return the class of most land of 5-arc-minute classes, on the grid asked for."""
+        row_area = row_area_ha(world_grid(FINEST))
+        return block_majority(codes, row_area, FINEST // self.cells_per_degree)
+
+    def zones(self, key: str) -> npt.NDArray[np.uint8]:
+        """Return an original of climate zones on its own grid, in the JRC numbering."""
+        codes = np.nan_to_num(self.stored(key), nan=0).astype("int16")
+        return zones_to_jrc(codes, self.row(key)["legend"])
+
     def carried(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return a half-degree array with each cell repeated over the cells it covers."""
         n = self.cells_per_degree // COARSEST
@@ -192,9 +232,10 @@ def _stocks(originals: _Originals) -> tuple[dict[str, Array], Array]:
     """Return the stocks with valid_share, and 1 or NaN for each 5-arc-minute cell with soil."""
     layers: dict[str, Array] = {}
     soil: Array | None = None
+    maps: dict[str, Array] = {}
     for name in ("soc_stock", "soc_stock_1990", "soc_stock_reference"):
         (key,) = catalogue()["variables"][name]["originals"]
-        stored = originals.stored(key)
+        stored = maps[name] = originals.stored(key)
         layers[name], layers["valid_share"] = originals.coarsened(stored)
         here = np.where(np.isfinite(stored), 1.0, np.nan)
         if soil is not None and not np.array_equal(here, soil, equal_nan=True):
@@ -203,7 +244,14 @@ def _stocks(originals: _Originals) -> tuple[dict[str, Array], Array]:
             )
         soil = here
     assert soil is not None
-    return layers, soil
+    return layers | _gross_change(originals, maps["soc_stock_1990"], maps["soc_stock"]), soil
+
+
+def _gross_change(originals: _Originals, start: Array, end: Array) -> dict[str, Array]:
+    of = catalogue()["variables"]
+    rate = (end - start) / (of["soc_stock"]["year"] - of["soc_stock_1990"]["year"])
+    parts = {"modelled_gross_loss": -rate, "modelled_gross_gain": rate}
+    return {n: originals.coarsened(np.maximum(part, 0.0))[0] for n, part in parts.items()}
 
 
 def _error(originals: _Originals) -> dict[str, Array]:
@@ -228,11 +276,12 @@ def _land_use(
     }
 
 
-def _climate(originals: _Originals) -> dict[str, npt.NDArray[Any]]:
-    codes = np.nan_to_num(originals.stored("zones_2019"), nan=0).astype("int16")
-    zones = zones_to_jrc(codes, originals.row("zones_2019")["legend"])
+def _climate(originals: _Originals, soil: Array) -> dict[str, npt.NDArray[Any]]:
+    # The zones of 2006 are drawn on over the sea: the cells without soil have no say in them.
+    zones_2006 = np.where(np.isfinite(soil), originals.zones("zones_2006"), 0)
     return {
-        "climate_zone": originals.carried(zones),
+        "climate_zone": originals.carried(originals.zones("zones_2019")),
+        "climate_zone_2006": originals.majority(zones_2006),
         "mean_annual_temperature": originals.carried(originals.stored("temperature_2005")),
         "annual_precipitation": originals.carried(originals.stored("precipitation_2005")),
     }
@@ -268,7 +317,7 @@ def _provenance(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "source": f"{data_set['source']}: {files}",
         "url": data_set["url"],
-        "doi": data_set["doi"],
+        **({"doi": data_set["doi"]} if "doi" in data_set else {}),
         "citation": data_set["citation"],
         "licence": data_set["licence"],
     } | {key: row[key] for key in _PASSED_ON if key in row}

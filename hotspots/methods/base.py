@@ -94,7 +94,7 @@ def run_methods(
         if state is None:
             given = dict(method.run(seen, recipe))
             made |= given
-            state = State(method.id, method.kind, RUN, tuple(given))
+            state = State(method.id, method.kind, RUN, tuple(n for n in given if not n.endswith("_valid_share")))
         states.append(state)
     as_stored = {
         k: v if v.dtype.kind in "iu" else v.astype("float32", keep_attrs=True)
