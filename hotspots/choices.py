@@ -149,8 +149,8 @@ class Ensemble:
         high=20,
     )  # fmt: skip
     min_agreement: float = choice(
-        0.5, "least share of the methods above the gain threshold of a hot cell (convention)",
-        unit="1", low=0, high=1,
+        2 / 3, "share of the methods known that must be on one side of the gain threshold"
+        " (convention)", unit="1", low=0.501, high=1,
     )  # fmt: skip
 
 

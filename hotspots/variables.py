@@ -84,6 +84,7 @@ LAND_COVERS: dict[int, str] = {
 LAND_USES: dict[int, str] = {1: "cropland", 2: "grassland", 3: "forest", 4: "other"}
 DEGRADATION: dict[int, str] = {1: "degraded", 2: "stable", 3: "improved"}
 RESPONSES: dict[int, str] = {1: "avoid", 2: "reduce", 3: "reverse"}
+EVIDENCE: dict[int, str] = {1: "above_threshold", 2: "below_threshold", 3: "not_enough_evidence"}
 LOSS_COMPONENTS: dict[int, str] = {
     1: "conversion",
     2: "disequilibrium",
@@ -197,6 +198,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("attainable_level", "1", "Levels that the stratum was merged up", 0, 10),
     Variable("methods_known", "1", "Methods with a value", 0, 20),
     Variable("methods_agree", "1", "Methods above the gain threshold", 0, 20),
+    Variable("evidence", "", "Whether methods agree on the gain threshold", 0, 3, EVIDENCE),
     Variable("stability_gain", "1", "Share of draws in which the cell is hot for gain", 0, 1),
     Variable("stability_loss", "1", "Share of draws in which the cell is hot for loss", 0, 1),
     Variable("hotspot_class", "", "Hotspot class, ranked over the whole", 0, 7, HOTSPOT_CLASSES),
@@ -214,6 +216,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("cell_area", "ha", "Ellipsoidal area of the cell", 0),
 )
 _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
+    (re.compile(r"stability_\w+"), VARIABLES["stability_gain"]),
     (re.compile(r"soc_stock_\d{4}"), VARIABLES["soc_stock"]),
     (re.compile(r"land_cover_\d{4}"), VARIABLES["land_cover"]),
     (re.compile(r"potential_\w+_per_mille"), Variable("", "1e-3 yr-1", "Potential per stock", 0)),

@@ -40,7 +40,7 @@ class Method:
     run : function (data with layers so far, recipe -> layers)
         Pure; it may leave out a layer that its inputs don't allow.
     functions : tuple of str
-        "module:function" of the analysis, whose docstrings have the formula; for the card.
+        "module:function" below hotspots.analysis, whose docstrings have the formula; for the card.
     tables : tuple of str
         Factor tables; for the card.
     sections : tuple of str
@@ -61,6 +61,10 @@ class Method:
 def need(*names: str) -> Callable[[Recipe], tuple[str, ...]]:
     """Return the needs of a method that don't depend on the recipe."""
     return lambda _: names
+
+
+class NotPossible(Exception):  # noqa: N818 (no error: the method rests, the rest goes on)
+    """Raised by a method that finds that its inputs don't allow it; its text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,13 @@ def run_methods(
         seen = data.assign(made)
         state = _state_before(method, seen, recipe)
         if state is None:
-            given = dict(method.run(seen, recipe))
+            try:
+                given = dict(method.run(seen, recipe))
+            except NotPossible as error:
+                given = {}
+                state = State(method.id, method.kind, NO_DATA, reason=str(error))
             made |= given
+        if state is None:
             state = State(method.id, method.kind, RUN, tuple(n for n in given if not n.endswith("_valid_share")))
         states.append(state)
     as_stored = {

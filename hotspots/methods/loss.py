@@ -36,6 +36,6 @@ LOSS_METHODS: tuple[Method, ...] = (
         "modelled_change", "change", "modelled change",
         lambda recipe: (recipe.change.start, recipe.change.end),
         ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"), _change,
-        functions=("hotspots.analysis.urgency.change:modelled_change",), sections=("change",),
+        functions=("urgency.change:modelled_change",), sections=("change",),
     ),
 )  # fmt: skip

@@ -8,17 +8,18 @@ import xarray as xr
 
 from hotspots import analysis as an
 from hotspots.analysis.eligibility import is_organic
-from hotspots.errors import RasterError
-from hotspots.methods.base import Layers, Method, need
+from hotspots.errors import BadInputError, RasterError
+from hotspots.grid import cell_area
+from hotspots.methods.base import Layers, Method, NotPossible, need
 from hotspots.scenario import scenario
-from hotspots.variables import describe
+from hotspots.variables import SOIL_CLASSES, describe
 
 if TYPE_CHECKING:
     from hotspots.recipe import Recipe
 
 # A rate per stock explodes as the stock goes to nothing.
 LEAST_STOCK_FOR_PER_MILLE = 5.0  # t ha-1
-_TIER1 = "hotspots.analysis.potential.tier1"
+_WETLAND = next(code for code, name in SOIL_CLASSES.items() if name == "wetland")
 
 
 def managed_share(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
@@ -47,29 +48,79 @@ def _deficit(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _tier1(data: xr.Dataset, recipe: Recipe) -> Layers:
-    choice = recipe.potential
-    pasture = data.get("pasture_share") if choice.include_pasture else None
-    if choice.include_pasture and pasture is None:
-        raise RasterError("The recipe includes pasture, but the data lack 'pasture_share'.")
-    tier1 = an.ipcc_tier1(
-        data["soc_stock"].astype("float64"), data["climate_zone"], data["cropland_share"],
-        pasture_share=pasture, land_use=choice.land_use, from_management=choice.from_management,
-        from_input=choice.from_input, management=choice.management, input=choice.input,
-        grassland_management=choice.grassland_management, adoption=choice.adoption,
-        transition_years=choice.transition_years, guidelines=choice.guidelines,
-    )  # fmt: skip
-    # Stock change factors are for mineral soils; organic ones need emission factors instead.
-    mineral = ~is_organic(data, recipe.eligibility.organic_stock)
-    gain = tier1["potential_ipcc_tier1"].where(mineral)
-    stock = tier1["soc_stock_managed"].where(gain.notnull())
+    gain, stock = _tier1_gain(data, recipe, data["climate_zone"], recipe.potential.guidelines)
     gain.attrs["scenario"] = scenario(recipe)
-    gain.attrs["comment"] = "per hectare of managed land"
     made = {
         "soc_stock_managed": stock,
         "potential_ipcc_tier1": gain,
         "potential_ipcc_tier1_per_mille": per_mille(gain, stock),
     }
     return of_managed_land(made, data, recipe)
+
+
+def _tier1_2006(data: xr.Dataset, recipe: Recipe) -> Layers:
+    if recipe.potential.guidelines == "2006":
+        raise NotPossible("No second Tier 1: the recipe takes the guidelines of 2006 already.")
+    try:
+        gain, _ = _tier1_gain(data, recipe, data["climate_zone_2006"], "2006")
+    except BadInputError as error:
+        raise NotPossible(f"No Tier 1 of 2006: {error}") from error
+    return of_managed_land({"potential_ipcc_tier1_2006": gain}, data, recipe)
+
+
+def _tier1_gain(
+    data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return gain and stock of the managed land, by the factors of one edition."""
+    choice = recipe.potential
+    pasture = data.get("pasture_share") if choice.include_pasture else None
+    if choice.include_pasture and pasture is None:
+        raise RasterError("The recipe includes pasture, but the data lack 'pasture_share'.")
+    tier1 = an.ipcc_tier1(
+        data["soc_stock"].astype("float64"), zone, data["cropland_share"],
+        pasture_share=pasture, land_use=choice.land_use, from_management=choice.from_management,
+        from_input=choice.from_input, management=choice.management, input=choice.input,
+        grassland_management=choice.grassland_management, adoption=choice.adoption,
+        transition_years=choice.transition_years, guidelines=guidelines,
+        factors=choice.factors or None,
+    )  # fmt: skip
+    # Stock change factors are for mineral soils; organic ones need emission factors instead.
+    mineral = ~is_organic(data, recipe.eligibility.organic_stock)
+    gain = tier1["potential_ipcc_tier1"].where(mineral)
+    gain.attrs["comment"] = "per hectare of managed land"
+    return gain, tier1["soc_stock_managed"].where(gain.notnull())
+
+
+def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
+    """Strata among managed land alone: with one land use, the gain holds no land-use change."""
+    choice, managed = recipe.attainable, managed_share(data, recipe)
+    enough = managed >= max(recipe.eligibility.min_managed_share, 0.001)
+    area = (cell_area(data) * data["valid_share"] * managed).where(enough, 0)
+    strata = [data[name] for name in ("climate_zone", "soil_class") if name in data]
+    masked = is_organic(data, recipe.eligibility.organic_stock)
+    if "soil_class" in data:
+        masked = masked | (data["soil_class"] == _WETLAND)
+    found = an.attainable(
+        soc_stock=data["soc_stock_managed"], stratum=strata, area=area.fillna(0),
+        quantile=choice.quantile, min_samples=choice.min_samples, exclude=masked,
+        years=choice.years,
+    )  # fmt: skip
+    names = ("attainable_deficit", "potential_attainable", "attainable_level")
+    made = {name: found[name].drop_vars("stratum", errors="ignore") for name in names}
+    return of_managed_land(made, data, recipe)
+
+
+def _ensemble(data: xr.Dataset, recipe: Recipe) -> Layers:
+    members = {name: data[name] for name in recipe.ensemble.members if name in data}
+    if len(members) < 2:
+        raise NotPossible(
+            f"No comparison of methods: only {len(members)} of the recipe's members ran."
+        )
+    found = an.ensemble(
+        methods=members, threshold=recipe.hotspots.gain_threshold,
+        min_methods=recipe.ensemble.min_methods, min_agreement=recipe.ensemble.min_agreement,
+    )  # fmt: skip
+    return of_managed_land({str(k): v for k, v in found.items()}, data, recipe)
 
 
 def _yardstick(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -81,19 +132,36 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
     Method(
         "historic_deficit", "potential", "historical deficit",
         need("soc_stock_reference"), ("deficit_historic",), _deficit,
-        functions=("hotspots.analysis.potential.deficit:historic_deficit",),
+        functions=("potential.deficit:historic_deficit",),
     ),
     Method(
         "ipcc_tier1", "potential", "potential and hotspots",
         need("climate_zone", "cropland_share"),
         ("soc_stock_managed", "potential_ipcc_tier1", "potential_ipcc_tier1_per_mille"), _tier1,
-        functions=(f"{_TIER1}:ipcc_tier1",), tables=("ipcc_stock_change_factors",),
+        functions=("potential.tier1:ipcc_tier1",), tables=("ipcc_stock_change_factors",),
+        sections=("potential",),
+    ),
+    Method(
+        "ipcc_tier1_2006", "potential", "Tier 1 by the guidelines of 2006",
+        need("climate_zone_2006", "cropland_share"), ("potential_ipcc_tier1_2006",), _tier1_2006,
+        functions=("potential.tier1:ipcc_tier1",), tables=("ipcc_stock_change_factors",),
         sections=("potential",),
     ),
     Method(
         "four_per_mille", "yardstick", "4 per 1000 yardstick", need("soc_stock_managed"),
         ("target_four_per_mille",), _yardstick,
-        functions=("hotspots.analysis.potential.target:target_four_per_mille",),
-        sections=("target",),
+        functions=("potential.target:target_four_per_mille",), sections=("target",),
+    ),
+    Method(
+        "attainable", "potential", "attainable stock",
+        need("soc_stock_managed", "climate_zone", "cropland_share"),
+        ("attainable_deficit", "potential_attainable", "attainable_level"), _attainable,
+        functions=("potential.attainable:attainable",), sections=("attainable",),
+    ),
+    Method(
+        "ensemble", "potential", "comparison of methods", need("soc_stock_managed"),
+        ("potential_median", "potential_lowest", "potential_highest", "methods_known",
+         "methods_agree", "evidence"), _ensemble,
+        functions=("ensemble:ensemble",), sections=("ensemble",),
     ),
 )  # fmt: skip

@@ -1,0 +1,261 @@
+"""Attainable potential: the best that soils of the same climate, texture and use hold already.
+
+Within each stratum (a "carbon landscape zone") the q-th quantile of the SOC stock, weighted by
+area, is taken as the best attainable; what a cell holds less than that is its deficit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.analysis.elementwise import require_between
+from hotspots.errors import BadInputError
+from hotspots.grid import cell_area
+from hotspots.variables import classes_of, describe, require_aligned
+
+QUANTILE = 0.9
+MIN_SAMPLES = 30
+YEARS = 20.0
+MOST_STOCK = 5000.0  # t ha-1
+_BITS = 15  # of a key for each layer of classes
+_MOST_LAYERS = 4
+_LARGEST_CODE = 2**_BITS - 1
+
+Array = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.int64]
+Strata = xr.DataArray | Sequence[xr.DataArray]
+
+
+class _Table(NamedTuple):
+    """What is known of each stratum, by its key: all arrays have one element a stratum."""
+
+    key: Keys
+    samples: npt.NDArray[np.int64]
+    area: Array
+    level: Array
+    quantile: Array
+
+
+def attainable(
+    *,
+    soc_stock: xr.DataArray,
+    stratum: Strata,
+    area: xr.DataArray | None = None,
+    quantile: float = QUANTILE,
+    min_samples: int = MIN_SAMPLES,
+    coarser: Sequence[xr.DataArray] = (),
+    land_use: xr.DataArray | None = None,
+    exclude: xr.DataArray | None = None,
+    years: float = YEARS,
+) -> xr.Dataset:
+    """Return the deficit to the best attainable stock of each stratum, and the gain per year.
+
+    Parameters
+    ----------
+    soc_stock : DataArray
+        SOC stock, t ha-1; best of one land use (``soc_stock_managed``), see `land_use`.
+    stratum : DataArray or sequence of DataArray
+        Classes (1 to 32767; 0 or NaN = nodata) whose combinations are the strata, the most
+        important first, e.g. ``(climate_zone, soil_class)``. Where a stratum has fewer than
+        `min_samples` cells, the last layer is dropped, then the one before it.
+    area : DataArray, optional
+        Land that each value stands for, ha, e.g. cell area × valid_share × cropland_share; by
+        default the true cell area. Cells without any are no samples and have no answer.
+    quantile : float
+        q, above 0 and below 1; 0.75 to 0.95 in the literature.
+    min_samples : int
+        Cells that a stratum must have, 1 or more.
+    coarser : sequence of DataArray
+        Classes to merge into beyond that, each alone, in this order.
+    land_use : DataArray, optional
+        A class that is never dropped: without one land use in each stratum the potential holds
+        land-use change.
+    exclude : DataArray of bool, optional
+        Cells that are neither samples nor answered: organic soils, wetlands.
+    years : float
+        Time over which the deficit is spread, above 0.
+
+    Returns
+    -------
+    Dataset
+        ``attainable_deficit`` (t ha-1), ``potential_attainable`` (t ha-1 yr-1, deficit / years) and
+        ``attainable_level`` (levels merged up, 0 = none) on the grid, NaN where an input is
+        missing, where excluded, or where no level has enough samples. Along ``stratum``, one for
+        each finest combination that has a sample: ``stratum`` (its name), ``stratum_samples`` and
+        ``stratum_area_ha`` (its own), ``stratum_level``, ``stratum_quantile`` (t ha-1, the best
+        attainable, after merging). The strata are found at once, from all of the layers; the
+        layers on the grid stay lazy where the stock is.
+
+    Raises
+    ------
+    BadInputError
+        Percent for the quantile, a negative stock or area, more than four layers of classes, a
+        code out of range, a choice out of range.
+
+    Notes
+    -----
+    ``deficit = max(0, Q_q(stratum) − SOC)``; ``rate = deficit / years``, never the whole amount per
+    year. Q_q is the inverse of the area-weighted distribution function: the smallest stock that is
+    not exceeded on at least a share q of the stratum's area (Hyndman and Fan's type 1, numpy's
+    "inverted_cdf" with weights), so that cutting a cell in two changes nothing.
+
+    Chen et al. (2019), Sci Total Environ 666:355, and Lilburne et al. (2020), both from memory;
+    the merging up, its 30 samples and the 20 years are conventions. On maps, which are smooth,
+    upper quantiles are compressed: the potential is lower than that from profiles. Where a map has
+    noise of its own, Q_q is raised by it: take a map of mean predictions. By construction the best
+    (1 − q) of each stratum has no deficit, and every stratum with any spread has some.
+    """
+    _require_choices(quantile, min_samples, years)
+    fine = (stratum,) if isinstance(stratum, xr.DataArray) else tuple(stratum)
+    fixed = () if land_use is None else (land_use,)
+    layers = (*fixed, *fine, *coarser)
+    if not fine or len(layers) > _MOST_LAYERS:
+        raise BadInputError(
+            f"{len(fine)} layers of strata and {len(layers)} layers of classes in all; give 1 to"
+            f" {_MOST_LAYERS}, land_use and coarser included."
+        )
+    weight = cell_area(soc_stock) if area is None else area
+    require_aligned(soc_stock, weight, exclude, *layers)
+    require_between("soc_stock", soc_stock, 0, MOST_STOCK, "t ha-1")
+    require_between("area", weight, 0, np.inf, "ha")
+
+    known = soc_stock.notnull() & (weight > 0)
+    if exclude is not None:
+        known = known & ~exclude.astype(bool)
+    key = xr.apply_ufunc(
+        _keys, known, *layers, dask="parallelized", output_dtypes=["int64"], keep_attrs=False
+    )
+    found = _strata(key, soc_stock, weight, _levels(len(fixed), len(fine), len(coarser)),
+                    quantile, min_samples)  # fmt: skip
+
+    def of_stratum(values: Array) -> xr.DataArray:
+        return xr.apply_ufunc(
+            _look_up, key, kwargs={"keys": found.key, "values": values}, dask="parallelized",
+            output_dtypes=["float64"], keep_attrs=False,
+        )  # fmt: skip
+
+    deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
+    told = {k: v for k, v in soc_stock.attrs.items() if k == "depth_cm"} | {"quantile": quantile}
+    names = {"attainable_deficit": deficit, "potential_attainable": deficit / years,
+             "attainable_level": of_stratum(found.level)}  # fmt: skip
+    out = {name: describe(layer, name, **told) for name, layer in names.items()}
+    out["potential_attainable"].attrs["years"] = years
+    return xr.Dataset({**out, **_as_layers(found, layers)})
+
+
+def weighted_quantile(values: Array, weights: Array, quantile: float) -> float:
+    """Return the smallest value that at least a share `quantile` of the weight doesn't exceed.
+
+    Parameters
+    ----------
+    values, weights : array (n,)
+        Without NaN, at least one; weights above 0.
+    quantile : float
+        0 to 1.
+    """
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weights[order])
+    # Nine of ten equal weights are 90 %, whatever the sum's rounding.
+    place = np.searchsorted(share, quantile * share[-1] * (1 - 1e-12))
+    return float(values[order[min(place, len(order) - 1)]])
+
+
+def _levels(fixed: int, fine: int, coarser: int) -> list[tuple[int, ...]]:
+    """Return which layers make the strata, from the finest level on."""
+    kept = tuple(range(fixed))
+    drops = [(*kept, *range(fixed, fixed + n)) for n in range(fine, 0, -1)]
+    return drops + [(*kept, fixed + fine + n) for n in range(coarser)]
+
+
+def _keys(known: npt.NDArray[np.bool_], *layers: npt.NDArray[Any]) -> Keys:
+    """Return one number for each combination of classes, 0 where anything is missing."""
+    key = np.zeros(known.shape, dtype="int64")
+    for codes in layers:
+        valid = np.isfinite(codes) & (codes != 0)
+        whole = np.where(valid, codes, 0).astype("int64")
+        if whole.size and (whole.min() < 0 or whole.max() > _LARGEST_CODE):
+            wrong = whole[(whole < 0) | (whole > _LARGEST_CODE)].flat[0]
+            raise BadInputError(
+                f"A layer of strata has the code {wrong}; allowed are 1 to {_LARGEST_CODE}, and 0"
+                " for nodata."
+            )
+        known = known & valid
+        key = (key << _BITS) | whole
+    return np.where(known, key, 0)
+
+
+def _codes_of(key: Keys, layers: int) -> Keys:
+    """Return the classes that a key is made of, shape (layers, …)."""
+    shifts = _BITS * np.arange(layers - 1, -1, -1)
+    return (key >> shifts.reshape(-1, *[1] * key.ndim)) & _LARGEST_CODE
+
+
+def _strata(
+    key: xr.DataArray, stock: xr.DataArray, weight: xr.DataArray,
+    levels: list[tuple[int, ...]], quantile: float, min_samples: int,
+) -> _Table:  # fmt: skip
+    """Return the strata with their samples; quantile and level from the first level with enough."""
+    cells = xr.Dataset({"key": key, "stock": stock, "weight": weight}).compute()
+    flat = {name: layer.transpose(*key.dims).values.ravel() for name, layer in cells.items()}
+    sample = flat["key"] != 0
+    keys, place = np.unique(flat["key"][sample], return_inverse=True)
+    stocks, weights = (flat[n][sample].astype("float64") for n in ("stock", "weight"))
+    codes = _codes_of(keys, 1 + max(max(level) for level in levels))
+    reached, best = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
+    for number, level in enumerate(levels if len(keys) else ()):
+        _, group = np.unique(codes[list(level)], axis=1, return_inverse=True)
+        group = group.ravel()
+        members = np.argsort(group[place], kind="stable")
+        ends = np.cumsum(np.bincount(group[place]))
+        for g in np.unique(group[np.isnan(reached)]):
+            inside = members[ends[g - 1] if g else 0 : ends[g]]
+            if len(inside) >= min_samples:
+                waiting = (group == g) & np.isnan(reached)
+                best[waiting] = weighted_quantile(stocks[inside], weights[inside], quantile)
+                reached[waiting] = number
+    samples = np.bincount(place, minlength=len(keys)).astype("int64")
+    area = np.bincount(place, weights=weights, minlength=len(keys)).astype("float64")
+    return _Table(keys, samples, area, reached, best)
+
+
+def _look_up(key: Keys, *, keys: Keys, values: Array) -> Array:
+    if not len(keys):
+        return np.full(key.shape, np.nan)
+    place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+    return np.where(keys[place] == key, values[place], np.nan)
+
+
+def _as_layers(found: _Table, layers: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
+    legends = [classes_of(layer) or {} for layer in layers]
+    names = [
+        " / ".join(legend.get(int(c), str(c)) for c, legend in zip(codes, legends, strict=True))
+        for codes in _codes_of(found.key, len(layers)).T
+    ]
+    rows = {
+        "stratum_samples": (found.samples, "Cells of the stratum", "1"),
+        "stratum_area_ha": (found.area, "Area of the stratum", "ha"),
+        "stratum_level": (found.level, "Levels that it was merged up", "1"),
+        "stratum_quantile": (found.quantile, "Best attainable SOC stock", "t ha-1"),
+    }
+    coords = {"stratum": np.asarray(names, dtype=str)}
+    return {
+        name: xr.DataArray(values, dims="stratum", coords=coords,
+                           attrs={"long_name": told, "units": unit})
+        for name, (values, told, unit) in rows.items()
+    }  # fmt: skip
+
+
+def _require_choices(quantile: float, min_samples: int, years: float) -> None:
+    if not 0 < quantile < 1:
+        raise BadInputError(
+            f"quantile is {quantile}; it is a fraction above 0 and below 1; divide percent by 100."
+        )
+    if not min_samples >= 1:
+        raise BadInputError(f"min_samples is {min_samples}; it is a number of cells, 1 or more.")
+    if not 0 < years < np.inf:
+        raise BadInputError(f"years is {years}; it must be above 0.")
