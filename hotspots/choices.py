@@ -248,6 +248,11 @@ class Hotspots:
         0.8, "least share of draws over errors and methods in which a hot cell is hot",
         unit="1", low=0, high=1,
     )  # fmt: skip
+    stability_over: str = choice(
+        "sd", "what hotspot_class itself must be stable over: nothing; sd, the stock's standard"
+        " deviation or interval where the data bring one; all, also predicted absolute errors,"
+        " factors and methods, as hotspot_class_stable always is", allowed=("nothing", "sd", "all"),
+    )  # fmt: skip
     min_patch_cells: int = choice(4, "least cells of a hot patch", unit="1", low=1, high=10**6)
     min_patch_area_km2: float = choice(
         1000.0, "least land area of a hot patch", unit="km2", low=0, high=10**7

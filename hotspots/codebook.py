@@ -49,11 +49,30 @@ _COLUMNS = {
     "gross_gain_t_yr": ("t yr-1", "modelled gross SOC gain on all its land"),
     "net_change_t_yr": ("t yr-1", "modelled net SOC change, positive = gain"),
     "gross_loss_mean": ("t ha-1 yr-1", "gross_loss_t_yr / land_ha"),
+    "land_use": ("", "cropland, grassland (with rangeland where not told apart), forest or other"),
+    "soc_stock_mean": ("t ha-1", "SOC stock per hectare of land"),
+    "soc_stock_tco2e": ("t CO2e", "soc_stock_t x 44/12"),
+    "potential_tco2e_yr": ("t CO2e yr-1", "potential_t_yr x 44/12"),
+    "potential_low_t_yr": ("t yr-1", "lower end of the potential's interval over the draws of"
+                           " errors"),
+    "potential_high_t_yr": ("t yr-1", "upper end of it"),
+    "rank_low": ("1", "best rank within the interval over the draws"),
+    "rank_high": ("1", "worst rank within it"),
+    "top_k_share": ("1", "share of the draws in which it is among the top k of its set"),
+    "stable_top_k": ("1", "1 where that is at least the stability asked for"),
+    "potential_mean_shrunk": ("t ha-1 yr-1", "mean potential drawn towards that of all regions by"
+                              " its error; for ranking, not for sums"),
+    "small_region": ("1", "1 where its managed land is below the floor of the recipe"),
     "protect_ha": ("ha", "managed land of class protect"),
     "restore_ha": ("ha", "managed land of class restore"),
     "build_ha": ("ha", "managed land of class build"),
     "geometry": ("", "polygons in the grid's CRS"),
 }  # fmt: skip
+_SD = {
+    "independent": "if the errors of cells were independent: a lower bound",
+    "correlated": "with errors correlated by distance",
+    "perfect": "if the errors of all cells were as one: an upper bound",
+}
 _SUFFIXES = (
     ("_valid_area_ha", "ha", "area that the values of {label} stand for"),
     ("_missing_share", "1", "share of what should have {label} that has none"),
@@ -70,6 +89,10 @@ def column_unit(column: str) -> tuple[str, str]:
     """Return (unit, meaning) of a column of the region, unit or patch table."""
     if column in _COLUMNS:
         return _COLUMNS[column]
+    for kind, if_so in _SD.items():
+        if column.endswith(f"_sd_{kind}"):
+            of = "t" if column.startswith("soc_stock") else "t yr-1"
+            return of, f"standard deviation of the total by the stock's error, {if_so}"
     for suffix, unit, meaning in _SUFFIXES:
         if column.endswith(suffix):
             row = variable(column.removesuffix(suffix))
@@ -93,7 +116,10 @@ def _is_of_managed_land(column: str) -> bool:
 
 
 def codebook(
-    table: pd.DataFrame, units: pd.DataFrame | None = None, patches: gpd.GeoDataFrame | None = None
+    table: pd.DataFrame,
+    units: pd.DataFrame | None = None,
+    patches: gpd.GeoDataFrame | None = None,
+    land_use: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per column of the tables: file, column, unit and meaning."""
     import pandas as pd
@@ -101,5 +127,6 @@ def codebook(
     columns = [("regions", c) for c in ("id", *table.columns)]
     columns += [] if units is None else [("units", c) for c in units.columns]
     columns += [] if patches is None else [("hotspots", c) for c in patches.columns]
+    columns += [] if land_use is None else [("land_use", c) for c in land_use.columns]
     rows = [(name, str(column), *column_unit(str(column))) for name, column in columns]
     return pd.DataFrame(rows, columns=["table", "column", "unit", "meaning"])

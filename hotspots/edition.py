@@ -1,9 +1,9 @@
 """The edition: the immutable, sourced result of a recipe on given layers.
 
 A folder of an edition holds ``rasters/*.tif`` (COGs), ``hotspots.gpkg``, ``units.parquet``,
-``regions.parquet`` and ``.csv`` with ``codebook.csv``, ``recipe.toml`` and ``manifest.json``.
-Its id is the hash of recipe, inputs, regions and code: no clock enters it or any file but
-``times.json``, so the same input gives the same bytes.
+``regions`` and ``land_use`` (``.parquet`` and ``.csv``) with ``codebook.csv``, ``recipe.toml``
+and ``manifest.json``. Its id is the hash of recipe, inputs, regions and code: no clock enters it
+or any file but ``times.json``, so the same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,13 @@ _NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
 _COG = {"driver": "COG", "compress": "DEFLATE", "overview_resampling": "NEAREST", "blocksize": 512}
 
 
+def no_land_use() -> pd.DataFrame:
+    """Return a table of land use without a row."""
+    import pandas as pd
+
+    return pd.DataFrame({"id": pd.Series(dtype="object"), "land_use": pd.Series(dtype="object")})
+
+
 @dataclass
 class Edition:
     """Result of an analysis, in memory or read from a folder.
@@ -60,6 +67,8 @@ class Edition:
         The choices made.
     times : dict
         When and how long; apart, since it must not enter the id.
+    land_use : DataFrame
+        One row per region and land use, with stock and potential in t C and t CO2e.
     """
 
     rasters: xr.Dataset
@@ -69,6 +78,7 @@ class Edition:
     manifest: dict[str, Any]
     recipe: Recipe
     times: dict[str, Any] = field(default_factory=dict)
+    land_use: pd.DataFrame = field(default_factory=no_land_use)
 
     @property
     def id(self) -> str:
@@ -121,7 +131,9 @@ class Edition:
         self.units.to_parquet(folder / "units.parquet", index=False)
         self.table.to_parquet(folder / "regions.parquet")
         self.table.to_csv(folder / "regions.csv", float_format="%.6g")
-        book = codebook(self.table, self.units, self.hotspots)
+        self.land_use.to_parquet(folder / "land_use.parquet", index=False)
+        self.land_use.to_csv(folder / "land_use.csv", index=False, float_format="%.6g")
+        book = codebook(self.table, self.units, self.hotspots, self.land_use)
         book.to_csv(folder / "codebook.csv", index=False)
         (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
         files = {
@@ -160,7 +172,7 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeErro
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
     "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
-    "caveats": dict, "notes": list, "files": dict,
+    "caveats": dict, "notes": list, "methods": list, "files": dict,
 }  # fmt: skip
 
 
@@ -199,6 +211,7 @@ def open_edition(path: str | Path) -> Edition:
             hotspots=gpd.read_file(folder / "hotspots.gpkg"),
             units=pd.read_parquet(folder / "units.parquet"),
             table=pd.read_parquet(folder / "regions.parquet"),
+            land_use=pd.read_parquet(folder / "land_use.parquet"),
             manifest={k: v for k, v in manifest.items() if k != "files"},
             recipe=Recipe.from_file(folder / "recipe.toml"),
             times=times,
@@ -288,7 +301,7 @@ def layer_hash(layer: xr.DataArray) -> str:
     edges = [round(v, 9) for v in grid.transform[:6]]
     digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
     kind = "int16" if classes_of(layer) else "float32"
-    values = np.ascontiguousarray(layer.transpose(y, x).values, dtype=kind)
+    values = np.ascontiguousarray(layer.transpose(..., y, x).values, dtype=kind)
     if kind == "float32":
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     digest.update(values.tobytes())

@@ -15,15 +15,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from hotspots.analysis.eligibility import mask_states
 from hotspots.analysis.potential.tier1 import require_guidelines
 from hotspots.caveats import caveats_of
 from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_hash
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
+from hotspots.intervals import (
+    groups_of,
+    units_with_intervals,
+    with_intervals,
+    with_standard_deviations,
+)
+from hotspots.land_use import land_use_table
 from hotspots.methods import INPUT_METHODS, METHODS, State, require_known, run_methods
+from hotspots.methods.base import masks_on
 from hotspots.ranking import axes_of, clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
+from hotspots.sensitivity import loss_sensitivity, transitions
+from hotspots.stability import draw
 from hotspots.summaries import (
     hot_patches,
     land_cells,
@@ -84,23 +95,39 @@ def analyze(
     states = [*prepared, *states]
     notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
     notes += out_of_range(data)
-    tell("ranking hotspots")
     axes = axes_of(data, layers, recipe, notes)
     raw = xr.Dataset()
+    drawn = None
+    layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     if axes is not None:
-        layers = layers.assign(rank(axes, recipe, {}, notes))
+        tell("drawing errors and methods")
+        groups = groups_of(layers, weights, recipe)
+        drawn = draw(data, layers, axes, recipe, groups.hectares)
+        tell("ranking hotspots")
+        layers = layers.assign(rank(axes, recipe, drawn, notes))
         tell("Gi* clusters")
         clustered, raw = clusters(axes, data["climate_zone"], recipe)
         layers = layers.assign(clustered)
+    weighed, sensitive = loss_sensitivity(layers, recipe)
+    layers = layers.assign(weighed)
     tell("tables of regions and units")
-    layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     table = region_table(layers, weights, recipe)
     land = land_cells(layers.assign(raw), recipe) if "hotspot_class" in layers else None
     units = no_units() if land is None else unit_table(land, weights, recipe)
+    if drawn is not None:
+        table = with_intervals(table, drawn, groups, recipe)
+        units = units_with_intervals(units, drawn, groups, recipe)
+        if drawn.error is not None:
+            table = with_standard_deviations(table, layers, weights, drawn.error, groups, recipe)
+    uses = land_use_table(layers, weights, recipe)
     patches = no_patches(layers) if land is None else hot_patches(layers, land, weights)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
+        "masks": mask_states(data, masks_on(recipe)),
+        "uncertainty": {} if drawn is None else drawn.told,
+        "sensitivity": sensitive,
+        "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(layers),
         "summary": whole_summary(table, land, recipe),
     }
@@ -108,12 +135,13 @@ def analyze(
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 1),
     }
-    return Edition(layers, patches, units, table, manifest, recipe, times)
+    return Edition(layers, patches, units, table, manifest, recipe, times, uses)
 
 
 # Of these three a map of hotspots is made; what else is missing is told by the methods' states.
 _TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
 _CARRIED = ("soc_stock", "soc_stock_reference", "climate_zone", "cropland_share", "pasture_share",
+            "grassland_share", "forest_share", "soil_class", "land_cover",
             "valid_share")  # fmt: skip
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
 from hotspots import analysis as an
-from hotspots.analysis.eligibility import Thresholds, excluded_reason
+from hotspots.analysis.eligibility import excluded_reason
 from hotspots.analysis.hotspots import class_share, classify_hotspots
 from hotspots.grid import cell_area
+from hotspots.methods.base import masks_on, thresholds_of
 from hotspots.methods.potential import managed_share
 from hotspots.recipe import Recipe
+from hotspots.stability import Drawn
 from hotspots.variables import describe
 
 
@@ -58,7 +59,7 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
     reason = excluded_reason(
         data, managed, min_managed_share=rules.min_managed_share,
         masks=masks_on(recipe),
-        thresholds=Thresholds(rules.organic_stock, rules.hyper_arid_precipitation),
+        thresholds=thresholds_of(recipe),
     )  # fmt: skip
     loss = None
     if loss_layer in layers:
@@ -70,11 +71,6 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
     return Axes(layers[potential], loss, reason, managed, data["valid_share"], groups)
 
 
-def masks_on(recipe: Recipe) -> list[str]:
-    """Return the names of the masks that a recipe switches on."""
-    return [name for name, on in asdict(recipe.masks).items() if on]
-
-
 def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
     """Return climate zone × leading managed land use (cropland, or pasture where that counts)."""
     zone = data["climate_zone"].astype("int64")
@@ -83,13 +79,11 @@ def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
     return zone + 100 * (data["pasture_share"] > data["cropland_share"])
 
 
-def rank(
-    axes: Axes, recipe: Recipe, stability: Mapping[str, xr.DataArray], notes: list[str]
-) -> xr.Dataset:
+def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> xr.Dataset:
     """Return hotspot classes over the whole and within stratum, and why land is excluded.
 
-    `stability` holds, where errors are known, the share of draws in which a cell is hot:
-    ``stability_gain`` and ``stability_loss``, and the same with ``_in_zone``.
+    ``hotspot_class`` goes by the best estimate and what `recipe` wants it to be stable over;
+    ``hotspot_class_stable`` asks that a cell be hot in enough of all draws.
     """
     hot = recipe.hotspots
     few = hot.min_patch_cells / hot.top_share
@@ -102,18 +96,39 @@ def rank(
     out = {"excluded_reason": axes.reason}
     for name, groups in axes.groups.items():
         suffix = name.removeprefix("hotspot_class")
-        classes = classify_hotspots(
-            axes.gain, axes.loss, axes.reason, axes.managed, valid_share=axes.valid, groups=groups,
-            top_share=hot.top_share, gain_threshold=hot.gain_threshold,
-            loss_threshold=hot.loss_threshold,
-            gain_stability=stability.get(f"stability_gain{suffix}"),
-            loss_stability=stability.get(f"stability_loss{suffix}"), stability=hot.stability,
-            min_patch_cells=hot.min_patch_cells, min_patch_area_km2=hot.min_patch_area_km2,
-        )  # fmt: skip
-        out[name] = classes
-        share = class_share(classes, axes.managed, axes.valid).astype("float32")
+        out[name] = _classes(axes, recipe, groups, _gate(recipe, drawn, suffix))
+    if drawn is not None:
+        every = (drawn.stability["stability_gain"], drawn.stability.get("stability_loss"))
+        stable = _classes(axes, recipe, None, every)
+        out["hotspot_class_stable"] = describe(stable, "hotspot_class_stable")
+        out |= drawn.stability
+    for name in [n for n in out if n.startswith("hotspot_class")]:
+        share = class_share(out[name], axes.managed, axes.valid).astype("float32")
         out[f"{name}_valid_share"] = describe(share, f"{name}_valid_share")
     return xr.Dataset(out)
+
+
+Gate = tuple[xr.DataArray | None, xr.DataArray | None]
+
+
+def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
+    """Return the stability of gain and loss that the best estimate's classes must have."""
+    over = recipe.hotspots.stability_over
+    if drawn is None or over == "nothing" or (over == "sd" and not drawn.has_sd):
+        return None, None
+    gain = "stability_gain" if over == "all" else "stability_gain_errors"
+    return drawn.stability[gain + suffix], drawn.stability.get(f"stability_loss{suffix}")
+
+
+def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate) -> xr.DataArray:
+    hot = recipe.hotspots
+    return classify_hotspots(
+        axes.gain, axes.loss, axes.reason, axes.managed, valid_share=axes.valid, groups=groups,
+        top_share=hot.top_share, gain_threshold=hot.gain_threshold,
+        loss_threshold=hot.loss_threshold, gain_stability=gate[0], loss_stability=gate[1],
+        stability=hot.stability, min_patch_cells=hot.min_patch_cells,
+        min_patch_area_km2=hot.min_patch_area_km2,
+    )  # fmt: skip
 
 
 def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:

@@ -57,8 +57,8 @@ def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> 
     table["note"] = [_noted(row) for _, row in table.iterrows()]
     leading = recipe.methods.ranking_potential
     if "hotspot_class" in layers and f"{leading}_total" in table:
-        table = table.assign(**_derived(table, leading))
-    return table
+        table = pd.concat([table, pd.DataFrame(_derived(table, leading))], axis=1)
+    return table.copy()  # in one piece: columns were added one by one
 
 
 def _noted(row: pd.Series) -> str:
@@ -240,9 +240,7 @@ def no_patches(layers: xr.Dataset) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"id": [], "class": []}, geometry=[], crs=grid_of(layers).crs)
 
 
-def whole_summary(
-    table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
-) -> dict[str, Any]:
+def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> dict[str, Any]:
     """Return the figures of the whole: totals with units in their names, and shares called hot."""
     whole = table[table["set"] == "total"].iloc[0]
 

@@ -41,6 +41,11 @@ SOIL_CLASSES: dict[int, str] = {
     6: "wetland",
     7: "organic",
 }
+_WRB = """Acrisols Albeluvisols Alisols Andosols Anthrosols Arenosols Calcisols Cambisols Chernozems
+Cryosols Durisols Ferralsols Fluvisols Gleysols Gypsisols Histosols Kastanozems Leptosols Lixisols
+Luvisols Nitisols Phaeozems Planosols Plinthosols Podzols Regosols Retisols Solonchaks Solonetz
+Stagnosols Technosols Umbrisols Vertisols"""
+SOIL_GROUPS: dict[int, str] = dict(enumerate(_WRB.split(), start=1))
 HOTSPOT_CLASSES: dict[int, str] = {
     1: "protect",
     2: "restore",
@@ -137,6 +142,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("soc_stock_sd", _STOCK, "SOC stock, standard deviation", 0, 800),
     Variable("soc_stock_error", _STOCK, "SOC stock, predicted absolute error (not an sd)", 0, 800),
     Variable("soc_stock_managed", _STOCK, "SOC stock of the managed land, unmixed", 0, 800),
+    Variable("soc_stock_cropland", _STOCK, "SOC stock of the cropland, unmixed", 0, 800),
+    Variable("soc_stock_grassland", _STOCK, "SOC stock of the grassland, unmixed", 0, 800),
     Variable("soc", "g kg-1", "SOC content of the fine earth", 0, 580),
     Variable("clay", "%", "Clay, mass share of the fine earth", 0, 100),
     Variable("sand", "%", "Sand, mass share of the fine earth", 0, 100),
@@ -144,9 +151,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("bulk_density", "g cm-3", "Bulk density of the fine earth", 0.05, 2.2),
     Variable("coarse_fragments", "1", "Coarse fragments, volume share", 0, 0.95),
     Variable("electrical_conductivity", "dS m-1", "Electrical conductivity of the soil", 0, 200),
-    Variable(
-        "soil_erosion", "t ha-1 yr-1", "Soil lost by erosion (soil, not carbon)", 0, 2000
-    ),
+    Variable("soil_erosion", "t ha-1 yr-1", "Soil lost by erosion (soil, not carbon)", 0, 2000),
     Variable("conversion_rate", "yr-1", "Share of the cell converted to cropland per year", 0, 1),
     Variable("drained_organic_share", "1", "Drained organic soil, share of the cell's land", 0, 1),
     Variable("paddy_share", "1", "Paddy rice, share of the cell's land", 0, 1),
@@ -170,6 +175,7 @@ VARIABLES: dict[str, Variable] = _table(
         "climate_zone_2006", "", "IPCC climate zone of the 2006 guidelines", 0, 12, CLIMATE_ZONES
     ),
     Variable("soil_class", "", "IPCC soil class", 0, 7, SOIL_CLASSES),
+    Variable("soil_group", "", "WRB soil group", 0, 33, SOIL_GROUPS),
     Variable("mean_annual_temperature", "degC", "Mean annual air temperature", -60, 45),
     Variable("annual_precipitation", "mm yr-1", "Annual precipitation", 0, 15000),
     Variable("annual_pet", "mm yr-1", "Annual potential evapotranspiration", 0, 5000),
@@ -181,6 +187,9 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("modelled_gross_loss", _RATE, "Modelled gross SOC loss", 0),
     Variable("modelled_gross_gain", _RATE, "Modelled gross SOC gain", 0),
     Variable("change_class", "", "Modelled SOC change, told apart", 0, 3, CHANGE_CLASSES),
+    Variable("soc_bau", _STOCK, "SOC stock under business as usual, years ahead", 0, 2000),
+    Variable("carbon_input", _RATE, "Carbon input that keeps the stock", 0, 100),
+    Variable("carbon_input_bau", _RATE, "Carbon input under business as usual", 0, 100),
     Variable("soc_trend", _RATE, "SOC trend over a series of dates"),
     Variable("soc_trend_p", "1", "Mann-Kendall p of the SOC trend", 0, 1),
     Variable("loss_total", _RATE, "SOC at risk, sum of its components", 0),
@@ -190,6 +199,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("years_to_lose_tenth", "yr", "Years until a tenth of the stock is lost", 0),
     Variable("response_class", "", "Response: avoid, reduce, reverse", 0, 3, RESPONSES),
     Variable("evidence_count", "1", "Indicators of loss above their thresholds", 0, 20),
+    Variable("evidence_known", "1", "Indicators of loss known", 0, 20),
     Variable("sdg_soc_change", "%", "SDG 15.3.1 change of SOC stock", -100),
     Variable("sdg_soc_class", "", "SDG 15.3.1 SOC sub-indicator", 0, 3, DEGRADATION),
     Variable("saturation_deficit", _STOCK, "Saturation deficit (ceiling of stable SOC)", 0),
@@ -210,6 +220,14 @@ VARIABLES: dict[str, Variable] = _table(
         7,
         HOTSPOT_CLASSES,
     ),
+    Variable(
+        "hotspot_class_stable",
+        "",
+        "Hotspot class, stable over errors and methods",
+        0,
+        7,
+        HOTSPOT_CLASSES,
+    ),
     Variable("excluded_reason", "", "Why land is not ranked", 0, 14, EXCLUSION_REASONS),
     Variable("valid_share", "1", "Share of the cell's area that its values stand for", 0, 1),
     Variable("region_share", "1", "Share of the cell inside the region asked for", 0, 1),
@@ -219,6 +237,11 @@ _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
     (re.compile(r"stability_\w+"), VARIABLES["stability_gain"]),
     (re.compile(r"soc_stock_\d{4}"), VARIABLES["soc_stock"]),
     (re.compile(r"land_cover_\d{4}"), VARIABLES["land_cover"]),
+    (re.compile(r"warm_up_air_temperature"), VARIABLES["air_temperature"]),
+    (re.compile(r"warm_up_precipitation"), VARIABLES["precipitation"]),
+    (re.compile(r"warm_up_evaporation"), VARIABLES["evaporation"]),
+    (re.compile(r"warm_up_plant_cover"), VARIABLES["plant_cover"]),
+    (re.compile(r"potential_\w+_absolute"), Variable("", _RATE, "SOC change, signed")),
     (re.compile(r"potential_\w+_per_mille"), Variable("", "1e-3 yr-1", "Potential per stock", 0)),
     (re.compile(r"potential_\w+"), Variable("", _RATE, "Potential SOC gain", 0)),
     (re.compile(r"loss_\w+"), Variable("", _RATE, "SOC loss", 0)),

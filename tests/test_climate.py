@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,22 @@ def test_reference_zones(vectors: Path) -> None:
 
 @given(DRIVERS)
 def test_the_rules_of_the_table_are_the_rules_of_the_code(values: tuple[float, ...]) -> None:
-    """At every threshold and with any input missing."""
     assert zone_of(values) == plain_zone(values)
+
+
+def test_every_threshold_with_every_input_missing() -> None:
+    """All combinations of the values at and just beyond the thresholds, and of NaN."""
+    nan = float("nan")
+    combinations = list(
+        product(
+            (0.0, 0.1, 10.0, 10.1, 18.0, 18.1, nan), (1000.0, 1000.1, 2000.0, 2000.1, nan),
+            (0.0, 1000.0, 2500.0, nan), (1000.0, 1000.1, nan), (7.0, 7.1, nan), (9.9, 10.0, nan),
+        )
+    )  # fmt: skip
+    found = zone_of(np.array(combinations).T).values.tolist()
+    names = {0: "nodata", **CLIMATE_ZONES}
+    for values, code in zip(combinations, found, strict=True):
+        assert names[code] == plain_zone(values), values
 
 
 @given(DRIVERS, st.integers(0, 5))

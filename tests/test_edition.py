@@ -45,6 +45,7 @@ def test_the_folder_holds_what_an_edition_is(saved):
     names = {p.name for p in saved.iterdir()}
     assert names == {
         "rasters", "hotspots.gpkg", "units.parquet", "regions.parquet", "regions.csv",
+        "land_use.parquet", "land_use.csv",
         "codebook.csv", "recipe.toml", "manifest.json", "times.json", "map.html",
     }  # fmt: skip
 

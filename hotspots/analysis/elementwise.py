@@ -28,10 +28,11 @@ def elementwise(function: Callable[..., Any], *given: Any, dtype: str = "float64
     """
     if any(isinstance(value, xr.DataArray) for value in given):
         require_aligned(*given)
+        # The attributes of the coordinates, CRS included, must stay; those of the values must not.
         out = xr.apply_ufunc(
-            function, *given, dask="parallelized", output_dtypes=[dtype], keep_attrs=False
+            function, *given, dask="parallelized", output_dtypes=[dtype], keep_attrs="override"
         )
-        out.name = None
+        out.name, out.attrs = None, {}
         return out
     out = np.asarray(function(*(np.asarray(value) for value in given)), dtype=dtype)
     return out.item() if out.ndim == 0 else out

@@ -113,6 +113,18 @@ def excluded_reason(
     return describe(reason, "excluded_reason")
 
 
+def under_mask(
+    data: xr.Dataset, masks: Collection[str] | None = None, thresholds: Thresholds | None = None
+) -> xr.DataArray:
+    """Return where any of the masks that are on and have their layers holds, managed or not."""
+    on, limits = _names(masks), thresholds or Thresholds()
+    held = xr.zeros_like(data["soc_stock"], dtype=bool)
+    for name in on:
+        if any(layer in data for layer in MASKS[name].needs):
+            held = held | MASKS[name].holds(data, limits)
+    return held
+
+
 def mask_states(data: xr.Dataset, masks: Collection[str] | None = None) -> dict[str, str]:
     """Return, for each mask, "applied", "off", or which layers it lacks."""
     on = _names(masks)

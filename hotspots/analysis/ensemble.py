@@ -80,7 +80,7 @@ def ensemble(
         output_core_dims=[[]] * 5,
         dask="parallelized",
         output_dtypes=["float64"] * 5,
-        keep_attrs=False,
+        keep_attrs="override",
     )
     median, low, high, known, above = found
     # Against rounding, as in 2 of 3.

@@ -21,6 +21,7 @@ DEPTH = "depth"  # the dimension of layers
 ROCK_DENSITY = 2.65  # g cm-3
 T_HA_PER_GRAM_CM2 = 100.0  # 1 g cm-2 of soil is 100 t ha-1
 _DEEPEST = 10_000.0  # cm
+_UNCOVERED = "The {} of the target {:g} to {:g} cm; choose a target that they cover."
 
 Weights = npt.NDArray[np.float64]
 
@@ -61,7 +62,7 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
     """
     check_soil(soc, bulk_density, coarse_fragments, thickness)
     layer = stock_of_content(soc, bulk_density, coarse_fragments, thickness)
-    if not isinstance(layer, xr.DataArray):
+    if _is_plain(layer):
         return layer
     depth = getattr(soc, "attrs", {}).get("depth_cm")
     thickness = _along_depth(layer, thickness)[1]
@@ -97,8 +98,7 @@ def stock_to_depth(
     Returns
     -------
     DataArray, array or float
-        ``soc_stock``, t ha-1, with ``depth_cm``. NaN where a layer that is needed is NaN; layers
-        outside of the target aren't looked at.
+        ``soc_stock``, t ha-1, with ``depth_cm``. NaN where a layer within the target is NaN.
 
     Notes
     -----
@@ -174,8 +174,7 @@ def fine_earth_bulk_density(
     Returns
     -------
     DataArray, array or float
-        g cm-3; NaN where an input is NaN, where all is rock, and where the fragments alone would
-        weigh more than the whole soil.
+        g cm-3; NaN where an input is, where all is rock, and where the rock outweighs the whole.
 
     Notes
     -----
@@ -201,9 +200,8 @@ def organic_carbon_from_matter(*, organic_matter: Any, factor: float) -> Any:
     organic_matter : DataArray, array or float
         Content of organic matter, of any unit.
     factor : float
-        Mass of matter per mass of carbon: 1.724 (van Bemmelen) or 2.0 (Pribyl 2010,
-        doi:10.1016/j.geoderma.2010.02.003); both from memory. The two differ by 16 %, so there is
-        no default.
+        Mass of matter per mass of carbon, no default: 1.724 (van Bemmelen) or 2.0 (Pribyl 2010,
+        doi:10.1016/j.geoderma.2010.02.003); both from memory, 16 % apart.
     """
     if not 1 < factor <= 3:
         raise BadInputError(
@@ -255,8 +253,7 @@ def equivalent_mass_stock(
     Parameters
     ----------
     soc, bulk_density, coarse_fragments, thickness
-        As for `soc_stock`, layers from the surface down along ``depth`` (the first axis of a
-        plain array).
+        As for `soc_stock`, layers from the surface down along ``depth`` (else the first axis).
     reference_mass : DataArray, array or float
         Fine earth, t ha-1; of the other time or treatment, by `fine_earth_mass`.
 
@@ -332,10 +329,7 @@ def _along_depth(*given: Any) -> list[Any]:
     """Return plain vectors as lying along ``depth`` where a DataArray has that dimension."""
     if not any(isinstance(a, xr.DataArray) and DEPTH in a.dims for a in given):
         return list(given)
-    return [
-        xr.DataArray(a, dims=DEPTH) if not isinstance(a, xr.DataArray) and np.ndim(a) == 1 else a
-        for a in given
-    ]
+    return [xr.DataArray(a, dims=DEPTH) if _is_plain(a) and np.ndim(a) == 1 else a for a in given]
 
 
 def _content_and_mass(content: Any, density: Any, rock: Any, thickness: Any) -> tuple[Any, ...]:
@@ -383,10 +377,7 @@ def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weigh
     inside = depth_overlap_weights(top=tops, bottom=bottoms, target_top=low, target_bottom=high)
     parts = np.asarray(inside * (bottoms - tops))
     if not np.isclose(parts.sum(), high - low, rtol=1e-9):
-        raise BadInputError(
-            f"The layers cover {parts.sum():g} cm of {low:g} to {high:g} cm. Choose a target"
-            " that they cover."
-        )
+        raise BadInputError(_UNCOVERED.format(f"layers cover {parts.sum():g} cm", low, high))
     return parts
 
 
@@ -397,10 +388,8 @@ def _point_parts(at: Any, target: tuple[float, float]) -> Weights:
         raise BadInputError("at has the depths of the values in cm, at least two, ascending.")
     low, high = target
     if depths[0] > low or depths[-1] < high:
-        raise BadInputError(
-            f"The values are at {depths[0]:g} to {depths[-1]:g} cm, which doesn't cover"
-            f" {low:g} to {high:g} cm. Choose a target that they cover."
-        )
+        reach = f"values are at {depths[0]:g} to {depths[-1]:g} cm"
+        raise BadInputError(_UNCOVERED.format(reach, low, high))
     inner = depths[(depths > low) & (depths < high)]
     nodes = np.concatenate(([low], inner, [high]))
     steps = np.diff(nodes)

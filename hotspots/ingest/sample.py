@@ -21,8 +21,8 @@ def sample() -> xr.Dataset:
     Dataset
         Half-degree world, dimensions (y, x) with y descending, EPSG:4326, in memory. Quantities
         are float32 with NaN for missing, ``climate_zone`` and ``climate_zone_2006`` (JRC
-        numbering) are uint8 with 0 for missing. Every variable's attributes carry its unit or flags, date, source,
-        citation, licence and method.
+        numbering) are uint8 with 0 for missing. Every variable's attributes carry its unit or
+        flags, date, source, citation, licence and method.
 
     Raises
     ------

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from hotspots.analysis.eligibility import Thresholds
 from hotspots.errors import RecipeError, near_matches
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def need(*names: str) -> Callable[[Recipe], tuple[str, ...]]:
     return lambda _: names
 
 
-class NotPossible(Exception):  # noqa: N818 (no error: the method rests, the rest goes on)
+class NotPossible(Exception):
     """Raised by a method that finds that its inputs don't allow it; its text is the reason."""
 
 
@@ -80,6 +82,17 @@ class State:
     def to_dict(self) -> dict[str, Any]:
         """Return it as a row for the manifest."""
         return asdict(self) | {"gives": list(self.gives)}
+
+
+def masks_on(recipe: Recipe) -> list[str]:
+    """Return the names of the masks that a recipe switches on."""
+    return [name for name, on in asdict(recipe.masks).items() if on]
+
+
+def thresholds_of(recipe: Recipe) -> Thresholds:
+    """Return what tells a mask where its best layer is missing."""
+    rules = recipe.eligibility
+    return Thresholds(rules.organic_stock, rules.hyper_arid_precipitation)
 
 
 def run_methods(
@@ -103,7 +116,8 @@ def run_methods(
                 state = State(method.id, method.kind, NO_DATA, reason=str(error))
             made |= given
         if state is None:
-            state = State(method.id, method.kind, RUN, tuple(n for n in given if not n.endswith("_valid_share")))
+            gives = tuple(name for name in given if not name.endswith("_valid_share"))
+            state = State(method.id, method.kind, RUN, gives)
         states.append(state)
     as_stored = {
         k: v if v.dtype.kind in "iu" else v.astype("float32", keep_attrs=True)
@@ -114,15 +128,14 @@ def run_methods(
 
 def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
     """Return why a method doesn't run, or None if it does."""
-    told = {"id": method.id, "kind": method.kind}
+    state = partial(State, method.id, method.kind)
     if method.id in recipe.methods.skip:
-        return State(**told, status=SKIPPED, reason=f"No {method.what}: the recipe skips it.")
+        return state(SKIPPED, reason=f"No {method.what}: the recipe skips it.")
     if method.kind == "input" and all(name in data for name in method.gives):
-        return State(**told, status=GIVEN, gives=method.gives)
+        return state(GIVEN, method.gives)
     missing = missing_layers(method, data, recipe)
     if missing:
-        reason = f"No {method.what}: the data lack {', '.join(missing)}."
-        return State(**told, status=NO_DATA, reason=reason)
+        return state(NO_DATA, reason=f"No {method.what}: the data lack {', '.join(missing)}.")
     return None
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from hotspots import analysis as an
-from hotspots.analysis.eligibility import is_organic
+from hotspots.analysis.eligibility import is_organic, under_mask
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import cell_area
-from hotspots.methods.base import Layers, Method, NotPossible, need
+from hotspots.methods.base import Layers, Method, NotPossible, masks_on, need, thresholds_of
+from hotspots.methods.soil import thickness_of, topsoil
 from hotspots.scenario import scenario
 from hotspots.variables import SOIL_CLASSES, describe
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # A rate per stock explodes as the stock goes to nothing.
 LEAST_STOCK_FOR_PER_MILLE = 5.0  # t ha-1
+_MONTHLY = ("air_temperature", "precipitation", "evaporation", "plant_cover")
 _WETLAND = next(code for code, name in SOIL_CLASSES.items() if name == "wetland")
 
 
@@ -48,30 +50,36 @@ def _deficit(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _tier1(data: xr.Dataset, recipe: Recipe) -> Layers:
-    gain, stock = _tier1_gain(data, recipe, data["climate_zone"], recipe.potential.guidelines)
+    tier1 = _tier1_of(data, recipe, data["climate_zone"], recipe.potential.guidelines)
+    gain, stock = tier1["potential_ipcc_tier1"], tier1["soc_stock_managed"]
     gain.attrs["scenario"] = scenario(recipe)
     made = {
         "soc_stock_managed": stock,
         "potential_ipcc_tier1": gain,
         "potential_ipcc_tier1_per_mille": per_mille(gain, stock),
     }
-    return of_managed_land(made, data, recipe)
+    out = of_managed_land(made, data, recipe)
+    for use, share in (("cropland", "cropland_share"), ("grassland", "pasture_share")):
+        for name in (f"potential_ipcc_tier1_{use}", f"soc_stock_{use}"):
+            if name in tier1:
+                own = describe(data["valid_share"] * data[share].fillna(0), f"{name}_valid_share")
+                out |= {name: tier1[name], f"{name}_valid_share": own}
+    return out
 
 
 def _tier1_2006(data: xr.Dataset, recipe: Recipe) -> Layers:
     if recipe.potential.guidelines == "2006":
         raise NotPossible("No second Tier 1: the recipe takes the guidelines of 2006 already.")
     try:
-        gain, _ = _tier1_gain(data, recipe, data["climate_zone_2006"], "2006")
+        tier1 = _tier1_of(data, recipe, data["climate_zone_2006"], "2006")
     except BadInputError as error:
         raise NotPossible(f"No Tier 1 of 2006: {error}") from error
-    return of_managed_land({"potential_ipcc_tier1_2006": gain}, data, recipe)
+    made = {"potential_ipcc_tier1_2006": tier1["potential_ipcc_tier1"]}
+    return of_managed_land(made, data, recipe)
 
 
-def _tier1_gain(
-    data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: str
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return gain and stock of the managed land, by the factors of one edition."""
+def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: str) -> xr.Dataset:
+    """Return gain and stock of the managed mineral land, by the factors of one edition."""
     choice = recipe.potential
     pasture = data.get("pasture_share") if choice.include_pasture else None
     if choice.include_pasture and pasture is None:
@@ -86,9 +94,9 @@ def _tier1_gain(
     )  # fmt: skip
     # Stock change factors are for mineral soils; organic ones need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
-    gain = tier1["potential_ipcc_tier1"].where(mineral)
-    gain.attrs["comment"] = "per hectare of managed land"
-    return gain, tier1["soc_stock_managed"].where(gain.notnull())
+    tier1 = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
+    tier1["potential_ipcc_tier1"].attrs["comment"] = "per hectare of managed land"
+    return tier1
 
 
 def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -128,6 +136,50 @@ def _yardstick(data: xr.Dataset, recipe: Recipe) -> Layers:
     return of_managed_land({"target_four_per_mille": target}, data, recipe)
 
 
+def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
+    """Take the land as ``land_use`` says it is used, where it is given, else as cropland."""
+    fragments = data.get("coarse_fragments", 0.0)
+    choice, soil = recipe.saturation, data["soc"]
+    fifty = choice.equation.endswith("0_50um") or choice.equation.startswith("georgiou")
+    found = an.saturation_deficit(
+        soc=soil, bulk_density=data["bulk_density"], clay=data["clay"], silt=data["silt"],
+        coarse_fragments=fragments, thickness=thickness_of(soil), equation=choice.equation,
+        fraction=None if fifty else choice.fraction,
+        land_use=data.get("land_use", "cropland"), soil_class=data.get("soil_class"),
+    )  # fmt: skip
+    masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
+    return {str(name): layer.where(~masked) for name, layer in found.items()}
+
+
+def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
+    found = an.gsocseq(
+        **gsocseq_inputs(data, recipe), increases=recipe.gsocseq.increases,
+        years=recipe.gsocseq.years,
+    )  # fmt: skip
+    masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
+    names = [n for n in map(str, found) if n.startswith(("potential_", "soc_bau", "carbon_input"))]
+    made = {name: found[name].where(~masked) for name in names}
+    return of_managed_land(made, data, recipe) if "cropland_share" in data else made
+
+
+def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
+    """Return the drivers of RothC: of the land cover where one is given, else of the cropland."""
+    warm_up = {
+        name.removeprefix("warm_up_"): data[name] for name in map(str, data)
+        if name.startswith("warm_up_")
+    }  # fmt: skip
+    covered = "land_cover" in data
+    return {
+        "soc_stock": data["soc_stock"] if covered else data["soc_stock_managed"],
+        "clay": topsoil(data["clay"]),
+        **{name: data[name] for name in _MONTHLY},
+        "land_cover": data["land_cover"] if covered else "cropland",
+        "warm_up": xr.Dataset(warm_up) if warm_up else None,
+        "pan_factor": recipe.gsocseq.pan_factor,
+        "paddy": data.get("paddy_share"),
+    }
+
+
 POTENTIAL_METHODS: tuple[Method, ...] = (
     Method(
         "historic_deficit", "potential", "historical deficit",
@@ -157,6 +209,21 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
         need("soc_stock_managed", "climate_zone", "cropland_share"),
         ("attainable_deficit", "potential_attainable", "attainable_level"), _attainable,
         functions=("potential.attainable:attainable",), sections=("attainable",),
+    ),
+    Method(
+        "saturation", "potential", "saturation deficit",
+        need("soc", "bulk_density", "clay", "silt"),
+        ("saturation_deficit", "saturation_balance"), _saturation,
+        functions=("potential.saturation:saturation_deficit",), tables=("saturation_equations",),
+        sections=("saturation",),
+    ),
+    Method(
+        "gsocseq", "potential", "RothC by the GSOCseq protocol",
+        need("clay", *_MONTHLY, "land_cover|soc_stock_managed"),
+        ("soc_bau", "carbon_input", "potential_gsocseq_ssm1", "potential_gsocseq_ssm2",
+         "potential_gsocseq_ssm3"), _gsocseq,
+        functions=("potential.gsocseq:gsocseq", "rothc:equilibrium", "rothc:simulate"),
+        tables=("gsocseq_landuse_dpm_rpm", "gsocseq_input_uncertainty"), sections=("gsocseq",),
     ),
     Method(
         "ensemble", "potential", "comparison of methods", need("soc_stock_managed"),

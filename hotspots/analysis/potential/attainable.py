@@ -128,7 +128,7 @@ def attainable(
     if exclude is not None:
         known = known & ~exclude.astype(bool)
     key = xr.apply_ufunc(
-        _keys, known, *layers, dask="parallelized", output_dtypes=["int64"], keep_attrs=False
+        _keys, known, *layers, dask="parallelized", output_dtypes=["int64"], keep_attrs="override"
     )
     found = _strata(key, soc_stock, weight, _levels(len(fixed), len(fine), len(coarser)),
                     quantile, min_samples)  # fmt: skip
@@ -136,7 +136,7 @@ def attainable(
     def of_stratum(values: Array) -> xr.DataArray:
         return xr.apply_ufunc(
             _look_up, key, kwargs={"keys": found.key, "values": values}, dask="parallelized",
-            output_dtypes=["float64"], keep_attrs=False,
+            output_dtypes=["float64"], keep_attrs="override",
         )  # fmt: skip
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)

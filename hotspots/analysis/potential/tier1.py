@@ -116,7 +116,8 @@ def ipcc_tier1(
         ``soc_stock_managed`` (t per hectare of managed land), ``potential_ipcc_tier1`` (t per
         hectare of managed land and year) and ``managed_share`` (share of the cell's land that it
         stands for); with grassland or pasture also ``potential_ipcc_tier1_cropland`` and
-        ``potential_ipcc_tier1_grassland``, each per hectare of its own use. NaN where an input or
+        ``_grassland``, ``soc_stock_cropland`` and ``_grassland``, per hectare of their own use.
+        NaN where an input or
         a factor is missing, or where there is no managed land.
 
     Raises
@@ -178,6 +179,7 @@ def _gains(
     }
     if len(uses) > 1:
         out |= {f"potential_ipcc_tier1_{use}": gain for use, gain in gains.items()}
+        out |= {f"soc_stock_{use}": stock for use, stock in stocks.items()}
     described = {name: describe(layer, name, **depth) for name, layer in out.items()}
     managed: Any = sum(shares.values())
     return xr.Dataset({**described, "managed_share": managed})

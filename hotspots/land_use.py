@@ -1,0 +1,142 @@
+"""Stock and potential by land use: cropland, grassland, forest and other, for each region.
+
+A cell's stock is shared out by unmixing it: cropland has what the factors of its use leave of it,
+the other uses what makes the sum come out. Where unmixing isn't possible (organic soil, no factor)
+all uses have the cell's own stock. So the uses of a region add up to its stock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.edition import no_land_use
+from hotspots.grid import cell_area
+from hotspots.summaries import T_CO2E_PER_T_C
+from hotspots.variables import LAND_USES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hotspots.recipe import Recipe
+    from hotspots.weights import RegionWeights
+
+Array = npt.NDArray[np.float64]
+LEAST_REST = 1e-6  # of a cell's land: below it, the managed land holds all of the stock
+_SHARES = {
+    "cropland": ("cropland_share",),
+    "grassland": ("grassland_share", "pasture_share"),  # the first that is there
+    "forest": ("forest_share",),
+}
+
+
+def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
+    """Return one row per region and land use: hectares, stock and potential, t C and t CO2e.
+
+    Parameters
+    ----------
+    layers : Dataset
+        With ``soc_stock`` and ``cropland_share``; ``pasture_share`` or ``grassland_share``, and
+        ``forest_share``, where known. Grassland is pasture with rangeland where the source doesn't
+        tell them apart; without a forest layer, "other" holds the forest too.
+    weights, recipe
+        Who holds which land, and the choices.
+
+    Returns
+    -------
+    DataFrame
+        id, land_use, land_ha, soc_stock_t, soc_stock_mean (t ha-1), soc_stock_tco2e,
+        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are empty where
+        the use isn't managed land. Rows without land aren't there, nor is any without the layers.
+    """
+    import pandas as pd
+
+    if any(f"{use}_share" not in layers for use in ("cropland", "pasture")[: len(_managed(recipe))]):
+        return no_land_use()
+    hectares, stocks, gains = _by_use(layers, recipe)
+    frames = []
+    for use in LAND_USES.values():
+        if use not in hectares:
+            continue
+        land = weights.matrix @ hectares[use]
+        frame = pd.DataFrame({"id": weights.rows["id"].to_numpy(), "land_use": use})
+        frame["land_ha"] = land
+        frame["soc_stock_t"] = weights.matrix @ stocks[use]
+        gain = gains.get(use)
+        frame["potential_t_yr"] = np.nan if gain is None else weights.matrix @ gain
+        frames.append(frame[land > 0])
+    out = pd.concat(frames, ignore_index=True)
+    for name, per in (("soc_stock", ""), ("potential", "_yr")):
+        out[f"{name}_mean"] = out[f"{name}_t{per}"] / out["land_ha"]
+        out[f"{name}_tco2e{per}"] = T_CO2E_PER_T_C * out[f"{name}_t{per}"]
+    place = {key: i for i, key in enumerate(weights.rows["id"])}
+    return out.sort_values("id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
+
+
+def _by_use(
+    layers: xr.Dataset, recipe: Recipe
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """Return hectares, tonnes of stock and tonnes of gain per year of each use, flat by cell."""
+
+    def flat(name: str) -> Array:
+        return layers[name].values.astype("float64").ravel()
+
+    land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
+    stock = flat("soc_stock")
+    land = np.where(np.isfinite(stock), land, 0.0)
+    shares = _shares(layers)
+    managed = _managed(recipe)
+    owns = {use: _own_stock(layers, use, managed, stock) for use in managed}
+    share = np.clip(sum((shares[use] for use in managed), start=np.zeros_like(land)), 0, 1)
+    held = sum((shares[use] * own for use, own in owns.items()), start=np.zeros_like(land))
+    rest = 1 - share
+    # What the managed land doesn't hold of the cell's stock is on the rest of it.
+    has_rest = rest > LEAST_REST
+    of_rest = np.divide(stock - held, rest, out=stock.copy(), where=has_rest)
+    scale = np.divide(stock, held, out=np.ones_like(stock), where=~has_rest & (held > 0))
+    hectares = {use: land * part for use, part in shares.items()}
+    tonnes = {
+        use: np.nan_to_num(hectares[use] * (owns[use] * scale if use in owns else of_rest))
+        for use in shares
+    }
+    return hectares, tonnes, _gains(layers, recipe, hectares, managed)
+
+
+def _managed(recipe: Recipe) -> list[str]:
+    return ["cropland", "grassland"] if recipe.potential.include_pasture else ["cropland"]
+
+
+def _own_stock(layers: xr.Dataset, use: str, managed: list[str], stock: Array) -> Array:
+    """Return a managed use's own stock, t ha-1; the cell's where it couldn't be unmixed."""
+    name = f"soc_stock_{use}" if len(managed) > 1 else "soc_stock_managed"
+    if name not in layers:
+        return stock
+    own = layers[name].values.astype("float64").ravel()
+    return np.where(np.isfinite(own), own, stock)
+
+
+def _shares(layers: xr.Dataset) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for use, names in _SHARES.items():
+        name = next((n for n in names if n in layers), None)
+        if name is not None:
+            found[use] = np.nan_to_num(layers[name].values.astype("float64").ravel())
+    found["other"] = np.clip(1 - sum(found.values()), 0, 1)
+    return found
+
+
+def _gains(
+    layers: xr.Dataset, recipe: Recipe, hectares: dict[str, Array], managed: list[str]
+) -> dict[str, Array]:
+    leading = recipe.methods.ranking_potential
+    if leading not in layers:
+        return {}
+    out = {}
+    for use in managed:
+        own = f"{leading}_{use}"
+        rate = layers[own if own in layers else leading].values.astype("float64").ravel()
+        out[use] = hectares[use] * np.nan_to_num(rate)
+    return out
