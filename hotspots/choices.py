@@ -77,6 +77,9 @@ class Potential:
 class Constrained:
     """What of a potential can be had in time: feasible land and a logistic ramp-up."""
 
+    horizons: tuple[float, ...] = choice(
+        (5.0, 10.0, 20.0, 30.0), "years for which gains are summed", unit="yr", low=1, high=200
+    )
     feasible_share: float = choice(
         1.0, "share of the managed land where the practice is feasible", unit="1", low=0, high=1
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hotspots.variables import variable
@@ -66,8 +67,23 @@ _COLUMNS = {
     "protect_ha": ("ha", "managed land of class protect"),
     "restore_ha": ("ha", "managed land of class restore"),
     "build_ha": ("ha", "managed land of class build"),
+    "avoid_ha": ("ha", "ranked managed land whose response is to avoid further loss"),
+    "reduce_ha": ("ha", "ranked managed land whose response is to reduce an ongoing loss"),
+    "reverse_ha": ("ha", "ranked managed land whose response is to win back what was lost"),
+    "response": ("", "leading response by ranked managed land"),
+    "agreeing_managed_ha": ("ha", "ranked managed land x share of the methods known that are above"
+                            " the gain threshold"),
+    "methods_agree_share": ("1", "agreeing_managed_ha / ranked_managed_ha"),
+    "main_driver": ("", "largest component of the loss at risk; land_use_history where only the"
+                    " modelled change is known"),
+    "small": ("1", "1 where its ranked managed land is below the recipe's floor for units"),
+    "stability": ("1", "mean share of draws in which its cells are hot, for gain or loss"),
+    "stable_hot_ha": ("ha", "managed land that is hot in enough of the draws over errors and"
+                      " methods"),
     "geometry": ("", "polygons in the grid's CRS"),
 }  # fmt: skip
+_OVER_TIME = re.compile(r"(constrained_)?gain_in_([\d.]+)_years_t")
+_LOST = re.compile(r"loss_(\w+)_t_yr")
 _SD = {
     "independent": "if the errors of cells were independent: a lower bound",
     "correlated": "with errors correlated by distance",
@@ -89,6 +105,11 @@ def column_unit(column: str) -> tuple[str, str]:
     """Return (unit, meaning) of a column of the region, unit or patch table."""
     if column in _COLUMNS:
         return _COLUMNS[column]
+    if over := _OVER_TIME.fullmatch(column):
+        how = "with the ramp-up of adoption" if over[1] else "if all land adopts now"
+        return "t", f"gain in {over[2]} years by the ranking potential, {how}"
+    if part := _LOST.fullmatch(column):
+        return "t yr-1", f"loss at risk: {part[1].replace('_', ' ')}"
     for kind, if_so in _SD.items():
         if column.endswith(f"_sd_{kind}"):
             of = "t" if column.startswith("soc_stock") else "t yr-1"

@@ -54,7 +54,8 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     """
     import pandas as pd
 
-    if any(f"{use}_share" not in layers for use in ("cropland", "pasture")[: len(_managed(recipe))]):
+    needed = ("cropland_share", "pasture_share")[: len(_managed(recipe))]
+    if any(name not in layers for name in needed):
         return no_land_use()
     hectares, stocks, gains = _by_use(layers, recipe)
     frames = []

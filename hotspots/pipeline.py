@@ -35,15 +35,8 @@ from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
 from hotspots.sensitivity import loss_sensitivity, transitions
 from hotspots.stability import draw
-from hotspots.summaries import (
-    hot_patches,
-    land_cells,
-    no_patches,
-    no_units,
-    region_table,
-    unit_table,
-    whole_summary,
-)
+from hotspots.summaries import region_table, whole_summary
+from hotspots.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.variables import describe, require_plausible, require_unit, variable
 from hotspots.weights import outlines_digest, region_weights
 
@@ -120,7 +113,7 @@ def analyze(
         if drawn.error is not None:
             table = with_standard_deviations(table, layers, weights, drawn.error, groups, recipe)
     uses = land_use_table(layers, weights, recipe)
-    patches = no_patches(layers) if land is None else hot_patches(layers, land, weights)
+    patches = no_patches(layers) if land is None else hot_patches(layers, land, weights, recipe)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],

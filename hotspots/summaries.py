@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import sparse
 
-from hotspots.analysis.patches import label_patches, patch_polygons
+from hotspots.analysis.potential.horizons import constrained, gain_at
 from hotspots.analysis.zonal import zonal_from_cover
-from hotspots.grid import cell_area, grid_of
 from hotspots.recipe import Recipe
+from hotspots.units import CLUSTERED
 from hotspots.variables import (
     CHANGE_CLASSES,
-    CLIMATE_ZONES,
     HOT_CLASSES,
     HOTSPOT_CLASSES,
     RANKED_CLASSES,
@@ -24,11 +22,9 @@ from hotspots.variables import (
 from hotspots.weights import RegionWeights
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-_CLUSTERED = ("potential", "potential_raw", "loss", "loss_raw")
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 T_CO2E_PER_T_C = 44 / 12
 
@@ -57,7 +53,8 @@ def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> 
     table["note"] = [_noted(row) for _, row in table.iterrows()]
     leading = recipe.methods.ranking_potential
     if "hotspot_class" in layers and f"{leading}_total" in table:
-        table = pd.concat([table, pd.DataFrame(_derived(table, leading))], axis=1)
+        more = _derived(table, leading) | _over_time(table[f"{leading}_total"], recipe)
+        table = pd.concat([table, pd.DataFrame(more)], axis=1)
     return table.copy()  # in one piece: columns were added one by one
 
 
@@ -96,148 +93,25 @@ def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
     }
 
 
-def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
-    """Return hectares, tonnes, zone and class of each cell with land; index: its flat number.
+def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
+    """Return what the potential, t yr-1, gains in t over each horizon: all at once, and ramped up.
 
-    Missing values count as none: an unknown potential adds no tonnes.
+    The potential is already that of the land that hasn't adopted; the ramp-up counts from the
+    whole, so that adoption isn't discounted twice.
     """
-    import pandas as pd
-
-    share = layers["valid_share"].values.ravel()
-    cells = np.flatnonzero((share > 0) & np.isfinite(layers["soc_stock"].values.ravel()))
-    area = cell_area(layers).values.ravel()[cells]
-
-    def flat(name: str) -> Array:
-        return np.nan_to_num(layers[name].values.ravel()[cells].astype("float64"))
-
-    def tonnes(name: str) -> Array:
-        return area * flat(f"{name}_valid_share") * flat(name)
-
-    land = area * flat("valid_share")
-    classes = layers["hotspot_class"].values.ravel()[cells]
-    managed = area * flat("hotspot_class_valid_share")
-    ranked = np.isin(classes, [_CLASS[n] for n in RANKED_CLASSES])
-    out = {
-        "zone": layers["climate_zone"].values.ravel()[cells].astype("int64"),
-        "class": classes,
-        "land_ha": land,
-        "cropland_ha": land * flat("cropland_share"),
-        "soc_stock_t": land * flat("soc_stock"),
-        "managed_stock_t": tonnes("soc_stock_managed"),
-        "potential_t_yr": tonnes(recipe.methods.ranking_potential),
-        "ranked_managed_ha": managed * ranked,
-    }
-    if "modelled_gross_loss" in layers:
-        out["gross_loss_t_yr"] = land * flat("modelled_gross_loss")
-        out["gross_gain_t_yr"] = land * flat("modelled_gross_gain")
-        out["net_change_t_yr"] = out["gross_gain_t_yr"] - out["gross_loss_t_yr"]
-    for name in HOT_CLASSES:
-        out[f"{name}_ha"] = managed * (classes == _CLASS[name])
-    for axis in _CLUSTERED:
-        if f"cluster_{axis}" in layers:
-            out[f"cluster_{axis}"] = layers[f"cluster_{axis}"].values.ravel()[cells]
-    return pd.DataFrame(out, index=cells)
-
-
-def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
-    """Return country × climate zone units with ranked land, by t C per year, largest first."""
-    import pandas as pd
-
-    summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
-    rows = weights.rows.iloc[weights.units]
-    by_cell = weights.matrix[weights.units].tocsc()[:, land.index.to_numpy()]
-    covered = (rows["value_from"] == "covered").to_numpy()
-    frames = []
-    for code, name in CLIMATE_ZONES.items():
-        in_zone = np.flatnonzero(land["zone"] == code)
-        sums = by_cell[:, in_zone] @ land.iloc[in_zone][summed].to_numpy()
-        frame = pd.DataFrame(sums, columns=summed, index=rows.index)
-        frame.insert(0, "climate_zone", name)
-        frame = pd.concat([rows[["id", "name_en", "name_fr", "name_es"]], frame], axis=1)
-        frames.append(frame[covered])
-    units = pd.concat(frames)
-    units = units[units["ranked_managed_ha"] > 0].rename(columns={"id": "country"})
-    units.insert(0, "id", units["country"] + ":" + units["climate_zone"])
-    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["managed_stock_t"]
-    units["class"] = _leading_class(units, recipe.hotspots.unit_hot_share)
-    order = ["potential_t_yr", "id"]
-    units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
-    units["rank"] = np.arange(1, len(units) + 1)
-    return units
-
-
-def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
-    areas = units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy()
-    leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
-    return np.where(areas.sum(axis=1) >= hot_share * units["ranked_managed_ha"], leading, "monitor")
-
-
-def hot_patches(layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights) -> gpd.GeoDataFrame:
-    """Return the patches of touching hot cells as polygons with area, tonnes, class and place."""
-    import pandas as pd
-
-    grid = grid_of(layers)
-    hot = np.isin(layers["hotspot_class"].values, [_CLASS[n] for n in HOT_CLASSES])
-    labels = label_patches(hot, wraps=grid.wraps)
-    cells = np.flatnonzero(labels.ravel())
-    inside = land.loc[cells]
-    inside = inside.assign(label=labels.ravel()[cells])
-    summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
-    frame = inside.groupby("label")[summed].sum()
-    hectares = frame[[f"{name}_ha" for name in HOT_CLASSES]]
-    frame.insert(0, "class", np.array(HOT_CLASSES)[hectares.to_numpy().argmax(axis=1)])
-    frame.insert(1, "climate_zone", _main_zone(inside))
-    frame.insert(2, "countries", _countries(weights, inside, len(frame)))
-    frame.insert(3, "cells", inside.groupby("label").size())
-    frame["managed_ha"] = hectares.sum(axis=1)
-    frame["potential_mean"] = frame["potential_t_yr"] / frame["managed_ha"]
-    if "gross_loss_t_yr" in frame:
-        frame["gross_loss_mean"] = frame["gross_loss_t_yr"] / frame["land_ha"]
-    frame = frame.drop(columns=["soc_stock_t", "managed_stock_t", "ranked_managed_ha"])
-    shapes = patch_polygons(labels, grid)
-    out = shapes.merge(pd.DataFrame(frame).reset_index(), on="label")
-    out = out.sort_values(["potential_t_yr", "label"], ascending=[False, True])
-    out = out.drop(columns="label").reset_index(drop=True)
-    out.insert(0, "id", [f"hs-{i:04d}" for i in range(1, len(out) + 1)])
-    return out
-
-
-def _main_zone(inside: pd.DataFrame) -> list[str]:
-    """Return, for each patch, the climate zone with most of its managed land."""
-    area = inside.pivot_table(
-        index="label", columns="zone", values="ranked_managed_ha", aggfunc="sum", fill_value=0.0
-    )
-    return [CLIMATE_ZONES.get(int(code), "") for code in area.idxmax(axis=1)]
-
-
-def _countries(weights: RegionWeights, inside: pd.DataFrame, n: int) -> list[str]:
-    """Return, for each patch, the regions with at least 1 % of its land, largest first."""
-    label = np.unique(inside["label"], return_inverse=True)[1]
-    area = inside["land_ha"].to_numpy()
-    to_patch = sparse.csr_array((area, (np.arange(label.size), label)), shape=(label.size, n))
-    by_cell = weights.matrix[weights.units].tocsc()[:, inside.index.to_numpy()]
-    shares = (by_cell @ to_patch).toarray()
-    ids = weights.rows["id"].to_numpy()[weights.units]
-    told = []
-    for column in shares.T:
-        order = np.argsort(-column, kind="stable")
-        kept = [i for i in order if column[i] > 0.01 * column.sum()]
-        told.append(",".join(str(ids[i]) for i in kept))
-    return told
-
-
-def no_units() -> pd.DataFrame:
-    """Return the unit table of an edition without hotspots: its first columns and no row."""
-    import pandas as pd
-
-    return pd.DataFrame({c: pd.Series(dtype="object") for c in ("id", "country", "climate_zone")})
-
-
-def no_patches(layers: xr.Dataset) -> gpd.GeoDataFrame:
-    """Return the patches of an edition without hotspots: none."""
-    import geopandas as gpd
-
-    return gpd.GeoDataFrame({"id": [], "class": []}, geometry=[], crs=grid_of(layers).crs)
+    choice, adopted = recipe.constrained, recipe.potential.adoption
+    years, lasts = choice.horizons, recipe.potential.transition_years
+    at_once = gain_at(rate=1.0, years_of_transition=lasts, horizon=years)["gain_total"].values
+    ramped = constrained(
+        potential=1.0, adoption_now=adopted, feasible_share=choice.feasible_share,
+        ceiling=choice.ceiling, midpoint=choice.midpoint_years, steepness=choice.steepness,
+        years=[0.0, *years], transition_years=lasts,
+    )["gain_total"].values[1:]  # fmt: skip
+    whole = potential / (1 - adopted) if adopted < 1 else potential * 0.0
+    out = {f"gain_in_{y:g}_years_t": potential * factor
+           for y, factor in zip(years, at_once, strict=True)}  # fmt: skip
+    return out | {f"constrained_gain_in_{y:g}_years_t": whole * factor
+                  for y, factor in zip(years, ramped, strict=True)}  # fmt: skip
 
 
 def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> dict[str, Any]:
@@ -253,6 +127,11 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
         "deficit_pg": total("deficit_historic_total", 1e9),
         "potential_pg_yr": total(f"{recipe.methods.ranking_potential}_total", 1e9),
         "potential_per_mille_yr": total("potential_per_mille", 1),
+        "potential_low_pg_yr": total("potential_low_t_yr", 1e9),
+        "potential_high_pg_yr": total("potential_high_t_yr", 1e9),
+        "potential_lowest_pg_yr": total("potential_lowest_total", 1e9),
+        "potential_median_pg_yr": total("potential_median_total", 1e9),
+        "potential_highest_pg_yr": total("potential_highest_total", 1e9),
         "yardstick_pg_yr": total("target_four_per_mille_total", 1e9),
         "gross_loss_pg_yr": total("modelled_gross_loss_total", 1e9),
         "gross_gain_pg_yr": total("modelled_gross_gain_total", 1e9),
@@ -274,16 +153,22 @@ def _number(row: pd.Series, column: str, absent: float = 0.0) -> float:
 
 def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
     ranked = land[land["ranked_managed_ha"] > 0]
-    hot = ranked["class"] != _CLASS["monitor"]
+    hot = ranked["class"].isin([_CLASS[n] for n in HOT_CLASSES])
 
     def share(part: pd.Series, amount: str) -> float | None:
         whole = float(ranked[amount].sum())
         return round(float(ranked.loc[part, amount].sum()) / whole, 6) if whole > 0 else None
 
     out = {"hot_share_of_potential": share(hot, "potential_t_yr")}
+    if "stability" in land:
+        out["stable_hot_share_of_ranked"] = round(
+            float(ranked["stable_hot_ha"].sum() / ranked["ranked_managed_ha"].sum()), 6)  # fmt: skip
+        out["hot_stability_median"] = (
+            float(ranked.loc[hot, "stability"].median()) if hot.any() else None
+        )
     if "gross_loss_t_yr" in land:
         out["hot_share_of_gross_loss"] = share(hot, "gross_loss_t_yr")
-    for axis in _CLUSTERED:
+    for axis in CLUSTERED:
         if f"cluster_{axis}" in land:
             out[f"gi_star_alone_{axis}"] = share(
                 ranked[f"cluster_{axis}"] == 1, "ranked_managed_ha"

@@ -30,6 +30,7 @@ LAYERS = (
         "sensitivity",
         "loading",
         "summaries",
+        "units",
         "weights",
         "pipeline",
         "registry",
