@@ -57,17 +57,19 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     needed = ("cropland_share", "pasture_share")[: len(_managed(recipe))]
     if any(name not in layers for name in needed):
         return no_land_use()
-    hectares, stocks, gains = _by_use(layers, recipe)
+    cells = _Cells(layers)
+    held_by = weights.matrix[:, cells.number]
+    hectares, stocks, gains = _by_use(cells, recipe)
     frames = []
     for use in LAND_USES.values():
         if use not in hectares:
             continue
-        land = weights.matrix @ hectares[use]
+        land = held_by @ hectares[use]
         frame = pd.DataFrame({"id": weights.rows["id"].to_numpy(), "land_use": use})
         frame["land_ha"] = land
-        frame["soc_stock_t"] = weights.matrix @ stocks[use]
+        frame["soc_stock_t"] = held_by @ stocks[use]
         gain = gains.get(use)
-        frame["potential_t_yr"] = np.nan if gain is None else weights.matrix @ gain
+        frame["potential_t_yr"] = np.nan if gain is None else held_by @ gain
         frames.append(frame[land > 0])
     out = pd.concat(frames, ignore_index=True)
     for name, per in (("soc_stock", ""), ("potential", "_yr")):
@@ -77,20 +79,31 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     return out.sort_values("id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
 
 
+class _Cells:
+    """Layers at the cells that are land with soil data, one number a cell."""
+
+    def __init__(self, layers: xr.Dataset) -> None:
+        self._layers = layers
+        land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
+        known = np.isfinite(layers["soc_stock"].values.ravel())
+        self.number = np.flatnonzero((land > 0) & known)
+        self.land_ha = land[self.number]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._layers
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(self._layers[name].values.ravel()[self.number], dtype="float64")
+
+
 def _by_use(
-    layers: xr.Dataset, recipe: Recipe
+    cells: _Cells, recipe: Recipe
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Return hectares, tonnes of stock and tonnes of gain per year of each use, flat by cell."""
-
-    def flat(name: str) -> Array:
-        return layers[name].values.astype("float64").ravel()
-
-    land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
-    stock = flat("soc_stock")
-    land = np.where(np.isfinite(stock), land, 0.0)
-    shares = _shares(layers)
+    """Return hectares, tonnes of stock and tonnes of gain per year of each use, by cell."""
+    land, stock = cells.land_ha, cells["soc_stock"]
+    shares = _shares(cells)
     managed = _managed(recipe)
-    owns = {use: _own_stock(layers, use, managed, stock) for use in managed}
+    owns = {use: _own_stock(cells, use, managed, stock) for use in managed}
     share = np.clip(sum((shares[use] for use in managed), start=np.zeros_like(land)), 0, 1)
     held = sum((shares[use] * own for use, own in owns.items()), start=np.zeros_like(land))
     rest = 1 - share
@@ -103,41 +116,41 @@ def _by_use(
         use: np.nan_to_num(hectares[use] * (owns[use] * scale if use in owns else of_rest))
         for use in shares
     }
-    return hectares, tonnes, _gains(layers, recipe, hectares, managed)
+    return hectares, tonnes, _gains(cells, recipe, hectares, managed)
 
 
 def _managed(recipe: Recipe) -> list[str]:
     return ["cropland", "grassland"] if recipe.potential.include_pasture else ["cropland"]
 
 
-def _own_stock(layers: xr.Dataset, use: str, managed: list[str], stock: Array) -> Array:
+def _own_stock(cells: _Cells, use: str, managed: list[str], stock: Array) -> Array:
     """Return a managed use's own stock, t ha-1; the cell's where it couldn't be unmixed."""
     name = f"soc_stock_{use}" if len(managed) > 1 else "soc_stock_managed"
-    if name not in layers:
+    if name not in cells:
         return stock
-    own = layers[name].values.astype("float64").ravel()
+    own = cells[name]
     return np.where(np.isfinite(own), own, stock)
 
 
-def _shares(layers: xr.Dataset) -> dict[str, Array]:
+def _shares(cells: _Cells) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for use, names in _SHARES.items():
-        name = next((n for n in names if n in layers), None)
+        name = next((n for n in names if n in cells), None)
         if name is not None:
-            found[use] = np.nan_to_num(layers[name].values.astype("float64").ravel())
+            found[use] = np.nan_to_num(cells[name])
     found["other"] = np.clip(1 - sum(found.values()), 0, 1)
     return found
 
 
 def _gains(
-    layers: xr.Dataset, recipe: Recipe, hectares: dict[str, Array], managed: list[str]
+    cells: _Cells, recipe: Recipe, hectares: dict[str, Array], managed: list[str]
 ) -> dict[str, Array]:
     leading = recipe.methods.ranking_potential
-    if leading not in layers:
+    if leading not in cells:
         return {}
     out = {}
     for use in managed:
         own = f"{leading}_{use}"
-        rate = layers[own if own in layers else leading].values.astype("float64").ravel()
+        rate = cells[own if own in cells else leading]
         out[use] = hectares[use] * np.nan_to_num(rate)
     return out

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,6 +22,7 @@ from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_ha
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
 from hotspots.intervals import (
+    Groups,
     groups_of,
     units_with_intervals,
     with_intervals,
@@ -34,14 +35,15 @@ from hotspots.ranking import axes_of, clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
 from hotspots.sensitivity import loss_sensitivity, transitions
-from hotspots.stability import draw
+from hotspots.stability import Drawn, draw
 from hotspots.summaries import region_table, whole_summary
 from hotspots.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.variables import describe, require_plausible, require_unit, variable
-from hotspots.weights import outlines_digest, region_weights
+from hotspots.weights import RegionWeights, outlines_digest, region_weights
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
 Progress = Callable[[str], None]
 
@@ -88,47 +90,91 @@ def analyze(
     states = [*prepared, *states]
     notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
     notes += out_of_range(data)
-    axes = axes_of(data, layers, recipe, notes)
-    raw = xr.Dataset()
-    drawn = None
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
-    if axes is not None:
-        tell("drawing errors and methods")
-        groups = groups_of(layers, weights, recipe)
-        drawn = draw(data, layers, axes, recipe, groups.hectares)
-        tell("ranking hotspots")
-        layers = layers.assign(rank(axes, recipe, drawn, notes))
-        tell("Gi* clusters")
-        clustered, raw = clusters(axes, data["climate_zone"], recipe)
-        layers = layers.assign(clustered)
+    layers, raw, errors = _ranked(data, layers, weights, recipe, notes, tell)
     weighed, sensitive = loss_sensitivity(layers, recipe)
     layers = layers.assign(weighed)
     tell("tables of regions and units")
-    table = region_table(layers, weights, recipe)
-    land = land_cells(layers.assign(raw), recipe) if "hotspot_class" in layers else None
-    units = no_units() if land is None else unit_table(land, weights, recipe)
-    if drawn is not None:
-        table = with_intervals(table, drawn, groups, recipe)
-        units = units_with_intervals(units, drawn, groups, recipe)
-        if drawn.error is not None:
-            table = with_standard_deviations(table, layers, weights, drawn.error, groups, recipe)
-    uses = land_use_table(layers, weights, recipe)
-    patches = no_patches(layers) if land is None else hot_patches(layers, land, weights, recipe)
+    tables = _tables(layers, raw, weights, errors, recipe)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
         "masks": mask_states(data, masks_on(recipe)),
-        "uncertainty": {} if drawn is None else drawn.told,
+        "uncertainty": {} if errors is None else errors.drawn.told,
         "sensitivity": sensitive,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(layers),
-        "summary": whole_summary(table, land, recipe),
+        "summary": tables.summary,
     }
     times = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 1),
     }
-    return Edition(layers, patches, units, table, manifest, recipe, times, uses)
+    return Edition(
+        layers, tables.patches, tables.units, tables.regions, manifest, recipe, times,
+        tables.land_use,
+    )  # fmt: skip
+
+
+class _Errors(NamedTuple):
+    """What the draws gave, and the groups of cells that they were summed for."""
+
+    drawn: Drawn
+    groups: Groups
+
+
+def _ranked(
+    data: xr.Dataset,
+    layers: xr.Dataset,
+    weights: RegionWeights,
+    recipe: Recipe,
+    notes: list[str],
+    tell: Progress,
+) -> tuple[xr.Dataset, xr.Dataset, _Errors | None]:
+    """Return the layers with hotspots and clusters, the clusters of raw values, and the draws."""
+    axes = axes_of(data, layers, recipe, notes)
+    if axes is None:
+        return layers, xr.Dataset(), None
+    tell("drawing errors and methods")
+    groups = groups_of(layers, weights, recipe)
+    drawn = draw(data, layers, axes, recipe, groups.hectares, groups.cells)
+    tell("ranking hotspots")
+    layers = layers.assign(rank(axes, recipe, drawn, notes))
+    tell("Gi* clusters")
+    clustered, raw = clusters(axes, data["climate_zone"], recipe)
+    return layers.assign(clustered), raw, None if drawn is None else _Errors(drawn, groups)
+
+
+class _Tables(NamedTuple):
+    regions: pd.DataFrame
+    units: pd.DataFrame
+    land_use: pd.DataFrame
+    patches: gpd.GeoDataFrame
+    summary: dict[str, Any]
+
+
+def _tables(
+    layers: xr.Dataset,
+    raw: xr.Dataset,
+    weights: RegionWeights,
+    errors: _Errors | None,
+    recipe: Recipe,
+) -> _Tables:
+    table = region_table(layers, weights, recipe)
+    uses = land_use_table(layers, weights, recipe)
+    if errors is not None:
+        table = with_intervals(table, *errors, recipe)
+        if (error := errors.drawn.error) is not None:
+            table = with_standard_deviations(table, layers, weights, error, errors.groups, recipe)
+    if "hotspot_class" not in layers:
+        summary = whole_summary(table, None, recipe)
+        return _Tables(table, no_units(), uses, no_patches(layers), summary)
+    land = land_cells(layers.assign(raw), recipe)
+    units = unit_table(land, weights, recipe)
+    if errors is not None:
+        units = units_with_intervals(units, *errors, recipe)
+    patches = hot_patches(layers, land, weights, recipe)
+    return _Tables(table, units, uses, patches, whole_summary(table, land, recipe))
 
 
 # Of these three a map of hotspots is made; what else is missing is told by the methods' states.

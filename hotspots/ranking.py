@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -146,16 +147,18 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset
     out: dict[str, xr.DataArray] = {}
     raw: dict[str, xr.DataArray] = {}
     for axis, values in values_of.items():
-        values = values.where(axes.ranked)
-        name = f"cluster_{axis}"
+        ranked = values.where(axes.ranked)
         told = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
-        found = gi_star(stratum_residual(values, zone))
-        out[name] = describe(found["cluster"].astype("int8"), name, **told)
-        for part in ("z", "p_adjusted", "effect"):
-            key = f"{name}_{part}"
-            out[key] = describe(found[part].astype("float32"), key, **told)
-        raw[f"{name}_raw"] = gi_star(values)["cluster"].astype("int8")
+        out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", told)
+        raw[f"cluster_{axis}_raw"] = gi_star(ranked)["cluster"].astype("int8")
     return xr.Dataset(out), xr.Dataset(raw)
+
+
+def _as_stored(found: xr.Dataset, name: str, told: dict[str, Any]) -> dict[str, xr.DataArray]:
+    """Return what Gi* found as small layers, so that its float64 ones can go."""
+    parts = {f"{name}_{part}": found[part] for part in ("z", "p_adjusted", "effect")}
+    stored = {key: describe(v.astype("float32"), key, **told) for key, v in parts.items()}
+    return {name: describe(found["cluster"].astype("int8"), name, **told)} | stored
 
 
 def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArray:

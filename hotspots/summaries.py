@@ -161,11 +161,10 @@ def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
 
     out = {"hot_share_of_potential": share(hot, "potential_t_yr")}
     if "stability" in land:
-        out["stable_hot_share_of_ranked"] = round(
-            float(ranked["stable_hot_ha"].sum() / ranked["ranked_managed_ha"].sum()), 6)  # fmt: skip
-        out["hot_stability_median"] = (
-            float(ranked.loc[hot, "stability"].median()) if hot.any() else None
-        )
+        stable = ranked["stable_hot_ha"] > 0
+        out["stable_hot_share_of_ranked"] = share(stable, "ranked_managed_ha")
+        median = ranked.loc[hot, "stability"].median()
+        out["hot_stability_median"] = round(float(median), 6) if hot.any() else None
     if "gross_loss_t_yr" in land:
         out["hot_share_of_gross_loss"] = share(hot, "gross_loss_t_yr")
     for axis in CLUSTERED:

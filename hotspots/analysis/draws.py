@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from hotspots.errors import BadInputError
 
+BINS = 4096  # of values, in search of where the top share ends
 DISTRIBUTIONS = ("normal", "lognormal")
 
 Floats = npt.NDArray[Any]
@@ -222,12 +223,31 @@ def _members(groups: Codes | None, size: int) -> list[npt.NDArray[np.int64]]:
 def _hot(
     draw: Floats, area: Floats, cells: npt.NDArray[np.int64], most: float, threshold: float
 ) -> npt.NDArray[np.int64]:
-    """Return which of a group's cells are hot; only those above the threshold need sorting."""
+    """Return which of a group's cells are hot.
+
+    Bins of value tell between which values the top share ends, so that only the cells of one bin
+    are sorted.
+    """
     value = draw[cells]
     high = np.flatnonzero((value >= threshold) & (value > 0) & np.isfinite(value))
-    order = high[np.argsort(-value[high])]
-    ranked, cumulated = value[order], np.cumsum(area[cells[order]])
+    cells, value = cells[high], value[high]
+    if not cells.size:
+        return cells
+    low, top = value.min(), value.max()
+    scale = BINS / (top - low) if top > low else 0.0
+    number = np.minimum(((value - low) * scale).astype("int64"), BINS - 1)
+    above = np.cumsum(np.bincount(number, weights=area[cells], minlength=BINS)[::-1])[::-1]
+    # The lowest bin that fits wholly under the share; all above it do too.
+    whole = int(np.count_nonzero(above > most))
+    surely = number >= whole
+    if not whole:
+        return cells
+    partly = np.flatnonzero(number == whole - 1)
+    order = partly[np.argsort(-value[partly])]
+    before = above[whole] if whole < BINS else 0.0
+    cumulated = before + np.cumsum(area[cells[order]])
     # The last cell of each tie decides for all of it.
-    last = np.flatnonzero(np.diff(ranked, append=-np.inf))
+    last = np.flatnonzero(np.diff(value[order], append=-np.inf))
     inside = last[cumulated[last] <= most]
-    return cells[order[: inside[-1] + 1]] if inside.size else cells[:0]
+    kept = order[: inside[-1] + 1] if inside.size else order[:0]
+    return np.concatenate([cells[surely], cells[kept]])
