@@ -2,31 +2,47 @@
 
 Run with ``python docs/figures.py`` after a change that moves numbers. A block stands between
 ``<!-- NAME:start -->`` and ``<!-- NAME:end -->``; tests/test_docs.py compares each with what the
-code gives. The block of coasts needs the reference folder (HOTSPOTS_SHARED) and is left as it is
-where that is absent.
+code gives. The method cards in docs/methods/ are written whole. The block of coasts and the
+validation's table need the reference folder (HOTSPOTS_SHARED) and are left as they are where that
+is absent.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+import numpy as np
+
 import hotspots as hs
+from hotspots.edition import Edition
 from hotspots.ingest.sample_build import catalogue
+from hotspots.methods.cards import write_cards
 from hotspots.reports.summary import summary_lines
+from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 REPO = Path(__file__).resolve().parents[1]
 README = "README.md"
 ARCHITECTURE = "docs/architecture.md"
+CARDS = REPO / "docs" / "methods"
+VALIDATION = REPO / "hotspots" / "methods" / "validation_table.md"
+
+
+@cache
+def world() -> Edition:
+    """Return the edition of the default recipe on the sample."""
+    return hs.analyze(hs.sample())
 
 
 def figures() -> str:
     """Return what `hotspots demo` prints of the world, up to its tables."""
-    lines = summary_lines(hs.analyze(hs.sample()))
+    lines = summary_lines(world())
     told = "\n".join(takewhile(lambda line: not line.startswith("\nFirst units"), lines))
     return f"```text\n{told.strip()}\n```"
 
@@ -47,6 +63,34 @@ def definition() -> str:
         f" {hot.min_patch_area_km2:,.0f} km² of land.",
         f"- Beside it, not in it: Gi* within {gi.radius_km:g} km at a false discovery rate of"
         f" {gi.alpha:.0%}.",
+    ])  # fmt: skip
+
+
+def errors() -> str:
+    """Return how sure the world's figures are: intervals, and what of the hot land is stable."""
+    edition, choice = world(), hs.Recipe().uncertainty
+    row = edition.table.loc["world"]
+    middle, low, high = (
+        row[name] / 1e9
+        for name in ("potential_ipcc_tier1_total", "potential_low_t_yr", "potential_high_t_yr")
+    )
+    spread = [row[f"potential_{name}_total"] / 1e9 for name in ("lowest", "median", "highest")]
+    hot = [code for code, name in HOTSPOT_CLASSES.items() if name in HOT_CLASSES]
+    called, stable = (
+        int(np.isin(edition.rasters[name].values, hot).sum())
+        for name in ("hotspot_class", "hotspot_class_stable")
+    )
+    return "\n".join([
+        f"- The errors of stock and factors are carried into totals and ranks: the potential is"
+        f" {middle:.2f} Pg C/yr, and {choice.level:.0%} of {choice.draws} draws lie between"
+        f" {low:.2f} and {high:.2f}. Of the methods compared, cell by cell, the lowest add up to"
+        f" {spread[0]:.2f}, the medians to {spread[1]:.2f} and the highest to {spread[2]:.2f}"
+        " Pg C/yr.",
+        f"- The map's classes go by the best estimate: it calls {called:,} cells hot. In"
+        f" {hs.Recipe().hotspots.stability:.0%} of the draws over errors *and* methods, {stable:,}"
+        " of them are still hot: the map's error is given for points, not for cells, and the"
+        " methods rank the land differently"
+        " ([why, and how to gate the map](docs/methods/hotspots.md)).",
     ])  # fmt: skip
 
 
@@ -78,10 +122,22 @@ def coasts() -> str | None:
     return f"```text\n{report(originals)}\n```"
 
 
+def evidence() -> str | None:
+    """Return what docs/validation.py gives, or None where the originals are absent."""
+    spec = importlib.util.spec_from_file_location("docs_validation", REPO / "docs/validation.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table: str | None = module.evidence_table()
+    return table
+
+
 # name of the block -> (the file it stands in, what gives its text)
 BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "figures": (README, figures),
     "definition": (README, definition),
+    "errors": (README, errors),
     "sources": (README, sources),
     "coasts": (ARCHITECTURE, coasts),
 }
@@ -109,6 +165,11 @@ def main() -> None:
         new = pattern.sub(lambda found, new=text: f"{found[1]}{new}\n{found[3]}", before)
         path.write_text(new, encoding="utf-8")
         print(f"{name}: {'unchanged' if new == before else 'rewritten'} in {file}")
+    if (table := evidence()) is None:
+        print("validation: left as it is, the originals are absent")
+    else:
+        VALIDATION.write_text(f"{table}\n", encoding="utf-8")
+    print(f"{len(write_cards(CARDS))} method cards written to {CARDS.relative_to(REPO)}")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ class Change:
     start: str = choice("soc_stock_1990", "layer of the first date")
     end: str = choice("soc_stock", "layer of the last date")
     detectable: float = choice(
-        1.0, "smaller changes over the period are told as not detectable",
+        1.0, "smaller changes over the period are told as not detectable (convention)",
         unit="t ha-1", low=0, high=100,
     )  # fmt: skip
     trend_alpha: float = choice(
@@ -192,15 +192,15 @@ class Loss:
         "cropland", "use of drained organic soil", allowed=("cropland", "grassland", "forest")
     )
     horizon_years: float = choice(
-        30.0, "years over which loss is weighed for irrecoverability", unit="yr", low=1, high=200
+        30.0,
+        "years over which loss is weighed for irrecoverability (convention)",
+        unit="yr",
+        low=1,
+        high=200,
     )
     relative_sd: float = choice(
         0.5, "relative sd of each component in the sensitivity (convention)", unit="1", low=0,
         high=5,
-    )  # fmt: skip
-    evidence_needed: int = choice(
-        2, "indicators of loss over their thresholds that converge (convention)", unit="1", low=1,
-        high=20,
     )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ class Eligibility:
     """Which land is ranked."""
 
     min_managed_share: float = choice(
-        0.1, "least managed share of a cell's land", unit="1", low=0, high=1
+        0.1, "least managed share of a cell's land (convention)", unit="1", low=0, high=1
     )
     organic_stock: float = choice(
         200.0, "without a soil map, more stock than this is organic soil",
@@ -240,12 +240,14 @@ class Eligibility:
 class Hotspots:
     """What is called hot."""
 
-    top_share: float = choice(0.1, "top share of eligible area", unit="1", low=0.001, high=1)
+    top_share: float = choice(
+        0.1, "top share of eligible area (convention)", unit="1", low=0.001, high=1
+    )
     gain_threshold: float = choice(
-        0.2, "least gain of a hot cell", unit="t ha-1 yr-1", low=0, high=50
+        0.2, "least gain of a hot cell (convention)", unit="t ha-1 yr-1", low=0, high=50
     )
     loss_threshold: float = choice(
-        0.1, "least loss of a hot cell", unit="t ha-1 yr-1", low=0, high=50
+        0.1, "least loss of a hot cell (convention)", unit="t ha-1 yr-1", low=0, high=50
     )
     stability: float = choice(
         0.8, "least share of draws over errors and methods in which a hot cell is hot",
@@ -256,12 +258,18 @@ class Hotspots:
         " deviation or interval where the data bring one; all, also predicted absolute errors,"
         " factors and methods, as hotspot_class_stable always is", allowed=("nothing", "sd", "all"),
     )  # fmt: skip
-    min_patch_cells: int = choice(4, "least cells of a hot patch", unit="1", low=1, high=10**6)
+    min_patch_cells: int = choice(
+        4, "least cells of a hot patch (convention)", unit="1", low=1, high=10**6
+    )
     min_patch_area_km2: float = choice(
-        1000.0, "least land area of a hot patch", unit="km2", low=0, high=10**7
+        1000.0, "least land area of a hot patch (convention)", unit="km2", low=0, high=10**7
     )
     unit_hot_share: float = choice(
-        0.1, "hot share of its ranked land that gives a unit a hot class", unit="1", low=0, high=1
+        0.1,
+        "hot share of its ranked land that gives a unit a class (convention)",
+        unit="1",
+        low=0,
+        high=1,
     )
     unit_min_mha: float = choice(
         1.0, "units with less ranked managed land are put together by climate zone", unit="1e6 ha",
@@ -283,10 +291,14 @@ class Uncertainty:
         0.95, "correlation of the errors of two dates of one model (convention)", unit="1",
         low=-1, high=1,
     )  # fmt: skip
-    level: float = choice(0.9, "level of the intervals", unit="1", low=0.5, high=0.999)
-    top_k: int = choice(10, "the k of the stable top k", unit="1", low=1, high=1000)
+    level: float = choice(0.9, "level of the intervals (convention)", unit="1", low=0.5, high=0.999)
+    top_k: int = choice(10, "the k of the stable top k (convention)", unit="1", low=1, high=1000)
     small_region_mha: float = choice(
-        0.1, "regions with less managed land are flagged as small", unit="1e6 ha", low=0, high=100
+        0.1,
+        "regions with less managed land are flagged as small (convention)",
+        unit="1e6 ha",
+        low=0,
+        high=100,
     )
 
 
@@ -294,6 +306,8 @@ class Uncertainty:
 class Clusters:
     """Gi* beside the hotspots: descriptive, not the definition."""
 
-    radius_km: float = choice(100.0, "neighbourhood, geodesic", unit="km", low=1, high=5000)
+    radius_km: float = choice(
+        100.0, "neighbourhood, geodesic (convention)", unit="km", low=1, high=5000
+    )
     alpha: float = choice(0.05, "false discovery rate", unit="1", low=0.0001, high=0.5)
     method: str = choice("bh", "Benjamini-Hochberg or -Yekutieli", allowed=("bh", "by"))

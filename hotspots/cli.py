@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -31,9 +32,11 @@ app = typer.Typer(
 sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True)
 recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_is_help=True)
 registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)
+methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(registry_app, name="registry")
+app.add_typer(methods_app, name="methods")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
 Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr or es.")]
@@ -299,6 +302,31 @@ def registry_list(
     records = hs.open_registry(url).records.drop(columns="geometry")
     shown = records if as_json else records[["id", "type", "name", "country", "place", "theme"]]
     _print(shown, as_json=as_json)
+
+
+@methods_app.callback()
+def methods(context: typer.Context, as_json: Json = False) -> None:
+    """List the methods and other cards: id, kind, what each gives and needs; 'show' prints one."""
+    if context.invoked_subcommand is not None:
+        return
+    from hotspots.methods.cards import rows
+
+    if as_json:
+        typer.echo(json.dumps(rows(), indent=1))
+        return
+    for row in rows():
+        typer.echo(f"{row['id']} ({row['kind']})")
+        for key in filter(row.get, ("gives", "needs")):
+            told = f"  {key} {row[key]}"
+            typer.echo(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
+
+
+@methods_app.command("show")
+def methods_show(card: Annotated[str, typer.Argument(help="An id from the list.")]) -> None:
+    """Print a method card: formula, inputs, parameters, status of each number, limits."""
+    from hotspots.methods import cards
+
+    typer.echo(cards.relinked(cards.card(card)), nl=False)
 
 
 # -------------------------------------------------------------------------------------- printing

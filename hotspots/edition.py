@@ -226,6 +226,11 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
     """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes for classes."""
     import rasterio
 
+    if layer.ndim != 2:
+        raise EditionError(
+            f"Layer '{layer.name}' of the edition lies along {', '.join(map(str, layer.dims))}; an"
+            " edition's layers are of two dimensions (y, x)."
+        )
     grid = grid_of(layer)
     is_class = classes_of(layer) is not None
     signed = is_class and min(classes_of(layer) or [0]) < 0
@@ -300,6 +305,12 @@ def layer_hash(layer: xr.DataArray) -> str:
     digest = hashlib.sha256()
     edges = [round(v, 9) for v in grid.transform[:6]]
     digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
+    # What the steps of months or soil layers stand for decides the result as their values do.
+    for name in sorted({str(d) for d in layer.dims} | {"thickness"}) if layer.ndim > 2 else ():
+        if name not in (y, x) and name in layer.coords:
+            steps = layer[name].values
+            steps = steps.astype("float64" if steps.dtype.kind in "iuf" else "str")
+            digest.update(json.dumps([name, steps.tolist()]).encode())
     kind = "int16" if classes_of(layer) else "float32"
     values = np.ascontiguousarray(layer.transpose(..., y, x).values, dtype=kind)
     if kind == "float32":
@@ -311,6 +322,9 @@ def layer_hash(layer: xr.DataArray) -> str:
 _CODE = ("*.py", "methods/*.py", "analysis/**/*.py", "analysis/**/*.csv")
 
 
+_NO_NUMBERS = ("cli.py", "cards.py")  # that they change moves none
+
+
 @cache
 def code_version() -> dict[str, str]:
     """Return the package's version and the hash of its analysis code and tables."""
@@ -318,6 +332,6 @@ def code_version() -> dict[str, str]:
     digest = hashlib.sha256()
     parts = [p for where in _CODE for p in home.glob(where)]
     for path in sorted(parts):
-        if path.name != "cli.py":
+        if path.name not in _NO_NUMBERS:
             digest.update(path.read_bytes())
     return {"version": __version__, "code_sha256": digest.hexdigest()[:16]}

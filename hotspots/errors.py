@@ -22,6 +22,10 @@ class UnknownRegionError(BadInputError):
     """No region has this code or name."""
 
 
+class UnknownMethodError(BadInputError):
+    """No method or method card has this id."""
+
+
 class EmptyRegionError(BadInputError):
     """A region without extent, or without land in the data."""
 

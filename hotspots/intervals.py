@@ -74,9 +74,9 @@ def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Gro
     return Groups(hectares, cells, len(weights.rows), units)
 
 
-def _scaled(matrix: sparse.csr_array, by_column: Array) -> sparse.csr_array:
+def _scaled(matrix: Any, by_column: Array) -> sparse.csr_array:
     """Return a matrix with each column multiplied, without the dense helpers of `multiply`."""
-    out = matrix.astype("float64", copy=True)
+    out = sparse.csr_array(matrix, dtype="float64", copy=True)
     out.data *= by_column[out.indices]
     return out
 
@@ -107,7 +107,8 @@ def _columns(totals: Array, recipe: Recipe, sets: Any) -> dict[str, Any]:
     low, high = np.quantile(totals, [tail, 1 - tail], axis=0)
     ranks = rank_interval(totals, level=choice.level, groups=sets)
     k = min(choice.top_k, totals.shape[1])
-    top = stable_top_k(totals, k, probability=recipe.hotspots.stability, groups=sets)
+    sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe asks for nothing
+    top = stable_top_k(totals, k, probability=sure, groups=sets)
     return {
         "potential_low_t_yr": low,
         "potential_high_t_yr": high,

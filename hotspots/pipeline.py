@@ -103,7 +103,7 @@ def analyze(
         "uncertainty": {} if errors is None else errors.drawn.told,
         "sensitivity": sensitive,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
-        "caveats": caveats_of(layers),
+        "caveats": caveats_of(layers, data),
         "summary": tables.summary,
     }
     times = {

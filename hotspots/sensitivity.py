@@ -30,7 +30,7 @@ def loss_sensitivity(
 ) -> tuple[dict[str, xr.DataArray], dict[str, Any]]:
     """Return METHODS 7 a to e of ``loss_total``: layers of stability, and figures for the manifest.
 
-    Both empty where there is no loss at risk, or no draws are wanted.
+    Both empty where there is no loss at risk in any cell, or no draws are wanted.
     """
     if "loss_total" not in layers or recipe.uncertainty.draws == 0:
         return {}, {}
@@ -38,7 +38,9 @@ def loss_sensitivity(
         n: layers[n] for c in LOSS_COMPONENTS.values() if (n := f"loss_{c}") in layers
     }
     area = cell_area(layers) * layers["valid_share"].where(layers["loss_total"].notnull(), 0)
-    cells = max(1, int((area > 0).sum()))
+    cells = int((area > 0).sum())
+    if not cells:  # a component that isn't known anywhere makes the sum unknown everywhere
+        return {}, {}
     draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
     inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
     found = sensitivity(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from hotspots.analysis.error_models import (
     sd_from_quantiles,
 )
 from hotspots.analysis.potential.tier1_errors import tier1_draws
+from hotspots.analysis.potential.tier1_factors import factor_by_zone
 from hotspots.analysis.random_fields import gaussian_fields, grid_points
 from hotspots.grid import cell_area, grid_of
 from hotspots.variables import describe
@@ -90,7 +92,12 @@ class Drawn:
 
 
 def draw(
-    data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recipe, hectares: Any
+    data: xr.Dataset,
+    layers: xr.Dataset,
+    axes: Axes,
+    recipe: Recipe,
+    hectares: Any,
+    cells: npt.NDArray[np.int64],
 ) -> Drawn | None:
     """Return how often cells are hot, and what groups of cells gain; None without draws.
 
@@ -98,17 +105,20 @@ def draw(
     ----------
     data, layers, axes, recipe
         Inputs, layers made of them, what ranks, and the choices.
-    hectares : sparse array (groups, cells)
-        Hectares of each cell of the grid that the ranking potential stands for in a group.
+    hectares : sparse array (groups, n)
+        Hectares of each of `cells` that the ranking potential stands for in a group.
+    cells : array (n,)
+        Flat numbers, ascending, of cells of the grid.
     """
     if recipe.uncertainty.draws == 0:
         return None
     worlds = _Worlds(data, layers, axes, recipe)
     counts = _counts(axes, recipe, worlds)
-    matrix = hectares[:, worlds.cells]
+    _, mine, theirs = np.intersect1d(worlds.cells, cells, True, return_indices=True)
+    matrix = hectares[:, theirs]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
     for k, values in enumerate(worlds):
-        tonnes[k] = matrix @ np.nan_to_num(values[0])
+        tonnes[k] = matrix @ np.nan_to_num(values[0][mine])
         for count in counts:
             count.add(values)
     return Drawn({c.name: c.layer(axes.gain) for c in counts}, tonnes, worlds.told(), worlds.error)
@@ -160,28 +170,34 @@ class _Worlds:
         if self.loss is None:
             return sd
         if self.recipe.methods.ranking_loss == "modelled_change":
-            period = str(layers["modelled_change"].attrs.get("period", ""))
-            first, _, last = period.partition("-")
-            years = float(last) - float(first) if last else 20.0
+            years = float(layers["modelled_change"].attrs["years"])
             rho = self.recipe.uncertainty.change_correlation
             return np.asarray(difference_sd(sd, sd, correlation=rho)) / years
         return self.recipe.loss.relative_sd * np.abs(np.nan_to_num(self.loss))
 
     def _factors(self) -> dict[str, Array]:
-        """Return, by layer, each draw's gain factor over the mean one, (draws, zones)."""
+        """Return, by layer, each draw's gain factor over that of the table, (draws, zones).
+
+        Not over the draws' own mean, which few draws of a wide error may bring near to nothing.
+        """
         choice, out = self.recipe.potential, {}
         for name in self.names:
             if not name.startswith("potential_ipcc_tier1"):
                 continue
+            given: dict[str, Any] = {
+                "guidelines": "2006" if name.endswith("_2006") else choice.guidelines,
+                "factors": choice.factors or None,
+            }
             drawn = tier1_draws(
                 n=self.recipe.uncertainty.draws, seed=self.recipe.uncertainty.seed,
                 from_management=choice.from_management, from_input=choice.from_input,
-                management=choice.management, input=choice.input,
-                guidelines="2006" if name.endswith("_2006") else choice.guidelines,
-                factors=choice.factors or None,
+                management=choice.management, input=choice.input, **given,
             )  # fmt: skip
+            value: Any = partial(factor_by_zone, system="cropland", **given)
+            then = value("F_MG", choice.management) * value("F_I", choice.input)
+            now = value("F_MG", choice.from_management) * value("F_I", choice.from_input)
             with np.errstate(invalid="ignore", divide="ignore"):
-                relative = drawn / drawn.mean(axis=0)
+                relative = drawn / (then / now - 1)
             out[name] = np.where(np.isfinite(relative), relative, 1.0)
         return out
 
@@ -211,7 +227,7 @@ def field_points(
     Cells much smaller than the range share the point of their block's middle cell.
     """
     grid = grid_of(layer)
-    block = max(1, int(range_km * 1000 / FIELD_CELLS_PER_RANGE / grid.cell_width_m))
+    block = max(1, round(range_km * 1000 / FIELD_CELLS_PER_RANGE / grid.cell_width_m))
     row, column = np.divmod(cells, grid.shape[1])
     middle = [
         np.minimum(index // block * block + block // 2, size - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -30,6 +31,7 @@ from hotspots.api.errors import KINDS, kind_of
 from hotspots.api.security import policy_for
 from hotspots.edition import Edition
 from hotspots.locale import text
+from hotspots.methods.cards import card_ids
 from hotspots.registry import Registry
 
 PROBLEM = "application/problem+json"
@@ -319,7 +321,8 @@ def test_openapi_describes_the_fixed_routes_and_no_page_calls_other_hosts(
 ) -> None:
     document = client.get("/api").json()
     assert {"/", "/health", "/v1/regions", "/v1/regions/{region_id}",
-            "/v1/regions/{region_id}/summary"} == set(document["paths"])  # fmt: skip
+            "/v1/regions/{region_id}/summary", "/v1/methods", "/v1/methods/{method_id}",
+            "/methods", "/methods/{method_id}"} == set(document["paths"])  # fmt: skip
     summary = document["paths"]["/v1/regions/{region_id}/summary"]["get"]
     assert "404" in summary["responses"]
     for page in ("/docs", "/redoc"):
@@ -397,6 +400,68 @@ def test_summary_is_the_notebooks_table(map_client: TestClient, real: Edition) -
     for name, quantity in values.items():
         assert quantity["unit"], name
         assert quantity["value"] == (None if pd.isna(row[name]) else row[name])
+
+
+# --------------------------------------------------------------------------------------- methods
+
+
+def test_methods_tell_what_became_of_each_in_the_edition(
+    map_client: TestClient, real: Edition
+) -> None:
+    by_id = {row["id"]: row for row in map_client.get("/v1/methods").json()}
+    assert list(by_id) == card_ids()
+    for row in real.manifest["methods"]:
+        told = by_id[row["id"]]
+        assert told["status"] == row["status"]
+        assert told["reason"] == (row["reason"] or None)
+        assert row["status"] != "run" or told["gives"] == row["gives"]
+    assert by_id["gsocseq"]["status"] == "no data"
+    assert "clay" in by_id["gsocseq"]["reason"]
+    assert by_id["hotspots"]["status"] is None
+
+
+def test_every_method_has_a_card_as_text_and_as_a_page(client: TestClient) -> None:
+    """Also for an edition that doesn't tell what became of its methods."""
+    for row in client.get("/v1/methods").json():
+        assert row["status"] is None
+        detail = client.get(row["link"]).json()
+        assert detail.pop("markdown").startswith("# ")
+        assert detail == row
+        page = client.get(row["card"])
+        assert page.status_code == 200
+        assert page.headers["content-language"] == "en"
+        assert f"<title>{html.escape(row['title'])}</title>" in page.text
+        assert "<td>" in page.text
+
+
+def test_links_of_the_pages_lead_somewhere(client: TestClient) -> None:
+    pages = ["/methods", *(f"/methods/{card_id}" for card_id in card_ids())]
+    found = {
+        link for page in pages for link in re.findall(r'href="([^"]+)"', client.get(page).text)
+    }
+    own = {link for link in found if not link.startswith("https://doi.org/10.")}
+    assert own == {"/", *pages}
+
+
+def test_pages_of_cards_run_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTML in a card is shown as text; the policy allows no script, and the page needs none."""
+    from hotspots.api.routers import methods
+
+    monkeypatch.setattr(
+        methods, "card", lambda _: "# A <b>\n\n<script>x()</script> [l](javascript:y)"
+    )
+    page = client.get("/methods/any")
+    assert "<script" not in page.text
+    assert "<title>A &lt;b&gt;</title>" in page.text
+    assert 'href="javascript' not in page.text
+    policy = page.headers["content-security-policy"]
+    assert policy == policy_for(page.text)
+    assert "unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize("path", ["/v1/methods/ipcc_teir1", "/methods/ipcc_teir1"])
+def test_unknown_method_is_told(client: TestClient, path: str) -> None:
+    assert_problem(client.get(path), 404, "no method card 'ipcc_teir1'; did you mean ipcc_tier1")
 
 
 # ------------------------------------------------------------------------------------ the server

@@ -6,14 +6,20 @@ from string import Formatter
 
 import pytest
 
+import hotspots as hs
 from hotspots import locale
 from hotspots.errors import BadInputError
 from hotspots.variables import (
     CHANGE_CLASSES,
     CLIMATE_ZONES,
     CLUSTERS,
+    DEGRADATION,
+    EVIDENCE,
     EXCLUSION_REASONS,
     HOTSPOT_CLASSES,
+    LAND_USES,
+    LOSS_COMPONENTS,
+    RESPONSES,
 )
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -46,6 +52,12 @@ def test_messages_are_translated(lang: str) -> None:
         ("cluster", CLUSTERS.values()),
         ("zone", CLIMATE_ZONES.values()),
         ("reason", EXCLUSION_REASONS.values()),
+        ("component", LOSS_COMPONENTS.values()),
+        ("degradation", DEGRADATION.values()),
+        ("evidence", EVIDENCE.values()),
+        ("method", hs.Recipe().ensemble.members),
+        ("response", RESPONSES.values()),
+        ("use", LAND_USES.values()),
         ("change", list(CHANGE_CLASSES.values())[-1:]),
     ],
 )

@@ -16,7 +16,7 @@ from shapely.geometry import Point
 import hotspots as hs
 from hotspots.edition import Edition
 from hotspots.locale import text, tonnes
-from hotspots.maps.themes import THEMES
+from hotspots.maps.themes import themes_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -111,9 +111,9 @@ def test_page_is_small_and_opens_from_disk(desktop: Watched, file: Path) -> None
     assert desktop.page.locator("#hs-panel h1").inner_text() == text("map.title", "en")
 
 
-def test_each_theme_shows_its_image_and_its_legend(desktop: Watched) -> None:
-    page, images = desktop.page, set()
-    for theme in THEMES:
+def test_each_theme_shows_its_image_and_its_legend(desktop: Watched, edition: Edition) -> None:
+    page, images, shown = desktop.page, set(), themes_of(edition)
+    for theme in shown:
         page.check(f"input[value={theme.key}]")
         legend = page.locator(".hs-legend:visible")
         assert legend.count() == 1
@@ -124,7 +124,26 @@ def test_each_theme_shows_its_image_and_its_legend(desktop: Watched) -> None:
         assert image.get_attribute("alt") == text(f"theme.{theme.key}.title", "en")
         assert image.evaluate("i => i.decode().then(() => i.naturalHeight)") > 4000
         images.add(image.get_attribute("src"))
-    assert len(images) == len(THEMES)
+    assert len(images) == len(shown)
+
+
+def test_the_hotspot_legend_says_that_none_is_stable(desktop: Watched, phone: Watched) -> None:
+    told = text("legend.stable_none", "en", level="80%")
+    for watched in (desktop, phone):
+        key = watched.page.locator(".hs-legend:visible .hs-key")
+        assert key.inner_text() == told
+
+
+def test_a_legend_leads_to_its_method(desktop: Watched) -> None:
+    page = desktop.page
+    page.check("input[value=evidence]")
+    method = page.locator(".hs-legend:visible .hs-method")
+    assert not method.locator("pre").is_visible()
+    method.locator("summary").click()
+    assert "min_agreement" in method.locator("pre").inner_text()
+    assert "hotspots methods show ensemble" in method.inner_text()
+    panel, told = page.locator("#hs-panel").bounding_box(), method.bounding_box()
+    assert told["x"] + told["width"] <= panel["x"] + panel["width"]
 
 
 def test_a_click_on_a_country_shows_its_numbers(
@@ -137,7 +156,7 @@ def test_a_click_on_a_country_shows_its_numbers(
     assert "Brazil" in told
     assert tonnes(row["soc_stock_total"]) in told
     assert tonnes(row["potential_ipcc_tier1_total"]) in told
-    for part in ("gross loss", "gross gain", "net"):
+    for part in ("gross loss", "gross gain", "net", "90% interval", "range over methods", "CO₂e"):
         assert part in told
 
 

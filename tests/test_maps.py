@@ -19,6 +19,7 @@ import pytest
 import rasterio
 from affine import Affine
 from branca.colormap import LinearColormap
+from drivers import made, quick
 from markupsafe import escape
 from shapely.geometry import Point
 
@@ -27,10 +28,10 @@ from hotspots.caveats import CAVEATS
 from hotspots.edition import Edition
 from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.grid import Grid
-from hotspots.locale import text
-from hotspots.maps import layers, palettes, rasters, themes
+from hotspots.locale import percent, text, tonnes
+from hotspots.maps import layers, numbers, palettes, rasters, themes
 from hotspots.maps.figure import ASSETS
-from hotspots.maps.legends import data_years
+from hotspots.maps.legends import data_years, legend_of, method_of
 from hotspots.maps.page import title
 from hotspots.variables import HOTSPOT_CLASSES
 
@@ -195,18 +196,22 @@ def test_legends_name_unit_and_years(edition: Edition, lang: str) -> None:
     html = hs.explore(edition, lang=lang).get_root().render()
     assert f'<html lang="{lang}">' in html
     blocks = re.findall(r'<div class="hs-legend" data-theme="(\w+)".*?</div>', html, re.DOTALL)
-    assert blocks == [theme.key for theme in themes.THEMES]
-    for theme in themes.THEMES:
+    shown = themes.themes_of(edition)
+    assert blocks == [theme.key for theme in shown]
+    for theme in shown:
         block = html.split(f'data-theme="{theme.key}"')[1].split("</div>")[0]
         assert themes.unit(theme, edition, lang) in block
         assert "2010" in block
         assert block.count("hs-swatch") >= 2
+        assert f"hotspots methods show {method_of(theme.key)[0]}" in block
     assert "1990" in html.split('data-theme="modelled_change"')[1].split("</div>")[0]
 
 
-def test_caveats_stand_on_the_page(page: str) -> None:
+def test_caveats_stand_on_the_page(page: str, edition: Edition) -> None:
+    held = edition.manifest["caveats"]
+    assert {"stability", "methods", "interval", "shared"} <= set(held) <= set(CAVEATS)
     for key in CAVEATS:
-        assert str(escape(text(f"caveat.{key}", "en"))) in page
+        assert (str(escape(text(f"caveat.{key}", "en"))) in page) == (key in held)
     for key in ("mercator", "boundaries", "no_record"):
         assert text(f"notice.{key}", "en") in page
     assert "no-till with high input (no manure) on cropland, IPCC 2019" in page
@@ -240,6 +245,71 @@ def test_country_popup_has_loss_gain_and_net_together(edition: Edition) -> None:
     assert told["net"].endswith("t\N{NO-BREAK SPACE}C/yr")
     assert told["net"].startswith("\N{MINUS SIGN}" if row["modelled_change_total"] < 0 else "+")
     assert told["Rank by potential"].startswith(f"{row['rank']} of ")
+
+
+def test_country_popup_tells_how_sure_its_potential_is(edition: Edition) -> None:
+    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
+    told = [(label, value) for label, value, _ in rows]
+    row = edition.table.loc["POL"]
+    potential = next(i for i, (label, _) in enumerate(told) if label.startswith("Potential gain"))
+    ends = [
+        f"potential_{end}" for end in ("low_t_yr", "high_t_yr", "lowest_total", "highest_total")
+    ]
+    low, high, lowest, highest = (tonnes(row[e]) for e in ends)
+    assert told[potential + 1][0] == "90% interval"
+    assert told[potential + 1][1].startswith(low.split("\N{NO-BREAK SPACE}")[0])
+    assert f"{high}\N{NO-BREAK SPACE}C/yr" in told[potential + 1][1]
+    assert told[potential + 2][0] == "range over methods"
+    assert told[potential + 2][1].startswith(lowest.split("\N{NO-BREAK SPACE}")[0])
+    assert highest in told[potential + 2][1]
+    co2e = tonnes(row["potential_ipcc_tier1_total"] * 44 / 12)
+    assert dict(told)["the same as CO₂e"].startswith(co2e)
+    rank = next(i for i, (label, _) in enumerate(told) if label == "Rank by potential")
+    assert told[rank + 1] == ("90% interval", f"{row['rank_low']:.0f} to {row['rank_high']:.0f}")
+    assert [label for label, _ in told].count("90% interval") == 2
+
+
+def test_a_stock_is_shared_out_to_land_uses(edition: Edition) -> None:
+    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
+    told = {label: value for label, value, _ in rows}["by land use"]
+    uses = edition.land_use[edition.land_use["id"] == "POL"].set_index("land_use")["soc_stock_t"]
+    assert percent(uses["cropland"] / uses.sum()) in told
+    assert sum(float(share) for share in re.findall(r"([\d.]+)%", told)) == pytest.approx(
+        100, abs=0.2
+    )
+
+
+def test_a_sure_place_among_the_first_is_told(edition: Edition) -> None:
+    row = edition.table.loc["POL"].to_dict()
+    for sure in (0, 1):
+        rows = numbers.region_rows(row | {"stable_top_k": sure}, "", 9, edition.recipe, "en")
+        told = [label for label, _, _ in rows]
+        assert ("among the first 10 in at least 80% of the draws" in told) == bool(sure)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (3.6e6, 13.2e6, "3.6–13.2 Mt C/yr"),
+        (921e3, 1.32e6, "921 kt – 1.32 Mt C/yr"),
+        (-2.87e6, 7.54e6, "\N{MINUS SIGN}2.87 Mt – 7.54 Mt C/yr"),
+    ],
+)
+def test_a_span_has_its_unit_once(low: float, high: float, shown: str) -> None:
+    row = {"potential_low_t_yr": low, "potential_high_t_yr": high}
+    [(label, value, depth)] = numbers.region_rows(row, "", 0, hs.Recipe(), "en")
+    assert (label, depth) == ("90% interval", 1)
+    assert value.replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_a_label_is_written_once(page: str) -> None:
+    start = page.index("hotspotsMap(map_")
+    data = json.loads(page[page.index('{"bounds"', start) : page.index(");\n", start)])
+    labels = [tuple(label) for label in data["labels"]]
+    assert len(set(labels)) == len(labels)
+    poland = [(*labels[place], value) for place, value in data["countries"]["rows"]["POL"]["rows"]]
+    assert poland[0][:2] == ("Area", 0)
+    assert poland[0][2].endswith("ha")
 
 
 def test_country_outside_the_edition_says_so(edition: Edition) -> None:
@@ -398,6 +468,18 @@ def test_png_has_the_classes_colours() -> None:
     assert rgba[:, 1].T.tolist() == [[0, 0, 255, 255], [0, 255, 0, 255], [255, 0, 0, 255]]
 
 
+@pytest.mark.parametrize("classes", [1, 15, 16, 40])
+@pytest.mark.parametrize("width", [4, 5])
+def test_png_keeps_every_code(classes: int, width: int) -> None:
+    """Few colours are packed two to a byte, rows of odd width included."""
+    colours = [f"#{17 * (i % 15):02x}{i:02x}40" for i in range(classes)]
+    codes = np.random.default_rng(2).integers(0, classes + 1, (6, width)).astype("uint8")
+    codes[0, 0] = classes
+    rgba = decoded(rasters.png(codes, colours))
+    table = np.array([[0, 0, 0, 0], *([*palettes.rgb(c), 255] for c in colours)], "uint8")
+    assert (np.moveaxis(rgba, 0, -1) == table[codes]).all()
+
+
 def test_png_rows_that_repeat_cost_little() -> None:
     once = np.random.default_rng(5).integers(0, 4, (50, 300)).astype("uint8")
     colours = ["#ff0000", "#00ff00", "#0000ff"]
@@ -418,10 +500,125 @@ def test_image_and_legend_show_the_same_colours(edition: Edition, page: str) -> 
     rgba = decoded(base64.b64decode(uri.group(1)))
     drawn = {tuple(int(v) for v in p[:3]) for p in rgba.reshape(4, -1).T if p[3] == 255}
     there = set(np.unique(edition.rasters["hotspot_class"].values)) - {0}
-    wanted = {palettes.rgb(palettes.HOTSPOT[HOTSPOT_CLASSES[int(c)]]) for c in there}
+    # On the sample no hot land is stable.
+    colours = palettes.HOTSPOT | palettes.PALE
+    wanted = {palettes.rgb(colours[HOTSPOT_CLASSES[int(c)]]) for c in there}
     assert drawn == wanted
     legend = page.split('data-theme="hotspot_class"')[1].split("</div>")[0]
     assert {palettes.rgb(c) for c in re.findall(r"background:(#\w{6})", legend)} == wanted
+
+
+def with_stability(edition: Edition, gain: Any, loss: Any) -> Edition:
+    """Return an edition with the shares of draws given, in the ranking over the whole."""
+    like = edition.rasters["hotspot_class"]
+    made = {
+        f"stability_{axis}": like.copy(data=np.broadcast_to(np.float32(v), like.shape))
+        for axis, v in (("gain", gain), ("loss", loss))
+    }
+    return Edition(**{**vars(edition), "rasters": edition.rasters.assign(made)})
+
+
+@pytest.mark.parametrize(
+    ("gain", "loss", "full"),
+    [
+        (0.79, 0.79, set()),
+        (0.8, 0.79, {"build"}),
+        (0.79, 0.8, {"protect"}),
+        (0.8, 0.8, {"protect", "restore", "build"}),
+        (np.nan, np.nan, {"protect", "restore", "build"}),
+    ],
+)
+def test_what_is_hot_but_not_stable_is_paler(
+    edition: Edition, gain: float, loss: float, full: set[str]
+) -> None:
+    """A restore cell is hot for both, so both must be stable."""
+    theme = themes.THEMES[0]
+    given = with_stability(edition, gain, loss)
+    layer = given.rasters["hotspot_class"]
+    cut = theme.cut(given, layer, "en")
+    for code, name in HOTSPOT_CLASSES.items():
+        drawn = {cut.colours[c - 1] for c in np.unique(cut.codes[layer.values == code])}
+        hot = name in palettes.PALE
+        colours = palettes.PALE if hot and name not in full else palettes.HOTSPOT
+        assert drawn <= {colours[name]}
+    told = text(f"legend.stable_{'some' if full else 'none'}", "en", level="80%")
+    legend = legend_of(theme, cut, given, "en")
+    assert legend.key_line == told
+    labels = [label for _, label in legend.classes]
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_class_that_is_partly_stable_has_both_colours_in_one_line(edition: Edition) -> None:
+    layer = edition.rasters["hotspot_class"]
+    build = np.argwhere(layer.values == 3)
+    shares = np.zeros(layer.shape, "float32")
+    shares[tuple(build[0])] = 1
+    given = with_stability(edition, shares, 0)
+    legend = legend_of(themes.THEMES[0], themes.THEMES[0].cut(given, layer, "en"), given, "en")
+    line = next(colours for colours, label in legend.classes if label.startswith("Build"))
+    assert line == [palettes.HOTSPOT["build"], palettes.PALE["build"]]
+
+
+def test_without_draws_hotspots_are_drawn_in_full(edition: Edition) -> None:
+    names = [n for n in edition.rasters if str(n).startswith("stability_")]
+    bare = Edition(**{**vars(edition), "rasters": edition.rasters.drop_vars(names)})
+    cut = themes.THEMES[0].cut(bare, bare.rasters["hotspot_class"], "en")
+    assert cut.key == ""
+    assert set(cut.colours) == set(palettes.HOTSPOT.values())
+    assert "stability_gain" not in [t.key for t in themes.themes_of(bare)]
+
+
+def test_the_last_step_of_stability_is_what_the_recipe_asks_for(edition: Edition) -> None:
+    theme = next(t for t in themes.THEMES if t.key == "stability_gain")
+    layer = edition.rasters["stability_gain"][:1, :5]
+    layer = layer.copy(data=np.float32([[0, 0.79, 0.8, 1, np.nan]]))
+    cut = theme.cut(edition, layer, "en")
+    assert cut.codes.tolist() == [[1, 5, 6, 6, 0]]
+    assert cut.labels[-1] == "80% and more"
+
+
+@pytest.fixture(scope="module")
+def complete() -> Edition:
+    """An edition of made drivers, with which every method runs."""
+    return hs.analyze(made(), quick())
+
+
+def test_every_theme_is_there_where_all_methods_ran(complete: Edition) -> None:
+    assert themes.themes_of(complete) == list(themes.THEMES)
+    assert {theme.group for theme in themes.THEMES} == set(themes.GROUPS)
+    html = hs.explore(complete, lang="fr").get_root().render()
+    for theme in themes.THEMES:
+        block = html.split(f'data-theme="{theme.key}"')[1].split("</div>")[0]
+        assert str(escape(text(f"theme.{theme.key}.title", "fr"))) in block
+    assert text("caveat.not_in_it", "fr") not in html.split('class="hs-notices"')[1]
+    assert str(escape(text("caveat.loss_at_risk", "fr"))) in html
+
+
+def test_notes_name_the_methods_and_components_there_are(
+    edition: Edition, complete: Edition
+) -> None:
+    notes = {
+        theme.key: (themes.note(theme, edition, "en"), themes.note(theme, complete, "en"))
+        for theme in themes.THEMES
+    }
+    assert "RothC" not in notes["evidence"][0]
+    assert (
+        "IPCC Tier 1 (2019), IPCC Tier 1 (2006), attainable stock, RothC (SSM3)"
+        in (notes["evidence"][1])
+    )
+    assert "taken as one of management" in notes["response_class"][0]
+    assert "Weighs the loss at risk" in notes["response_class"][1]
+    assert "conversion to cropland, management, erosion, warming" in notes["loss_total"][1]
+    whole = edition.table[edition.table["set"] == "total"].iloc[0]
+    low, high = (tonnes(whole[f"potential_{end}_total"]) for end in ("lowest", "highest"))
+    assert f"{low} to {high}" in notes["potential_median"][0]
+
+
+def test_a_method_is_told_with_its_formula(page: str) -> None:
+    block = page.split('data-theme="potential_attainable"')[1].split("</div>")[0]
+    assert '<pre lang="en" tabindex="0">' in block
+    assert "potential = deficit / years" in block
+    assert method_of("no_such_layer") == ("", "")
 
 
 def test_change_at_the_threshold_is_told_and_below_it_is_not(edition: Edition) -> None:
@@ -473,6 +670,17 @@ def seen(colour: str, eye: str) -> np.ndarray:
     "colours",
     [
         [*list(palettes.HOTSPOT.values())[:5], palettes.HOTSPOT["excluded"]],
+        [
+            *palettes.PALE.values(),
+            *list(palettes.HOTSPOT.values())[:5],
+            palettes.HOTSPOT["excluded"],
+            palettes.LAND,
+        ],
+        [*palettes.RESPONSE.values(), palettes.LAND],
+        [*palettes.EVIDENCE.values(), palettes.LAND],
+        [*palettes.DEGRADATION.values(), palettes.LAND],
+        [*palettes.LOSS_COMPONENT.values(), palettes.LAND],
+        [*palettes.STABILITY, palettes.LAND],
         list(palettes.CLUSTER_GAIN.values()),
         list(palettes.CLUSTER_LOSS.values()),
         [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE],
@@ -485,7 +693,21 @@ def seen(colour: str, eye: str) -> np.ndarray:
         list(palettes.GAIN),
         [palettes.SURPLUS, *palettes.DEFICIT],
     ],
-    ids=["hotspots", "cluster gain", "cluster loss", "change", "greys", "potential", "deficit"],
+    ids=[
+        "hotspots",
+        "stable and not",
+        "response",
+        "evidence",
+        "degradation",
+        "component",
+        "stability",
+        "cluster gain",
+        "cluster loss",
+        "change",
+        "greys",
+        "potential",
+        "deficit",
+    ],
 )
 def test_colours_are_told_apart_by_every_eye(colours: list[str], eye: str) -> None:
     """A CIE76 difference below some 5 is hard to see side by side; classes keep 8 at least."""

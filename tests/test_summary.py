@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import hotspots as hs
+from hotspots.caveats import caveats_of
 from hotspots.loading import clip
 from hotspots.reports.summary import summary_lines
 
@@ -45,3 +46,57 @@ def test_what_was_not_computed_is_noted_not_invented():
     text = said(hs.analyze(data))
     assert "No potential and hotspots: the data lack cropland_share." in text
     assert "Hotspots:" not in text
+
+
+def test_the_potential_is_told_with_its_interval_and_its_range(world_edition):
+    lines, figures = said(world_edition).splitlines(), world_edition.summary
+    for label, low, high in (
+        ("90 % interval", "low", "high"),
+        ("range over methods", "lowest", "highest"),
+    ):
+        line = next(line for line in lines if label in line)
+        low, high = (figures[f"potential_{end}_pg_yr"] for end in (low, high))
+        assert low < figures["potential_pg_yr"] < high
+        assert f"{low:.2f} to {high:.2f} Pg C/yr" in line
+
+
+def test_how_much_stays_hot_is_told_with_the_hotspots(world_edition):
+    lines, figures = said(world_edition).splitlines(), world_edition.summary
+    place = next(i for i, line in enumerate(lines) if line.startswith("Hotspots:"))
+    told = lines[place + 1]
+    assert f"{100 * figures['stable_hot_share_of_ranked']:.1f} % of the ranked land stays" in told
+    assert "80 % of the draws" in told
+    assert f"{100 * figures['hot_stability_median']:.1f} %" in told
+
+
+def test_every_method_is_counted_once(world_edition):
+    line = next(line for line in said(world_edition).splitlines() if line.startswith("Methods:"))
+    states = [row["status"] for row in world_edition.manifest["methods"]]
+    assert f"{states.count('run')} ran" in line
+    assert f"{states.count('no data')} lack data" in line
+    assert sum(int(word) for word in line.split() if word.isdigit()) == len(states)
+
+
+def test_without_draws_nothing_is_said_of_stability():
+    recipe = hs.Recipe.from_dict({"uncertainty": {"draws": 0}})
+    text = said(hs.analyze(clip(hs.sample(), hs.region("RWA")), recipe))
+    assert "stays hot" not in text
+    assert "interval" not in text
+    assert "no draws were made" in text
+
+
+@pytest.mark.parametrize(
+    ("layers", "inputs", "held", "missing"),
+    [
+        (["modelled_change"], [], "not_in_it", "loss_at_risk"),
+        (["modelled_change", "loss_total"], [], "loss_at_risk", "not_in_it"),
+        (["hotspot_class"], [], "stability_untested", "stability"),
+        (["hotspot_class", "hotspot_class_stable"], [], "stability", "stability_untested"),
+        (["hotspot_class"], ["permafrost_share"], "stability_untested", "permafrost"),
+        (["hotspot_class"], [], "permafrost", "sdg"),
+    ],
+)
+def test_a_caveat_stands_where_it_holds(layers, inputs, held, missing):
+    told = caveats_of(layers, inputs)
+    assert held in told
+    assert missing not in told

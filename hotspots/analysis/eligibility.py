@@ -176,6 +176,14 @@ def _paddy(data: xr.Dataset, _: Thresholds) -> xr.DataArray:
     return (data["paddy_share"] > 0) & (data["paddy_share"] >= HALF * data["cropland_share"])
 
 
+def _topsoil(layer: xr.DataArray) -> xr.DataArray:
+    """Return the mean over ``depth``, weighted by ``thickness``, where there are soil layers."""
+    if "depth" not in layer.dims:
+        return layer
+    weight = layer["thickness"] / float(layer["thickness"].sum())
+    return (layer * weight).sum("depth", skipna=False)
+
+
 MASKS: Mapping[str, Mask] = {
     "polar": Mask("polar", ("climate_zone",), lambda d, _: d["climate_zone"].isin(_POLAR)),
     "hyper_arid": Mask("hyper_arid", ("annual_precipitation",), _hyper_arid),
@@ -190,7 +198,9 @@ MASKS: Mapping[str, Mask] = {
     "allophanic": Mask(
         "allophanic", ("soil_class",), lambda d, _: d["soil_class"] == _SOIL["volcanic"]
     ),
-    "very_sandy": Mask("very_sandy", ("sand",), lambda d, _: d["sand"] > MOST_SAND_PERCENT),
+    "very_sandy": Mask(
+        "very_sandy", ("sand",), lambda d, _: _topsoil(d["sand"]) > MOST_SAND_PERCENT
+    ),
     "saline": Mask(
         "saline", ("electrical_conductivity",),
         lambda d, _: d["electrical_conductivity"] > MOST_SALT_DS_M,

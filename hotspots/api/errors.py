@@ -24,6 +24,7 @@ from hotspots.errors import (
     RasterError,
     RecipeError,
     RegistryError,
+    UnknownMethodError,
     UnknownRegionError,
     WriteError,
 )
@@ -43,6 +44,7 @@ class Kind:
 
 # Editions, rasters and registries are the server's own: when they fail, the client did no wrong.
 KINDS: dict[type[HotspotsError], Kind] = {
+    UnknownMethodError: Kind(404, "unknown-method", "Unknown method"),
     UnknownRegionError: Kind(404, "unknown-region", "Unknown region"),
     EmptyRegionError: Kind(422, "empty-region", "Region without land"),
     RecipeError: Kind(422, "bad-recipe", "Recipe can't be used"),

@@ -74,6 +74,27 @@ class Input(BaseModel):
     citation: str | None
 
 
+class MethodEntry(BaseModel):
+    """A method, or another number that has a card, and what became of it in the edition."""
+
+    id: str
+    kind: str = Field(description="A method's kind; ranking, tables or errors for other cards")
+    title: str
+    status: str | None = Field(
+        description="run, given, no data or skipped; null where the edition doesn't tell it"
+    )
+    reason: str | None = Field(description="Why a method gave nothing, in English")
+    gives: list[str] = Field(description="Layers; those given in this edition, where it ran")
+    link: str
+    card: str = Field(description="Link to the card as a page")
+
+
+class MethodDetail(MethodEntry):
+    """A method and its card."""
+
+    markdown: str = Field(description="The card, in English")
+
+
 class Caveat(BaseModel):
     """What must be said with the numbers."""
 

@@ -16,6 +16,7 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.ingest.access import require_permitted
+from hotspots.ingest.dimensions import LABELS
 from hotspots.variables import variable
 
 LAZY_CELLS = 4_000_000
@@ -23,7 +24,7 @@ _CHUNK = 1024
 # Tags that become attributes; GDAL's own and a maker's many others stay outside.
 _TAGS = (
     "long_name", "year", "period", "depth_cm", "source", "citation", "licence", "method",
-    "guidelines", "url", "doi", "flag_values", "flag_meanings",
+    "guidelines", "url", "doi", "flag_values", "flag_meanings", *LABELS,
 )  # fmt: skip
 
 

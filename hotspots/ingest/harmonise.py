@@ -1,7 +1,8 @@
 """One layer brought to the project's form: (y, x) north up, longitudes -180..180, NaN or 0.
 
-Whatever a file's habits are, past this door a layer has the dimensions (y, x) with y descending, a
-CRS in ``spatial_ref``, float32 with NaN for missing, or uint8 with 0 for missing if its values are
+Whatever a file's habits are, past this door a layer has the dimensions (y, x) with y descending,
+before them month, time or depth in the layers that go along one (see `dimensions`), a CRS in
+``spatial_ref``, float32 with NaN for missing, or uint8 with 0 for missing if its values are
 classes, in the canonical numbering (int8 with -128 for missing where 0 is one of the classes).
 """
 
@@ -20,6 +21,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid, axis_names, crs_of, grid_of
+from hotspots.ingest.dimensions import labelled, third_dimension
 from hotspots.ingest.legends import recode
 from hotspots.ingest.units import with_unit
 from hotspots.variables import (
@@ -54,8 +56,9 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     layer : DataArray
-        Decoded (nodata masked, scale applied), with a (y, x) or (lat, lon) pair of dimensions;
-        further dimensions of length one are dropped. May be dask-backed and stays so.
+        Decoded (nodata masked, scale applied), with a (y, x) or (lat, lon) pair of dimensions,
+        and ``month``, ``time`` or ``depth`` if its name goes along that; further dimensions of
+        length one are dropped. May be dask-backed and stays so.
 
     Returns
     -------
@@ -68,7 +71,8 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
     RasterError
         No canonical name, no CRS, no or another unit, a class outside the legend, climate zones
         of unstated guidelines, an undeclared nodata value, a year that is none or not that of the
-        name, or coordinates that can't be true.
+        name, coordinates that can't be true, steps along another dimension, or labels of months
+        or depths that don't tell what they are.
     """
     name = str(layer.name)
     layer = with_unit(layer)
@@ -86,12 +90,14 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
 
 def _plane(layer: xr.DataArray) -> xr.DataArray:
     y, x = axis_names(layer)
-    others = [dim for dim in layer.dims if dim not in (y, x)]
+    along = third_dimension(str(layer.name))
+    others = [dim for dim in layer.dims if dim not in (y, x, along)]
     for dim in others:
         if layer.sizes[dim] > 1:
+            instead = f", or rename '{dim}' to '{along}' if it is that" if along else ""
             raise RasterError(
                 f"Layer '{layer.name}' has {layer.sizes[dim]} steps along '{dim}'. Choose one, and"
-                " write it as a layer of two dimensions (y, x)."
+                f" write it as a layer of two dimensions (y, x){instead}."
             )
     for dim in (y, x):
         if dim not in layer.coords:
@@ -103,10 +109,11 @@ def _plane(layer: xr.DataArray) -> xr.DataArray:
             raise RasterError(
                 f"Layer '{layer.name}' has no cells: '{dim}' has length 0. Give one with cells."
             )
-    flat = layer.squeeze(others, drop=True).transpose(y, x)
+    flat = layer.squeeze(others, drop=True).transpose(..., y, x)
     # Anew, for attributes and encodings name another grid mapping, or a packing.
     coords = {"y": ("y", flat[y].values), "x": ("x", flat[x].values)}
-    out = xr.DataArray(flat.data, dims=("y", "x"), coords=coords, name=flat.name)
+    dims = (*flat.dims[:-2], "y", "x")
+    out = labelled(xr.DataArray(flat.data, dims=dims, coords=coords, name=flat.name), flat)
     if "spatial_ref" in flat.coords:  # of a single row or column it tells the size
         out = out.assign_coords(spatial_ref=flat["spatial_ref"].variable)
     return out
@@ -218,7 +225,7 @@ def _guidelines(given: Any) -> str:
 def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: str) -> xr.DataArray:
     data = layer.data
     if hasattr(data, "dask"):
-        new = data.map_blocks(func, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+        new = data.map_blocks(func, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype=dtype))
     else:
         new = func(np.asarray(data))
     return xr.DataArray(new, dims=layer.dims, coords=layer.coords, name=layer.name)

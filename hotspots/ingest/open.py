@@ -13,6 +13,7 @@ import xarray as xr
 from hotspots.errors import RasterError
 from hotspots.grid import axis_names, require_same_grid
 from hotspots.ingest.access import permitted, require_permitted
+from hotspots.ingest.dimensions import THICKNESS, require_same_labels, stacked
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.ingest.harmonise import harmonise
 from hotspots.variables import variable
@@ -65,8 +66,10 @@ def open_layers(path: str | Path) -> xr.Dataset:
     -------
     Dataset
         Dimensions (y, x), y descending, longitudes -180..180 if geographic, ``spatial_ref``;
-        quantities float32 with NaN for missing, class layers uint8 with 0 for missing and the
-        canonical flags. Above 4 million cells dask-backed; a spoilt block raises when computed.
+        monthly layers along ``month`` too, those of soil layers along ``depth`` (with the
+        coordinate ``thickness``, cm), ``warm_up_*`` along ``time``; quantities float32 with NaN for
+        missing, class layers uint8 with 0 for missing and the canonical flags. Above 4 million
+        cells dask-backed; a spoilt block raises when computed.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def on_one_grid(layers: Iterable[xr.DataArray]) -> xr.Dataset:
             raise RasterError(f"The layer '{name}' is given twice. Keep one of them.")
         if out.data_vars:
             require_same_grid(out, layer, name)
+            require_same_labels(out, layer)
             # Equal within the tolerance is made equal, or xarray would join the coordinates.
             layer = layer.assign_coords({c: out[c] for c in ("y", "x", "spatial_ref")})
         out[name] = layer
@@ -105,7 +109,7 @@ def _layers(path: Path) -> list[xr.DataArray]:
     if path.is_dir():
         return _folder(path)
     if path.suffix.lower() in _TIFF:
-        return read_geotiff(path)
+        return stacked(read_geotiff(path))
     if path.suffix.lower() in _NETCDF:
         return _netcdf(path)
     raise RasterError(
@@ -123,7 +127,7 @@ def _folder(path: Path) -> list[xr.DataArray]:
             f"The folder '{path}' holds no GeoTIFF ({', '.join(_TIFF)}). Put one file for each"
             " variable there, named by it, e.g. soc_stock.tif."
         )
-    return [layer for file in files for layer in read_geotiff(file)]
+    return [layer for file in files for layer in stacked(read_geotiff(file))]
 
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
@@ -155,26 +159,30 @@ def _planes(data: xr.Dataset, path: Path) -> list[str]:
 
 def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
     layer = data[name]
+    if THICKNESS in data and data[THICKNESS].dims == ("depth",) and "depth" in layer.dims:
+        layer = layer.assign_coords({THICKNESS: data[THICKNESS]})
     y, x = axis_names(layer)
-    if layer.sizes[y] * layer.sizes[x] <= LAZY_CELLS or layer.ndim > 2:
+    if layer.size <= LAZY_CELLS or layer.dims[-2:] != (y, x):
         return layer.load()
     import dask.array as da
 
     # Through a function and not through the open file, for the reasons given in `geotiff`.
-    rows, columns = layer.shape
-    chunks = (tuple(min(_ROWS, rows - top) for top in range(0, rows, _ROWS)), (columns,))
+    *others, rows, columns = layer.shape
+    strip = max(1, _ROWS // max(1, int(np.prod(others))))
+    by_rows = tuple(min(strip, rows - top) for top in range(0, rows, strip))
+    chunks = (*((size,) for size in others), by_rows, (columns,))
     lazy = da.map_blocks(
         _netcdf_chunk, path=path, layer=name, stamp=path.stat().st_mtime_ns,
-        chunks=chunks, dtype=layer.dtype, meta=np.empty((0, 0), dtype=layer.dtype),
+        chunks=chunks, dtype=layer.dtype, meta=np.empty((0,) * layer.ndim, dtype=layer.dtype),
     )  # fmt: skip
     return layer.copy(data=lazy)
 
 
 def _netcdf_chunk(path: Path, layer: str, stamp: int, block_info: Any = None) -> npt.NDArray[Any]:
-    (top, bottom), (left, right) = block_info[None]["array-location"]
+    (top, bottom), (left, right) = block_info[None]["array-location"][-2:]
     try:
         with _opened(path) as data:
-            return np.asarray(data[layer][top:bottom, left:right].values)
+            return np.asarray(data[layer][..., top:bottom, left:right].values)
     except _DAMAGE as error:
         raise _unreadable(path, str(error) or type(error).__name__) from error
 

@@ -29,6 +29,7 @@ from hotspots.errors import EmptyRegionError, RasterError, WriteError, near_matc
 from hotspots.files import OF_THE_DISK, file_hash, lock
 from hotspots.grid import grid_of
 from hotspots.ingest.access import permitted, quiet_libtiff
+from hotspots.ingest.dimensions import labels_as_text, stacked
 from hotspots.ingest.geotiff import read_geotiff
 from hotspots.ingest.harmonise import crs_text, harmonise
 from hotspots.ingest.open import on_one_grid
@@ -78,8 +79,9 @@ class Store:
         Parameters
         ----------
         layer : DataArray
-            Dimensions (y, x) or (lat, lon), a CRS, a canonical name and unit; ``attrs`` say
-            ``source``, ``citation`` and ``licence``. May be dask-backed: it is computed in strips.
+            Dimensions (y, x) or (lat, lon), and ``month``, ``time`` or ``depth`` where its name
+            goes along that; a CRS, a canonical name and unit; ``attrs`` say ``source``,
+            ``citation`` and ``licence``. May be dask-backed: it is computed in strips.
 
         Raises
         ------
@@ -151,7 +153,7 @@ class Store:
         hashes = self.hashes()
         layers = []
         for name in wanted:
-            (layer,) = read_geotiff(self.file(name))
+            (layer,) = stacked(read_geotiff(self.file(name)))
             layers.append(harmonise(layer).assign_attrs(sha256=hashes[name]))
         data = on_one_grid(layers)
         return data if bounds is None else _clipped(data, bounds)
@@ -263,17 +265,20 @@ def _write_plain(layer: xr.DataArray, path: Path) -> None:
     classes = variable(str(layer.name)).classes
     nodata = class_nodata(classes) if classes else np.nan
     rows, columns = grid.shape
+    bands = list(range(1, int(np.prod(layer.shape[:-2])) + 1))
     with rasterio.open(
-        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=str(layer.dtype),
-        crs=crs_text(grid.crs), transform=grid.transform, nodata=nodata,
+        path, "w", driver="GTiff", width=columns, height=rows, count=len(bands),
+        dtype=str(layer.dtype), crs=crs_text(grid.crs), transform=grid.transform, nodata=nodata,
         tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, BIGTIFF="IF_SAFER",
     ) as file:  # fmt: skip
         for top in range(0, rows, _ROWS_AT_ONCE):
             strip = layer.isel(y=slice(top, top + _ROWS_AT_ONCE)).values
-            file.write(strip, 1, window=((top, top + strip.shape[0]), (0, columns)))
-        file.set_band_description(1, str(layer.name))
-        if not classes:
-            file.set_band_unit(1, str(layer.attrs["units"]))
+            strip = strip.reshape(len(bands), -1, columns)
+            file.write(strip, bands, window=((top, top + strip.shape[1]), (0, columns)))
+        for band in bands:
+            file.set_band_description(band, str(layer.name))
+            if not classes:
+                file.set_band_unit(band, str(layer.attrs["units"]))
         file.update_tags(**_tags(layer))
 
 
@@ -291,7 +296,7 @@ def _tags(layer: xr.DataArray) -> dict[str, str]:
             continue
         told = " ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value
         tags[str(key)] = str(told)
-    return tags
+    return tags | labels_as_text(layer)
 
 
 def _clipped(data: xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.Dataset:

@@ -52,6 +52,25 @@ def _plain(value: Any) -> Any:
     return value
 
 
+class Labels:
+    """The labels of all tables of a page, each once: ``told`` is a list of (label, depth)."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, int], int] = {}
+
+    @property
+    def told(self) -> list[tuple[str, int]]:
+        """The labels with their depths, in the order of their places."""
+        return list(self._places)
+
+    def shorten(self, rows: Iterable[numbers.Row]) -> list[tuple[int, str]]:
+        """Return rows as (place of the label, value)."""
+        return [
+            (self._places.setdefault((label, depth), len(self._places)), value)
+            for label, value, depth in rows
+        ]
+
+
 def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[str, Any]:
     """Return the outlines in view and each country's numbers.
 
@@ -80,12 +99,15 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
     absent = _in_view(_undrawn(table, drawn), bounds)
     shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
     ranked = numbers.count_ranked(table.values(), "countries")
+    uses = numbers.stocks_by_use(edition.land_use)
     rows = {}
     for key, name in _names([frame, absent], lang).items():
         row = table.get(key)
         rows[key] = {
             "name": name,
-            "rows": [] if row is None else numbers.region_rows(row, period, ranked, lang),
+            "rows": []
+            if row is None
+            else numbers.region_rows(row, period, ranked, edition.recipe, lang, uses.get(key)),
             "notes": numbers.region_notes(row, lang),
         }
     return {"shapes": shapes, "rows": rows}

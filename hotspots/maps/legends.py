@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotspots.locale import has_text, text
-from hotspots.maps.themes import Classes, Theme, note, unit
+from hotspots.maps.cutting import Classes
+from hotspots.maps.themes import Theme, note, unit
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
 
+_FORMULA = re.compile(r"^## Formula\s+```text\n(.*?)\n```", re.DOTALL | re.MULTILINE)
 _YEARS = re.compile(r"\d{4}([-–]\d{4})?")
 
 
 @dataclass(frozen=True)
 class Legend:
-    """What the panel shows of a theme; plain text, escaped by the template."""
+    """What the panel shows of a theme; plain text, escaped by the template.
+
+    A class may have two colours: in full, and paler. `key_line` says which is which.
+    """
 
     key: str
     group: str
@@ -28,26 +33,29 @@ class Legend:
     unit: str
     years: str
     note: str
-    classes: list[tuple[str, str]]
+    key_line: str
+    classes: list[tuple[list[str], str]]
+    bare: str
     empty: bool
+    method: str
+    formula: str
 
 
 def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Legend:
     """Return the legend of a theme.
 
-    Classes of a quantity are listed from high to low, as one stacks them; a class of names that
-    occurs nowhere is left out.
+    Steps of a scale are listed from high to low, as one stacks them; of named classes, those that
+    occur.
     """
     present = set(np.unique(classes.codes).tolist())
-    rows = [
-        (colour, label)
-        for code, (colour, label) in enumerate(
-            zip(classes.colours, classes.labels, strict=True), start=1
-        )
-        if theme.group == "quantities" or code in present
-    ]
-    if theme.group != "hotspots":
+    colours: dict[str, list[str]] = {label: [] for label in classes.labels}
+    for code, (colour, label) in enumerate(zip(classes.colours, classes.labels, strict=True), 1):
+        if classes.is_scale or code in present:
+            colours[label].append(colour)
+    rows = [(shown, label) for label, shown in colours.items() if shown]
+    if classes.is_scale:
         rows.reverse()
+    method, formula = method_of(theme.key)
     return Legend(
         key=theme.key,
         group=theme.group,
@@ -55,9 +63,33 @@ def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Le
         unit=unit(theme, edition, lang),
         years=data_years(theme, edition, lang),
         note=note(theme, edition, lang),
+        key_line=classes.key,
         classes=rows,
+        bare=text(f"legend.{theme.bare}" + "_region" * is_region(edition), lang),
         empty=present <= {0},
+        method=method,
+        formula=formula,
     )
+
+
+def is_region(edition: Edition) -> bool:
+    """Return whether an edition is of a part of the world."""
+    return str(edition.manifest.get("region") or "world") != "world"
+
+
+def method_of(layer: str) -> tuple[str, str]:
+    """Return the id and the formula of a layer's method card, "" where none is.
+
+    Of several cards it is the one that gives fewest layers.
+    """
+    from hotspots.methods.cards import card, entries
+
+    cards = [entry for entry in entries().values() if layer in entry.gives]
+    if not cards:
+        return "", ""
+    found = min(cards, key=lambda entry: len(entry.gives)).id
+    formula = _FORMULA.search(card(found))
+    return found, formula[1] if formula else ""
 
 
 def data_years(theme: Theme, edition: Edition, lang: str) -> str:

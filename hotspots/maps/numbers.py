@@ -12,15 +12,25 @@ from hotspots.variables import EXCLUSION_REASONS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hotspots.recipe import Recipe
+
 # (label, value); a label of depth 1 is drawn indented below the row before.
 Row = tuple[str, str, int]
 
 _CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
 _CHANGE_OF_PATCH = ("gross_loss_t_yr", "gross_gain_t_yr", "net_change_t_yr")
-_OF_CROPLAND = ("potential_ipcc_tier1_total", "potential_per_mille", "target_four_per_mille_total")
+_OF_CROPLAND = ("potential_per_mille", "target_four_per_mille_total", "potential_co2e_total",
+                "potential_low_t_yr", "potential_lowest_total")  # fmt: skip
 
 
-def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str) -> list[Row]:
+def region_rows(
+    row: Mapping[str, Any],
+    period: str,
+    rank_total: int,
+    recipe: Recipe,
+    lang: str,
+    uses: Mapping[str, float] | None = None,
+) -> list[Row]:
     """Return what a popup tells of one row of an edition's table.
 
     Parameters
@@ -31,7 +41,14 @@ def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str)
         Years of the modelled change.
     rank_total : int
         How many rows are ranked with this one; 0 leaves the rank out.
+    recipe : Recipe
+        Which potential ranks, and the level of the intervals.
+    lang : str
+        Of the words.
+    uses : mapping, optional
+        Land use -> its stock, t; see `stocks_by_use`.
     """
+    leading = f"{recipe.methods.ranking_potential}_total"
     told: list[Row] = []
 
     def tell(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
@@ -44,6 +61,9 @@ def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str)
     def per_year(value: float) -> str:
         return _worded("numbers.per_year", tonnes(value, lang), value, lang)
 
+    def co2e(value: float) -> str:
+        return _worded("numbers.co2e_per_year", tonnes(value, lang), value, lang)
+
     def per_mille(value: float) -> str:
         return _worded("numbers.per_mille_value", number(value, lang, 2), value, lang)
 
@@ -51,28 +71,90 @@ def region_rows(row: Mapping[str, Any], period: str, rank_total: int, lang: str)
     area = ("land", "land_valid_ha") if whole else ("area", "area_ha")
     tell(*area, lambda v: hectares(v, lang))
     tell("stock", "soc_stock_total", carbon)
-    if _has_no_cropland(row):
+    told += _use_row(uses or {}, lang)
+    if _has_no_cropland(row, leading):
         told.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
-        row = {k: v for k, v in row.items() if k not in _OF_CROPLAND}
-    tell("potential", "potential_ipcc_tier1_total", per_year)
+        row = {k: v for k, v in row.items() if k not in (*_OF_CROPLAND, leading)}
+    tell("potential", leading, per_year)
+    told += _range_rows(row, recipe, lang)
+    tell("co2e", "potential_co2e_total", co2e, 1)
     tell("per_mille", "potential_per_mille", per_mille, 1)
     tell("yardstick", "target_four_per_mille_total", per_year, 1)
     if "modelled_change_total" in row:
         told += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
     tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
     tell("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
-    if not whole:
+    if not whole and _float(row.get("soc_stock_missing_share")) != 0:
         tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
-    if rank_total and math.isfinite(_float(row.get("rank"))):
-        value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=rank_total)
-        told.append((text("numbers.rank", lang), value, 0))
+    return told + (_rank_rows(row, rank_total, recipe, lang) if rank_total else [])
+
+
+def stocks_by_use(land_use: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return region -> land use -> stock, t, of an edition's table of land uses."""
+    out: dict[str, dict[str, float]] = {}
+    if "soc_stock_t" not in land_use:
+        return out
+    columns = (land_use[name] for name in ("id", "land_use", "soc_stock_t"))
+    for key, use, stock in zip(*columns, strict=True):
+        out.setdefault(str(key), {})[str(use)] = float(stock)
+    return out
+
+
+def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
+    """Return the row that shares out a stock to land uses."""
+    whole = sum(uses.values())
+    if not whole > 0:
+        return []
+    parts = (f"{text(f'use.{use}', lang)} {percent(t / whole, lang)}" for use, t in uses.items())
+    return [(text("numbers.by_use", lang), ", ".join(parts), 1)]
+
+
+def _range_rows(row: Mapping[str, Any], recipe: Recipe, lang: str) -> list[Row]:
+    """Return what is known of how far the potential may be off: by errors, and by method."""
+    level = percent(recipe.uncertainty.level, lang)
+    told: list[Row] = []
+    for label, columns in (
+        ("interval", ("potential_low_t_yr", "potential_high_t_yr")),
+        ("methods", ("potential_lowest_total", "potential_highest_total")),
+    ):
+        low, high = (_float(row.get(c)) for c in columns)
+        if math.isfinite(low) and math.isfinite(high):
+            ends = _span(tonnes(low, lang), tonnes(high, lang), lang)
+            shown = text("numbers.per_year", lang, value=ends)
+            told.append((text(f"numbers.{label}", lang, level=level), shown, 1))
     return told
 
 
-def _has_no_cropland(row: Mapping[str, Any]) -> bool:
-    """Return whether there is land with data, none of it cropland."""
-    managed, land = row.get("potential_ipcc_tier1_valid_area_ha"), row.get("land_valid_ha")
-    return _float(managed) == 0 and _float(land) > 0
+def _span(low: str, high: str, lang: str) -> str:
+    """Return "3.6–13.2 Mt" of "3.6 Mt" and "13.2 Mt"; both in full by another unit or sign."""
+    blank = "\N{NO-BREAK SPACE}"
+    same_unit = low.rpartition(blank)[2] == high.rpartition(blank)[2]
+    if same_unit and "\N{MINUS SIGN}" not in low:
+        return f"{low.rpartition(blank)[0]}–{high}"
+    return text("numbers.range", lang, low=low, high=high)
+
+
+def _rank_rows(row: Mapping[str, Any], total: int, recipe: Recipe, lang: str) -> list[Row]:
+    """Return the rank, what it may be within the errors, and whether it is surely a high one."""
+    if not math.isfinite(_float(row.get("rank"))):
+        return []
+    value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=total)
+    low, high = _float(row.get("rank_low")), _float(row.get("rank_high"))
+    level = percent(recipe.uncertainty.level, lang)
+    told: list[Row] = [(text("numbers.rank", lang), value, 0)]
+    if math.isfinite(low) and math.isfinite(high):
+        span = text("legend.between", lang, low=int(low), high=int(high))
+        told.append((text("numbers.interval", lang, level=level), span, 1))
+    if _float(row.get("stable_top_k")) == 1:
+        k, sure = recipe.uncertainty.top_k, percent(recipe.hotspots.stability, lang)
+        told.append((text("numbers.stable_top", lang, k=k, level=sure), "", 1))
+    return told
+
+
+def _has_no_cropland(row: Mapping[str, Any], leading: str) -> bool:
+    """Return whether there is land with data, none of it managed as the potential asks."""
+    managed = row.get(leading.removesuffix("_total") + "_valid_area_ha")
+    return _float(managed) == 0 and _float(row.get("land_valid_ha")) > 0
 
 
 def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:

@@ -15,14 +15,14 @@ from hotspots.caveats import CAVEATS
 from hotspots.locale import counted, hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
 from hotspots.maps.layers import safe_json
-from hotspots.maps.legends import Legend, provenance, variable_label, year_of
+from hotspots.maps.legends import Legend, is_region, provenance, variable_label, year_of
+from hotspots.maps.themes import GROUPS
 from hotspots.scenario import scenario
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
 
 UNITS_SHOWN = 10
-_GROUPS = ("hotspots", "quantities", "clusters")
 # Words that the script needs.
 _WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria",
           "map.close", "record.recorded", "record.web", "notice.short",
@@ -93,13 +93,12 @@ def panel(
         t=lambda key, **values: text(key, lang, **values),
         title=title(edition, lang),
         how=how_to_read(edition, lang),
-        groups=[(g, [x for x in legends if x.group == g]) for g in _GROUPS],
+        groups=[(g, [x for x in legends if x.group == g]) for g in GROUPS],
         legends=legends,
         country_names=sorted(country_names.items(), key=lambda kv: _sort_key(kv[1])),
         patch_counts=patch_counts,
         patches_label=_patches_label(patch_counts, lang),
         has_rings=has_rings,
-        bare=text("legend.no_value" + "_region" * _is_region(edition), lang),
         records_told=None if record_counts is None else _records_told(record_counts, lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
@@ -113,7 +112,7 @@ def panel(
 
 def title(edition: Edition, lang: str) -> str:
     """Return the page's title: the world, or the region that the edition was made for."""
-    if not _is_region(edition):
+    if not is_region(edition):
         return text("map.title", lang)
     region = str(edition.manifest["region"])
     table = edition.table
@@ -134,10 +133,6 @@ def _box(region: str, lang: str) -> str:
 
     ends = [at(west, "east west"), at(east, "east west")]
     return f"{'–'.join(ends)}, {at(south, 'north south')}–{at(north, 'north south')}"
-
-
-def _is_region(edition: Edition) -> bool:
-    return str(edition.manifest.get("region") or "world") != "world"
 
 
 def how_to_read(edition: Edition, lang: str) -> str:
@@ -184,7 +179,12 @@ def whole_rows(edition: Edition, period: str, lang: str) -> list[numbers.Row]:
     """Return the numbers of the whole area."""
     table = edition.table
     rows = numbers.by_id(table[table["set"] == "total"])
-    return [told for row in rows.values() for told in numbers.region_rows(row, period, 0, lang)]
+    uses = numbers.stocks_by_use(edition.land_use)
+    return [
+        told
+        for key, row in rows.items()
+        for told in numbers.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
+    ]
 
 
 def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from hotspots.locale import number, percent, text
+from hotspots.locale import has_text, number, percent, text, tonnes
 from hotspots.maps import palettes
+from hotspots.maps.cutting import (
+    LEAST_MANAGED_SHARE,
+    Classes,
+    change_steps,
+    clusters,
+    deficit_steps,
+    hotspot_classes,
+    loss_steps,
+    named_classes,
+    potential_steps,
+    stability_steps,
+    stable_classes,
+)
 from hotspots.scenario import scenario
-from hotspots.variables import CLUSTERS, HOTSPOT_CLASSES
+from hotspots.variables import DEGRADATION, EVIDENCE, LOSS_COMPONENTS, RESPONSES
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
     from hotspots.recipe import Recipe
-
-Codes = npt.NDArray[np.uint8]
-
-# Upper edges of all classes but the last. Fixed, so that two editions compare at a glance; the
-# hotspot threshold of the default recipe (0.2) is one of them.
-POTENTIAL_BREAKS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-# The stocks behind it are whole t/ha: a deficit within 1 t/ha of none is none to be seen.
-DEFICIT_BREAKS = (-1.0, 1.0, 2.0, 5.0, 10.0, 20.0)
-# A rate per hectare of cropland says nothing to the eye where there is next to none.
-LEAST_MANAGED_SHARE = 0.01
-# Multiples of the smallest change that is told apart, see `_change`.
-CHANGE_STEPS = (1, 2, 4, 10)
-
-
-@dataclass(frozen=True)
-class Classes:
-    """A layer cut into classes: `codes` (rows, columns), 0 = no colour, k = the k-th class."""
-
-    codes: Codes
-    colours: Sequence[str]
-    labels: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -51,17 +40,20 @@ class Theme:
     key : str
         Canonical name of its layer; its words are ``theme.<key>.*`` in the catalogues.
     group : str
-        "hotspots", "quantities" or "clusters".
+        One of `GROUPS`.
     inputs : function (recipe -> names of input layers)
         Whose data years the legend tells.
     cut : function (edition, layer, lang -> Classes)
         Cuts the layer into classes.
+    bare : str
+        What land without a class is: the message ``legend.<bare>``.
     """
 
     key: str
     group: str
     inputs: Callable[[Recipe], tuple[str, ...]]
     cut: Callable[[Edition, xr.DataArray, str], Classes]
+    bare: str = "no_value"
 
 
 def themes_of(edition: Edition) -> list[Theme]:
@@ -72,115 +64,73 @@ def themes_of(edition: Edition) -> list[Theme]:
 def unit(theme: Theme, edition: Edition, lang: str) -> str:
     """Return the unit of a theme in words."""
     whose = "managed" if edition.recipe.potential.include_pasture else "cropland"
-    return text(f"theme.{theme.key}.unit", lang, per_hectare=text(f"unit.per_{whose}", lang))
+    return text(
+        f"theme.{theme.key}.unit",
+        lang,
+        per_hectare=text(f"unit.per_{whose}", lang),
+        threshold=number(edition.recipe.hotspots.gain_threshold, lang),
+    )
 
 
 def note(theme: Theme, edition: Edition, lang: str) -> str:
     """Return what must be known to read a theme."""
-    clusters, change = edition.recipe.clusters, edition.recipe.change
-    return text(
-        f"theme.{theme.key}.note",
+    recipe = edition.recipe
+    key = f"theme.{theme.key}.note"
+    if theme.key == "response_class":
+        key += "_risk" if "loss_total" in edition.rasters else "_modelled"
+    modelled = theme.key in ("modelled_change", "response_class")
+    of_change = modelled or recipe.methods.ranking_loss == "modelled_change"
+    told = text(
+        key,
         lang,
-        scenario=scenario(edition.recipe, lang),
-        detectable=number(change.detectable, lang),
-        radius=number(clusters.radius_km, lang),
-        alpha=percent(clusters.alpha, lang),
+        scenario=scenario(recipe, lang),
+        detectable=number(recipe.change.detectable, lang),
+        radius=number(recipe.clusters.radius_km, lang),
+        alpha=percent(recipe.clusters.alpha, lang),
         least=percent(LEAST_MANAGED_SHARE, lang),
-        missing=text("caveat.not_in_it", lang),
+        missing=text("caveat.not_in_it", lang) if of_change else "",
+        level=percent(recipe.hotspots.stability, lang),
+        threshold=number(recipe.hotspots.gain_threshold, lang),
+        loss=number(recipe.hotspots.loss_threshold, lang),
+        quantile=percent(recipe.attainable.quantile, lang),
+        attained=number(recipe.attainable.years, lang),
+        methods=methods_compared(edition, lang),
+        count=number(recipe.ensemble.min_methods, lang),
+        agreement=percent(recipe.ensemble.min_agreement, lang),
+        spread=methods_spread(edition, lang),
+        increase=percent(max(recipe.gsocseq.increases, default=0.0), lang),
+        ahead=number(recipe.gsocseq.years, lang),
+        components=loss_components(edition, lang),
     )
+    return told.strip()
 
 
-# ------------------------------------------------------------------------------------- cutting
+def methods_compared(edition: Edition, lang: str) -> str:
+    """Return the titles of the potentials that are compared, as the map has them."""
+    guidelines = edition.recipe.potential.guidelines
+
+    def named(layer: str) -> str:
+        key = f"method.{layer}"
+        return text(key, lang, guidelines=guidelines) if has_text(key) else layer
+
+    return ", ".join(named(n) for n in edition.recipe.ensemble.members if n in edition.rasters)
 
 
-def _hotspot(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    names = list(HOTSPOT_CLASSES.values())
-    return _by_code(
-        layer, HOTSPOT_CLASSES, palettes.HOTSPOT, [text(f"class.{n}", lang) for n in names]
-    )
+def loss_components(edition: Edition, lang: str) -> str:
+    """Return the names of the components of the loss that the edition has."""
+    names = [n for n in LOSS_COMPONENTS.values() if f"loss_{n}" in edition.rasters]
+    return ", ".join(text(f"component.{n}", lang).lower() for n in names)
 
 
-def _cluster(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
-    def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-        labels = [text(f"cluster.{n}", lang) for n in CLUSTERS.values()]
-        found = _by_code(layer, CLUSTERS, colours, labels)
-        # 0 stands for "not significant" and for cells outside the graph; only the former have a z.
-        z = edition.rasters.get(f"{layer.name}_z")
-        outside = np.zeros(layer.shape, bool) if z is None else np.isnan(z.values)
-        return Classes(np.where(outside, 0, found.codes).astype("uint8"), found.colours, labels)
-
-    return cut
-
-
-def _by_code(
-    layer: xr.DataArray, names: Mapping[int, str], colours: Mapping[str, str], labels: Sequence[str]
-) -> Classes:
-    values = np.nan_to_num(np.asarray(layer.values, dtype="float32"), nan=-128).astype("int16")
-    codes = np.zeros(values.shape, "uint8")
-    for position, code in enumerate(names, start=1):
-        codes[values == code] = position
-    return Classes(codes, [colours[n] for n in names.values()], labels)
-
-
-def _potential(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    found = _by_breaks(layer, POTENTIAL_BREAKS, palettes.GAIN, lang)
-    managed = edition.rasters.get(f"{layer.name}_valid_share")
-    land = edition.rasters.get("valid_share")
-    if managed is None or land is None:
-        return found
-    little = ~(managed.values >= LEAST_MANAGED_SHARE * land.values)
-    return Classes(np.where(little, 0, found.codes).astype("uint8"), found.colours, found.labels)
-
-
-def _deficit(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    found = _by_breaks(layer, DEFICIT_BREAKS, (palettes.SURPLUS, *palettes.DEFICIT), lang)
-    surplus = text("legend.surplus", lang, high=number(DEFICIT_BREAKS[0], lang))
-    return Classes(found.codes, found.colours, [surplus, *found.labels[1:]])
-
-
-def _by_breaks(
-    layer: xr.DataArray, breaks: Sequence[float], colours: Sequence[str], lang: str
-) -> Classes:
-    values = np.asarray(layer.values, dtype="float64")
-    codes = np.where(np.isfinite(values), np.digitize(values, breaks) + 1, 0)
-    shown = [number(b, lang) for b in breaks]
-    between = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)]
-    labels = [text("legend.below", lang, high=shown[0]), *between,
-              text("legend.above", lang, low=shown[-1])]  # fmt: skip
-    return Classes(codes.astype("uint8"), colours, labels)
-
-
-def _change(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the change evenly on both sides of what the data can't tell from none."""
-    smallest = edition.recipe.change.detectable / _years_between(edition, layer)
-    edges = [step * smallest for step in CHANGE_STEPS]
-    values = np.asarray(layer.values, dtype="float64")
-    # float32 rounds a change of exactly the threshold to either side of it; it is detectable.
-    depth = np.digitize(np.abs(values) * (1 + 1e-6), edges)
-    middle = len(edges) + 1
-    codes = np.where(np.isfinite(values), middle + np.sign(values) * depth, 0)
-    colours = [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE]
-    return Classes(np.nan_to_num(codes).astype("uint8"), colours, _change_labels(edges, lang))
-
-
-def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
-    shown = [number(e, lang) for e in edges]
-    sizes = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)] + [
-        text("legend.above", lang, low=shown[-1])
-    ]
-    losses = [f"{text('legend.loss_side', lang)} {size}" for size in sizes]
-    gains = [f"{text('legend.gain_side', lang)} {size}" for size in sizes]
-    return [*losses[::-1], text("change.no_detectable_change", lang), *gains]
-
-
-def _years_between(edition: Edition, layer: xr.DataArray) -> float:
-    """Return the length of the change's period, years."""
-    start, _, end = str(layer.attrs.get("period", "")).partition("-")
-    if start.isdigit() and end.isdigit():
-        return float(end) - float(start)
-    inputs: Mapping[str, Any] = edition.manifest["inputs"]
-    change = edition.recipe.change
-    return float(inputs[change.end]["year"]) - float(inputs[change.start]["year"])
+def methods_spread(edition: Edition, lang: str) -> str:
+    """Return the sentence on the range of the whole over methods, "" if it isn't known."""
+    table = edition.table
+    whole = table[table["set"] == "total"]
+    columns = ["potential_lowest_total", "potential_highest_total"]
+    if not len(whole) or not set(columns) <= set(whole):
+        return ""
+    low, high = (tonnes(float(whole[c].iloc[0]), lang) for c in columns)
+    return text("legend.spread", lang, low=low, high=high)
 
 
 def _of_potential(recipe: Recipe) -> tuple[str, ...]:
@@ -200,12 +150,33 @@ def _of_deficit(recipe: Recipe) -> tuple[str, ...]:
     return ("soc_stock_reference", "soc_stock")
 
 
+def _of_stock(recipe: Recipe) -> tuple[str, ...]:
+    return ("soc_stock",)
+
+
+GROUPS = ("hotspots", "gain", "loss", "evidence", "clusters")
 THEMES = (
-    Theme("hotspot_class", "hotspots", _of_hotspots, _hotspot),
-    Theme("hotspot_class_in_zone", "hotspots", _of_hotspots, _hotspot),
-    Theme("potential_ipcc_tier1", "quantities", _of_potential, _potential),
-    Theme("modelled_change", "quantities", _of_change, _change),
-    Theme("deficit_historic", "quantities", _of_deficit, _deficit),
-    Theme("cluster_potential", "clusters", _of_potential, _cluster(palettes.CLUSTER_GAIN)),
-    Theme("cluster_loss", "clusters", _of_change, _cluster(palettes.CLUSTER_LOSS)),
-)
+    Theme("hotspot_class", "hotspots", _of_hotspots, hotspot_classes),
+    Theme("hotspot_class_in_zone", "hotspots", _of_hotspots, hotspot_classes),
+    Theme("hotspot_class_stable", "hotspots", _of_hotspots, stable_classes),
+    Theme("potential_ipcc_tier1", "gain", _of_potential, potential_steps),
+    Theme("potential_median", "gain", _of_potential, potential_steps),
+    Theme("potential_attainable", "gain", _of_potential, potential_steps),
+    Theme("potential_gsocseq_ssm3", "gain", _of_potential, potential_steps),
+    Theme("deficit_historic", "gain", _of_deficit, deficit_steps),
+    Theme("modelled_change", "loss", _of_change, change_steps),
+    Theme("loss_total", "loss", _of_stock, loss_steps, "none_of_these"),
+    Theme(
+        "loss_main_component", "loss", _of_stock,
+        named_classes("component", LOSS_COMPONENTS, palettes.LOSS_COMPONENT), "none_of_these",
+    ),
+    Theme("sdg_soc_class", "loss", _of_stock,
+          named_classes("degradation", DEGRADATION, palettes.DEGRADATION), "none_of_these"),
+    Theme("response_class", "loss", _of_hotspots,
+          named_classes("response", RESPONSES, palettes.RESPONSE), "none_of_these"),
+    Theme("evidence", "evidence", _of_potential,
+          named_classes("evidence", EVIDENCE, palettes.EVIDENCE)),
+    Theme("stability_gain", "evidence", _of_potential, stability_steps),
+    Theme("cluster_potential", "clusters", _of_potential, clusters(palettes.CLUSTER_GAIN)),
+    Theme("cluster_loss", "clusters", _of_change, clusters(palettes.CLUSTER_LOSS)),
+)  # fmt: skip

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     import folium
 
     from hotspots.edition import Edition
+    from hotspots.maps.cutting import Classes
     from hotspots.maps.rasters import Image
-    from hotspots.maps.themes import Classes, Theme
+    from hotspots.maps.themes import Theme
 
 
 WORLD_WIDTH_DEG, WORLD_SOUTH_DEG, WORLD_NORTH_DEG = 300.0, -56.0, 77.0
@@ -178,11 +179,21 @@ def _page_data(
 
     countries = layers.countries(edition, bounds, period, lang)
     names = {key: row["name"] for key, row in countries["rows"].items()}
+    patches = layers.patches(edition, names, bounds, period, lang)
+    records = None if registry is None else layers.records(registry, names, bounds, lang)
+    labels = layers.Labels()
+    for told in (
+        *countries["rows"].values(),
+        *(shape["properties"] for shape in patches["shapes"]),
+        *([] if records is None else records["points"]),
+    ):
+        told["rows"] = labels.shorten(told["rows"])
     west, south, east, north = bounds
     return {
         "bounds": [[south, west], [north, east]],
         "countries": countries,
-        "patches": layers.patches(edition, names, bounds, period, lang),
-        "records": None if registry is None else layers.records(registry, names, bounds, lang),
+        "patches": patches,
+        "records": records,
+        "labels": labels.told,
         "words": page.words(lang),
     }

@@ -6,7 +6,7 @@ and what the method cards are made from.
 
 from __future__ import annotations
 
-from hotspots.methods.base import Method, State, require_known, run_methods
+from hotspots.methods.base import Method, State, require_known, require_usable, run_methods
 from hotspots.methods.loss import LOSS_METHODS
 from hotspots.methods.potential import POTENTIAL_METHODS
 from hotspots.methods.soil import INPUT_METHODS
@@ -14,4 +14,4 @@ from hotspots.methods.soil import INPUT_METHODS
 METHODS: tuple[Method, ...] = (*INPUT_METHODS, *POTENTIAL_METHODS, *LOSS_METHODS)
 
 __all__ = ["INPUT_METHODS", "LOSS_METHODS", "METHODS", "Method", "POTENTIAL_METHODS", "State",
-           "require_known", "run_methods"]  # fmt: skip
+           "require_known", "require_usable", "run_methods"]  # fmt: skip

@@ -6,6 +6,7 @@ failed, by an input that is missing; what is wrong with an input that is there i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,11 +16,14 @@ import xarray as xr
 
 from hotspots.analysis.eligibility import Thresholds
 from hotspots.errors import RecipeError, near_matches
+from hotspots.ingest.dimensions import require_dimensions
+from hotspots.variables import variable
 
 if TYPE_CHECKING:
     from hotspots.recipe import Recipe
 
 Layers = Mapping[str, xr.DataArray]
+_STOCK_OF_A_DATE = re.compile(r"soc_stock(_reference|_\d{4})?")
 RUN, GIVEN, NO_DATA, SKIPPED = "run", "given", "no data", "skipped"
 
 
@@ -100,9 +104,10 @@ def run_methods(
 ) -> tuple[xr.Dataset, list[State]]:
     """Return the layers that `methods`, in their order, make of `data`, and what became of each.
 
-    Quantities are stored as float32, classes as bytes; a later method sees the layers of those
-    before it in full precision.
+    Quantities are stored as float32, classes as bytes, and so a later method sees them.
     """
+    require_dimensions(data)
+    require_rate(recipe.methods.ranking_potential)
     made: dict[str, xr.DataArray] = {}
     states = []
     for method in methods:
@@ -114,16 +119,18 @@ def run_methods(
             except NotPossible as error:
                 given = {}
                 state = State(method.id, method.kind, NO_DATA, reason=str(error))
-            made |= given
+            made |= {name: _stored(layer) for name, layer in given.items()}
         if state is None:
             gives = tuple(name for name in given if not name.endswith("_valid_share"))
             state = State(method.id, method.kind, RUN, gives)
         states.append(state)
-    as_stored = {
-        k: v if v.dtype.kind in "iu" else v.astype("float32", keep_attrs=True)
-        for k, v in made.items()
-    }
-    return xr.Dataset(as_stored), states
+    return xr.Dataset(made), states
+
+
+def _stored(layer: xr.DataArray) -> xr.DataArray:
+    if layer.dtype.kind in "iu":
+        return layer
+    return layer.astype("float32", copy=False, keep_attrs=True)
 
 
 def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
@@ -146,6 +153,45 @@ def missing_layers(method: Method, data: xr.Dataset, recipe: Recipe) -> list[str
         for wanted in method.needs(recipe)
         if not any(name in data for name in wanted.split("|"))
     ]
+
+
+def require_rate(ranking_potential: str) -> None:
+    """Raise `RecipeError` where the layer that ranks gain can't be a potential per year."""
+    fits = ranking_potential.startswith("potential_")
+    if not fits or variable(ranking_potential).unit != "t ha-1 yr-1":
+        raise RecipeError(
+            f"methods.ranking_potential is '{ranking_potential}'; gain is ranked by a potential"
+            " in t ha-1 yr-1, such as potential_ipcc_tier1 or potential_median."
+        )
+
+
+def require_usable(recipe: Recipe, methods: Iterable[Method]) -> None:
+    """Raise `BadInputError` where a recipe can't be run on any data, before there are any.
+
+    Beyond what the recipe checks of itself: methods skipped, layers that rank and that change is
+    between, the equation of saturation, and own factors.
+    """
+    from hotspots.analysis.potential.saturation import saturation_capacity
+    from hotspots.analysis.potential.tier1_factors import factor_by_zone
+
+    require_known(recipe.methods.skip, methods)
+    require_rate(recipe.methods.ranking_potential)
+    require_stock("start", recipe.change.start)
+    require_stock("end", recipe.change.end)
+    saturation_capacity(10.0, recipe.saturation.equation)
+    choice = recipe.potential
+    factor_by_zone(
+        "F_LU", choice.land_use, "cropland", choice.guidelines, factors=choice.factors or None
+    )
+
+
+def require_stock(key: str, name: str) -> None:
+    """Raise `RecipeError` where a layer that change is from or to is no stock."""
+    if not _STOCK_OF_A_DATE.fullmatch(name):
+        raise RecipeError(
+            f"change.{key} is '{name}', which is no stock; soc_stock, soc_stock_reference and"
+            " soc_stock_<year> are."
+        )
 
 
 def require_known(skip: Iterable[str], methods: Iterable[Method]) -> None:

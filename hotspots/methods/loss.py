@@ -14,12 +14,14 @@ import numpy as np
 import xarray as xr
 
 from hotspots import analysis as an
+from hotspots.analysis.elementwise import class_codes
 from hotspots.analysis.eligibility import is_organic
 from hotspots.analysis.potential.gsocseq import disequilibrium_and_warming
 from hotspots.analysis.potential.organic import organic_soil_factor
+from hotspots.analysis.stock import require_same_depth
 from hotspots.analysis.urgency import components, evidence, risk
 from hotspots.analysis.urgency.trend import theil_sen
-from hotspots.methods.base import Layers, Method, NotPossible, need
+from hotspots.methods.base import Layers, Method, NotPossible, need, require_stock
 from hotspots.methods.potential import gsocseq_inputs
 from hotspots.methods.soil import topsoil
 from hotspots.variables import CLIMATE_ZONES, LOSS_COMPONENTS
@@ -35,6 +37,9 @@ MIN_DATES = 4
 
 
 def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
+    require_stock("start", recipe.change.start)
+    require_stock("end", recipe.change.end)
+    require_same_depth(data[recipe.change.start], data[recipe.change.end])
     change = an.modelled_change(
         data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
     )
@@ -60,6 +65,7 @@ def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.
         dated.setdefault(int(data[undated].attrs["year"]), data[undated])
     if not dated:
         return None
+    require_same_depth(*dated.values())
     years = sorted(dated)
     layers = [dated[year].drop_attrs(deep=False).rename("series") for year in years]
     out = xr.concat(layers, xr.DataArray(years, dims="year", name="year"))
@@ -134,7 +140,8 @@ def _drained(data: xr.Dataset, recipe: Recipe) -> Layers:
     use = {"forest": "forest_land"}.get(recipe.loss.drained_land_use, recipe.loss.drained_land_use)
     by_zone = np.array([np.nan, *(organic_soil_factor(zone, use) for zone in CLIMATE_ZONES)])
     zone = data["climate_zone"]
-    factor = zone.copy(data=by_zone[zone.values.astype("int64")]).drop_attrs(deep=False)
+    codes = class_codes(zone, CLIMATE_ZONES, "IPCC climate zone")
+    factor = zone.copy(data=by_zone[codes.values]).drop_attrs(deep=False)
     loss = components.loss_drained_organic(
         drained_share=data["drained_organic_share"], emission_factor=factor
     )
@@ -151,8 +158,13 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
     found = components.loss_total(
         parts, organic=organic, conversion_share=_converted(data, parts, recipe)
     )
-    names = [n for n in map(str, found) if n in (*_LOSSES, "loss_total", "loss_main_component")]
-    return {name: found[name] for name in names}
+    # Of the parts as they are stored, so that a reader's sum is the layer's.
+    kept = {n: found[n].astype("float32", keep_attrs=True) for n in _LOSSES if n in found}
+    total = xr.concat(kept.values(), "part", coords="minimal", compat="override")
+    total = total.sum("part", skipna=False, dtype="float64").where(found["loss_total"].notnull())
+    exact = total.rename("loss_total").assign_attrs(found["loss_total"].attrs)
+    main = found["loss_main_component"]
+    return kept | {"loss_total": exact, "loss_main_component": main}
 
 
 def _converted(data: xr.Dataset, parts: dict[Hashable, Any], recipe: Recipe) -> xr.DataArray | None:

@@ -8,10 +8,11 @@ import xarray as xr
 
 from hotspots import analysis as an
 from hotspots.analysis.eligibility import is_organic, under_mask
+from hotspots.analysis.stock import require_same_depth
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import cell_area
 from hotspots.methods.base import Layers, Method, NotPossible, masks_on, need, thresholds_of
-from hotspots.methods.soil import thickness_of, topsoil
+from hotspots.methods.soil import require_layers_alike, thickness_of, topsoil
 from hotspots.scenario import scenario
 from hotspots.variables import SOIL_CLASSES, describe
 
@@ -32,7 +33,8 @@ def managed_share(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
 
 def of_managed_land(layers: Layers, data: xr.Dataset, recipe: Recipe) -> dict[str, xr.DataArray]:
     """Return `layers` with the share of the cell that each stands for: its managed land."""
-    managed = data["valid_share"] * managed_share(data, recipe).fillna(0)
+    # One array for all: describe() doesn't copy it.
+    managed = (data["valid_share"] * managed_share(data, recipe).fillna(0)).astype("float32")
     return dict(layers) | {
         f"{n}_valid_share": describe(managed, f"{n}_valid_share") for n in layers
     }
@@ -45,6 +47,7 @@ def per_mille(gain: xr.DataArray, stock: xr.DataArray) -> xr.DataArray:
 
 
 def _deficit(data: xr.Dataset, recipe: Recipe) -> Layers:
+    require_same_depth(data["soc_stock_reference"], data["soc_stock"])
     deficit = an.historic_deficit(data["soc_stock_reference"], data["soc_stock"])
     return {"deficit_historic": deficit}
 
@@ -74,8 +77,9 @@ def _tier1_2006(data: xr.Dataset, recipe: Recipe) -> Layers:
         tier1 = _tier1_of(data, recipe, data["climate_zone_2006"], "2006")
     except BadInputError as error:
         raise NotPossible(f"No Tier 1 of 2006: {error}") from error
-    made = {"potential_ipcc_tier1_2006": tier1["potential_ipcc_tier1"]}
-    return of_managed_land(made, data, recipe)
+    gain, name = tier1["potential_ipcc_tier1"], "potential_ipcc_tier1_2006"
+    kept = {k: v for k, v in gain.attrs.items() if k in ("depth_cm", "comment")}
+    return of_managed_land({name: describe(gain, name, **kept)}, data, recipe)
 
 
 def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: str) -> xr.Dataset:
@@ -140,6 +144,10 @@ def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
     """Take the land as ``land_use`` says it is used, where it is given, else as cropland."""
     fragments = data.get("coarse_fragments", 0.0)
     choice, soil = recipe.saturation, data["soc"]
+    soil_layers = [data[n] for n in ("bulk_density", "coarse_fragments", "clay", "silt")
+                   if n in data]  # fmt: skip
+    require_layers_alike(soil, *soil_layers)
+    require_same_depth(soil, *soil_layers)
     fifty = choice.equation.endswith("0_50um") or choice.equation.startswith("georgiou")
     found = an.saturation_deficit(
         soc=soil, bulk_density=data["bulk_density"], clay=data["clay"], silt=data["silt"],

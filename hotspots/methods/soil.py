@@ -26,8 +26,7 @@ def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
     if "depth" in layer.dims:
         if "thickness" not in layer.coords:
             raise NotPossible(
-                f"No stock from layers: '{layer.name}' has a dimension 'depth' without a"
-                " coordinate 'thickness' (cm)."
+                f"'{layer.name}' has a dimension 'depth' without a coordinate 'thickness' (cm)."
             )
         return layer["thickness"]
     top, _, bottom = str(layer.attrs.get("depth_cm", "")).partition("-")
@@ -35,8 +34,7 @@ def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
         return float(bottom) - float(top)
     except ValueError as error:
         raise NotPossible(
-            f"No stock from layers: '{layer.name}' doesn't say its depth in attrs['depth_cm'],"
-            " such as '0-30'."
+            f"'{layer.name}' doesn't say its depth in attrs['depth_cm'], such as '0-30'."
         ) from error
 
 
@@ -50,7 +48,22 @@ def topsoil(layer: xr.DataArray) -> xr.DataArray:
     )
 
 
+def require_layers_alike(*layers: xr.DataArray) -> None:
+    """Raise `NotPossible` where some lie along ``depth`` and the first doesn't.
+
+    Its one thickness would be counted for each of their layers.
+    """
+    first, *others = layers
+    for layer in others:
+        if "depth" in layer.dims and "depth" not in first.dims:
+            raise NotPossible(
+                f"'{layer.name}' lies along 'depth', but '{first.name}' doesn't. Give both for the"
+                " same soil layers."
+            )
+
+
 def _stock(data: xr.Dataset, recipe: Recipe) -> Layers:
+    require_layers_alike(data["soc"], data["bulk_density"], data["coarse_fragments"])
     stock = an.soc_stock(
         soc=data["soc"], bulk_density=data["bulk_density"],
         coarse_fragments=data["coarse_fragments"], thickness=thickness_of(data["soc"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hotspots.edition import Edition
 
 _ROWS = 10
+_STATUS_WORDS = {"run": "ran", "given": "were given by the data",
+                 "no data": "lack data", "skipped": "are skipped"}  # fmt: skip
 
 
 def summary_lines(edition: Edition) -> Iterator[str]:
@@ -21,8 +23,9 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     figures = edition.summary
     yield ""
     yield f"{_place(edition)}: {_area(figures['land_mha'])} with soil data"
-    yield from _figures(figures, edition.manifest["scenario"])
-    yield from _hot(figures)
+    yield from _figures(edition)
+    yield from _hot(edition)
+    yield _methods(edition)
     yield from (f"Note: {note}" for note in edition.manifest["notes"])
     if len(edition.units):
         yield "\nFirst units (country and climate zone) by potential:"
@@ -54,7 +57,9 @@ def _caveats(edition: Edition) -> list[str]:
     return [told for key in CAVEATS if (told := edition.manifest["caveats"].get(key))]
 
 
-def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
+def _figures(edition: Edition) -> Iterator[str]:
+    figures = edition.summary
+
     def rows(**labelled: str) -> Iterator[str]:
         """Yield rows of amounts that are compared, in one unit that suits the largest."""
         known = {k: figures[k] for k in labelled if figures.get(k) is not None}
@@ -67,10 +72,10 @@ def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
         stock_pg="SOC stock, 0-30 cm", deficit_pg="Modelled historical deficit (not achievable)"
     )
     if figures.get("potential_pg_yr") is not None:
-        yield f"  {scenario}"
-    yield from rows(
-        potential_pg_yr="  potential", yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock"
-    )
+        yield f"  {edition.manifest['scenario']}"
+    yield from rows(potential_pg_yr="  potential")
+    yield from _ranges(edition)
+    yield from rows(yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock")
     if figures.get("potential_per_mille_yr") is not None:
         per_mille = _number(figures["potential_per_mille_yr"], 1)
         yield f"    {'potential per stock of the same cropland':<50}{per_mille:>10} ‰/yr"
@@ -84,6 +89,46 @@ def _figures(figures: dict[str, Any], scenario: str) -> Iterator[str]:
         yield f"  No detectable change on {told} of the land."
 
 
+def _ranges(edition: Edition) -> Iterator[str]:
+    """Yield how far the potential may be off: by errors, and by method."""
+    figures, level = edition.summary, 100 * edition.recipe.uncertainty.level
+    for label, ends in (
+        (f"{level:g} % interval, by errors", ("potential_low_pg_yr", "potential_high_pg_yr")),
+        ("range over methods, cell by cell",
+         ("potential_lowest_pg_yr", "potential_highest_pg_yr")),
+    ):  # fmt: skip
+        low, high = (figures.get(key) for key in ends)
+        if low is not None and high is not None:
+            scale, unit = _mass_unit(max(abs(low), abs(high)))
+            amounts = f"{_number(low * scale, 2)} to {_number(high * scale, 2)}"
+            yield f"    {label:<44}{amounts:>16} {unit}/yr"
+
+
+def _stable(edition: Edition) -> Iterator[str]:
+    """Yield how much of the hot land stays hot over the draws."""
+    share = edition.summary.get("stable_hot_share_of_ranked")
+    if share is None or not edition.summary.get("hot_share_of_ranked"):
+        return
+    level = 100 * edition.recipe.hotspots.stability
+    median = edition.summary.get("hot_stability_median")
+    half = "" if median is None else f"; half of the hot cells do in less than {_share(median)}"
+    yield (
+        f"  {_share(share)} of the ranked land stays hot in {level:g} % of the draws over errors"
+        f" and methods{half}."
+    )
+
+
+def _methods(edition: Edition) -> str:
+    """Return how many methods ran, and how many could not."""
+    states = [row["status"] for row in edition.manifest["methods"]]
+    told = [
+        f"{count} {words}"
+        for status, words in _STATUS_WORDS.items()
+        if (count := states.count(status))
+    ]
+    return f"\nMethods: {', '.join(told)} ('hotspots methods' lists them)."
+
+
 def _mass_unit(pg: float) -> tuple[float, str]:
     """Return the factor from Pg C, and the unit, in which an amount reads well."""
     if pg >= 0.1:
@@ -91,7 +136,8 @@ def _mass_unit(pg: float) -> tuple[float, str]:
     return (1e3, "Tg C") if pg >= 1e-4 else (1e6, "Gg C")
 
 
-def _hot(figures: dict[str, Any]) -> Iterator[str]:
+def _hot(edition: Edition) -> Iterator[str]:
+    figures = edition.summary
     if figures.get("hot_share_of_ranked") is None:
         return
     amounts = [f"{_share(figures.get('hot_share_of_potential'))} of its potential"]
@@ -102,6 +148,7 @@ def _hot(figures: dict[str, Any]) -> Iterator[str]:
         f" {_area(figures['ranked_managed_mha'])} of ranked managed land,"
         f" with {' and '.join(amounts)}."
     )
+    yield from _stable(edition)
     for axis in ("potential", "loss"):
         if figures.get(f"gi_star_alone_{axis}") is not None:
             raw = _share(figures[f"gi_star_alone_{axis}_raw"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -66,7 +68,8 @@ def modelled_change(
     moved = (abs(delta) >= detectable) & (delta != 0)
     told = xr.where(moved, xr.where(delta < 0, 1, 2), 3)
     told = told.where(np.isfinite(delta), 0).astype("uint8")
-    span = {"period": f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"}
+    period = f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"
+    span: dict[str, Any] = {"period": period, "years": years}
     return xr.Dataset(
         {
             "modelled_change": describe(rate, "modelled_change", comment=NOT_MEASURED, **span),

@@ -25,7 +25,8 @@ function hotspotsMap(map, rasters, data) {
 
   function table(rows, className) {
     const made = element("table", "", className);
-    rows.forEach(([label, value, depth]) => {
+    rows.forEach(([place, value]) => {
+      const [label, depth] = data.labels[place];
       const row = made.insertRow();
       if (depth) row.className = "hs-deep";
       const head = element("th", label);

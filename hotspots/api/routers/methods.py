@@ -1,0 +1,93 @@
+"""Methods: what became of each in the edition, and their cards as text and as pages."""
+
+from __future__ import annotations
+
+from html import escape
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from hotspots.api.dependencies import CurrentEdition
+from hotspots.api.models import MethodDetail, MethodEntry
+from hotspots.api.security import policy_for
+from hotspots.edition import Edition
+from hotspots.methods.cards import card, card_ids, entries, index, relinked
+
+router = APIRouter(tags=["methods"])
+HOME = "/methods"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem;
+  color: #1d1d1d; background: #fff; overflow-wrap: break-word; }}
+pre, table {{ display: block; max-width: 100%; overflow-x: auto; }}
+pre {{ background: #f4f4f2; padding: .75rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ border: 1px solid #ccc; padding: .25rem .5rem; text-align: left; vertical-align: top; }}
+code {{ overflow-wrap: anywhere; }}
+td code {{ white-space: nowrap; }}
+</style>
+</head>
+<body>
+<p><a href="/">Map</a></p>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+@router.get("/v1/methods")
+def list_methods(edition: CurrentEdition) -> list[MethodEntry]:
+    """List the methods with what became of each in the edition, then the other cards."""
+    return [_entry(edition, card_id) for card_id in card_ids()]
+
+
+@router.get("/v1/methods/{method_id}")
+def show_method(edition: CurrentEdition, method_id: str) -> MethodDetail:
+    """Show one method with its card."""
+    text = relinked(card(method_id), HOME)
+    return MethodDetail(**_entry(edition, method_id).model_dump(), markdown=text)
+
+
+@router.get(HOME, response_class=HTMLResponse)
+def show_index() -> HTMLResponse:
+    """Show the list of cards as a page."""
+    return _page(relinked(index(), HOME))
+
+
+@router.get(HOME + "/{method_id}", response_class=HTMLResponse)
+def show_card(method_id: str) -> HTMLResponse:
+    """Show a method card as a page."""
+    return _page(relinked(card(method_id), HOME))
+
+
+def _entry(edition: Edition, card_id: str) -> MethodEntry:
+    told = {row["id"]: row for row in edition.manifest.get("methods", [])}.get(card_id, {})
+    entry = entries()[card_id]
+    return MethodEntry(
+        id=card_id,
+        kind=entry.kind,
+        title=entry.title.replace("\\", ""),
+        status=told.get("status"),
+        reason=told.get("reason") or None,
+        gives=told.get("gives") or list(entry.gives),
+        link=f"/v1/methods/{card_id}",
+        card=f"{HOME}/{card_id}",
+    )
+
+
+def _page(markdown: str) -> HTMLResponse:
+    """Return Markdown as a page; HTML that stands in it is shown, not obeyed."""
+    from markdown_it import MarkdownIt
+
+    title = markdown.partition("\n")[0].lstrip("# ").replace("\\", "")
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    html = _PAGE.format(title=escape(title), body=body)
+    headers = {"Content-Security-Policy": policy_for(html), "Content-Language": "en"}
+    return HTMLResponse(html, headers=headers)
