@@ -254,9 +254,10 @@ class Hotspots:
         unit="1", low=0, high=1,
     )  # fmt: skip
     stability_over: str = choice(
-        "sd", "what hotspot_class itself must be stable over: nothing; sd, the stock's standard"
-        " deviation or interval where the data bring one; all, also predicted absolute errors,"
-        " factors and methods, as hotspot_class_stable always is", allowed=("nothing", "sd", "all"),
+        "sd", "what hotspot_class itself must be stable over: nothing; sd, errors of the factors"
+        " and of the stock where the data bring its standard deviation or interval; all, also"
+        " predicted absolute errors and methods, as hotspot_class_stable always is",
+        allowed=("nothing", "sd", "all"),
     )  # fmt: skip
     min_patch_cells: int = choice(
         4, "least cells of a hot patch (convention)", unit="1", low=1, high=10**6

@@ -271,7 +271,9 @@ def recipe_show(
 @recipe_app.command("check")
 def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
     """Say whether a recipe is valid."""
-    _recipe(path)
+    from hotspots.methods import METHODS, require_usable
+
+    require_usable(_recipe(path), METHODS)
     typer.echo(f"{path} is a valid recipe.")
 
 

@@ -29,8 +29,10 @@ from hotspots.intervals import (
     with_standard_deviations,
 )
 from hotspots.land_use import land_use_table
-from hotspots.methods import INPUT_METHODS, METHODS, State, require_known, run_methods
+from hotspots.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
 from hotspots.methods.base import masks_on
+from hotspots.methods.potential import own_potential
+from hotspots.plausible import require_plausible, require_unit
 from hotspots.ranking import axes_of, clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
@@ -38,7 +40,7 @@ from hotspots.sensitivity import loss_sensitivity, transitions
 from hotspots.stability import Drawn, draw
 from hotspots.summaries import region_table, whole_summary
 from hotspots.units import hot_patches, land_cells, no_patches, no_units, unit_table
-from hotspots.variables import describe, require_plausible, require_unit, variable
+from hotspots.variables import describe, variable
 from hotspots.weights import RegionWeights, outlines_digest, region_weights
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ def analyze(
     notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
     notes += out_of_range(data)
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
+    layers = layers.assign(own_potential(data, layers, recipe))
     layers, raw, errors = _ranked(data, layers, weights, recipe, notes, tell)
     weighed, sensitive = loss_sensitivity(layers, recipe)
     layers = layers.assign(weighed)
@@ -190,13 +193,14 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     Names, units, grids, guidelines and plausible values; the states are those of the inputs made.
     """
     require_dataset(data)
-    require_known(recipe.methods.skip, METHODS)
+    require_usable(recipe, METHODS)
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))
     data = data.compute()  # not load(), which would fill the caller's own dataset
     for name in data.data_vars:
         require_plausible(data[name])
+    data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
     made, states = run_methods(INPUT_METHODS, data, recipe)
     data = data.assign(made)
     if "soc_stock" not in data:
@@ -209,6 +213,13 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
     share = data["valid_share"].where(known, 0) if "valid_share" in data else known
     return data.assign(valid_share=describe(share.astype("float32"), "valid_share")), states
+
+
+def whole_codes(layer: xr.DataArray) -> xr.DataArray:
+    """Return a class layer as bytes; NaN in one that is of real numbers is no class."""
+    if layer.dtype.kind in "iu":
+        return layer
+    return layer.fillna(0).astype("uint8").assign_attrs(layer.attrs)
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:

@@ -153,7 +153,7 @@ def _check_levels(potential: Potential) -> None:
         if choice.metadata["factor"] is None:
             continue
         system, factor = choice.metadata["factor"]
-        levels = factor_levels(factor, system, potential.guidelines)
+        levels = factor_levels(factor, system, potential.guidelines, potential.factors or None)
         value = getattr(potential, choice.name)
         if value not in levels:
             raise RecipeError(
@@ -186,6 +186,9 @@ _ITEMS = {"tuple[str, ...]": str, "tuple[float, ...]": float, "tuple[dict[str, A
 def _checked_item(key: str, choice: Field[Any], wanted: type, value: Any) -> Any:
     if wanted is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
+    if wanted is dict and isinstance(value, Mapping):
+        # As above, so that equal rows look equal.
+        return {str(k): float(v) if type(v) is int else v for k, v in value.items()}
     if type(value) is not wanted:
         raise RecipeError(f"{key} is {value!r}; {_KINDS[wanted]} is needed ({_meaning(choice)}).")
     low, high, allowed = (choice.metadata[k] for k in ("low", "high", "allowed"))

@@ -26,6 +26,7 @@ from hotspots.analysis.potential.tier1_errors import tier1_draws
 from hotspots.analysis.potential.tier1_factors import factor_by_zone
 from hotspots.analysis.random_fields import gaussian_fields, grid_points
 from hotspots.grid import cell_area, grid_of
+from hotspots.methods.base import own_factors
 from hotspots.variables import describe
 
 if TYPE_CHECKING:
@@ -179,15 +180,16 @@ class _Worlds:
         """Return, by layer, each draw's gain factor over that of the table, (draws, zones).
 
         Not over the draws' own mean, which few draws of a wide error may bring near to nothing.
+        Pasture, where it is counted, takes the errors of the cropland's factors.
         """
         choice, out = self.recipe.potential, {}
         for name in self.names:
             if not name.startswith("potential_ipcc_tier1"):
                 continue
+            guidelines = "2006" if name.endswith("_2006") else choice.guidelines
             given: dict[str, Any] = {
-                "guidelines": "2006" if name.endswith("_2006") else choice.guidelines,
-                "factors": choice.factors or None,
-            }
+                "guidelines": guidelines, "factors": own_factors(self.recipe, guidelines),
+            }  # fmt: skip
             drawn = tier1_draws(
                 n=self.recipe.uncertainty.draws, seed=self.recipe.uncertainty.seed,
                 from_management=choice.from_management, from_input=choice.from_input,

@@ -21,7 +21,7 @@ from hotspots.analysis.error_models import (
     stock_error_from_density,
 )
 from hotspots.errors import BadInputError
-from hotspots.variables import require_unit
+from hotspots.plausible import require_unit
 
 amount = st.floats(0, 1e4)
 rho = st.floats(-1, 1)

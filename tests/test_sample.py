@@ -23,7 +23,8 @@ from hotspots.ingest.sample_build import (
     world_grid,
     write_sample,
 )
-from hotspots.variables import CLIMATE_ZONES, classes_of, require_unit
+from hotspots.plausible import require_unit
+from hotspots.variables import CLIMATE_ZONES, classes_of
 
 STOCKS = {"soc_stock": "2010AD", "soc_stock_1990": "1990AD", "soc_stock_reference": "NoLU"}
 GROSS = {"modelled_gross_loss": -1, "modelled_gross_gain": 1}

@@ -12,7 +12,8 @@ import xarray as xr
 from hotspots.errors import RasterError
 from hotspots.ingest import sample
 from hotspots.ingest.units import spelled, with_unit
-from hotspots.variables import VARIABLES, describe, require_plausible, table, variable
+from hotspots.plausible import require_plausible
+from hotspots.variables import VARIABLES, describe, table, variable
 
 
 def layer(name: str, values: Any, chunked: bool = False) -> xr.DataArray:

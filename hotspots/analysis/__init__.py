@@ -16,6 +16,7 @@ from hotspots.analysis.zonal import zonal
 _HOMES = {
     "cell_area": "hotspots.grid",
     "soc_stock": "hotspots.analysis.stock",
+    "stock_to_depth": "hotspots.analysis.stock",
     "climate_zone": "hotspots.analysis.climate",
     "soil_class": "hotspots.analysis.soils",
     "soc_reference": "hotspots.analysis.reference_stock",
@@ -30,6 +31,7 @@ _HOMES = {
     "ipcc_tier1_relative_sd": "hotspots.analysis.potential.tier1_errors",
     "tier1_draws": "hotspots.analysis.potential.tier1_errors",
     "saturation_deficit": "hotspots.analysis.potential.saturation",
+    "organic_soil_factor": "hotspots.analysis.potential.organic",
     "attainable": "hotspots.analysis.potential.attainable",
     "gain_at": "hotspots.analysis.potential.horizons",
     "constrained": "hotspots.analysis.potential.horizons",

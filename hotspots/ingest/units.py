@@ -11,7 +11,8 @@ import re
 import xarray as xr
 
 from hotspots.errors import RasterError
-from hotspots.variables import how_to_set, require_unit, variable
+from hotspots.plausible import require_unit
+from hotspots.variables import how_to_set, variable
 
 _WORDS = {
     "Mg": "t", "tonne": "t", "tonnes": "t", "megagram": "t", "megagrams": "t", "hectare": "ha",

@@ -88,6 +88,13 @@ class State:
         return asdict(self) | {"gives": list(self.gives)}
 
 
+def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, Any]] | None:
+    """Return the recipe's own factors of an edition; a row that names none is of the recipe's."""
+    choice = recipe.potential
+    rows = [r for r in choice.factors if str(r.get("guidelines", choice.guidelines)) == guidelines]
+    return [row | {"guidelines": guidelines} for row in rows] or None
+
+
 def masks_on(recipe: Recipe) -> list[str]:
     """Return the names of the masks that a recipe switches on."""
     return [name for name, on in asdict(recipe.masks).items() if on]
@@ -181,7 +188,11 @@ def require_usable(recipe: Recipe, methods: Iterable[Method]) -> None:
     saturation_capacity(10.0, recipe.saturation.equation)
     choice = recipe.potential
     factor_by_zone(
-        "F_LU", choice.land_use, "cropland", choice.guidelines, factors=choice.factors or None
+        "F_LU",
+        choice.land_use,
+        "cropland",
+        choice.guidelines,
+        factors=own_factors(recipe, choice.guidelines),
     )
 
 

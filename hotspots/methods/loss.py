@@ -21,8 +21,8 @@ from hotspots.analysis.potential.organic import organic_soil_factor
 from hotspots.analysis.stock import require_same_depth
 from hotspots.analysis.urgency import components, evidence, risk
 from hotspots.analysis.urgency.trend import theil_sen
-from hotspots.methods.base import Layers, Method, NotPossible, need, require_stock
-from hotspots.methods.potential import gsocseq_inputs
+from hotspots.methods.base import Layers, Method, NotPossible, need, own_factors, require_stock
+from hotspots.methods.potential import gsocseq_inputs, managed_share
 from hotspots.methods.soil import topsoil
 from hotspots.variables import CLIMATE_ZONES, LOSS_COMPONENTS
 
@@ -109,7 +109,7 @@ def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
     for name, level in levels.items():
         factor = factor * an.stock_change_factor(
             factor=name, level=level, climate_zone=data["climate_zone"],
-            guidelines=choice.guidelines, factors=choice.factors or None,
+            guidelines=choice.guidelines, factors=own_factors(recipe, choice.guidelines),
         )  # fmt: skip
     years = recipe.loss.conversion_over_years
     loss = components.loss_conversion(
@@ -201,11 +201,14 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
         gain_threshold=recipe.hotspots.gain_threshold,
     )  # fmt: skip
     years = risk.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
+    # What land users can answer is on land that they manage.
+    managed = managed_share(data, recipe) >= recipe.eligibility.min_managed_share
     return {
         "irrecoverable": never.assign_attrs(comment=told),
         "years_to_lose_tenth": years.assign_attrs(comment=told),
-        "response_class": response.assign_attrs(comment=told),
-    }
+        "response_class": response.where(managed, 0).astype("uint8").assign_attrs(response.attrs,
+                                                                                 comment=told),
+    }  # fmt: skip
 
 
 def _evidence(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -277,7 +280,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         functions=("urgency.components:loss_total",), sections=("loss",),
     ),
     Method(
-        "risk", "evidence", "response and irrecoverability", need("soc_stock"),
+        "risk", "evidence", "response and irrecoverability", need("soc_stock", "cropland_share"),
         ("irrecoverable", "years_to_lose_tenth", "response_class"), _risk,
         functions=("urgency.risk:irrecoverable", "urgency.risk:years_to_lose_tenth",
                    "urgency.risk:response_class"), sections=("loss", "hotspots"),

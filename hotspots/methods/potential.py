@@ -11,7 +11,15 @@ from hotspots.analysis.eligibility import is_organic, under_mask
 from hotspots.analysis.stock import require_same_depth
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import cell_area
-from hotspots.methods.base import Layers, Method, NotPossible, masks_on, need, thresholds_of
+from hotspots.methods.base import (
+    Layers,
+    Method,
+    NotPossible,
+    masks_on,
+    need,
+    own_factors,
+    thresholds_of,
+)
 from hotspots.methods.soil import require_layers_alike, thickness_of, topsoil
 from hotspots.scenario import scenario
 from hotspots.variables import SOIL_CLASSES, describe
@@ -94,7 +102,7 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
         from_input=choice.from_input, management=choice.management, input=choice.input,
         grassland_management=choice.grassland_management, adoption=choice.adoption,
         transition_years=choice.transition_years, guidelines=guidelines,
-        factors=choice.factors or None,
+        factors=own_factors(recipe, guidelines),
     )  # fmt: skip
     # Stock change factors are for mineral soils; organic ones need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
@@ -186,6 +194,17 @@ def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
         "pan_factor": recipe.gsocseq.pan_factor,
         "paddy": data.get("paddy_share"),
     }
+
+
+def own_potential(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> Layers:
+    """Return the user's own potential (per hectare of managed land), if the recipe ranks by it."""
+    name = recipe.methods.ranking_potential
+    if name in layers or name not in data or "cropland_share" not in data:
+        return {}
+    share = f"{name}_valid_share"
+    if share in data:
+        return {name: data[name], share: data[share]}
+    return of_managed_land({name: data[name]}, data, recipe)
 
 
 POTENTIAL_METHODS: tuple[Method, ...] = (

@@ -124,6 +124,11 @@ def factor_table() -> tuple[Row, ...]:
 def require_guidelines(climate_zone: Any, guidelines: str) -> None:
     """Raise `BadInputError` where zones of one IPCC edition meet factors of another."""
     given = getattr(climate_zone, "attrs", {}).get("guidelines")
+    if given is not None and not str(given).strip():
+        raise BadInputError(
+            "The climate zones have an empty attribute 'guidelines'; set it to '2006' or '2019',"
+            " the IPCC edition that they are of."
+        )
     if given is not None and str(given) != guidelines:
         raise BadInputError(
             f"The climate zones are of the IPCC {given} guidelines and the factors of {guidelines}."
