@@ -26,6 +26,10 @@ class UnknownMethodError(BadInputError):
     """No method or method card has this id."""
 
 
+class UnknownEditionError(BadInputError):
+    """No edition has this id."""
+
+
 class EmptyRegionError(BadInputError):
     """A region without extent, or without land in the data."""
 

@@ -32,6 +32,7 @@ from hotspots.api.security import policy_for
 from hotspots.edition import Edition
 from hotspots.locale import text
 from hotspots.methods.cards import card_ids
+from hotspots.pipeline import identify
 from hotspots.registry import Registry
 
 PROBLEM = "application/problem+json"
@@ -322,6 +323,7 @@ def test_openapi_describes_the_fixed_routes_and_no_page_calls_other_hosts(
     document = client.get("/api").json()
     assert {"/", "/health", "/v1/regions", "/v1/regions/{region_id}",
             "/v1/regions/{region_id}/summary", "/v1/methods", "/v1/methods/{method_id}",
+            "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/recipe",
             "/methods", "/methods/{method_id}"} == set(document["paths"])  # fmt: skip
     summary = document["paths"]["/v1/regions/{region_id}/summary"]["get"]
     assert "404" in summary["responses"]
@@ -545,3 +547,27 @@ def test_bound_socket_listens() -> None:
         address = listener.getsockname()
         with socket.create_connection(address) as caller:
             assert caller.getpeername() == address
+
+
+# -------------------------------------------------------------------------------------- editions
+
+
+def test_the_recipe_of_an_edition_replays_to_its_id(map_client: TestClient, real: Edition) -> None:
+    """What the service gives is enough for a notebook to make the same edition again."""
+    (entry,) = map_client.get("/v1/editions").json()
+    assert entry["id"] == real.id
+    toml = map_client.get(f"{entry['link']}/recipe").text
+    assert hs.Recipe.from_toml(toml) == real.recipe
+    assert identify(hs.load("KEN"), hs.Recipe.from_toml(toml)) == entry["id"]
+    assert map_client.get("/v1/editions/latest").json() == entry
+
+
+def test_an_unknown_edition_is_told(map_client: TestClient) -> None:
+    assert_problem(map_client.get("/v1/editions/none"), 404, "No edition 'none' is here")
+    assert_problem(map_client.get("/v1/editions/none/recipe"), 404, "/v1/editions lists")
+
+
+def test_the_served_map_links_to_the_cards(map_client: TestClient) -> None:
+    page = map_client.get("/").text
+    assert 'href="/methods/ipcc_tier1"' in page
+    assert "hotspots methods show" not in page

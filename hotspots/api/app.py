@@ -17,7 +17,7 @@ from hotspots.api import errors, security
 from hotspots.api.models import Problem
 from hotspots.api.pages import MapPages
 from hotspots.api.reading import Head, OpenNumbers
-from hotspots.api.routers import health, home, methods, regions
+from hotspots.api.routers import editions, health, home, methods, regions
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def create_app(edition: Edition, registry: Registry) -> FastAPI:
     app.include_router(home.router)
     app.include_router(health.router)
     app.include_router(regions.router)
+    app.include_router(editions.router)
     app.include_router(methods.router)
 
     errors.add_handlers(app)

@@ -24,6 +24,7 @@ from hotspots.errors import (
     RasterError,
     RecipeError,
     RegistryError,
+    UnknownEditionError,
     UnknownMethodError,
     UnknownRegionError,
     WriteError,
@@ -44,6 +45,7 @@ class Kind:
 
 # Editions, rasters and registries are the server's own: when they fail, the client did no wrong.
 KINDS: dict[type[HotspotsError], Kind] = {
+    UnknownEditionError: Kind(404, "unknown-edition", "Unknown edition"),
     UnknownMethodError: Kind(404, "unknown-method", "Unknown method"),
     UnknownRegionError: Kind(404, "unknown-region", "Unknown region"),
     EmptyRegionError: Kind(422, "empty-region", "Region without land"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -72,6 +72,19 @@ class Input(BaseModel):
     licence: str | None
     source: str | None
     citation: str | None
+
+
+class EditionEntry(BaseModel):
+    """An edition: its recipe, what it was made of, and its figures."""
+
+    id: str = Field(description="Hash of recipe, inputs, regions and code")
+    region: str
+    scenario: str
+    recipe: dict[str, dict[str, Any]] = Field(description="Every choice; /recipe gives it as TOML")
+    inputs: dict[str, str] = Field(description="SHA-256 of each input layer")
+    summary: dict[str, Any] = Field(description="Figures of the whole, units in their names")
+    licences: list[str]
+    link: str
 
 
 class MethodEntry(BaseModel):

@@ -40,5 +40,6 @@ class MapPages:
     def _draw(self, lang: str) -> Page:
         from hotspots.maps import explore
 
-        html = explore(self._edition, registry=self._registry, lang=lang).get_root().render()
+        page = explore(self._edition, registry=self._registry, lang=lang, cards="/methods/")
+        html = page.get_root().render()
         return Page(html, policy_for(html))

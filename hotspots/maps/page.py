@@ -83,6 +83,7 @@ def panel(
     has_rings: bool,
     period: str,
     lang: str,
+    cards: str = "",
 ) -> str:
     """Return the panel's HTML; every value that comes from data is escaped by the template."""
     import jinja2
@@ -107,6 +108,7 @@ def panel(
         notices=notices(edition, record_counts is not None, lang),
         sources=sources(edition, lang),
         edition_id=edition.id,
+        cards=cards,
     )  # fmt: skip
 
 

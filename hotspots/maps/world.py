@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 WORLD_WIDTH_DEG, WORLD_SOUTH_DEG, WORLD_NORTH_DEG = 300.0, -56.0, 77.0
 
 
-def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.Map:
+def explore(
+    edition: Edition, registry: Any = None, lang: str = "en", *, cards: str = ""
+) -> folium.Map:
     """Return an interactive map of an edition.
 
     Parameters
@@ -32,6 +34,9 @@ def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.
         "recorded here"; a place without one says nothing about who is there.
     lang : str
         "en", "fr" or "es".
+    cards : str
+        Address below which the method cards are ("/methods/" in the web service): each legend
+        then links to its card. A page opened from disk has no such place, and names the command.
 
     Returns
     -------
@@ -80,6 +85,7 @@ def explore(edition: Edition, registry: Any = None, lang: str = "en") -> folium.
         any(f["geometry"]["type"] == "Point" for f in data["countries"]["shapes"]),
         period,
         lang,
+        cards,
     )
     world_map.add_child(page.Page(panel, overlays, data))
     figure = StandaloneFigure(title=page.title(edition, lang), lang=lang)
