@@ -116,9 +116,11 @@ class Saturation:
 class Attainable:
     """Attainable stock: an upper quantile among like soils under the same land use."""
 
-    quantile: float = choice(0.8, "quantile of the stratum", unit="1", low=0.5, high=0.99)
-    min_samples: int = choice(30, "least cells of a stratum, else merged", unit="1", low=2,
-                              high=10**6)  # fmt: skip
+    quantile: float = choice(0.8, "quantile of the stratum (convention)", unit="1", low=0.5,
+                             high=0.99)  # fmt: skip
+    min_samples: int = choice(
+        30, "least cells of a stratum, else merged (convention)", unit="1", low=2, high=10**6
+    )
     years: float = choice(20.0, "years to attain it (convention)", unit="yr", low=1, high=100)
 
 
@@ -148,8 +150,8 @@ class Ensemble:
          "potential_gsocseq_ssm3"), "layers compared, where they exist",
     )  # fmt: skip
     min_methods: int = choice(
-        2, "fewer methods with a value are not enough evidence of agreement", unit="1", low=1,
-        high=20,
+        2, "fewer methods with a value are not enough evidence of agreement (convention)",
+        unit="1", low=1, high=20,
     )  # fmt: skip
     min_agreement: float = choice(
         2 / 3, "share of the methods known that must be on one side of the gain threshold"
@@ -250,7 +252,8 @@ class Hotspots:
         0.1, "least loss of a hot cell (convention)", unit="t ha-1 yr-1", low=0, high=50
     )
     stability: float = choice(
-        0.8, "least share of draws over errors and methods in which a hot cell is hot",
+        0.8, "least share of draws over errors and methods in which a hot cell is hot"
+        " (convention)",
         unit="1", low=0, high=1,
     )  # fmt: skip
     stability_over: str = choice(

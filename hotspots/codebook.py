@@ -42,6 +42,7 @@ _COLUMNS = {
     "land_ha": ("ha", "land with soil data"),
     "managed_ha": ("ha", "managed land in hot classes"),
     "cropland_ha": ("ha", "cropland"),
+    "ranked_cropland_ha": ("ha", "cropland of ranked cells"),
     "soc_stock_t": ("t", "SOC stock of all its land"),
     "managed_stock_t": ("t", "SOC stock of its managed land"),
     "potential_t_yr": ("t yr-1", "potential SOC gain"),

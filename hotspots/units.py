@@ -57,6 +57,7 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
         "class": classes,
         "land_ha": land,
         "cropland_ha": land * flat("cropland_share"),
+        "ranked_cropland_ha": land * flat("cropland_share") * ranked,
         "soc_stock_t": land * flat("soc_stock"),
         "managed_stock_t": tonnes("soc_stock_managed"),
         "potential_t_yr": tonnes(recipe.methods.ranking_potential),
@@ -65,7 +66,7 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
     if "modelled_gross_loss" in layers:
         out["gross_loss_t_yr"] = land * flat("modelled_gross_loss")
         out["gross_gain_t_yr"] = land * flat("modelled_gross_gain")
-        out["net_change_t_yr"] = out["gross_gain_t_yr"] - out["gross_loss_t_yr"]
+        out["net_change_t_yr"] = land * flat("modelled_change")
     for name in HOT_CLASSES:
         out[f"{name}_ha"] = managed * (classes == _CLASS[name])
     for name in LOSS_COMPONENTS.values():
@@ -123,8 +124,9 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
     """Return what a unit's hectares and tonnes say of it: land use, driver, response, agreement."""
     out: dict[str, Any] = {"small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha
                                      ).astype("int64")}  # fmt: skip
-    grass = units["ranked_managed_ha"] - units["cropland_ha"]
-    out["land_use"] = np.where(grass > units["cropland_ha"], "grassland", "cropland")
+    crops = units["ranked_cropland_ha"]
+    grass = units["ranked_managed_ha"] - crops
+    out["land_use"] = np.where(grass > crops, "grassland", "cropland")
     if "agreeing_managed_ha" in units:
         out["methods_agree_share"] = units["agreeing_managed_ha"] / units["ranked_managed_ha"]
     losses = [f"loss_{n}_t_yr" for n in LOSS_COMPONENTS.values() if f"loss_{n}_t_yr" in units]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hotspots.analysis.factors import table
 from hotspots.analysis.urgency.sdg import sdg_soc_change, transition_table
 from hotspots.errors import BadInputError
-from hotspots.variables import CLIMATE_ZONES, LAND_COVERS, describe
+from hotspots.variables import CLIMATE_ZONES, DEGRADATION, LAND_COVERS, describe
 
 GROUP = {r["ipcc_climate_zone"]: r["climate_group"] for r in table("sdg1531_climate_group")}
 FACTORS = {
@@ -207,16 +207,24 @@ def test_arrays_without_names_are_on_the_cells_of_the_cover() -> None:
     assert named["sdg_soc_change"].attrs["units"] == "%"
 
 
-def test_class_holds_over_years_without_a_map() -> None:
+def test_a_change_between_two_maps_is_dated_in_their_middle() -> None:
     maps = xr.DataArray([1, 3, 3], dims="year", coords={"year": [2000, 2004, 2008]})
     out = sdg_soc_change(soc_stock=100.0, land_cover=maps[::-1], climate_zone="tropical_dry")
     assert list(out["year"].values) == list(range(2000, 2009))
-    np.testing.assert_allclose(out["soc_stock"], [100] * 4 + [100 - 2.1 * k for k in range(1, 6)])
+    np.testing.assert_allclose(out["soc_stock"], [100] * 2 + [100 - 2.1 * k for k in range(1, 8)])
     window = sdg_soc_change(
         soc_stock=100.0, land_cover=maps, climate_zone="tropical_dry", years=(2004, 2006)
     )
     assert float(window["loss_land_cover"]) == pytest.approx(2.1)
-    assert float(window["sdg_soc_change"]) == pytest.approx(-100 * 4.2 / 97.9)
+    assert float(window["sdg_soc_change"]) == pytest.approx(-100 * 4.2 / 93.7)
+
+
+def test_two_maps_can_tell_degradation() -> None:
+    """Dated at the later map, no change could ever have cost more than a twentieth of its loss."""
+    maps = xr.DataArray([1, 3], dims="year", coords={"year": [2000, 2015]})
+    out = sdg_soc_change(soc_stock=100.0, land_cover=maps, climate_zone="tropical_moist")
+    assert float(out["sdg_soc_change"]) == pytest.approx(-8 * 52 / 20)  # 2008 to 2015
+    assert DEGRADATION[int(out["sdg_soc_class"])] == "degraded"
 
 
 def test_artificial_factor_and_the_way_back() -> None:

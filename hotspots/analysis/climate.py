@@ -81,8 +81,8 @@ def climate_zone(
     2000 mm, moist above 1000 mm, dry. Warm temperate: above 10 degC; cool temperate: above 0;
     below that polar where every month is below 10 degC, else boreal; each moist where
     precipitation/PET is above 1. All comparisons are strict as written, as in
-    ``tables/ipcc_climate_zone_rules.csv`` (verified, two implementations). A PET of 0 makes the
-    ratio infinite (convention).
+    ``tables/ipcc_climate_zone_rules.csv`` (secondary: two implementations of the figure). A PET of
+    0 makes the ratio infinite (convention).
     """
     if guidelines not in GUIDELINES:
         allowed = " and ".join(GUIDELINES)

@@ -15,13 +15,22 @@ import xarray as xr
 
 from hotspots import analysis as an
 from hotspots.analysis.elementwise import class_codes
-from hotspots.analysis.eligibility import is_organic
+from hotspots.analysis.eligibility import is_organic, under_mask
 from hotspots.analysis.potential.gsocseq import disequilibrium_and_warming
 from hotspots.analysis.potential.organic import organic_soil_factor
 from hotspots.analysis.stock import require_same_depth
 from hotspots.analysis.urgency import components, evidence, risk
 from hotspots.analysis.urgency.trend import theil_sen
-from hotspots.methods.base import Layers, Method, NotPossible, need, own_factors, require_stock
+from hotspots.methods.base import (
+    Layers,
+    Method,
+    NotPossible,
+    masks_on,
+    need,
+    own_factors,
+    require_stock,
+    thresholds_of,
+)
 from hotspots.methods.potential import gsocseq_inputs, managed_share
 from hotspots.methods.soil import topsoil
 from hotspots.variables import CLIMATE_ZONES, LOSS_COMPONENTS
@@ -120,11 +129,24 @@ def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
-    """Take disequilibrium and warming from one joint run, so that they may be summed."""
+    """Take disequilibrium and warming from one joint run, so that they may be summed.
+
+    Per hectare of the cell's land: of the cropland alone, where no land cover is given, the rest
+    of the land has none.
+    """
     found = disequilibrium_and_warming(
         warming=recipe.gsocseq.warming, years=recipe.gsocseq.years, **gsocseq_inputs(data, recipe)
     )
-    return {str(name): layer for name, layer in found.items()}
+    if "land_cover" not in data:
+        share = managed_share(data, recipe)
+        found = xr.Dataset({n: _of_land(layer, share) for n, layer in found.items()})
+    masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
+    return {str(name): layer.where(~masked) for name, layer in found.items()}
+
+
+def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
+    """Return a rate per hectare of a use as one per hectare of all land: 0 without that use."""
+    return (layer * share).where(~(share == 0), 0).assign_attrs(layer.attrs)
 
 
 def _erosion(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -137,7 +159,7 @@ def _erosion(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _drained(data: xr.Dataset, recipe: Recipe) -> Layers:
-    use = {"forest": "forest_land"}.get(recipe.loss.drained_land_use, recipe.loss.drained_land_use)
+    use = recipe.loss.drained_land_use
     by_zone = np.array([np.nan, *(organic_soil_factor(zone, use) for zone in CLIMATE_ZONES)])
     zone = data["climate_zone"]
     codes = class_codes(zone, CLIMATE_ZONES, "IPCC climate zone")
@@ -152,9 +174,8 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
     parts: dict[Hashable, Any] = {name: data[name] for name in _LOSSES if name in data}
     if not parts:
         raise NotPossible("No loss at risk: no component (L1 to L5) could be computed.")
-    # Where the only loss of organic soil isn't known, its mask tells so, not a missing sum.
-    knows_organic = "loss_drained_organic" in parts
-    organic = is_organic(data, recipe.eligibility.organic_stock) if knows_organic else None
+    # Without a layer of drained peat the sum is missing on organic soil: its loss isn't known.
+    organic = is_organic(data, recipe.eligibility.organic_stock)
     found = components.loss_total(
         parts, organic=organic, conversion_share=_converted(data, parts, recipe)
     )
@@ -193,7 +214,10 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
     lost = risk.loss_over_horizon(
         loss_total=loss, years=recipe.loss.horizon_years, soc_stock=data["soc_stock"]
     )
-    never = risk.irrecoverable(lost=lost, attainable_rate=gain)
+    managed = managed_share(data, recipe)
+    # The loss is per hectare of all land, the gain per hectare of what is managed of it.
+    of_land = (gain * managed).where(managed > 0, 0)
+    never = risk.irrecoverable(lost=lost, attainable_rate=of_land)
     response = risk.response_class(
         loss_total=loss, main_component=main, irrecoverable=never,
         historic_deficit=data.get("deficit_historic", np.nan), attainable_rate=gain,
@@ -202,11 +226,11 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
     )  # fmt: skip
     years = risk.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
     # What land users can answer is on land that they manage.
-    managed = managed_share(data, recipe) >= recipe.eligibility.min_managed_share
+    enough = managed >= recipe.eligibility.min_managed_share
     return {
         "irrecoverable": never.assign_attrs(comment=told),
         "years_to_lose_tenth": years.assign_attrs(comment=told),
-        "response_class": response.where(managed, 0).astype("uint8").assign_attrs(response.attrs,
+        "response_class": response.where(enough, 0).astype("uint8").assign_attrs(response.attrs,
                                                                                  comment=told),
     }  # fmt: skip
 

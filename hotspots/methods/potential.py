@@ -22,7 +22,7 @@ from hotspots.methods.base import (
 )
 from hotspots.methods.soil import require_layers_alike, thickness_of, topsoil
 from hotspots.scenario import scenario
-from hotspots.variables import SOIL_CLASSES, describe
+from hotspots.variables import LAND_COVERS, SOIL_CLASSES, describe
 
 if TYPE_CHECKING:
     from hotspots.recipe import Recipe
@@ -175,6 +175,11 @@ def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
     masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
     names = [n for n in map(str, found) if n.startswith(("potential_", "soc_bau", "carbon_input"))]
     made = {name: found[name].where(~masked) for name in names}
+    if "land_cover" in data:
+        # A gain of cropland is compared with others only where the cell was run as cropland.
+        covers = ["cropland", *(["grassland"] if recipe.potential.include_pasture else [])]
+        run_as = data["land_cover"].isin([c for c, n in LAND_COVERS.items() if n in covers])
+        made |= {n: v.where(run_as) for n, v in made.items() if n.startswith("potential_")}
     return of_managed_land(made, data, recipe) if "cropland_share" in data else made
 
 

@@ -31,7 +31,7 @@ def summary_lines(edition: Edition) -> Iterator[str]:
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)
     if "rank" in edition.table:
-        yield from _first_regions(edition.table)
+        yield from _first_regions(edition.table, edition.recipe.methods.ranking_potential)
     yield _rows_told(edition.table)
     yield from (f"- {caveat}" for caveat in _caveats(edition))
 
@@ -168,15 +168,21 @@ def _first_units(units: pd.DataFrame) -> str:
         "‰/yr": units["potential_per_mille"].round(1),
         "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
     })  # fmt: skip
+    if "rank_low" in units:
+        low, high = units["potential_low_t_yr"] / 1e3, units["potential_high_t_yr"] / 1e3
+        interval = low.map("{:,.0f}".format) + " to " + high.map("{:,.0f}".format)
+        shown.insert(4, "interval", interval)
+        ranks = units[["rank_low", "rank_high"]].map("{:.0f}".format)
+        shown.insert(1, "from-to", ranks["rank_low"] + "-" + ranks["rank_high"])
     return shown.head(_ROWS).to_string(index=False)
 
 
-def _first_regions(table: pd.DataFrame) -> Iterator[str]:
+def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
     rows = _listed(table).sort_values("rank")
-    rows = rows[rows["potential_ipcc_tier1_total"] > 0].head(_ROWS)
+    rows = rows[rows[f"{potential}_total"] > 0].head(_ROWS)
     amounts = {
         "stock Mt C": ("soc_stock_total", 1e6),
-        "potential kt C/yr": ("potential_ipcc_tier1_total", 1e3),
+        "potential kt C/yr": (f"{potential}_total", 1e3),
         "gross loss kt/yr": ("modelled_gross_loss_total", 1e3),
         "gross gain kt/yr": ("modelled_gross_gain_total", 1e3),
         "net kt/yr": ("modelled_change_total", 1e3),

@@ -52,7 +52,8 @@ def sdg_soc_change(
     land_cover : DataArray, array, sequence or str
         UNCCD classes by name or code, along a dimension ``year`` (the first axis of an array); a
         text of digits ("1113") is one cell. Without a coordinate the years are 0, 1, 2, … Where
-        the coordinate leaves years out, a class holds until the next map.
+        the coordinate leaves years out, a change between two maps is dated in the middle of
+        them (a convention; at the later map it would hardly have begun).
     climate_zone : str, int, array or DataArray
         IPCC climate zone by name or code, any of the 12.
     years : (int, int), optional
@@ -260,7 +261,8 @@ def _annual(land_cover: Any) -> xr.DataArray:
             " needed, each once."
         )
     every = np.arange(int(given[0]), int(given[-1]) + 1)
-    codes = codes.isel(year=np.searchsorted(given, every, side="right") - 1)
+    middles = (given[:-1] + given[1:]) / 2
+    codes = codes.isel(year=np.searchsorted(middles, every, side="right"))
     codes = codes.assign_coords(year=every).transpose(..., "year")
     return codes.chunk({"year": -1}) if codes.chunks else codes
 
