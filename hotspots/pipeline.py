@@ -32,7 +32,7 @@ from hotspots.land_use import land_use_table
 from hotspots.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
 from hotspots.methods.base import masks_on
 from hotspots.methods.potential import own_potential
-from hotspots.plausible import require_plausible, require_unit
+from hotspots.plausible import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.ranking import axes_of, clusters, rank
 from hotspots.recipe import Recipe
 from hotspots.scenario import scenario
@@ -99,6 +99,7 @@ def analyze(
     layers = layers.assign(weighed)
     tell("tables of regions and units")
     tables = _tables(layers, raw, weights, errors, recipe)
+    notes += without_potential(tables.regions, recipe)
     manifest = _manifest(data, recipe, weights.digest) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
@@ -181,6 +182,9 @@ def _tables(
 
 
 # Of these three a map of hotspots is made; what else is missing is told by the methods' states.
+_TEXTURE = ("clay", "silt", "sand")
+MOST_OFF_PERCENT = 5.0
+LEAST_TOLD = 0.02  # of the managed land
 _TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
 _CARRIED = ("soc_stock", "soc_stock_reference", "climate_zone", "cropland_share", "pasture_share",
             "grassland_share", "forest_share", "soil_class", "land_cover",
@@ -200,12 +204,14 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     data = data.compute()  # not load(), which would fill the caller's own dataset
     for name in data.data_vars:
         require_plausible(data[name])
+    _require_texture(data)
     data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
     made, states = run_methods(INPUT_METHODS, data, recipe)
     data = data.assign(made)
     if "soc_stock" not in data:
         given = ", ".join(map(str, data.data_vars))
         raise RasterError(f"The data hold {given}; the layer 'soc_stock' is needed too.")
+    data = _of_guidelines(data, recipe)
     if "climate_zone" in data:
         require_guidelines(data["climate_zone"], recipe.potential.guidelines)
     known = data["soc_stock"].notnull()
@@ -215,6 +221,27 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     return data.assign(valid_share=describe(share.astype("float32"), "valid_share")), states
 
 
+def _of_guidelines(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
+    """Return `data` with the zones of the recipe's guidelines, where those of 2006 are beside."""
+    wants_2006 = recipe.potential.guidelines == "2006" and "climate_zone_2006" in data
+    if not wants_2006 or data.get("climate_zone", xr.DataArray()).attrs.get("guidelines") == "2006":
+        return data
+    return data.assign(climate_zone=data["climate_zone_2006"].rename("climate_zone"))
+
+
+def _require_texture(data: xr.Dataset) -> None:
+    """Raise `RasterError` where clay, silt and sand can't be parts of one soil."""
+    if not all(name in data for name in _TEXTURE):
+        return
+    total = data["clay"] + data["silt"] + data["sand"]
+    off = (abs(total - 100) > MOST_OFF_PERCENT).sum()
+    if int(off) > MOST_OUTSIDE * int(total.notnull().sum()):
+        raise RasterError(
+            f"Clay, silt and sand sum to {float(total.median()):.3g} % in the median cell; they are"
+            " parts of the fine earth and sum to 100 %. Check units and which layer is which."
+        )
+
+
 def whole_codes(layer: xr.DataArray) -> xr.DataArray:
     """Return a class layer as bytes; NaN in one that is of real numbers is no class."""
     if layer.dtype.kind in "iu":
@@ -222,11 +249,26 @@ def whole_codes(layer: xr.DataArray) -> xr.DataArray:
     return layer.fillna(0).astype("uint8").assign_attrs(layer.attrs)
 
 
+def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
+    """Return a note where much managed land has no potential, so that a total isn't taken whole."""
+    column = f"{recipe.methods.ranking_potential}_missing_share"
+    missing = float(table[table["set"] == "total"].iloc[0].get(column, 0.0))
+    if not missing > LEAST_TOLD:
+        return []
+    return [
+        f"{recipe.methods.ranking_potential} has no value on {missing:.0%} of the managed land (no"
+        " factor for its climate zone, organic soil, or an input missing): its totals leave that"
+        " out."
+    ]
+
+
 def out_of_range(data: xr.Dataset) -> list[str]:
     """Return a note for each layer with values outside its valid range; they are kept, not cut."""
     notes = []
     for name, layer in data.data_vars.items():
         row = variable(str(name))
+        if row.classes is None and not layer.notnull().any():
+            notes.append(f"{name}: holds no value, so what needs it has none either.")
         bad = int(((layer < row.low) | (layer > row.high)).sum())
         if bad:
             unit = row.unit or "class"

@@ -62,6 +62,8 @@ def require_plausible(layer: xr.DataArray) -> None:
         or not (np.isfinite(low) and np.isfinite(high))
         or (row.unit == "degC" and hot > valid / 2)
         or outside > MOST_OUTSIDE * valid
+        # Texture in percent that never passes 1 is a fraction; one cell may be a dune.
+        or (row.name in ("clay", "silt", "sand") and valid > 1 and 0 < high <= 1)
     )
     if wrong:
         raise RasterError(
@@ -104,6 +106,8 @@ _LOOKS_LIKE: dict[str, tuple[tuple[float, str], ...]] = {
 
 
 def _remedy(row: Variable, low: float, high: float) -> str:
+    if row.unit == "%" and high <= 1:
+        return "it looks like a fraction, multiply by 100"
     if low < row.low and not high > row.high:
         return "look for a nodata value that the file doesn't declare, or a wrong sign"
     looks = _LOOKS_LIKE.get(row.unit, ())

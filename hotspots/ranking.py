@@ -12,12 +12,19 @@ import xarray as xr
 from hotspots import analysis as an
 from hotspots.analysis.eligibility import excluded_reason
 from hotspots.analysis.hotspots import class_share, classify_hotspots
+from hotspots.errors import RecipeError, near_matches
 from hotspots.grid import cell_area
+from hotspots.methods import METHODS
 from hotspots.methods.base import masks_on, thresholds_of
 from hotspots.methods.potential import managed_share
 from hotspots.recipe import Recipe
 from hotspots.stability import Drawn
-from hotspots.variables import describe
+from hotspots.variables import describe, variable
+
+_POTENTIALS = [
+    name for method in METHODS for name in method.gives
+    if name.startswith("potential_") and variable(name).unit == "t ha-1 yr-1"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,12 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
     """Return what ranks, or None where there is no potential to rank by."""
     potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
     if potential not in layers or "soc_stock_managed" not in layers:
+        if potential not in {name for method in METHODS for name in method.gives}:
+            raise RecipeError(
+                f"methods.ranking_potential is '{potential}', which no method gives and the data"
+                f" don't hold{near_matches(potential, _POTENTIALS) or '.'} Methods give:"
+                f" {', '.join(_POTENTIALS)}."
+            )
         if potential != "potential_ipcc_tier1":
             notes.append(f"No hotspots: there is no layer '{potential}' to rank by.")
         return None
@@ -67,7 +80,9 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
         sign = -1 if loss_layer == "modelled_change" else 1
         loss = sign * layers[loss_layer]
     else:
-        notes.append("Hotspots are for gain only: there is no loss layer.")
+        other = next((n for n in ("loss_total", "modelled_change") if n in layers), None)
+        hint = f'; set methods.ranking_loss = "{other}" to rank by that' if other else ""
+        notes.append(f"Hotspots are for gain only: there is no layer {loss_layer}{hint}.")
     groups = {"hotspot_class": None, "hotspot_class_in_zone": stratum(data, recipe)}
     return Axes(layers[potential], loss, reason, managed, data["valid_share"], groups)
 

@@ -9,7 +9,7 @@ from hotspots.recipe import Recipe
 def scenario(recipe: Recipe, lang: str = "en") -> str:
     """Return what cropland goes from and to, by which factors and in what time, in words."""
     choice = recipe.potential
-    return text(
+    told = text(
         "notice.scenario",
         lang,
         management=_practice(choice.management, lang),
@@ -19,6 +19,7 @@ def scenario(recipe: Recipe, lang: str = "en") -> str:
         adoption=percent(choice.adoption, lang),
         pasture=text(f"notice.pasture_{'in' if choice.include_pasture else 'out'}", lang),
     )
+    return f"{told} {text('notice.own_factors', lang)}" if choice.factors else told
 
 
 def _practice(code: str, lang: str) -> str:

@@ -227,6 +227,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("stability_gain_in_zone", "1", "As stability_gain, ranked within stratum", 0, 1),
     Variable("stability_loss", "1", "Share of draws (errors) hot for loss", 0, 1),
     Variable("stability_loss_in_zone", "1", "As stability_loss, ranked within stratum", 0, 1),
+    Variable("stability_loss_components", "1", "Share of draws of components hot for loss", 0, 1),
     Variable("stability_loss_weights", "1", "Share of draws of weights hot for loss", 0, 1),
     Variable("hotspot_class", "", "Hotspot class, ranked over the whole", 0, 7, HOTSPOT_CLASSES),
     Variable(

@@ -59,13 +59,14 @@ def made(region: str = "UGA", seed: int = 0) -> xr.Dataset:
     shape = data["soc_stock"].shape
     warmth, rain = data["mean_annual_temperature"], data["annual_precipitation"]
     depth = {"depth_cm": "0-30"}
+    clay = rng.uniform(5, 50, shape)
     layers = {
         "soc": filled(data, data["soc_stock"] / (0.1 * 1.3 * 30), "g kg-1", **depth),
         "bulk_density": filled(data, 1.3, "g cm-3", **depth),
         "coarse_fragments": filled(data, 0.0, "1", **depth),
-        "clay": filled(data, rng.uniform(5, 50, shape), "%", **depth),
-        "silt": filled(data, 25, "%", **depth),
-        "sand": filled(data, 30, "%", **depth),
+        "clay": filled(data, clay, "%", **depth),
+        "silt": filled(data, (100 - clay) * 0.45, "%", **depth),
+        "sand": filled(data, (100 - clay) * 0.55, "%", **depth),
         "soil_erosion": filled(data, rng.gamma(1, 5, shape), "t ha-1 yr-1"),
         "conversion_rate": filled(data, rng.uniform(0, 0.008, shape), "yr-1"),
         "drained_organic_share": filled(data, rng.uniform(0, 0.002, shape), "1"),

@@ -530,7 +530,7 @@ _WRONG = {
     "erosion negative": (lambda d: d.assign(soil_erosion=-d["soil_erosion"]), "wrong sign"),
     "density in kg": (lambda d: d.assign(bulk_density=d["bulk_density"] * 1000), "kg m-3"),
     "texture above the whole": (
-        lambda d: d.assign(clay=d["clay"] * 0 + 90, silt=d["silt"] * 0 + 60), "allowed is 0 to"),
+        lambda d: d.assign(clay=d["clay"] * 0 + 90, silt=d["silt"] * 0 + 60), "sum to"),
 }  # fmt: skip
 
 
@@ -548,13 +548,13 @@ def test_wrong_data_is_told_in_one_sentence(data, case: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ({"methods": {"skip": ["tier_one"]}}, "no method"),
+        ({"methods": {"skip": ["tier_one"]}}, "can't be skipped"),
         ({"methods": {"ranking_potential": "deficit_historic"}}, "t ha-1 yr-1"),
         ({"methods": {"ranking_potential": "potential_ipcc_tier1_per_mille"}}, "t ha-1 yr-1"),
         ({"change": {"start": "clay"}}, "no stock"),
         ({"saturation": {"equation": "hasink"}}, "hassink_1997"),
         ({"ensemble": {"members": ["soc_stock", "potential_ipcc_tier1"]}}, "t ha-1 yr-1"),
-        ({"potential": {"guidelines": "2006"}}, "2019 guidelines"),
+        ({"methods": {"ranking_potential": "potential_ipcc_teir1"}}, "did you mean"),
     ],
 )
 def test_a_wrong_choice_is_told_in_one_sentence(data, choice, said: str) -> None:
@@ -562,6 +562,32 @@ def test_a_wrong_choice_is_told_in_one_sentence(data, choice, said: str) -> None
         hs.analyze(data, quick(**choice))
     assert isinstance(told.value, BadInputError | RecipeError)
     assert "\n" not in str(told.value)
+
+
+def test_factors_of_2006_take_the_zones_of_2006_that_the_data_bring(data) -> None:
+    """The same gain that stands beside that of 2019; without such zones it is refused."""
+    beside = hs.analyze(data, quick()).rasters["potential_ipcc_tier1_2006"]
+    chosen = hs.analyze(data, quick(potential={"guidelines": "2006"})).rasters
+    np.testing.assert_array_equal(chosen["potential_ipcc_tier1"], beside)
+    with pytest.raises(BadInputError, match="2019 guidelines"):
+        hs.analyze(data.drop_vars("climate_zone_2006"), quick(potential={"guidelines": "2006"}))
+
+
+def test_what_can_not_be_is_told_or_noted(data) -> None:
+    """Texture as fractions, an empty layer, and factors for one zone only."""
+    fractions = data.assign(clay=(data["clay"] / 100).assign_attrs(data["clay"].attrs))
+    with pytest.raises(BadInputError, match="looks like a fraction"):
+        hs.analyze(fractions, quick())
+    empty = data.assign(soil_erosion=filled(data, np.nan, "t ha-1 yr-1"))
+    assert any(
+        n.startswith("soil_erosion: holds no") for n in hs.analyze(empty, quick()).manifest["notes"]
+    )
+    row = {"system": "cropland", "factor": "F_MG", "level": "mulch", "climate_zone": "tropical_dry",
+           "value": 1.1, "error_pct": 10.0, "source": "a trial"}  # fmt: skip
+    own = quick(potential={"management": "mulch", "factors": [row]})
+    edition = hs.analyze(data, own)
+    assert any("of the managed land" in note for note in edition.manifest["notes"])
+    assert "Own factors" in edition.manifest["scenario"]
 
 
 def test_one_thickness_is_not_counted_for_each_layer(data) -> None:

@@ -105,7 +105,7 @@ def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
                 f"{name} has the dimensions {tuple(value.dims)}, but '{dim}' is needed here: a year"
                 " that repeats itself lies along 'month', months on end along 'time'."
             )
-        return value
+        return _in_order(value) if dim == "month" else value
     array = np.asarray(value, dtype="float64")
     if array.ndim > 2:
         raise BadInputError(
@@ -113,6 +113,14 @@ def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
             f" Give it as a DataArray with a dimension '{dim}'."
         )
     return xr.DataArray(array, dims=((), (dim,), ("cell", dim))[array.ndim])
+
+
+def _in_order(value: xr.DataArray) -> xr.DataArray:
+    """Return the months of a year in their order, where they are labelled 1 to 12."""
+    labels = value.coords.get("month")
+    if labels is None or labels.size != 12 or sorted(labels.values.tolist()) != list(range(1, 13)):
+        return value
+    return value.sortby("month")
 
 
 def spread(array: xr.DataArray, dim: str, months: int) -> xr.DataArray:

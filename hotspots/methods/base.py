@@ -211,6 +211,6 @@ def require_known(skip: Iterable[str], methods: Iterable[Method]) -> None:
     for name in skip:
         if name not in ids:
             raise RecipeError(
-                f"methods.skip has '{name}', which is no method{near_matches(name, ids) or '.'}"
-                " 'hotspots methods' lists them."
+                f"methods.skip has '{name}', which can't be skipped{near_matches(name, ids) or ';'}"
+                f" these can: {', '.join(ids)}."
             )

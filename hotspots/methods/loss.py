@@ -43,6 +43,7 @@ _LOSSES = tuple(f"loss_{name}" for name in LOSS_COMPONENTS.values())
 _DATED_STOCK = re.compile(r"soc_stock_(\d{4})")
 _DATED_COVER = re.compile(r"land_cover_(\d{4})")
 MIN_DATES = 4
+DECIMALS = 6  # of t ha-1 yr-1
 
 
 def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -141,7 +142,10 @@ def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
         share = managed_share(data, recipe)
         found = xr.Dataset({n: _of_land(layer, share) for n, layer in found.items()})
     masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
-    return {str(name): layer.where(~masked) for name, layer in found.items()}
+    # An equilibrium solved to the last digit leaves a dust of them, which is no loss.
+    return {
+        str(n): v.round(DECIMALS).where(~masked).assign_attrs(v.attrs) for n, v in found.items()
+    }
 
 
 def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:

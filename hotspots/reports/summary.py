@@ -73,12 +73,14 @@ def _figures(edition: Edition) -> Iterator[str]:
     )
     if figures.get("potential_pg_yr") is not None:
         yield f"  {edition.manifest['scenario']}"
-    yield from rows(potential_pg_yr="  potential")
+    leading = edition.recipe.methods.ranking_potential
+    by = "" if leading == "potential_ipcc_tier1" else f" that ranks: {leading}"
+    yield from rows(potential_pg_yr=f"  potential{by}")
     yield from _ranges(edition)
     yield from rows(yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock")
     if figures.get("potential_per_mille_yr") is not None:
         per_mille = _number(figures["potential_per_mille_yr"], 1)
-        yield f"    {'potential per stock of the same cropland':<50}{per_mille:>10} ‰/yr"
+        yield f"    {'potential per stock of the same managed land':<50}{per_mille:>10} ‰/yr"
     yield from rows(
         gross_loss_pg_yr="Modelled gross loss (not measured)",
         gross_gain_pg_yr="Modelled gross gain",
@@ -126,7 +128,7 @@ def _methods(edition: Edition) -> str:
         for status, words in _STATUS_WORDS.items()
         if (count := states.count(status))
     ]
-    return f"\nMethods: {', '.join(told)} ('hotspots methods' lists them)."
+    return f"\nMethods: {', '.join(told)} (manifest.json says why, for each)."
 
 
 def _mass_unit(pg: float) -> tuple[float, str]:
