@@ -31,10 +31,10 @@ serve: .venv/.installed-demo  ## serve the map and the API of ./demo on this mac
 	$(BIN)/hotspots serve --edition $(OUT) --port $(PORT)
 
 test: .venv/.installed-test browser lint  ## set up .venv, lint, check types, run the tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: .venv/.installed-test browser lint  ## the same with the slow tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-test  ## style and types
 	$(BIN)/ruff check .

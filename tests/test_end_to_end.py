@@ -324,7 +324,7 @@ def test_an_edition_writes_no_layer_of_three_dimensions(tmp_path: Path) -> None:
 
 def test_every_hectare_has_a_class_or_a_reason() -> None:
     """One cell for each mask: the table tells its hectares by reason, and all land adds up."""
-    data = made()
+    data = made().drop_vars(["clay", "silt"])  # the sand of this test leaves no room for them
     known = np.argwhere((data["soc_stock"].notnull() & (data["cropland_share"] > 0.15)).values)
     shape = data["soc_stock"].shape
     cells = dict(zip(
