@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# On a busy machine an example may take long; how long is no property of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 REPO = Path(__file__).resolve().parents[1]
 LOOPBACK_NAMES = {None, "", "localhost", "0.0.0.0", "::", "::1"}

@@ -264,6 +264,7 @@ def test_a_chosen_country_is_in_view_with_its_near_parts(
     outside: list[tuple[float, float]],
 ) -> None:
     desktop.page.select_option("#hs-country", country)
+    desktop.page.wait_for_timeout(800)  # the map moves there, slowly on a busy machine
     seen = [
         desktop.page.evaluate(f"{drawn.get_name()}.getBounds().contains([{at[0]}, {at[1]}])")
         for at in inside + outside
