@@ -21,6 +21,7 @@ from hotspots.caveats import caveats_of
 from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_hash
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
+from hotspots.ingest.dimensions import require_dimensions
 from hotspots.intervals import (
     Groups,
     groups_of,
@@ -198,6 +199,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     """
     require_dataset(data)
     require_usable(recipe, METHODS)
+    require_dimensions(data)
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))

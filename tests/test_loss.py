@@ -12,8 +12,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotspots.analysis.elementwise import common_depth
 from hotspots.analysis.urgency.components import (
-    common_depth,
     loss_conversion,
     loss_disequilibrium,
     loss_drained_organic,

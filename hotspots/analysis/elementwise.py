@@ -130,3 +130,24 @@ def _require(value: Any, what: str, low: float, high: float, allowed: str, remed
         raise BadInputError(
             f"{what} has the value {numbers[bad].flat[0]:g}; allowed is {allowed}; {remedy}."
         )
+
+
+def common_depth(*layers: Any) -> dict[str, Any]:
+    """Return the attribute ``depth_cm`` that `layers` share, to be passed on; {} where none has it.
+
+    Raises
+    ------
+    BadInputError
+        Two of them are of unlike depths.
+    """
+    dated = [x for x in layers if isinstance(x, xr.DataArray) and "depth_cm" in x.attrs]
+    told = {str(x.attrs["depth_cm"]): x.name for x in dated}
+    if len(told) > 1:
+        named = all(name is not None for name in told.values())
+        listed = " and ".join(f"'{name}' {depth} cm" for depth, name in told.items())
+        plain = f" {' and '.join(told)} cm"
+        raise BadInputError(
+            f"The layers are of unlike depths{f': {listed}' if named else plain}."
+            " Bring them to one first."
+        )
+    return {"depth_cm": dated[0].attrs["depth_cm"]} if dated else {}

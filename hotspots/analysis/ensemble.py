@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.potential.target import require_same
+from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
 from hotspots.variables import describe, require_aligned
 
@@ -90,7 +90,7 @@ def ensemble(
         enough = enough & (high - low <= max_spread)
     side = xr.where(2 * above > known, 1, 2)
     evidence = xr.where(known > 0, xr.where(enough, side, 3), 0).astype("uint8")
-    depth = {k: layer.attrs[k] for layer in layers for k in ("depth_cm",) if k in layer.attrs}
+    depth = common_depth(*layers)
     rules = {"min_methods": min_methods, "min_agreement": min_agreement}
     told = {"methods": " ".join(methods), **depth}
     return xr.Dataset(
@@ -133,7 +133,6 @@ def _require_choices(
             raise BadInputError(
                 f"methods: '{name}' is in '{unit}'; only potentials in '{_RATE}' can be compared."
             )
-    require_same("depth_cm", "depths, cm", **methods)
     if not np.isfinite(threshold):
         raise BadInputError(f"threshold is {threshold}; it is a potential, {_RATE}.")
     if not min_methods >= 1:

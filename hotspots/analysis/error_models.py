@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import elementwise
+from hotspots.analysis.elementwise import common_depth, elementwise
 from hotspots.errors import BadInputError
 from hotspots.variables import describe
 
@@ -93,7 +93,7 @@ def sd_from_quantiles(q05: Any, q95: Any) -> Any:
     points (250 m), not of block means: the sd of a coarser cell is smaller. Quantiles don't add
     over cells, nor multiply over layers. SoilGrids' layer "uncertainty" is a ratio, not an sd.
     """
-    _require_one_depth(q05, q95)
+    common_depth(q05, q95)
 
     def sd(low: Array, high: Array) -> Array:
         _require_order(low, high)
@@ -124,7 +124,7 @@ def lognormal_sigma(q05: Any, q95: Any) -> Any:
     -----
     ``σ = ln(Q95/Q05)/3.29``; the relative sd is ``√(exp(σ²) − 1)``.
     """
-    _require_one_depth(q05, q95)
+    common_depth(q05, q95)
 
     def sigma(low: Array, high: Array) -> Array:
         _require_order(low, high)
@@ -209,7 +209,7 @@ def difference_sd(sd_a: Any, sd_b: Any, *, correlation: float) -> Any:
     seldom known: see `difference_bounds`.
     """
     _require_correlation(correlation)
-    _require_one_depth(sd_a, sd_b)
+    common_depth(sd_a, sd_b)
     return _as(sd_a, elementwise(lambda a, b: _root(a, b, -correlation), sd_a, sd_b))
 
 
@@ -263,7 +263,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     """
     if not 0 < level < 1:
         raise BadInputError(f"level is {level:g}; it is a share between 0 and 1, as 0.9.")
-    _require_one_depth(value, sd)
+    common_depth(value, sd)
     z = NormalDist().inv_cdf((1 + level) / 2)
 
     def bound(side: float) -> Any:
@@ -314,13 +314,4 @@ def _require_correlation(correlation: float) -> None:
     if not -1 <= correlation <= 1:
         raise BadInputError(
             f"correlation is {correlation:g}; allowed is -1 to 1. Divide percent by 100."
-        )
-
-
-def _require_one_depth(a: Any, b: Any) -> None:
-    depths = [str(x.attrs.get("depth_cm", "")) for x in (a, b) if isinstance(x, xr.DataArray)]
-    told = [depth for depth in depths if depth]
-    if len(set(told)) > 1:
-        raise BadInputError(
-            f"The layers are of {told[0]} and {told[1]} cm depth. Give both for one depth."
         )

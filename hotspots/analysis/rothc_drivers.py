@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hotspots.analysis.elementwise import require_between, require_fraction
-from hotspots.analysis.stock import require_same_depth
+from hotspots.analysis.elementwise import common_depth, require_between, require_fraction
 from hotspots.errors import BadInputError
 from hotspots.variables import require_aligned
 
@@ -76,7 +75,7 @@ def prepared(
     out = [spread(array, dim, months) for array in along.values()]
     out += [per_cell(name, value) for name, value in zip(CELLS, cells, strict=False)]
     require_aligned(*out)
-    require_same_depth(*cells)
+    common_depth(*cells)
     return out
 
 

@@ -13,7 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import elementwise, require_between, require_fraction
+from hotspots.analysis.elementwise import (
+    common_depth,
+    elementwise,
+    require_between,
+    require_fraction,
+)
 from hotspots.errors import BadInputError
 from hotspots.variables import describe, require_aligned
 
@@ -299,16 +304,7 @@ def check_soil(
     require_between("bulk_density", bulk_density, 0, 5, "g cm-3", remedy)
     require_fraction("coarse_fragments", coarse_fragments)
     require_between("thickness", thickness, 0, _DEEPEST, "cm")
-    require_same_depth(soc, bulk_density, coarse_fragments)
-
-
-def require_same_depth(*layers: Any) -> None:
-    """Raise `BadInputError` where layers say by ``depth_cm`` that they are of unlike depths."""
-    told = {str(a.attrs["depth_cm"]): str(a.name) for a in layers
-            if isinstance(a, xr.DataArray) and "depth_cm" in a.attrs}  # fmt: skip
-    if len(told) > 1:
-        listed = " and ".join(f"'{name}' {depth} cm" for depth, name in told.items())
-        raise BadInputError(f"The layers are of unlike depths: {listed}. Bring them to one first.")
+    common_depth(soc, bulk_density, coarse_fragments)
 
 
 def _described(stock: xr.DataArray, depth: str | None) -> xr.DataArray:

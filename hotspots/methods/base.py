@@ -16,7 +16,6 @@ import xarray as xr
 
 from hotspots.analysis.eligibility import Thresholds
 from hotspots.errors import RecipeError, near_matches
-from hotspots.ingest.dimensions import require_dimensions
 from hotspots.variables import variable
 
 if TYPE_CHECKING:
@@ -113,8 +112,6 @@ def run_methods(
 
     Quantities are stored as float32, classes as bytes, and so a later method sees them.
     """
-    require_dimensions(data)
-    require_rate(recipe.methods.ranking_potential)
     made: dict[str, xr.DataArray] = {}
     states = []
     for method in methods:

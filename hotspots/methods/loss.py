@@ -14,11 +14,10 @@ import numpy as np
 import xarray as xr
 
 from hotspots import analysis as an
-from hotspots.analysis.elementwise import class_codes
+from hotspots.analysis.elementwise import class_codes, common_depth
 from hotspots.analysis.eligibility import is_organic, under_mask
 from hotspots.analysis.potential.gsocseq import disequilibrium_and_warming
 from hotspots.analysis.potential.organic import organic_soil_factor
-from hotspots.analysis.stock import require_same_depth
 from hotspots.analysis.urgency import components, evidence, risk
 from hotspots.analysis.urgency.trend import theil_sen
 from hotspots.methods.base import (
@@ -28,7 +27,6 @@ from hotspots.methods.base import (
     masks_on,
     need,
     own_factors,
-    require_stock,
     thresholds_of,
 )
 from hotspots.methods.potential import gsocseq_inputs, managed_share
@@ -47,9 +45,6 @@ DECIMALS = 6  # of t ha-1 yr-1
 
 
 def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
-    require_stock("start", recipe.change.start)
-    require_stock("end", recipe.change.end)
-    require_same_depth(data[recipe.change.start], data[recipe.change.end])
     change = an.modelled_change(
         data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
     )
@@ -75,7 +70,7 @@ def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.
         dated.setdefault(int(data[undated].attrs["year"]), data[undated])
     if not dated:
         return None
-    require_same_depth(*dated.values())
+    common_depth(*dated.values())
     years = sorted(dated)
     layers = [dated[year].drop_attrs(deep=False).rename("series") for year in years]
     out = xr.concat(layers, xr.DataArray(years, dims="year", name="year"))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from hotspots import analysis as an
+from hotspots.analysis.elementwise import common_depth
 from hotspots.analysis.eligibility import is_organic, under_mask
-from hotspots.analysis.stock import require_same_depth
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import cell_area
 from hotspots.methods.base import (
@@ -55,7 +55,6 @@ def per_mille(gain: xr.DataArray, stock: xr.DataArray) -> xr.DataArray:
 
 
 def _deficit(data: xr.Dataset, recipe: Recipe) -> Layers:
-    require_same_depth(data["soc_stock_reference"], data["soc_stock"])
     deficit = an.historic_deficit(data["soc_stock_reference"], data["soc_stock"])
     return {"deficit_historic": deficit}
 
@@ -155,7 +154,7 @@ def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
     soil_layers = [data[n] for n in ("bulk_density", "coarse_fragments", "clay", "silt")
                    if n in data]  # fmt: skip
     require_layers_alike(soil, *soil_layers)
-    require_same_depth(soil, *soil_layers)
+    common_depth(soil, *soil_layers)
     fifty = choice.equation.endswith("0_50um") or choice.equation.startswith("georgiou")
     found = an.saturation_deficit(
         soc=soil, bulk_density=data["bulk_density"], clay=data["clay"], silt=data["silt"],

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import require_between
+from hotspots.analysis.elementwise import common_depth, require_between
 from hotspots.errors import BadInputError
 from hotspots.grid import cell_area
 from hotspots.variables import classes_of, describe, require_aligned
@@ -140,7 +140,7 @@ def attainable(
         )  # fmt: skip
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
-    told = {k: v for k, v in soc_stock.attrs.items() if k == "depth_cm"} | {"quantile": quantile}
+    told = common_depth(soc_stock) | {"quantile": quantile}
     names = {"attainable_deficit": deficit, "potential_attainable": deficit / years,
              "attainable_level": of_stratum(found.level)}  # fmt: skip
     out = {name: describe(layer, name, **told) for name, layer in names.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hotspots.analysis.elementwise import common_depth
 from hotspots.variables import describe, require_aligned
 
 Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
@@ -30,6 +31,11 @@ def historic_deficit(reference: Values, current: Values) -> Values:
         a tenth of the world the model gives more carbon now than without land use. NaN where
         either is NaN.
 
+    Raises
+    ------
+    BadInputError
+        Stocks of unlike depths.
+
     Notes
     -----
     ``deficit = SOC(without land use) − SOC(now)``. It is a history and a ceiling, not a rate:
@@ -37,8 +43,8 @@ def historic_deficit(reference: Values, current: Values) -> Values:
     doi:10.1073/pnas.1706103114, and its correction of 2018.
     """
     require_aligned(reference, current)
+    kept = common_depth(reference, current)
     deficit = reference - current
     if isinstance(deficit, xr.DataArray):
-        kept = {k: v for k, v in current.attrs.items() if k == "depth_cm"}
         return describe(deficit, "deficit_historic", **kept)
     return deficit

@@ -24,6 +24,7 @@ import xarray as xr
 from hotspots.analysis import rothc
 from hotspots.analysis.elementwise import (
     class_codes,
+    common_depth,
     elementwise,
     require_between,
     require_fraction,
@@ -31,7 +32,6 @@ from hotspots.analysis.elementwise import (
 from hotspots.analysis.factors import table
 from hotspots.analysis.npp import miami_npp
 from hotspots.analysis.rothc_drivers import MONTHS, along_months, monthly_share, per_cell, spread
-from hotspots.analysis.stock import require_same_depth
 from hotspots.errors import BadInputError
 from hotspots.variables import LAND_COVERS, describe
 
@@ -265,7 +265,7 @@ def _today(
 ) -> _Run:  # fmt: skip
     """Run phases 1 and 2."""
     site = _site(clay, dpm_rpm, land_cover, paddy, depth, pan_factor)
-    require_same_depth(soc_stock, clay)
+    common_depth(soc_stock, clay)
     share = _bare(monthly_share(input_share))
     year = {name: _bare(spread(along_months(name, value, "month"), "month", MONTHS))
             for name, value in (climate | {"plant_cover": plant_cover}).items()}  # fmt: skip

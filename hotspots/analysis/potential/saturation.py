@@ -16,6 +16,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import (
     class_codes,
+    common_depth,
     elementwise,
     require_between,
     require_fraction,
@@ -114,7 +115,7 @@ def saturation_deficit(
         if isinstance(equation, str)
         else getattr(equation, "__name__", "user"),
         "fraction": fraction if isinstance(fraction, str) else _default(equation, fraction),
-    } | {k: v for k, v in getattr(soc, "attrs", {}).items() if k == "depth_cm"}
+    } | common_depth(soc)
     out = {}
     for name, content in {"saturation_deficit": deficit, "saturation_balance": balance}.items():
         layer = xr.DataArray(stock_of_content(content, bulk_density, coarse_fragments, thickness))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import elementwise, require_between
+from hotspots.analysis.elementwise import common_depth, elementwise, require_between
 from hotspots.errors import BadInputError
 from hotspots.variables import describe
 
@@ -99,8 +99,14 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
     BadInputError
         Layers whose units or depths differ.
     """
-    for key, what in (("units", "units"), ("depth_cm", "depths, cm")):
-        require_same(key, what, target=target, potential=potential)
+    common_depth(target, potential)
+    units = {
+        str(x.attrs["units"]) for x in (target, potential) if "units" in getattr(x, "attrs", {})
+    }
+    if len(units) > 1:
+        raise BadInputError(
+            f"target and potential have unlike units: {', '.join(sorted(units))}. Give both in one."
+        )
     gap = elementwise(lambda a, b: a - b, target, potential)
     if isinstance(gap, xr.DataArray):
         gap.name = "gap_to_target"
@@ -138,24 +144,12 @@ def years_to_close(*, deficit: Any, rate: Any) -> Any:
         given = getattr(value, "attrs", {}).get("units", unit)
         if given != unit:
             raise BadInputError(f"{what} is in '{given}'; it must be in '{unit}'.")
-    require_same("depth_cm", "depths, cm", deficit=deficit, rate=rate)
+    common_depth(deficit, rate)
     years = elementwise(_years, deficit, rate)
     if isinstance(years, xr.DataArray):
         years.name = "years_to_close"
         years.attrs = {"long_name": "Years until the deficit is closed", "units": "yr"}
     return years
-
-
-def require_same(attribute: str, what: str, **layers: Any) -> None:
-    """Raise `BadInputError` where two layers carry an attribute and it differs."""
-    given = {
-        name: str(layer.attrs[attribute])
-        for name, layer in layers.items()
-        if isinstance(layer, xr.DataArray) and attribute in layer.attrs
-    }
-    if len(set(given.values())) > 1:
-        told = ", ".join(f"{name} '{value}'" for name, value in given.items())
-        raise BadInputError(f"The layers have unlike {what}: {told}. Give all in one.")
 
 
 def _agreed_depth(soc_stock: Any, depth: str | None) -> str | None:

@@ -15,6 +15,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import (
     class_codes,
+    common_depth,
     elementwise,
     require_between,
     require_fraction,
@@ -168,7 +169,7 @@ def _gains(
     per_year: float,
 ) -> xr.Dataset:
     """Return the dataset of `ipcc_tier1` from (share, factor before, factor after) of each use."""
-    depth = {k: v for k, v in soc_stock.attrs.items() if k == "depth_cm"}
+    depth = common_depth(soc_stock)
     shares = {use: share for use, (share, _, _) in uses.items()}
     reference = unmixed_stock(soc_stock, shares, {use: now for use, (_, now, _) in uses.items()})
     stocks = {use: (reference * now).where(share > 0) for use, (share, now, _) in uses.items()}

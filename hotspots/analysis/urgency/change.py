@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
 from hotspots.variables import describe, how_to_set, require_aligned
 
@@ -61,6 +62,7 @@ def modelled_change(
     if not detectable >= 0:
         raise BadInputError(f"detectable is {detectable}; it is an amount in t ha-1, 0 or more.")
     require_aligned(start, end)
+    common_depth(start, end)
     # Stocks stored as float32 would give equal changes unequal last digits, and break ties.
     delta = (end.astype("float64") - start.astype("float64")).round(STORED_DECIMALS)
     rate = delta / years

@@ -14,7 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import elementwise, require_between, require_fraction
+from hotspots.analysis.elementwise import (
+    common_depth,
+    elementwise,
+    require_between,
+    require_fraction,
+)
 from hotspots.errors import BadInputError, near_matches
 from hotspots.variables import LOSS_COMPONENTS, describe, require_aligned
 
@@ -304,18 +309,6 @@ def loss_total(
     out["loss_total"] = describe(total, "loss_total", **attrs)
     out["loss_main_component"] = describe(main, "loss_main_component")
     return xr.Dataset(out)
-
-
-def common_depth(*layers: Any) -> dict[str, str]:
-    """Return the attribute ``depth_cm`` that `layers` share, or raise `BadInputError`."""
-    depths = [x.attrs["depth_cm"] for x in layers if "depth_cm" in getattr(x, "attrs", {})]
-    for depth in depths[1:]:
-        if str(depth) != str(depths[0]):
-            raise BadInputError(
-                f"The layers are of the depths {depths[0]} and {depth} cm; one depth is needed."
-                " Bring them to one depth first."
-            )
-    return {"depth_cm": str(depths[0])} if depths else {}
 
 
 def _by_name(

@@ -14,6 +14,7 @@ import xarray as xr
 from hotspots.analysis.elementwise import (
     class_codes,
     class_result,
+    common_depth,
     elementwise,
     require_between,
 )
@@ -21,7 +22,6 @@ from hotspots.analysis.urgency.components import (
     HORIZON_YEARS,
     MOST_LOSS_T_HA,
     MOST_STOCK_T_HA,
-    common_depth,
 )
 from hotspots.errors import BadInputError
 from hotspots.variables import LOSS_COMPONENTS, RESPONSES, describe

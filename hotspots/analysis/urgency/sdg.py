@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import class_codes, require_between
+from hotspots.analysis.elementwise import class_codes, common_depth, require_between
 from hotspots.analysis.factors import rows_of, table
 from hotspots.errors import BadInputError
 from hotspots.variables import CLIMATE_ZONES, LAND_COVERS, describe, require_aligned
@@ -104,7 +104,7 @@ def sdg_soc_change(
     percent = (100 * (end - start) / start.where(start > 0)).where(land)
     loss = ((start - end).clip(min=0) / (last - first)).where(land)
     attrs: dict[str, Any] = {"period": f"{first}-{last}", "references": REFERENCE}
-    attrs |= {k: v for k, v in stock.attrs.items() if k == "depth_cm"}
+    attrs |= common_depth(stock)
     return xr.Dataset(
         {
             "soc_stock": describe(series, "soc_stock", **attrs),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
 from hotspots.variables import describe
 
@@ -96,7 +97,7 @@ def theil_sen(
         dask_gufunc_kwargs={"output_sizes": {"output": len(_OUTPUTS)}},
     )  # fmt: skip
     found = {name: parts.isel(output=i) for i, name in enumerate(_OUTPUTS)}
-    attrs = {k: v for k, v in series.attrs.items() if k == "depth_cm"}
+    attrs = common_depth(series)
     attrs["period"] = f"{years.min():g}-{years.max():g}"
     rate, interval = f"{UNIT} yr-1", f"bound of the {100 * level:g} % interval of the SOC trend"
     return xr.Dataset(
