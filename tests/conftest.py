@@ -122,3 +122,18 @@ def _stepping_down() -> Iterator[None]:
 def as_ordinary_user() -> Any:
     """A context in which root, who may read anything, is an ordinary user for a while."""
     return _stepping_down
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command line in this process; return exit code, output and error output."""
+    from hotspots.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hotspots", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call

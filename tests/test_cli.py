@@ -24,7 +24,6 @@ from hotspots.edition import MANIFEST
 from hotspots.errors import RecipeError
 from hotspots.files import file_hash
 
-Run = tuple[int, str, str]
 COMMAND = [sys.executable, "-m", "hotspots"]
 FIJI = ["analyze", "--data", "sample", "--region", "FJI", "--out"]
 
@@ -32,20 +31,6 @@ FIJI = ["analyze", "--data", "sample", "--region", "FJI", "--out"]
 def errors_of(text: str) -> list[str]:
     """Return what stands on the error stream beside the steps."""
     return [line for line in text.splitlines() if not line.startswith("…")]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process; return exit code, output and error output."""
-
-    def call(*arguments: object) -> Run:
-        monkeypatch.setattr(sys, "argv", ["hotspots", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return call
 
 
 def write_layer(path: Path, *, crs="EPSG:4326", unit="t ha-1", size=6, west=36.0) -> Path:

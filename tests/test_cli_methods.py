@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 
-import pytest
-
-from hotspots.cli import main
 from hotspots.methods import METHODS
 from hotspots.methods.cards import card_ids
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process; return exit code, output and error output."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hotspots", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return call
 
 
 def test_list_names_every_method_with_what_it_gives_and_needs(run: Run) -> None:

@@ -16,7 +16,6 @@ from drivers import classed, filled, made, piece, quick
 
 import hotspots as hs
 from hotspots import analysis as an
-from hotspots.cli import main
 from hotspots.edition import layer_hash, write_cog
 from hotspots.errors import (
     BadInputError,
@@ -65,20 +64,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "all.nc"
     data.to_netcdf(path)
     return path
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command line in this process; return exit code, output and error output."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hotspots", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return call
 
 
 def files_of(folder: Path) -> dict[str, str]:

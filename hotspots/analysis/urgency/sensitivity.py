@@ -17,6 +17,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import require_between
 from hotspots.analysis.hotspots import top_share_by_area
+from hotspots.analysis.urgency.sobol import SOBOL_SAMPLES, sobol_indices
 from hotspots.errors import BadInputError, near_matches
 from hotspots.variables import LOSS_COMPONENTS, describe, require_aligned
 
@@ -25,7 +26,6 @@ Array = npt.NDArray[np.float64]
 TOP_SHARE = 0.10
 STABLE = 0.8  # share of draws in which a hotspot must be one
 DRAWS = 200
-SOBOL_SAMPLES = 4096
 SEED = 1
 DISTRIBUTIONS = ("lognormal", "normal")
 # Losses that differ by less than rounding are tied, whatever their unit.
@@ -130,71 +130,45 @@ def sensitivity(
     above 0; ties stand or fall together, and a cell that is hot by a tie stays so in any unit. The
     default errors are *conventions*.
     """
-    if distribution not in DISTRIBUTIONS:
-        raise BadInputError(
-            f"distribution is '{distribution}'; allowed are {' and '.join(DISTRIBUTIONS)}"
-            f"{near_matches(distribution, DISTRIBUTIONS) or '.'}"
-        )
-    if not 0 < top_share <= 1:
-        raise BadInputError(f"top_share is {top_share}; it is a share of the area, 0 to 1.")
-    if not 0 <= cell_sd <= 5:
-        raise BadInputError(f"cell_sd is {cell_sd}; it is a share of the loss, 0 to 5.")
-    if draws < 1 or sobol_samples < 2:
-        raise BadInputError(
-            f"draws is {draws} and sobol_samples {sobol_samples}; 1 and 2 are the least."
-        )
+    _require_choices(distribution, top_share, cell_sd, draws, sobol_samples)
     layers = _layers(components)
     losses, weights, valid = _cells(layers, area)
     errors = _inputs(inputs, tuple(layers))
+    land = _Land(losses, weights, top_share)
     totals = losses @ weights
     rng = np.random.default_rng(seed)
-
-    def hot(one: Array) -> npt.NDArray[np.bool_]:
-        return hot_cells(one @ losses, weights, top_share)
-
-    def membership(multipliers: Array, noise: float = 0.0) -> Array:
-        count = np.zeros(weights.size)
-        for one in multipliers:
-            own = _factors(rng.random(weights.size), noise, distribution) if noise else 1.0
-            count += hot_cells(own * (one @ losses), weights, top_share)
-        return count / len(multipliers)
+    sds = np.array([error.relative_sd for error in errors.values()])
 
     def multipliers(uniform: Array) -> Array:
-        factors = _factors(uniform, np.array([e.relative_sd for e in errors.values()]),
-                           distribution)  # fmt: skip
-        return _multipliers(factors, errors, tuple(layers))
+        """Return what each component is multiplied by, for draws (n, inputs) in 0-1."""
+        return _multipliers(_factors(uniform, sds, distribution), errors, tuple(layers))
 
-    today = hot(np.ones(len(layers)))
-    by_error = membership(multipliers(rng.random((draws, len(errors)))), cell_sd)
-    by_weight = membership(rng.dirichlet(np.ones(len(layers)), draws) * len(layers))
+    def own_error() -> Array:
+        """Return the factor of each cell's own error, in one draw."""
+        return _factors(rng.random(weights.size), cell_sd, distribution)
 
+    by_error = land.membership(
+        multipliers(rng.random((draws, len(errors)))), own_error if cell_sd else None
+    )
+    by_weight = land.membership(rng.dirichlet(np.ones(len(layers)), draws) * len(layers))
     first, whole, sd = sobol_indices(
         lambda uniform: multipliers(uniform) @ totals, len(errors), samples=sobol_samples, seed=seed
     )
-    hot_area = float(weights[today].sum())
-
-    def stable(share: Array) -> float:
-        kept = float(weights[today & (share >= STABLE)].sum())
-        return kept / hot_area if hot_area else np.nan
-
     return {
         "stability_errors": describe(_map(by_error, valid), "stability_loss"),
         "stability_weights": _map(by_weight, valid).assign_attrs(
             units="1", long_name="Share of draws of the weights in which the cell is hot for loss"
         ),
-        "stable_share_errors": stable(by_error),
-        "stable_share_weights": stable(by_weight),
-        "jaccard": {
-            name: _jaccard(today, hot(1.0 - np.eye(len(layers))[i]), weights)
-            for i, name in enumerate(layers)
-        },
+        "stable_share_errors": land.stable_share(by_error),
+        "stable_share_weights": land.stable_share(by_weight),
+        "jaccard": land.without_each(tuple(layers)),
         "sobol_first": dict(zip(errors, first.tolist(), strict=True)),
         "sobol_total": dict(zip(errors, whole.tolist(), strict=True)),
         "total_sd": sd,
         "spearman": _spearman(losses, tuple(layers)),
         "total": float(totals.sum()),
         "totals": dict(zip(layers, totals.tolist(), strict=True)),
-        "hot_area_ha": hot_area,
+        "hot_area_ha": land.hot_area,
         "area_ha": float(weights.sum()),
         "cells": int(weights.size),
         "draws": draws,
@@ -229,60 +203,54 @@ def hot_cells(loss: Array, area: Array, top_share: float = TOP_SHARE) -> npt.NDA
     return top_share_by_area(told, area, top_share) & (told > 0)
 
 
-def sobol_indices(
-    model: Callable[[Array], Array],
-    inputs: int,
-    *,
-    samples: int = SOBOL_SAMPLES,
-    seed: int = SEED,
-) -> tuple[Array, Array, float]:
-    """Return the first and total Sobol indices of a model, and the sd of its answer.
+def _require_choices(
+    distribution: str, top_share: float, cell_sd: float, draws: int, sobol_samples: int
+) -> None:
+    if distribution not in DISTRIBUTIONS:
+        raise BadInputError(
+            f"distribution is '{distribution}'; allowed are {' and '.join(DISTRIBUTIONS)}"
+            f"{near_matches(distribution, DISTRIBUTIONS) or '.'}"
+        )
+    if not 0 < top_share <= 1:
+        raise BadInputError(f"top_share is {top_share}; it is a share of the area, 0 to 1.")
+    if not 0 <= cell_sd <= 5:
+        raise BadInputError(f"cell_sd is {cell_sd}; it is a share of the loss, 0 to 5.")
+    if draws < 1 or sobol_samples < 2:
+        raise BadInputError(
+            f"draws is {draws} and sobol_samples {sobol_samples}; 1 and 2 are the least."
+        )
 
-    Parameters
-    ----------
-    model : callable
-        Answers (n,) of independent inputs (n, inputs), uniform over 0-1.
-    inputs : int
-        Number of inputs.
-    samples : int
-        Base samples N; the model is evaluated for ``N·(inputs + 2)`` rows.
-    seed : int
-        Of the scrambled Sobol sequence.
 
-    Returns
-    -------
-    first, total : array (inputs,)
-        Share of the variance by the input alone, and with all its interactions; NaN where the
-        answer doesn't vary.
-    sd : float
-        Standard deviation of the answer.
+class _Land:
+    """Losses by component (components, cells), the cells' area, and which of them are hot."""
 
-    Notes
-    -----
-    Saltelli scheme: matrices A, B and ``A_B^(i)`` (A with column i of B); ``S_i = mean(f_B·(f_ABi −
-    f_A))/V`` (Saltelli et al. 2010), ``T_i = mean((f_A − f_ABi)²)/2V`` (Jansen 1999). Answers are
-    centred first, which takes most of the noise out of S_i.
-    """
-    from scipy.stats import qmc
+    def __init__(self, losses: Array, area: Array, top_share: float) -> None:
+        self._losses, self._area, self._top_share = losses, area, top_share
+        self._today = self._hot(np.ones(len(losses)))
+        self.hot_area = float(area[self._today].sum())
 
-    # A sequence of a power of two is balanced; the first point would be all zeros unscrambled.
-    power = int(np.ceil(np.log2(samples)))
-    both = qmc.Sobol(2 * inputs, rng=np.random.default_rng(seed)).random_base2(power)
-    a, b = both[:, :inputs], both[:, inputs:]
-    f_a, f_b = model(a), model(b)
-    mean = (f_a.mean() + f_b.mean()) / 2
-    f_a, f_b = f_a - mean, f_b - mean
-    variance = float(np.concatenate([f_a, f_b]).var())
-    first, total = np.full(inputs, np.nan), np.full(inputs, np.nan)
-    if variance <= 1e-24 * mean**2:
-        return first, total, float(np.sqrt(variance))
-    for i in range(inputs):
-        mixed = a.copy()
-        mixed[:, i] = b[:, i]
-        f_mixed = model(mixed) - mean
-        first[i] = np.mean(f_b * (f_mixed - f_a)) / variance
-        total[i] = np.mean((f_a - f_mixed) ** 2) / (2 * variance)
-    return first, total, float(np.sqrt(variance))
+    def _hot(self, multipliers: Array, own: Array | float = 1.0) -> npt.NDArray[np.bool_]:
+        return hot_cells(own * (multipliers @ self._losses), self._area, self._top_share)
+
+    def membership(self, draws: Array, own_error: Callable[[], Array] | None = None) -> Array:
+        """Return the share of draws (n, components) in which each cell is hot."""
+        count = np.zeros(self._area.size)
+        for multipliers in draws:
+            count += self._hot(multipliers, own_error() if own_error else 1.0)
+        return count / len(draws)
+
+    def stable_share(self, share: Array) -> float:
+        """Return how much of today's hot area is hot in enough of the draws."""
+        kept = float(self._area[self._today & (share >= STABLE)].sum())
+        return kept / self.hot_area if self.hot_area else np.nan
+
+    def without_each(self, names: tuple[str, ...]) -> dict[str, float]:
+        """Return how alike the hot sets are with and without each component (Jaccard)."""
+        kept = 1.0 - np.eye(len(names))
+        return {
+            name: _jaccard(self._today, self._hot(kept[i]), self._area)
+            for i, name in enumerate(names)
+        }
 
 
 def _layers(components: Mapping[Hashable, Any] | xr.Dataset) -> dict[str, xr.DataArray]:

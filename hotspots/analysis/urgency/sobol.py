@@ -1,0 +1,69 @@
+"""Sobol indices: which share of an answer's variance each of its inputs brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+SOBOL_SAMPLES = 4096
+SEED = 1
+
+Array = npt.NDArray[np.float64]
+
+
+def sobol_indices(
+    model: Callable[[Array], Array],
+    inputs: int,
+    *,
+    samples: int = SOBOL_SAMPLES,
+    seed: int = SEED,
+) -> tuple[Array, Array, float]:
+    """Return the first and total Sobol indices of a model, and the sd of its answer.
+
+    Parameters
+    ----------
+    model : callable
+        Answers (n,) of independent inputs (n, inputs), uniform over 0-1.
+    inputs : int
+        Number of inputs.
+    samples : int
+        Base samples N; the model is evaluated for ``N·(inputs + 2)`` rows.
+    seed : int
+        Of the scrambled Sobol sequence.
+
+    Returns
+    -------
+    first, total : array (inputs,)
+        Share of the variance by the input alone, and with all its interactions; NaN where the
+        answer doesn't vary.
+    sd : float
+        Standard deviation of the answer.
+
+    Notes
+    -----
+    Saltelli scheme: matrices A, B and ``A_B^(i)`` (A with column i of B); ``S_i = mean(f_B·(f_ABi −
+    f_A))/V`` (Saltelli et al. 2010), ``T_i = mean((f_A − f_ABi)²)/2V`` (Jansen 1999). Answers are
+    centred first, which takes most of the noise out of S_i.
+    """
+    from scipy.stats import qmc
+
+    # A sequence of a power of two is balanced; the first point would be all zeros unscrambled.
+    power = int(np.ceil(np.log2(samples)))
+    both = qmc.Sobol(2 * inputs, rng=np.random.default_rng(seed)).random_base2(power)
+    a, b = both[:, :inputs], both[:, inputs:]
+    f_a, f_b = model(a), model(b)
+    mean = (f_a.mean() + f_b.mean()) / 2
+    f_a, f_b = f_a - mean, f_b - mean
+    variance = float(np.concatenate([f_a, f_b]).var())
+    first, total = np.full(inputs, np.nan), np.full(inputs, np.nan)
+    if variance <= 1e-24 * mean**2:
+        return first, total, float(np.sqrt(variance))
+    for i in range(inputs):
+        mixed = a.copy()
+        mixed[:, i] = b[:, i]
+        f_mixed = model(mixed) - mean
+        first[i] = np.mean(f_b * (f_mixed - f_a)) / variance
+        total[i] = np.mean((f_a - f_mixed) ** 2) / (2 * variance)
+    return first, total, float(np.sqrt(variance))
