@@ -322,7 +322,7 @@ def test_phone_leaves_a_popup_its_room(phone: Watched) -> None:
     def fits() -> bool:
         box = page.locator(".leaflet-popup-content-wrapper").bounding_box()
         panel = page.locator("#hs-panel").bounding_box()
-        return 0 <= box["y"] and box["y"] + box["height"] <= panel["y"]
+        return box["y"] >= 0 and box["y"] + box["height"] <= panel["y"]
 
     # The map glides until the popup fits.
     eventually(fits, True)
