@@ -55,12 +55,27 @@ function hotspotsMap(map, rasters, data) {
 
   /* On a narrow page a popup takes the room of the notes and of the buttons while it is open. */
   const telling = (on) => container.classList.toggle("hs-telling", on && narrow());
-  function show(at, content) {
+  function show(at, content, stay = false) {
     telling(true);
-    L.popup(popupOptions()).setLatLng(at).setContent(content).openOn(map);
+    const opened = L.popup(Object.assign(popupOptions(), { autoPan: !stay }));
+    opened.setLatLng(at).setContent(content).openOn(map);
+    if (stay) fit(opened, at);
     telling(true); /* opening it has closed another one */
   }
 
+  /* Move a popup into the view, where Leaflet would move the map and the place out of it. */
+  function fit(opened, at) {
+    const box = opened.getElement();
+    const [left, top] = opened.options.autoPanPaddingTopLeft;
+    const [right] = opened.options.autoPanPaddingBottomRight;
+    const half = box.offsetWidth / 2;
+    const point = map.latLngToContainerPoint(at);
+    const x = Math.max(left + half, Math.min(point.x, container.clientWidth - right - half));
+    const y = Math.max(point.y, top + box.offsetHeight + TIP_PX);
+    opened.setLatLng(map.containerPointToLatLng([x, y]));
+  }
+
+  const TIP_PX = 14;
   const popupOptions = () => ({
     maxWidth: narrow() ? Math.min(310, container.clientWidth - 60) : 330,
     /* On a narrow page all that the panel leaves, less the tip, the margins and the line on top. */
@@ -104,10 +119,10 @@ function hotspotsMap(map, rasters, data) {
     chosen = id;
   }
 
-  function showCountry(id, at) {
+  function showCountry(id, at, stay = false) {
     const row = data.countries.rows[id];
     const notes = row.notes.map((note) => element("p", note, "hs-flag"));
-    show(at, popup(row.name, row.rows, notes));
+    show(at, popup(row.name, row.rows, notes), stay);
     mark(id); /* opening it has closed another one */
   }
   map.on("popupclose", () => { mark(null); telling(false); });
@@ -135,13 +150,26 @@ function hotspotsMap(map, rasters, data) {
     return { view: view, middle: main.getCenter() };
   }
 
-  document.getElementById("hs-country").addEventListener("change", (event) => {
-    const id = event.target.value;
+  function goTo(id) {
     if (!id || !shapes[id]) return;
     const place = mainBounds(shapes[id]);
     if (narrow()) open(false);
     map.fitBounds(place.view, Object.assign({ maxZoom: 6, animate: false }, room()));
-    showCountry(id, place.middle);
+    showCountry(id, place.middle, true);
+  }
+
+  /* Each letter typed chooses anew: the map waits for the end of the word, or drawing every
+     country on the way would part the letters for a slow machine. */
+  const chooser = document.getElementById("hs-country");
+  const PAUSE_MS = 400;
+  let typed = 0;
+  let waiting;
+  chooser.addEventListener("keydown", () => { typed = Date.now(); });
+  chooser.addEventListener("change", () => {
+    clearTimeout(waiting);
+    const typing = Date.now() - typed < PAUSE_MS;
+    if (typing) waiting = setTimeout(() => goTo(chooser.value), PAUSE_MS);
+    else goTo(chooser.value);
   });
 
   /* Hot patches */
