@@ -422,7 +422,7 @@ def test_the_10_km_world_and_the_sample_are_one(fine: xr.Dataset, world: xr.Data
 def test_another_file_than_the_one_described_is_refused(tmp_path: Path) -> None:
     """Units and nodata are declared for known files; another one may carry others."""
     first = sample_build.catalogue()["originals"]["soc_2010"]["file"]
-    with pytest.raises(RasterError, match=r"sample\.toml"):
+    with pytest.raises(RasterError, match=r"originals\.toml"):
         build_world(tmp_path)
     (tmp_path / first).parent.mkdir(parents=True)
     (tmp_path / first).write_bytes(b"not it")

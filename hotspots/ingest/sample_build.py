@@ -1,6 +1,6 @@
 """The world as a Dataset of canonical variables, computed from the openly licensed originals.
 
-``sources/sample.toml`` says what the originals are; this module holds the arithmetic. Five
+``sample/originals.toml`` says what the originals are; this module holds the arithmetic. Five
 arc-minute rasters become area-weighted block means, so that area x valid_share x mean keeps every
 world total (classes the class of most land); half-degree tables are carried as they are.
 """
@@ -28,7 +28,7 @@ from hotspots.variables import describe, variable
 
 Array = npt.NDArray[np.float64]
 
-CATALOGUE = Path(__file__).parent / "sources" / "sample.toml"
+CATALOGUE = Path(__file__).parent / "sample" / "originals.toml"
 FINEST = 12  # cells per degree of the stock maps
 COARSEST = 2  # cells per degree of land use and climate
 ERROR_DEPTH_M = 0.3
@@ -57,7 +57,7 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
     Parameters
     ----------
     source_dir : path
-        Folder that holds the files of ``sources/sample.toml`` under the paths given there.
+        Folder that holds the files of ``sample/originals.toml`` under the paths given there.
     cells_per_degree : int
         2 (0.5 degrees, the packaged sample), 4, 6 or 12 (5 arc-minutes, about 10 km: the stock
         maps as they are, with the half-degree layers carried onto them).
@@ -67,7 +67,7 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
     Dataset
         Dimensions (y, x), y descending, EPSG:4326; quantities float32 with NaN for missing,
         the climate zones uint8 with 0 for missing; ``valid_share`` is 0 (never missing) where no
-        soil carbon is mapped. Values are rounded to the steps of ``sample.toml``.
+        soil carbon is mapped. Values are rounded to the steps of ``originals.toml``.
 
     Raises
     ------
@@ -168,12 +168,12 @@ class _Originals:
         if not path.is_file():
             raise RasterError(
                 f"The original '{row['file']}' is not in '{self.folder}'. Give the folder that"
-                " holds the files listed by hotspots/ingest/sources/sample.toml."
+                " holds the files listed by hotspots/ingest/sample/originals.toml."
             )
         if file_hash(path) != row["sha256"]:
             raise RasterError(
-                f"'{row['file']}' is not the file that sample.toml describes (its SHA-256 differs),"
-                " so its unit and nodata can't be trusted. Take the version named there."
+                f"'{row['file']}' is not the file that originals.toml describes (its SHA-256"
+                " differs), so its unit and nodata can't be trusted. Take the version named there."
             )
         read = _read_tif if path.suffix == ".tif" else _read_netcdf
         raw = read(path, row)
@@ -336,7 +336,7 @@ def _global_attrs(cells_per_degree: int) -> dict[str, str]:
 def write_sample(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a world of `build_world` as packed NetCDF-4, aside and then renamed into place.
 
-    Quantities become 16-bit integers of the steps in ``sample.toml`` (which `build_world` rounded
+    Quantities become 16-bit integers of the steps in ``originals.toml`` (`build_world` rounded
     to, so nothing is lost), deflated. No clock enters the file: the same world gives the same
     bytes with the same libraries. Any NetCDF-4 reader opens it.
     """
