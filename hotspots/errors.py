@@ -54,6 +54,41 @@ class WriteError(HotspotsError):
     """Something can't be written though what was given is right: the disk is full, or fails."""
 
 
+class FetchError(HotspotsError):
+    """What was asked of a server didn't come: it says what was asked, what came, what to do.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status that the server answered with; 0 if it was none that explains the fault.
+    reached : bool
+        Whether a server answered at all.
+    retry_after : float, optional
+        The seconds that the server asked to wait.
+    said : str
+        The beginning of what it said beside the status; for reading, not for showing.
+    """
+
+    def __init__(
+        self,
+        told: str,
+        *,
+        status: int = 0,
+        reached: bool = True,
+        retry_after: float | None = None,
+        said: str = "",
+    ) -> None:
+        super().__init__(told)
+        self.status = status
+        self.reached = reached
+        self.retry_after = retry_after
+        self.said = said
+
+
+class TokenError(BadInputError):
+    """A source's token is missing or refused; it says where to get one and how to set it."""
+
+
 class RegistryError(BadInputError):
     """A record lacks what every record must have."""
 

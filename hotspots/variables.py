@@ -86,6 +86,10 @@ LAND_COVERS: dict[int, str] = {
     6: "other_land",
     7: "water_body",
 }
+# The numbering of Beck et al. (2023).
+_KOPPEN = """Af Am Aw BWh BWk BSh BSk Csa Csb Csc Cwa Cwb Cwc Cfa Cfb Cfc Dsa Dsb Dsc Dsd Dwa Dwb
+Dwc Dwd Dfa Dfb Dfc Dfd ET EF"""
+KOPPEN_CLASSES: dict[int, str] = dict(enumerate(_KOPPEN.split(), start=1))
 LAND_USES: dict[int, str] = {1: "cropland", 2: "grassland", 3: "forest", 4: "other"}
 DEGRADATION: dict[int, str] = {1: "degraded", 2: "stable", 3: "improved"}
 RESPONSES: dict[int, str] = {1: "avoid", 2: "reduce", 3: "reverse"}
@@ -145,6 +149,10 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("soc_stock_cropland", _STOCK, "SOC stock of the cropland, unmixed", 0, 800),
     Variable("soc_stock_grassland", _STOCK, "SOC stock of the grassland, unmixed", 0, 800),
     Variable("soc", "g kg-1", "SOC content of the fine earth", 0, 580),
+    Variable("soc_density", "kg m-3", "SOC by volume of soil, coarse fragments counted", 0, 600),
+    Variable(
+        "soc_density_error", "kg m-3", "SOC by volume, predicted absolute error (not an sd)", 0, 600
+    ),
     Variable("clay", "%", "Clay, mass share of the fine earth", 0, 100),
     Variable("sand", "%", "Sand, mass share of the fine earth", 0, 100),
     Variable("silt", "%", "Silt, mass share of the fine earth", 0, 100),
@@ -174,6 +182,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable(
         "climate_zone_2006", "", "IPCC climate zone of the 2006 guidelines", 0, 12, CLIMATE_ZONES
     ),
+    Variable("koppen_geiger", "", "Köppen-Geiger climate class", 0, 30, KOPPEN_CLASSES),
     Variable("soil_class", "", "IPCC soil class", 0, 7, SOIL_CLASSES),
     Variable("soil_group", "", "WRB soil group", 0, 33, SOIL_GROUPS),
     Variable("mean_annual_temperature", "degC", "Mean annual air temperature", -60, 45),
@@ -251,9 +260,15 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("region_share", "1", "Share of the cell inside the region asked for", 0, 1),
     Variable("cell_area", "ha", "Ellipsoidal area of the cell", 0),
 )
+# Layers of soil depths; a bound of theirs is clay_lower or clay_upper.
+PROFILES = ("soc", "bulk_density", "coarse_fragments", "clay", "silt", "sand")
 _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
     (re.compile(r"stability_\w+"), VARIABLES["stability_gain"]),
-    (re.compile(r"soc_stock_\d{4}"), VARIABLES["soc_stock"]),
+    (re.compile(r"soc_stock_\d{3,4}"), VARIABLES["soc_stock"]),
+    (
+        re.compile(r"soc_stock_[1-9]\d+cm(_\d{3,4}|_reference)?"),
+        Variable("", _STOCK, "SOC stock down to the depth named", 0, 5000),
+    ),
     (re.compile(r"land_cover_\d{4}"), VARIABLES["land_cover"]),
     (re.compile(r"warm_up_air_temperature"), VARIABLES["air_temperature"]),
     (re.compile(r"warm_up_precipitation"), VARIABLES["precipitation"]),
@@ -277,6 +292,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
 def variable(name: str) -> Variable:
     """Return the canonical variable of this name, or raise `RasterError` with near matches.
 
+    Layers of a soil profile have bounds, ``clay_lower`` and ``clay_upper``.
     A stock of another date is ``soc_stock_<year>``; ``<name>_valid_share`` is the share of the
     cell that one layer's values stand for, where it differs from ``valid_share``.
     """
@@ -285,6 +301,10 @@ def variable(name: str) -> Variable:
     if name.endswith("_valid_share"):
         base = variable(name.removesuffix("_valid_share"))
         return Variable(name, "1", f"Share of the cell that '{base.long_name}' stands for", 0, 1)
+    profile, _, bound = name.rpartition("_")
+    if profile in PROFILES and bound in ("lower", "upper"):
+        row = VARIABLES[profile]
+        return replace(row, name=name, long_name=f"{row.long_name}, {bound} bound")
     for pattern, row in _FAMILIES:
         if pattern.fullmatch(name):
             return Variable(name, row.unit, row.long_name, row.low, row.high, row.classes)
@@ -359,11 +379,12 @@ def table() -> list[dict[str, str]]:
     """
     stock = VARIABLES["soc_stock"]
     year = replace(stock, name="soc_stock_<year>", long_name=f"{stock.long_name}, of another year")
+    bound = Variable("<profile>_<bound>", "as the profile", f"Bound of {', '.join(PROFILES)}")
     share = Variable("<name>_valid_share", "1", "As valid_share, for one layer alone", 0, 1)
     return [
         {"name": row.name, "unit": row.unit or "class", "long_name": row.long_name,
          "range": allowed_range(row)}
-        for row in (*VARIABLES.values(), year, share)
+        for row in (*VARIABLES.values(), year, bound, share)
     ]  # fmt: skip
 
 

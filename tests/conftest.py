@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from serving import quick, server  # noqa: F401  (fixtures)
 
 # On a busy machine an example may take long; how long is no property of the code.
 settings.register_profile("unhurried", deadline=None)

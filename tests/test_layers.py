@@ -33,6 +33,7 @@ LAYERS = (
         "units",
         "weights",
         "pipeline",
+        "profiles",
         "registry",
     },
     {"maps", "reports"},

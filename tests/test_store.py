@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pystac
+import pystac.validation
 import pytest
 import rasterio
 import xarray as xr
 
 from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
 from hotspots.grid import grid_of
-from hotspots.ingest import Store, geotiff, open_data, open_layers
-from hotspots.ingest import store as store_module
+from hotspots.ingest import Store, geotiff, open_data, open_layers, places
 from hotspots.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
@@ -58,14 +61,24 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
+def files(store: Store) -> set[str]:
+    """The names of all files, but for the lock."""
+    return {p.name for p in store.place.path.rglob("*") if p.is_file()} - {".lock"}
+
+
+def script(text: str) -> str:
+    """A script of another process, which finds this module and what it needs."""
+    return text.format(path=[str(Path(__file__).parent), *sys.path])
+
+
 def state(store: Store) -> dict[str, bytes]:
     """What a user sees: the names, and every layer's values, read anew."""
-    return {n: Store(store.path).open([n])[n].values.tobytes() for n in store.names()}
+    return {n: Store(store.place.path).open([n])[n].values.tobytes() for n in store.names()}
 
 
 def test_nothing_is_written_before_the_first_layer(store: Store) -> None:
     assert store.names() == []
-    assert not store.path.exists()
+    assert not store.place.path.exists()
 
 
 def test_layers_come_out_as_they_went_in(store: Store) -> None:
@@ -120,7 +133,7 @@ def test_classes_of_a_result_may_be_negative(
     assert classes_of(got) == CLUSTERS
     with rasterio.open(store.file("cluster_loss")) as file:
         assert (file.dtypes, file.nodata) == (("int8",), -128)
-    (item,) = pystac.Catalog.from_file(str(store.path / "catalog.json")).get_items()
+    (item,) = pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items()
     assert item.assets["data"].extra_fields["bands"][0]["nodata"] == -128
 
 
@@ -146,7 +159,7 @@ def test_big_layers_have_overviews_and_stay_lazy(
 def test_the_catalogue_is_plain_static_stac(store: Store) -> None:
     store.add(layer())
     store.add(zones())
-    items = list(pystac.Catalog.from_file(str(store.path / "catalog.json")).get_items())
+    items = list(pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items())
     assert [item.id for item in items] == ["climate_zone", "soc_stock"]
     item = items[1]
     assert item.bbox == [-180, -90, 180, 90]
@@ -160,12 +173,12 @@ def test_the_catalogue_is_plain_static_stac(store: Store) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert item.assets["data"].extra_fields["file:checksum"] == "1220" + digest
     assert store.hashes()["soc_stock"] == digest
-    assert str(store.path.parent) not in (store.path / "catalog.json").read_text()
+    assert str(store.place.path.parent) not in (store.place.path / "catalog.json").read_text()
 
 
 def test_a_moved_store_still_opens(store: Store) -> None:
     store.add(layer())
-    moved = store.path.rename(store.path.with_name("moved"))
+    moved = store.place.path.rename(store.place.path.with_name("moved"))
     np.testing.assert_array_equal(Store(moved).open().soc_stock, layer())
 
 
@@ -173,7 +186,7 @@ def test_an_undated_layer_holds_for_all_time(store: Store) -> None:
     given = layer("soc_stock_reference")
     del given.attrs["year"]
     store.add(given)
-    (item,) = pystac.Catalog.from_file(str(store.path / "catalog.json")).get_items()
+    (item,) = pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items()
     assert item.properties["dated"] is False
     assert "year" not in store.open().soc_stock_reference.attrs
 
@@ -198,7 +211,7 @@ def test_adding_a_name_again_replaces_it(store: Store, monkeypatch: pytest.Monke
     # A reader of the former version isn't cut off; the next addition clears it away.
     np.testing.assert_array_equal(before.soc_stock, layer())
     store.add(zones())
-    assert sorted(p.suffix for p in (store.path / "soc_stock").iterdir()) == [".json", ".tif"]
+    assert sorted(p.suffix for p in (store.place.path / "soc_stock").iterdir()) == [".json", ".tif"]
 
 
 def test_only_some_layers(store: Store) -> None:
@@ -250,7 +263,7 @@ def test_a_box_beside_the_layers(store: Store) -> None:
         store.open(bounds=(0, 0, 10, 10))
 
 
-# --- what is refused ---------------------------------------------------------------------------
+# --- what is refused -----------------------------------------------------------------------------
 
 
 def test_two_grids_are_not_opened_together(store: Store) -> None:
@@ -288,7 +301,7 @@ def test_a_layer_of_another_unit(store: Store, change: dict[str, Any], said: str
     given.attrs |= change
     with pytest.raises(RasterError, match=said):
         store.add(given)
-    assert not store.path.exists()
+    assert not store.place.path.exists()
 
 
 def test_a_layer_of_an_unknown_name(store: Store) -> None:
@@ -304,7 +317,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_spoilt_catalogue(store: Store) -> None:
     store.add(layer())
-    (store.path / "catalog.json").write_text("{")
+    (store.place.path / "catalog.json").write_text("{")
     with pytest.raises(RasterError, match="can't be read"):
         store.names()
 
@@ -313,18 +326,18 @@ def test_a_spoilt_catalogue(store: Store) -> None:
     "content", ["{}", "[]", "5", '{"links": 5}', '{"links": [{"rel": "item"}]}']
 )
 def test_a_catalogue_that_is_none_of_a_store(store: Store, content: str) -> None:
-    store.path.mkdir()
-    (store.path / "catalog.json").write_text(content)
+    store.place.path.mkdir()
+    (store.place.path / "catalog.json").write_text(content)
     with pytest.raises(RasterError, match="is no store of layers"):
         store.open()
     with pytest.raises(RasterError, match="is no store of layers"):
         store.add(layer())
-    assert (store.path / "catalog.json").read_text() == content
+    assert (store.place.path / "catalog.json").read_text() == content
 
 
 def test_an_item_that_is_none(store: Store) -> None:
     store.add(layer())
-    (item,) = (store.path / "soc_stock").glob("*.json")
+    (item,) = (store.place.path / "soc_stock").glob("*.json")
     item.write_text("{}")
     with pytest.raises(RasterError, match="Add 'soc_stock' anew"):
         store.open()
@@ -356,21 +369,20 @@ def test_a_full_disk(store: Store, limit: int) -> None:
     pytest.importorskip("resource")
     store.add(zones())
     before = state(store)
-    script = FULL.format(path=[str(Path(__file__).parent), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", script, str(store.path), str(limit)],
+        [sys.executable, "-c", script(FULL), str(store.place.path), str(limit)],
         check=False, timeout=120, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout == (
-        f"The store '{store.path}' can't be written (File too large); it is as it was."
-        " Mend that, or give another folder.\n"
+        f"The store '{store.place.path}' can't be written (File too large). Free some space or"
+        " give another place; nothing was left half-written.\n"
     )
     assert state(store) == before
-    assert not any((store.path / "soc_stock").iterdir())
+    assert files(store) == {"catalog.json", "climate_zone.json", store.file("climate_zone").name}
 
 
-# --- killed on the way -------------------------------------------------------------------------
+# --- killed on the way ---------------------------------------------------------------------------
 
 
 class Killed(BaseException):
@@ -386,14 +398,15 @@ def fall_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise Killed
         real(source, target)
 
-    monkeypatch.setattr(store_module.os, "replace", replace)
+    monkeypatch.setattr(places.os, "replace", replace)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 @pytest.mark.parametrize("name", ["soc_stock", "climate_zone"], ids=["replaced", "new"])
-def test_a_fallen_add_changes_nothing(
+def test_a_fallen_add_is_whole_or_nothing(
     store: Store, name: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The item's renaming is the moment: a run that falls later has added its layer."""
     store.add(layer())
     before = state(store)
     given = zones() if name == "climate_zone" else describe(layer() + 1, name, **SAID)
@@ -401,14 +414,15 @@ def test_a_fallen_add_changes_nothing(
         fall_at(step, patch)
         with pytest.raises(Killed):
             store.add(given)
-    assert state(store) == before
+    assert state(store) == (before | {name: given.values.tobytes()} if step == 3 else before)
     # Running again finishes the work and clears what was left.
     store.add(given)
     np.testing.assert_array_equal(store.open([name])[name].values, given.values)
     store.add(describe(layer("clay", layer().values % 100), "clay", **SAID))
-    left = {p.name for p in store.path.rglob("*") if p.is_file() and p.name != ".lock"}
-    files = {store.file(n).name for n in store.names()}
-    assert left == {"catalog.json"} | files | {f.replace(".tif", ".json") for f in files}
+    named = {f"{key}.json" for key in store.names()} | {store.file(n).name for n in store.names()}
+    assert files(store) == named | {"catalog.json"}
+    catalogue = pystac.Catalog.from_file(str(store.place.path / "catalog.json"))
+    assert [item.id for item in catalogue.get_items()] == store.names()
 
 
 KILL = """
@@ -416,39 +430,380 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_store as t
-from hotspots.ingest import store as store_module
+from hotspots.ingest import places
 real, count = os.replace, iter(range(1, 10))
 def replace(source, target):
     if next(count) == int(sys.argv[2]):
         os._exit(9)
     real(source, target)
-store_module.os.replace = replace
+places.os.replace = replace
 t.Store(sys.argv[1]).add(t.zones())
 """
 
 
-@pytest.mark.parametrize("step", [1, 3])
-def test_a_process_killed_while_adding(store: Store, step: int) -> None:
-    """Killed for good: no clean-up runs, and its lock is gone with it."""
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_process_that_ends_while_adding(store: Store, step: int) -> None:
+    """No clean-up runs, and its lock is gone with it."""
     store.add(layer())
     before = state(store)
-    script = KILL.format(path=[str(Path(__file__).parent), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", script, str(store.path), str(step)], check=False, timeout=120
-    )
+        [sys.executable, "-c", script(KILL), str(store.place.path), str(step)],
+        check=False, timeout=120,
+    )  # fmt: skip
     assert done.returncode == 9
-    assert state(store) == before
+    assert state(store) == (before | {"climate_zone": zones().values.tobytes()} if step == 3
+                            else before)  # fmt: skip
     store.add(zones())
     assert store.names() == ["climate_zone", "soc_stock"]
+    assert not list(store.place.path.glob(".new.*"))
+
+
+ADD_BIG = """
+import sys
+sys.path[:0] = {path!r}
+import numpy as np
+import test_store as t
+import rasterio, rasterio.shutil, pystac
+given = t.big()
+print("ready", flush=True)
+t.Store(sys.argv[1]).add(given)
+print("done", flush=True)
+"""
+
+
+def big() -> xr.DataArray:
+    values = np.random.default_rng(0).uniform(0, 100, (900, 1800)).astype("float32")
+    return layer("soc_stock", values, step=0.2)
+
+
+def test_kill_9_at_any_moment_leaves_the_former_layer(store: Store, tmp_path: Path) -> None:
+    """Killed sooner and later; then a run that isn't gives the bytes that a new store has."""
+    Store(tmp_path / "clean").add(big())
+    store.add(layer())
+    former = state(store)
+    for seconds in (0.05, 0.4):
+        run = subprocess.Popen(
+            [sys.executable, "-c", script(ADD_BIG), str(store.place.path)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        run.kill()
+        finished = run.communicate()[0] == "done\n"
+        if not finished:
+            assert state(store) in (former, {"soc_stock": big().values.tobytes()})
+    store.add(big())
+    assert store.hashes() == Store(tmp_path / "clean").hashes()
+    assert store.file("soc_stock").read_bytes() == (
+        Store(tmp_path / "clean").file("soc_stock").read_bytes()
+    )
+    assert not list(store.place.path.glob(".new.*"))
 
 
 def test_items_are_json_that_any_reader_takes(store: Store) -> None:
     """NaN, which JSON hasn't, is written as the word."""
     store.add(layer())
-    (item,) = (store.path / "soc_stock").glob("*.json")
+    (item,) = (store.place.path / "soc_stock").glob("*.json")
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
     told = json.loads(item.read_text(), parse_constant=refuse)
     assert told["assets"]["data"]["bands"][0]["nodata"] == "nan"
+
+
+# --- what travels with a layer -------------------------------------------------------------------
+
+MADE = {
+    "source_id": "soilgrids",
+    "source_version": "2.0",
+    "address": ["https://example.org/ocs.tif", "/home/me/own.tif"],
+    "request": {"region": "KEN", "resolution": "1km", "depth": "0-30", "year": None},
+    "sha256": "ab" * 32,
+    "retrieved": "2026-11-20T10:00:00Z",
+    "steps": ["Read with scale 0.1.", "Averaged to 1 km."],
+    "licence_id": "cc-by-4.0",
+    "terms": np.array(["attribution"]),
+    "stale": "",
+}
+
+
+def validated(store: Store) -> list[dict[str, Any]]:
+    """The items of a store, after checking them and the catalogue against STAC's own schemas."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pystac.StacIO, "default", lambda: pytest.fail("a schema from the network"))
+        catalogue = json.loads((store.place.path / "catalog.json").read_text())
+        found = [json.loads(p.read_text()) for p in sorted(store.place.path.glob("*/*.json"))]
+        items = [told for told in found if told.get("type") == "Feature"]
+        for told in [catalogue, *items]:
+            uris = pystac.validation.validate_dict(told, extensions=[])
+            assert len(uris) == 1
+            assert "v1." in uris[0]
+    return items
+
+
+def test_items_and_catalogue_are_valid_stac(store: Store) -> None:
+    store.add(layer(), provenance=MADE, report={"ok": 1})
+    store.add(zones())
+    undated = layer("soc_stock_reference")
+    del undated.attrs["year"]
+    store.add(undated)
+    store.add(layer("clay", layer().values % 100, depth_cm="0-5", period="1970-2000"))
+    assert len(validated(store)) == 4
+
+
+def test_a_spoilt_item_would_not_be_valid(store: Store) -> None:
+    """The check above can fail."""
+    store.add(layer())
+    path = store.place.path / "soc_stock" / "soc_stock.json"
+    told = json.loads(path.read_text())
+    told["properties"]["datetime"] = None
+    del told["properties"]["start_datetime"]
+    path.write_text(json.dumps(told))
+    with pytest.raises(pystac.errors.STACValidationError):
+        validated(store)
+
+
+def test_the_catalogue_opens_in_a_stac_client(store: Store) -> None:
+    from pystac_client import Client
+
+    store.add(layer())
+    store.add(zones())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a file answers no searches
+        client = Client.open(str(store.place.path / "catalog.json"))
+        items = {item.id: item for item in client.get_items(recursive=True)}
+    assert set(items) == {"climate_zone", "soc_stock"}
+    with rasterio.open(items["soc_stock"].assets["data"].get_absolute_href()) as file:
+        assert file.shape == (18, 36)
+
+
+def test_provenance_goes_into_the_item(store: Store) -> None:
+    store.add(layer(), provenance=MADE)
+    item = store.item("soc_stock")
+    told = item["properties"]
+    assert told["hotspots:source_id"] == "soilgrids"
+    assert told["hotspots:request"] == MADE["request"]
+    assert told["hotspots:sha256"] == "ab" * 32
+    assert told["hotspots:terms"] == ["attribution"]
+    assert told["processing:lineage"] == "Read with scale 0.1. Averaged to 1 km."
+    assert set(told["processing:software"]) == {"hotspots"}
+    assert told["license"] == "CC-BY-4.0"
+    assert "hotspots:stale" not in told
+    links = {link["rel"]: link["href"] for link in item["links"]}
+    assert links["via"] == "https://example.org/ocs.tif"
+    assert links["license"] == "https://creativecommons.org/licenses/by/4.0/"
+    assert "/home/me/own.tif" not in links.values()
+    used = {url.split("/")[3] for url in item["stac_extensions"]}
+    assert used == {"projection", "file", "scientific", "processing"}
+    (row,) = store.layers()
+    assert row == {
+        "name": "soc_stock", "unit": "t ha-1", "depth": "", "year": 2010, "licence": "CC0 1.0",
+        "source": "soilgrids", "retrieved": "2026-11-20T10:00:00Z", "stale": "",
+        "cells": "18 x 36", "crs": "EPSG:4326",
+        "file": f"soc_stock/{store.file('soc_stock').name}", "state": "ok",
+    }  # fmt: skip
+
+
+def test_provenance_that_json_has_not(store: Store) -> None:
+    with pytest.raises(RasterError, match="provenance 'request' is a object, which can't"):
+        store.add(layer(), provenance={"request": object()})
+    assert not store.place.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("licence", "spdx"),
+    [("CC BY 4.0", "CC-BY-4.0"), ("CC0 1.0", "CC0-1.0"), ("cc-by-nc-sa-3.0-igo",
+      "CC-BY-NC-SA-3.0-IGO"), ("odbl-1.0", "ODbL-1.0"), ("free, ask the maker", "other")],
+)  # fmt: skip
+def test_licences_with_an_id(store: Store, licence: str, spdx: str) -> None:
+    store.add(layer(licence=licence))
+    told = store.item("soc_stock")["properties"]
+    assert (told["license"], told["licence"]) == (spdx, licence)
+
+
+def test_reports_lie_beside_the_layer(store: Store) -> None:
+    report = {"cells": np.int64(3), "mean": np.float32("nan"), "range": (0.0, 1.0)}
+    store.add(layer(), report=report, beside={"quality.html": b"<p>fine</p>"})
+    assets = store.item("soc_stock")["assets"]
+    folder = store.place.path / "soc_stock"
+    assert json.loads((folder / assets["quality.json"]["href"]).read_text()) == {
+        "cells": 3, "mean": None, "range": [0.0, 1.0]
+    }  # fmt: skip
+    assert (folder / assets["quality.html"]["href"]).read_bytes() == b"<p>fine</p>"
+    assert assets["quality.html"]["type"] == "text/html"
+    assert assets["quality.html"]["href"].startswith(f"./{store.file('soc_stock').stem}.")
+    store.add(zones())
+    assert store.layers()[1]["state"] == "ok"  # the sweep has left them
+    (folder / assets["quality.html"]["href"]).unlink()
+    assert store.layers()[1]["state"] == "missing"
+
+
+def test_a_stale_layer_says_so_until_it_is_added_anew(store: Store) -> None:
+    store.add(layer())
+    before = store.hashes()
+    store.mark_stale("soc_stock", "example.org can't be reached.")
+    (row,) = Store(store.place.path).layers(check=True)
+    assert re.fullmatch(r"stale since \d{4}-\d\d-\d\d", row["state"])
+    assert row["stale"] == "example.org can't be reached."
+    assert store.hashes() == before
+    assert len(validated(store)) == 1
+    store.open()
+    store.add(layer())
+    (row,) = store.layers()
+    assert (row["state"], row["stale"]) == ("ok", "")
+    store.add(layer(), provenance={"stale": "example.org can't be reached."})
+    assert store.layers()[0]["state"].startswith("stale since 20")
+    with pytest.raises(RasterError, match="did you mean soc_stock"):
+        store.mark_stale("soc_stok", "no reason")
+
+
+# --- what was changed from outside ---------------------------------------------------------------
+
+
+def test_a_changed_byte_is_noticed(store: Store) -> None:
+    store.add(layer())
+    store.add(zones())
+    path = store.file("soc_stock")
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RasterError, match=r"'soc_stock' .* was changed since it was added .*anew"):
+        store.open()
+    assert list(store.open(["climate_zone"])) == ["climate_zone"]
+    assert [row["state"] for row in store.layers()] == ["ok", "ok"]  # sizes tell no more
+    assert [row["state"] for row in store.layers(check=True)] == ["ok", "changed"]
+    path.write_bytes(content + b"x")
+    assert [row["state"] for row in store.layers()] == ["ok", "changed"]
+
+
+def test_a_removed_file_is_noticed(store: Store) -> None:
+    store.add(layer())
+    store.file("soc_stock").unlink()
+    assert store.layers()[0]["state"] == "missing"
+    assert store.layers(check=True)[0]["state"] == "missing"
+    with pytest.raises(RasterError, match=r"'soc_stock' .* is missing .*Add the layer anew"):
+        store.open()
+    store.add(layer())
+    assert store.layers(check=True)[0]["state"] == "ok"
+
+
+def test_a_removed_catalogue_is_written_anew(store: Store) -> None:
+    store.add(layer())
+    (store.place.path / "catalog.json").unlink()
+    assert store.names() == ["soc_stock"]
+    store.add(zones())
+    assert '"./soc_stock/soc_stock.json"' in (store.place.path / "catalog.json").read_text()
+
+
+def test_a_layer_taken_out(store: Store) -> None:
+    store.add(layer())
+    store.add(zones())
+    store.remove("soc_stock")
+    assert store.names() == ["climate_zone"]
+    assert "soc_stock" not in (store.place.path / "catalog.json").read_text()
+    store.add(zones())
+    assert not list((store.place.path / "soc_stock").iterdir())
+    with pytest.raises(RasterError, match="no layer 'soc_stock'"):
+        store.remove("soc_stock")
+
+
+def test_what_a_user_lays_beside_stays(store: Store) -> None:
+    store.add(layer())
+    (store.place.path / "soc_stock" / "notes.txt").write_text("mine")
+    (store.place.path / "other").mkdir()
+    (store.place.path / "other" / "map.tif").write_bytes(b"mine")
+    store.add(zones())
+    assert {"notes.txt", "map.tif"} <= files(store)
+
+
+def test_a_store_of_the_former_layout(store: Store) -> None:
+    store.add(layer())
+    path = store.place.path / "catalog.json"
+    path.write_text(path.read_text().replace("soc_stock/soc_stock.json", "soc_stock/8f3a61c2.json"))
+    with pytest.raises(RasterError, match=r"earlier version, in another layout. Give a new folder"):
+        store.names()
+
+
+def test_a_folder_that_may_only_be_read(store: Store, as_ordinary_user: Any) -> None:
+    store.add(layer())
+    for path in (store.place.path.parent, *store.place.path.parent.parents[:3]):
+        path.chmod(0o755)
+    store.place.path.chmod(0o555)
+    with as_ordinary_user():
+        np.testing.assert_array_equal(store.open().soc_stock, layer())
+        with pytest.raises(RasterError, match=r"can't be written .Permission denied"):
+            store.add(zones())
+        with pytest.raises(RasterError, match=r"can't be written .Permission denied"):
+            store.mark_stale("soc_stock", "why")
+    assert store.names() == ["soc_stock"]
+
+
+# --- two runs at once ----------------------------------------------------------------------------
+
+ADD_MANY = """
+import sys
+sys.path[:0] = {path!r}
+import numpy as np
+import test_store as t
+name, times = sys.argv[2], int(sys.argv[3])
+store = t.Store(sys.argv[1])
+for i in range(times):
+    store.add(t.layer(name, np.full((18, 36), i, dtype="float32")))
+"""
+
+
+def add_at_once(address: str, names: list[str], times: int) -> None:
+    """Let processes add layers at the same time."""
+    runs = [
+        subprocess.Popen([sys.executable, "-c", script(ADD_MANY), address, name, str(times)])
+        for name in names
+    ]
+    assert [run.wait(120) for run in runs] == [0] * len(runs)
+
+
+@pytest.mark.parametrize("names", [["soc_stock", "clay"], ["sand", "sand"]], ids=["two", "same"])
+def test_two_runs_at_once_lose_nothing(store: Store, names: list[str]) -> None:
+    add_at_once(str(store.place.path), names, 3)
+    assert store.names() == sorted(set(names))
+    assert {row["state"] for row in store.layers(check=True)} == {"ok"}
+    for name in names:
+        assert float(store.open([name])[name].mean()) == 2
+    catalogue = pystac.Catalog.from_file(str(store.place.path / "catalog.json"))
+    assert [item.id for item in catalogue.get_items()] == store.names()
+
+
+# --- where a layer is ----------------------------------------------------------------------------
+
+
+def test_a_layer_across_the_antimeridian(store: Store) -> None:
+    """Fiji's own map grid reaches 3 degrees beyond 180: the box is told so, the outline cut."""
+    given = layer("soc_stock", np.ones((4, 6), dtype="float32"), step=1e5, crs="EPSG:3460")
+    given = given.assign_coords(x=given.x + 180 + 1.6e6, y=given.y - 90 + 4.2e6)
+    store.add(given)
+    (item,) = validated(store)
+    west, south, east, north = item["bbox"]
+    assert 170 < west < 180
+    assert -180 < east < -170
+    assert -20 < south < north < -10
+    assert item["geometry"]["type"] == "MultiPolygon"
+    spans = [sorted({x for x, _ in part[0]}) for part in item["geometry"]["coordinates"]]
+    assert spans == [[west, 180], [-180, east]]
+
+
+def test_years_and_periods(store: Store) -> None:
+    store.add(layer(year=1990))
+    store.add(layer("clay", layer().values % 100, year="", period="1970-2000"))
+    found = [store.item(n)["properties"] for n in ("soc_stock", "clay")]
+    assert [told["start_datetime"][:10] for told in found] == ["1990-01-01", "1970-01-01"]
+    assert [told["end_datetime"][:10] for told in found] == ["1990-12-31", "2000-12-31"]
+
+
+def test_each_month_has_a_band_name(store: Store) -> None:
+    values = np.ones((12, 18, 36), dtype="float32")
+    one = layer()
+    given = xr.DataArray(values, {"month": range(1, 13), "y": one.y, "x": one.x})
+    store.add(describe(given.rio.write_crs("EPSG:4326"), "precipitation", **SAID))
+    names = [band["name"] for band in store.item("precipitation")["assets"]["data"]["bands"]]
+    assert (names[0], names[-1], len(set(names))) == ("precipitation_01", "precipitation_12", 12)

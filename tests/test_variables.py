@@ -154,7 +154,8 @@ def test_units_without_a_factor_are_refused(name: str, given: str) -> None:
 
 def test_the_table_has_what_a_layer_must_be() -> None:
     rows = {row["name"]: row for row in table()}
-    assert set(VARIABLES) | {"soc_stock_<year>", "<name>_valid_share"} == set(rows)
+    families = {"soc_stock_<year>", "<profile>_<bound>", "<name>_valid_share"}
+    assert set(VARIABLES) | families == set(rows)
     assert rows["soc_stock"] == {
         "name": "soc_stock", "unit": "t ha-1", "range": "0 to 800",
         "long_name": "Soil organic carbon stock, 0-30 cm",
@@ -163,3 +164,17 @@ def test_the_table_has_what_a_layer_must_be() -> None:
     assert rows["climate_zone"]["range"].startswith("1 warm_temperate_moist, 2 ")
     assert rows["cell_area"]["range"] == "0 or more"
     assert rows["modelled_change"]["range"] == "any"
+
+
+def test_profiles_have_bounds_and_nothing_else_has() -> None:
+    bound = variable("clay_upper")
+    assert (bound.unit, bound.low, bound.high) == ("%", 0, 100)
+    assert bound.long_name == f"{variable('clay').long_name}, upper bound"
+    with pytest.raises(RasterError, match="'elevation_upper' is not a canonical variable"):
+        variable("elevation_upper")
+
+
+def test_koppen_codes_are_those_of_the_publisher() -> None:
+    classes = variable("koppen_geiger").classes or {}
+    assert len(classes) == 30
+    assert (classes[1], classes[14], classes[30]) == ("Af", "Cfa", "EF")

@@ -13,6 +13,7 @@ import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError
 from hotspots.grid import axis_names
+from hotspots.variables import PROFILES
 
 MONTH, TIME, DEPTH, THICKNESS = "month", "time", "depth", "thickness"
 _MONTHS = 12
@@ -20,7 +21,11 @@ _MONTHLY = ("air_temperature", "precipitation", "evaporation", "plant_cover")
 _BY_NAME = {
     **dict.fromkeys(_MONTHLY, MONTH),
     **{f"warm_up_{name}": TIME for name in _MONTHLY},
-    **dict.fromkeys(("soc", "bulk_density", "coarse_fragments", "clay", "silt", "sand"), DEPTH),
+    **{
+        f"{name}{bound}": DEPTH
+        for name in (*PROFILES, "soc_density")
+        for bound in ("", "_lower", "_upper")
+    },
 }
 LABELS = (MONTH, TIME, DEPTH, THICKNESS)
 

@@ -1,110 +1,227 @@
-"""The STAC item of a layer in the store: what it is, where, of when, whose, and its checksum."""
+"""The store in STAC's words: a layer's item (what, where, of when, whose), and the catalogue.
+
+Addresses are relative to the item, which lies beside the layer's file in a folder below the
+catalogue's, so that a store may be moved or copied as a whole.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from hotspots.grid import Grid, grid_of
+from hotspots.ingest.dimensions import DEPTH, THICKNESS, TIME, third_dimension
 from hotspots.ingest.harmonise import crs_text
+from hotspots.ingest.provenance import licence_address, source_links, spdx
 from hotspots.variables import class_nodata, variable
 
 if TYPE_CHECKING:
     import pystac
 
+CATALOGUE = "catalog.json"
+CATALOGUE_ID = "hotspots-store"
+_EXTENSIONS = "https://stac-extensions.github.io/{}/schema.json"
 _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
+_PERIOD = re.compile(r"(\d{4})\s*[-\u2013/]\s*(\d{4})")
+_MEDIA_TYPES = {".json": "application/json", ".html": "text/html", ".csv": "text/csv",
+                ".txt": "text/plain", ".png": "image/png", ".md": "text/markdown"}  # fmt: skip
 
 
-def stac_item(layer: xr.DataArray, path: Path, digest: str) -> pystac.Item:
-    """Return the STAC item of a layer of `harmonise` whose file is `path`, of SHA-256 `digest`.
+@dataclass(frozen=True)
+class LayerFile:
+    """A layer's GeoTIFF in the store: its name there, SHA-256 (hex) and size in bytes."""
 
-    Links and the asset's address are relative to the item, which lies beside the file in a folder
-    below the catalogue's.
+    name: str
+    sha256: str
+    size: int
+
+
+def stac_item(
+    layer: xr.DataArray,
+    key: str,
+    file: LayerFile,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    beside: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the STAC item of a layer.
+
+    Parameters
+    ----------
+    layer : DataArray
+        As of `harmonise`.
+    key : str
+        Its name in the store.
+    file : LayerFile
+        Its GeoTIFF.
+    fields : mapping, optional
+        Properties of `provenance_fields`.
+    beside : mapping of str to str, optional
+        Name of an asset -> its file beside the GeoTIFF.
     """
     import pystac
 
+    fields = dict(fields or {})
     grid = grid_of(layer)
     west, south, east, north = lonlat_bounds(grid)
-    start, end = _years(layer.attrs.get("year"))
+    start, end = _years(layer)
     item = pystac.Item(
-        id=str(layer.name),
-        geometry={
-            "type": "Polygon",
-            "coordinates": [
-                [[west, south], [east, south], [east, north], [west, north], [west, south]]
-            ],
-        },
+        id=key,
+        geometry=_outline(west, south, east, north),
         bbox=[west, south, east, north],
         datetime=None,
         start_datetime=start,
         end_datetime=end,
-        properties=_properties(layer, grid),
+        properties=_properties(layer, grid, fields) | fields,
     )
-    item.stac_extensions = [
-        "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-        "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-        "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
-        "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
-    ]
-    item.add_link(pystac.Link("root", "../catalog.json", pystac.MediaType.JSON))
-    item.add_link(pystac.Link("parent", "../catalog.json", pystac.MediaType.JSON))
-    item.add_asset("data", _asset(layer, path, digest))
-    return item
+    used = ["projection/v2.0.0", "file/v2.1.0", "scientific/v1.0.0", "processing/v1.2.0"]
+    used += ["classification/v2.0.0"] if variable(str(layer.name)).classes else []
+    item.stac_extensions = [_EXTENSIONS.format(name) for name in used]
+    _link(item, layer, fields)
+    item.add_asset("data", _asset(layer, file))
+    for name, href in sorted((beside or {}).items()):
+        suffix = f".{href.rpartition('.')[2]}"
+        told = pystac.Asset(
+            href=f"./{href}", media_type=_MEDIA_TYPES.get(suffix), roles=["metadata"]
+        )
+        item.add_asset(name, told)
+    return item.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def _properties(layer: xr.DataArray, grid: Grid) -> dict[str, Any]:
+def stac_catalogue(keys: Iterable[str]) -> dict[str, Any]:
+    """Return the catalogue of a store that holds the layers `keys`."""
+    import pystac
+
+    catalogue = pystac.Catalog(
+        id=CATALOGUE_ID,
+        description="Soil layers with canonical names and units; see each item's licence.",
+        catalog_type=pystac.CatalogType.SELF_CONTAINED,
+    )
+    catalogue.clear_links()
+    catalogue.add_link(pystac.Link("root", f"./{CATALOGUE}", pystac.MediaType.JSON))
+    for key in sorted(keys):
+        href = f"./{item_file(key)}"
+        catalogue.add_link(pystac.Link("item", href, pystac.MediaType.GEOJSON, title=key))
+    return catalogue.to_dict(include_self_link=False, transform_hrefs=False)
+
+
+def item_file(key: str) -> str:
+    """Return where the item of a layer lies in the store."""
+    return f"{key}/{key}.json"
+
+
+def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> None:
+    import pystac
+
+    for rel in ("root", "parent"):
+        item.add_link(pystac.Link(rel, f"../{CATALOGUE}", pystac.MediaType.JSON))
+    # "derived_from" would promise a STAC item at the other end.
+    for address in source_links(fields):
+        item.add_link(pystac.Link("via", address))
+    terms = licence_address(fields.get("hotspots:licence_id"), str(layer.attrs["licence"]))
+    if terms:
+        item.add_link(pystac.Link("license", terms))
+
+
+def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, Any]) -> dict[str, Any]:
     attrs = layer.attrs
+    epsg = grid.crs.to_epsg()
     told = {
         "title": attrs["long_name"],
-        "license": "other",  # STAC allows an SPDX id or "other"; the words themselves stand below
+        # STAC allows an SPDX id or "other"; the words themselves stand below.
+        "license": spdx(fields.get("hotspots:licence_id"), str(attrs["licence"])),
         "licence": attrs["licence"],
         "sci:citation": attrs["citation"],
         "source": attrs["source"],
-        "proj:code" if grid.crs.to_epsg() else "proj:wkt2": crs_text(grid.crs),
+        "proj:code" if epsg else "proj:wkt2": crs_text(grid.crs),
         "proj:shape": list(grid.shape),
         "proj:transform": [float(v) for v in grid.transform[:6]],
-        "dated": "year" in attrs,
+        "proj:bbox": [float(v) for v in grid.bounds],
+        "dated": bool(attrs.get("year")),
+        "hotspots:variable": str(layer.name),
+        "hotspots:unit": attrs.get("units", ""),
     }
-    return told | {key: attrs[key] for key in _PASSED_ON if key in attrs}
+    return told | {key: attrs[key] for key in _PASSED_ON if attrs.get(key)}
 
 
-def _asset(layer: xr.DataArray, path: Path, digest: str) -> pystac.Asset:
+def _asset(layer: xr.DataArray, file: LayerFile) -> pystac.Asset:
     import pystac
 
-    classes = variable(str(layer.name)).classes
-    band: dict[str, Any] = {
-        "name": str(layer.name),
-        "data_type": str(layer.dtype),
-        "nodata": class_nodata(classes) if classes else "nan",
-    }
-    if classes:
-        values = zip(layer.attrs["flag_values"], layer.attrs["flag_meanings"].split(), strict=True)
-        band["classification:classes"] = [{"value": int(v), "name": n} for v, n in values]
-    else:
-        band["unit"] = layer.attrs["units"]
     return pystac.Asset(
-        href=f"./{path.name}",
+        href=f"./{file.name}",
         media_type=pystac.MediaType.COG,
         roles=["data"],
         extra_fields={
-            "file:checksum": f"1220{digest}",  # a multihash: 12 = SHA-256, 20 = its 32 bytes
-            "file:size": path.stat().st_size,
-            "bands": [band],
+            "file:checksum": f"1220{file.sha256}",  # a multihash: 12 = SHA-256, 20 = its 32 bytes
+            "file:size": file.size,
+            "bands": [_band(layer) | {"name": name} for name in _band_names(layer)],
         },
     )
 
 
-def _years(year: Any) -> tuple[datetime, datetime]:
-    """Return the first and last second of a year; an undated layer holds for all time."""
-    first, last = (int(year), int(year)) if year is not None else (1, 9999)
+def _band(layer: xr.DataArray) -> dict[str, Any]:
+    classes = variable(str(layer.name)).classes
+    if not classes:
+        return {"data_type": str(layer.dtype), "nodata": "nan", "unit": layer.attrs["units"]}
+    values = zip(layer.attrs["flag_values"], layer.attrs["flag_meanings"].split(), strict=True)
+    return {
+        "data_type": str(layer.dtype),
+        "nodata": class_nodata(classes),
+        "classification:classes": [{"value": int(v), "name": name} for v, name in values],
+    }
+
+
+def _band_names(layer: xr.DataArray) -> list[str]:
+    """Return a name for each band: the layer's, with its month, time or depth if it has several."""
+    name = str(layer.name)
+    dim = third_dimension(name)
+    if dim is None or dim not in layer.dims:
+        return [name]
+    if dim == DEPTH:
+        bottoms = np.cumsum(layer[THICKNESS].values)
+        tops = bottoms - layer[THICKNESS].values
+        labels = [f"{top:g}-{bottom:g}cm" for top, bottom in zip(tops, bottoms, strict=True)]
+    elif layer[dim].dtype.kind == "M":
+        labels = [str(text)[:10] for text in np.datetime_as_string(layer[dim].values, unit="D")]
+    else:
+        labels = [f"{int(label):02d}" for label in layer[dim].values]
+    return [f"{name}_{label}" for label in labels]
+
+
+def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
+    """Return the first and last second of a layer's time; an undated layer holds for all time."""
+    year, period = layer.attrs.get("year"), _PERIOD.fullmatch(str(layer.attrs.get("period", "")))
+    first, last = 1, 9999
+    if year:
+        first = last = int(year)
+    elif period and int(period[1]) <= int(period[2]):
+        first, last = int(period[1]), int(period[2])
+    elif TIME in layer.dims and layer[TIME].dtype.kind == "M":
+        years = layer[TIME].dt.year.values
+        first, last = int(years.min()), int(years.max())
     return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
+def _outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    """Return a box as GeoJSON, which has it in two parts where it crosses the antimeridian."""
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    rings = [
+        [[left, south], [right, south], [right, north], [left, north], [left, south]]
+        for left, right in spans
+    ]
+    if len(rings) == 1:
+        return {"type": "Polygon", "coordinates": rings}
+    return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
+
+
 def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north) of a grid in degrees."""
+    """Return (west, south, east, north) of a grid in degrees; west > east at the antimeridian."""
     if grid.is_geographic:
         west, south, east, north = grid.bounds
         return west, max(south, -90.0), east, min(north, 90.0)

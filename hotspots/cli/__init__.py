@@ -7,22 +7,20 @@ are imported inside the commands, so that ``hotspots --help`` answers at once.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import hotspots as hs
+from hotspots.cli import data
+from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
 from hotspots.files import reason, require_free, require_writable, write_text
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
     from hotspots.edition import Edition
 
 app = typer.Typer(
@@ -33,12 +31,12 @@ sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True
 recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_is_help=True)
 registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
+data.add_to(app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(registry_app, name="registry")
 app.add_typer(methods_app, name="methods")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
 Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr or es.")]
 
 
@@ -53,7 +51,7 @@ def main() -> None:
         # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
         if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):
             raise
-        _silence(sys.stdout)
+        silence(sys.stdout)
         code = 0
     raise SystemExit(code)
 
@@ -70,10 +68,10 @@ def _run(words: list[str], debug: bool) -> int:
         if debug or isinstance(error, BrokenPipeError):
             raise
         known = isinstance(error, HotspotsError)
-        _tell(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
+        tell(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
         return 2 if isinstance(error, BadInputError) else 1
     if code == _STOPPED:  # which Typer makes of a KeyboardInterrupt
-        _tell("Stopped; nothing was left half-written.")
+        tell("Stopped; nothing was left half-written.")
     return int(code or 0)
 
 
@@ -90,7 +88,7 @@ def _tell_usage(error: Any) -> int:
         said = error.format_message()
         command = error.ctx.command_path if error.ctx else "hotspots"
         end = "" if said.endswith((".", "?")) else "."
-        _tell(f"Error: {said}{end} See '{command} --help'.")
+        tell(f"Error: {said}{end} See '{command} --help'.")
     return int(error.exit_code)
 
 
@@ -111,8 +109,8 @@ def demo(
     """Make the world's hotspots from the packaged sample: an edition, a map, a table."""
     from hotspots.demo import run_demo
 
-    edition = run_demo(out, lang, _say)
-    _print_summary(edition, out)
+    edition = run_demo(out, lang, say)
+    print_summary(edition, out)
 
 
 @app.command()
@@ -146,16 +144,16 @@ def analyze(
     chosen = _recipe(recipe)
     place = hs.region(region)
     layers = clip(open_any(data, store), place)
-    edition = hs.analyze(layers, chosen, regions, progress=_say)
+    edition = hs.analyze(layers, chosen, regions, progress=say)
     _save_with_map(edition, out, lang)
     if as_json:
-        _print(edition.table.reset_index(), as_json=True)
+        print_table(edition.table.reset_index(), as_json=True)
     else:
-        _print_summary(edition, out)
+        print_summary(edition, out)
 
 
 def _save_with_map(edition: Edition, out: Path, lang: str) -> None:
-    _say("drawing the map")
+    say("drawing the map")
     world = hs.explore(edition, hs.open_registry(), lang=lang)
     edition.save(out, beside={"map.html": world.get_root().render()})
 
@@ -193,42 +191,7 @@ def editions(
     """List the editions in a folder."""
     from hotspots.edition import list_editions
 
-    _print(list_editions(folder, _tell), as_json=as_json)
-
-
-@app.command()
-def layers(
-    store: Annotated[Path, typer.Option(help="The store's folder.")],
-    as_json: Json = False,
-) -> None:
-    """List the layers of a store."""
-    from hotspots.ingest import Store
-
-    _print(_layer_rows(Store(store).open()), as_json=as_json)
-
-
-@app.command("variables")
-def list_variables(as_json: Json = False) -> None:
-    """List the canonical variables: name, unit, meaning and valid range."""
-    import pandas as pd
-
-    from hotspots.variables import table
-
-    _print(pd.DataFrame(table()), as_json=as_json)
-
-
-@app.command("add-layer")
-def add_layer(
-    path: Annotated[Path, typer.Argument(help="A NetCDF or GeoTIFF file of canonical layers.")],
-    store: Annotated[Path, typer.Option(help="The store's folder; made if absent.")],
-) -> None:
-    """Add the canonical layers of a file to a store."""
-    from hotspots.ingest import Store, open_layers
-
-    opened, target = open_layers(path), Store(store)
-    for name in opened.data_vars:
-        target.add(opened[name])
-    typer.echo(f"Added {', '.join(map(str, opened.data_vars))} to {store}.")
+    print_table(list_editions(folder, tell), as_json=as_json)
 
 
 @sample_app.command("build")
@@ -288,7 +251,7 @@ def recipe_diff(
 
     rows = _recipe(this).differences(_recipe(other))
     if rows or as_json:
-        _print(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
+        print_table(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
     else:
         typer.echo("The recipes are equal.")
 
@@ -303,7 +266,7 @@ def registry_list(
     """List the records of the registry."""
     records = hs.open_registry(url).records.drop(columns="geometry")
     shown = records if as_json else records[["id", "type", "name", "country", "place", "theme"]]
-    _print(shown, as_json=as_json)
+    print_table(shown, as_json=as_json)
 
 
 @methods_app.callback()
@@ -329,52 +292,3 @@ def methods_show(card: Annotated[str, typer.Argument(help="An id from the list."
     from hotspots.methods import cards
 
     typer.echo(cards.relinked(cards.card(card)), nl=False)
-
-
-# -------------------------------------------------------------------------------------- printing
-
-
-def _say(step: str) -> None:
-    _tell(f"… {step}")
-
-
-def _tell(line: str) -> None:
-    """Print to the error stream; when nobody reads it any more, the work goes on all the same."""
-    try:
-        typer.echo(line, err=True)
-    except BrokenPipeError:
-        _silence(sys.stderr)
-
-
-def _silence(stream: TextIO) -> None:
-    """Let what is still in a broken stream's buffer go nowhere, or Python complains at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _print(table: pd.DataFrame, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(table.to_json(orient="records", force_ascii=False, indent=1))
-    else:
-        typer.echo(table.to_string(index=False))
-
-
-def _layer_rows(data: xr.Dataset) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [
-        {"layer": n, "unit": v.attrs.get("units", "class"), "year": v.attrs.get("year", ""),
-         "licence": v.attrs.get("licence", "")}
-        for n, v in data.data_vars.items()
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _print_summary(edition: Edition, out: Path) -> None:
-    from hotspots.reports.summary import summary_lines
-
-    for line in summary_lines(edition):
-        typer.echo(line)
-    typer.echo(
-        f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg"
-    )
-    typer.echo(f"Open the map: {(out / 'map.html').resolve()}")

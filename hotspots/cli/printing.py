@@ -1,0 +1,67 @@
+"""What the commands print: tables or JSON on the output, steps and errors on the error stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hotspots.edition import Edition
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
+
+
+def say(step: str) -> None:
+    """Tell a step of long work."""
+    tell(f"… {step}")
+
+
+def tell(line: str) -> None:
+    """Print to the error stream; when nobody reads it any more, the work goes on all the same."""
+    try:
+        typer.echo(line, err=True)
+    except BrokenPipeError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still in a broken stream's buffer go nowhere, or Python complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
+    """Print a table, or its rows as JSON records."""
+    if as_json:
+        typer.echo(table.to_json(orient="records", force_ascii=False, indent=1))
+    else:
+        typer.echo(table.to_string(index=False))
+
+
+def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows: all that they hold as JSON, the named columns as a table."""
+    import pandas as pd
+
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=1, ensure_ascii=False, default=str))
+    elif rows:
+        print_table(pd.DataFrame(rows)[list(columns)], as_json=False)
+
+
+def print_summary(edition: Edition, out: Path) -> None:
+    """Print the figures of an edition and where its files are."""
+    from hotspots.reports.summary import summary_lines
+
+    for line in summary_lines(edition):
+        typer.echo(line)
+    typer.echo(
+        f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg"
+    )
+    typer.echo(f"Open the map: {(out / 'map.html').resolve()}")

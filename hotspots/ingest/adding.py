@@ -1,0 +1,117 @@
+"""One's own layer into a store: read as declared, on the store's grid, checked and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from affine import Affine
+
+from hotspots.grid import Grid
+from hotspots.ingest.licences import recognise
+from hotspots.ingest.own import Own, read_own
+from hotspots.ingest.raw import open_grid
+from hotspots.ingest.regrid import on_grid
+from hotspots.ingest.shelving import grid_of_store, shelve
+from hotspots.ingest.store import Store
+from hotspots.ingest.targets import size_text
+
+Say = Callable[[str], None]
+NOT_STATED = "not stated"
+
+
+def add_own(
+    store: Store, path: str, *, say: Say = lambda line: None, **declared: Any
+) -> dict[str, Any]:
+    """Add one's own layer to a store.
+
+    Parameters
+    ----------
+    store : Store
+        Has layers on another grid: the layer is brought to it. Else it keeps its own cells.
+    path : str
+        File or address.
+    say : callable
+        Told what is being done.
+    **declared
+        As of `hotspots.ingest.own.read_own`.
+
+    Returns
+    -------
+    dict
+        ``layer`` (its name in the store), ``variable``, ``unit``, ``depth``, ``year``,
+        ``notes`` (what was taken from the file itself), ``verdicts`` (what looks wrong),
+        ``file`` and ``report`` (where they are in the store) and the main numbers of the report.
+
+    Raises
+    ------
+    RasterError
+        As `read_own`, or what the values themselves show: an undeclared nodata number, an unknown
+        class. The store is as it was.
+    """
+    own = read_own(path, **declared)
+    grid = grid_of_store(store)
+    notes = list(own.notes)
+    if grid is None:
+        grid = turned(open_grid(own.raw))
+    elif not _same(grid, turned(open_grid(own.raw))):
+        notes.append(f"Brought to the store's grid, {_told(grid)}.")
+    say(f"reading {PurePath(path).name}")
+    layer, share = on_grid(own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path))
+    say("checking and writing")
+    done = shelve(
+        store, layer, share, raws=[own.raw], provenance=_provenance(own, path, notes),
+        given=own.given,
+    )  # fmt: skip
+    return {
+        "layer": done.key, "variable": own.variable, "unit": layer.attrs.get("units", "class"),
+        "depth": layer.attrs.get("depth_cm", ""), "year": layer.attrs.get("year", ""),
+        "notes": notes, "verdicts": done.verdicts, "file": done.file, "report": done.page,
+        **done.numbers,
+    }  # fmt: skip
+
+
+def turned(grid: Grid) -> Grid:
+    """Return a file's grid north up, with longitudes of -180 to 180 if it is geographic."""
+    t, (rows, columns) = grid.transform, grid.shape
+    west, _, east, north = grid.bounds
+    dx, dy = abs(t.a), abs(t.e)
+    if grid.is_geographic and east > 180 + dx / 2:
+        middles = west + dx * (np.arange(columns) + 0.5)
+        beyond = int(np.searchsorted(middles, 180 - 1e-9))
+        west = west + beyond * dx - 360 if grid.wraps or beyond == 0 else west
+    return Grid(Affine(dx, 0, west, 0, -dy, north), (rows, columns), grid.crs)
+
+
+def _same(a: Grid, b: Grid) -> bool:
+    near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
+    return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
+
+
+def _told(grid: Grid) -> str:
+    rows, columns = grid.shape
+    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.transform.a:g} units"
+    return f"{rows:,} x {columns:,} cells of {size}"
+
+
+def _attrs(own: Own, path: str) -> dict[str, Any]:
+    """Return the layer's attributes; what nobody stated is said to be not stated."""
+    name = PurePath(path).name
+    told = {"source": f"own file {name}", "citation": f"{name}, {NOT_STATED} by whom",
+            "licence": NOT_STATED}  # fmt: skip
+    return told | {key: value for key, value in own.attrs.items() if value not in (None, "")}
+
+
+def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, Any]:
+    origin = own.raw.origin
+    return {
+        "source_id": "own",
+        "address": origin.address if origin else PurePath(path).name,
+        "sha256": [origin.sha256] if origin else [],
+        "retrieved": origin.retrieved if origin else "",
+        "request": {key: value for key, value in own.given.items() if key != "file"},
+        "licence_id": recognise(str(own.attrs.get("licence", ""))) or "",
+        "steps": notes,
+    }

@@ -1,0 +1,281 @@
+"""Jobs of the Climate Data Store: order, wait, download, unpack; a token is needed.
+
+Routes, states and the header are those of ECMWF's own open client (ecmwf-datastores-client 0.4):
+``POST retrieve/v1/processes/DATASET/execution`` with ``{"inputs": …}`` gives a job with a link
+"monitor"; its ``status`` goes over accepted and running to successful or failed; ``/results`` then
+gives ``asset.value.href``. Not confirmed against the live service: that a refused token is always
+401, that a licence not accepted is 403 with the words "required licences not accepted" (seen in
+reports of users), and whether `area` is honoured by every data set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from hotspots.errors import FetchError, TokenError
+from hotspots.files import file_hash
+from hotspots.ingest.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.fetch import fetch, key_of, member_of, public
+from hotspots.ingest.http import Client, client
+from hotspots.ingest.raw import Origin
+from hotspots.ingest.source_model import Access, filled
+from hotspots.ingest.windows import Box, split_boxes
+
+# An order of the store waits in a queue; most come within minutes, all night at worst.
+LONGEST_WAIT_S = 3600.0
+_LONGEST_PAUSE_S = 60.0
+_RC = ".cdsapirc"
+_HEADER = "PRIVATE-TOKEN"
+
+
+def cds_file(
+    access: Access,
+    values: Mapping[str, Any],
+    boxes: Sequence[Box],
+    cache: Path,
+    *,
+    progress: Progress | None = None,
+    with_client: Client | None = None,
+    longest_wait: float = LONGEST_WAIT_S,
+    pause: float = 1.0,
+) -> tuple[Path, Origin]:
+    """Return the file of an order, from the cache if the same was ordered before.
+
+    Parameters
+    ----------
+    access : Access
+        `extra` has ``dataset``, ``request`` (with placeholders) and ``area`` (whether the store
+        may cut the order to a box).
+    values : mapping
+        Of the placeholders.
+    boxes : sequence of (west, south, east, north)
+        Asked for, degrees.
+    longest_wait, pause : float
+        Seconds until the wait ends, the order kept; and before it is first asked after.
+
+    Raises
+    ------
+    TokenError
+        No token, or a refused one.
+    FetchError
+        A licence to accept, a failed order, or one that isn't ready in time.
+    """
+    of = with_client or client()
+    dataset = filled(str(access.extra["dataset"]), values)
+    request = _filled(access.extra["request"], values)
+    if access.extra.get("area"):
+        request["area"] = _area(boxes)
+    address = access.address.rstrip("/")
+    folder = cache / "cds" / key_of(address, dataset, json.dumps(request, sort_keys=True))
+    member = filled(access.member, values)
+    order = _Order(of, access, address, dataset, request, folder, longest_wait, pause)
+    with held(folder / ".lock"):
+        return _had(order, member, progress)
+
+
+class _Order:
+    def __init__(
+        self, of: Client, access: Access, address: str, dataset: str, request: dict[str, Any],
+        folder: Path, longest_wait: float, pause: float,
+    ) -> None:  # fmt: skip
+        self.client, self.access, self.address = of, access, address
+        self.dataset, self.request, self.folder = dataset, request, folder
+        self.longest_wait, self.pause = longest_wait, pause
+
+    @property
+    def note(self) -> Path:
+        return self.folder / "order.json"
+
+    def asked(self, call: Callable[[Mapping[str, str]], Any]) -> Any:
+        """Return what the store answers to `call(headers)`, its refusals in plain words."""
+        try:
+            return call({_HEADER: token(self.access)})
+        except FetchError as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: FetchError) -> Exception:
+        if error.status in (401, 403) and "licence" in error.said.lower():
+            return FetchError(
+                f"The Climate Data Store wants its licences of '{self.dataset}' accepted first"
+                f" ({_detail(error)}). Log in there, open the data set's download page, accept them"
+                " below the form, and run this again.",
+                status=error.status,
+            )
+        if error.status in (401, 403):
+            return TokenError(
+                f"The Climate Data Store refuses the token of {_token_place(self.access)}"
+                f" ({error.status}). Get a valid one: {self.access.token_from}."
+            )
+        if error.status == 400:
+            return FetchError(
+                f"The Climate Data Store can't make '{self.dataset}' of {json.dumps(self.request)}"
+                f" ({_detail(error)}). The source may have changed: tell the project.",
+                status=400,
+            )
+        return error
+
+
+def token(access: Access) -> str:
+    """Return the token of an access: of its setting, else of ``~/.cdsapirc``.
+
+    Raises
+    ------
+    TokenError
+        There is none; says where to get one and how to set it.
+    """
+    given = os.environ.get(access.token, "").strip() if access.token else ""
+    if not given:
+        given = _of_rc(Path(os.environ.get("CDSAPI_RC") or Path.home() / _RC))
+    if not given:
+        raise TokenError(
+            f"'{access.name}' needs a token of your own, and none is set. Get one:"
+            f" {access.token_from}. Then set it: export {access.token}=TOKEN, or write the line"
+            f" 'key: TOKEN' to ~/{_RC}."
+        )
+    return given
+
+
+def _token_place(access: Access) -> str:
+    return access.token if os.environ.get(access.token, "").strip() else f"~/{_RC}"
+
+
+def _of_rc(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    pairs = [line.partition(":") for line in lines]
+    return next((value.strip() for key, _, value in pairs if key.strip() == "key"), "")
+
+
+def _filled(template: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(template, Mapping):
+        return {key: _filled(value, values) for key, value in template.items()}
+    if isinstance(template, list | tuple):
+        return [_filled(value, values) for value in template]
+    return filled(template, values) if isinstance(template, str) else template
+
+
+def _area(boxes: Sequence[Box]) -> list[float]:
+    """Return north, west, south, east around all boxes, in whole degrees: neighbours share it."""
+    around = split_boxes(boxes)
+    wests, souths, easts, norths = zip(*around, strict=True)
+    return [
+        float(min(90, -(-max(norths) // 1))), float(max(-180, min(wests) // 1)),
+        float(max(-90, min(souths) // 1)), float(min(180, -(-max(easts) // 1))),
+    ]  # fmt: skip
+
+
+def _had(order: _Order, member: str, progress: Progress | None) -> tuple[Path, Origin]:
+    note = read_json(order.note)
+    if note.get("done"):
+        return order.folder / str(note["done"]), _origin(order, note)
+    href = _ready(order, note)
+    # The link is signed and short-lived, so the file takes its place in this order's own folder.
+    path, origin = fetch(href, order.folder, progress=progress, with_client=order.client)
+    if _is_zip(path):
+        path = member_of(path, member or "*.nc", origin, path.parent)
+        origin = replace(origin, sha256=file_hash(path))
+    note = {
+        "done": str(path.relative_to(order.folder)),
+        "retrieved": origin.retrieved,
+        "sha256": origin.sha256,
+    }
+    with disk(order.note):
+        write_json(order.note, note)
+    return path, _origin(order, note)
+
+
+def _origin(order: _Order, note: Mapping[str, Any]) -> Origin:
+    address = f"{public(order.address)}/retrieve/v1/processes/{order.dataset}"
+    asked = json.dumps(order.request, sort_keys=True)
+    return Origin(address, str(note["retrieved"]), asked, str(note["sha256"]))
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return opened.read(4) == b"PK\x03\x04"
+
+
+def _ready(order: _Order, note: Mapping[str, Any]) -> str:
+    """Return where the result of an order lies, once it is ready; a killed run's order goes on."""
+    job = str(note.get("job", ""))
+    if job:
+        try:
+            return _awaited(order, job)
+        except FetchError as error:
+            if error.status not in (404, 410):
+                raise  # forgotten by the store: ordered again
+    return _awaited(order, _submitted(order))
+
+
+def _submitted(order: _Order) -> str:
+    url = f"{order.address}/retrieve/v1/processes/{order.dataset}/execution"
+    told = order.asked(
+        lambda headers: order.client.post_json(url, {"inputs": order.request}, headers=headers)
+    )
+    links = {link.get("rel"): link.get("href") for link in told.get("links", [])}
+    job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{told.get('jobID', '')}"
+    job = urljoin(url, str(job))
+    with disk(order.note):
+        write_json(order.note, {"job": job})
+    return job
+
+
+def _awaited(order: _Order, job: str) -> str:
+    ends, pause = time.monotonic() + order.longest_wait, order.pause
+    while True:
+        told = order.asked(lambda headers: order.client.json(job, headers=headers))
+        status = told.get("status")
+        if status == "successful":
+            return _result(order, job)
+        if status not in ("accepted", "running"):
+            order.note.unlink(missing_ok=True)
+            raise FetchError(
+                f"The Climate Data Store couldn't make '{order.dataset}' ({status}:"
+                f" {_why(order, job)}). Try again later, or look at the order on its own page."
+            )
+        if time.monotonic() + pause > ends:
+            raise FetchError(
+                f"The order of '{order.dataset}' isn't ready after {order.longest_wait / 60:.0f}"
+                f" minutes ({status}). It stays in the queue: run this again later to go on."
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+
+
+def _result(order: _Order, job: str) -> str:
+    told = order.asked(lambda headers: order.client.json(f"{job}/results", headers=headers))
+    try:
+        return urljoin(f"{job}/results", str(told["asset"]["value"]["href"]))
+    except (KeyError, TypeError) as error:
+        raise FetchError(
+            f"The Climate Data Store names no file for '{order.dataset}'. Try again later, then"
+            " tell the project."
+        ) from error
+
+
+def _why(order: _Order, job: str) -> str:
+    try:
+        # The store answers 400 with the reason here, which is no refusal.
+        order.client.json(f"{job}/results", headers={_HEADER: token(order.access)})
+    except FetchError as error:
+        return _detail(error)
+    return "no reason given"
+
+
+def _detail(error: FetchError) -> str:
+    """Return what the store itself says of a fault, in one line."""
+    try:
+        told = json.loads(error.said)
+    except ValueError:
+        return f"status {error.status}"
+    words = [str(told[key]) for key in ("title", "detail", "traceback") if told.get(key)]
+    return " – ".join(words).replace("\n", " ")[:300].rstrip(".") or f"status {error.status}"

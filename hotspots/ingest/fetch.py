@@ -1,0 +1,264 @@
+"""Whole files, kept in the cache: fetched once, asked after again, and told of when stale.
+
+Each address has a folder of its own, ``CACHE/files/KEY/``, with the file, ``record.json`` (whose,
+which version, when, its SHA-256) and a lock. pooch decides whether the file there is the one due;
+the download itself is `download.download`, which goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from hotspots.errors import FetchError, WriteError
+from hotspots.files import file_hash
+from hotspots.ingest import http_faults as faults
+from hotspots.ingest.download import Progress, disk, download, held, read_json, write_json
+from hotspots.ingest.http import Client, Told, client
+from hotspots.ingest.http_settings import CACHE_VARIABLE
+from hotspots.ingest.raw import Origin
+
+_LONGEST_NAME = 80
+_OF_A_SHAPEFILE = ("shx", "dbf", "prj", "cpg")
+
+
+def now() -> str:
+    """Return the time as provenance gives it, UTC to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def key_of(*parts: object) -> str:
+    """Return a short name for what is kept in the cache: a hash of what it depends on."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
+
+
+def public(url: str) -> str:
+    """Return an address as provenance may show it: the query goes if it looks like holding keys."""
+    parts = urlsplit(url)
+    if parts.username or re.search(r"(token|key|sig|signature|credential)=", parts.query, re.I):
+        return faults.shown(url)
+    return url
+
+
+def stale(error: FetchError, retrieved: str) -> str:
+    """Return the sentence by which a cached copy tells that it couldn't be renewed."""
+    return f"The copy of {retrieved[:10]} is used, for it couldn't be renewed: {error}"
+
+
+def fetch(
+    url: str,
+    cache: Path,
+    *,
+    checksum: str = "",
+    member: str = "",
+    headers: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    with_client: Client | None = None,
+) -> tuple[Path, Origin]:
+    """Return a whole file from the cache, fetched if it isn't there or has changed upstream.
+
+    Parameters
+    ----------
+    url : str
+        Its address.
+    cache : path
+        Folder of what was fetched.
+    checksum : str
+        "md5:..." or "sha256:..."; with one, a file in the cache is never asked after again.
+    member : str
+        Path within a ZIP archive, ``*`` for any characters; the member is what is returned.
+
+    Returns
+    -------
+    path, Origin
+        ``origin.stale`` tells if upstream couldn't be asked, or gave no file, and the cached one
+        is used.
+
+    Raises
+    ------
+    FetchError
+        It can't be had, and isn't in the cache.
+    WriteError
+        The cache can't be written.
+    """
+    keeper = _Kept(with_client or client(), url, cache / "files" / key_of(url), checksum)
+    with held(keeper.folder / ".lock"):
+        origin = _current(keeper, dict(headers or {}), progress)
+        if not member:
+            return keeper.path, origin
+        path = member_of(keeper.path, member, origin, keeper.folder)
+    return path, replace(origin, sha256=file_hash(path))
+
+
+@dataclass
+class _Kept:
+    client: Client
+    url: str
+    folder: Path
+    checksum: str
+
+    @property
+    def path(self) -> Path:
+        return self.folder / file_name(self.url)
+
+    def record(self) -> dict[str, Any]:
+        """Return what is known of the cached file; {} if there is none, or it was changed."""
+        told = read_json(self.folder / "record.json")
+        try:
+            seen = self.path.stat()
+        except OSError:
+            return {}
+        same = [seen.st_size, seen.st_mtime_ns] == told.get("seen")
+        return told if same or (told and file_hash(self.path) == told.get("sha256")) else {}
+
+
+def file_name(url: str) -> str:
+    """Return a safe file name with the suffix of an address."""
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[-_LONGEST_NAME:] or "file"
+
+
+def _current(kept: _Kept, headers: dict[str, str], progress: Progress | None) -> Origin:
+    record = kept.record()
+    if record and kept.checksum and record.get("checksum") == kept.checksum:
+        return _origin(kept, record)
+    try:
+        if record and not kept.checksum and _unchanged(kept, record, headers):
+            return _origin(kept, record)
+        return _origin(kept, _renewed(kept, headers, progress))
+    except FetchError as error:
+        if not record or kept.checksum:
+            raise
+        return _origin(kept, record, stale(error, str(record["retrieved"])))
+
+
+def _origin(kept: _Kept, record: Mapping[str, Any], note: str = "") -> Origin:
+    return Origin(
+        public(kept.url), str(record["retrieved"]), str(record["version"]), str(record["sha256"]),
+        note,
+    )  # fmt: skip
+
+
+def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    asked = dict(headers)
+    if record.get("etag"):
+        asked["If-None-Match"] = str(record["etag"])
+    elif record.get("last_modified"):
+        asked["If-Modified-Since"] = str(record["last_modified"])
+    told = kept.client.probe(kept.url, headers=asked, allowed=(304,))
+    if told.status == 304:
+        return True
+    if told.version:
+        return told.version == record["version"]
+    return 0 <= told.size == record["size"]
+
+
+def _renewed(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> dict[str, Any]:
+    told = _retrieve(kept, headers, progress)
+    seen = kept.path.stat()
+    record = {
+        "address": public(kept.url),
+        "etag": told.etag,
+        "last_modified": told.last_modified,
+        "version": told.version,
+        "size": seen.st_size,
+        "retrieved": now(),
+        "sha256": file_hash(kept.path),
+        "checksum": kept.checksum,
+        "seen": [seen.st_size, seen.st_mtime_ns],
+    }
+    with disk(kept.folder):
+        write_json(kept.folder / "record.json", record)
+    return record
+
+
+def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> Told:
+    import pooch
+
+    told: list[Told] = []
+
+    def resuming(url: str, output: str, _: Any) -> None:
+        # The part has a name that the next run finds; pooch's own is a new one each time.
+        whole = kept.folder / f"{kept.path.name}.whole"
+        told.append(
+            download(kept.client, url, whole, checksum=kept.checksum, headers=headers,
+                     progress=progress)
+        )  # fmt: skip
+        with disk(whole):
+            os.replace(whole, output)
+
+    pooch.get_logger().setLevel("WARNING")
+    for left in kept.folder.glob("tmp*"):  # pooch's own, of runs that were killed
+        left.unlink(missing_ok=True)
+    beside = f"{kept.path.name}.new"
+    (kept.folder / beside).unlink(missing_ok=True)
+    with disk(kept.folder):
+        # Beside the old file, which stays until the new one is whole.
+        pooch.retrieve(kept.url, kept.checksum or None, beside, kept.folder, downloader=resuming)
+        os.replace(kept.folder / beside, kept.path)
+    return told[0]
+
+
+def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
+    """Return the extracted member of a ZIP archive, its CRC checked."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            info = _the_one(opened, member, origin)
+            for one in [*_companions(opened, info), info]:
+                # Its own path is never followed: only the last name is kept.
+                stem = key_of(origin.sha256, one.filename.rpartition(".")[0])[:12]
+                path = folder / f"{stem}-{file_name(one.filename)}"
+                if not (path.exists() and path.stat().st_size == one.file_size):
+                    _extract(opened, one, path)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise FetchError(
+            f"'{origin.address}' is no sound ZIP archive ({error}). Remove '{archive}' to have it"
+            " fetched again; if that doesn't help, tell the project."
+        ) from error
+    return path
+
+
+def _the_one(opened: zipfile.ZipFile, member: str, origin: Origin) -> zipfile.ZipInfo:
+    found = [i for i in opened.infolist() if not i.is_dir() and fnmatch.fnmatch(i.filename, member)]
+    if len(found) != 1:
+        names = ", ".join(i.filename for i in (found or opened.infolist())[:5])
+        raise FetchError(
+            f"The archive '{origin.address}' has {len(found) or 'no'} files '{member}' where one"
+            f" is due; it holds {names}. The source may have changed: tell the project."
+        )
+    return found[0]
+
+
+def _companions(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> list[zipfile.ZipInfo]:
+    """Return the further files of a shapefile, which is several of one name."""
+    stem, _, suffix = info.filename.rpartition(".")
+    if suffix.lower() != "shp":
+        return []
+    named = {f"{stem}.{one}".lower() for one in _OF_A_SHAPEFILE}
+    return [other for other in opened.infolist() if other.filename.lower() in named]
+
+
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if info.file_size > free:
+        raise WriteError(
+            f"'{info.filename}' needs {info.file_size / 1e9:.1f} GB, and '{path.parent}' has"
+            f" {free / 1e9:.1f} GB left. Free some space, or set {CACHE_VARIABLE} to a folder"
+            " elsewhere."
+        )
+    part = path.with_name(f"{path.name}.part")
+    # Reading ends at the declared size, and a CRC that doesn't fit raises.
+    with opened.open(info) as source, disk(path), part.open("wb") as out:
+        shutil.copyfileobj(source, out, 2**20)
+    with disk(path):
+        os.replace(part, path)

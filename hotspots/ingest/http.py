@@ -1,0 +1,354 @@
+"""A polite HTTP client: few connections, time-outs, retries, and one plain sentence a fault.
+
+A host that can't be reached at all is told of within `Settings.reach` seconds, whatever the
+cause (names that don't resolve, closed or silent addresses, half-made TLS), and for a while after
+that at once. A server that answers, however badly, is given its tries.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hotspots import __version__
+from hotspots.errors import FetchError
+from hotspots.ingest import http_faults as faults
+from hotspots.ingest.http_settings import Settings, cache_dir, settings
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["Client", "Settings", "Told", "cache_dir", "client", "settings", "told_of"]
+
+USER_AGENT = f"hotspots/{__version__} (soil-carbon research software; python-requests)"
+AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+# Statuses of requests that were not taken on, so that nothing happens twice.
+_NOT_TAKEN = frozenset({429, 503})
+_HEAD = 1024  # bytes that a probe reads
+_MOST_JSON = 64 * 2**20
+_REDIRECTS = 5
+# Headers that must not follow a redirect to another host; requests itself minds Authorization.
+_SECRET_HEADERS = ("PRIVATE-TOKEN",)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server says of a file: its size in bytes (-1: unsaid), version, and manners."""
+
+    address: str
+    size: int = -1
+    etag: str = ""
+    last_modified: str = ""
+    ranges: bool = False
+    status: int = 200
+    head: bytes = field(default=b"", repr=False)
+
+    @property
+    def version(self) -> str:
+        """ETag, or else the date of the last change, or ""."""
+        return self.etag or self.last_modified
+
+
+def client() -> Client:
+    """Return the client of the environment's settings; one for the whole process."""
+    return _client(settings())
+
+
+@cache
+def _client(of: Settings) -> Client:
+    return Client(of)
+
+
+class Client:
+    """Asks servers, within `Settings`; safe to share between threads."""
+
+    def __init__(self, of: Settings | None = None) -> None:
+        self.settings = of or Settings()
+        self._hosts: dict[str, threading.BoundedSemaphore] = {}
+        self._down: dict[str, tuple[float, FetchError]] = {}
+        self._guard = threading.Lock()
+        self._local = threading.local()
+
+    def address(self, url: str) -> str:
+        """Return where `url` is asked: itself, or its mirror."""
+        for left, right in self.settings.mirrors:
+            if url == left or (url.startswith(left) and url[len(left)] in "/?"):
+                return right + url[len(left) :]
+        return url
+
+    @contextmanager
+    def place(self, url: str) -> Iterator[None]:
+        """Hold one of the few connections to the host of `url`."""
+        host = urlsplit(self.address(url)).netloc
+        with self._guard:
+            of_host = self._hosts.setdefault(
+                host, threading.BoundedSemaphore(self.settings.per_host)
+            )
+        with of_host:
+            yield
+
+    @contextmanager
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        allowed: Sequence[int] = (),
+    ) -> Iterator[requests.Response]:
+        """Yield the streaming answer to GET (POST where there is a `body`, sent as JSON).
+
+        Statuses from 400 on raise, unless in `allowed`.
+
+        Raises
+        ------
+        FetchError
+            No server, or one that answers with a fault to every try.
+        """
+        with self.place(url):
+            response = self._asked(url, dict(headers or {}), body, allowed)
+            try:
+                yield response
+            finally:
+                response.close()
+
+    def probe(
+        self,
+        url: str,
+        magic: Sequence[bytes] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+        allowed: Sequence[int] = (),
+    ) -> Told:
+        """Return what the server tells of a file, having read its first bytes.
+
+        Parameters
+        ----------
+        magic : sequence of bytes
+            What the file may begin with; anything if empty.
+        allowed : sequence of int
+            Statuses to return instead of raising, such as 404 for a tile that needn't be.
+
+        Raises
+        ------
+        FetchError
+            As of `get`; and a web page, or another kind of file, where data are due.
+        """
+        # A GET of the first bytes: some servers refuse HEAD, and a web page shows by its text.
+        asked = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity", **(headers or {})}
+        with self.get(url, headers=asked, allowed=(*allowed, 416)) as response:
+            if response.status_code >= 300:
+                return told_of(url, response)
+            head = self.first_bytes(response)
+            told = replace(told_of(url, response), head=head)
+        faults.require_data(self.address(url), response.headers.get("Content-Type", ""), head)
+        if magic and not head.startswith(tuple(magic)):
+            raise faults.another_kind(self.address(url), head)
+        return told
+
+    def json(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON at `url`, or raise `FetchError`."""
+        return json.loads(self.text(url, headers=headers))
+
+    def post_json(self, url: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON that the server answers to `body`, or raise `FetchError`."""
+        return json.loads(self.text(url, headers=headers, body=body))
+
+    def text(self, url: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> str:
+        """Return the text of a JSON document, checked to be one; up to 64 MiB."""
+        where = self.address(url)
+        # A job must not be ordered twice, so what has a body is asked for once.
+        for left in reversed(range(self.settings.tries if body is None else 1)):
+            try:
+                with self.get(url, headers=headers, body=body) as response:
+                    kind = response.headers.get("Content-Type", "")
+                    content = self._content(response, where)
+                break
+            except FetchError as error:
+                if not left or error.status or not error.reached:
+                    raise
+                time.sleep(self._pause(1))
+        faults.require_data(where, kind, content[:_HEAD])
+        try:
+            json.loads(content)
+        except ValueError as wrong:
+            raise faults.no_json(where) from wrong
+        return content.decode("utf-8-sig")
+
+    def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        checksum: str = "",
+        headers: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Told:
+        """Download a whole file, going on where a former run ended; see `download.download`."""
+        from hotspots.ingest.download import download
+
+        return download(self, url, path, checksum=checksum, headers=headers, progress=progress)
+
+    def first_bytes(self, response: requests.Response) -> bytes:
+        """Return up to 1 KiB of a streaming answer, or raise `FetchError`."""
+        import requests
+
+        try:
+            return next(response.iter_content(_HEAD), b"")
+        except requests.RequestException as error:
+            raise faults.broken(response.url, error, self.settings.stall) from error
+
+    def _content(self, response: requests.Response, where: str) -> bytes:
+        import requests
+
+        content = bytearray()
+        try:
+            for chunk in response.iter_content(65536):
+                content += chunk
+                if len(content) > _MOST_JSON:
+                    raise faults.too_large(where, _MOST_JSON)
+        except requests.RequestException as error:
+            raise faults.broken(where, error, self.settings.stall) from error
+        return bytes(content)
+
+    def _asked(
+        self, url: str, headers: dict[str, str], body: Any, allowed: Sequence[int]
+    ) -> requests.Response:
+        where = self.address(url)
+        host = urlsplit(where).netloc
+        self._require_up(host)
+        started, last = time.monotonic(), FetchError("")
+        for number in range(self.settings.tries):
+            pause = self._wait(last, number) if number else 0.0
+            # What a server itself asks to wait is no part of the promise.
+            started += pause if last.reached else 0.0
+            left = started + self.settings.reach - time.monotonic() - pause
+            if left <= 0:
+                break
+            time.sleep(pause)
+            try:
+                response = self._once(where, headers, body, left)
+            except FetchError as error:
+                # What was sent may have arrived: a job must not be ordered twice.
+                if error.reached or body is not None:
+                    raise
+                last = error
+                continue
+            if response.status_code < 400 or response.status_code in allowed:
+                return response
+            last = self._fault(where, response)
+            again = AGAIN if body is None else _NOT_TAKEN
+            if last.status not in again or self._wait(last, 1) > self.settings.longest_wait:
+                raise last
+            started = time.monotonic()  # somebody is there: the promise is kept
+        if not last.reached:
+            # Several silences make one; the last may have been short.
+            last = faults.lengthened(last, time.monotonic() - started)
+            with self._guard:
+                self._down[host] = (time.monotonic(), last)
+        raise last
+
+    def _require_up(self, host: str) -> None:
+        since, error = self._down.get(host, (0.0, None))
+        if error is not None and time.monotonic() - since < self.settings.silence:
+            raise error
+
+    def _wait(self, last: FetchError, number: int) -> float:
+        asked = last.retry_after
+        return self._pause(number) if asked is None else max(asked, self._pause(number))
+
+    def _pause(self, number: int) -> float:
+        # A little chance keeps many clients from coming back at the same moment.
+        return self.settings.back_off * 2 ** (number - 1) * random.uniform(0.8, 1.2)
+
+    def _fault(self, where: str, response: requests.Response) -> FetchError:
+        with suppress(Exception):
+            said = response.raw.read(2000, decode_content=True)
+            return faults.refused(where, response, said)
+        return faults.refused(where, response, b"")
+
+    def _once(
+        self, where: str, headers: dict[str, str], body: Any, left: float
+    ) -> requests.Response:
+        """Ask once; the head of the answer has `left` seconds to come."""
+        # In a thread of its own, for looking up a name and shaking hands know no time-out.
+        results: Queue[Any] = Queue()
+        given_up = threading.Event()
+        session = self._session()
+
+        def ask() -> None:
+            try:
+                answer: Any = session.request(
+                    "GET" if body is None else "POST",
+                    where,
+                    headers=headers,
+                    json=body,
+                    stream=True,
+                    timeout=(min(self.settings.connect, left), self.settings.stall),
+                )
+            except Exception as error:
+                answer = error
+            results.put(answer)
+            if given_up.is_set() and not isinstance(answer, Exception):
+                answer.close()
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            answer = results.get(timeout=min(left, self.settings.connect + self.settings.stall))
+        except Empty:
+            given_up.set()
+            raise faults.silent(where, left) from None
+        if isinstance(answer, Exception):
+            raise faults.unreached(where, answer, self.settings) from answer
+        found: requests.Response = answer
+        return found
+
+    def _session(self) -> requests.Session:
+        found: requests.Session | None = getattr(self._local, "session", None)
+        if found is None:
+            found = self._local.session = _new_session()
+        return found
+
+
+def _new_session() -> requests.Session:
+    import requests
+
+    class Session(requests.Session):
+        """A session that takes no token along to another host."""
+
+        def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+            super().rebuild_auth(prepared_request, response)
+            if urlsplit(prepared_request.url).netloc != urlsplit(response.request.url).netloc:
+                for name in _SECRET_HEADERS:
+                    prepared_request.headers.pop(name, None)
+
+    session = Session()
+    session.max_redirects = _REDIRECTS
+    session.headers["User-Agent"] = USER_AGENT
+    return session
+
+
+def told_of(url: str, response: requests.Response) -> Told:
+    """Return what the head of an answer tells of the file."""
+    heads = response.headers
+    size = heads.get("Content-Length", "")
+    if response.status_code == 206:
+        size = heads.get("Content-Range", "").rpartition("/")[2]
+    return Told(
+        address=url,
+        size=int(size) if size.isdigit() else -1,
+        etag=heads.get("ETag", ""),
+        last_modified=heads.get("Last-Modified", ""),
+        ranges=response.status_code == 206,
+        status=response.status_code,
+    )

@@ -1,0 +1,100 @@
+"""How patient and how polite the HTTP client is, and what the environment asks of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hotspots.errors import BadInputError
+
+CACHE_VARIABLE = "HOTSPOTS_CACHE"
+MIRRORS_VARIABLE = "HOTSPOTS_MIRRORS"
+TIMEOUT_VARIABLE = "HOTSPOTS_HTTP_TIMEOUT"
+TRIES_VARIABLE = "HOTSPOTS_HTTP_TRIES"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How patient and how polite the client is; times in seconds.
+
+    Attributes
+    ----------
+    connect : float
+        For one connection.
+    stall : float
+        That a stream may stand still.
+    reach : float
+        Until it is told that a server can't be reached at all, all tries together.
+    tries : int
+        Of one request, at most.
+    back_off : float
+        Waited before the second try; doubled for each further one.
+    longest_wait : float
+        The longest ``Retry-After`` that is waited for; a longer one is told.
+    silence : float
+        For how long a host that couldn't be reached isn't asked again.
+    per_host : int
+        Connections to one host at the same time.
+    mirrors : tuple of (str, str)
+        Addresses that begin with the first are asked of the second instead.
+    """
+
+    connect: float = 5.0
+    stall: float = 20.0
+    reach: float = 28.0
+    tries: int = 4
+    back_off: float = 1.0
+    longest_wait: float = 60.0
+    silence: float = 60.0
+    per_host: int = 2
+    mirrors: tuple[tuple[str, str], ...] = ()
+
+
+def cache_dir() -> Path:
+    """Return the folder of downloads: ``HOTSPOTS_CACHE``, else ``~/.cache/hotspots``."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "hotspots"
+
+
+def settings() -> Settings:
+    """Return the settings that the environment asks for, or raise `BadInputError`."""
+    stall = _number(TIMEOUT_VARIABLE, Settings.stall, 0.05, 3600)
+    tries = _number(TRIES_VARIABLE, Settings.tries, 1, 20)
+    return Settings(
+        connect=min(Settings.connect, stall),
+        stall=stall,
+        # The promise of 30 seconds is scaled down with it, never up.
+        reach=min(Settings.reach, stall * Settings.reach / Settings.stall),
+        back_off=min(Settings.back_off, stall / 20),
+        tries=int(tries),
+        mirrors=_mirrors(os.environ.get(MIRRORS_VARIABLE, "")),
+    )
+
+
+def _number(name: str, default: float, least: float, most: float) -> float:
+    given = os.environ.get(name, "").strip()
+    try:
+        number = float(given) if given else float(default)
+        if not least <= number <= most:
+            raise ValueError
+    except ValueError:
+        raise BadInputError(
+            f"{name} is '{given}'. Set it to a number between {least:g} and {most:g}, or unset it."
+        ) from None
+    return number
+
+
+def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for entry in filter(None, (e.strip() for e in text.split(";"))):
+        left, equals, right = entry.partition("=http")
+        right = f"http{right}"
+        if not equals or not left.startswith("http") or not urlsplit(right).hostname:
+            raise BadInputError(
+                f"{MIRRORS_VARIABLE} has the entry '{entry}'. Write ADDRESS=ADDRESS, both with"
+                " http:// or https://, several with ';' between them."
+            )
+        pairs.append((left.rstrip("/"), right.rstrip("/")))
+    return tuple(pairs)

@@ -1,0 +1,409 @@
+"""From a request to layers in the store: which products, on which grid, fetched, checked, added.
+
+Each layer is added on its own, so a run that is killed keeps what it had finished; the next run
+finds those unchanged and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyproj
+
+from hotspots.errors import BadInputError, FetchError, TokenError, near_matches
+from hotspots.grid import Grid
+from hotspots.ingest.acquire import Request, acquire, acquire_file
+from hotspots.ingest.catalogue import (
+    Access,
+    Product,
+    Source,
+    UnknownSourceError,
+    canonical_name,
+    source,
+)
+from hotspots.ingest.raw import Raw
+from hotspots.ingest.regrid import on_grid
+from hotspots.ingest.shelving import grid_of_store, holds, shelve, shelve_file
+from hotspots.ingest.store import Store
+from hotspots.ingest.targets import (
+    KM_PER_DEGREE,
+    Box,
+    boxes_of,
+    cell_size,
+    covers,
+    size_text,
+    target_grid,
+)
+from hotspots.regions import Region
+
+Say = Callable[[str], None]
+DEFAULT_SIZE = "1km"
+DEFAULT_SIZE_WORLD = "10km"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One layer that is asked for: a product, of one year and one depth."""
+
+    source: Source
+    product: Product
+    year: Any = None
+    depth: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name that the layer has in the store."""
+        name = self.product.name.replace("{year}", str(self.year))
+        return f"{name}_{self.depth}cm" if self.product.depths else name
+
+    @property
+    def name(self) -> str:
+        """The canonical variable, with the year where it has several."""
+        if "{year}" in self.product.name:
+            return self.product.name.replace("{year}", str(self.year))
+        return canonical_name(self.product)
+
+    def __str__(self) -> str:
+        told = [f"{self.source.name}/{self.product.name}"]
+        told += [str(self.year)] if self.year is not None else []
+        return " ".join([*told, *([f"{self.depth} cm"] if self.depth else [])])
+
+
+def wanted(
+    words: Iterable[str], years: Sequence[Any] = (), depths: Sequence[str] = ()
+) -> list[Wanted]:
+    """Return what "soilgrids", "soilgrids/clay" and the like ask for, without repetition.
+
+    Parameters
+    ----------
+    words : iterable of str
+        A source's name (its default products) or "source/product"; several products may be
+        parted by commas: "soilgrids/clay,sand".
+    years : sequence, optional
+        Of products that have several; their first by default.
+    depths : sequence of str, optional
+        Of profiles: "0-5", "30-60"; the topsoil's by default.
+
+    Raises
+    ------
+    UnknownSourceError
+        No source or product of this name.
+    BadInputError
+        A year or depth that a product doesn't have.
+    """
+    found: list[Wanted] = []
+    for word in words:
+        name, _, products = word.partition("/")
+        chosen = source(name)
+        asked = products.split(",") if products else []
+        for product in [chosen.product(p) for p in asked] or chosen.defaults():
+            found += [w for w in _each(chosen, product, years, depths) if w not in found]
+    if not found:
+        raise UnknownSourceError("No source is named. 'hotspots sources' lists all.")
+    return found
+
+
+def _each(
+    chosen: Source, product: Product, years: Sequence[Any], depths: Sequence[str]
+) -> list[Wanted]:
+    dated = list(years) if years and len(product.years) > 1 else list(product.years[:1]) or [None]
+    if len(dated) > 1 and "{year}" not in product.name:
+        raise BadInputError(
+            f"'{chosen.name}/{product.name}' is asked for {len(dated)} years, but a store holds one"
+            " of them. Give one --year."
+        )
+    told = {str(year): year for year in product.years}
+    for year in dated:
+        if year is not None and str(year) not in told:
+            raise BadInputError(
+                f"'{chosen.name}/{product.name}' has no year {year}"
+                f"{near_matches(str(year), told) or '.'} It has: {', '.join(told)}."
+            )
+    years_of = [None if year is None else told[str(year)] for year in dated]
+    return [
+        Wanted(chosen, product, year, depth)
+        for year in years_of
+        for depth in _depths(chosen, product, depths)
+    ]
+
+
+def _depths(chosen: Source, product: Product, depths: Sequence[str]) -> Sequence[str]:
+    if not product.depths or not depths:
+        return product.depths or (product.depth,)
+    known = (*product.depths, *product.more_depths)
+    for depth in depths:
+        if depth not in known:
+            raise BadInputError(
+                f"'{chosen.name}/{product.name}' has no depth {depth} cm. It has:"
+                f" {', '.join(known)}."
+            )
+    return depths
+
+
+def ingest(
+    words: Iterable[str],
+    region: Region,
+    store: Store,
+    *,
+    resolution: str | float | None = None,
+    years: Sequence[Any] = (),
+    depths: Sequence[str] = (),
+    cache: Path,
+    refresh: bool = False,
+    say: Say = lambda line: None,
+) -> list[dict[str, Any]]:
+    """Bring what is asked for into the store, on the asked grid, and return a row for each layer.
+
+    Parameters
+    ----------
+    words, years, depths
+        As of `wanted`.
+    region : Region
+        What its box holds is fetched.
+    store : Store
+        Its layers share one grid; a store that has layers keeps theirs.
+    resolution : str or float, optional
+        As of `targets.cell_size`; the store's own by default, else 1 km, or 10 km for the world.
+    cache : path
+        Folder of what was fetched.
+    refresh : bool
+        Ask upstream again for layers that the store has already.
+    say : callable
+        Told what is being done.
+
+    Returns
+    -------
+    list of dict
+        ``layer``, ``source``, ``state`` ("added", "unchanged", "stale" or "failed") and ``note``.
+
+    Raises
+    ------
+    BadInputError
+        Unknown names, years, a grid that isn't the store's, a token that is missing.
+    FetchError
+        Nothing of what was asked for could be had.
+    """
+    asked = wanted(words, years, depths)
+    job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say)
+    if any(one.product.kind == "raster" for one in asked):
+        job = replace(job, grid=_grid(job, resolution))
+    rows, last = [], None
+    for one in asked:
+        try:
+            rows.append(_one(one, job))
+        except FetchError as error:
+            last = error
+            rows.append(_late(one, job, error))
+        say(f"{one}: {rows[-1]['state']}. {rows[-1]['note']}".strip())
+    if last is not None and all(row["state"] == "failed" for row in rows):
+        raise last
+    return rows
+
+
+@dataclass(frozen=True)
+class _Intake:
+    region: Region
+    boxes: Sequence[Box]
+    store: Store
+    grid: Grid | None
+    cache: Path
+    refresh: bool
+    say: Say
+
+    def request(self, one: Wanted) -> dict[str, Any]:
+        """Return what identifies a request: equal ones give equal layers."""
+        told: dict[str, Any] = {"source": one.source.name, "product": one.product.name}
+        told |= {"version": one.source.version, "region": self.region.id}
+        if one.year is not None:
+            told["year"] = one.year
+        if one.depth:
+            told["depth"] = one.depth
+        if self.grid is not None:
+            told["cell_degrees"] = round(self.grid.transform.a, 12)
+            told["bounds"] = [round(edge, 9) for edge in self.grid.bounds]
+        return told
+
+
+def _grid(job: _Intake, resolution: str | float | None) -> Grid:
+    """Return the asked grid; a store that has layers has decided it."""
+    own = grid_of_store(job.store)
+    world = job.region.kind == "world"
+    if own is None:
+        size = resolution or (DEFAULT_SIZE_WORLD if world else DEFAULT_SIZE)
+        grid = target_grid(job.boxes, cell_size(size))
+        rows, columns = grid.shape
+        job.say(f"Grid: {rows:,} x {columns:,} cells of {size_text(grid.transform.a)}.")
+        return grid
+    if not own.is_geographic or not covers(own, job.boxes):
+        raise BadInputError(
+            f"The region '{job.region.id}' isn't within the layers of the store, which span"
+            f" {','.join(f'{b:g}' for b in own.bounds)} ({own.crs.to_string()[:40]}). Give another"
+            " --store."
+        )
+    if resolution is not None and abs(cell_size(resolution) / own.transform.a - 1) > 1e-6:
+        raise BadInputError(
+            f"The store's layers have cells of {size_text(own.transform.a)}, and"
+            f" {size_text(cell_size(resolution))} are asked for. Layers of a store share one grid:"
+            " leave --resolution out, or give another --store."
+        )
+    return own
+
+
+def _one(one: Wanted, job: _Intake) -> dict[str, Any]:
+    if one.product.kind != "raster":
+        return _file(one, job)
+    assert job.grid is not None  # made for rasters
+    request = job.request(one)
+    if not job.refresh and holds(job.store, one.key, request):
+        return _row(one, "unchanged", "The same was asked for before; --refresh asks again.")
+    access = chosen_access(one, job.grid)
+    job.say(f"{one}: asking {one.source.publisher} ({access.name})")
+    raws = acquire(
+        one.source,
+        Request(one.product, access, job.boxes, job.grid.transform.a, one.year, one.depth),
+        job.cache,
+    )
+    job.say(f"{one}: bringing it to the grid")
+    product = one.product
+    layer, share = on_grid(
+        raws, job.grid, one.name, legend=product.legend, share_of=product.share_of,
+        combine=product.combine, months=product.months, attrs=_attrs(one),
+    )  # fmt: skip
+    told = shelve(
+        job.store, layer, share, raws=raws, provenance=_provenance(one, job, request, raws),
+        region=job.region,
+    )  # fmt: skip
+    stale = next((r.origin.stale for r in raws if r.origin and r.origin.stale), "")
+    return _row(one, "stale" if stale else "added", " ".join([stale, *told.verdicts]).strip())
+
+
+def chosen_access(one: Wanted, grid: Grid) -> Access:
+    """Return the access with the coarsest cells that still are no wider than the asked ones.
+
+    The finest if all are wider; one that needs a token which isn't set only if there is no other.
+    """
+    ways = one.source.accesses(one.product, one.year)
+    if not ways:
+        raise BadInputError(f"'{one}' isn't to be had: no access of the source has it.")
+    open_ways = [a for a in ways if not a.token or _has_token(a)] or list(ways)
+    fine = [a for a in open_ways if _degrees(a) <= grid.transform.a * 1.01]
+    return max(fine, key=_degrees) if fine else min(open_ways, key=_degrees)
+
+
+def _has_token(access: Access) -> bool:
+    from hotspots.ingest.cds import token
+
+    if access.kind != "cds":
+        return bool(os.environ.get(access.token, "").strip())
+    try:
+        return bool(token(access))
+    except TokenError:
+        return False
+
+
+def _degrees(access: Access) -> float:
+    if pyproj.CRS.from_user_input(access.crs).is_geographic:
+        return access.cell
+    return access.cell / 1000 / KM_PER_DEGREE
+
+
+def _file(one: Wanted, job: _Intake) -> dict[str, Any]:
+    """Shelve polygons or a table, which have no grid."""
+    values = {"iso3": job.region.id} if job.region.kind == "country" else {}
+    (access, *_) = one.source.accesses(one.product, one.year)
+    if access.kind == "geoboundaries" and not values:
+        raise BadInputError(
+            f"'{one}' is had by country, and the region is '{job.region.id}'. Give a country as"
+            " --region."
+        )
+    job.say(f"{one}: asking {one.source.publisher}")
+    path, origin = acquire_file(
+        one.source, Request(one.product, access, job.boxes, year=one.year, values=values), job.cache
+    )
+    raws = [Raw(str(path), origin=origin)]
+    note = shelve_file(job.store, one.source, one.product, path, values.get("iso3", ""),
+                       _provenance(one, job, job.request(one), raws))  # fmt: skip
+    return _row(one, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
+
+
+def _late(one: Wanted, job: _Intake, error: FetchError) -> dict[str, Any]:
+    """Tell of a product that couldn't be had; the layer that the store has of it is marked."""
+    if one.product.kind == "raster" and one.key in job.store.names():
+        job.store.mark_stale(one.key, str(error))
+        return _row(one, "stale", f"{error} The store's layer stays, marked as stale.")
+    return _row(one, "failed", str(error))
+
+
+def _attrs(one: Wanted) -> dict[str, Any]:
+    made = one.source
+    told: dict[str, Any] = dict(one.product.attrs) | {
+        "source": f"{made.title}{f' {made.version}' if made.version else ''} ({made.publisher})",
+        "citation": made.citation,
+        "licence": _licence_text(made),
+        "url": made.url,
+    }
+    if isinstance(one.year, int):
+        told["year"] = one.year
+    elif one.year is not None:
+        told["period"] = str(one.year)
+    if one.depth:
+        told["depth_cm"] = one.depth
+    return told
+
+
+def _licence_text(made: Source) -> str:
+    from hotspots.ingest.licences import licence
+
+    note = f" ({made.licence_note})" if made.licence_note else ""
+    return f"{licence(made.licence).title}{note}"
+
+
+def _provenance(
+    one: Wanted, job: _Intake, request: dict[str, Any], raws: Sequence[Raw]
+) -> dict[str, Any]:
+    from hotspots.ingest.licences import licence
+
+    origins = [raw.origin for raw in raws if raw.origin is not None]
+    return {
+        "source_id": one.source.name,
+        "source_version": one.source.version,
+        "address": list(dict.fromkeys(word for o in origins for word in o.address.split())),
+        "request": request,
+        "sha256": [o.sha256 for o in origins],
+        "retrieved": max((o.retrieved for o in origins), default=""),
+        "upstream_version": [o.version for o in origins if o.version],
+        "stale": next((o.stale for o in origins if o.stale), ""),
+        "licence_id": one.source.licence,
+        "terms": list(licence(one.source.licence).terms),
+        "sure": one.product.sure or one.source.sure,
+        "doubts": list(one.source.doubts),
+        "steps": _steps(one, job, raws),
+    }
+
+
+def _steps(one: Wanted, job: _Intake, raws: Sequence[Raw]) -> list[str]:
+    product = one.product
+    steps = [f"Read as stored x {product.scale:g} + {product.offset:g}, in '{product.unit}'."
+             if product.unit and not product.packed else "Read as the file tells."]  # fmt: skip
+    if product.transform:
+        steps.append(f"Transformed by {product.transform}.")
+    if product.legend:
+        steps.append(f"Classes by the crosswalk '{product.legend}'.")
+    if product.combine:
+        steps.append(f"The {product.combine} of {len(raws)} files.")
+    if product.months in ("sum", "mean"):
+        steps.append(f"The {product.months} of the 12 months.")
+    if job.grid is not None:
+        how = ("share of the cell's land" if product.share_of else
+               "class of most area" if product.legend or not product.unit else
+               "area-weighted mean of what lies in the cell")  # fmt: skip
+        steps.append(f"On cells of {size_text(job.grid.transform.a)}: {how}.")
+    return steps
+
+
+def _row(one: Wanted, state: str, note: str = "") -> dict[str, Any]:
+    return {"layer": one.key, "source": one.source.name, "state": state, "note": note}

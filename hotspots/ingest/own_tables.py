@@ -1,0 +1,286 @@
+"""Points on a regular grid, and polygons, made rasters."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+from affine import Affine
+
+from hotspots.errors import RasterError, near_matches
+from hotspots.ingest.own_files import DEGREES, Found
+from hotspots.variables import Variable
+
+Array = npt.NDArray[np.float64]
+
+_Y_NAMES = ("lat", "latitude", "y", "northing")
+_X_NAMES = ("lon", "longitude", "lng", "long", "x", "easting")
+_IN_DEGREES = ("lat", "latitude")
+_DELIMITERS = (",", ";", "\t")
+# Coordinates are printed with few digits; beyond this part of a cell they lie on no grid.
+_OFF = 0.05
+_MOST_CELLS = 500_000_000
+_STRIP = 512
+_NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
+
+
+def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> Found:
+    """Return a table of points on a regular grid as a raster; cells without a row are missing.
+
+    Raises
+    ------
+    RasterError
+        No columns of coordinates, no such column, text where numbers are needed, points that lie
+        on no regular grid, or two on one cell.
+    """
+    delimiter, names = _header(path)
+    y_name, x_name = (_axis(path, names, known) for known in (_Y_NAMES, _X_NAMES))
+    name = _column(path, row, names, column, (y_name, x_name))
+    ys, xs, values = _columns(path, delimiter, names, (y_name, x_name, name))
+    rows, north, dy = _lattice(ys, path, y_name)
+    columns, west, dx = _lattice(xs, path, x_name)
+    shape = (int(rows.max()) + 1, int(columns.max()) + 1)
+    if shape[0] * shape[1] > _MOST_CELLS:
+        raise RasterError(f"'{path}' spans {shape[0]:,} x {shape[1]:,} cells, which is too many.")
+    out = np.full(shape, np.nan)
+    rows = shape[0] - 1 - rows  # from the north
+    _require_single(path, rows * shape[1] + columns)
+    out[rows, columns] = values
+    transform = Affine(dx, 0, west - dx / 2, 0, -dy, north + (shape[0] - 0.5) * dy)
+    own_crs = crs or (DEGREES if y_name.casefold() in _IN_DEGREES else "")
+    made = folder / f"{path.stem}_{name}.tif"
+    _write(made, out, transform, own_crs)
+    note = f"{values.size:,} points were placed on a grid of {shape[0]} x {shape[1]} cells."
+    return Found(str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,))
+
+
+def _header(path: Path) -> tuple[str, list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline()
+    except UnicodeDecodeError as error:
+        raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
+    delimiter = max(_DELIMITERS, key=line.count)
+    names = next(csv.reader([line.strip()], delimiter=delimiter), [])
+    return delimiter, [name.strip() for name in names]
+
+
+def _axis(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
+    by_key = {name.casefold(): name for name in names}
+    for key in known:
+        if key in by_key:
+            return by_key[key]
+    raise RasterError(
+        f"'{path}' has no column of coordinates named {known[0]} or {known[2]}; it has"
+        f" {', '.join(names)}. Rename it."
+    )
+
+
+def _column(
+    path: Path, row: Variable, names: Sequence[str], asked: str | None, taken: Sequence[str]
+) -> str:
+    others = [name for name in names if name and name not in taken]
+    if asked:
+        if asked not in others:
+            raise RasterError(
+                f"'{path}' has no column '{asked}'{near_matches(asked, others) or '.'} It has:"
+                f" {', '.join(others)}."
+            )
+        return asked
+    if row.name in others:
+        return row.name
+    if len(others) != 1:
+        raise RasterError(
+            f"'{path}' has the columns {', '.join(others)}, and none is named '{row.name}'. Choose"
+            " one with --column."
+        )
+    return others[0]
+
+
+def _columns(
+    path: Path, delimiter: str, names: Sequence[str], wanted: Sequence[str]
+) -> tuple[Array, Array, Array]:
+    import pandas as pd
+
+    # By position, and the first column no index: rows that end in a delimiter of their own would
+    # else shift every column by one.
+    at = [names.index(name) for name in wanted]
+    for decimal in (".", ",") if delimiter != "," else (".",):
+        try:
+            data = pd.read_csv(
+                path, sep=delimiter, header=None, skiprows=1, usecols=at, index_col=False,
+                skipinitialspace=True, decimal=decimal, encoding="utf-8-sig",
+            )  # fmt: skip
+        except (ValueError, pd.errors.ParserError) as error:
+            raise RasterError(f"'{path}' can't be read as a table ({error}).") from error
+        if all(data[i].dtype.kind in "fiu" for i in at):
+            ys, xs, values = (data[i].to_numpy(dtype="float64") for i in at)
+            return ys, xs, values
+    text = next(n for n, i in zip(wanted, at, strict=True) if data[i].dtype.kind not in "fiu")
+    raise RasterError(
+        f"The column '{text}' of '{path}' isn't all numbers. Correct it, or choose another with"
+        " --column."
+    )
+
+
+def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64], float, float]:
+    """Return the index of each coordinate on a regular axis, the first centre, and the step."""
+    values = np.unique(given)
+    if not np.isfinite(values).all() or values.size < 2:
+        raise RasterError(
+            f"The coordinates '{name}' of '{path}' are missing in places, or are all the same."
+            " Points on a regular grid are needed."
+        )
+    steps = np.diff(values)
+    least = np.median(steps[steps > steps.max() * 1e-6])
+    count = np.rint((values[-1] - values[0]) / least)
+    step = float((values[-1] - values[0]) / count)
+    index = np.rint((given - values[0]) / step)
+    if np.abs(values[0] + index * step - given).max() > _OFF * step:
+        raise RasterError(
+            f"The points of '{path}' aren't on a regular grid: steps of '{name}' run from"
+            f" {steps.min():g} to {steps.max():g}. Grid them first (gdal_grid), or give a raster."
+        )
+    return index.astype("int64"), float(values[0]), step
+
+
+def _require_single(path: Path, flat: npt.NDArray[np.int64]) -> None:
+    _, counts = np.unique(flat, return_counts=True)
+    if (counts > 1).any():
+        raise RasterError(
+            f"'{path}' has {int((counts > 1).sum()):,} cells with more than one row. Keep one of"
+            " each, or take their mean first."
+        )
+
+
+def _write(made: Path, values: Array, transform: Affine, crs: str) -> None:
+    import rasterio
+
+    with rasterio.open(
+        made, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
+        dtype="float64", crs=crs or None, transform=transform, compress="DEFLATE",
+        nodata=float("nan"),
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+
+
+def polygons(
+    path: Path, row: Variable, column: str | None, cell: float | None, folder: Path, crs: str
+) -> Found:
+    """Return polygons burnt into cells by an attribute: the value at a cell's centre.
+
+    Raises
+    ------
+    RasterError
+        No cell size, no CRS, no such attribute, text that is no class of the variable.
+    """
+    frame = _frame(path)
+    own_crs = crs or (frame.crs.to_string() if frame.crs else "")
+    names = [str(n) for n in frame.columns if n != frame.geometry.name]
+    name = _column(path, row, names, column, ())
+    if not cell or cell <= 0:
+        raise RasterError(
+            f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
+            " units of its CRS: --cell 0.05."
+        )
+    frame = frame[~(frame.geometry.is_empty | frame.geometry.isna())]
+    values = _attribute(frame[name], path, name, row)
+    kept = np.isfinite(values)
+    shapes = [(g, v) for g, v, k in zip(frame.geometry, values, kept, strict=True) if k]
+    if not shapes:
+        raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
+    degrees = bool(own_crs) and pyproj.CRS.from_user_input(own_crs).is_geographic
+    transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
+    made = folder / f"{path.stem}_{name}_{cell:g}.tif"
+    _burn(shapes, made, transform, shape, own_crs)
+    note = f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells."
+    return Found(
+        str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,),
+    )  # fmt: skip
+
+
+def _frame(path: Path) -> Any:
+    import geopandas
+    import pyogrio
+
+    try:
+        if path.suffix.lower() in (".parquet", ".geoparquet"):
+            return geopandas.read_parquet(path)
+        return geopandas.read_file(path)
+    except (pyogrio.errors.DataSourceError, OSError, ValueError) as error:
+        raise RasterError(
+            f"'{path}' can't be read as polygons ({str(error).splitlines()[0].rstrip('.')}). Write"
+            " it again as GeoPackage or GeoJSON."
+        ) from error
+
+
+def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
+    """Return the numbers of an attribute; names of classes become their codes, none is NaN."""
+    if column.dtype.kind in "fiu":
+        return np.asarray(column.to_numpy(dtype="float64"))
+    if row.classes is None:
+        raise RasterError(
+            f"The attribute '{name}' of '{path}' is text, where '{row.name}' is a quantity. Choose"
+            " another with --column."
+        )
+    code_of = {_key(text): code for code, text in row.classes.items()}
+    out = []
+    for text in column:
+        key = _key(str(text))
+        if key not in code_of and key not in _NO_CLASS:
+            raise RasterError(
+                f"'{text}' of '{path}' is no class of '{row.name}'"
+                f"{near_matches(key, code_of) or '.'} Classes: {', '.join(code_of)}."
+            )
+        out.append(float(code_of.get(key, np.nan)))
+    return np.array(out)
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+
+
+def _frame_grid(
+    bounds: Sequence[float], cell: float, degrees: bool, path: Path
+) -> tuple[Affine, tuple[int, int]]:
+    """Return the whole cells, counted from 180 W and 90 N (or from 0), that hold the bounds."""
+    x0, y0 = (-180.0, 90.0) if degrees else (0.0, 0.0)
+    west, south, east, north = bounds
+    slack = 1e-6
+    left, right = (np.floor((west - x0) / cell + slack), np.ceil((east - x0) / cell - slack))
+    top, bottom = (np.floor((y0 - north) / cell + slack), np.ceil((y0 - south) / cell - slack))
+    shape = (max(1, int(bottom - top)), max(1, int(right - left)))
+    if shape[0] * shape[1] > _MOST_CELLS:
+        raise RasterError(
+            f"'{path}' would be {shape[0]:,} x {shape[1]:,} cells of {cell:g}. Give larger --cell."
+        )
+    return Affine(cell, 0, x0 + left * cell, 0, -cell, y0 - top * cell), shape
+
+
+def _burn(
+    shapes: Sequence[tuple[Any, float]],
+    made: Path,
+    transform: Affine,
+    shape: tuple[int, int],
+    crs: str,
+) -> None:
+    import rasterio
+    from rasterio.features import rasterize
+
+    with rasterio.open(
+        made, "w", driver="GTiff", width=shape[1], height=shape[0], count=1, dtype="float64",
+        crs=crs or None, transform=transform, compress="DEFLATE", nodata=float("nan"),
+    ) as file:  # fmt: skip
+        for top in range(0, shape[0], _STRIP):
+            rows = min(_STRIP, shape[0] - top)
+            moved = transform * Affine.translation(0, top)
+            part = rasterize(
+                shapes, out_shape=(rows, shape[1]), transform=moved, fill=np.nan, dtype="float64"
+            )
+            file.write(part, 1, window=((top, top + rows), (0, shape[1])))

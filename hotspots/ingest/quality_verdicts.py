@@ -1,0 +1,117 @@
+"""What looks wrong in a quality report, in plain sentences; nothing is said of what looks right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hotspots.plausible import MOST_OUTSIDE
+
+_FEW_COVERED = 0.5
+_FACTOR = 2.0  # from here on a mean is worth a remark
+_UNLIKE_R = 0.2
+_ENOUGH_CELLS = 30
+_FEW_AGREE = 0.5
+# Ratios that a wrong unit or a wrong step leaves behind, and within which part they are taken.
+_SLIPS = (
+    (0.1, "as if kg m-2 were given as t ha-1, or a scale were left out"),
+    (10.0, "as if a scale were left out"),
+    (0.01, "as if a share were given as percent"),
+    (100.0, "as if percent were given as a share, or a scale were left out"),
+    (0.001, "as if a scale were left out"),
+    (1000.0, "as if a scale were left out"),
+    (44 / 12, "as if CO2 were given as carbon"),
+    (1.724, "as if organic matter were given as carbon"),
+)
+_NEAR = 0.25
+
+
+def verdicts(report: Mapping[str, Any]) -> list[str]:
+    """Return the sentences for a report of `quality.report`, most serious first."""
+    if not report["valid_cells"]:
+        return ["No cell has a value: check the region, the CRS and the nodata."]
+    return [*_range(report), *_flat(report), *_cover(report), *_texture(report),
+            *_comparison(report)]  # fmt: skip
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for reading: significant digits, thousands set off; "–" if not known."""
+    if value is None:
+        return "–"
+    if abs(value) >= 10 ** (digits + 2) or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+
+
+def cells(count: int) -> str:
+    """Return "1 cell" or "1,234 cells"."""
+    return f"{count:,} cell{'' if count == 1 else 's'}"
+
+
+def _range(report: Mapping[str, Any]) -> Iterator[str]:
+    of = report["range"]
+    unit = "" if report["unit"] == "1" else f" {report['unit']}"
+    if "codes" in of:
+        if of["outside"]:
+            codes = ", ".join(map(str, of["strange"]))
+            yield f"{cells(of['outside'])} of codes that the legend doesn't have ({codes})."
+        return
+    if of["below"]:
+        yield (f"{cells(of['below'])} below {number(of['low'])}{unit}, the least that is valid;"
+               f" the least is {number(of['least'])}.")  # fmt: skip
+    if of["above"]:
+        yield (f"{cells(of['above'])} above {number(of['high'])}{unit}, the greatest that is"
+               f" valid; the greatest is {number(of['greatest'])}.")  # fmt: skip
+    if of["infinite"]:
+        yield f"{cells(of['infinite'])} infinite: something was divided by zero."
+    if of["outside_share"] > MOST_OUTSIDE:
+        yield (f"{100 * of['outside_share']:.3g} % of the cells are out of the valid range: check"
+               " unit, scale and nodata.")  # fmt: skip
+
+
+def _flat(report: Mapping[str, Any]) -> Iterator[str]:
+    if report["unit"] != "class" and report["valid_cells"] > 1 and report["min"] == report["max"]:
+        yield f"All cells have one value, {number(report['min'])} {report['unit']}."
+
+
+def _cover(report: Mapping[str, Any]) -> Iterator[str]:
+    share = report["coverage"]
+    if report["coverage_of"] == "region" and share is not None and share < _FEW_COVERED:
+        yield f"Only {100 * share:.3g} % of the region's area has a value."
+
+
+def _texture(report: Mapping[str, Any]) -> Iterator[str]:
+    soil = report["texture"]
+    if soil and soil["off"]:
+        yield (f"{cells(soil['off'])} where clay + silt + sand isn't 100 % (± {soil['slack']:g}):"
+               f" from {number(soil['min'])} to {number(soil['max'])} %.")  # fmt: skip
+
+
+def _comparison(report: Mapping[str, Any]) -> Iterator[str]:
+    of = report["comparison"]
+    if of is None:
+        return
+    if "skipped" in of:
+        yield f"Not compared with the global layer: {of['skipped']}."
+    elif not of["cells"]:
+        yield "Not compared with the global layer: they have no cells in common."
+    elif "agreement" in of:
+        if of["agreement"] is not None and of["agreement"] < _FEW_AGREE:
+            yield (f"Only {100 * of['agreement']:.3g} % of the area is of the class that the global"
+                   " layer has: check the legend and the orientation.")  # fmt: skip
+    else:
+        yield from _likeness(of)
+
+
+def _likeness(of: Mapping[str, Any]) -> Iterator[str]:
+    ratio = of["ratio_of_totals"]
+    if ratio is not None and ratio <= 0:
+        yield "The mean has another sign than the global layer's: check unit and nodata."
+    elif ratio is not None and not 1 / _FACTOR < ratio < _FACTOR:
+        slip = next((text for r, text in _SLIPS if abs(ratio / r - 1) < _NEAR), "")
+        yield (f"The mean is {number(ratio)} times the global layer's"
+               f" ({number(of['mean'])} against {number(of['reference_mean'])} {of['unit']}):"
+               f" check the unit{f'; {slip}' if slip else ''}.")  # fmt: skip
+    if of["r"] is not None and of["r"] < _UNLIKE_R and of["cells"] >= _ENOUGH_CELLS:
+        yield (f"Hardly alike the global layer (r = {of['r']:.2f} over {cells(of['cells'])}):"
+               " check orientation, CRS and variable.")  # fmt: skip

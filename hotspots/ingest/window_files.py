@@ -1,0 +1,122 @@
+"""Writes windows of rasters as files of the cache: cells as stored, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+
+from hotspots.errors import WriteError
+from hotspots.files import file_hash
+from hotspots.ingest.access import quiet_libtiff
+from hotspots.ingest.download import Progress, disk
+from hotspots.ingest.http_settings import CACHE_VARIABLE
+from hotspots.ingest.mosaic import Part, kind_of, vrt_text
+from hotspots.ingest.window_reader import Reader
+from hotspots.ingest.windows import Window
+
+_STRIP_BYTES = 32_000_000
+_BLOCK = 256
+
+
+def copied(
+    reader: Reader, of: Window, path: Path, progress: Progress | None, reusable: bool
+) -> Path:
+    """Write a window's cells as stored; `path` appears only when it is whole."""
+    from rasterio._err import CPLE_BaseError  # what closing a file on a full disk raises
+    from rasterio.errors import RasterioError
+
+    if reusable and path.exists():
+        return path
+    part = path.with_name(f"{path.stem}.part.tif")
+    said: list[str] = []
+    try:
+        with quiet_libtiff() as said:
+            _write(reader, of, part, progress)
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        part.unlink(missing_ok=True)
+        why = said[0] if said else str(error)
+        raise WriteError(
+            f"The window '{path}' can't be written ({why.rstrip('.')}). Free some space, or set"
+            f" {CACHE_VARIABLE} to a folder elsewhere; nothing was left half-written."
+        ) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    with disk(path):
+        os.replace(part, path)
+    return path
+
+
+def _write(reader: Reader, of: Window, part: Path, progress: Progress | None) -> None:
+    import rasterio
+
+    file, bands = reader.file, reader.asked.bands
+    block = _block(file.block_shapes[0])
+    height = _strip_height(of, block, len(bands) * np.dtype(file.dtypes[0]).itemsize)
+    scales = [file.scales[band - 1] for band in bands]
+    offsets = [file.offsets[band - 1] for band in bands]
+    with rasterio.open(part, "w", **_profile(reader, of, block)) as out:
+        if any(scale != 1 for scale in scales) or any(offsets):
+            out.scales, out.offsets = scales, offsets
+        for top in range(0, of.height, height):
+            strip = replace(of, row=of.row + top, height=min(height, of.height - top))
+            out.write(reader.read(strip), window=((top, top + strip.height), (0, of.width)))
+            if progress:
+                progress(top + strip.height, of.height)
+
+
+def _block(shape: tuple[int, int]) -> int:
+    """Return the side of the copy's tiles: the source's own if a GeoTIFF may have it."""
+    side = max(shape)
+    return side if shape[0] == shape[1] and side % 16 == 0 and 64 <= side <= 1024 else _BLOCK
+
+
+def _strip_height(of: Window, block: int, cell_bytes: int) -> int:
+    """Return rows to read at once: whole tiles of the copy, which then are written once."""
+    return max(1, _STRIP_BYTES // (of.width * cell_bytes * block)) * block
+
+
+def _profile(reader: Reader, of: Window, block: int) -> dict[str, Any]:
+    file = reader.file
+    dtype = np.dtype(file.dtypes[0])
+    return {
+        "driver": "GTiff",
+        "width": of.width,
+        "height": of.height,
+        "count": len(reader.asked.bands),
+        "dtype": dtype.name,
+        "nodata": file.nodata,
+        "crs": file.crs or reader.asked.crs or None,
+        "transform": file.transform * Affine.translation(of.column, of.row),
+        "tiled": True,
+        "blockxsize": block,
+        "blockysize": block,
+        "compress": "DEFLATE",
+        "predictor": 3 if dtype.kind == "f" else 2,
+        "bigtiff": "IF_SAFER",
+    }
+
+
+def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
+    """Return the one window, or a VRT of several, which names their hashes and so hashes all."""
+    import rasterio
+
+    if len(parts) == 1:
+        return parts[0]
+    found = []
+    for part in parts:
+        with rasterio.open(part) as file:
+            kind = kind_of(file)
+            found.append(Part(part.name, file.transform, (file.height, file.width)))
+    text = vrt_text(found, kind, note=" ".join(file_hash(part) for part in parts))
+    with disk(path):
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    return path

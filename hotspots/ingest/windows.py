@@ -1,0 +1,197 @@
+"""Which cells of a raster a region needs: boxes carried forward into the raster's projection.
+
+Always forward, from longitude and latitude into the raster's CRS: a corner of an interrupted
+projection may lie off the globe, so nothing is ever carried the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+from affine import Affine
+
+from hotspots.ingest.source_model import Tiles
+
+Box = tuple[float, float, float, float]
+# Points along each side of a box. Between two of them a projected edge bulges by less than a cell
+# of 250 m for boxes up to 30 degrees; wider ones reach their extremes at the equator, which is
+# put in.
+_POINTS = 129
+_KM_PER_DEGREE = 111.32
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """Cells of a raster, counted from its first row and column as stored."""
+
+    row: int
+    column: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns as rasterio takes them."""
+        return (self.row, self.row + self.height), (self.column, self.column + self.width)
+
+
+def split_boxes(boxes: Sequence[Box]) -> list[Box]:
+    """Return boxes with west < east: one across the antimeridian (west > east) becomes two."""
+    out: list[Box] = []
+    for west, south, east, north in boxes:
+        if west > east:
+            out += [(west, south, 180.0, north), (-180.0, south, east, north)]
+        else:
+            out.append((west, south, east, north))
+    return out
+
+
+def windows(
+    transform: Affine, shape: tuple[int, int], crs: pyproj.CRS, boxes: Sequence[Box]
+) -> list[Window]:
+    """Return the windows of a raster that hold boxes, with a margin of one cell.
+
+    Parameters
+    ----------
+    transform, shape, crs
+        Of the raster; rows may run either way, longitudes from 0 to 360.
+    boxes : sequence of (west, south, east, north)
+        Degrees, EPSG:4326.
+
+    Returns
+    -------
+    list of Window
+        None within another; empty if the raster holds nothing of the boxes.
+    """
+    found: set[Window] = set()
+    for box in split_boxes(boxes):
+        for xs, ys in _points(box, crs):
+            window = _around(transform, shape, xs, ys)
+            if window:
+                found.add(window)
+    return [w for w in sorted(found) if not any(_within(w, other) for other in found - {w})]
+
+
+def _points(
+    box: Box, crs: pyproj.CRS
+) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Return the box's points in `crs`, only those that are on the globe; thrice if geographic."""
+    west, south, east, north = box
+    if crs.is_geographic:
+        # A raster may count longitudes from 0 to 360, or be asked for beyond 180.
+        ends = np.array([west, east]), np.array([south, north])
+        return [(ends[0] + turn, ends[1]) for turn in (-360.0, 0.0, 360.0)]
+    lon = np.linspace(west, east, _POINTS)
+    lat = np.linspace(south, north, _POINTS)
+    if south < 0 < north:
+        lat = np.append(lat, 0.0)
+    forward = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    lons, lats = np.meshgrid(lon, lat)
+    x, y = forward.transform(lons.ravel(), lats.ravel())
+    on_globe = np.isfinite(x) & np.isfinite(y)
+    return [(x[on_globe], y[on_globe])] if on_globe.any() else []
+
+
+def _around(
+    transform: Affine,
+    shape: tuple[int, int],
+    xs: npt.NDArray[np.float64],
+    ys: npt.NDArray[np.float64],
+) -> Window | None:
+    columns, rows = ~transform * (xs, ys)
+    span = []
+    for along, length in ((rows, shape[0]), (columns, shape[1])):
+        first, last = float(np.min(along)), float(np.max(along))
+        if last <= 1e-6 or first >= length - 1e-6:
+            return None  # beside the raster, or touching its edge
+        # A corner on a cell's edge comes out a little off it; that is no further cell.
+        start = max(0, int(np.floor(first + 1e-6)) - 1)
+        end = min(length, int(np.ceil(last - 1e-6)) + 1)
+        span.append((start, end - start))
+    return Window(span[0][0], span[1][0], span[0][1], span[1][1])
+
+
+def _within(inner: Window, outer: Window) -> bool:
+    return (
+        outer.row <= inner.row
+        and outer.column <= inner.column
+        and inner.row + inner.height <= outer.row + outer.height
+        and inner.column + inner.width <= outer.column + outer.width
+    )
+
+
+def overview_level(
+    factors: Sequence[int], cell: float, crs: pyproj.CRS, boxes: Sequence[Box], asked: float,
+    samples: int,
+) -> int:  # fmt: skip
+    """Return the coarsest overview in which an asked cell still spans `samples` cells each way.
+
+    Parameters
+    ----------
+    factors : sequence of int
+        How many times coarser each overview is, ascending.
+    cell : float
+        Side of a full-resolution cell, in units of `crs`.
+    asked : float
+        Side of an asked cell, degrees; on a projected raster its shorter (east-west) side counts,
+        at the box's highest latitude.
+    samples : int
+        0 wants full resolution.
+
+    Returns
+    -------
+    int
+        Index into `factors`; -1 for full resolution.
+    """
+    if samples <= 0 or asked <= 0:
+        return -1
+    side = asked
+    if not crs.is_geographic:
+        highest = min(89.0, max(max(abs(south), abs(north)) for _, south, _, north in boxes))
+        side = asked * _KM_PER_DEGREE * 1000 * float(np.cos(np.radians(highest)))
+    fitting = [i for i, factor in enumerate(factors) if cell * factor * samples <= side * 1.000001]
+    return fitting[-1] if fitting else -1
+
+
+def tile_names(tiles: Tiles, boxes: Sequence[Box]) -> dict[str, Box]:
+    """Return the names of the tiles that boxes need, with each tile's own box.
+
+    Parameters
+    ----------
+    tiles : Tiles
+        How the set names and places its tiles.
+    boxes : sequence of (west, south, east, north)
+        Degrees; west > east crosses the antimeridian. A box that only touches a tile doesn't need
+        it.
+    """
+    side = tiles.degrees
+    found: dict[str, Box] = {}
+    for west, south, east, north in split_boxes(boxes):
+        south, north = max(south, tiles.south), min(north, tiles.north)
+        if south >= north:
+            continue
+        for y in _steps(south, north, side):
+            for x in _steps(west, east, side):
+                # Longitudes beyond 180 name the tile on the other side.
+                left = (x * side + 180) % 360 - 180
+                bottom = y * side
+                found[_name(tiles, left, bottom)] = (left, bottom, left + side, bottom + side)
+    return dict(sorted(found.items()))
+
+
+def _steps(low: float, high: float, side: float) -> range:
+    first = int(np.floor(low / side + 1e-9))
+    return range(first, max(first + 1, int(np.ceil(high / side - 1e-9))))
+
+
+def _name(tiles: Tiles, left: float, bottom: float) -> str:
+    latitude = round(bottom + (tiles.degrees if tiles.corner == "upper-left" else 0))
+    longitude = round(left)
+    of_latitude = f"{'S' if latitude < 0 else 'N'}{abs(latitude):0{tiles.latitude_digits}d}"
+    of_longitude = f"{'W' if longitude < 0 else 'E'}{abs(longitude):0{tiles.longitude_digits}d}"
+    both = (of_longitude, of_latitude) if tiles.longitude_first else (of_latitude, of_longitude)
+    return "".join(both)
