@@ -29,9 +29,9 @@ from affine import Affine
 from rasterio.vrt import WarpedVRT
 
 from hotspots.grid import Grid
-from hotspots.ingest.cog import OPTIONS, write_cog
-from hotspots.ingest.raw import Raw
-from hotspots.ingest.regrid import on_grid
+from hotspots.ingest.gridding.raw import Raw
+from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.store.cog import OPTIONS, write_cog
 
 SCALE, SEA = 0.1, -32768
 BAR_RATIO, BAR_GIB = 1.5, 1.5

@@ -290,8 +290,8 @@ def stock_in_store(
     BadInputError
         As `stock_from_profile`, or a depth that can't be read.
     """
-    from hotspots.ingest.provenance import PREFIX
     from hotspots.ingest.shelving import shelve
+    from hotspots.ingest.store.provenance import PREFIX
 
     top, _, bottom = to.partition("-")
     try:

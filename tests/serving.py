@@ -67,7 +67,7 @@ def running(folder: Path, port: int = 0) -> Iterator[Serving]:
 
 def quick_client() -> Any:
     """Return a client with small time-outs: a second at most until it gives up."""
-    from hotspots.ingest.http import Client, Settings  # costly, and not all tests need it
+    from hotspots.ingest.access.http import Client, Settings  # costly, and not all tests need it
 
     return Client(
         Settings(connect=0.5, stall=0.6, reach=1.0, tries=3, back_off=0.05, longest_wait=1.0,

@@ -14,9 +14,9 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.ingest import cog
-from hotspots.ingest.cog import write_cog
 from hotspots.ingest.geotiff import read_geotiff
+from hotspots.ingest.store import cog
+from hotspots.ingest.store.cog import write_cog
 from hotspots.variables import describe
 
 

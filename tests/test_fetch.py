@@ -19,10 +19,10 @@ import pytest
 from serving import Serving, quick_client, running
 
 from hotspots.errors import BadInputError, FetchError, WriteError
-from hotspots.ingest import http_settings
-from hotspots.ingest.fetch import fetch
-from hotspots.ingest.http import Client
-from hotspots.ingest.http_settings import Settings
+from hotspots.ingest.access import settings as http_settings
+from hotspots.ingest.access.fetch import fetch
+from hotspots.ingest.access.http import Client
+from hotspots.ingest.access.settings import Settings
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -163,7 +163,7 @@ def environment(cache: Path) -> dict[str, str]:
 FETCHING = """
 import sys
 from pathlib import Path
-from hotspots.ingest.fetch import fetch
+from hotspots.ingest.access.fetch import fetch
 path, origin = fetch(sys.argv[1], Path(sys.argv[2]))
 print(origin.sha256)
 """
@@ -216,7 +216,7 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 from pathlib import Path
 from hotspots.errors import WriteError
-from hotspots.ingest.fetch import fetch
+from hotspots.ingest.access.fetch import fetch
 try:
     fetch(sys.argv[1], Path(sys.argv[2]))
 except WriteError as error:

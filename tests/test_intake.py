@@ -24,10 +24,10 @@ from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.files import file_hash
 from hotspots.grid import cell_area
 from hotspots.ingest.catalogue import SOURCES, source
+from hotspots.ingest.gridding.targets import target_grid
 from hotspots.ingest.intake import chosen_access, ingest, wanted
 from hotspots.ingest.shelving import grid_of_store, region_file
 from hotspots.ingest.store import Store
-from hotspots.ingest.targets import target_grid
 
 KENYA = (33.5, -5.0, 42.0, 5.5)
 PREFIX = "hotspots:"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspots.grid import Grid, authalic_q
-from hotspots.ingest import overlap
-from hotspots.ingest.overlap import Overlap, overlaps
+from hotspots.ingest.gridding import overlap
+from hotspots.ingest.gridding.overlap import Overlap, overlaps
 
 DEGREES, METRES = pyproj.CRS(4326), pyproj.CRS(6933)
 

@@ -17,10 +17,10 @@ from affine import Affine
 from serving import Serving, server  # noqa: F401  (fixture)
 
 from hotspots.errors import HotspotsError, RasterError
-from hotspots.ingest.own import Own, needs_depth, read_own
-from hotspots.ingest.raw import open_grid, read
-from hotspots.ingest.regrid import on_grid
-from hotspots.ingest.targets import target_grid
+from hotspots.ingest.gridding.raw import open_grid, read
+from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.gridding.targets import target_grid
+from hotspots.ingest.own.reading import Own, needs_depth, read_own
 from hotspots.variables import variable
 
 NAN = np.nan

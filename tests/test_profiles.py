@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
-from hotspots.ingest.depths import depth_of, profile_of
+from hotspots.ingest.store.depths import depth_of, profile_of
 from hotspots.profiles import stock_from_profile
 from hotspots.variables import describe
 

@@ -17,8 +17,8 @@ from affine import Affine
 
 from hotspots.grid import Grid, cell_area, grid_of
 from hotspots.ingest import sample
-from hotspots.ingest.quality import report
-from hotspots.ingest.quality_page import page, png
+from hotspots.ingest.quality.page import page, png
+from hotspots.ingest.quality.reporting import report
 from hotspots.variables import describe
 
 NAN = np.nan

@@ -27,12 +27,12 @@ from affine import Affine
 from hotspots import countries
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
-from hotspots.ingest.depths import depth_of, profile_of
-from hotspots.ingest.own import Own, read_own
-from hotspots.ingest.quality import report
-from hotspots.ingest.raw import open_grid, read
-from hotspots.ingest.regrid import on_grid
-from hotspots.ingest.targets import target_grid
+from hotspots.ingest.gridding.raw import open_grid, read
+from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.gridding.targets import target_grid
+from hotspots.ingest.own.reading import Own, read_own
+from hotspots.ingest.quality.reporting import report
+from hotspots.ingest.store.depths import depth_of, profile_of
 from hotspots.profiles import stock_from_profile
 from hotspots.regions import region, regions
 

@@ -15,10 +15,10 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid, cell_area, row_area_ha
-from hotspots.ingest import regrid
+from hotspots.ingest.gridding import regrid
+from hotspots.ingest.gridding.raw import HOMOLOSINE, Raw, open_grid, read
+from hotspots.ingest.gridding.regrid import on_grid
 from hotspots.ingest.harmonise import harmonise
-from hotspots.ingest.raw import HOMOLOSINE, Raw, open_grid, read
-from hotspots.ingest.regrid import on_grid
 
 # As ISRIC's files write it: the same projection as ESRI:54052, but compares unequal.
 ISRIC = (

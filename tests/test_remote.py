@@ -20,14 +20,14 @@ from serving import Serving, running
 
 from hotspots.errors import EmptyRegionError, FetchError, RasterError
 from hotspots.files import file_hash
-from hotspots.ingest import remote
-from hotspots.ingest.http import Client
-from hotspots.ingest.mosaic import Kind, Part, vrt_text
-from hotspots.ingest.remote import window
+from hotspots.ingest.access import remote
+from hotspots.ingest.access.http import Client
+from hotspots.ingest.access.mosaic import Kind, Part, vrt_text
+from hotspots.ingest.access.remote import window
+from hotspots.ingest.access.tiles import tiled_window
+from hotspots.ingest.access.window_reader import Asked
+from hotspots.ingest.access.windows import Window, overview_level, tile_names, windows
 from hotspots.ingest.source_model import Tiles
-from hotspots.ingest.tiles import tiled_window
-from hotspots.ingest.window_reader import Asked
-from hotspots.ingest.windows import Window, overview_level, tile_names, windows
 
 DEGREES = pyproj.CRS.from_epsg(4326)
 IGH = "+proj=igh +lon_0=0 +datum=WGS84 +units=m +no_defs"
@@ -246,9 +246,9 @@ def test_a_region_that_the_raster_has_not(server: Serving, quick: Client, tmp_pa
 WINDOWING = """
 import sys, time
 from pathlib import Path
-from hotspots.ingest.remote import window
-from hotspots.ingest.window_reader import Asked
-from hotspots.ingest import window_files
+from hotspots.ingest.access.remote import window
+from hotspots.ingest.access.window_reader import Asked
+from hotspots.ingest.access import window_files
 window_files._STRIP_BYTES = 400_000
 def slow(done, total):
     time.sleep(float(sys.argv[3]))

@@ -22,7 +22,8 @@ import xarray as xr
 
 from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
 from hotspots.grid import grid_of
-from hotspots.ingest import Store, geotiff, open_data, open_layers, places
+from hotspots.ingest import Store, geotiff, open_data, open_layers
+from hotspots.ingest.store import places
 from hotspots.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
@@ -430,7 +431,7 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_store as t
-from hotspots.ingest import places
+from hotspots.ingest.store import places
 real, count = os.replace, iter(range(1, 10))
 def replace(source, target):
     if next(count) == int(sys.argv[2]):
@@ -599,7 +600,7 @@ def test_provenance_goes_into_the_item(store: Store) -> None:
     assert used == {"projection", "file", "scientific", "processing"}
     (row,) = store.layers()
     assert row == {
-        "name": "soc_stock", "unit": "t ha-1", "depth": "", "year": 2010, "licence": "CC0 1.0",
+        "layer": "soc_stock", "unit": "t ha-1", "depth": "", "year": 2010, "licence": "CC0 1.0",
         "source": "soilgrids", "retrieved": "2026-11-20T10:00:00Z", "stale": "",
         "cells": "18 x 36", "crs": "EPSG:4326",
         "file": f"soc_stock/{store.file('soc_stock').name}", "state": "ok",

@@ -21,9 +21,9 @@ from test_store import ADD_BIG, add_at_once, big, layer, script, zones
 
 from hotspots.errors import BadInputError, FetchError, HotspotsError, RasterError
 from hotspots.ingest import Store
-from hotspots.ingest.bucket import Bucket
-from hotspots.ingest.items import unnamed
-from hotspots.ingest.places import Entry
+from hotspots.ingest.store.bucket import Bucket
+from hotspots.ingest.store.items import unnamed
+from hotspots.ingest.store.places import Entry
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError
 from hotspots.ingest import Store, geotiff
-from hotspots.ingest.depths import layer_key
+from hotspots.ingest.store.depths import layer_key
 from hotspots.variables import describe
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}

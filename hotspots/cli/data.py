@@ -87,7 +87,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Fetch public layers of a region into a store, harmonised on one grid."""
-    from hotspots.ingest.http_settings import cache_dir
+    from hotspots.ingest.access.settings import cache_dir
     from hotspots.ingest.intake import ingest as run
 
     rows = run(
@@ -162,7 +162,7 @@ def layers(
 ) -> None:
     """List the layers of a store, with what each is worth: stale, missing, changed."""
     rows = _store(store).layers(check=check)
-    print_rows(rows, ("name", "unit", "depth", "year", "licence", "state"), as_json=as_json)
+    print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
 
 
 def stock(

@@ -10,13 +10,13 @@ import numpy as np
 from affine import Affine
 
 from hotspots.grid import Grid
+from hotspots.ingest.gridding.raw import open_grid
+from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.gridding.targets import size_text
 from hotspots.ingest.licences import recognise
-from hotspots.ingest.own import Own, read_own
-from hotspots.ingest.raw import open_grid
-from hotspots.ingest.regrid import on_grid
+from hotspots.ingest.own.reading import Own, read_own
 from hotspots.ingest.shelving import grid_of_store, shelve
 from hotspots.ingest.store import Store
-from hotspots.ingest.targets import size_text
 
 Say = Callable[[str], None]
 NOT_STATED = "not stated"
@@ -36,7 +36,7 @@ def add_own(
     say : callable
         Told what is being done.
     **declared
-        As of `hotspots.ingest.own.read_own`.
+        As of `hotspots.ingest.own.reading.read_own`.
 
     Returns
     -------

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import RasterError
-from hotspots.ingest.access import require_permitted
 from hotspots.ingest.dimensions import LABELS
+from hotspots.ingest.permissions import require_permitted
 from hotspots.variables import variable
 
 LAZY_CELLS = 4_000_000

@@ -16,7 +16,7 @@ import pyproj
 
 from hotspots.errors import BadInputError, FetchError, TokenError, near_matches
 from hotspots.grid import Grid
-from hotspots.ingest.acquire import Request, acquire, acquire_file
+from hotspots.ingest.access.acquire import Request, acquire, acquire_file
 from hotspots.ingest.catalogue import (
     Access,
     Product,
@@ -25,11 +25,9 @@ from hotspots.ingest.catalogue import (
     canonical_name,
     source,
 )
-from hotspots.ingest.raw import Raw
-from hotspots.ingest.regrid import on_grid
-from hotspots.ingest.shelving import grid_of_store, holds, shelve, shelve_file
-from hotspots.ingest.store import Store
-from hotspots.ingest.targets import (
+from hotspots.ingest.gridding.raw import Raw
+from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.gridding.targets import (
     KM_PER_DEGREE,
     Box,
     boxes_of,
@@ -38,6 +36,8 @@ from hotspots.ingest.targets import (
     size_text,
     target_grid,
 )
+from hotspots.ingest.shelving import grid_of_store, holds, shelve, shelve_file
+from hotspots.ingest.store import Store
 from hotspots.regions import Region
 
 Say = Callable[[str], None]
@@ -295,7 +295,7 @@ def chosen_access(one: Wanted, grid: Grid) -> Access:
 
 
 def _has_token(access: Access) -> bool:
-    from hotspots.ingest.cds import token
+    from hotspots.ingest.access.cds import token
 
     if access.kind != "cds":
         return bool(os.environ.get(access.token, "").strip())

@@ -12,10 +12,10 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.grid import axis_names, require_same_grid
-from hotspots.ingest.access import permitted, require_permitted
 from hotspots.ingest.dimensions import THICKNESS, require_same_labels, stacked
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.ingest.harmonise import harmonise
+from hotspots.ingest.permissions import permitted, require_permitted
 from hotspots.variables import variable
 
 _DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError)

@@ -14,13 +14,13 @@ from affine import Affine
 
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import Grid, grid_of
-from hotspots.ingest.provenance import PREFIX, json_bytes
-from hotspots.ingest.quality import report
-from hotspots.ingest.quality_page import page
-from hotspots.ingest.raw import Raw
+from hotspots.ingest.gridding.raw import Raw
+from hotspots.ingest.quality.page import page
+from hotspots.ingest.quality.reporting import report
 from hotspots.ingest.sample import sample
 from hotspots.ingest.source_model import Product, Source
 from hotspots.ingest.store import Store
+from hotspots.ingest.store.provenance import PREFIX, json_bytes
 from hotspots.regions import Region
 from hotspots.variables import describe
 
@@ -156,7 +156,7 @@ def holds(store: Store, key: str, request: Mapping[str, Any]) -> bool:
         return False
     told = store.item(key)["properties"]
     same: bool = told.get(f"{PREFIX}request") == json.loads(json.dumps(request))
-    states = {row["name"]: row["state"] for row in store.layers()}
+    states = {row["layer"]: row["state"] for row in store.layers()}
     return same and states.get(key) == "ok"
 
 

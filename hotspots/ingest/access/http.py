@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from hotspots import __version__
 from hotspots.errors import FetchError
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.http_settings import Settings, cache_dir, settings
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.settings import Settings, cache_dir, settings
 
 if TYPE_CHECKING:
     import requests
@@ -195,7 +195,7 @@ class Client:
         progress: Callable[[int, int], None] | None = None,
     ) -> Told:
         """Download a whole file, going on where a former run ended; see `download.download`."""
-        from hotspots.ingest.download import download
+        from hotspots.ingest.access.download import download
 
         return download(self, url, path, checksum=checksum, headers=headers, progress=progress)
 

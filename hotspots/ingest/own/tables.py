@@ -14,7 +14,7 @@ import pyproj
 from affine import Affine
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.own_files import DEGREES, Found
+from hotspots.ingest.own.files import DEGREES, Found
 from hotspots.variables import Variable
 
 Array = npt.NDArray[np.float64]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hotspots.errors import RasterError
-from hotspots.ingest.depths import depth_of
-from hotspots.ingest.places import Entry
-from hotspots.ingest.provenance import PREFIX, STALE, STALE_SINCE
-from hotspots.ingest.stac import CATALOGUE, CATALOGUE_ID, LayerFile, item_file
+from hotspots.ingest.store.depths import depth_of
+from hotspots.ingest.store.places import Entry
+from hotspots.ingest.store.provenance import PREFIX, STALE, STALE_SINCE
+from hotspots.ingest.store.stac import CATALOGUE, CATALOGUE_ID, LayerFile, item_file
 
 # Files of the store's own making; what a user lays beside them is left alone.
 _MADE = re.compile(r"[0-9a-f]{16}\..+|\.part\..+")
@@ -64,7 +64,7 @@ class StoredLayer:
         rows, columns = told["proj:shape"]
         fetched = {k: told.get(f"{PREFIX}{k}", "") for k in ("source_id", "retrieved", "stale")}
         return {
-            "name": self.key,
+            "layer": self.key,
             "unit": told.get(f"{PREFIX}unit") or "class",
             "depth": told.get("depth_cm", ""),
             "year": told.get("year", ""),

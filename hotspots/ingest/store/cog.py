@@ -15,9 +15,9 @@ import xarray as xr
 
 from hotspots.errors import RasterError, WriteError
 from hotspots.grid import grid_of
-from hotspots.ingest.access import quiet_libtiff
 from hotspots.ingest.dimensions import labels_as_text
 from hotspots.ingest.harmonise import crs_text
+from hotspots.ingest.permissions import quiet_libtiff
 from hotspots.variables import class_nodata, classes_of
 
 BLOCK = 512

@@ -13,16 +13,16 @@ import pyproj
 from affine import Affine
 
 from hotspots.errors import EmptyRegionError, FetchError
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.download import Progress, disk, held
-from hotspots.ingest.fetch import fetch, key_of
-from hotspots.ingest.http import Client, Told, client
-from hotspots.ingest.mosaic import Kind, Part, kind_of, vrt_text
-from hotspots.ingest.raw import Origin
-from hotspots.ingest.remote import WHOLE_LIMIT, cut, kept
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.download import Progress, disk, held
+from hotspots.ingest.access.fetch import fetch, key_of
+from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.mosaic import Kind, Part, kind_of, vrt_text
+from hotspots.ingest.access.remote import WHOLE_LIMIT, cut, kept
+from hotspots.ingest.access.window_reader import Asked, Source, environment
+from hotspots.ingest.access.windows import Box, overview_level, split_boxes, tile_names
+from hotspots.ingest.gridding.raw import Origin
 from hotspots.ingest.source_model import Tiles
-from hotspots.ingest.window_reader import Asked, Source, environment
-from hotspots.ingest.windows import Box, overview_level, split_boxes, tile_names
 
 
 @dataclass(frozen=True)

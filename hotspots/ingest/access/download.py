@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import FetchError, WriteError
 from hotspots.files import lock, reason
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.http import Client, Told, told_of
-from hotspots.ingest.http_settings import CACHE_VARIABLE
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.http import Client, Told, told_of
+from hotspots.ingest.access.settings import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     import requests

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from hotspots.errors import BadInputError, FetchError, RasterError
 from hotspots.files import aside, file_hash
-from hotspots.ingest.places import ChangedError, Entry
+from hotspots.ingest.store.places import ChangedError, Entry
 
 ENDPOINT_VARIABLES = ("HOTSPOTS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 ANONYMOUS_VARIABLE = "HOTSPOTS_S3_ANONYMOUS"
@@ -219,7 +219,7 @@ class Bucket:
 
 def _kept() -> Path:
     """Return the folder of the local copies of layers."""
-    from hotspots.ingest.http import cache_dir
+    from hotspots.ingest.access.http import cache_dir
 
     return cache_dir() / "layers"
 

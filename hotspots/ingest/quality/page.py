@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hotspots.ingest.quality_verdicts import cells, number
+from hotspots.ingest.quality.verdicts import cells, number
 
 # Dark to light, near to equal steps of lightness; 0 is missing and transparent.
 _ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))

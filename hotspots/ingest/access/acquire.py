@@ -14,12 +14,12 @@ from typing import Any
 
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.files import file_hash
-from hotspots.ingest.download import Progress, disk, held
-from hotspots.ingest.fetch import fetch, key_of
-from hotspots.ingest.http import Client, client
-from hotspots.ingest.raw import Origin, Raw
+from hotspots.ingest.access.download import Progress, disk, held
+from hotspots.ingest.access.fetch import fetch, key_of
+from hotspots.ingest.access.http import Client, client
+from hotspots.ingest.access.windows import Box
+from hotspots.ingest.gridding.raw import Origin, Raw
 from hotspots.ingest.source_model import Access, Product, Source, filled, values_of
-from hotspots.ingest.windows import Box
 
 # (access, values, request, bands, cache, progress, client) -> local file and its origin
 _Way = Callable[["_Job"], tuple[Path, Origin]]
@@ -211,7 +211,7 @@ def _file(job: _Job) -> tuple[Path, Origin]:
 
 
 def _asked(job: _Job, address: str) -> Any:
-    from hotspots.ingest.window_reader import Asked
+    from hotspots.ingest.access.window_reader import Asked
 
     return Asked(
         address, job.boxes, job.bands, job.access.crs, job.request.cell_degrees,
@@ -220,7 +220,7 @@ def _asked(job: _Job, address: str) -> Any:
 
 
 def _window(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.remote import window
+    from hotspots.ingest.access.remote import window
 
     return window(
         _asked(job, job.address), job.cache, progress=job.progress, with_client=job.client
@@ -228,7 +228,7 @@ def _window(job: _Job) -> tuple[Path, Origin]:
 
 
 def _tiles(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.tiles import tiled_window
+    from hotspots.ingest.access.tiles import tiled_window
 
     if job.access.tiles is None:
         raise BadInputError(f"The access '{job.access.name}' is of tiles and doesn't say which.")
@@ -248,8 +248,8 @@ def _tiles(job: _Job) -> tuple[Path, Origin]:
 
 
 def _stac(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.remote import window
-    from hotspots.ingest.stac_search import Search, assets
+    from hotspots.ingest.access.remote import window
+    from hotspots.ingest.access.stac_search import Search, assets
 
     told = {key: filled(str(value), job.values) for key, value in job.access.extra.items()}
     year = job.values.get("year")
@@ -281,7 +281,7 @@ def _together(had: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, O
     """Return one virtual raster of several windows of a set."""
     import rasterio
 
-    from hotspots.ingest.mosaic import Part, kind_of, vrt_text
+    from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
 
     parts = []
     for path, _ in had:
@@ -308,7 +308,7 @@ def _together(had: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, O
 
 
 def _cds(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.cds import cds_file
+    from hotspots.ingest.access.cds import cds_file
 
     return cds_file(
         job.access, job.values, job.boxes, job.cache, progress=job.progress,
@@ -317,7 +317,7 @@ def _cds(job: _Job) -> tuple[Path, Origin]:
 
 
 def _geoboundaries(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.geoboundaries import boundaries_file
+    from hotspots.ingest.access.geoboundaries import boundaries_file
 
     return boundaries_file(
         job.access, job.values, job.cache, progress=job.progress, with_client=job.client

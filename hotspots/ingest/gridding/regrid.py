@@ -20,13 +20,13 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
-from hotspots.ingest import overlap
+from hotspots.ingest.gridding import overlap
+from hotspots.ingest.gridding.overlap import Overlap
+from hotspots.ingest.gridding.raw import Raw, Stored, open_grid, read_stored
+from hotspots.ingest.gridding.warped import Warped, read_warped, warped
 from hotspots.ingest.legends import legend as legend_of
 from hotspots.ingest.legends import recode, to_canonical
-from hotspots.ingest.overlap import Overlap
-from hotspots.ingest.raw import Raw, Stored, open_grid, read_stored
 from hotspots.ingest.units import conversion
-from hotspots.ingest.warped import Warped, read_warped, warped
 from hotspots.variables import Variable, class_nodata, describe, variable
 
 Planes = npt.NDArray[Any]

@@ -18,7 +18,7 @@ import xarray as xr
 from hotspots.grid import Grid, grid_of
 from hotspots.ingest.dimensions import DEPTH, THICKNESS, TIME, third_dimension
 from hotspots.ingest.harmonise import crs_text
-from hotspots.ingest.provenance import licence_address, source_links, spdx
+from hotspots.ingest.store.provenance import licence_address, source_links, spdx
 from hotspots.variables import class_nodata, variable
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import RasterError, near_matches
 from hotspots.files import file_hash
-from hotspots.ingest.depths import Depth, depth_of, has_depths
+from hotspots.ingest.gridding.raw import Origin, Raw
 from hotspots.ingest.harmonise import GUIDELINES
-from hotspots.ingest.own_files import Found, found
-from hotspots.ingest.raw import Origin, Raw
+from hotspots.ingest.own.files import Found, found
+from hotspots.ingest.store.depths import Depth, depth_of, has_depths
 from hotspots.ingest.units import conversion
 from hotspots.variables import Variable, variable
 
@@ -214,8 +214,8 @@ def _require_scale(scale: float | None, offset: float | None) -> None:
 def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
     text = str(given)
     if text.startswith(("http://", "https://")):
-        from hotspots.ingest.fetch import fetch, public
-        from hotspots.ingest.own_files import own_folder
+        from hotspots.ingest.access.fetch import fetch, public
+        from hotspots.ingest.own.files import own_folder
 
         if text.rstrip("/").endswith(".zarr"):
             raise RasterError(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import FetchError
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.download import Progress, disk, held, read_json, write_json
-from hotspots.ingest.fetch import fetch, key_of, stale
-from hotspots.ingest.http import Client, client
-from hotspots.ingest.raw import Origin
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.access.fetch import fetch, key_of, stale
+from hotspots.ingest.access.http import Client, client
+from hotspots.ingest.gridding.raw import Origin
 from hotspots.ingest.source_model import Access, filled
 
 # What stands in place of a large file where only its pointer is served.

@@ -11,10 +11,10 @@ from typing import Any
 import pyproj
 
 from hotspots.errors import EmptyRegionError, FetchError
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.fetch import key_of
-from hotspots.ingest.http import USER_AGENT, Client
-from hotspots.ingest.windows import Box, Window, overview_level, split_boxes, windows
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.fetch import key_of
+from hotspots.ingest.access.http import USER_AGENT, Client
+from hotspots.ingest.access.windows import Box, Window, overview_level, split_boxes, windows
 
 # Blocks up to this side are read whole; larger ones are strips of the whole width.
 _LARGEST_BLOCK = 1024

@@ -22,11 +22,11 @@ from urllib.parse import unquote, urlsplit
 
 from hotspots.errors import FetchError, WriteError
 from hotspots.files import file_hash
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.download import Progress, disk, download, held, read_json, write_json
-from hotspots.ingest.http import Client, Told, client
-from hotspots.ingest.http_settings import CACHE_VARIABLE
-from hotspots.ingest.raw import Origin
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
+from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.settings import CACHE_VARIABLE
+from hotspots.ingest.gridding.raw import Origin
 
 _LONGEST_NAME = 80
 _OF_A_SHAPEFILE = ("shx", "dbf", "prj", "cpg")

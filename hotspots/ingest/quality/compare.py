@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.grid import Grid, grid_of
-from hotspots.ingest.quality_sums import Array, Onto, Strip, places, strips
+from hotspots.ingest.quality.sums import Array, Onto, Strip, places, strips
 from hotspots.variables import Variable, class_nodata
 
 LEAST_COVERED = 0.5  # of the area that a coarse cell's value stands for

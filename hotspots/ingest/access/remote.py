@@ -14,14 +14,14 @@ from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.files import file_hash
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.download import Progress, disk, held, read_json, write_json
-from hotspots.ingest.fetch import fetch, key_of, now, public, stale
-from hotspots.ingest.http import Client, Told, client
-from hotspots.ingest.raw import Origin
-from hotspots.ingest.window_files import copied, joined
-from hotspots.ingest.window_reader import Asked, Reader, Source, environment
-from hotspots.ingest.windows import Window
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.access.fetch import fetch, key_of, now, public, stale
+from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.window_files import copied, joined
+from hotspots.ingest.access.window_reader import Asked, Reader, Source, environment
+from hotspots.ingest.access.windows import Window
+from hotspots.ingest.gridding.raw import Origin
 
 # A server that gives no parts is asked for the whole file up to this size.
 WHOLE_LIMIT = 200_000_000

@@ -13,12 +13,12 @@ from affine import Affine
 
 from hotspots.errors import WriteError
 from hotspots.files import file_hash
-from hotspots.ingest.access import quiet_libtiff
-from hotspots.ingest.download import Progress, disk
-from hotspots.ingest.http_settings import CACHE_VARIABLE
-from hotspots.ingest.mosaic import Part, kind_of, vrt_text
-from hotspots.ingest.window_reader import Reader
-from hotspots.ingest.windows import Window
+from hotspots.ingest.access.download import Progress, disk
+from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
+from hotspots.ingest.access.settings import CACHE_VARIABLE
+from hotspots.ingest.access.window_reader import Reader
+from hotspots.ingest.access.windows import Window
+from hotspots.ingest.permissions import quiet_libtiff
 
 _STRIP_BYTES = 32_000_000
 _BLOCK = 256

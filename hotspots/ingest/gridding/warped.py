@@ -20,7 +20,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
-from hotspots.ingest.raw import Raw, Stored, Window, meanings, opened
+from hotspots.ingest.gridding.raw import Raw, Stored, Window, meanings, opened
 
 # Parts of a target cell's side: a finer source is sampled sparsely, which is exact enough at
 # 64 × 64 samples a cell.

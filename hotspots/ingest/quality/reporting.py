@@ -15,9 +15,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.grid import WGS84_A_M, Grid, axis_names, grid_of
-from hotspots.ingest.quality_compare import Comparison
-from hotspots.ingest.quality_sums import Array, ClassSums, Strip, Sums, area_of, rows_of, strips
-from hotspots.ingest.quality_verdicts import verdicts
+from hotspots.ingest.quality.compare import Comparison
+from hotspots.ingest.quality.sums import Array, ClassSums, Strip, Sums, area_of, rows_of, strips
+from hotspots.ingest.quality.verdicts import verdicts
 from hotspots.variables import Variable, class_nodata, classes_of, variable
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -25,19 +25,20 @@ import xarray as xr
 
 from hotspots.errors import RasterError, WriteError, near_matches
 from hotspots.files import OF_THE_DISK, file_hash, reason
-from hotspots.ingest.clipping import clipped
-from hotspots.ingest.cog import write_cog
-from hotspots.ingest.depths import (
+from hotspots.ingest.dimensions import DEPTH, stacked
+from hotspots.ingest.geotiff import read_geotiff
+from hotspots.ingest.harmonise import harmonise
+from hotspots.ingest.open import on_one_grid
+from hotspots.ingest.store.clipping import clipped
+from hotspots.ingest.store.cog import write_cog
+from hotspots.ingest.store.depths import (
     depth_of,
     layer_key,
     profile_of,
     profile_of_layers,
     stacked_depths,
 )
-from hotspots.ingest.dimensions import DEPTH, stacked
-from hotspots.ingest.geotiff import read_geotiff
-from hotspots.ingest.harmonise import harmonise
-from hotspots.ingest.items import (
+from hotspots.ingest.store.items import (
     CHANGED,
     MISSING,
     StoredLayer,
@@ -46,10 +47,15 @@ from hotspots.ingest.items import (
     require_ours,
     unnamed,
 )
-from hotspots.ingest.open import on_one_grid
-from hotspots.ingest.places import ChangedError, Entry, Place, place_of
-from hotspots.ingest.provenance import STALE, STALE_SINCE, json_bytes, provenance_fields, today
-from hotspots.ingest.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
+from hotspots.ingest.store.places import ChangedError, Entry, Place, place_of
+from hotspots.ingest.store.provenance import (
+    STALE,
+    STALE_SINCE,
+    json_bytes,
+    provenance_fields,
+    today,
+)
+from hotspots.ingest.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
 from hotspots.variables import how_to_set
 
 REQUIRED = ("source", "citation", "licence")
@@ -64,7 +70,7 @@ class Store:
     ----------
     place : path or str
         A folder, made by the first `add`, not before; or ``s3://bucket/prefix`` (see
-        `hotspots.ingest.bucket`).
+        `hotspots.ingest.store.bucket`).
     """
 
     def __init__(self, place: str | Path | Place) -> None:
@@ -131,7 +137,7 @@ class Store:
             ``citation`` and ``licence``, and of one depth of a soil profile ``depth_cm``: "0-5"
             or "15". May be dask-backed: it is computed in strips.
         provenance : mapping, optional
-            As of `hotspots.ingest.provenance.provenance_fields`; goes into the item.
+            As of `hotspots.ingest.store.provenance.provenance_fields`; goes into the item.
         report : mapping, optional
             The quality report, written as JSON.
         beside : mapping of str to bytes, optional
@@ -214,7 +220,7 @@ class Store:
         -------
         Dataset
             As of `open_data`, with ``attrs["sha256"]`` on each layer. Depths are put together as
-            `hotspots.ingest.depths.stacked_depths` tells.
+            `hotspots.ingest.store.depths.stacked_depths` tells.
 
         Raises
         ------
@@ -248,7 +254,7 @@ class Store:
         Returns
         -------
         DataArray
-            As of `hotspots.ingest.depths.profile_of`: along ``depth``, ``attrs["depth_kind"]`` is
+            As of `depths.profile_of`: along ``depth``; ``attrs["depth_kind"]`` is
             "points" or "layers".
 
         Raises

@@ -17,9 +17,9 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from hotspots.errors import FetchError
-from hotspots.ingest import http_faults as faults
-from hotspots.ingest.http import Client, client
-from hotspots.ingest.windows import Box, split_boxes
+from hotspots.ingest.access import faults
+from hotspots.ingest.access.http import Client, client
+from hotspots.ingest.access.windows import Box, split_boxes
 
 # A static catalogue is read document by document; one that needs more is no place to search.
 MOST_DOCUMENTS = 400

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from hotspots.errors import BadInputError
 from hotspots.files import aside, file_hash, lock
-from hotspots.ingest.access import permitted
+from hotspots.ingest.permissions import permitted
 
 
 class ChangedError(Exception):
@@ -94,7 +94,7 @@ def place_of(given: str | Path | Place) -> Place:
     text = re.sub("^s3:/+", "s3://", str(given))  # of two slashes a Path keeps one
     if "://" in text:
         if text.startswith("s3://") and text[5:].strip("/"):
-            from hotspots.ingest.bucket import Bucket
+            from hotspots.ingest.store.bucket import Bucket
 
             return Bucket(text)
         raise BadInputError(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.access import permitted, require_permitted
 from hotspots.ingest.dimensions import MONTH, third_dimension
+from hotspots.ingest.permissions import permitted, require_permitted
 from hotspots.variables import Variable
 
 TIFF = (".tif", ".tiff")
@@ -112,7 +112,7 @@ def found(
             return _described(str(path), row, band, year)
         if suffix in NETCDF:
             return _netcdf(path, row, band, year, subdataset)
-        from hotspots.ingest import own_tables
+        from hotspots.ingest.own import tables as own_tables
 
         if suffix in TABLES:
             return own_tables.table(path, row, column, own_folder(folder), crs)
@@ -273,7 +273,7 @@ def _zarr(
 def _zarr_aside(
     path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
 ) -> Found:
-    from hotspots.ingest.own_zarr import to_geotiff
+    from hotspots.ingest.own.zarr import to_geotiff
 
     made, layer, notes = to_geotiff(
         path, row, band=band, year=year, folder=folder,

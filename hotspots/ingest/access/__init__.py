@@ -1,0 +1,1 @@
+"""How the bytes of a source are had: politely, resumably, each fault in a plain sentence."""

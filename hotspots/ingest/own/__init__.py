@@ -1,0 +1,1 @@
+"""One's own layers: GeoTIFF, NetCDF, Zarr, tables of points, polygons."""

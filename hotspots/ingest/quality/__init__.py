@@ -1,0 +1,1 @@
+"""What a layer is like, and what looks wrong in it: the quality report and its page."""
