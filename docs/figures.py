@@ -2,9 +2,9 @@
 
 Run with ``python docs/figures.py`` after a change that moves numbers. A block stands between
 ``<!-- NAME:start -->`` and ``<!-- NAME:end -->``; tests/test_docs.py compares each with what the
-code gives. The method cards in docs/methods/ are written whole. The block of coasts and the
-validation's table need the reference folder (HOTSPOTS_SHARED) and are left as they are where that
-is absent.
+code gives. docs/sources.md and the method cards in docs/methods/ are written whole. The block
+of coasts and the validation's table need the reference folder (HOTSPOTS_SHARED) and are left as
+they are where that is absent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 import hotspots as hs
 from hotspots.edition import Edition
+from hotspots.ingest import source_cards
 from hotspots.ingest.sample_build import catalogue
 from hotspots.methods.cards import write_cards
 from hotspots.reports.summary import summary_lines
@@ -31,6 +32,7 @@ REPO = Path(__file__).resolve().parents[1]
 README = "README.md"
 ARCHITECTURE = "docs/architecture.md"
 CARDS = REPO / "docs" / "methods"
+SOURCES = REPO / "docs" / "sources.md"
 VALIDATION = REPO / "hotspots" / "methods" / "validation_table.md"
 
 
@@ -169,6 +171,9 @@ def main() -> None:
         print("validation: left as it is, the originals are absent")
     else:
         VALIDATION.write_text(f"{table}\n", encoding="utf-8")
+    SOURCES.parent.mkdir(exist_ok=True)
+    SOURCES.write_text(source_cards.markdown(), encoding="utf-8")
+    print("docs/sources.md written")
     print(f"{len(write_cards(CARDS))} method cards written to {CARDS.relative_to(REPO)}")
 
 

@@ -136,6 +136,7 @@ class Edition:
         book = codebook(self.table, self.units, self.hotspots, self.land_use)
         book.to_csv(folder / "codebook.csv", index=False)
         (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
+        (folder / "LICENCES.txt").write_text(licences_text(self.manifest), encoding="utf-8")
         files = {
             str(p.relative_to(folder)): file_hash(p)
             for p in sorted(folder.rglob("*"))
@@ -143,6 +144,20 @@ class Edition:
         }
         _write_json(folder / MANIFEST, self.manifest | {"files": files})
         _write_json(folder / "times.json", self.times)
+
+
+def licences_text(manifest: Mapping[str, Any]) -> str:
+    """Return what goes with anything taken from an edition: whose layers it is made of."""
+    told = [
+        f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
+        *manifest.get("licence_notices", []),
+    ]
+    for name, row in manifest["inputs"].items():
+        told.append(
+            f"{name}\n  licence: {row.get('licence') or 'not stated'}\n"
+            f"  citation: {row.get('citation') or row.get('source') or 'not stated'}"
+        )
+    return "\n\n".join(told) + "\n"
 
 
 def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def load(
         An unknown layer or region, one without land (`EmptyRegionError`), a `resolution` that the
         grid has no whole blocks for.
     """
-    data = open_any("sample", store)
+    data = _opened(layers, store)
     if layers is not None:
         absent = [name for name in layers if name not in data]
         if absent:
@@ -66,6 +66,17 @@ def load(
     factor = 1 if resolution is None else _factor(grid_of(data), resolution)
     clipped = clip(data, find_region(region))
     return clipped if factor == 1 else _coarsen(_whole_blocks(clipped, data, factor), factor)
+
+
+def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Dataset:
+    """Return the world sample, or of a store the layers asked for: others may be half a profile."""
+    from hotspots.ingest import Store
+
+    if store is None or layers is None:
+        return open_any("sample", store)
+    there = Store(store)
+    shares = ["valid_share", *(f"{name}_valid_share" for name in layers)]
+    return there.open([*layers, *(name for name in shares if name in there.names())])
 
 
 def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:

@@ -22,6 +22,7 @@ from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_ha
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.grid import grid_of, require_dataset, require_same_grid
 from hotspots.ingest.dimensions import require_dimensions
+from hotspots.ingest.licences import notices
 from hotspots.intervals import (
     Groups,
     groups_of,
@@ -314,7 +315,17 @@ def _manifest(data: xr.Dataset, recipe: Recipe, regions_digest: str) -> dict[str
         },
         "versions": {n: version(n) for n in ("numpy", "xarray", "rasterio", "exactextract")},
         "licences": sorted({r["licence"] for r in inputs.values() if r.get("licence")}),
+        "licence_notices": notices(_licences(inputs)),
         "citations": sorted({r["citation"] for r in inputs.values() if r.get("citation")}),
+    }
+
+
+def _licences(inputs: dict[str, Any]) -> dict[str, str]:
+    """Return name -> licence of the inputs that are somebody's; a share has that of its layer."""
+    return {
+        name: str(row.get("licence", ""))
+        for name, row in inputs.items()
+        if not name.endswith("valid_share")
     }
 
 

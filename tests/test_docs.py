@@ -79,11 +79,13 @@ def test_cards_are_written_whole_by_the_same_command(
     monkeypatch.setattr(figures, "evidence", lambda: None)
     monkeypatch.setattr(figures, "REPO", tmp_path)
     monkeypatch.setattr(figures, "CARDS", tmp_path / "methods")
+    monkeypatch.setattr(figures, "SOURCES", tmp_path / "docs" / "sources.md")
     (tmp_path / "methods").mkdir()
     figures.main()
     assert "validation: left as it is" in capsys.readouterr().out
     assert (tmp_path / "methods" / "validation.md").read_text("utf-8").count("| Pairs, ") > 5
     assert (tmp_path / "methods.md").is_file()
+    assert (tmp_path / "docs" / "sources.md").read_text("utf-8").count("\n## ") >= 14
 
 
 @pytest.mark.slow

@@ -160,3 +160,15 @@ def test_help_loads_no_heavy_library() -> None:
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
     )
     assert loaded(code) & NOT_FOR_HELP == set()
+
+
+def test_what_serves_cannot_reach_the_network() -> None:
+    """Editions, maps, reports and the service are made of what is there; only ingest fetches."""
+    code = (
+        "import hotspots.api.app, hotspots.maps, hotspots.pipeline, hotspots.loading\n"
+        "import hotspots.reports.summary, hotspots.edition, sys\n"
+        "bad = [m for m in sys.modules if m.startswith('hotspots.ingest.access')"
+        " or m in ('requests', 'pooch', 'pystac_client')]\n"
+        "assert not bad, bad"
+    )
+    loaded(code)

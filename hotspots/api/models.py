@@ -84,6 +84,7 @@ class EditionEntry(BaseModel):
     inputs: dict[str, str] = Field(description="SHA-256 of each input layer")
     summary: dict[str, Any] = Field(description="Figures of the whole, units in their names")
     licences: list[str]
+    licence_notices: list[str] = Field(description="What they ask of a mix, in English")
     link: str
 
 

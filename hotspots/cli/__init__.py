@@ -7,6 +7,7 @@ are imported inside the commands, so that ``hotspots --help`` answers at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -119,7 +120,9 @@ def analyze(
     data: Annotated[
         str, typer.Option(help="'sample', a NetCDF or GeoTIFF file, or a folder.")
     ] = "",
-    store: Annotated[Path | None, typer.Option(help="A store of layers instead of --data.")] = None,
+    store: Annotated[
+        str, typer.Option(help="A store of layers instead of --data; HOTSPOTS_STORE by default.")
+    ] = "",
     region: Annotated[
         str,
         typer.Option(
@@ -127,7 +130,8 @@ def analyze(
         ),
     ] = "world",
     regions: Annotated[
-        str, typer.Option(help="Rows of the table: countries, initiative or a file.")
+        str,
+        typer.Option(help="Rows of the table: countries, initiative, first-level, or a file."),
     ] = "countries",
     recipe: Annotated[Path | None, typer.Option(help="A recipe.toml; defaults without.")] = None,
     lang: Lang = "en",
@@ -137,19 +141,31 @@ def analyze(
     from hotspots.loading import clip, open_any
 
     require_free(out)
-    if bool(data) == (store is not None):
+    home = store or ("" if data else os.environ.get("HOTSPOTS_STORE", ""))
+    if bool(data) == bool(home):
         raise BadInputError(
             "Give either --data (sample, a file or a folder) or --store, one of them."
         )
     chosen = _recipe(recipe)
     place = hs.region(region)
-    layers = clip(open_any(data, store), place)
-    edition = hs.analyze(layers, chosen, regions, progress=say)
+    layers = clip(open_any(data, home or None), place)
+    edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
     _save_with_map(edition, out, lang)
     if as_json:
         print_table(edition.table.reset_index(), as_json=True)
     else:
         print_summary(edition, out)
+
+
+def _region_set(name: str, store: str) -> str:
+    """Return the file of a set of regions that a store holds, or the name itself."""
+    if not store or name in ("countries", "initiative"):
+        return name
+    from hotspots.ingest.shelving import region_file
+    from hotspots.ingest.store import Store
+
+    found = region_file(Store(store), name)
+    return name if found is None else str(found)
 
 
 def _save_with_map(edition: Edition, out: Path, lang: str) -> None:

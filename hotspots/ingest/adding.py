@@ -59,7 +59,10 @@ def add_own(
     elif not _same(grid, turned(open_grid(own.raw))):
         notes.append(f"Brought to the store's grid, {_told(grid)}.")
     say(f"reading {PurePath(path).name}")
-    layer, share = on_grid(own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path))
+    layer, share = on_grid(
+        own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path),
+        months="keep" if len(own.raw.bands) > 1 else "",
+    )  # fmt: skip
     say("checking and writing")
     done = shelve(
         store, layer, share, raws=[own.raw], provenance=_provenance(own, path, notes),

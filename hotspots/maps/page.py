@@ -156,7 +156,8 @@ def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
     first = [scenario(edition.recipe, lang)] if "potential_ipcc_tier1" in edition.rasters else []
     keys = [f"caveat.{key}" for key in CAVEATS if key in edition.manifest["caveats"]]
     keys += ["notice.mercator", "notice.boundaries"] + ["notice.no_record"] * has_registry
-    return first + [text(key, lang) for key in keys]
+    licences = list(edition.manifest.get("licence_notices", []))  # in English, as licences are
+    return first + [text(key, lang) for key in keys] + licences
 
 
 def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:

@@ -27,6 +27,7 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     yield from _hot(edition)
     yield _methods(edition)
     yield from (f"Note: {note}" for note in edition.manifest["notes"])
+    yield from (f"Licences: {told}" for told in edition.manifest.get("licence_notices", []))
     if len(edition.units):
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)

@@ -50,5 +50,6 @@ def _entry(edition: Edition) -> EditionEntry:
         inputs={name: str(row.get("sha256", "")) for name, row in told["inputs"].items()},
         summary=told["summary"],
         licences=told.get("licences", []),
+        licence_notices=told.get("licence_notices", []),
         link=f"/v1/editions/{edition.id}",
     )
