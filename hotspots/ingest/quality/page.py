@@ -208,9 +208,10 @@ def _picture(report: Mapping[str, Any]) -> str:
     levels = np.frombuffer(base64.b64decode(of["levels"]), dtype="uint8")
     image = png(levels.reshape(of["rows"], of["columns"]), _palette(bool(report["classes"])))
     address = "data:image/png;base64," + base64.b64encode(image).decode("ascii")
+    thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
     told = "" if report["classes"] else (
         f"<figcaption>Dark {number(of['low'])} to light {number(of['high'])}"
-        f" {_text(report['unit'])}; every so many-th cell.</figcaption>"
+        f" {_text(report['unit'])}{thinned}.</figcaption>"
     )  # fmt: skip
     return f'<figure><img src="{address}" alt="Map of {_text(report["name"])}">{told}</figure>'
 

@@ -213,7 +213,7 @@ class _Texture:
 
 
 class _Picture:
-    """Every so manieth cell of the first step, for a small map."""
+    """The first step thinned to a small map."""
 
     def __init__(self, grid: Grid, row: Variable) -> None:
         self.stride = max(1, -(-max(grid.shape) // _PICTURE_CELLS))
@@ -237,6 +237,7 @@ class _Picture:
             levels = np.where(values == class_nodata(self.classes), 0, np.clip(values, 0, _LEVELS))
         pixels = np.nan_to_num(levels).astype("uint8")
         return {"rows": pixels.shape[0], "columns": pixels.shape[1], "low": low, "high": high,
+                "stride": self.stride,
                 "levels": base64.b64encode(pixels.tobytes()).decode("ascii")}  # fmt: skip
 
 
@@ -259,6 +260,7 @@ def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
             "least": _known(sums.least) if sums.below else None,
             "greatest": _known(sums.greatest) if sums.above else None,
         },
+        "zero_cells": sums.zeros,
         "histogram": _histogram(*sums.distribution()),
         "classes": [],
     }  # fmt: skip

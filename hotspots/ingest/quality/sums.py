@@ -126,6 +126,7 @@ class Sums:
     below: int = 0
     above: int = 0
     infinite: int = 0
+    zeros: int = 0
     bins: Array = field(default_factory=lambda: np.zeros(_BINS))
     bin_totals: Array = field(default_factory=lambda: np.zeros(_BINS))
 
@@ -149,6 +150,7 @@ class Sums:
         self.total[step] += float((weight * numbers).sum())
         self.least = min(self.least, float(numbers.min()))
         self.greatest = max(self.greatest, float(numbers.max()))
+        self.zeros += int((numbers == 0).sum())
         self.below += int((numbers < self.low - _ROUNDING * max(1.0, abs(self.low))).sum())
         self.above += int((numbers > self.high + _ROUNDING * max(1.0, abs(self.high))).sum())
         keys = _keys(values.astype("float32"))

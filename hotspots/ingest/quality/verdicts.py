@@ -12,6 +12,7 @@ _FACTOR = 2.0  # from here on a mean is worth a remark
 _UNLIKE_R = 0.2
 _ENOUGH_CELLS = 30
 _FEW_AGREE = 0.5
+_FEW_ZEROS = 0.001
 # Ratios that a wrong unit or a wrong step leaves behind, and within which part they are taken.
 _SLIPS = (
     (0.1, "as if kg m-2 were given as t ha-1, or a scale were left out"),
@@ -30,7 +31,7 @@ def verdicts(report: Mapping[str, Any]) -> list[str]:
     """Return the sentences for a report of `quality.report`, most serious first."""
     if not report["valid_cells"]:
         return ["No cell has a value: check the region, the CRS and the nodata."]
-    return [*_range(report), *_flat(report), *_cover(report), *_texture(report),
+    return [*_range(report), *_flat(report), *_zeros(report), *_cover(report), *_texture(report),
             *_comparison(report)]  # fmt: skip
 
 
@@ -72,6 +73,13 @@ def _range(report: Mapping[str, Any]) -> Iterator[str]:
 def _flat(report: Mapping[str, Any]) -> Iterator[str]:
     if report["unit"] != "class" and report["valid_cells"] > 1 and report["min"] == report["max"]:
         yield f"All cells have one value, {number(report['min'])} {report['unit']}."
+
+
+def _zeros(report: Mapping[str, Any]) -> Iterator[str]:
+    count = report.get("zero_cells", 0)
+    if str(report["name"]).startswith("soc_stock") and count > _FEW_ZEROS * report["valid_cells"]:
+        yield (f"{cells(count)} ({100 * count / report['valid_cells']:.2g} %) hold exactly 0"
+               f" {report['unit']}: bare ground, or a gap that the map gives as 0.")  # fmt: skip
 
 
 def _cover(report: Mapping[str, Any]) -> Iterator[str]:
