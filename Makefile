@@ -45,8 +45,9 @@ format: .venv/.installed-test  ## bring the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.installed-test  ## time and memory of the 10 km world
+bench: .venv/.installed-test  ## time and memory: the 10 km world, and ingest of 30 arc-seconds
 	$(BIN)/python benchmarks/world_10km.py
+	$(BIN)/python benchmarks/ingest_30s.py
 
 lock:  ## resolve the newest versions afresh and pin them in constraints.txt
 	$(require_python)

@@ -18,6 +18,7 @@ from hotspots.grid import Grid, cell_area, row_area_ha
 from hotspots.ingest.gridding import regrid
 from hotspots.ingest.gridding.raw import HOMOLOSINE, Raw, open_grid, read
 from hotspots.ingest.gridding.regrid import on_grid
+from hotspots.ingest.catalogue import source
 from hotspots.ingest.harmonise import harmonise
 
 # As ISRIC's files write it: the same projection as ESRI:54052, but compares unequal.
@@ -562,6 +563,36 @@ def test_months(write: Write, one_file: bool) -> None:
     with pytest.raises(RasterError, match="has 11 bands; the 12 months"):
         on_grid(raws[:-1] if not one_file else Raw(raws[0].path, bands=tuple(range(1, 12))),
                 grid, "precipitation", months="keep")  # fmt: skip
+
+
+def test_months_of_a_mean_of_files(write: Write) -> None:
+    """Of the least and the greatest of each month, as TerraClimate has temperature."""
+    grid = box(0, 1, 1, (1, 2))
+    low = np.arange(12, dtype="int16")[:, None, None] * np.ones((1, 1, 2), "int16")
+    high = low + 10
+    high[3, 0, 1] = -99
+    months = {"unit": "degC", "nodata": -99, "bands": tuple(range(1, 13))}
+    raws = [write(part, grid, **months) for part in (low, high)]
+    kept, _ = on_grid(raws, grid, "air_temperature", combine="mean", months="keep")
+    np.testing.assert_array_equal(kept.values[:, 0, 0], np.arange(12) + 5)
+    assert np.flatnonzero(np.isnan(kept.values[:, 0, 1])).tolist() == [3]
+    year, share = on_grid(raws, grid, "mean_annual_temperature", combine="mean", months="mean")
+    np.testing.assert_array_equal(year.values, [[10.5, np.nan]])
+    assert share is None
+    with pytest.raises(RasterError, match="has 24 bands; the 12 months"):
+        on_grid(raws, grid, "air_temperature", months="keep")
+    with pytest.raises(RasterError, match="has 13 bands; the 12 months"):
+        on_grid([raws[0], Raw(raws[1].path, unit="degC")], grid, "air_temperature",
+                combine="mean", months="keep")  # fmt: skip
+
+
+def test_the_catalogue_tells_the_unit_of_a_years_sum(write: Write) -> None:
+    told = source("terraclimate").product("annual_precipitation")
+    grid = box(0, 1, 1, (1, 1))
+    raw = write(np.full((12, 1, 1), 50, "int16"), grid, unit=told.unit, bands=tuple(range(1, 13)))
+    year, _ = on_grid(raw, grid, told.name, months=told.months)
+    assert year.values.tolist() == [[600]]
+    assert year.attrs["units"] == "mm yr-1"
 
 
 def test_netcdf(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from hotspots.ingest.gridding.raw import Raw, Stored, open_grid, read_stored
 from hotspots.ingest.gridding.warped import Warped, read_warped, warped
 from hotspots.ingest.legends import legend as legend_of
 from hotspots.ingest.legends import recode, to_canonical
-from hotspots.ingest.units import conversion
+from hotspots.ingest.units import conversion, spelled
 from hotspots.variables import Variable, class_nodata, describe, variable
 
 Planes = npt.NDArray[Any]
@@ -71,7 +71,8 @@ def on_grid(
     combine : str
         "sum" or "mean" of the files; a cell that one of them lacks is missing.
     months : str
-        What is done with 12 bands (or files): "keep" (dimension ``month``), "sum", "mean".
+        What is done with 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where
+        files are combined, with the 12 of each.
     attrs : mapping, optional
         Further attributes: ``source``, ``depth_cm``, ``year``.
 
@@ -162,7 +163,8 @@ def _plan(raws: list[Raw], grid: Grid, name: str, **how: str) -> _Plan:
         if how[key] not in allowed:
             raise RasterError(f"'{key}' is '{how[key]}'; allowed are {', '.join(allowed[1:])}.")
     bands = sum(len(raw.bands) for raw in raws)
-    if how["months"] and bands != 12:
+    years = bands // 12 if how["combine"] else 1  # each part of a sum or mean has its months
+    if how["months"] and (bands != 12 * years or not years):
         raise RasterError(f"'{name}' has {bands} bands; the 12 months of a year are needed.")
     if not how["months"] and any(len(raw.bands) != 1 for raw in raws):
         raise RasterError(f"'{name}' takes one band of each file. Say which one.")
@@ -184,7 +186,8 @@ def _class_code(legend: str, name: str) -> int:
 
 def _unit(raw: Raw, months: str) -> str:
     """Return the unit of a file's values once its months are summed up."""
-    if months != "sum":
+    # The catalogue tells that of the sum, as of any product.
+    if months != "sum" or spelled(raw.unit).endswith("yr-1"):
         return raw.unit
     unit = raw.unit.replace("/month", " month-1")
     return unit.replace("month-1", "yr-1") if "month-1" in unit else f"{unit} yr-1"
@@ -264,6 +267,10 @@ def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, 
     if plan.months:
         values = np.concatenate([part[0] for part in parts])
         share = np.min([part[1] for part in parts], axis=0)
+        if plan.combine:
+            whole = values.reshape(-1, 12, *values.shape[1:]).sum(axis=0, dtype="float64")
+            count = len(values) // 12 if plan.combine == "mean" else 1
+            values = (whole / count).astype("float32")
         if plan.months == "keep":
             return values, share
         reduced = values.sum(axis=0, dtype="float64") / (12 if plan.months == "mean" else 1)
