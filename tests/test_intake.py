@@ -345,3 +345,39 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
     assert rows[0]["state"] == "unchanged"
     ingest(words, world, Store(tmp_path / "whole"), cache=tmp_path / "cache2", **options)
     assert Store(tmp_path / "killed").hashes() == Store(tmp_path / "whole").hashes()
+
+
+def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) -> None:
+    """In a terminal of its own (a pseudo-terminal), and not in a pipe."""
+    import pty
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "hotspots", "ingest", "soil-carbon-debt/soc_stock",
+               "--region", "33.5,-5,42,5.5", "--resolution", "5min"]  # fmt: skip
+    home = {**os.environ, "HOTSPOTS_CACHE": str(tmp_path / "cache"), "TERM": "xterm"}
+    piped = subprocess.run(
+        [*command, "--store", str(tmp_path / "piped")], env=home, capture_output=True, text=True
+    )
+    assert piped.returncode == 0, piped.stderr
+    assert "fetching" not in piped.stderr
+    assert "asking Woodwell" in piped.stderr
+    home["HOTSPOTS_CACHE"] = str(tmp_path / "cache2")
+    ours, theirs = pty.openpty()
+    shown = subprocess.Popen(
+        [*command, "--store", str(tmp_path / "shown")], env=home, stderr=theirs,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other side has ended
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert shown.wait() == 0
+    assert b"fetching" in seen

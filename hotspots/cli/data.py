@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.printing import Json, print_rows, print_table, say
+from hotspots.cli.printing import Json, print_rows, print_table, progress_bar, say
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ def ingest(
     from hotspots.ingest.access.settings import cache_dir
     from hotspots.ingest.intake import ingest as run
 
-    rows = run(
-        source, hs.region(region), _store(store), resolution=resolution or None, years=year or (),
-        depths=depth or (), cache=cache_dir(), refresh=refresh, say=say,
-    )  # fmt: skip
+    with progress_bar("fetching") as progress:
+        rows = run(
+            source, hs.region(region), _store(store), resolution=resolution or None,
+            years=year or (), depths=depth or (), cache=cache_dir(), refresh=refresh, say=say,
+            progress=progress,
+        )  # fmt: skip
     print_rows(rows, ("layer", "source", "state", "note"), as_json=as_json)
     if any(row["state"] == "failed" for row in rows):
         raise typer.Exit(1)

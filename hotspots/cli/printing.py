@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -35,6 +36,20 @@ def tell(line: str) -> None:
 def silence(stream: TextIO) -> None:
     """Let what is still in a broken stream's buffer go nowhere, or Python complains at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Give what shows `(done, due)` as a bar on a terminal; None elsewhere, where lines must do."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, due: bar.update(task, completed=done, total=due or None)
 
 
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:

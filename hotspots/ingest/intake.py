@@ -17,6 +17,7 @@ import pyproj
 from hotspots.errors import BadInputError, FetchError, TokenError, near_matches
 from hotspots.grid import Grid
 from hotspots.ingest.access.acquire import Request, acquire, acquire_file
+from hotspots.ingest.access.download import Progress
 from hotspots.ingest.catalogue import (
     Access,
     Product,
@@ -155,6 +156,7 @@ def ingest(
     cache: Path,
     refresh: bool = False,
     say: Say = lambda line: None,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Bring what is asked for into the store, on the asked grid, and return a row for each layer.
 
@@ -174,6 +176,8 @@ def ingest(
         Ask upstream again for layers that the store has already.
     say : callable
         Told what is being done.
+    progress : callable, optional
+        Told how much of a transfer is done and due: bytes of files, rows of windows.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def ingest(
         Nothing of what was asked for could be had.
     """
     asked = wanted(words, years, depths)
-    job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say)
+    job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say, progress)
     if any(one.product.kind == "raster" for one in asked):
         job = replace(job, grid=_grid(job, resolution))
     rows, last = [], None
@@ -213,6 +217,7 @@ class _Intake:
     cache: Path
     refresh: bool
     say: Say
+    progress: Progress | None
 
     def request(self, one: Wanted) -> dict[str, Any]:
         """Return what identifies a request: equal ones give equal layers."""
@@ -266,6 +271,7 @@ def _one(one: Wanted, job: _Intake) -> dict[str, Any]:
         one.source,
         Request(one.product, access, job.boxes, job.grid.transform.a, one.year, one.depth),
         job.cache,
+        job.progress,
     )
     job.say(f"{one}: bringing it to the grid")
     product = one.product
@@ -322,7 +328,10 @@ def _file(one: Wanted, job: _Intake) -> dict[str, Any]:
         )
     job.say(f"{one}: asking {one.source.publisher}")
     path, origin = acquire_file(
-        one.source, Request(one.product, access, job.boxes, year=one.year, values=values), job.cache
+        one.source,
+        Request(one.product, access, job.boxes, year=one.year, values=values),
+        job.cache,
+        job.progress,
     )
     raws = [Raw(str(path), origin=origin)]
     note = shelve_file(job.store, one.source, one.product, path, values.get("iso3", ""),
