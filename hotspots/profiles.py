@@ -303,10 +303,12 @@ def stock_in_store(
     there = {str(store.item(name)["properties"][f"{PREFIX}variable"]) for name in store.names()}
     wanted = (DENSITY,) if DENSITY in there and "soc" not in there else CONTENTS
     profiles = {name: store.profile(name) for name in wanted if name in there}
+    shares = [name for content in profiles if (name := f"{content}_valid_share") in there]
     say("computing the stock")
     stock = stock_from_profile(profiles, limits, kind)
+    share = _least(store, shares, stock)
     done = shelve(
-        store, stock.astype("float32"), None, provenance={
+        store, stock.astype("float32"), share, provenance={
             "source_id": "derived", "steps": [str(stock.attrs["method"])],
             "request": {"depth": to, "of": sorted(profiles)},
         },
@@ -314,3 +316,13 @@ def stock_in_store(
     told = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
     return {"layer": done.key, "told": told, "verdicts": list(done.verdicts), "file": done.file,
             "report": done.page, **done.numbers}  # fmt: skip
+
+
+def _least(store: Store, names: Iterable[str], stock: xr.DataArray) -> xr.DataArray | None:
+    """Return the share of each cell that a stock stands for: the least of what it is made of."""
+    shares = [store.open([name])[name] for name in names]
+    if not shares:
+        return None
+    least = xr.concat(shares, "of", compat="override", coords="minimal", combine_attrs="drop")
+    known = least.min("of").where(stock.notnull(), 0).astype("float32")
+    return describe(known, "soc_stock_valid_share")

@@ -25,7 +25,7 @@ from hotspots.files import file_hash
 from hotspots.grid import cell_area
 from hotspots.ingest.catalogue import SOURCES, source
 from hotspots.ingest.gridding.targets import target_grid
-from hotspots.ingest.intake import chosen_access, ingest, wanted
+from hotspots.ingest.intake import chosen_accesses, ingest, wanted
 from hotspots.ingest.shelving import grid_of_store, region_file
 from hotspots.ingest.store import Store
 
@@ -53,6 +53,7 @@ def debt(folder: Path) -> None:
         kept = np.where(values > 0, values + more, values).astype("int16")
         geotiff(folder / f"SOCS/SOCS_0_30cm_year_{year}_10km.tif", kept, -180, 90, 1 / 12,
                 nodata=-32767)  # fmt: skip
+    (folder / "SOCS/broken.tif").write_bytes(b"II*\0" + bytes(2000))
 
 
 def zones(folder: Path) -> None:
@@ -149,8 +150,10 @@ def test_the_coarsest_access_that_is_fine_enough_is_chosen() -> None:
     (lower,) = wanted(["soilgrids/soc_stock_lower"])
     for degrees, name in ((1 / 12, "5000m"), (1 / 120, "250m"), (1 / 60, "1000m"), (1e-4, "250m")):
         grid = target_grid([(30, 0, 30.1, 0.1)], degrees)
-        assert chosen_access(stock, grid).name == name
-        assert chosen_access(lower, grid).name == "250m"  # quantiles aren't aggregated
+        assert [a.name for a in chosen_accesses(stock, grid)] == [name]
+        assert [a.name for a in chosen_accesses(lower, grid)] == [
+            "250m"
+        ]  # quantiles aren't aggregated
 
 
 def test_land_cover_that_needs_no_token_is_taken_where_there_is_some(
@@ -161,8 +164,8 @@ def test_land_cover_that_needs_no_token_is_taken_where_there_is_some(
     grid = target_grid([(30, 0, 31, 1)], 1 / 360)
     (old,) = wanted(["esa-cci/land_cover"], years=[2010])
     (new,) = wanted(["esa-cci/land_cover"], years=[2020])
-    assert chosen_access(old, grid).kind == "window"
-    assert chosen_access(new, grid).kind == "cds"
+    assert [a.kind for a in chosen_accesses(old, grid)] == ["window"]
+    assert [a.kind for a in chosen_accesses(new, grid)] == ["cds"]
     with pytest.raises(TokenError, match="export HOTSPOTS_CDS_TOKEN=TOKEN"):
         run(["esa-cci/land_cover"], tmp_path, years=[2020])
 
@@ -306,7 +309,7 @@ def test_every_default_product_has_an_access_at_every_size() -> None:
         for product in source(name).defaults():
             if product.kind == "raster":
                 for one in wanted([f"{name}/{product.asked}"])[:1]:
-                    assert chosen_access(one, target_grid([(0, 0, 1, 1)], 0.5))
+                    assert chosen_accesses(one, target_grid([(0, 0, 1, 1)], 0.5))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
@@ -381,3 +384,62 @@ def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) ->
     os.close(ours)
     assert shown.wait() == 0
     assert b"fetching" in seen
+
+
+def own_source(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/own-stock.toml").write_text(text)
+    monkeypatch.setenv("HOTSPOTS_SOURCES", str(tmp_path / "own"))
+
+
+OWN = """
+name = "own-stock"
+title = "A stock at two addresses"
+publisher = "These tests"
+about = "Made for a test."
+url = "https://example.org"
+citation = "none"
+licence = "cc0-1.0"
+sure = "verified"
+
+[[access]]
+name = "first"
+kind = "file"
+address = "https://example.org/first/{file}"
+cell = 0.08333333333333333
+
+[[access]]
+name = "second"
+kind = "file"
+address = "https://example.org/second/{file}"
+cell = 0.08333333333333333
+
+[[products]]
+name = "soc_stock"
+unit = "t ha-1"
+depth = "0-30"
+nodata = -32767
+parameters = { file = "SOCS/SOCS_0_30cm_year_2010AD_10km.tif" }
+default = true
+
+[[products]]
+name = "soc_stock_reference"
+unit = "t ha-1"
+depth = "0-30"
+nodata = -32767
+parameters = { file = "SOCS/broken.tif" }
+"""
+
+
+def test_a_second_address_is_tried_and_a_wrong_file_stops_no_other(
+    upstream: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_source(OWN, tmp_path, monkeypatch)
+    at = f"https://example.org/first={upstream.url}/nothing;"
+    at += f"https://example.org/second={upstream.url}/debt"
+    monkeypatch.setenv("HOTSPOTS_MIRRORS", at)
+    rows = run(["own-stock/soc_stock_reference", "own-stock"], tmp_path)
+    assert [row["state"] for row in rows] == ["failed", "added"]
+    assert "can't be read as a raster" in rows[0]["note"]
+    told = Store(tmp_path / "store").item("soc_stock")["properties"]
+    assert "second" in told[f"{PREFIX}address"][0]

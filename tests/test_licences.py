@@ -33,6 +33,10 @@ from hotspots.ingest.licences import TERMS, licence, licences, notices, recognis
         # Of several statements the strictest counts.
         ("CC BY 4.0; the notes under CC BY-NC 4.0", "cc-by-nc-4.0"),
         ("MIT (maps), ODbL (boundaries)", "odbl-1.0"),
+        # Of equally strict ones the first, as of OpenLandMap and of the climate zones.
+        ("CC BY-SA 4.0 (ODbL is named beside it elsewhere.)", "cc-by-sa-4.0"),
+        ("ODbL 1.0 (or CC BY-SA 4.0)", "odbl-1.0"),
+        ("MIT licence (its climate data: Open Government Licence v3)", "mit"),
         # Words that only look like one.
         ("submitted by the author", None),
         ("free, with attribution", None),

@@ -15,10 +15,10 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid, cell_area, row_area_ha
+from hotspots.ingest.catalogue import source
 from hotspots.ingest.gridding import regrid
 from hotspots.ingest.gridding.raw import HOMOLOSINE, Raw, open_grid, read
 from hotspots.ingest.gridding.regrid import on_grid
-from hotspots.ingest.catalogue import source
 from hotspots.ingest.harmonise import harmonise
 
 # As ISRIC's files write it: the same projection as ESRI:54052, but compares unequal.
@@ -227,6 +227,8 @@ def test_declared_nodata_wins_over_the_file_s(write: Write) -> None:
         (-32767, "int16", "soc_stock", "kg m-2", 1, "-32767"),
         (255, "uint8", "clay", "%", 1, "255"),
         (255, "uint8", "coarse_fragments", "vol %", 1, "255"),
+        (255, "uint8", "soc", "g kg-1", 5, "255"),
+        (255, "uint8", "bulk_density", "kg m-3", 10, "255"),
         (-3.4028234663852886e38, "float32", "soc_stock", "t ha-1", 1, "-3.40282347e+38"),
         (1e20, "float32", "annual_precipitation", "mm yr-1", 1, "1.00000002e+20"),
         (65535, "uint16", "soc", "dg kg-1", 1, "65535"),

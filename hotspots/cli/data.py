@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.printing import Json, print_rows, print_table, progress_bar, say
+from hotspots.cli.printing import Json, print_rows, print_table, progress_bar, say, tell
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -163,7 +163,10 @@ def layers(
     as_json: Json = False,
 ) -> None:
     """List the layers of a store, with what each is worth: stale, missing, changed."""
-    rows = _store(store).layers(check=check)
+    there = _store(store)
+    rows = there.layers(check=check)
+    if not rows:
+        tell(f"The store '{there.place.shown}' holds no layer.")
     print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
 
 

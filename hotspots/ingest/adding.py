@@ -17,6 +17,8 @@ from hotspots.ingest.licences import recognise
 from hotspots.ingest.own.reading import Own, read_own
 from hotspots.ingest.shelving import grid_of_store, shelve
 from hotspots.ingest.store import Store
+from hotspots.ingest.store.depths import layer_key
+from hotspots.ingest.store.provenance import OWN
 
 Say = Callable[[str], None]
 NOT_STATED = "not stated"
@@ -63,6 +65,7 @@ def add_own(
         own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path),
         months="keep" if len(own.raw.bands) > 1 else "",
     )  # fmt: skip
+    former = store.replacing(layer_key(layer), OWN)
     say("checking and writing")
     done = shelve(
         store, layer, share, raws=[own.raw], provenance=_provenance(own, path, notes),
@@ -71,7 +74,8 @@ def add_own(
     return {
         "layer": done.key, "variable": own.variable, "unit": layer.attrs.get("units", "class"),
         "depth": layer.attrs.get("depth_cm", ""), "year": layer.attrs.get("year", ""),
-        "notes": notes, "verdicts": done.verdicts, "file": done.file, "report": done.page,
+        "notes": [*notes, former] if former else notes, "verdicts": done.verdicts,
+        "file": done.file, "report": done.page,
         **done.numbers,
     }  # fmt: skip
 
@@ -110,7 +114,7 @@ def _attrs(own: Own, path: str) -> dict[str, Any]:
 def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, Any]:
     origin = own.raw.origin
     return {
-        "source_id": "own",
+        "source_id": OWN,
         "address": origin.address if origin else PurePath(path).name,
         "sha256": [origin.sha256] if origin else [],
         "retrieved": origin.retrieved if origin else "",

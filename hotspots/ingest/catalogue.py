@@ -35,6 +35,7 @@ from hotspots.ingest.source_model import (
     UnknownSourceError,
     canonical_name,
     filled,
+    is_dated,
     values_of,
 )
 from hotspots.variables import LAND_COVERS, variable
@@ -47,6 +48,7 @@ __all__ = [
     "UnknownSourceError",
     "canonical_name",
     "filled",
+    "is_dated",
     "read_source",
     "source",
     "sources",

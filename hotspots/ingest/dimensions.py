@@ -26,6 +26,7 @@ _BY_NAME = {
         for name in (*PROFILES, "soc_density")
         for bound in ("", "_lower", "_upper")
     },
+    "soc_density_error": DEPTH,
 }
 LABELS = (MONTH, TIME, DEPTH, THICKNESS)
 

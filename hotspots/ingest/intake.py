@@ -14,7 +14,14 @@ from typing import Any
 
 import pyproj
 
-from hotspots.errors import BadInputError, FetchError, TokenError, near_matches
+from hotspots.errors import (
+    BadInputError,
+    FetchError,
+    HotspotsError,
+    RasterError,
+    TokenError,
+    near_matches,
+)
 from hotspots.grid import Grid
 from hotspots.ingest.access.acquire import Request, acquire, acquire_file
 from hotspots.ingest.access.download import Progress
@@ -24,6 +31,7 @@ from hotspots.ingest.catalogue import (
     Source,
     UnknownSourceError,
     canonical_name,
+    is_dated,
     source,
 )
 from hotspots.ingest.gridding.raw import Raw
@@ -39,6 +47,7 @@ from hotspots.ingest.gridding.targets import (
 )
 from hotspots.ingest.shelving import grid_of_store, holds, shelve, shelve_file
 from hotspots.ingest.store import Store
+from hotspots.ingest.store.provenance import PREFIX
 from hotspots.regions import Region
 
 Say = Callable[[str], None]
@@ -58,13 +67,14 @@ class Wanted:
     @property
     def key(self) -> str:
         """The name that the layer has in the store."""
-        name = self.product.name.replace("{year}", str(self.year))
-        return f"{name}_{self.depth}cm" if self.product.depths else name
+        if self.product.kind != "raster":
+            return self.product.name
+        return f"{self.name}_{self.depth}cm" if self.product.depths else self.name
 
     @property
     def name(self) -> str:
         """The canonical variable, with the year where it has several."""
-        if "{year}" in self.product.name:
+        if is_dated(self.product):
             return self.product.name.replace("{year}", str(self.year))
         return canonical_name(self.product)
 
@@ -112,7 +122,7 @@ def _each(
     chosen: Source, product: Product, years: Sequence[Any], depths: Sequence[str]
 ) -> list[Wanted]:
     dated = list(years) if years and len(product.years) > 1 else list(product.years[:1]) or [None]
-    if len(dated) > 1 and "{year}" not in product.name:
+    if len(dated) > 1 and not is_dated(product):
         raise BadInputError(
             f"'{chosen.name}/{product.name}' is asked for {len(dated)} years, but a store holds one"
             " of them. Give one --year."
@@ -187,25 +197,55 @@ def ingest(
     Raises
     ------
     BadInputError
-        Unknown names, years, a grid that isn't the store's, a token that is missing.
+        Unknown names, years, a grid that isn't the store's, a token that is missing, two products
+        for one layer.
     FetchError
         Nothing of what was asked for could be had.
     """
     asked = wanted(words, years, depths)
+    _require_one_each(asked)
     job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say, progress)
     if any(one.product.kind == "raster" for one in asked):
         job = replace(job, grid=_grid(job, resolution))
-    rows, last = [], None
+        _require_tokens(asked, job)
+    rows: list[dict[str, Any]] = []
+    last: HotspotsError | None = None
     for one in asked:
         try:
             rows.append(_one(one, job))
         except FetchError as error:
             last = error
             rows.append(_late(one, job, error))
+        except RasterError as error:  # what was fetched can't be what the catalogue says
+            last = error
+            rows.append(_row(one, "failed", str(error)))
         say(f"{one}: {rows[-1]['state']}. {rows[-1]['note']}".strip())
     if last is not None and all(row["state"] == "failed" for row in rows):
         raise last
     return rows
+
+
+def _require_one_each(asked: Sequence[Wanted]) -> None:
+    first: dict[str, Wanted] = {}
+    for one in asked:
+        other = first.setdefault(one.key, one)
+        if one.product.kind == "raster" and other is not one:
+            raise BadInputError(
+                f"'{other}' and '{one}' would both be the layer '{one.key}', and a store holds one"
+                " of them. Ask for one, and for the other into another --store."
+            )
+
+
+def _require_tokens(asked: Sequence[Wanted], job: _Intake) -> None:
+    """Raise `TokenError` before anything is fetched."""
+    from hotspots.ingest.access.cds import token
+
+    for one in asked:
+        if one.product.kind != "raster" or job.grid is None or job.has(one):
+            continue
+        access = chosen_accesses(one, job.grid)[0]
+        if access.kind == "cds":
+            token(access)
 
 
 @dataclass(frozen=True)
@@ -218,6 +258,10 @@ class _Intake:
     refresh: bool
     say: Say
     progress: Progress | None
+
+    def has(self, one: Wanted) -> bool:
+        """Say whether the store has the layer already, and it isn't to be renewed."""
+        return not self.refresh and holds(self.store, one.key, self.request(one))
 
     def request(self, one: Wanted) -> dict[str, Any]:
         """Return what identifies a request: equal ones give equal layers."""
@@ -263,41 +307,58 @@ def _one(one: Wanted, job: _Intake) -> dict[str, Any]:
         return _file(one, job)
     assert job.grid is not None  # made for rasters
     request = job.request(one)
-    if not job.refresh and holds(job.store, one.key, request):
+    if job.has(one):
         return _row(one, "unchanged", "The same was asked for before; --refresh asks again.")
-    access = chosen_access(one, job.grid)
-    job.say(f"{one}: asking {one.source.publisher} ({access.name})")
-    raws = acquire(
-        one.source,
-        Request(one.product, access, job.boxes, job.grid.transform.a, one.year, one.depth),
-        job.cache,
-        job.progress,
-    )
+    raws = _had(one, job, job.grid)
     job.say(f"{one}: bringing it to the grid")
     product = one.product
     layer, share = on_grid(
         raws, job.grid, one.name, legend=product.legend, share_of=product.share_of,
         combine=product.combine, months=product.months, attrs=_attrs(one),
     )  # fmt: skip
+    former = job.store.replacing(one.key, one.source.name)
     told = shelve(
         job.store, layer, share, raws=raws, provenance=_provenance(one, job, request, raws),
         region=job.region,
     )  # fmt: skip
     stale = next((r.origin.stale for r in raws if r.origin and r.origin.stale), "")
-    return _row(one, "stale" if stale else "added", " ".join([stale, *told.verdicts]).strip())
+    return _row(
+        one, "stale" if stale else "added", " ".join([stale, former, *told.verdicts]).strip()
+    )
 
 
-def chosen_access(one: Wanted, grid: Grid) -> Access:
-    """Return the access with the coarsest cells that still are no wider than the asked ones.
+def _had(one: Wanted, job: _Intake, grid: Grid) -> list[Raw]:
+    """Return the files of a layer; where an address fails, the next of equal cells is asked."""
+    ways = chosen_accesses(one, grid)
+    for access in ways:
+        job.say(f"{one}: asking {one.source.publisher} ({access.name})")
+        try:
+            return acquire(
+                one.source,
+                Request(one.product, access, job.boxes, grid.transform.a, one.year, one.depth),
+                job.cache,
+                job.progress,
+            )
+        except FetchError as error:
+            if access is ways[-1]:
+                raise
+            job.say(f"{one}: {error}")
+    raise AssertionError("there is at least one access")
+
+
+def chosen_accesses(one: Wanted, grid: Grid) -> list[Access]:
+    """Return the accesses with the coarsest cells that still are no wider than the asked ones.
 
     The finest if all are wider; one that needs a token which isn't set only if there is no other.
+    Several are other addresses of the same cells, in the catalogue's order.
     """
     ways = one.source.accesses(one.product, one.year)
     if not ways:
         raise BadInputError(f"'{one}' isn't to be had: no access of the source has it.")
     open_ways = [a for a in ways if not a.token or _has_token(a)] or list(ways)
     fine = [a for a in open_ways if _degrees(a) <= grid.transform.a * 1.01]
-    return max(fine, key=_degrees) if fine else min(open_ways, key=_degrees)
+    best = max(map(_degrees, fine)) if fine else min(map(_degrees, open_ways))
+    return [a for a in open_ways if abs(_degrees(a) - best) <= 1e-9]
 
 
 def _has_token(access: Access) -> bool:
@@ -341,10 +402,19 @@ def _file(one: Wanted, job: _Intake) -> dict[str, Any]:
 
 def _late(one: Wanted, job: _Intake, error: FetchError) -> dict[str, Any]:
     """Tell of a product that couldn't be had; the layer that the store has of it is marked."""
-    if one.product.kind == "raster" and one.key in job.store.names():
+    if one.product.kind == "raster" and _is_of(job.store, one):
         job.store.mark_stale(one.key, str(error))
         return _row(one, "stale", f"{error} The store's layer stays, marked as stale.")
     return _row(one, "failed", str(error))
+
+
+def _is_of(store: Store, one: Wanted) -> bool:
+    """Say whether the store's layer of this name is an earlier one of the same product."""
+    if one.key not in store.names():
+        return False
+    asked = store.item(one.key)["properties"].get(f"{PREFIX}request") or {}
+    told = (one.source.name, one.product.name, one.year)
+    return (asked.get("source"), asked.get("product"), asked.get("year")) == told
 
 
 def _attrs(one: Wanted) -> dict[str, Any]:

@@ -84,28 +84,34 @@ def recognise(text: str) -> str | None:
     """Return the id of the licence that a free text names, or None if it names none.
 
     "CC BY-NC 4.0", "cc-by-sa-4.0", "Attribution-NonCommercial" and "ODbL" are understood. A text
-    that names several gives the strictest; a Creative Commons licence of another version than
-    those of the table gives the nearest one, which asks the same.
+    that names several gives the strictest, of equals the first; a Creative Commons licence of
+    another version than those of the table gives the nearest one, which asks the same.
     """
-    words = " ".join(re.findall(r"[^\W_]+(?:\.\d+)*", text.casefold()))
+    words = _words(text)
     if text.strip() in licences():
         return text.strip()
     found = [
-        (len(name), row.id)
+        (-at.start(), len(name), row.id)
         for row in licences().values()
         for name in row.known_as
-        if re.search(rf"\b{re.escape(name)}\b", words)
+        if (at := re.search(rf"\b{re.escape(name)}\b", words))
     ]
     # Each statement on its own: "CC BY 4.0; notes under CC BY-NC 4.0" is two licences.
-    parts = re.split(r"[;,()]|\band\b", text.casefold())
-    found += [(0, key) for part in parts if (key := _cc(part))]
-    strictest = max(found, key=lambda pair: (len(_burdens(pair[1])), pair[0]), default=None)
-    return strictest[1] if strictest else None
+    for part in re.split(r"[;,()]|\band\b", text.casefold()):
+        if key := _cc(part):
+            found.append((-words.find(_words(part)), 0, key))
+    # Of equally strict ones the first that is named: others are mentioned beside it.
+    strictest = max(found, key=lambda one: (len(_burdens(one[2])), *one[:2]), default=None)
+    return strictest[2] if strictest else None
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+(?:\.\d+)*", text.casefold()))
 
 
 def _cc(text: str) -> str | None:
     """Return the id of the Creative Commons licence that one statement names, or None."""
-    words = " ".join(re.findall(r"[^\W_]+(?:\.\d+)*", text))
+    words = _words(text)
     parts = {
         part for part, names in _CC_PARTS.items()
         if any(re.search(rf"\b{name}\b", words) for name in names)

@@ -20,6 +20,7 @@ from hotspots.ingest.quality.reporting import report
 from hotspots.ingest.sample import sample
 from hotspots.ingest.source_model import Product, Source
 from hotspots.ingest.store import Store
+from hotspots.ingest.store.depths import layer_key
 from hotspots.ingest.store.provenance import PREFIX, json_bytes
 from hotspots.regions import Region
 from hotspots.variables import describe
@@ -87,14 +88,12 @@ def shelve(
         layer, share, given=dict(given or {}) | _stored(raws), reference=reference,
         reference_share=reference_share, region_share=_region_share(layer, region),
     )  # fmt: skip
-    key = store.add(
+    key = layer_key(layer)
+    # First the share: a run that is killed between the two begins again with the layer.
+    _put_share(store, layer, share, key, provenance)
+    store.add(
         layer, provenance=provenance, report=found, beside={"quality.html": page(found).encode()}
     )
-    name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
-    if share is not None and (key == layer.name or name not in store.names()):
-        kept = {k: layer.attrs[k] for k in ("source", "citation", "licence", "year", "url")
-                if k in layer.attrs}  # fmt: skip
-        store.add(describe(share, name, **kept), provenance=provenance)
     numbers = {name: found.get(name) for name in _NUMBERS if found.get(name) is not None}
     file = f"{key}/{store.file(key).name}"
     return Shelved(
@@ -104,6 +103,37 @@ def shelve(
         file,
         file.replace(".tif", ".quality.html"),
     )
+
+
+def _put_share(
+    store: Store, layer: xr.DataArray, share: xr.DataArray | None, key: str,
+    provenance: Mapping[str, Any] | None,
+) -> None:  # fmt: skip
+    """Add the share that `layer` stands for, or take away the one that came with its forerunner."""
+    name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
+    former = _came_with(store, name, key, whole=key == layer.name)
+    if share is None:
+        if former:
+            store.remove(name)
+    elif former or key == layer.name or name not in store.names():
+        kept = {k: layer.attrs[k] for k in ("source", "citation", "licence", "year", "url")
+                if k in layer.attrs}  # fmt: skip
+        store.add(describe(share, name, **kept), provenance=provenance)
+
+
+def _came_with(store: Store, share: str, key: str, *, whole: bool) -> bool:
+    """Say whether a share was added with the layer `key`, and not as a layer of its own."""
+    there = store.names()
+    if share not in there:
+        return False
+    request = store.item(share)["properties"].get(f"{PREFIX}request")
+    if not request or request.get("variable") == share:
+        return False
+    if whole:
+        return True
+    # Of a profile, that of the depth that was first.
+    same: bool = key in there and store.item(key)["properties"].get(f"{PREFIX}request") == request
+    return same
 
 
 def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
@@ -120,7 +150,10 @@ def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
 def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
     """Return the packaged world layer of the same variable, and what its cells stand for."""
     world = sample()
-    return (world[name], world["valid_share"]) if name in world else (None, None)
+    if name not in world:
+        return None, None
+    own = f"{name}_valid_share"
+    return world[name], world[own if own in world else "valid_share"]
 
 
 def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotspots.errors import BadInputError, near_matches
+from hotspots.errors import BadInputError, RasterError, near_matches
+from hotspots.variables import variable
 
 ACCESS_KINDS = ("file", "window", "tiles", "stac", "cds", "geoboundaries")
 PRODUCT_KINDS = ("raster", "polygons", "table")
@@ -261,7 +262,7 @@ class Source:
         if name not in by_name:
             raise UnknownSourceError(
                 f"'{self.name}' has no product '{name}'{near_matches(name, by_name) or '.'}"
-                f" It has: {', '.join(p.asked for p in self.products)}."
+                f" It has: {', '.join(dict.fromkeys(p.asked for p in self.products))}."
             )
         return by_name[name]
 
@@ -283,6 +284,17 @@ def _within(access: Access, product: Product, year: Any) -> bool:
 def canonical_name(product: Product) -> str:
     """Return the canonical variable of a product."""
     return product.variable or product.name.split("{")[0].rstrip("_")
+
+
+def is_dated(product: Product) -> bool:
+    """Say whether layers of several years have names of their own: ``soc_stock_1990``."""
+    if "{year}" not in product.name or not product.years:
+        return False
+    try:
+        variable(product.name.replace("{year}", str(product.years[0])))
+    except RasterError:
+        return False
+    return True
 
 
 def depth_text(depth: str, code: str) -> str:

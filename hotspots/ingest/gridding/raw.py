@@ -360,7 +360,7 @@ def _require_declared(
     as_values = numbers * decoding[0] + decoding[1]
     customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
     customary |= (np.abs(numbers) > _ABSURD) | (np.abs(as_values) > _ABSURD)
-    if row.unit in ("1", "%"):
+    if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
     if decoding[2]:
         customary &= np.abs(numbers) >= _BESIDE

@@ -47,6 +47,8 @@ def cell_size(text: str | float) -> float:
     number, unit = float(found[1]), found[2].lower()
     if unit in ("km", "m"):
         per_degree = KM_PER_DEGREE / (number if unit == "km" else number / 1000)
+        if not 1e-5 <= 1 / per_degree <= 30:
+            raise _no_size(text)
         return 1 / min(_CELLS_PER_DEGREE, key=lambda n: abs(math.log(n / per_degree)))
     degrees = number * _IN_DEGREES[unit]
     if not 1e-5 <= degrees <= 30:

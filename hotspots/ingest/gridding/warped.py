@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 from affine import Affine
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
@@ -109,16 +110,19 @@ def read_warped(view: Warped, rows: tuple[int, int]) -> Stored:
 def _off_the_globe(view: Warped, rows: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Return which parts of a projected target show no place: there the other side would repeat.
 
-    Only target cells with a corner off the globe are looked at part by part.
+    Only target cells near the globe's edge are looked at part by part: those with a corner off it,
+    unless all corners of their neighbours are off it too.
     """
     parts = np.zeros((rows[1] - rows[0], view.grid.shape[1]), dtype=bool)
     if view.target.is_geographic:
         return parts
     top, bottom = rows[0] // view.down, rows[1] // view.down
-    x, y = np.meshgrid(np.arange(view.target.shape[1] + 1), np.arange(top, bottom + 1))
+    x, y = np.meshgrid(np.arange(-1, view.target.shape[1] + 2), np.arange(top - 1, bottom + 2))
     corners = _repeats(view.target, x, y)
-    cells = corners[:-1, :-1] | corners[:-1, 1:] | corners[1:, :-1] | corners[1:, 1:]
-    near = np.repeat(np.repeat(cells, view.down, axis=0), view.across, axis=1)
+    off = sliding_window_view(corners, (4, 4)).all(axis=(2, 3))
+    edge = sliding_window_view(corners[1:-1, 1:-1], (2, 2)).any(axis=(2, 3)) & ~off
+    parts |= np.repeat(np.repeat(off, view.down, axis=0), view.across, axis=1)
+    near = np.repeat(np.repeat(edge, view.down, axis=0), view.across, axis=1)
     down, across = np.nonzero(near)
     parts[down, across] = _repeats(view.grid, across + 0.5, down + rows[0] + 0.5)
     return parts

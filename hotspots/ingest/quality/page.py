@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hotspots.ingest.quality.verdicts import cells, number
+from hotspots.ingest.quality.verdicts import cells, number, spelt
 
 # Dark to light, near to equal steps of lightness; 0 is missing and transparent.
 _ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
@@ -117,18 +117,18 @@ def _coverage(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _values(report: Mapping[str, Any]) -> str:
     if report["classes"]:
         return _classes(report["classes"])
-    unit, of, total = report["unit"], report["range"], report["total"]
+    unit, of, total = spelt(report["unit"]), report["range"], report["total"]
     if report["mean"] is None or "codes" in of:
         return ""
     rows = [
         ("Total", f"{number(total['value'], 4)} {total['unit']}" if total else None),
-        ("Mean (by area)", f"{number(report['mean'], 4)} {unit}"),
-        *((f"{q} % of the area lie below", f"{number(v, 4)} {unit}")
+        ("Mean (by area)", f"{number(report['mean'], 4)}{unit}"),
+        *((f"{q} % of the area lie below", f"{number(v, 4)}{unit}")
           for q, v in report["quantiles"].items()),
-        ("Least and greatest", f"{number(report['min'], 4)} to {number(report['max'], 4)} {unit}"),
-        ("Valid range", f"{_bound(of['low'])} to {_bound(of['high'])} {unit}"),
+        ("Least and greatest", f"{number(report['min'], 4)} to {number(report['max'], 4)}{unit}"),
+        ("Valid range", f"{_bound(of['low'])} to {_bound(of['high'])}{unit}"),
         ("Out of it", cells(of["outside"])),
-        *((step, f"{number(mean, 4)} {unit} on average")
+        *((step, f"{number(mean, 4)}{unit} on average")
           for step, mean in zip(report["steps"], report["step_means"], strict=False)),
     ]  # fmt: skip
     soil = report["texture"]
@@ -161,7 +161,7 @@ def _comparison(of: Mapping[str, Any] | None) -> str:
     rows = [("Compared with", of["with"]), ("Cells compared", f"{of['cells']:,}")]
     if "agreement" in of:
         return _table([*rows, ("Of the same class", f"{100 * of['agreement']:.3g} % of the area")])
-    unit = of["unit"]
+    unit = spelt(of["unit"])
     for key, label in (
         ("mean", "Mean"),
         ("reference_mean", "Mean of the other"),
@@ -169,7 +169,7 @@ def _comparison(of: Mapping[str, Any] | None) -> str:
         ("rmse", "Root mean square difference"),
         ("mean_absolute_difference", "Mean absolute difference"),
     ):
-        rows.append((label, f"{number(of[key])} {unit}"))
+        rows.append((label, f"{number(of[key])}{unit}"))
     r, ratio = of["r"], of["ratio_of_totals"]
     rows.append(("Correlation r", None if r is None else f"{r:.3f}"))
     rows.append(("Ratio of the totals", None if ratio is None else number(ratio)))
@@ -193,9 +193,9 @@ def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
     low, high = number(of["edges"][0]), number(of["edges"][-1])
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT + 18}" role="img"'
-        f' aria-label="Area by value, from {_text(low)} to {_text(high)} {_text(unit)}">{bars}'
+        f' aria-label="Area by value, from {_text(low)} to {_text(high)}{_text(unit)}">{bars}'
         f'<text x="0" y="{_HEIGHT + 14}">{_text(low)}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{_text(high)} {_text(unit)}'
+        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{_text(high)}{_text(unit)}'
         "</text></svg><figcaption>Area by value; what lies beyond the outer 1 % is in the outer"
         " bars.</figcaption></figure>"
     )
@@ -211,7 +211,7 @@ def _picture(report: Mapping[str, Any]) -> str:
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
     told = "" if report["classes"] else (
         f"<figcaption>Dark {number(of['low'])} to light {number(of['high'])}"
-        f" {_text(report['unit'])}{thinned}.</figcaption>"
+        f"{_text(spelt(report['unit']))}{thinned}.</figcaption>"
     )  # fmt: skip
     return f'<figure><img src="{address}" alt="Map of {_text(report["name"])}">{told}</figure>'
 

@@ -44,6 +44,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
 
 
+def spelt(unit: str) -> str:
+    """Return a unit as it follows a number: " t ha-1", and nothing for a share."""
+    return "" if unit == "1" else f" {unit}"
+
+
 def cells(count: int) -> str:
     """Return "1 cell" or "1,234 cells"."""
     return f"{count:,} cell{'' if count == 1 else 's'}"
@@ -51,7 +56,7 @@ def cells(count: int) -> str:
 
 def _range(report: Mapping[str, Any]) -> Iterator[str]:
     of = report["range"]
-    unit = "" if report["unit"] == "1" else f" {report['unit']}"
+    unit = spelt(report["unit"])
     if "codes" in of:
         if of["outside"]:
             codes = ", ".join(map(str, of["strange"]))
@@ -72,7 +77,7 @@ def _range(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _flat(report: Mapping[str, Any]) -> Iterator[str]:
     if report["unit"] != "class" and report["valid_cells"] > 1 and report["min"] == report["max"]:
-        yield f"All cells have one value, {number(report['min'])} {report['unit']}."
+        yield f"All cells have one value, {number(report['min'])}{spelt(report['unit'])}."
 
 
 def _zeros(report: Mapping[str, Any]) -> Iterator[str]:
@@ -118,7 +123,7 @@ def _likeness(of: Mapping[str, Any]) -> Iterator[str]:
     elif ratio is not None and not 1 / _FACTOR < ratio < _FACTOR:
         slip = next((text for r, text in _SLIPS if abs(ratio / r - 1) < _NEAR), "")
         yield (f"The mean is {number(ratio)} times the global layer's"
-               f" ({number(of['mean'])} against {number(of['reference_mean'])} {of['unit']}):"
+               f" ({number(of['mean'])} against {number(of['reference_mean'])}{spelt(of['unit'])}):"
                f" check the unit{f'; {slip}' if slip else ''}.")  # fmt: skip
     if of["r"] is not None and of["r"] < _UNLIKE_R and of["cells"] >= _ENOUGH_CELLS:
         yield (f"Hardly alike the global layer (r = {of['r']:.2f} over {cells(of['cells'])}):"

@@ -14,6 +14,7 @@ from hotspots import __version__
 from hotspots.errors import RasterError
 
 PREFIX = "hotspots:"
+OWN = "own"  # the source_id of one's own layers
 STALE, STALE_SINCE = f"{PREFIX}stale", f"{PREFIX}stale_since"
 OTHER_LICENCE = "other"  # what STAC has for licences without an SPDX id
 _CREATIVE_COMMONS = re.compile(r"cc-?0-1\.0|cc-by(-nc)?(-sa|-nd)?-[1-4]\.\d(-igo)?")

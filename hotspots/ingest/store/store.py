@@ -49,6 +49,8 @@ from hotspots.ingest.store.items import (
 )
 from hotspots.ingest.store.places import ChangedError, Entry, Place, place_of
 from hotspots.ingest.store.provenance import (
+    OWN,
+    PREFIX,
     STALE,
     STALE_SINCE,
     json_bytes,
@@ -97,6 +99,18 @@ class Store:
     def item(self, name: str) -> Mapping[str, Any]:
         """Return a layer's STAC item, or raise `RasterError` with near matches."""
         return self._layer(name).item
+
+    def replacing(self, name: str, source_id: str) -> str:
+        """Return a sentence if a layer of this name would take the place of another source's."""
+        if name not in self.names():
+            return ""
+        former = self.item(name)["properties"].get(f"{PREFIX}source_id", "")
+        if not former or former == source_id:
+            return ""
+        told = {OWN: "a file of your own", "derived": "what was computed here"}.get(
+            former, f"'{former}'"
+        )
+        return f"It took the place of the layer '{name}' from {told}."
 
     def layers(self, *, check: bool = False) -> list[dict[str, Any]]:
         """Return a row for each layer: name, unit, depth, year, licence, source and so on.
