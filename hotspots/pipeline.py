@@ -6,6 +6,7 @@ the regions that tables are made for.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -93,7 +94,7 @@ def analyze(
     layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
     states = [*prepared, *states]
     notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
-    notes += out_of_range(data)
+    notes += out_of_range(data) + unlike_makers(data)
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     layers = layers.assign(own_potential(data, layers, recipe))
     layers, raw, errors = _ranked(data, layers, weights, recipe, notes, tell)
@@ -277,6 +278,26 @@ def out_of_range(data: xr.Dataset) -> list[str]:
             unit = row.unit or "class"
             notes.append(f"{name}: {bad} cells outside {row.low:g} to {row.high:g} ({unit}).")
     return notes
+
+
+_SERIES = re.compile(r"soc_stock_(\d{4}|reference)")
+
+
+def unlike_makers(data: xr.Dataset) -> list[str]:
+    """Return a note for each stock that is compared with ``soc_stock`` and is cited otherwise."""
+    own = str(data["soc_stock"].attrs.get("citation", "")) if "soc_stock" in data else ""
+    others = {
+        str(name): str(layer.attrs.get("citation", ""))
+        for name, layer in data.data_vars.items()
+        if _SERIES.fullmatch(str(name))
+    }
+    return [
+        f"soc_stock and {name} are of different makers ({own[:60]}; {other[:60]}): what is computed"
+        " between them holds the difference of two methods, and may be no change at all. Take both"
+        " from one maker."
+        for name, other in others.items()
+        if own and other and own != other
+    ]
 
 
 def identify(

@@ -15,6 +15,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import xarray as xr
 from rasterio.transform import from_origin
 from serving import Serving, running
 from shapely.geometry import box
@@ -23,11 +24,15 @@ import hotspots as hs
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.files import file_hash
 from hotspots.grid import cell_area
+from hotspots.ingest.adding import add_own
 from hotspots.ingest.catalogue import SOURCES, source
 from hotspots.ingest.gridding.targets import target_grid
 from hotspots.ingest.intake import chosen_accesses, ingest, wanted
 from hotspots.ingest.shelving import grid_of_store, region_file
+from hotspots.ingest.source_cards import rows as catalogued
 from hotspots.ingest.store import Store
+from hotspots.ingest.store.depths import layer_key
+from hotspots.variables import describe
 
 KENYA = (33.5, -5.0, 42.0, 5.5)
 PREFIX = "hotspots:"
@@ -148,8 +153,8 @@ def test_what_there_is_not_is_told(words: list[str], options: Any, told: str) ->
 def test_the_coarsest_access_that_is_fine_enough_is_chosen() -> None:
     (stock,) = wanted(["soilgrids/soc_stock"])
     (lower,) = wanted(["soilgrids/soc_stock_lower"])
-    for degrees, name in ((1 / 12, "5000m"), (1 / 120, "250m"), (1 / 60, "1000m"), (1e-4, "250m")):
-        grid = target_grid([(30, 0, 30.1, 0.1)], degrees)
+    for per_degree, name in ((12, "5000m"), (60, "1000m"), (120, "1000m"), (240, "250m")):
+        grid = target_grid([(30, 0, 30.1, 0.1)], 1 / per_degree)
         assert [a.name for a in chosen_accesses(stock, grid)] == [name]
         assert [a.name for a in chosen_accesses(lower, grid)] == [
             "250m"
@@ -443,3 +448,70 @@ def test_a_second_address_is_tried_and_a_wrong_file_stops_no_other(
     assert "can't be read as a raster" in rows[0]["note"]
     told = Store(tmp_path / "store").item("soc_stock")["properties"]
     assert "second" in told[f"{PREFIX}address"][0]
+
+
+@pytest.mark.parametrize("made", [row["name"] for row in catalogued()])
+def test_every_layer_that_can_be_asked_for_has_a_place_of_its_own_in_a_store(made: str) -> None:
+    """A product's layer is of a canonical variable, and is found again by the name it was given."""
+    for product in source(made).products:
+        for one in wanted([f"{made}/{product.name}"]) if product.kind == "raster" else ():
+            attrs = {"depth_cm": one.depth} if one.depth else {}
+            assert layer_key(describe(xr.DataArray(0.0), one.name).assign_attrs(attrs)) == one.key
+
+
+def test_a_density_of_a_year_comes_by_depths(upstream: Serving, tmp_path: Path) -> None:
+    values = np.full((2160, 4320), 300, dtype="int16")
+    for depth in ("0cm", "30cm"):
+        geotiff(upstream.folder / f"debt/OCD/OCD_{depth}_year_2010AD_10km.tif", values, -180, 90,
+                1 / 12, nodata=-9999)  # fmt: skip
+    told = [row["layer"] for row in run(["soil-carbon-debt/soc_density"], tmp_path)]
+    assert told == ["soc_density_0cm", "soc_density_30cm"]
+    again = run(["soil-carbon-debt/soc_density"], tmp_path)
+    assert {row["state"] for row in again} == {"unchanged"}
+
+
+def test_two_sources_of_one_layer_are_told_apart(
+    upstream: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInputError, match="would both be the layer 'soc_stock'"):
+        run(["soil-carbon-debt/soc_stock", "soilgrids/soc_stock"], tmp_path)
+    run(["soil-carbon-debt/soc_stock"], tmp_path)
+    # GSOCmap can't be reached: that makes no other source's layer stale.
+    monkeypatch.setenv("HOTSPOTS_MIRRORS", "https://storage.googleapis.com=http://127.0.0.1:9")
+    with pytest.raises(FetchError, match="can't be reached"):
+        run(["gsocmap"], tmp_path)
+    store = Store(tmp_path / "store")
+    assert [row["state"] for row in store.layers()] == ["ok"]
+    own = tmp_path / "own.tif"
+    geotiff(own, np.full((12, 12), 50, dtype="int16"), 36, 1, 1 / 12)
+    told = add_own(store, str(own), variable="soc_stock", unit="t ha-1", depth="0-30")
+    assert "It took the place of the layer 'soc_stock' from 'soil-carbon-debt'." in told["notes"]
+
+
+def test_a_missing_token_is_told_before_anything_is_fetched(
+    upstream: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("HOTSPOTS_CDS_TOKEN", raising=False)
+    with pytest.raises(TokenError):
+        run(["soil-carbon-debt/soc_stock", "esa-cci/cropland_share"], tmp_path, years=[2020])
+    assert not (tmp_path / "store").exists()
+
+
+def test_small_negative_values_of_a_model_are_kept(upstream: Serving, tmp_path: Path) -> None:
+    """A density stored as -10 in tenths is -1: a model's value, for nodata is declared."""
+    values = np.full((2160, 4320), -9999, dtype="int16")
+    values[1000:1100, 2540:2600] = 200
+    values[1050, 2570:2580] = -10
+    geotiff(upstream.folder / "debt/OCD/OCD_0cm_year_2010AD_10km.tif", values, -180, 90, 1 / 12,
+            nodata=-9999)  # fmt: skip
+    rows = run(["soil-carbon-debt/soc_density"], tmp_path, years=[2010], depths=["0"])
+    assert [row["state"] for row in rows] == ["added"], rows
+    assert "10 cells below 0" in rows[0]["note"]
+    store = Store(tmp_path / "store")
+    assert float(store.open([rows[0]["layer"]])["soc_density"].min()) == pytest.approx(-1)
+
+
+def test_a_source_coarser_than_the_grid_is_told(upstream: Serving, tmp_path: Path) -> None:
+    (row,) = run(["ipcc-climate-zones"], tmp_path)
+    assert "6 times as wide as the grid" in row["note"]

@@ -13,7 +13,7 @@ from hotspots import analysis as an
 from hotspots.errors import BadInputError, EmptyRegionError, GridMismatchError, RasterError
 from hotspots.grid import Grid, cell_area, grid_of, require_same_grid
 from hotspots.loading import clip
-from hotspots.pipeline import identify, out_of_range
+from hotspots.pipeline import identify, out_of_range, unlike_makers
 from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
 from hotspots.weights import nearest_cells, region_weights
 
@@ -392,3 +392,12 @@ def test_a_part_of_the_world_is_not_called_the_world():
     assert {"total", "outside"} <= set(table.index)
     assert (table["area_ha"].drop("outside") > 0).all()
     assert set(table["set"]) == {"countries", "total", "outside"}
+
+
+def test_stocks_of_two_makers_are_told(kenya):
+    assert unlike_makers(kenya) == []
+    other = kenya.copy()
+    other["soc_stock_1990"] = kenya["soc_stock_1990"].assign_attrs(citation="another map")
+    (note,) = unlike_makers(other)
+    assert "soc_stock_1990" in note
+    assert "may be no change at all" in note

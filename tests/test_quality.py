@@ -400,3 +400,10 @@ def test_a_stock_of_exactly_nothing_is_pointed_at() -> None:
     assert any("60 cells (15 %) hold exactly 0 t ha-1" in line for line in found["verdicts"])
     values[values == 0] = 1
     assert not any("exactly 0" in line for line in report(layer(values))["verdicts"])
+
+
+def test_a_share_is_told_without_its_unit() -> None:
+    """The canonical unit of a share is "1": "0 to 1 1" says nothing."""
+    told = report(layer([[0, 1], [0.5, 1]], "cropland_share"))
+    assert " 1 1" not in page(told)
+    assert "0 to 1</td>" in page(told)

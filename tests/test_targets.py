@@ -37,7 +37,9 @@ def test_sizes_are_read_as_people_say_them(text: str | float, per_degree: float)
     assert cell_size(text) == pytest.approx(1 / per_degree, rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0km", "-1km", "1 mile", "fine", "90", "1e-9", "nan"])
+@pytest.mark.parametrize(
+    "text", ["", "nan", "0", "0km", "-1km", "1 mile", "fine", "90", "1e-9", "9e9km"]
+)
 def test_what_is_no_size_is_told(text: str) -> None:
     with pytest.raises(BadInputError, match="no cell size"):
         cell_size(text)

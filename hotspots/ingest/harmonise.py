@@ -45,12 +45,15 @@ _BYTE_NODATA = np.float32(255)  # a common mask of shares, which a stock or a ra
 _ABSURD = 1e15
 # Of a quantity without lower bound, a customary number below this is no value either.
 _UNBOUNDED = -990.0
+# Beside missing cells that are known, smaller customary numbers are a model's own values: of carbon
+# densities some are -1 to -35.
+BESIDE_DECLARED = 900
 GUIDELINES = ("2006", "2019")
 # A step printed with few digits (0.0833333) is off by less than this part of a cell in the whole.
 _SNAP = 0.05
 
 
-def harmonise(layer: xr.DataArray) -> xr.DataArray:
+def harmonise(layer: xr.DataArray, *, declared: bool = False) -> xr.DataArray:
     """Return `layer`, which bears a canonical name, in the project's form.
 
     Parameters
@@ -59,6 +62,9 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
         Decoded (nodata masked, scale applied), with a (y, x) or (lat, lon) pair of dimensions,
         and ``month``, ``time`` or ``depth`` if its name goes along that; further dimensions of
         length one are dropped. May be dask-backed and stays so.
+    declared : bool
+        Missing cells are known to be NaN already (as in a store): small customary numbers such
+        as -1 are then values, which a model may give.
 
     Returns
     -------
@@ -83,7 +89,7 @@ def harmonise(layer: xr.DataArray) -> xr.DataArray:
     if grid.is_geographic:
         out, grid = _turned(out, _snapped(grid), name)
     out = out.assign_coords(y=("y", grid.y), x=("x", grid.x))
-    out = _canonical_values(out, layer, name)
+    out = _canonical_values(out, layer, name, declared)
     placed: xr.DataArray = out.rio.write_crs(crs).rio.write_transform(grid.transform)
     return placed
 
@@ -166,11 +172,14 @@ def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, G
     return rolled, Grid(Affine(t.a, 0, start, 0, t.e, t.f), grid.shape, grid.crs)
 
 
-def _canonical_values(out: xr.DataArray, given: xr.DataArray, name: str) -> xr.DataArray:
+def _canonical_values(
+    out: xr.DataArray, given: xr.DataArray, name: str, declared: bool
+) -> xr.DataArray:
     attrs = _dated(_kept(given.attrs), name)
     classes = variable(name).classes
     if classes is None:
-        return describe(_apply(partial(_quantity, name=name), out, "float32"), name, **attrs)
+        to_numbers = partial(_quantity, name=name, declared=declared)
+        return describe(_apply(to_numbers, out, "float32"), name, **attrs)
     if name == "climate_zone_2006":
         attrs["guidelines"] = "2006"
     elif name == "climate_zone":
@@ -231,10 +240,10 @@ def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: st
     return xr.DataArray(new, dims=layer.dims, coords=layer.coords, name=layer.name)
 
 
-def _quantity(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+def _quantity(values: npt.NDArray[Any], name: str, declared: bool) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is seen
         out = values.astype("float32")
-    found = _undeclared(out, variable(name))
+    found = _undeclared(out, variable(name), declared)
     if found.size:
         number = f"{found[0]:g}"
         raise RasterError(
@@ -245,13 +254,17 @@ def _quantity(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
     return out
 
 
-def _undeclared(values: npt.NDArray[np.float32], row: Variable) -> npt.NDArray[np.float32]:
+def _undeclared(
+    values: npt.NDArray[np.float32], row: Variable, declared: bool
+) -> npt.NDArray[np.float32]:
     """Return the distinct values outside the valid range that are nodata by custom or size."""
     low = row.low if np.isfinite(row.low) else _UNBOUNDED
     outside = values[(values < low) | (values > row.high) | (np.abs(values) > _ABSURD)]
     customary = np.isin(outside, SENTINELS) | (np.abs(outside) > _ABSURD)
     if row.unit in ("1", "%"):
         customary |= outside == _BYTE_NODATA
+    if declared:
+        customary &= np.abs(outside) >= BESIDE_DECLARED
     return np.unique(outside[customary])
 
 

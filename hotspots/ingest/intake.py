@@ -53,6 +53,7 @@ from hotspots.regions import Region
 Say = Callable[[str], None]
 DEFAULT_SIZE = "1km"
 DEFAULT_SIZE_WORLD = "10km"
+_AS_GOOD = 1.1  # cells of 1,000 m serve a grid of 30 arc-seconds, which are 928 m
 
 
 @dataclass(frozen=True)
@@ -356,7 +357,7 @@ def chosen_accesses(one: Wanted, grid: Grid) -> list[Access]:
     if not ways:
         raise BadInputError(f"'{one}' isn't to be had: no access of the source has it.")
     open_ways = [a for a in ways if not a.token or _has_token(a)] or list(ways)
-    fine = [a for a in open_ways if _degrees(a) <= grid.transform.a * 1.01]
+    fine = [a for a in open_ways if _degrees(a) <= grid.transform.a * _AS_GOOD]
     best = max(map(_degrees, fine)) if fine else min(map(_degrees, open_ways))
     return [a for a in open_ways if abs(_degrees(a) - best) <= 1e-9]
 

@@ -14,7 +14,7 @@ from affine import Affine
 
 from hotspots.errors import BadInputError, RasterError
 from hotspots.grid import Grid, grid_of
-from hotspots.ingest.gridding.raw import Raw
+from hotspots.ingest.gridding.raw import Raw, open_grid
 from hotspots.ingest.quality.page import page
 from hotspots.ingest.quality.reporting import report
 from hotspots.ingest.sample import sample
@@ -28,6 +28,7 @@ from hotspots.variables import describe
 REGIONS, TABLES = "regions", "tables"
 _MOST_MASKED = 50_000_000  # cells; above, coverage is of the grid and not of the region
 _MAIN = "soc_stock"
+_COARSER = 2.0
 _NUMBERS = ("valid_cells", "valid_area_ha", "coverage", "min", "mean", "max", "total",
             "range", "classes", "comparison")  # fmt: skip
 
@@ -88,6 +89,7 @@ def shelve(
         layer, share, given=dict(given or {}) | _stored(raws), reference=reference,
         reference_share=reference_share, region_share=_region_share(layer, region),
     )  # fmt: skip
+    found["verdicts"] += _coarser(raws, layer)
     key = layer_key(layer)
     # First the share: a run that is killed between the two begins again with the layer.
     _put_share(store, layer, share, key, provenance)
@@ -103,6 +105,19 @@ def shelve(
         file,
         file.replace(".tif", ".quality.html"),
     )
+
+
+def _coarser(raws: Sequence[Raw], layer: xr.DataArray) -> list[str]:
+    """Return a sentence if the source's cells are much wider than the grid's."""
+    if not raws or not raws[0].path:
+        return []
+    ratio = open_grid(raws[0]).cell_width_m / grid_of(layer).cell_width_m
+    if ratio < _COARSER:
+        return []
+    return [
+        f"The source's cells are {ratio:.3g} times as wide as the grid's: each value repeats over"
+        " many cells, which show no detail of their own."
+    ]
 
 
 def _put_share(

@@ -19,7 +19,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
-from hotspots.ingest.harmonise import SENTINELS
+from hotspots.ingest.harmonise import BESIDE_DECLARED, SENTINELS
 from hotspots.ingest.units import conversion
 from hotspots.variables import Variable
 
@@ -33,9 +33,6 @@ _UNBOUNDED = -990.0
 # A step printed with few digits (0.0833333) is off by less than this part of a cell in the whole.
 _SNAP = 0.05
 _ROWS_AT_ONCE = 64
-# Beside a nodata number that is declared, smaller customary ones are a model's own values: of
-# carbon densities some are -1 to -35.
-_BESIDE = 900
 
 
 @dataclass(frozen=True)
@@ -363,7 +360,7 @@ def _require_declared(
     if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
     if decoding[2]:
-        customary &= np.abs(numbers) >= _BESIDE
+        customary &= np.abs(numbers) >= BESIDE_DECLARED
     if customary.any():
         number = f"{numbers[customary][0]:.9g}"
         raise RasterError(

@@ -173,7 +173,7 @@ class Store:
         FetchError
             The server of a bucket can't be reached.
         """
-        canonical = harmonise(layer)
+        canonical = harmonise(layer, declared=True)
         key = layer_key(canonical)
         _require_told(canonical)
         fields = provenance_fields(provenance)
@@ -329,7 +329,7 @@ class Store:
 
     def _opened(self, layer: StoredLayer) -> xr.DataArray:
         (opened,) = stacked(read_geotiff(self._file(layer)))
-        return harmonise(opened).assign_attrs(sha256=layer.file.sha256)
+        return harmonise(opened, declared=True).assign_attrs(sha256=layer.file.sha256)
 
     def _file(self, layer: StoredLayer) -> Path:
         file = layer.file
