@@ -46,7 +46,7 @@ def test_the_folder_holds_what_an_edition_is(saved):
     assert names == {
         "rasters", "hotspots.gpkg", "units.parquet", "regions.parquet", "regions.csv",
         "land_use.parquet", "land_use.csv",
-        "codebook.csv", "recipe.toml", "manifest.json", "times.json", "map.html",
+        "codebook.csv", "recipe.toml", "LICENCES.txt", "manifest.json", "times.json", "map.html",
     }  # fmt: skip
 
 

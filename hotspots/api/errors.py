@@ -18,12 +18,14 @@ from hotspots.errors import (
     BadInputError,
     EditionError,
     EmptyRegionError,
+    FetchError,
     GridMismatchError,
     HotspotsError,
     MissingAssetError,
     RasterError,
     RecipeError,
     RegistryError,
+    TokenError,
     UnknownEditionError,
     UnknownMethodError,
     UnknownRegionError,
@@ -57,6 +59,9 @@ KINDS: dict[type[HotspotsError], Kind] = {
     RegistryError: Kind(500, "registry", "The registry can't be read"),
     MissingAssetError: Kind(500, "missing-asset", "The installation is incomplete"),
     WriteError: Kind(500, "write", "The server can't write"),
+    # Nothing is fetched while a request is served; the table is whole all the same.
+    FetchError: Kind(502, "fetch", "Another server didn't answer"),
+    TokenError: Kind(500, "token", "A token of the server's own is missing"),
     HotspotsError: Kind(500, "failed", "The request failed"),
 }
 _OWN_FAULT = "The fault is the server's and was logged; try again later or tell its operator."
