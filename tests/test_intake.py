@@ -130,6 +130,8 @@ def test_names_products_years_and_depths_are_understood() -> None:
     (cover_2021,) = wanted(["worldcover/land_cover"])
     assert (cover_2021.key, cover_2021.name) == ("land_cover_2021", "land_cover_2021")
     assert [one.key for one in wanted(["soilgrids/soc"], depths=["5-15"])] == ["soc_5-15cm"]
+    (dated,) = wanted(["soil-carbon-debt/soc_stock_1960"])
+    assert (dated.key, dated.year) == ("soc_stock_1960", 1960)
     twice = wanted(["soilgrids/clay", "soilgrids/clay"])
     assert len(twice) == len(wanted(["soilgrids/clay"]))
 
@@ -142,6 +144,8 @@ def test_names_products_years_and_depths_are_understood() -> None:
         (["worldcover/land_cover"], {"years": ["1999"]}, "no year 1999.*It has: 2021, 2020"),
         (["soilgrids/clay"], {"depths": ["0-30"]}, "no depth 0-30 cm. It has: 0-5"),
         (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds one.*one --year"),
+        (["soilgrids"], {"years": ["2010"]}, "nothing of what is named has several years"),
+        (["gsocmap"], {"depths": ["0-5"]}, "nothing of what is named has several depths"),
         ([], {}, "No source is named"),
     ],
 )

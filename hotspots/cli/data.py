@@ -11,7 +11,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli.printing import Json, print_rows, print_table, progress_bar, say, tell
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, RasterError
 
 if TYPE_CHECKING:
     from hotspots.ingest.store import Store
@@ -146,15 +146,31 @@ def add_layer(
         return
     for row in rows:
         typer.echo(f"Added {row['layer']} to {store}.")
-        for line in (*row.get("notes", ()), *row.get("verdicts", ())):
+        for line in _told(row):
             typer.echo(f"  {line}")
 
 
 def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
     from hotspots.ingest import open_layers
 
-    opened = open_layers(Path(path))
+    try:
+        opened = open_layers(Path(path))
+    except RasterError as error:
+        raise RasterError(
+            f"{error} Or say what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
+        ) from error
     return [{"layer": target.add(opened[name])} for name in opened.data_vars]
+
+
+def _told(row: dict[str, Any]) -> list[str]:
+    """Return what a user reads of an added layer: its mean, its report, what looks wrong."""
+    lines = []
+    if row.get("mean") is not None:
+        cells = f"{row['valid_cells']:,} cells"
+        lines.append(f"Mean {row['mean']:.4g} {row['unit']} over {cells}.")
+    if row.get("report"):
+        lines.append(f"Report: {row['report']}")
+    return [*lines, *row.get("notes", ()), *row.get("verdicts", ())]
 
 
 def layers(

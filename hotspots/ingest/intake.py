@@ -94,7 +94,7 @@ def wanted(
     ----------
     words : iterable of str
         A source's name (its default products) or "source/product"; several products may be
-        parted by commas: "soilgrids/clay,sand".
+        parted by commas: "soilgrids/clay,sand". "soil-carbon-debt/soc_stock_1990" tells its year.
     years : sequence, optional
         Of products that have several; their first by default.
     depths : sequence of str, optional
@@ -111,12 +111,36 @@ def wanted(
     for word in words:
         name, _, products = word.partition("/")
         chosen = source(name)
-        asked = products.split(",") if products else []
-        for product in [chosen.product(p) for p in asked] or chosen.defaults():
-            found += [w for w in _each(chosen, product, years, depths) if w not in found]
+        asked = [_named(chosen, p, years) for p in products.split(",")] if products else []
+        for product, of in asked or [(product, years) for product in chosen.defaults()]:
+            found += [w for w in _each(chosen, product, of, depths) if w not in found]
     if not found:
         raise UnknownSourceError("No source is named. 'hotspots sources' lists all.")
+    _require_used(found, years, depths)
     return found
+
+
+def _named(chosen: Source, name: str, years: Sequence[Any]) -> tuple[Product, Sequence[Any]]:
+    """Return the product of a name, and its years; "soc_stock_1990" tells its year itself."""
+    for product in chosen.products:
+        for year in product.years:
+            if "{year}" in product.name and product.name.replace("{year}", str(year)) == name:
+                return product, [year]
+    return chosen.product(name), years
+
+
+def _require_used(found: Sequence[Wanted], years: Sequence[Any], depths: Sequence[str]) -> None:
+    """Raise where a year or depth was asked for that nothing of what is named has a choice of."""
+    if years and not any(len(one.product.years) > 1 for one in found):
+        raise BadInputError(
+            f"The year {years[0]} is asked for, but nothing of what is named has several years."
+            " Leave --year out; 'hotspots sources show NAME' tells the years."
+        )
+    if depths and not any(one.product.depths for one in found):
+        raise BadInputError(
+            f"The depth {depths[0]} is asked for, but nothing of what is named has several depths."
+            " Leave --depth out; 'hotspots sources show NAME' tells the depths."
+        )
 
 
 def _each(
