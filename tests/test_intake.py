@@ -25,9 +25,10 @@ from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.files import file_hash
 from hotspots.grid import cell_area
 from hotspots.ingest.adding import add_own
+from hotspots.ingest.asking import chosen_accesses, wanted
 from hotspots.ingest.catalogue import SOURCES, source
 from hotspots.ingest.gridding.targets import target_grid
-from hotspots.ingest.intake import chosen_accesses, ingest, wanted
+from hotspots.ingest.intake import ingest
 from hotspots.ingest.shelving import grid_of_store, region_file
 from hotspots.ingest.source_cards import rows as catalogued
 from hotspots.ingest.store import Store
