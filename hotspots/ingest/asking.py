@@ -11,6 +11,7 @@ import pyproj
 
 from hotspots.errors import BadInputError, TokenError, near_matches
 from hotspots.grid import Grid
+from hotspots.ingest.access.cds import token
 from hotspots.ingest.catalogue import (
     Access,
     Product,
@@ -165,8 +166,6 @@ def chosen_accesses(one: Wanted, grid: Grid) -> list[Access]:
 
 
 def _has_token(access: Access) -> bool:
-    from hotspots.ingest.access.cds import token
-
     if access.kind != "cds":
         return bool(os.environ.get(access.token, "").strip())
     try:

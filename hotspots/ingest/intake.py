@@ -19,6 +19,7 @@ from hotspots.errors import (
 )
 from hotspots.grid import Grid
 from hotspots.ingest.access.acquire import Request, acquire, acquire_file
+from hotspots.ingest.access.cds import token
 from hotspots.ingest.access.download import Progress
 from hotspots.ingest.asking import Wanted, chosen_accesses, wanted
 from hotspots.ingest.catalogue import (
@@ -34,6 +35,7 @@ from hotspots.ingest.gridding.targets import (
     size_text,
     target_grid,
 )
+from hotspots.ingest.licences import licence
 from hotspots.ingest.shelving import grid_of_store, holds, shelve, shelve_file
 from hotspots.ingest.store import Store
 from hotspots.ingest.store.provenance import PREFIX
@@ -127,8 +129,6 @@ def _require_one_each(asked: Sequence[Wanted]) -> None:
 
 def _require_tokens(asked: Sequence[Wanted], job: _Intake) -> None:
     """Raise `TokenError` before anything is fetched."""
-    from hotspots.ingest.access.cds import token
-
     for one in asked:
         if one.product.kind != "raster" or job.grid is None or job.has(one):
             continue
@@ -292,8 +292,6 @@ def _attrs(one: Wanted) -> dict[str, Any]:
 
 
 def _licence_text(made: Source) -> str:
-    from hotspots.ingest.licences import licence
-
     note = f" ({made.licence_note})" if made.licence_note else ""
     return f"{licence(made.licence).title}{note}"
 
@@ -301,8 +299,6 @@ def _licence_text(made: Source) -> str:
 def _provenance(
     one: Wanted, job: _Intake, request: dict[str, Any], raws: Sequence[Raw]
 ) -> dict[str, Any]:
-    from hotspots.ingest.licences import licence
-
     origins = [raw.origin for raw in raws if raw.origin is not None]
     return {
         "source_id": one.source.name,
