@@ -414,3 +414,23 @@ def test_no_room_for_copies(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
         again.open()
     with pytest.raises(RasterError, match=r"folder of downloads .*can't be written"):
         again.add(layer())
+
+
+FLIP = """
+import sys
+from hotspots.ingest.store.places import place_of
+place = place_of(sys.argv[1])
+for i in range(400):
+    place.write("catalog.json", b"a" * 399 + b"z" if i % 2 else b"a" * 899 + b"z")
+"""
+
+
+def test_what_is_read_while_it_is_replaced_is_whole(store: Store) -> None:
+    """A reader that learns the size of one version and reads the other would get a part of it."""
+    store.place.write("catalog.json", b"a" * 899 + b"z")
+    writer = subprocess.Popen([sys.executable, "-c", FLIP, store.place.shown])
+    sizes = set()
+    while writer.poll() is None:
+        sizes.add((len(told := store.place.read("catalog.json")), told[-1:]))
+    assert writer.returncode == 0
+    assert sizes == {(400, b"z"), (900, b"z")}

@@ -35,6 +35,7 @@ _REFUSED = re.compile(
 _UNREACHED = re.compile(r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|timed out", re.IGNORECASE)
 _NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket|bucket does not exist", re.IGNORECASE)
 _NO_KEY = re.compile(r"NO_SUCH_KEY|NoSuchKey", re.IGNORECASE)
+_READ_AGAIN = 20
 
 
 class Bucket:
@@ -76,9 +77,18 @@ class Bucket:
         ]
 
     def read(self, key: str) -> bytes:
-        """Return the content of an object."""
-        with self._plainly("read"), self._client.open_input_stream(self._path(key)) as stream:
-            return bytes(stream.read())
+        """Return the content of an object, whole though another run replaces it meanwhile.
+
+        The client asks for the size first and then for so many bytes: of a longer version that
+        came between it gets a part only, and is asked again.
+        """
+        with self._plainly("read"):
+            for _ in range(_READ_AGAIN):
+                with self._client.open_input_stream(self._path(key)) as stream:
+                    content = bytes(stream.read())
+                if self._client.get_file_info(self._path(key)).size == len(content):
+                    break
+        return content
 
     def write(self, key: str, content: bytes) -> None:
         """Write an object, or replace it."""
