@@ -15,7 +15,11 @@ from hypothesis import settings
 from serving import quick, server  # noqa: F401  (fixtures)
 
 # On a busy machine an example may take long; how long is no property of the code.
-settings.register_profile("unhurried", deadline=None)
+# The same examples each time, so that a run tells of the code and not of its luck;
+# HOTSPOTS_EXPLORE=1 looks for new ones.
+settings.register_profile(
+    "unhurried", deadline=None, derandomize="HOTSPOTS_EXPLORE" not in os.environ
+)
 settings.load_profile("unhurried")
 
 REPO = Path(__file__).resolve().parents[1]

@@ -142,7 +142,7 @@ def test_the_peat_can_not_lose_more_than_it_holds(
     assert out["total_c"].item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
     parts = out["co2_c"] + out["doc_c"]
     assert parts.item() == pytest.approx(out["total_c"].item(), rel=1e-9, abs=1e-9)
-    assert out["total_c"].item() <= area * stock * (1 + 1e-9)
+    assert out["total_c"].item() <= area * stock * (1 + 1e-9) + 1e-300  # beside subnormal numbers
 
 
 def test_no_cap_at_twenty_years() -> None:
