@@ -149,12 +149,16 @@ def _step(centres: npt.NDArray[np.float64], name: str, given: float | None) -> f
     return float(step)
 
 
+def same_grid(a: Grid, b: Grid) -> bool:
+    """Say whether two grids have the same cells, to a thousandth of one."""
+    near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
+    return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
+
+
 def require_same_grid(reference: xr.DataArray | xr.Dataset, other: xr.DataArray, name: str) -> None:
     """Raise `GridMismatchError` unless `other` lies on the grid of `reference`."""
     a, b = grid_of(reference), grid_of(other)
-    tolerance = 1e-3 * abs(a.transform.a)
-    same = a.shape == b.shape and np.allclose(a.transform, b.transform, rtol=0, atol=tolerance)
-    if not same or not a.crs.equals(b.crs, ignore_axis_order=True):
+    if not same_grid(a, b):
         raise GridMismatchError(
             f"Layer '{name}' lies on another grid ({_told(b)}) than the first layer ({_told(a)})."
             " Bring the layers to one grid first."

@@ -47,6 +47,7 @@ class _Profile:
     bottom: Depths
 
     def told(self) -> str:
+        """Return the depths as text."""
         pairs = zip(self.top, self.bottom, strict=True)
         return ", ".join(f"{a:g}" if a == b else f"{a:g}-{b:g}" for a, b in pairs)
 

@@ -133,6 +133,7 @@ class _Worlds:
         self.cells = np.flatnonzero(axes.gain.notnull().values.ravel())
 
         def flat(layer: xr.DataArray) -> Array:
+            """Return the values of the drawn cells."""
             return layer.values.ravel()[self.cells].astype("float64")
 
         gain, choice = flat(axes.gain), recipe.uncertainty
@@ -253,11 +254,13 @@ class _Count:
         self.name, self._of, self._ranked, self._cells, self._count = name, of, ranked, cells, count
 
     def add(self, values: tuple[Array, Array, Array | None]) -> None:
+        """Add a draw."""
         drawn = values[self._of]
         assert drawn is not None  # no count is made for an axis that isn't there
         self._count.add(drawn[self._ranked])
 
     def layer(self, like: xr.DataArray) -> xr.DataArray:
+        """Return the share of draws as a layer."""
         out = np.full(like.size, np.nan, dtype="float32")
         out[self._cells] = self._count.share()
         return describe(xr.DataArray(out.reshape(like.shape), like.coords, like.dims), self.name)

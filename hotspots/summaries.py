@@ -75,6 +75,7 @@ def _noted(row: pd.Series) -> str:
 
 def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
     def area(*classes: str) -> Any:
+        """Return the hectares of these classes."""
         return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
     ranked, hot, land = area(*RANKED_CLASSES), area(*HOT_CLASSES), table["land_valid_ha"]
@@ -119,6 +120,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
     whole = table[table["set"] == "total"].iloc[0]
 
     def total(column: str, scale: float) -> float | None:
+        """Return the whole's amount; None where it isn't known."""
         value = _number(whole, column, np.nan)
         return round(value / scale, 9) if np.isfinite(value) else None
 
@@ -156,6 +158,7 @@ def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
     hot = ranked["class"].isin([_CLASS[n] for n in HOT_CLASSES])
 
     def share(part: pd.Series, amount: str) -> float | None:
+        """Return the share of an amount that the part holds."""
         whole = float(ranked[amount].sum())
         return round(float(ranked.loc[part, amount].sum()) / whole, 6) if whole > 0 else None
 

@@ -43,9 +43,11 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
     area = cell_area(layers).values.ravel()[cells]
 
     def flat(name: str) -> Array:
+        """Return the values of the land cells."""
         return np.nan_to_num(layers[name].values.ravel()[cells].astype("float64"))
 
     def tonnes(name: str) -> Array:
+        """Return the tonnes of the land cells."""
         return area * flat(f"{name}_valid_share") * flat(name)
 
     land = area * flat("valid_share")

@@ -61,12 +61,12 @@ def browser(chromium_path: str) -> Iterator[Any]:
         opened.close()
 
 
-def eventually(told: Callable[[], Any], expected: Any, seconds: float = 20) -> None:
-    """Assert that a page comes to tell what is expected, however busy the machine."""
+def eventually(told: Callable[[], Any], expected: Any, seconds: float = 20) -> Any:
+    """Return what a page tells, once it is as expected; however busy the machine, after a while."""
     end = time.monotonic() + seconds
     while (last := told()) != expected and time.monotonic() < end:
         time.sleep(0.1)
-    assert last == expected
+    return last
 
 
 @dataclass
@@ -179,7 +179,7 @@ def test_a_country_is_found_by_keyboard(desktop: Watched) -> None:
         return page.input_value("#hs-country")
 
     # On a busy machine the letters may come too far apart to be one word.
-    eventually(typed, "KEN", seconds=60)
+    assert eventually(typed, "KEN", seconds=60) == "KEN"
     page.locator(".leaflet-popup", has_text="Kenya").wait_for()
     assert page.locator(".leaflet-popup").count() == 1, "countries on the way were drawn too"
     page.focus("#hs-toggle")
@@ -288,7 +288,8 @@ def test_a_chosen_country_is_in_view_with_its_near_parts(
         return desktop.page.evaluate(f"all => all.map(at => {contains})", inside + outside)
 
     # The popup then slides into view: on a busy machine that takes its time.
-    eventually(seen, [True] * len(inside) + [False] * len(outside))
+    expected = [True] * len(inside) + [False] * len(outside)
+    assert eventually(seen, expected) == expected
 
 
 def test_a_ring_is_explained(desktop: Watched) -> None:
@@ -333,7 +334,7 @@ def test_phone_leaves_a_popup_its_room(phone: Watched) -> None:
         return box["y"] >= 0 and box["y"] + box["height"] <= panel["y"]
 
     # The map glides until the popup fits.
-    eventually(fits, True)
+    assert eventually(fits, True)
     assert popup.evaluate("p => p.scrollHeight <= p.clientHeight + 1")
     assert not page.locator(".leaflet-control-zoom").is_visible()
     page.click("#hs-toggle")

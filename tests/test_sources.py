@@ -347,4 +347,5 @@ def test_the_page_of_sources_is_up_to_date(repo: Path) -> None:
 def test_no_address_is_that_of_a_registry_or_a_local_path() -> None:
     for made in sources().values():
         for access in made.access:
-            assert not re.search(r"localhost|127\.0\.0\.1|file:|/work/", access.address)
+            assert re.match(r"https?://", access.address)
+            assert not re.search(r"localhost|127\.0\.0\.1|file:", access.address)

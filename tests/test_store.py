@@ -477,22 +477,25 @@ def big() -> xr.DataArray:
     return layer("soc_stock", values, step=0.2)
 
 
+def killed_while_adding(address: str, seconds: float) -> bool:
+    """Kill a run that adds the big layer, so long after it began; say whether it had finished."""
+    run = subprocess.Popen(
+        [sys.executable, "-c", script(ADD_BIG), address], stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    run.kill()
+    return run.communicate()[0] == "done\n"
+
+
 def test_kill_9_at_any_moment_leaves_the_former_layer(store: Store, tmp_path: Path) -> None:
     """Killed sooner and later; then a run that isn't gives the bytes that a new store has."""
     Store(tmp_path / "clean").add(big())
     store.add(layer())
     former = state(store)
     for seconds in (0.05, 0.4):
-        run = subprocess.Popen(
-            [sys.executable, "-c", script(ADD_BIG), str(store.place.path)],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert run.stdout is not None
-        assert run.stdout.readline() == "ready\n"
-        time.sleep(seconds)
-        run.kill()
-        finished = run.communicate()[0] == "done\n"
-        if not finished:
+        if not killed_while_adding(store.place.shown, seconds):
             assert state(store) in (former, {"soc_stock": big().values.tobytes()})
     store.add(big())
     assert store.hashes() == Store(tmp_path / "clean").hashes()

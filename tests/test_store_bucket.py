@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pyarrow.fs import FileSelector, S3FileSystem
-from test_store import ADD_BIG, add_at_once, big, layer, script, zones
+from test_store import add_at_once, big, killed_while_adding, layer, zones
 
 from hotspots.errors import BadInputError, FetchError, HotspotsError, RasterError
 from hotspots.ingest import Store
@@ -266,15 +266,7 @@ def test_kill_9_and_run_again(store: Store, tmp_path: Path) -> None:
     Store(tmp_path / "clean").add(big())
     store.add(layer())
     for seconds in (0.2, 0.6):
-        run = subprocess.Popen(
-            [sys.executable, "-c", script(ADD_BIG), store.place.shown],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert run.stdout is not None
-        assert run.stdout.readline() == "ready\n"
-        time.sleep(seconds)
-        run.kill()
-        run.communicate()
+        killed_while_adding(store.place.shown, seconds)
         found = store.open().soc_stock.values.tobytes()
         assert found in (layer().values.tobytes(), big().values.tobytes())
     store.add(big())

@@ -119,6 +119,7 @@ def _zones(
     tropical = warm & (frost <= TROPICAL_FROST_DAYS)
 
     def by_ratio(band: str) -> Values:
+        """Return the moist or dry zone of a band, by rain over evaporation."""
         moist, dry = _CODE[f"{band}_moist"], _CODE[f"{band}_dry"]
         return np.select([unknown(ratio), ratio > MOIST_RATIO_ABOVE], [0, moist], dry)
 

@@ -111,6 +111,7 @@ def _combine(values: Any, threshold: float) -> tuple[Any, ...]:
     known = (~np.isnan(ordered)).sum(axis=0)
 
     def at(rank: Any) -> Array:
+        """Return the value of this rank in each cell, the least first."""
         return np.take_along_axis(ordered, np.maximum(rank, 0)[None], axis=0)[0]
 
     middle = (at((known - 1) // 2) + at(known // 2)) / 2

@@ -64,6 +64,7 @@ def sd_from_absolute_error(error: Any) -> Any:
     """
 
     def sd(e: Array) -> Array:
+        """Return the sd of a normal error."""
         return SD_PER_ABSOLUTE_ERROR * _not_negative("The absolute error", e)
 
     return _as(error, elementwise(sd, error))
@@ -96,6 +97,7 @@ def sd_from_quantiles(q05: Any, q95: Any) -> Any:
     common_depth(q05, q95)
 
     def sd(low: Array, high: Array) -> Array:
+        """Return the sd of a normal between both quantiles."""
         _require_order(low, high)
         return (high - low) / SDS_FROM_Q05_TO_Q95
 
@@ -127,6 +129,7 @@ def lognormal_sigma(q05: Any, q95: Any) -> Any:
     common_depth(q05, q95)
 
     def sigma(low: Array, high: Array) -> Array:
+        """Return the sd of the logarithm."""
         _require_order(low, high)
         both = (_not_negative("The quantile q05", low) > 0) & (high > 0)
         ratio = np.divide(high, low, out=np.full(both.shape, np.nan), where=both)
@@ -175,6 +178,7 @@ def stock_error_from_density(
     factor = thickness_m * HA_AND_TONNES / 2
 
     def error(top: Array, bottom: Array) -> Array:
+        """Return the error of the mean of both depths."""
         return factor * _root(top, bottom, correlation)
 
     out = elementwise(error, error_at_top, error_at_bottom)
@@ -267,6 +271,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     z = NormalDist().inv_cdf((1 + level) / 2)
 
     def bound(side: float) -> Any:
+        """Return the value moved by so many sds."""
         out = elementwise(lambda v, s: v + side * _not_negative("The sd", s), value, sd)
         return _as(value, out, level=level)
 

@@ -156,6 +156,7 @@ def depth_overlap_weights(
     require_between("top", top, 0, _DEEPEST, "cm")
 
     def fraction(a: Weights, b: Weights) -> Weights:
+        """Return the part of the layers that lies in the target."""
         if np.any(a >= b):
             raise BadInputError("A layer's bottom isn't deeper than its top; both are in cm down.")
         overlap = np.minimum(b, target_bottom) - np.maximum(a, target_top)
@@ -189,6 +190,7 @@ def fine_earth_bulk_density(
     check_soil(None, bulk_density, coarse_fragments)
 
     def fine(whole: Weights, rock: Weights) -> Weights:
+        """Return the density of what is left without the rock."""
         rest = np.where(rock < 1, 1 - rock, np.nan)
         density = (whole - rock * rock_density) / rest
         return np.where(density > 0, density, np.nan)

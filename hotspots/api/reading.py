@@ -30,6 +30,7 @@ class Head:
             return
 
         async def send_without_body(message: Message) -> None:
+            """Send the head only."""
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -57,6 +58,7 @@ class OpenNumbers:
             return
 
         async def send_with_header(message: Message) -> None:
+            """Send, with the header put in."""
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(ANYONE)
             await send(message)

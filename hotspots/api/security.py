@@ -26,6 +26,7 @@ class Headers:
         """Pass the request on; complete the headers of its answer."""
 
         async def send_with_headers(message: Message) -> None:
+            """Send, with the headers put in."""
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -66,13 +67,16 @@ class _InlineScripts(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin to gather, if it is a script."""
         self._inside = tag == "script" and "src" not in dict(attrs)
         if self._inside:
             self.scripts.append("")
 
     def handle_endtag(self, tag: str) -> None:
+        """End a script."""
         self._inside = False
 
     def handle_data(self, data: str) -> None:
+        """Gather the text of a script."""
         if self._inside:
             self.scripts[-1] += data

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
 from affine import Affine
 
-from hotspots.grid import Grid
+from hotspots.grid import Grid, same_grid
 from hotspots.ingest.gridding.raw import open_grid
 from hotspots.ingest.gridding.regrid import on_grid
 from hotspots.ingest.gridding.targets import size_text
+from hotspots.ingest.harmonise import first_beyond
 from hotspots.ingest.licences import recognise
 from hotspots.ingest.own.reading import Own, read_own
 from hotspots.ingest.shelving import grid_of_store, shelve
@@ -58,7 +58,7 @@ def add_own(
     notes = list(own.notes)
     if grid is None:
         grid = turned(open_grid(own.raw))
-    elif not _same(grid, turned(open_grid(own.raw))):
+    elif not same_grid(grid, turned(open_grid(own.raw))):
         notes.append(f"Brought to the store's grid, {_told(grid)}.")
     say(f"reading {PurePath(path).name}")
     layer, share = on_grid(
@@ -82,19 +82,15 @@ def add_own(
 
 def turned(grid: Grid) -> Grid:
     """Return a file's grid north up, with longitudes of -180 to 180 if it is geographic."""
-    t, (rows, columns) = grid.transform, grid.shape
     west, _, east, north = grid.bounds
-    dx, dy = abs(t.a), abs(t.e)
-    if grid.is_geographic and east > 180 + dx / 2:
-        middles = west + dx * (np.arange(columns) + 0.5)
-        beyond = int(np.searchsorted(middles, 180 - 1e-9))
-        west = west + beyond * dx - 360 if grid.wraps or beyond == 0 else west
-    return Grid(Affine(dx, 0, west, 0, -dy, north), (rows, columns), grid.crs)
-
-
-def _same(a: Grid, b: Grid) -> bool:
-    near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
-    return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
+    dx, dy = abs(grid.transform.a), abs(grid.transform.e)
+    up = Grid(Affine(dx, 0, west, 0, -dy, north), grid.shape, grid.crs)
+    if not up.is_geographic or east <= 180 + dx / 2:
+        return up
+    beyond = first_beyond(up)
+    if beyond > 0 and not up.wraps:
+        return up
+    return Grid(Affine(dx, 0, west + beyond * dx - 360, 0, -dy, north), grid.shape, grid.crs)
 
 
 def _told(grid: Grid) -> str:

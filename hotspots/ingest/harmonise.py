@@ -42,9 +42,9 @@ SENTINELS = np.array(
 )  # fmt: skip
 _BYTE_NODATA = np.float32(255)  # a common mask of shares, which a stock or a rain may well be
 # 1e20, -3.4e38 and their roundings: no quantity here is of that size.
-_ABSURD = 1e15
+ABSURD = 1e15
 # Of a quantity without lower bound, a customary number below this is no value either.
-_UNBOUNDED = -990.0
+UNBOUNDED = -990.0
 # Beside missing cells that are known, smaller customary numbers are a model's own values: of carbon
 # densities some are -1 to -35.
 BESIDE_DECLARED = 900
@@ -87,7 +87,7 @@ def harmonise(layer: xr.DataArray, *, declared: bool = False) -> xr.DataArray:
     out = out.rio.write_crs(crs)
     grid = grid_of(out)
     if grid.is_geographic:
-        out, grid = _turned(out, _snapped(grid), name)
+        out, grid = _turned(out, snapped(grid), name)
     out = out.assign_coords(y=("y", grid.y), x=("x", grid.x))
     out = _canonical_values(out, layer, name, declared)
     placed: xr.DataArray = out.rio.write_crs(crs).rio.write_transform(grid.transform)
@@ -133,17 +133,23 @@ def _north_up(layer: xr.DataArray) -> xr.DataArray:
     return layer
 
 
-def _snapped(grid: Grid) -> Grid:
+def snapped(grid: Grid) -> Grid:
     """Return the grid with a rounded step made exact where it spans the whole world."""
     t, (rows, columns) = grid.transform, grid.shape
-    dx, west, dy, north = t.a, t.c, t.e, t.f
-    if abs(columns * dx - 360) < _SNAP * dx:
-        dx = 360 / columns
-        whole = round(west / dx)
-        west = whole * dx if abs(west / dx - whole) < _SNAP else west
-    if abs(rows * -dy - 180) < _SNAP * -dy and abs(north - 90) < _SNAP * -dy:
-        dy, north = -180 / rows, 90.0
-    return Grid(Affine(dx, 0, west, 0, dy, north), grid.shape, grid.crs)
+    dx, left, dy, top = t.a, t.c, t.e, t.f
+    if abs(columns * abs(dx) - 360) < _SNAP * abs(dx):
+        dx = float(np.copysign(360 / columns, dx))
+        whole = round(left / dx)
+        left = whole * dx if abs(left / dx - whole) < _SNAP else left
+    pole = float(np.copysign(90.0, -dy))
+    if abs(rows * abs(dy) - 180) < _SNAP * abs(dy) and abs(top - pole) < _SNAP * abs(dy):
+        dy, top = float(np.copysign(180 / rows, dy)), pole
+    return Grid(Affine(dx, 0, left, 0, dy, top), grid.shape, grid.crs)
+
+
+def first_beyond(grid: Grid) -> int:
+    """Return the first column whose middle lies at 180 degrees east or beyond (it goes west)."""
+    return int(np.searchsorted(grid.x, 180 - 1e-9))
 
 
 def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, Grid]:
@@ -158,7 +164,7 @@ def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, G
         )
     if east <= 180 + dx / 2:
         return layer, grid
-    first_west = int(np.searchsorted(grid.x, 180 - 1e-9))
+    first_west = first_beyond(grid)
     if first_west > 0 and not grid.wraps:
         raise RasterError(
             f"Layer '{name}' crosses the antimeridian ({west:g} to {east:g} degrees east) without"
@@ -258,9 +264,9 @@ def _undeclared(
     values: npt.NDArray[np.float32], row: Variable, declared: bool
 ) -> npt.NDArray[np.float32]:
     """Return the distinct values outside the valid range that are nodata by custom or size."""
-    low = row.low if np.isfinite(row.low) else _UNBOUNDED
-    outside = values[(values < low) | (values > row.high) | (np.abs(values) > _ABSURD)]
-    customary = np.isin(outside, SENTINELS) | (np.abs(outside) > _ABSURD)
+    low = row.low if np.isfinite(row.low) else UNBOUNDED
+    outside = values[(values < low) | (values > row.high) | (np.abs(values) > ABSURD)]
+    customary = np.isin(outside, SENTINELS) | (np.abs(outside) > ABSURD)
     if row.unit in ("1", "%"):
         customary |= outside == _BYTE_NODATA
     if declared:

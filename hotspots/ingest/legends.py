@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -139,12 +140,20 @@ def _matched(
     """Return the canonical codes, and where a code isn't in the legend."""
     code_of = {name: code for code, name in (variable(told.variable).classes or {}).items()}
     to = dict.fromkeys(told.missing, 0) | {c: code_of[name] for c, name in told.classes.items()}
-    known = np.array(sorted(to))
-    new = np.array([to[code] for code in known], dtype="uint8")
+    new, strange = _looked_up(array, to, "uint8")
     blank = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
+    return np.where(blank, np.uint8(0), new), strange & ~blank
+
+
+def _looked_up(
+    array: npt.NDArray[Any], to: Mapping[int, int], dtype: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Return what `to` has for each code, and where it has nothing."""
+    known = np.array(sorted(to))
+    new = np.array([to[code] for code in known], dtype=dtype)
     # Searched and not indexed: codes may be negative, thousands, or no whole numbers.
     at = np.minimum(np.searchsorted(known, array), len(known) - 1)
-    return np.where(blank, np.uint8(0), new[at]), (known[at] != array) & ~blank
+    return new[at], known[at] != array
 
 
 def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
@@ -218,13 +227,10 @@ def recode(
     array = np.asarray(codes)
     nodata = class_nodata(canonical)
     to = {nodata: nodata} | {code: code_of[name] for code, name in given.items()}
-    known = np.array(sorted(to))
-    new = np.array([to[code] for code in known], dtype="int8" if nodata else "uint8")
-    unknown = array[~np.isin(array, known)]
-    if unknown.size:
+    new, unknown = _looked_up(array, to, "int8" if nodata else "uint8")
+    if unknown.any():
         raise RasterError(
-            f"The class code {unknown.min():g} is not in the legend {sorted(to)}"
+            f"The class code {array[unknown].min():g} is not in the legend {sorted(to)}"
             f" ({nodata} = nodata). Declare it as nodata or add it to the legend."
         )
-    # Searched and not indexed: a legend's own codes may be negative, or thousands.
-    return np.asarray(new[np.searchsorted(known, array)])
+    return np.asarray(new)

@@ -124,6 +124,7 @@ def named_classes(
     """Return the cut of a layer of classes that are worded as ``<table>.<name>``."""
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+        """Return the layer, cut into its classes."""
         labels = [text(f"{table}.{n}", lang) for n in names.values()]
         return _without_little(edition, layer, _by_code(layer, names, colours, labels))
 
@@ -135,6 +136,7 @@ def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str
     from_high = dict(reversed(CLUSTERS.items()))
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+        """Return the layer, cut into its classes."""
         labels = [text(f"cluster.{n}", lang) for n in from_high.values()]
         found = _by_code(layer, from_high, colours, labels)
         # 0 stands for "not significant" and for cells outside the graph; only the former have a z.

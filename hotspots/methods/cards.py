@@ -179,6 +179,7 @@ def relinked(markdown: str, home: str | None = None) -> str:
     """
 
     def link(found: re.Match[str]) -> str:
+        """Return a link as it is there."""
         text, target = found[1], found[2]
         if home is not None and target == INDEX:
             return f"[{text}]({home})"

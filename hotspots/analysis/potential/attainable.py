@@ -134,6 +134,7 @@ def attainable(
                     quantile, min_samples)  # fmt: skip
 
     def of_stratum(values: Array) -> xr.DataArray:
+        """Return what each cell's stratum has."""
         return xr.apply_ufunc(
             _look_up, key, kwargs={"keys": found.key, "values": values}, dask="parallelized",
             output_dtypes=["float64"], keep_attrs="override",

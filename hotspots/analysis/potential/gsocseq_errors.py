@@ -107,6 +107,7 @@ def _shifted(given: dict[str, Any], shift: dict[str, float]) -> dict[str, Any]:
     """Return the inputs with temperature shifted, and the others scaled, by `shift`."""
 
     def climate(data: Any) -> Any:
+        """Return a climate with its temperature shifted and its rain scaled."""
         rain = data["precipitation"] * max(1 + shift["precipitation"], LEAST_FACTOR)
         return data | {"air_temperature": data["air_temperature"] + shift["temperature"],
                        "precipitation": rain}  # fmt: skip
@@ -155,6 +156,7 @@ def _paired_draws(
     gains = [f"potential_gsocseq_ssm{i + 1}" for i in range(len(given["increases"]))]
 
     def draw() -> xr.Dataset:
+        """Return one run under errors drawn anew."""
         sizes = random.normal(0, SD_PER_RANGE, size=len(ranges))
         shift = {name: float(k) * ranges[name] for name, k in zip(ranges, sizes, strict=True)}
         return gsocseq(**_shifted(given, shift))[["soc_bau", *gains]]

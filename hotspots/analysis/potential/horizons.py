@@ -157,6 +157,7 @@ def constrained(
     new = (feasible * most - now).clip(min=0.0)
 
     def curve(values: Array) -> xr.DataArray:
+        """Return numbers along the years."""
         return xr.DataArray(values, dims="year", coords={"year": when})
 
     before = when - transition_years

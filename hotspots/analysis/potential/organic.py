@@ -289,6 +289,7 @@ def wetland_mineral_factor(years_since_rewetting: Any = None) -> Any:
     values = np.array([drained, *(value for _, value in steps)])
 
     def factor(years: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the factor of the step that each year is in."""
         found = values[np.searchsorted(ends, years)]
         return np.where(np.isnan(years), np.nan, found)
 

@@ -145,6 +145,7 @@ def ipcc_tier1(
     zone = class_codes(climate_zone, CLIMATE_ZONES, "IPCC climate zone")
 
     def product(system: str, **levels: str) -> xr.DataArray:
+        """Return the product of a system's factors in each cell."""
         by_zone = np.ones(len(CLIMATE_ZONES) + 1)
         for factor, level in levels.items():
             by_zone = by_zone * factor_by_zone(factor, level, system, guidelines, factors=factors)

@@ -78,6 +78,7 @@ def sum_uncertainty(values: Any, uncertainty: Any) -> Any:
         require_between("uncertainty", value, 0, np.inf, "%")
 
     def rule(*given: Any) -> Any:
+        """Return the root of the summed squares, as a share of the sum."""
         x, u = given[: len(values)], given[len(values) :]
         spread = np.sqrt(sum(np.square(a * b) for a, b in zip(x, u, strict=True)))
         total = np.abs(sum(x))

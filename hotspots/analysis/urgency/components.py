@@ -72,6 +72,7 @@ def loss_conversion(
         _require_years("over_years", over_years)
 
     def kernel(stock: Array, f: Array, p: Array) -> Array:
+        """Return the loss of the converted part."""
         lost = p * stock * np.clip(1 - f, 0, None) / (over_years or 1.0)
         return np.where(p > 0, lost, 0.0 * (stock + p))
 
@@ -144,6 +145,7 @@ def loss_erosion_gross(
     require_between("enrichment", enrichment, 0.1, 10, "as a ratio", "0.8 to 2.5 is usual")
 
     def kernel(erosion: Array, content: Array, ratio: Array) -> Array:
+        """Return the carbon in the soil that is moved."""
         return erosion * content * 1e-3 * ratio
 
     out = elementwise(kernel, soil_erosion, soc, enrichment)
@@ -180,6 +182,7 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
     require_between("q10", q10, 1, 6, "as a ratio")
 
     def kernel(stock: Array, k: Array, rise: Array, base: Array) -> Array:
+        """Return the faster decay."""
         return np.clip(stock * k * (base ** (rise / 10) - 1), 0, None)
 
     out = elementwise(kernel, soc_active, decay_rate, warming, q10)
@@ -226,6 +229,7 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
     require_between("emission_factor", emission_factor, 0, 100, "t ha-1 yr-1", "as C, not CO2")
 
     def kernel(share: Array, ef: Array) -> Array:
+        """Return the emission of the drained part."""
         return np.where(share > 0, share * ef, 0.0 * share)
 
     out = elementwise(kernel, drained_share, emission_factor)
@@ -359,6 +363,7 @@ def _largest(names: list[str]) -> Any:
     codes = np.array([c for c, name in LOSS_COMPONENTS.items() if name in names], dtype="uint8")
 
     def kernel(total: Array, *parts: Array) -> npt.NDArray[np.uint8]:
+        """Return the code of the largest part."""
         stacked = np.stack(np.broadcast_arrays(*parts))
         largest = codes[np.argmax(stacked, axis=0)]
         return np.where(total > 0, largest, 0).astype("uint8")

@@ -94,6 +94,7 @@ def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple
         codes = [class_codes(one, legend, f"class of '{name}'") for one in wanted]
 
         def member(code: Array) -> Array:
+            """Return 1 in the classes asked for, 0 elsewhere."""
             missing = np.isnan(code.astype("float64")) | (code == 0)
             return np.where(missing, np.nan, np.isin(code, codes))
 
@@ -105,6 +106,7 @@ def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple
         )
 
     def kernel(values: Array) -> Array:
+        """Return 1 beyond the threshold, 0 elsewhere."""
         over = values >= threshold if side == "above" else values <= threshold
         return np.where(np.isnan(values), np.nan, over)
 

@@ -149,6 +149,7 @@ def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
     _require_loss(loss_total)
 
     def kernel(stock: Array, loss: Array) -> Array:
+        """Return the years until a tenth is gone."""
         tenth = np.where(stock > 0, TENTH * stock, np.nan)
         return _years_of(tenth, loss)
 
@@ -224,6 +225,7 @@ def response_class(
     code = {name: number for number, name in RESPONSES.items()}
 
     def kernel(loss: Array, part: Array, never: Array, debt: Array, gain: Array) -> Array:
+        """Return the code of the response."""
         # A threshold of 0 doesn't make a loss or a gain of nothing.
         high = (loss >= loss_threshold) & (loss > 0)
         low = np.isfinite(loss) & ~high

@@ -68,14 +68,17 @@ class _Job:
 
     @property
     def access(self) -> Access:
+        """How the bytes are had."""
         return self.request.access
 
     @property
     def address(self) -> str:
+        """The address, filled."""
         return filled(self.access.address, self.values)
 
     @property
     def boxes(self) -> tuple[Box, ...]:
+        """The boxes asked for."""
         return tuple((float(w), float(s), float(e), float(n)) for w, s, e, n in self.request.bounds)
 
 
@@ -234,6 +237,7 @@ def _tiles(job: _Job) -> tuple[Path, Origin]:
         raise BadInputError(f"The access '{job.access.name}' is of tiles and doesn't say which.")
 
     def address(tile: str) -> str:
+        """Return a tile's address."""
         return filled(job.access.address, {**job.values, "tile": tile})
 
     return tiled_window(

@@ -91,6 +91,7 @@ class _Order:
 
     @property
     def note(self) -> Path:
+        """Where the order is written down."""
         return self.folder / "order.json"
 
     def asked(self, call: Callable[[Mapping[str, str]], Any]) -> Any:

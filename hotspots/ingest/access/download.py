@@ -85,16 +85,20 @@ class _Job:
 
     @property
     def note(self) -> Path:
+        """Where it is written down which version the part is of."""
         return self.part.with_name(f"{self.part.name}.json")
 
     @property
     def where(self) -> str:
+        """The address that is asked, a mirror where one is named."""
         return self.client.address(self.url)
 
     def got(self) -> int:
+        """Return how many bytes are there."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def forget(self) -> None:
+        """Remove the part and its note."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 

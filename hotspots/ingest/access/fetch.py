@@ -109,6 +109,7 @@ class _Kept:
 
     @property
     def path(self) -> Path:
+        """The cached file."""
         return self.folder / file_name(self.url)
 
     def record(self) -> dict[str, Any]:
@@ -188,6 +189,7 @@ def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None
     told: list[Told] = []
 
     def resuming(url: str, output: str, _: Any) -> None:
+        """Download in the place of pooch's own downloader."""
         # The part has a name that the next run finds; pooch's own is a new one each time.
         whole = kept.folder / f"{kept.path.name}.whole"
         told.append(
@@ -220,7 +222,7 @@ def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
                 path = folder / f"{stem}-{file_name(one.filename)}"
                 if not (path.exists() and path.stat().st_size == one.file_size):
                     _extract(opened, one, path)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
         raise FetchError(
             f"'{origin.address}' is no sound ZIP archive ({error}). Remove '{archive}' to have it"
             " fetched again; if that doesn't help, tell the project."

@@ -287,6 +287,7 @@ class Client:
         session = self._session()
 
         def ask() -> None:
+            """Put the answer, or what went wrong, into the queue."""
             try:
                 answer: Any = session.request(
                     "GET" if body is None else "POST",
@@ -327,6 +328,7 @@ def _new_session() -> requests.Session:
         """A session that takes no token along to another host."""
 
         def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+            """Drop the tokens where the host is another."""
             super().rebuild_auth(prepared_request, response)
             if urlsplit(prepared_request.url).netloc != urlsplit(response.request.url).netloc:
                 for name in _SECRET_HEADERS:

@@ -71,6 +71,7 @@ class _Io(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
+        """Return a document, with our client."""
         self.read += 1
         if self.read > MOST_DOCUMENTS:
             raise FetchError(

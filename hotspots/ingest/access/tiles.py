@@ -90,6 +90,7 @@ def _existing(
         )
 
     def probed(name: str) -> Told:
+        """Return what the server tells of a tile."""
         return of.probe(address(name), headers=asked.headers, allowed=tiles.absent)
 
     with ThreadPoolExecutor(of.settings.per_host) as pool:

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
-from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.grid import Grid
-from hotspots.ingest.harmonise import BESIDE_DECLARED, SENTINELS
+from hotspots.ingest.harmonise import ABSURD, BESIDE_DECLARED, SENTINELS, UNBOUNDED, snapped
 from hotspots.ingest.units import conversion
 from hotspots.variables import Variable
 
@@ -27,11 +26,6 @@ Window = tuple[tuple[int, int], tuple[int, int]]
 HOMOLOSINE = "ESRI:54052"
 # Some writers drop the first word; the name of the ocean's cuts is another projection.
 _HOMOLOSINE_METHODS = ("Interrupted Goode Homolosine", "Goode Homolosine")
-# 1e20, -3.4e38 and their roundings: no quantity here is of that size.
-_ABSURD = 1e15
-_UNBOUNDED = -990.0
-# A step printed with few digits (0.0833333) is off by less than this part of a cell in the whole.
-_SNAP = 0.05
 _ROWS_AT_ONCE = 64
 
 
@@ -147,7 +141,7 @@ def open_grid(raw: Raw) -> Grid:
     if not crs.is_geographic:
         return grid
     _require_degrees(raw, grid)
-    return _snapped(grid)
+    return snapped(grid)
 
 
 def _crs(raw: Raw, own: pyproj.CRS | None) -> pyproj.CRS:
@@ -184,20 +178,6 @@ def _require_degrees(raw: Raw, grid: Grid) -> None:
             f"'{raw.path}' claims degrees but spans {west:g},{south:g},{east:g},{north:g}."
             " Declare the CRS that its coordinates are in."
         )
-
-
-def _snapped(grid: Grid) -> Grid:
-    """Return the grid with a rounded step made exact where it spans the whole world."""
-    t, (rows, columns) = grid.transform, grid.shape
-    dx, left, dy, top = t.a, t.c, t.e, t.f
-    if abs(columns * abs(dx) - 360) < _SNAP * abs(dx):
-        dx = float(np.copysign(360 / columns, dx))
-        whole = round(left / dx)
-        left = whole * dx if abs(left / dx - whole) < _SNAP else left
-    pole = float(np.copysign(90.0, -dy))
-    if abs(rows * abs(dy) - 180) < _SNAP * abs(dy) and abs(top - pole) < _SNAP * abs(dy):
-        dy, top = float(np.copysign(180 / rows, dy)), pole
-    return Grid(Affine(dx, 0, left, 0, dy, top), grid.shape, grid.crs)
 
 
 @dataclass(frozen=True)
@@ -346,17 +326,17 @@ def _require_declared(
 ) -> None:
     """Raise `RasterError` where numbers are left that mean nodata by custom or by their size."""
     factor, shift = conversion(raw.unit, row.unit)
-    low = row.low if np.isfinite(row.low) else _UNBOUNDED
+    low = row.low if np.isfinite(row.low) else UNBOUNDED
     least, most = sorted(((low - shift) / factor, (row.high - shift) / factor))
     # The first look costs little; it is the only one that sound data get.
     lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
-    if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > _ABSURD):
+    if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > ABSURD):
         return
-    strange = (values < least) | (values > most) | (np.abs(values) > _ABSURD)
+    strange = (values < least) | (values > most) | (np.abs(values) > ABSURD)
     numbers = np.unique(stored[strange].astype("float64"))
     as_values = numbers * decoding[0] + decoding[1]
     customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
-    customary |= (np.abs(numbers) > _ABSURD) | (np.abs(as_values) > _ABSURD)
+    customary |= (np.abs(numbers) > ABSURD) | (np.abs(as_values) > ABSURD)
     if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
     if decoding[2]:

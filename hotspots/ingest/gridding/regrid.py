@@ -127,10 +127,12 @@ class _View:
 
     @property
     def same(self) -> bool:
+        """Whether each target cell is a whole source cell."""
         return self.warp is None and self.rows.same and self.columns.same
 
     @property
     def width(self) -> int:
+        """Columns that are read."""
         return sum(end - start for start, end in self.runs)
 
 
@@ -146,10 +148,12 @@ class _Plan:
 
     @property
     def planes(self) -> int:
+        """How many (y, x) planes the layer has."""
         return 12 if self.months == "keep" else 1
 
     @property
     def dtype(self) -> str:
+        """Type of the layer."""
         if self.row.classes is None:
             return "float32"
         return "int8" if class_nodata(self.row.classes) else "uint8"

@@ -209,7 +209,7 @@ def _netcdf(
         names = [text.rpartition(":")[2] for text in file.subdatasets]
         if not names and file.count:
             names = [file.tags(1).get("NETCDF_VARNAME", "")]
-    name = _chosen(path, row, [n for n in names if n], subdataset)
+    name = chosen(path, row, [n for n in names if n], subdataset)
     return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
 
 
@@ -228,21 +228,31 @@ def _quiet() -> Any:
     return Quiet()
 
 
-def _chosen(path: Path, row: Variable, names: Sequence[str], asked: str | None) -> str:
-    if asked:
-        if asked not in names:
-            raise RasterError(
-                f"'{path}' has no variable '{asked}'{near_matches(asked, names) or '.'} It has:"
-                f" {', '.join(names)}."
-            )
-        return asked
-    if row.name in names:
-        return row.name
+def chosen(
+    path: Path, row: Variable, names: Sequence[str], asked: str | None, *, of: str = "variable",
+    option: str = "--subdataset",
+) -> str:  # fmt: skip
+    """Return which of a file's variables (or columns) is meant.
+
+    The one that is asked for; else the one of the canonical name; else the only one.
+
+    Raises
+    ------
+    RasterError
+        There is none of that name, or a choice; says the names and the option.
+    """
+    if asked and asked not in names:
+        raise RasterError(
+            f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
+            f" {', '.join(names)}."
+        )
+    if asked or row.name in names:
+        return asked or row.name
     if len(names) != 1:
         listed = ", ".join(names) or "none"
         raise RasterError(
-            f"'{path}' has several variables ({listed}), and none is named '{row.name}'. Choose"
-            " one with --subdataset."
+            f"'{path}' has several {of}s ({listed}), and none is named '{row.name}'. Choose one"
+            f" with {option}."
         )
     return names[0]
 
@@ -259,7 +269,7 @@ def _zarr(
             degrees = any(set(pair) <= set(names) for pair in _AXES)
             axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
             names = [n for n in names if n not in axes] or [""]
-            name = _chosen(path, row, names, subdataset) if names != [""] else ""
+            name = chosen(path, row, names, subdataset) if names != [""] else ""
             address = f'ZARR:"{path}":/{name}' if name else str(path)
             rasterio.open(address).close()
         except rasterio.errors.RasterioError:
@@ -277,7 +287,7 @@ def _zarr_aside(
 
     made, layer, notes = to_geotiff(
         path, row, band=band, year=year, folder=folder,
-        choose=lambda names: _chosen(path, row, names, subdataset),
+        choose=lambda names: chosen(path, row, names, subdataset),
     )  # fmt: skip
     seen = _described(str(made), row, None, None, layer, str(path))
     return Found(**{**seen.__dict__, "notes": (*notes, *seen.notes)})

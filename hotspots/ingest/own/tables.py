@@ -14,7 +14,7 @@ import pyproj
 from affine import Affine
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.own.files import DEGREES, Found
+from hotspots.ingest.own.files import DEGREES, Found, chosen
 from hotspots.variables import Variable
 
 Array = npt.NDArray[np.float64]
@@ -86,21 +86,7 @@ def _column(
     path: Path, row: Variable, names: Sequence[str], asked: str | None, taken: Sequence[str]
 ) -> str:
     others = [name for name in names if name and name not in taken]
-    if asked:
-        if asked not in others:
-            raise RasterError(
-                f"'{path}' has no column '{asked}'{near_matches(asked, others) or '.'} It has:"
-                f" {', '.join(others)}."
-            )
-        return asked
-    if row.name in others:
-        return row.name
-    if len(others) != 1:
-        raise RasterError(
-            f"'{path}' has the columns {', '.join(others)}, and none is named '{row.name}'. Choose"
-            " one with --column."
-        )
-    return others[0]
+    return chosen(path, row, others, asked, of="column", option="--column")
 
 
 def _columns(

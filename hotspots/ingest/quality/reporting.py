@@ -161,6 +161,7 @@ class _Cover:
         self.of = "grid"
 
     def add(self, strip: Strip, valid: npt.NDArray[np.bool_]) -> None:
+        """Add a strip, and which of its cells have a value."""
         self.all_cells += valid.size
         self.cells += int(valid.sum())
         self.valid += float(strip.weight[valid].sum())
@@ -175,6 +176,7 @@ class _Cover:
         self.covered += float(np.minimum(strip.weight, region)[valid].sum())
 
     def told(self) -> dict[str, Any]:
+        """Return the part of the report on coverage."""
         return {
             "cells": self.all_cells,
             "valid_cells": self.cells,
@@ -193,6 +195,7 @@ class _Texture:
         self.least, self.greatest = np.inf, -np.inf
 
     def add(self, strip: Strip) -> None:
+        """Add a strip that has all three."""
         others = [strip.beside[name] for name in TEXTURE if name in strip.beside]
         if len(others) != 2:
             return
@@ -206,6 +209,7 @@ class _Texture:
             self.greatest = max(self.greatest, float(whole.max()))
 
     def told(self) -> dict[str, Any] | None:
+        """Return the part of the report on texture; None where it has none."""
         if not self.cells:
             return None
         return {"cells": self.cells, "mean": self.total / self.cells, "min": self.least,
@@ -221,6 +225,7 @@ class _Picture:
         self.rows: list[npt.NDArray[Any]] = []
 
     def add(self, strip: Strip) -> None:
+        """Add the cells of a strip that are shown."""
         first = -strip.top % self.stride
         picked = strip.values[0, first :: self.stride, :: self.stride]
         self.rows += [np.array(line, dtype="float64") for line in picked]
