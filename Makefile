@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-all lint format bench lock clean browser
+.PHONY: help demo serve test test-all lint format bench lock clean browser postgis
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -30,10 +30,10 @@ demo: .venv/.installed-demo  ## set up .venv and make the world's edition and ma
 serve: .venv/.installed-demo  ## serve the map and the API of ./demo on this machine
 	$(BIN)/hotspots serve --edition $(OUT) --port $(PORT)
 
-test: .venv/.installed-test browser lint  ## set up .venv, lint, check types, run the tests
+test: .venv/.installed-test browser postgis lint  ## set up .venv, lint, check types, run the tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: .venv/.installed-test browser lint  ## the same with the slow tests
+test-all: .venv/.installed-test browser postgis lint  ## the same with the slow tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-test  ## style and types
@@ -90,3 +90,13 @@ browser:
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium >/dev/null; } \
 		|| echo "chromium could not be installed: the browser tests will be skipped."; \
 	else echo "The browser tests will be skipped; to run them install the system package: chromium"; fi
+
+# Only the tests of registries in PostgreSQL need a server's programs; they run it themselves.
+postgis:
+	@for f in /usr/share/postgresql/*/extension/postgis.control; do test -e "$$f" && exit 0; done; \
+	command -v initdb >/dev/null 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "Installing the system package postgresql-postgis, for the tests of registries."; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends postgresql-postgis >/dev/null; } \
+		|| echo "postgresql-postgis could not be installed: the tests with PostGIS will be skipped."; \
+	else echo "The tests with PostGIS will be skipped; to run them install the system package: postgresql-postgis"; fi

@@ -25,12 +25,15 @@ from hotspots.edition import Edition
 from hotspots.ingest import source_cards
 from hotspots.ingest.sample_build import catalogue
 from hotspots.methods.cards import write_cards
+from hotspots.registry.fields import TYPES, fields
+from hotspots.registry.places import ATTRIBUTION
 from hotspots.reports.summary import summary_lines
 from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 REPO = Path(__file__).resolve().parents[1]
 README = "README.md"
 ARCHITECTURE = "docs/architecture.md"
+REGISTRY = "docs/registry.md"
 CARDS = REPO / "docs" / "methods"
 SOURCES = REPO / "docs" / "sources.md"
 VALIDATION = REPO / "hotspots" / "methods" / "validation_table.md"
@@ -136,12 +139,27 @@ def evidence() -> str | None:
 
 
 # name of the block -> (the file it stands in, what gives its text)
+def record_fields() -> str:
+    """Return the table of a record's fields, from the one that the registry works by."""
+    rows = ["| Field | Heading (EN, FR, ES) | Of | Kind | What to write |", "|---|---|---|---|---|"]
+    for field in fields().values():
+        kinds = "all" if len(field.types) == len(TYPES) else ", ".join(sorted(field.types))
+        kind = field.kind + (f" ({field.vocabulary})" if field.vocabulary else "")
+        must = " *" if field.required else ""
+        headings = ", ".join(field.label.values())
+        told = field.help.get("en", "")
+        rows.append(f"| `{field.name}`{must} | {headings} | {kinds} | {kind} | {told} |")
+    return "\n".join([*rows, "", "\\* of these types a record can't be without it."])
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "figures": (README, figures),
     "definition": (README, definition),
     "errors": (README, errors),
     "sources": (README, sources),
     "coasts": (ARCHITECTURE, coasts),
+    "attribution": (REGISTRY, lambda: ATTRIBUTION),
+    "fields": (REGISTRY, record_fields),
 }
 
 

@@ -23,6 +23,7 @@ _HOMES = {
     "Recipe": "hotspots.recipe",
     "analyze": "hotspots.pipeline",
     "explore": "hotspots.maps",
+    "gaps": "hotspots.edition_gaps",
     "load": "hotspots.loading",
     "open_edition": "hotspots.edition",
     "open_registry": "hotspots.registry",

@@ -93,6 +93,14 @@ class RegistryError(BadInputError):
     """A record lacks what every record must have."""
 
 
+class NotAllowedError(BadInputError):
+    """Who asks may not do that; it says whose right it is."""
+
+
+class ConflictError(RegistryError):
+    """Somebody else changed the same thing meanwhile."""
+
+
 class MissingAssetError(HotspotsError):
     """Web assets or country shapes weren't built into this installation."""
 

@@ -12,6 +12,13 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from postgis import (  # noqa: F401  (fixtures)
+    any_registry,
+    postgis,
+    postgis_server,
+    postgis_template,
+    registry_at,
+)
 from serving import quick, server  # noqa: F401  (fixtures)
 
 # On a busy machine an example may take long; how long is no property of the code.
@@ -62,6 +69,17 @@ def stay_on_this_machine() -> Iterator[None]:
         patch.setenv(name, CLOSED_DOOR)
     for name in ("no_proxy", "NO_PROXY"):
         patch.setenv(name, "localhost,127.0.0.1,::1")
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_registry_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests from the registry of whoever runs them."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("user-data")))
+    for name in ("HOTSPOTS_REGISTRY", "HOTSPOTS_TOKEN"):
+        patch.delenv(name, raising=False)
     yield
     patch.undo()
 

@@ -33,7 +33,13 @@ from hotspots.edition import Edition
 from hotspots.locale import text
 from hotspots.methods.cards import card_ids
 from hotspots.pipeline import identify
-from hotspots.registry import Registry
+from hotspots.registry import Registry, open_registry
+
+
+def nobody() -> Registry:
+    """Return a registry without records."""
+    return open_registry(":memory:", create=True)
+
 
 PROBLEM = "application/problem+json"
 NAN, NA = math.nan, pd.NA
@@ -69,7 +75,7 @@ def edition() -> Edition:
 @pytest.fixture(scope="module")
 def client(edition: Edition) -> Iterator[TestClient]:
     """Make a client of an application without records."""
-    with TestClient(create_app(edition, Registry((), "empty"))) as opened:
+    with TestClient(create_app(edition, nobody())) as opened:
         yield opened
 
 
@@ -167,7 +173,7 @@ def test_caveats_are_in_the_readers_language_and_order(edition: Edition) -> None
     """A saved manifest has them by alphabet; one that no catalogue knows keeps its words."""
     manifest = edition.manifest | {"caveats": {"change": "x", "deficit": "y", "later": "New one."}}
     other = Edition(**{**vars(edition), "manifest": manifest})
-    client = TestClient(create_app(other, Registry((), "empty")))
+    client = TestClient(create_app(other, nobody()))
     for asked in ({"lang": "fr"}, {"lang": "FR"}):
         answer = client.get("/v1/regions/KEN/summary", params=asked)
         assert answer.headers["content-language"] == "fr"
@@ -288,7 +294,7 @@ def test_a_crash_is_a_problem_that_tells_no_secret(edition: Edition) -> None:
     broken = Edition(
         edition.rasters, edition.hotspots, edition.units, edition.table, {}, edition.recipe
     )
-    client = TestClient(create_app(broken, Registry((), "")), raise_server_exceptions=False)
+    client = TestClient(create_app(broken, nobody()), raise_server_exceptions=False)
     answer = client.get("/v1/regions/KEN/summary")
     assert_problem(answer, 500, "The fault is the server's")
     assert "inputs" not in answer.text

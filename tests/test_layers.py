@@ -35,6 +35,7 @@ LAYERS = (
         "pipeline",
         "profiles",
         "registry",
+        "edition_gaps",
     },
     {"maps", "reports"},
     {"demo", "api", "cli", "__main__"},
@@ -49,7 +50,8 @@ HEAVY = {
     "sklearn",
 }  # fmt: skip
 NOT_FOR_HELP = HEAVY | {
-    "dask", "geopandas", "pandas", "pyarrow", "rasterio", "rioxarray", "scipy", "xarray",
+    "alembic", "dask", "geopandas", "networkx", "openpyxl", "pandas", "pyarrow", "rasterio",
+    "rioxarray", "scipy", "sqlalchemy", "xarray",
 }  # fmt: skip
 
 

@@ -170,7 +170,7 @@ def test_only_http_addresses_become_links(web: str, linked: bool) -> None:
     shown = layers.records(hostile_registry(web), {}, (0, 0, 1, 1), "en")["points"][0]
     assert (shown["web"] is not None) is linked
     # What isn't a link is still told, as text.
-    assert linked or not web or ["Web", web] in [list(row[:2]) for row in shown["rows"]]
+    assert linked or not web or ["Web address", web] in [list(row[:2]) for row in shown["rows"]]
 
 
 def test_nan_becomes_null() -> None:

@@ -1,6 +1,6 @@
 """Pure analysis: arrays and tables in, arrays and tables out; no files, no HTTP.
 
-Names are loaded at first use, so that importing this package stays cheap. Three functions share
+Names are loaded at first use, so that importing this package stays cheap. Four functions share
 their module's name and are bound here at once, or the module would hide them.
 """
 
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from hotspots.analysis.ensemble import ensemble
+from hotspots.analysis.gaps import gaps
 from hotspots.analysis.getis_ord import getis_ord
 from hotspots.analysis.zonal import zonal
 
@@ -48,7 +49,7 @@ _HOMES = {
     "classify_hotspots": "hotspots.analysis.hotspots",
     "total_uncertainty": "hotspots.analysis.uncertainty",
 }
-__all__ = ["ensemble", "getis_ord", "rothc", "zonal", *_HOMES]
+__all__ = ["ensemble", "gaps", "getis_ord", "rothc", "zonal", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,12 +16,14 @@ from hotspots.api.reading import READS
 from hotspots.api.security import HEADERS
 from hotspots.errors import (
     BadInputError,
+    ConflictError,
     EditionError,
     EmptyRegionError,
     FetchError,
     GridMismatchError,
     HotspotsError,
     MissingAssetError,
+    NotAllowedError,
     RasterError,
     RecipeError,
     RegistryError,
@@ -56,6 +58,8 @@ KINDS: dict[type[HotspotsError], Kind] = {
     EditionError: Kind(500, "edition", "The edition can't be read"),
     RasterError: Kind(500, "raster", "The edition's rasters can't be read"),
     GridMismatchError: Kind(500, "grid-mismatch", "The edition's rasters don't match"),
+    NotAllowedError: Kind(403, "not-allowed", "Not allowed"),
+    ConflictError: Kind(409, "conflict", "Changed by somebody else meanwhile"),
     RegistryError: Kind(500, "registry", "The registry can't be read"),
     MissingAssetError: Kind(500, "missing-asset", "The installation is incomplete"),
     WriteError: Kind(500, "write", "The server can't write"),

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli import data
+from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
+from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
 from hotspots.files import reason, require_free, require_writable, write_text
@@ -33,6 +34,12 @@ recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_i
 registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 data.add_to(app)
+gaps.add_to(app)
+taking.add_to(registry_app)
+records.add_to(registry_app)
+duplicates.add_to(registry_app)
+people.add_to(registry_app)
+keeping.add_to(registry_app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(registry_app, name="registry")
@@ -178,11 +185,12 @@ def _save_with_map(edition: Edition, out: Path, lang: str) -> None:
 def draw_map(
     edition: Annotated[Path, typer.Argument(help="Folder of an edition.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("map.html"),
+    registry: Where = None,
     lang: Lang = "en",
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
     require_writable(out)
-    page = hs.explore(hs.open_edition(edition), hs.open_registry(), lang=lang)
+    page = hs.explore(hs.open_edition(edition), hs.open_registry(registry), lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
 
@@ -192,11 +200,12 @@ def serve(
     edition: Annotated[Path, typer.Option(help="Folder of an edition.")] = Path("demo"),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    registry: Where = None,
 ) -> None:
     """Serve the map at / and the regions' numbers at /v1/regions."""
     from hotspots.api.app import serve as run
 
-    run(hs.open_edition(edition), hs.open_registry(), host=host, port=port)
+    run(hs.open_edition(edition), hs.open_registry(registry), host=host, port=port)
 
 
 @app.command()
@@ -270,19 +279,6 @@ def recipe_diff(
         print_table(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
     else:
         typer.echo("The recipes are equal.")
-
-
-@registry_app.command("list")
-def registry_list(
-    url: Annotated[
-        str | None, typer.Option(help="A registry; the sample registry without.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List the records of the registry."""
-    records = hs.open_registry(url).records.drop(columns="geometry")
-    shown = records if as_json else records[["id", "type", "name", "country", "place", "theme"]]
-    print_table(shown, as_json=as_json)
 
 
 @methods_app.callback()

@@ -52,6 +52,12 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, due: bar.update(task, completed=done, total=due or None)
 
 
+def short(text: str, most: int = 60) -> str:
+    """Return a text as one line of at most so many characters."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= most else plain[: most - 1] + "…"
+
+
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
     """Print a table, or its rows as JSON records."""
     if as_json:

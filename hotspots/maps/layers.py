@@ -17,6 +17,8 @@ import shapely
 
 from hotspots.locale import text
 from hotspots.maps import numbers, palettes
+from hotspots.registry.fields import fields
+from hotspots.registry.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -251,19 +253,28 @@ def _record(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> dict
     place = ", ".join(filter(None, (_word(row.get("place")), names.get(code, code))))
     precision = _label("place_precision", _word(row.get("place_precision")), lang)
     web = _word(row.get("web"))
+    started, ended = _word(row.get("start")), _word(row.get("end"))
+    verified = _word(row.get("verified_on")) or text("record.not_verified", lang)
     rows = [
         ("type", _label("type", _word(row.get("type")), lang)),
-        ("role", _word(row.get("role"))),
+        ("summary", _word(row.get("summary"))),
         ("theme", _themes(_word(row.get("theme")), lang)),
         ("place", place + (f" ({precision})" if place and precision else "")),
+        ("start", _dated(started, _label("status", _word(row.get("status")), lang))),
+        ("end", ended),
         ("web", "" if is_web_address(web) else web),
         ("source", _word(row.get("source"))),
+        ("verified_on", verified),
     ]
     return {
         "name": name,
-        "rows": [(text(f"record.{key}", lang), value, 0) for key, value in rows if value],
+        "rows": [(fields()[key].label[lang], value, 0) for key, value in rows if value],
         "web": web if is_web_address(web) else None,
     }
+
+
+def _dated(day: str, status: str) -> str:
+    return f"{day} ({status})" if day and status else day or status
 
 
 def is_web_address(value: str) -> bool:
@@ -283,8 +294,6 @@ def _themes(codes: str, lang: str) -> str:
 
 def _label(column: str, code: str, lang: str) -> str:
     """Return the vocabulary's label of a code; a code that it doesn't know stays as it is."""
-    from hotspots.registry.vocabulary import vocabulary
-
     return vocabulary().get(column, {}).get(code, {}).get(lang, code)
 
 

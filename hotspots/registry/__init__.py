@@ -1,16 +1,28 @@
-"""Who does what and where: records, their vocabulary and the registry that holds them."""
+"""Who does what and where: records, their fields and vocabulary, and the registry that holds them.
 
-from hotspots.registry.model import COLUMNS, Problem, Record, check_row
-from hotspots.registry.store import Registry, open_registry
+What needs a database is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hotspots.registry.fields import Field, fields
 from hotspots.registry.vocabulary import label, vocabulary
 
+if TYPE_CHECKING:
+    from hotspots.registry.opening import open_registry, own_registry
+    from hotspots.registry.registry import Registry
+
+_HOMES = {"Registry": "registry", "open_registry": "opening", "own_registry": "opening"}
+
 __all__ = [
-    "COLUMNS",
-    "Problem",
-    "Record",
-    "Registry",
-    "check_row",
-    "label",
-    "open_registry",
-    "vocabulary",
-]
+    "Field", "Registry", "fields", "label", "open_registry", "own_registry", "vocabulary",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -7,14 +7,27 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-LANGUAGES = ("en", "fr", "es")
+from hotspots.locale import LANGUAGES, text
+from hotspots.variables import CLIMATE_ZONES
+
+Labels = Mapping[str, str]
 
 
 @cache
-def vocabulary() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Return column -> code -> language -> label, for type, theme, place_precision, source_kind."""
-    text = files("hotspots.registry").joinpath("vocabulary.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def vocabulary() -> Mapping[str, Mapping[str, Labels]]:
+    """Return list -> code -> language -> label; the lists are named in `vocabulary.toml`.
+
+    Beside them stands ``climate_zone``, the IPCC zones by the names that the rasters use.
+    """
+    raw = files("hotspots.registry").joinpath("vocabulary.toml").read_text(encoding="utf-8")
+    found: dict[str, Mapping[str, Labels]] = {}
+    for name, codes in tomllib.loads(raw).items():
+        found[name] = {code: {k: row[k] for k in LANGUAGES} for code, row in codes.items()}
+    found["climate_zone"] = {
+        zone: {lang: text(f"zone.{zone}", lang) for lang in LANGUAGES}
+        for zone in CLIMATE_ZONES.values()
+    }
+    return found
 
 
 def label(column: str, code: str, lang: str = "en") -> str:

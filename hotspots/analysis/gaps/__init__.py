@@ -1,0 +1,22 @@
+"""What hotspots and regions need and no record gives: tables in, ranked tables out.
+
+Computed from an edition and a registry as they stand, never written into an edition. `COLUMNS`
+tells each column's unit and meaning.
+"""
+
+from hotspots.analysis.gaps.columns import COLUMNS, COMPLETENESS
+from hotspots.analysis.gaps.crowding import crowded, outside
+from hotspots.analysis.gaps.nearby import gaps
+from hotspots.analysis.gaps.practices import practice_gaps
+from hotspots.analysis.gaps.regional import region_gaps, research_gaps
+
+__all__ = [
+    "COLUMNS",
+    "COMPLETENESS",
+    "crowded",
+    "gaps",
+    "outside",
+    "practice_gaps",
+    "region_gaps",
+    "research_gaps",
+]

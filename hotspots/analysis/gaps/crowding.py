@@ -1,0 +1,155 @@
+"""Crowded places and actors without a hotspot: how records lie against the tonnes at stake."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
+from hotspots.analysis.gaps.nearby import known, polygons_of, require_distance
+from hotspots.analysis.gaps.records import Wanted, placed, select, shapes_of, tidy
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+def crowded(
+    hotspots: gpd.GeoDataFrame,
+    records: gpd.GeoDataFrame | pd.DataFrame,
+    *,
+    within_km: float = 50,
+    choice: Wanted | None = None,
+    completeness: pd.DataFrame | None = None,
+    today: date | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the hotspots by how much of the records they have against their share of the tonnes.
+
+    Parameters
+    ----------
+    hotspots, records, within_km, completeness, today
+        As of `gaps`.
+    choice : Wanted, optional
+        Which records count; all that have not ended by default.
+
+    Returns
+    -------
+    GeoDataFrame, EPSG:4326
+        One row per hotspot, the most crowded first; columns in `COLUMNS`. ``attrs`` holds
+        ``gini`` and ``herfindahl`` (NaN without records or tonnes), ``records_counted``,
+        ``records_outside`` (placed, but in or near no hotspot) and ``records_unplaced``.
+
+    Notes
+    -----
+    Gini: hotspots in order of records per tonne, G = 1 - sum t_i (R_i + R_{i-1}), with t_i a
+    hotspot's share of the tonnes and R_i the cumulated share of records. 0: records are spread as
+    the tonnes are; towards 1: all are where hardly any tonne is at stake. Herfindahl: the sum of
+    squared shares of records; 1 over it is the number of hotspots that they as good as fill.
+    """
+    import geopandas as gpd
+
+    patches = polygons_of(hotspots)
+    counted = select(tidy(records), choice or Wanted(), today or date.today())
+    areas = np.asarray(patches.geometry, dtype=object)
+    pairs = pairs_within(areas, shapes_of(counted), require_distance(within_km))
+    keep = ["id", "class", "countries", "managed_ha", "at_stake_t_yr"]
+    table = gpd.GeoDataFrame(patches[keep], geometry=patches.geometry)
+    area = pairs["area"].to_numpy(dtype=np.int64)
+    table["records"] = np.bincount(area, minlength=len(table)).astype(np.int64)
+    table["records_per_mha"] = _ratio(1e6 * table["records"], table["managed_ha"])
+    table["records_per_mt"] = _ratio(1e6 * table["records"], table["at_stake_t_yr"])
+    # One of n hotspots counts 1/n in each, so that the shares add up to 1.
+    part = 1 / pairs.groupby("item")["area"].transform("size").to_numpy(dtype="float64")
+    weight = np.bincount(area, weights=part, minlength=len(table)).astype(np.float64)
+    stake = np.nan_to_num(table["at_stake_t_yr"].to_numpy())
+    table["share_of_records"] = _share(weight)
+    table["share_of_stake"] = _share(stake)
+    table["crowding"] = _ratio(table["share_of_records"], table["share_of_stake"])
+    table["more_than_share"] = table["share_of_records"] > table["share_of_stake"]
+    table = table.assign(**known(table["countries"], completeness))
+    order = np.lexsort((table["id"], -table["crowding"].fillna(-1), -table["records"].gt(0)))
+    table = table.iloc[order].reset_index(drop=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    inside = int(pairs["item"].nunique())
+    table.attrs |= concentration(weight, stake) | {
+        "records_counted": inside,
+        "records_outside": int(placed(counted).sum()) - inside,
+        "records_unplaced": int((~placed(counted)).sum()),
+    }
+    return table
+
+
+def outside(
+    hotspots: gpd.GeoDataFrame,
+    records: gpd.GeoDataFrame | pd.DataFrame,
+    *,
+    within_km: float = 0,
+    choice: Wanted | None = None,
+    today: date | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the records that can be put on the map and lie in, or near, no hotspot.
+
+    Parameters
+    ----------
+    hotspots, records, within_km, today
+        As of `gaps`.
+    choice : Wanted, optional
+        Which records count; all that have not ended by default.
+
+    Returns
+    -------
+    GeoDataFrame, EPSG:4326
+        rank, id, name, type, country, theme, nearest_hotspot, nearest_hotspot_km, geometry; the
+        farthest first.
+    """
+    patches = polygons_of(hotspots)
+    counted = select(tidy(records), choice or Wanted(), today or date.today())
+    counted = counted[placed(counted)].reset_index(drop=True)
+    areas, shapes = np.asarray(patches.geometry, dtype=object), shapes_of(counted)
+    pairs = pairs_within(areas, shapes, max(require_distance(within_km), EXACT_KM))
+    met = pairs.loc[pairs["km"] <= within_km, "item"]
+    table = counted[["id", "name", "type", "country", "theme", "geometry"]].copy()
+    item, km = _nearest_area(shapes, areas, pairs)
+    names = np.array([*patches["id"], ""], dtype=object)
+    table.insert(5, "nearest_hotspot", names[item])
+    table.insert(6, "nearest_hotspot_km", km)
+    table = table[~table.index.isin(met)]
+    order = np.lexsort((table["id"], -table["nearest_hotspot_km"]))
+    table = table.iloc[order].reset_index(drop=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def concentration(records: Floats, tonnes: Floats) -> dict[str, float]:
+    """Return the Gini and Herfindahl indices of records against tonnes; see `crowded`."""
+    if not records.sum() or not tonnes.sum():
+        return {"gini": float("nan"), "herfindahl": float("nan")}
+    share, stake = _share(records), _share(tonnes)
+    steep = np.divide(share, stake, out=np.full(len(share), np.inf), where=stake > 0)
+    order = np.argsort(steep, kind="stable")
+    heap = np.concatenate([[0.0], np.cumsum(share[order])])
+    gini = 1 - float(np.sum(stake[order] * (heap[1:] + heap[:-1])))
+    return {"gini": gini, "herfindahl": float(np.sum(share**2))}
+
+
+def _nearest_area(
+    shapes: npt.NDArray[Any], areas: npt.NDArray[Any], pairs: pd.DataFrame
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return the nearest area of each placed record, with the pairs turned about."""
+    turned = pairs.rename(columns={"area": "item", "item": "area"})
+    return nearest_items(shapes, areas, turned.sort_values(["area", "km", "item"]))
+
+
+def _ratio(over: pd.Series, under: pd.Series) -> pd.Series:
+    """Return over / under, NaN where there is nothing to divide by."""
+    return over / under.where(under > 0)
+
+
+def _share(values: Floats) -> Floats:
+    whole = values.sum()
+    return values / whole if whole else np.zeros_like(values, dtype="float64")

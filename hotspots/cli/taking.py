@@ -1,0 +1,268 @@
+"""Commands that take records in: import, validate, template, place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.options import Token, Where
+from hotspots.cli.printing import Json, print_rows, say, short, tell
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    from hotspots.registry import Registry
+    from hotspots.registry.exchange.table import Table
+    from hotspots.registry.plan import Plan
+
+_MOST_LINES, _MOST_NEW = 60, 10
+
+File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
+Encoding = Annotated[str | None, typer.Option(help="Of a CSV file that isn't UTF-8: cp1252.")]
+Sheet = Annotated[str | None, typer.Option(help="A sheet of an XLSX, a layer of a GeoPackage.")]
+Adapter = Annotated[
+    str | None,
+    typer.Option("--from", help="The registry whose export it is; found by its headings without."),
+]
+Locate = Annotated[
+    bool,
+    typer.Option("--locate", help="Give rows without a position that of the place they name."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group `registry`."""
+    app.command("import")(take)
+    app.command("validate")(validate)
+    app.command("template")(template)
+    app.command("place")(place)
+
+
+def take(
+    file: File,
+    where: Where = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Take the good rows, leave the bad ones out.")
+    ] = False,
+    locate: Locate = False,
+    adapter: Adapter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Take records in: new ones, and the changes of exported and edited ones; all or none.
+
+    A row touches only the columns that the file has; an emptied cell takes its value out.
+    """
+    registry = _to_import_into(where, token, dry_run)
+    table = _read(registry, file, adapter, encoding, sheet)
+    if locate:
+        table = _placed(registry, table)
+    if dry_run:
+        plan = registry.plan(table.rows, table.problems)
+    else:
+        say(f"taking {len(table.rows):,} rows into {registry.source}")
+        plan = registry.take(table.rows, table.problems, skip_bad=skip_bad, origin=table.name)
+    _print_plan(plan, registry.source, as_json=as_json, done=not dry_run)
+    if not as_json:
+        _tell_twins(registry, plan)
+    if plan.problems:
+        raise typer.Exit(2)
+
+
+def _to_import_into(where: str | None, token: str | None, dry_run: bool) -> Registry:
+    from hotspots.registry import open_registry
+    from hotspots.registry.store import schema
+    from hotspots.registry.store.database import engine_for
+
+    if not dry_run:
+        return open_registry(where, token=token, create=True)
+    try:
+        return open_registry(where, token=token)
+    except BadInputError:
+        # What a first import would do is shown on an empty registry; none is made.
+        from hotspots.registry import Registry
+
+        if where is None or "://" in where or Path(where).exists():
+            raise
+        engine = engine_for(":memory:")
+        schema.create(engine)
+        return Registry(engine, source=where)
+
+
+def _read(
+    registry: Registry, path: Path, adapter: str | None, encoding: str | None, sheet: str | None
+) -> Table:
+    """Read a file of records, or an export of a public registry through its adapter."""
+    from hotspots.registry.adapters import adapt, adapter_of
+    from hotspots.registry.adapters.renewal import renewed
+    from hotspots.registry.exchange.reading import Table, read_file
+
+    name = adapter or (None if encoding or sheet else adapter_of(path))
+    if name is None:
+        return read_file(path, encoding=encoding, sheet=sheet)
+    adapted = adapt(path, name)
+    kept = f"{len(adapted.projects)} projects, {len(adapted.organisations)} organisations"
+    tell(f"'{path.name}' is read as an export of {adapted.adapter}: {kept}.")
+    for reason, left in adapted.left_out.items():
+        tell(f"  {len(left)} left out: {reason}")
+    with registry.reading() as connection:
+        rows = renewed(connection, adapted)
+    return Table(path.name, adapted.table.columns, rows, adapted.problems)
+
+
+def _placed(registry: Registry, table: Table) -> Table:
+    from dataclasses import replace
+
+    from hotspots.registry.footprints import position
+    from hotspots.registry.places.locate import located
+    from hotspots.registry.store.reading import fetch
+
+    with registry.reading() as connection:
+        there = fetch(connection, filter(None, (cells.get("id") for _, cells in table.rows)))
+    placed = {id_ for id_, record in there.items() if position(record) is not None}
+    rows, notes = located(table.rows, placed)
+    return replace(table, rows=tuple(rows), problems=(*table.problems, *notes))
+
+
+def _print_plan(plan: Plan, source: str, *, as_json: bool, done: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_plan_rows(plan), indent=1, ensure_ascii=False))
+        return
+    lines = list(_plan_lines(plan))
+    for line in lines[:_MOST_LINES]:
+        typer.echo(line)
+    if len(lines) > _MOST_LINES:
+        typer.echo(f"… and {len(lines) - _MOST_LINES:,} lines more; --json shows all.")
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in plan.counts.items())
+    typer.echo(f"{'Taken into' if done else 'Nothing was written to'} {source}: {counts}.")
+
+
+def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    reasons: dict[int, list[dict[str, str]]] = {}
+    for problem in (*plan.problems, *plan.notes):
+        reasons.setdefault(problem.row, []).append(
+            {"column": problem.column, "value": problem.value, "reason": problem.reason,
+             "kind": "fault" if problem.serious else "note"}
+        )  # fmt: skip
+    return [
+        {
+            "row": entry.row, "id": entry.id, "name": entry.name, "outcome": entry.outcome,
+            "changes": {k: {"from": a, "to": b} for k, (a, b) in entry.fields.items()},
+            "problems": reasons.get(entry.row, []),
+        }
+        for entry in plan.entries
+    ]  # fmt: skip
+
+
+def _plan_lines(plan: Plan) -> Iterator[str]:
+    yield from (f"fault    {problem}" for problem in plan.problems)
+    new = [entry for entry in plan.entries if entry.outcome == "new"]
+    yield from (f"new      row {e.row}: {e.id} ({short(e.name)})" for e in new[:_MOST_NEW])
+    if len(new) > _MOST_NEW:
+        yield f"new      … and {len(new) - _MOST_NEW:,} more"
+    for entry in plan.entries:
+        if entry.outcome == "changed":
+            yield f"changed  row {entry.row}: {entry.id}"
+            for name, (was, becomes) in entry.fields.items():
+                yield f"           {name}: {_cell(was)} -> {_cell(becomes)}"
+    yield from (f"note     {problem}" for problem in plan.notes)
+
+
+def _cell(text: str) -> str:
+    return f"'{short(text)}'" if text else "(empty)"
+
+
+def _tell_twins(registry: Registry, plan: Plan) -> None:
+    """Tell of new records that may be there already under another id."""
+    from hotspots.registry.duplicates import likely_pairs
+    from hotspots.registry.store.reading import everything
+
+    new = {change.after["id"] for change in plan.changes if change.before is None and change.after}
+    if not new:
+        return
+    with registry.reading() as connection:
+        there = {record["id"]: record for record in everything(connection)}
+    there |= {change.after["id"]: dict(change.after) for change in plan.changes if change.after}
+    pairs = likely_pairs(list(there.values()), among=new)
+    for pair in pairs[:5]:
+        typer.echo(f"note     {pair.a} may be {pair.b}: {', '.join(pair.reasons)}")
+    if pairs:
+        typer.echo(
+            f"{len(pairs)} likely duplicate{'s' if len(pairs) > 1 else ''}: 'hotspots registry"
+            " duplicates' lists them, 'hotspots registry merge KEEP DROP' joins two."
+        )
+
+
+def validate(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file; without, the records of the registry.")
+    ] = None,
+    where: Where = None,
+    adapter: Adapter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Check a file, or a registry: every fault with its row, column, value and remedy."""
+    if file is None:
+        from hotspots.registry.upkeep import check_all
+
+        faults = check_all(hs.open_registry(where, token=token))
+    else:
+        registry = _to_import_into(where, token, True)
+        table = _read(registry, file, adapter, encoding, sheet)
+        plan = registry.plan(table.rows, table.problems)
+        names = {entry.row: entry.id for entry in plan.entries}
+        faults = [(names.get(p.row, ""), p) for p in (*plan.problems, *plan.notes)]
+    rows = [
+        {"id": id_, "row": p.row, "column": p.column, "value": p.value, "reason": p.reason,
+         "kind": "fault" if p.serious else "note"}
+        for id_, p in faults
+    ]  # fmt: skip
+    print_rows(rows, ("kind", "row", "id", "column", "value", "reason"), as_json=as_json)
+    bad = sum(p.serious for _, p in faults)
+    if not as_json:
+        typer.echo(f"{bad} faults, {len(rows) - bad} notes." if rows else "No faults.")
+    if bad:
+        raise typer.Exit(2)
+
+
+def template(
+    out: Annotated[Path, typer.Argument(help="The file to write: .xlsx or .csv.")],
+    lang: Annotated[str, typer.Option("--lang", help="Headings in en, fr or es.")] = "en",
+    type: Annotated[str | None, typer.Option(help="For one type of record only.")] = None,
+) -> None:
+    """Write an empty table to fill in, with headings, choices and help in a language."""
+    from hotspots.registry.exchange.templates import write_template
+
+    write_template(out, lang=lang, type=type)
+    typer.echo(f"Wrote {out}. Fill it in, then: hotspots registry import {out} --dry-run")
+
+
+def place(
+    text: Annotated[str, typer.Argument(help="A town, unit or country: 'Nakuru, KE', KE-31.")],
+    as_json: Json = False,
+) -> None:
+    """Say where a place is, by the packaged gazetteer; several of one name are listed."""
+    from dataclasses import asdict
+
+    from hotspots.registry.places import ATTRIBUTION, find_places
+    from hotspots.registry.places import place as the_one
+
+    rows = [asdict(found) for found in find_places(text)]
+    if not rows:
+        the_one(text)  # says what is near
+    columns = ("name", "kind", "unit", "country", "latitude", "longitude", "precision")
+    print_rows(rows, columns, as_json=as_json)
+    if not as_json:
+        typer.echo(ATTRIBUTION)

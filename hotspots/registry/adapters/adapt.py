@@ -1,0 +1,348 @@
+"""Exports of public registries made into rows of records, by the mapping tables beside this file.
+
+Kept are soil and land-use projects, by the rules of the table; every other row is told with its
+reason. A row's cells are those that a table of records has, so they go through the same checks;
+fields that the export tells nothing of are absent, so that loading a newer export leaves what
+others wrote there.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotspots.countries import key
+from hotspots.errors import BadInputError, near_matches
+from hotspots.registry import values
+from hotspots.registry.adapters.cells import goals, iso_date, joined, nested, tidy, web_address
+from hotspots.registry.adapters.mapping import (
+    PLACEHOLDER,
+    Adapter,
+    Cell,
+    Condition,
+    Rule,
+    adapters,
+    read_adapter,
+)
+from hotspots.registry.adapters.organisations import is_organisation, organisation_id
+from hotspots.registry.adapters.positions import place_cells, without_position
+from hotspots.registry.checking import check, check_places, parse
+from hotspots.registry.exchange.table import Table
+from hotspots.registry.fields import ORGANISATION, SEPARATOR, fields
+from hotspots.registry.naming import slug
+from hotspots.registry.problems import Problem
+
+Row = tuple[int, dict[str, str]]
+_MOST_CELL = 10_000_000  # characters; the csv module stops at 131,072 unless told
+_NOT_LAND = "no soil or land-use project by its methodology or type"
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What an export gave.
+
+    Attributes
+    ----------
+    adapter : str
+        The name of the mapping table.
+    organisations, projects : tuple of (int, dict of str to str)
+        Row number, as a spreadsheet counts, and cells by field name. An organisation has the
+        number of the first row that names it.
+    kept : mapping of int to str
+        Row number of each project -> the rules that kept it.
+    left_out : mapping of str to tuple of int
+        Reason -> row numbers. With `projects` it has every row of the export, once.
+    problems : tuple of Problem
+        What else should be looked at; none is serious.
+    """
+
+    adapter: str
+    organisations: tuple[Row, ...]
+    projects: tuple[Row, ...]
+    kept: Mapping[int, str]
+    left_out: Mapping[str, tuple[int, ...]]
+    problems: tuple[Problem, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Organisations, then the projects that refer to them."""
+        return self.organisations + self.projects
+
+    @property
+    def table(self) -> Table:
+        """The rows as those of a file of records, for the checks and the plan of an import."""
+        used = {name for _, cells in self.rows for name in cells}
+        columns = tuple(name for name in fields() if name in used)
+        return Table(self.adapter, columns, self.rows, self.problems)
+
+
+def recognise(headings: Iterable[str]) -> str | None:
+    """Return the name of the packaged adapter for a file with these headings, or None."""
+    given = {" ".join(heading.split()) for heading in headings}
+    fitting = [name for name, one in adapters().items() if given.issuperset(one.recognised_by)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def adapter_of(path: Path) -> str | None:
+    """Return the name of the packaged adapter for a file, by its headings, or None."""
+    if path.suffix.casefold() != ".csv" or not path.is_file():
+        return None
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
+        try:
+            return recognise(next(csv.reader(opened), []))
+        except csv.Error:  # told when the file is read as a whole
+            return None
+
+
+def adapt(path: Path | str, name: str | None = None) -> Adapted:
+    """Return the rows of records that an export holds.
+
+    Parameters
+    ----------
+    path : Path or str
+        CSV as the registry gives it, UTF-8.
+    name : str, optional
+        A packaged adapter's name, or the path of a mapping table of one's own (.toml); by
+        default the adapter is found by the file's headings.
+
+    Raises
+    ------
+    BadInputError
+        The file can't be read, no adapter fits it, or it lacks a column that the adapter reads.
+    """
+    path = Path(path)
+    header, rows = _read(path)
+    adapter = _chosen(path, header, name)
+    if missing := [column for column in adapter.columns() if column not in header]:
+        spare = [column for column in header if column not in adapter.columns()]
+        raise BadInputError(
+            f"'{path.name}' lacks the column '{missing[0]}', which the adapter {adapter.name}"
+            f" reads{near_matches(missing[0], spare) or '.'} Take a whole export, or mend the"
+            " mapping table."
+        )
+    return _Export(adapter, header).adapted(rows)
+
+
+def _chosen(path: Path, header: list[str], name: str | None) -> Adapter:
+    if name is not None and name.endswith(".toml"):
+        return read_adapter(Path(name))
+    name = name or recognise(header)
+    if name is None:
+        raise BadInputError(
+            f"'{path.name}' has the headings of none of the registries known here"
+            f" ({', '.join(adapters())}). Name the adapter, or a mapping table of your own."
+        )
+    if name not in adapters():
+        raise BadInputError(
+            f"There is no adapter '{name}'{near_matches(name, adapters()) or '.'} Use one of"
+            f" {', '.join(adapters())}, or the path of a mapping table (.toml)."
+        )
+    return adapters()[name]
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the headings and the rows that aren't blank, numbered as a spreadsheet does."""
+    csv.field_size_limit(max(csv.field_size_limit(), _MOST_CELL))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except UnicodeDecodeError as fault:
+        raise BadInputError(
+            f"'{path}' isn't UTF-8 text (byte {fault.start + 1:,}). Save it as CSV UTF-8."
+        ) from fault
+    except (OSError, csv.Error) as fault:
+        raise BadInputError(
+            f"'{path}' can't be read as a CSV file ({fault}). Give the export as the registry"
+            " gives it."
+        ) from fault
+    header = [" ".join(heading.split()) for heading in header]
+    if doubled := [name for name, count in Counter(header).items() if count > 1 and name]:
+        raise BadInputError(f"'{path}' has the column '{doubled[0]}' twice. Take one of them out.")
+    return header, [(n, row) for n, row in enumerate(rows, 2) if any(c.strip() for c in row)]
+
+
+class _Export:
+    """One run over an export: what is kept, what is left out, what is noted."""
+
+    def __init__(self, adapter: Adapter, header: list[str]) -> None:
+        self.adapter = adapter
+        self.header = header
+        self.blank = frozenset(map(key, adapter.blank)) | {""}
+        self.organisations: dict[str, Row] = {}
+        self.projects: dict[str, Row] = {}
+        self.kept: dict[int, str] = {}
+        self.left_out: dict[str, list[int]] = {}
+        self.problems: list[Problem] = []
+
+    def adapted(self, rows: list[tuple[int, list[str]]]) -> Adapted:
+        """Go through the rows."""
+        known = {*self.adapter.columns(), *self.adapter.unused, ""}
+        for column in (column for column in self.header if column not in known):
+            self._note(1, column, "the adapter doesn't know this column; it is left out")
+        for number, cells in rows:
+            if reason := self._take(number, cells):
+                self.left_out.setdefault(reason, []).append(number)
+        self._check_positions()
+        return Adapted(
+            self.adapter.name,
+            tuple(self.organisations.values()),
+            tuple(self.projects.values()),
+            self.kept,
+            {reason: tuple(numbers) for reason, numbers in self.left_out.items()},
+            tuple(self.problems),
+        )
+
+    def _take(self, number: int, cells: list[str]) -> str:
+        """Add the project of a row, or return why it's left out."""
+        if len(cells) != len(self.header):
+            return "the row has more or fewer cells than the header"
+        row = dict(zip(self.header, cells, strict=True))
+        self._expand(number, row)
+        if out := next(_holding(self.adapter.out, row), None):
+            return out.why
+        rules = list(_holding(self.adapter.keep, row))
+        if not rules:
+            kind = self._told(row, self.adapter.kind)
+            return f"{_NOT_LAND}: {kind}" if kind else _NOT_LAND
+        project = self._project(number, row, [*rules, *_holding(self.adapter.also, row)])
+        if faults := check(_record(project), number):
+            return f"{fields()[faults[0].column].label['en']}: {faults[0].reason}"
+        if project["id"] in self.projects:
+            return f"it has the id of row {self.projects[project['id']][0]}"
+        self._add_parties(number, row, project)
+        self.projects[project["id"]] = number, project
+        self.kept[number] = "; ".join(dict.fromkeys(rule.why for rule in rules))
+        return ""
+
+    def _project(self, number: int, row: Mapping[str, str], rules: list[Rule]) -> dict[str, str]:
+        adapter = self.adapter
+        cells: dict[str, str] = dict(adapter.always)
+        for name, cell in adapter.fields.items():
+            if text := self._converted(number, row, cell):
+                kept = [cells[name]] if name in cells and fields()[name].is_list else []
+                cells[name] = SEPARATOR.join([*kept, text])
+        if any(_holds(condition, row) for condition in adapter.undated):
+            cells = {name: text for name, text in cells.items() if name not in ("start", "end")}
+        cells |= place_cells(row, adapter.place, self.blank, lambda c, t: self._note(number, c, t))
+        for name in ("land_use", "practice_kind"):
+            codes = dict.fromkeys(code for rule in rules for code in getattr(rule, name))
+            cells[name] = SEPARATOR.join(codes)
+        cells["summary"] = "; ".join(self._summary(row, cells))
+        if told := self._told(row, adapter.id):
+            cells["id"] = f"{adapter.name}-{slug(told)}"
+        cells["external_ids"] = SEPARATOR.join(
+            f"{registry}:{told}"
+            for registry, column in adapter.external_ids.items()
+            if (told := self._told(row, column).replace(SEPARATOR, " "))
+        )
+        return self._sound(number, cells)
+
+    def _add_parties(self, number: int, row: Mapping[str, str], project: dict[str, str]) -> None:
+        """Add the organisations that a row names, and the project's relations to them."""
+        roles: dict[str, str] = {}
+        for party in self.adapter.organisations:
+            for name in filter(None, self._told(row, party.column).split(SEPARATOR)):
+                if not is_organisation(name):
+                    self._note(
+                        number,
+                        party.column,
+                        "the name doesn't say that it's an organisation's, and might be a"
+                        " person's; it is left out. Add the organisation by hand if it is one",
+                    )
+                    continue
+                cells = self._organisation(number, name)
+                if not check(_record(cells)):
+                    self.organisations.setdefault(cells["id"], (number, cells))
+                    roles.setdefault(cells["id"], party.role)
+        if roles:
+            project["relations"] = SEPARATOR.join(f"{role}={one}" for one, role in roles.items())
+
+    def _organisation(self, number: int, name: str) -> dict[str, str]:
+        shared = ("theme", "source", "source_kind", "language")
+        cells = {each: self.adapter.always.get(each, "") for each in shared}
+        cells |= {"id": organisation_id(name), "type": ORGANISATION, "name": tidy(name)}
+        cells["summary"] = f"Has land-use projects in {self.adapter.title}"
+        return self._sound(number, cells)
+
+    def _summary(self, row: Mapping[str, str], cells: Mapping[str, str]) -> Iterator[str]:
+        def told(name: str) -> str:
+            """Return what stands for {column} or {=field}."""
+            return cells.get(name[1:], "") if name[0] == "=" else self._told(row, name)
+
+        for part in self.adapter.summary:
+            if all(told(name) for name in PLACEHOLDER.findall(part)):
+                yield PLACEHOLDER.sub(lambda match: told(match[1]), part)
+
+    def _converted(self, number: int, row: Mapping[str, str], cell: Cell) -> str:
+        convert: Mapping[str, Callable[[str], str]] = {
+            "text": str,
+            "date": lambda text: iso_date(text, cell.format),
+            "sdgs": goals,
+            "web": web_address,
+        }
+        for column in cell.column:
+            if text := self._told(row, column):
+                try:
+                    return convert[cell.convert](text)
+                except ValueError as fault:
+                    self._note(number, column, str(fault), text)
+        return ""
+
+    def _expand(self, number: int, row: dict[str, str]) -> None:
+        """Add the columns that stand within nested lists."""
+        for column, paths in self.adapter.literals.items():
+            try:
+                items = nested(row[column])
+            except ValueError as fault:
+                items = []
+                self._note(number, column, str(fault), row[column])
+            row.update({f"{column}.{path}": joined(items, path) for path in paths})
+
+    def _sound(self, number: int, cells: Mapping[str, str]) -> dict[str, str]:
+        """Return the cells that a record can take, in its own form; note the others."""
+        record, faults = parse(cells, number)
+        kept = {name: value for name, value in record.items() if value is not None}
+        faults += [fault for fault in check(kept, number) if fault.column in kept]
+        for fault in faults:
+            kept.pop(fault.column, None)
+            self._note(number, fault.column, fault.reason, fault.value)
+        return {name: values.write(value) for name, value in kept.items()}
+
+    def _check_positions(self) -> None:
+        """Take out positions that can hardly be meant: at 0,0, swapped, with a wrong sign."""
+        placed = dict(self.projects.values())
+        for fault in check_places([(n, _record(cells)) for n, cells in placed.items()]):
+            project = placed[fault.row]
+            if fault.serious and "latitude" in project:
+                del project["latitude"], project["longitude"]
+                regions = project.get("regions", "").split(SEPARATOR)
+                project["place_precision"] = without_position(regions)
+                reason = f"{fault.reason}. The position is left out"
+                self._note(fault.row, fault.column, reason, fault.value)
+
+    def _told(self, row: Mapping[str, str], column: str) -> str:
+        text = tidy(row[column])
+        return "" if key(text) in self.blank else text
+
+    def _note(self, number: int, column: str, reason: str, value: str = "") -> None:
+        problem = Problem(number, column, value, reason, serious=False)
+        if problem not in self.problems[-20:]:  # one row's sites repeat themselves
+            self.problems.append(problem)
+
+
+def _record(cells: Mapping[str, str]) -> dict[str, Any]:
+    return parse(cells, 0)[0]
+
+
+def _holding(rules: Iterable[Rule], row: Mapping[str, str]) -> Iterator[Rule]:
+    return (rule for rule in rules if all(_holds(condition, row) for condition in rule.when))
+
+
+def _holds(condition: Condition, row: Mapping[str, str]) -> bool:
+    pattern = re.compile(condition.matches, flags=re.IGNORECASE)
+    return any(pattern.search(tidy(row[column])) for column in condition.column)

@@ -1,0 +1,99 @@
+"""Cells of an export made into text that a record takes: one small function for each conversion.
+
+Each returns "" where a cell tells nothing, and raises `ValueError` with what was given and what
+was hoped for where it can't be used.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from hotspots.registry.fields import SEPARATOR
+from hotspots.registry.values import clean, personal_in
+
+MOST_LITERAL = 2_000_000  # characters of a nested list; the largest seen has 72,700
+_TAG = re.compile(r"</?[a-zA-Z!?][^>]*>")
+_UNSEEN = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_GOAL = re.compile(r"\s*(?:(?:SDG|ODD|ODS|Goal)\s*)?0?(\d{1,2})(?!\d)", flags=re.IGNORECASE)
+_GOALS = range(1, 18)
+# Written by programs for a missing number; no literal of the language.
+_NAN = re.compile(r"(?<=[:,\[] )nan(?=[,}\]])")
+
+
+def tidy(text: str) -> str:
+    """Return one line of plain text: no HTML, no unseen signs, no address of a person."""
+    plain = html.unescape(_TAG.sub(" ", text))
+    plain = _CONTROL.sub(" ", _UNSEEN.sub("", _TAG.sub(" ", plain)))
+    plain = clean(" ".join(plain.split()))
+    while personal := personal_in(plain):
+        plain = plain.replace(personal, "[…]")
+    return plain
+
+
+def iso_date(text: str, form: str) -> str:
+    """Return "2020-01-15" of "1/15/2020" by the form "%m/%d/%Y"; an ISO date is taken as it is."""
+    for each in (form, "%Y-%m-%d"):
+        with suppress(ValueError):
+            return datetime.strptime(text, each).date().isoformat()
+    raise ValueError(f"'{text[:40]}' is no date of the form {form}")
+
+
+def goals(text: str) -> str:
+    """Return "sdg4;sdg13" of "4,13", "04: Quality Education;13: Climate Action" or the like."""
+    found: dict[str, None] = {}
+    for part in re.split(r"[;,]", text):
+        match = _GOAL.match(part)
+        if match and int(match[1]) not in _GOALS:
+            raise ValueError(f"'{part.strip()[:40]}' is none of the 17 goals")
+        if match:
+            found[f"sdg{int(match[1])}"] = None
+    return SEPARATOR.join(found)
+
+
+def web_address(text: str) -> str:
+    """Return a web address with its http://, which many exports leave out."""
+    return text if re.match(r"[a-z]+://", text, flags=re.IGNORECASE) else f"http://{text}"
+
+
+def nested(text: str) -> list[Mapping[str, Any]]:
+    """Return the list of mappings that a cell holds, written as Python does.
+
+    Nothing in it is run: only literals are read, and no more than `MOST_LITERAL` characters.
+    """
+    if not text.strip():
+        return []
+    if len(text) > MOST_LITERAL:
+        raise ValueError(f"it has {len(text):,} characters; at most {MOST_LITERAL:,} are read")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            found = ast.literal_eval(_NAN.sub("None", text.strip()))
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        found = None
+    if isinstance(found, list) and all(isinstance(item, dict) for item in found):
+        return found
+    raise ValueError("it is no list of mappings written as Python does")
+
+
+def at(item: Any, path: str) -> Iterator[Any]:
+    """Yield what stands at a path such as "data_map.latitude", in each item of lists on the way."""
+    key, _, rest = path.partition(".")
+    for part in item if isinstance(item, list) else [item]:
+        if isinstance(part, Mapping) and part.get(key) not in (None, ""):
+            if rest:
+                yield from at(part[key], rest)
+            else:
+                yield part[key]
+
+
+def joined(items: list[Mapping[str, Any]], path: str) -> str:
+    """Return the different values at a path as one text, the separator between."""
+    return SEPARATOR.join(dict.fromkeys(tidy(str(value)) for value in at(items, path)))

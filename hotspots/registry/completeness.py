@@ -1,0 +1,188 @@
+"""How well a country's records are known: no record is not nobody.
+
+A registry can't see who isn't in it. What it can tell is how many records a country has, how
+lately they were verified, and whether a correspondent declared to have gone through the country.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotspots.analysis.gaps.columns import COMPLETENESS, NO_RECORD
+from hotspots.analysis.gaps.places import region_pairs
+from hotspots.analysis.gaps.records import WORLD, country_of, last_day, tidy
+from hotspots.countries import countries
+from hotspots.errors import RegistryError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+FRESH_YEARS = 2
+TYPES = ("organisation", "project", "research_action", "practice")
+LEVELS = ("complete", "partial")
+SURVEY_COLUMNS = ("region", "level", "on", "note")
+
+_YEAR_DAYS = 365.2425
+_NOTHING, _RECORDS, _PARTLY, _SURVEYED = COMPLETENESS
+
+# Column -> (unit, meaning).
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "name_en": ("", "name in English"),
+    "records": ("1", "records that count in the country, ended ones too"),
+    **{kind: ("1", f"of these, of type {kind}") for kind in TYPES},
+    "verified_share": ("1", f"share of them verified within {FRESH_YEARS} years; empty if none"),
+    "newest_verified": ("", "newest day of verification, or empty"),
+    "survey_level": ("", "the best survey declared: complete, partial or none"),
+    "survey_on": ("", "its day"),
+    "survey_note": ("", "what its correspondent says of it"),
+    "code": ("", f"from worst to best: {', '.join(COMPLETENESS)}"),
+    "sentence": ("", "the same in words"),
+}
+
+
+def completeness(
+    records: gpd.GeoDataFrame | pd.DataFrame,
+    surveys: pd.DataFrame | None = None,
+    *,
+    members: Mapping[str, Sequence[str]] | None = None,
+    outlines: gpd.GeoDataFrame | None = None,
+    today: date | None = None,
+) -> pd.DataFrame:
+    """Return what is known of each country's records.
+
+    Parameters
+    ----------
+    records : GeoDataFrame
+        A registry's records.
+    surveys : DataFrame, optional
+        What correspondents declare: region (a country, ISO 3166-2 code, region of `members` or
+        "world"), level (complete or partial), on (a day) and note.
+    members : mapping of str to sequence of str, optional
+        Countries of each region of the initiative.
+    outlines : GeoDataFrame, optional
+        id and polygons of countries, for records placed by coordinates or footprint alone.
+    today : date, optional
+        The clock's by default.
+
+    Returns
+    -------
+    DataFrame
+        One row per country, indexed by id; columns in `COLUMNS`.
+
+    Raises
+    ------
+    RegistryError
+        A survey of an unknown region or level, or without a day.
+
+    Notes
+    -----
+    "surveyed" needs a complete survey of the whole country within two years; an older one, a
+    partial one and one of a first-level unit make it "partly_surveyed". Verifying records doesn't
+    make a survey: it says nothing of whoever isn't recorded.
+    """
+    import pandas as pd
+
+    day, table = today or date.today(), tidy(records)
+    pairs = region_pairs(table, {}, outlines)[["record", "region"]].drop_duplicates()
+    pairs = pairs.join(_facts(table, day), on="record")
+    found = pd.DataFrame({"name_en": {code: c.names["en"] for code, c in countries().items()}})
+    groups = pairs.groupby("region")
+    found["records"] = groups.size().reindex(found.index, fill_value=0)
+    kinds = pd.crosstab(pairs["region"], pairs["type"])
+    kinds = kinds.reindex(index=found.index, columns=list(TYPES), fill_value=0)
+    found = found.join(kinds)
+    found["verified_share"] = groups["fresh"].mean().astype("float64")
+    found["newest_verified"] = groups["verified_on"].max()
+    found["newest_verified"] = found["newest_verified"].fillna("")
+    best = _surveys(surveys, members or {}, day)
+    for name in ("survey_level", "survey_on", "survey_note"):
+        told = pd.Series({code: row[name] for code, row in best.items()}, dtype=object)
+        found[name] = told.reindex(found.index).fillna("")
+    declared = pd.Series({code: row["code"] for code, row in best.items()}, dtype=object)
+    alone = np.where(found["records"] > 0, _RECORDS, _NOTHING)
+    found["code"] = declared.reindex(found.index).fillna(pd.Series(alone, index=found.index))
+    found["sentence"] = [_sentence(dict(row)) for _, row in found.iterrows()]
+    return found.rename_axis("id")
+
+
+def statement(table: pd.DataFrame) -> str:
+    """Return one sentence or two on the countries of a table of `completeness`."""
+    counts = table["code"].value_counts().to_dict()
+    whole, part = counts.get(_SURVEYED, 0), counts.get(_PARTLY, 0)
+    if not whole and not part:
+        said = f"none of {_many(len(table), 'country', 'countries')} has been surveyed"
+    else:
+        said = f"of {_many(len(table), 'country', 'countries')} {whole} surveyed, {part} in part"
+    empty = counts.get(_NOTHING, 0)
+    return f"Completeness: {said}, {empty} without any record. {NO_RECORD}"
+
+
+def _facts(records: pd.DataFrame, today: date) -> pd.DataFrame:
+    days = [last_day(text) for text in records["verified_on"]]
+    fresh = [d is not None and (today - d).days <= FRESH_YEARS * _YEAR_DAYS for d in days]
+    return records[["type", "verified_on"]].assign(fresh=fresh)
+
+
+def _surveys(
+    surveys: pd.DataFrame | None, members: Mapping[str, Sequence[str]], today: date
+) -> dict[str, dict[str, Any]]:
+    """Return the best survey of each country: the highest code, then the newest."""
+    best: dict[str, dict[str, Any]] = {}
+    for row in [] if surveys is None else surveys.to_dict("records"):
+        region, level = str(row.get("region", "")), str(row.get("level", ""))
+        day = last_day(str(row.get("on") or ""))
+        ids, in_part = _covered(region, members)
+        if level not in LEVELS or day is None or not ids:
+            raise RegistryError(
+                f"The survey of '{region}' (level '{level}', on '{row.get('on', '')}') can't be"
+                " read. Give a country, a unit such as KE-31, a region of the initiative or"
+                " world; complete or partial; and a day."
+            )
+        old = (today - day).days > FRESH_YEARS * _YEAR_DAYS
+        code = _PARTLY if in_part or old or level == LEVELS[1] else _SURVEYED
+        note = row.get("note")
+        found = {
+            "code": code,
+            "survey_level": LEVELS[1] if in_part else level,
+            "survey_on": day.isoformat(),
+            "survey_note": note if isinstance(note, str) else "",
+        }
+        for country in ids:
+            if country not in best or _order(best[country]) < _order(found):
+                best[country] = found
+    return best
+
+
+def _covered(region: str, members: Mapping[str, Sequence[str]]) -> tuple[Sequence[str], bool]:
+    """Return the countries of a surveyed region, and whether it is only a part of one."""
+    if region == WORLD:
+        return tuple(countries()), False
+    if region in countries():
+        return (region,), False
+    if region in members:
+        return members[region], False
+    unit = country_of(region)
+    return ((unit,), True) if unit else ((), False)
+
+
+def _order(survey: Mapping[str, Any]) -> tuple[int, str]:
+    return COMPLETENESS.index(survey["code"]), str(survey["survey_on"])
+
+
+def _sentence(row: Mapping[Any, Any]) -> str:
+    told = f"{row['name_en']}: {_many(row['records'], 'record', 'records')}"
+    if row["records"]:
+        newest = row["newest_verified"]
+        told += f", the newest verified on {newest}" if newest else ", none verified"
+    how = {"complete": "surveyed in full", "partial": "surveyed in part"}.get(row["survey_level"])
+    ending = f"{how} on {row['survey_on']}." if how else f"never surveyed. {NO_RECORD}"
+    return f"{told}; {ending}"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"

@@ -1,0 +1,121 @@
+"""Writing records to a file, whatever its format: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import RegistryError, near_matches
+from hotspots.files import aside, require_writable, write_error
+from hotspots.locale import check_language
+from hotspots.registry.fields import fields, names
+from hotspots.registry.values import write
+
+SUFFIXES = (".csv", ".xlsx", ".geojson", ".gpkg")
+
+
+def write_file(
+    path: str | Path,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    lang: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> None:
+    """Write records to a CSV, XLSX, GeoJSON or GeoPackage file, by its suffix.
+
+    `read_file` gives back what was written. In the last two a record's footprint is the geometry,
+    else its point is (EPSG:4326); neither is written a second time as a property.
+
+    Parameters
+    ----------
+    path : path
+        The file; one that is there is replaced once the new one is whole.
+    records : iterable of mapping
+        Values by field name; what is no field is left out.
+    lang : str, optional
+        "en", "fr" or "es": headings are the labels in it. By default they are field names.
+    columns : sequence of str, optional
+        Names of the fields to write. By default all but the personal ones (group "contact").
+
+    Raises
+    ------
+    RegistryError
+        An unknown column or format, or more records than the format holds.
+    WriteError
+        The disk fails.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise RegistryError(
+            f"Records can't be written as '{target.name}'. Give a name that ends in one of"
+            f" {', '.join(SUFFIXES)}."
+        )
+    chosen = _columns(columns)
+    headings = _headings(chosen, lang)
+    with whole(target) as part:
+        _write(part, chosen, headings, records)
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Give a path to write a file at, which then takes the place of `target`.
+
+    Raises
+    ------
+    EditionError, WriteError
+        `target` can't be a file, or the disk fails.
+    """
+    require_writable(target)
+    try:
+        with aside(target) as folder:
+            part = folder / f"file{target.suffix.lower()}"  # GDAL goes by the suffix
+            yield part
+            os.replace(part, target)
+    except OSError as error:
+        raise write_error(target, error) from error
+
+
+def _write(
+    path: Path,
+    columns: Sequence[str],
+    headings: Sequence[str],
+    records: Iterable[Mapping[str, Any]],
+) -> None:
+    if path.suffix == ".csv":
+        from hotspots.registry.exchange.csv_files import write_csv
+
+        write_csv(path, headings, ([write(r.get(name)) for name in columns] for r in records))
+    elif path.suffix == ".xlsx":
+        from hotspots.registry.exchange.xlsx_writing import write_xlsx
+
+        write_xlsx(path, columns, headings, records)
+    else:
+        from hotspots.registry.exchange.geo_files import write_geojson, write_gpkg
+
+        writer = write_geojson if path.suffix == ".geojson" else write_gpkg
+        writer(path, columns, headings, records)
+
+
+def _columns(columns: Sequence[str] | None) -> tuple[str, ...]:
+    if columns is None:
+        personal = names("contact")
+        return tuple(name for name in fields() if name not in personal)
+    for name in columns:
+        if name not in fields():
+            raise RegistryError(
+                f"No field is called '{name}'{near_matches(name, fields()) or '.'} Fields are"
+                f" {', '.join(fields())}."
+            )
+    if not columns:
+        raise RegistryError(f"No columns were given. Give one or more of {', '.join(fields())}.")
+    return tuple(dict.fromkeys(columns))
+
+
+def _headings(columns: Sequence[str], lang: str | None) -> list[str]:
+    if lang is None:
+        return list(columns)
+    return [fields()[name].label[check_language(lang)] for name in columns]

@@ -1,0 +1,217 @@
+"""Erasing personal data on request, while the record and its history stay (WHO-15).
+
+Personal fields stand in the table ``contact`` and, of suggestions that wait, in the column of that
+name; history never holds them. Erasing deletes them there; `tidy` then sees to it that no byte of
+them is left in the database's own files. `OUT_OF_REACH` says where they may still be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from hotspots.errors import BadInputError, RegistryError
+from hotspots.registry.actors import (
+    ADMINISTRATOR,
+    CORRESPONDENT,
+    EDITOR,
+    Actor,
+    may_keep,
+    require_keep,
+    require_role,
+)
+from hotspots.registry.fields import names
+from hotspots.registry.people.suggestions import base_of, sides_of
+from hotspots.registry.store import reading
+from hotspots.registry.store.database import is_sqlite, plain_faults, shown
+from hotspots.registry.store.tables import contact, record, suggestion
+from hotspots.registry.store.writing import Change, apply, log
+
+NOTE = "personal fields erased"
+OUT_OF_REACH = (
+    "Not reached: backups and exports made before, what others copied, a server's logs and replicas"
+    " (of PostgreSQL also the files in pg_wal until they are used again), the free space of the"
+    " disk. An older export that holds the contact brings it back if it is imported."
+)
+_CONTACT = names("contact")
+_PATIENCE_MS = 5_000
+_LOCKED = "55P03"  # PostgreSQL's "lock not available"
+# What may stand round an address: "A person <name@example.org>".
+_APART = re.compile(r"[\s<>(),;:\"']+")
+
+
+def erase(
+    connection: sa.Connection,
+    actor: Actor,
+    *,
+    id: str | None = None,
+    email: str | None = None,
+    now: str,
+) -> list[dict[str, Any]]:
+    """Erase the personal fields of a record, or of whatever holds an e-mail address.
+
+    Suggestions are looked through too, those for the record or with the address. Of what the actor
+    doesn't keep nothing is looked at, and nothing told. Call `tidy` after the transaction.
+
+    Parameters
+    ----------
+    connection, actor, now
+        One that `writing` gave; one who keeps the records; the moment (UTC).
+    id, email : str, optional
+        A record's id, or an address in any case; one of them.
+
+    Returns
+    -------
+    list of dict
+        What was erased: kind ("record" or "suggestion"), id (of the record; of a suggestion its
+        number) and fields (their names).
+
+    Raises
+    ------
+    NotAllowedError
+        The actor keeps no records, or not this one.
+    BadInputError
+        Neither or both of id and email; no such record.
+    """
+    require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="erase personal data")
+    if bool(id) == bool(email and email.strip()):
+        raise BadInputError("Give either a record's id or an e-mail address, one of them.")
+    if id:
+        id = reading.current_ids(connection, [id]).get(id, id)
+        chosen = reading.fetch(connection, [id])
+        if not chosen:
+            raise RegistryError(
+                f"No record has the id '{id}'. 'hotspots registry list' shows them."
+            )
+        require_keep(actor, chosen[id], "erase personal data of")
+    else:
+        ids = _ids_with(connection, str(email).strip())
+        found = reading.fetch(connection, ids)
+        chosen = {id_: found[id_] for id_ in ids}
+    erased = _from_records(connection, actor, chosen, now)
+    erased += _from_suggestions(connection, actor, id, str(email or "").strip())
+    told = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
+    log(connection, actor, now, "erased", id or "", told or "nothing was found")
+    return erased
+
+
+def tidy(engine: sa.Engine) -> None:
+    """Leave no byte of what was erased in the database's files; after the transaction's end.
+
+    An SQLite file is written anew (it needs as much free space again) and its -wal file emptied;
+    of PostgreSQL the two tables are written anew.
+
+    Raises
+    ------
+    RegistryError
+        Others are using the registry, so that remnants may be left: call it again.
+    """
+    with plain_faults(engine):
+        done = _tidy_sqlite(engine) if is_sqlite(engine) else _tidy_postgres(engine)
+    if not done:
+        raise RegistryError(
+            f"The data are erased, but remnants may be left in the files of '{shown(engine)}', for"
+            " others are using it. Run 'hotspots registry erase' again when they have ended."
+        )
+
+
+def _tidy_sqlite(engine: sa.Engine) -> bool:
+    import sqlite3
+
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
+    patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+    cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+    try:
+        # Secure deletion zeroes what is deleted, but not the copies that a page keeps of rows
+        # which moved to another one; only a file written anew has none.
+        cursor.execute("VACUUM")
+        busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as fault:
+        if "locked" not in str(fault):
+            raise
+        return False
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {patience}")
+        raw.close()
+    return not busy
+
+
+def _tidy_postgres(engine: sa.Engine) -> bool:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        run = connection.exec_driver_sql
+        run(f"SET lock_timeout = {_PATIENCE_MS}")
+        try:
+            for table, name in (
+                *(("contact", name) for name in _CONTACT),
+                ("suggestion", "contact"),
+            ):
+                # The server's statistics hold values too; a change of type drops them.
+                run(f"ALTER TABLE {table} ALTER {name} TYPE text, ALTER {name} SET STATISTICS 0")
+            # Plain VACUUM only marks the room as free; FULL writes the tables anew.
+            run("VACUUM (FULL) contact, suggestion")
+        except sa.exc.DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", "") != _LOCKED:
+                raise
+            return False
+        finally:
+            run("RESET lock_timeout")
+    return True
+
+
+def _ids_with(connection: sa.Connection, email: str) -> list[str]:
+    joined = sa.select(record.c.id, contact).join(record, record.c.no == contact.c.no)
+    query = joined.order_by(record.c.no)
+    return [row["id"] for row in connection.execute(query).mappings() if _holds(dict(row), email)]
+
+
+def _holds(row: Mapping[str, Any], email: str) -> bool:
+    wanted = email.casefold()
+    given = (str(row.get(name) or "").casefold() for name in (*_CONTACT, "by"))
+    return any(wanted == text or wanted in _APART.split(text) for text in given)
+
+
+def _from_records(
+    connection: sa.Connection, actor: Actor, chosen: Mapping[str, dict[str, Any]], now: str
+) -> list[dict[str, Any]]:
+    changes, erased = [], []
+    for before in chosen.values():
+        gone = [name for name in _CONTACT if name in before]
+        if not gone or not may_keep(actor, before):
+            continue
+        after = {name: value for name, value in before.items() if name not in _CONTACT}
+        # A version of its own: whoever keeps a copy of the records then sees that it is old.
+        after |= {"version": before["version"] + 1, "changed": now}
+        changes.append(Change("changed", before, after, NOTE))
+        erased.append({"kind": "record", "id": before["id"], "fields": gone})
+    apply(connection, changes, actor, now)
+    return erased
+
+
+def _from_suggestions(
+    connection: sa.Connection, actor: Actor, id: str | None, email: str
+) -> list[dict[str, Any]]:
+    erased = []
+    for row, personal in _waiting(connection):
+        if row["id"] != id and not (email and _holds(personal, email)):
+            continue
+        cells = json.loads(row["cells"])
+        known = reading.fetch(connection, [row["id"]]) if "version" in cells else {}
+        # The record as it stands says whose it is, also where a suggestion would move it.
+        before = base_of(connection, cells, known.get(row["id"]))
+        if not may_keep(actor, sides_of(cells, before)[-1]):
+            continue
+        mine = suggestion.c.no == row["no"]
+        connection.execute(suggestion.update().where(mine).values(contact=""))
+        erased.append({"kind": "suggestion", "id": row["no"], "fields": list(personal)})
+    return erased
+
+
+def _waiting(connection: sa.Connection) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
+    query = sa.select(suggestion).where(suggestion.c.contact != "").order_by(suggestion.c.no)
+    for row in connection.execute(query).mappings().all():
+        yield dict(row), json.loads(row["contact"])

@@ -1,0 +1,125 @@
+"""Records that nobody has verified for long, and verifying them (WHO-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hotspots.errors import BadInputError, RegistryError
+from hotspots.registry import clock
+from hotspots.registry.actors import CORRESPONDENT, countries_of, may_keep
+from hotspots.registry.plan import plan
+from hotspots.registry.problems import told
+from hotspots.registry.store import reading, rows, tables
+from hotspots.registry.store.writing import apply
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import sqlalchemy as sa
+
+    from hotspots.registry.registry import Registry
+
+OLD_DAYS = 730
+_PAGE = 5_000
+_TOLD = ("id", "type", "name", "country", "owner", "verified_on", "changed")
+_NEEDED = ("no", "regions", *_TOLD)
+
+
+def stale(
+    registry: Registry,
+    older_than_days: int = OLD_DAYS,
+    region: str | None = None,
+    today: date | None = None,
+) -> pd.DataFrame:
+    """Return the records that nobody has verified for long; the oldest first, never before old.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry; for a correspondent only the records that they keep are told.
+    older_than_days : int
+        Days since the last verification.
+    region : str, optional
+        Only records that sit or work in this country or region.
+    today : date, optional
+        The day, UTC; the clock's by default.
+
+    Returns
+    -------
+    DataFrame
+        id, type, name, country, owner, verified_on, changed (text, "" if missing) and age_days:
+        days since the verification, NaN where nobody ever verified it.
+
+    Raises
+    ------
+    BadInputError
+        A negative number of days, or an unknown region.
+    """
+    import pandas as pd
+
+    today = today or clock.today()
+    if not 0 <= older_than_days < today.toordinal():
+        raise BadInputError(
+            f"Records can't be older than {older_than_days} days; give a number from 0 on, such as"
+            f" {OLD_DAYS}."
+        )
+    before = (today - timedelta(days=older_than_days)).isoformat()
+    limited = registry.actor.role == CORRESPONDENT
+    with registry.reading() as connection:
+        found = [
+            record
+            for record in _unverified(connection, before, region)
+            if not limited or may_keep(registry.actor, record)
+        ]
+    found.sort(key=lambda record: (record.get("verified_on", ""), record["id"]))
+    table = pd.DataFrame([[r.get(name, "") for name in _TOLD] for r in found], columns=list(_TOLD))
+    ages = [_age(record.get("verified_on"), today) for record in found]
+    return table.assign(age_days=pd.Series(ages, dtype="float64"))
+
+
+def verify(registry: Registry, ids: Iterable[str], today: date | None = None) -> list[str]:
+    """Say that records are right as they stand: `verified_on` becomes today; return their ids.
+
+    Raises
+    ------
+    RegistryError
+        No such record, or one that can't be verified, as the actor doesn't keep it; then none is.
+    """
+    day, now = (today or clock.today()).isoformat(), clock.now()
+    with registry.writing() as connection:
+        given = list(dict.fromkeys(ids))
+        current = reading.current_ids(connection, given)
+        wanted = list(dict.fromkeys(current.get(id, id) for id in given))
+        known = reading.known_ids(connection, wanted)
+        if unknown := [id for id in wanted if id not in known]:
+            raise RegistryError(
+                f"No record has the id '{unknown[0]}'. 'hotspots registry list' shows them."
+            )
+        asked = [(at, {"id": id, "verified_on": day}) for at, id in enumerate(wanted, start=1)]
+        made = plan(connection, asked, registry.actor, now)
+        if made.problems:
+            raise RegistryError(f"{told(made.problems, 'record')}\nNothing was verified.")
+        apply(connection, made.changes, registry.actor, now)
+    return wanted
+
+
+def _unverified(
+    connection: sa.Connection, before: str, region: str | None
+) -> Iterator[dict[str, Any]]:
+    countries = [] if region in (None, "world") else [str(region), *countries_of(str(region))]
+    after = 0
+    while True:
+        query = reading.page_query(
+            connection, countries=countries, stale_before=before, after=after, limit=_PAGE
+        )
+        query = query.with_only_columns(*(tables.record.c[name] for name in _NEEDED))
+        page = [dict(row) for row in connection.execute(query).mappings()]
+        yield from map(rows.from_row, page)
+        if len(page) < _PAGE:
+            return
+        after = page[-1]["no"]
+
+
+def _age(verified_on: str | None, today: date) -> float:
+    return float((today - date.fromisoformat(verified_on)).days) if verified_on else float("nan")

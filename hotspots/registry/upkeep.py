@@ -1,0 +1,92 @@
+"""Looking after a registry: is every record sound, who keeps a region, bringing it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from hotspots.registry import checking, values
+from hotspots.registry.actors import ADMINISTRATOR, CORRESPONDENT, Actor, require_role
+from hotspots.registry.problems import Problem
+from hotspots.registry.store import reading, tables
+
+if TYPE_CHECKING:
+    from hotspots.regions import Region
+    from hotspots.registry.registry import Registry
+
+
+def check_all(registry: Registry) -> list[tuple[str, Problem]]:
+    """Return (record id, what is wrong) of every record, by the rules of an import."""
+    with registry.reading() as connection:
+        records = list(reading.everything(connection))
+        ids = {record["id"] for record in records}
+        gone = reading.current_ids(connection, ids)
+    found: list[tuple[str, Problem]] = []
+    for record in records:
+        found += [(record["id"], problem) for problem in _of_one(record)]
+        for text in record.get("relations", ()):
+            if values.relation(text)[1] not in ids:
+                found.append((record["id"], Problem(0, "relations", text, "it names no record")))
+    for problem in checking.check_places(list(enumerate(records))):
+        found.append((records[problem.row]["id"], problem.of_row(0)))
+    found += [(id_, Problem(0, "id", id_, "it was merged and lives")) for id_ in gone]
+    return found
+
+
+def _of_one(record: dict[str, object]) -> Iterator[Problem]:
+    _, problems = checking.parse(values.to_cells(record), 0)
+    yield from problems
+    yield from checking.check(record)
+
+
+def keepers(connection: sa.Connection, countries: frozenset[str]) -> list[str]:
+    """Return the names of the correspondents who keep one of these countries."""
+    token = tables.token
+    query = sa.select(token).where(token.c.role == CORRESPONDENT, token.c.revoked == "")
+    found = set()
+    for row in connection.execute(query).mappings():
+        actor = Actor(row["holder"], row["role"], tuple(filter(None, row["regions"].split(";"))))
+        if actor.countries & countries:
+            found.add(actor.name)
+    return sorted(found)
+
+
+def region_lines(registry: Registry, place: Region) -> Iterator[str]:
+    """Yield who keeps a region's records and how far it has been gone through."""
+    from hotspots.registry.actors import countries_of
+
+    surveys = registry.surveys
+    if place.kind not in ("country", "initiative", "world"):
+        return
+    mine = countries_of(place.id)
+    with registry.reading() as connection:
+        names = keepers(connection, mine)
+    yield f"Kept by: {', '.join(names) if names else 'no correspondent yet'}."
+    told = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & mine]
+    for row in told:
+        note = f" ({row['note']})" if row["note"] else ""
+        yield f"Survey of {row['region']}: {row['level']}, {row['on']}, by {row['by']}{note}."
+    if not told:
+        yield "Nobody has declared a survey of it."
+
+
+def restore_into(
+    file: Path, where: str | None, *, token: str | None, force: bool
+) -> tuple[str, Mapping[str, int]]:
+    """Restore a backup; return where, and the rows of each table.
+
+    Of a registry that holds something, only its administrator may do so.
+    """
+    from hotspots.registry.opening import actor_there, located
+    from hotspots.registry.store.backup import restore
+    from hotspots.registry.store.database import engine_for, log_ahead, shown
+
+    engine = engine_for(located(where, create=True))
+    actor = actor_there(engine, token)
+    require_role(actor, ADMINISTRATOR, doing="restore a registry")
+    counts = restore(file, engine, force=force)
+    log_ahead(engine)
+    return shown(engine), counts

@@ -1,0 +1,304 @@
+"""Tests of surveys, the journal, stale records, and the commands of people's work."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from hotspots.errors import BadInputError, NotAllowedError, RegistryError
+from hotspots.registry.actors import PUBLIC, Actor
+from hotspots.registry.opening import open_registry
+from hotspots.registry.people import surveys
+from hotspots.registry.people.journal import journal
+from hotspots.registry.people.stale import stale, verify
+from hotspots.registry.registry import Registry
+from hotspots.registry.store.database import reading, writing
+
+NOW = "2026-11-21T20:00:00Z"
+TODAY = date(2026, 11, 21)
+EDITOR = Actor("An editor", "editor")
+KENYA = Actor("Correspondent Kenya", "correspondent", ("KEN",))
+STATION = {
+    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
+    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
+    "language": "en",
+}  # fmt: skip
+Run = Any
+
+
+def lines(engine: sa.Engine, **asked: Any) -> list[tuple[str, ...]]:
+    """Return the journal's lines: by, action, target, detail."""
+    with reading(engine) as connection:
+        found = journal(connection, **asked)
+    return [tuple(row[n] for n in ("by", "action", "target", "detail")) for row in found]
+
+
+def test_survey_is_declared_by_who_keeps_the_whole_region(any_registry: sa.Engine) -> None:
+    """A country by its name, a part of it; a later one takes the place of the earlier."""
+    with writing(any_registry) as connection:
+        assert (
+            surveys.declare(connection, KENYA, "Kenya", "partial", NOW, " Half \n of it ") == "KEN"
+        )
+        surveys.declare(connection, KENYA, "KE-31", "complete", NOW)
+        surveys.declare(connection, EDITOR, "world", "partial", NOW)
+        surveys.declare(connection, EDITOR, "KEN", "complete", "2026-12-01T00:00:00Z")
+        for region in ("UGA", "sub-saharan-africa", "world"):
+            with pytest.raises(NotAllowedError, match=f"survey of {region}"):
+                surveys.declare(connection, KENYA, region, "complete", NOW)
+        with pytest.raises(NotAllowedError, match="may not declare a survey"):
+            surveys.declare(connection, PUBLIC, "KEN", "complete", NOW)
+    kept = Registry(any_registry).surveys.set_index("region")
+    assert kept.loc[["KE-31", "KEN", "world"], ["level", "on", "by"]].to_numpy().tolist() == [
+        ["complete", "2026-11-21", KENYA.name],
+        ["complete", "2026-12-01", EDITOR.name],
+        ["partial", "2026-11-21", EDITOR.name],
+    ]
+    assert len(kept) == 3
+    assert lines(any_registry, id="KE-31") == [(KENYA.name, "survey declared", "KE-31", "complete")]
+
+
+def test_survey_is_withdrawn_by_who_keeps_the_region(any_registry: sa.Engine) -> None:
+    """What isn't declared can't be; the note is kept as one line."""
+    with writing(any_registry) as connection:
+        surveys.declare(connection, EDITOR, "UGA", "partial", NOW)
+        surveys.declare(connection, KENYA, "KEN", "partial", NOW, " Half \n of it ")
+        with pytest.raises(NotAllowedError, match="survey of UGA"):
+            surveys.withdraw(connection, KENYA, "UGA", NOW)
+    assert list(Registry(any_registry).surveys["note"]) == ["Half of it", ""]
+    with writing(any_registry) as connection:
+        assert surveys.withdraw(connection, KENYA, "KEN", NOW) == "KEN"
+        with pytest.raises(RegistryError, match="No survey of KEN is declared"):
+            surveys.withdraw(connection, KENYA, "KEN", NOW)
+    assert list(Registry(any_registry).surveys["region"]) == ["UGA"]
+    assert lines(any_registry)[0] == (KENYA.name, "survey withdrawn", "KEN", "")
+
+
+@pytest.mark.parametrize(
+    ("region", "level", "note", "told"),
+    [
+        ("Atlantis", "complete", "", "'Atlantis' is no region"),
+        ("KEN;UGA", "complete", "", "of one region"),
+        ("", "complete", "", "of one region"),
+        ("KEN", "comlete", "", "did you mean complete"),
+        ("KEN", "complete", "Ask someone@example.org", "e-mail address"),
+        ("KEN", "complete", "x" * 1001, "1,001 characters; at most 1,000"),
+    ],
+)
+def test_survey_that_makes_no_sense_is_refused(
+    any_registry: sa.Engine, region: str, level: str, note: str, told: str
+) -> None:
+    """Each fault is one plain sentence, and nothing is declared."""
+    with writing(any_registry) as connection, pytest.raises(BadInputError, match=told):
+        surveys.declare(connection, EDITOR, region, level, NOW, note)
+    assert len(Registry(any_registry).surveys) == 0
+
+
+def test_journal_tells_records_and_the_rest_newest_first(any_registry: sa.Engine) -> None:
+    """By target, by whom, since when; as many lines as asked."""
+    registry = Registry(any_registry, actor=EDITOR)
+    registry.take([(2, STATION)], origin="file.csv")
+    with writing(any_registry) as connection:
+        surveys.declare(connection, KENYA, "KEN", "partial", "2999-01-01T00:00:00Z")
+    survey = (KENYA.name, "survey declared", "KEN", "partial")
+    imported = (EDITOR.name, "import", "file.csv", "1 new")
+    created = (EDITOR.name, "created", "test-station", "")
+    found = lines(any_registry)
+    assert found[0] == survey
+    assert set(found[1:]) == {imported, created}
+    assert lines(any_registry, limit=1) == [survey]
+    assert lines(any_registry, id="test-station") == [created]
+    assert set(lines(any_registry, by=EDITOR.name)) == {imported, created}
+    assert lines(any_registry, since="2998-12-31") == [survey]
+    assert lines(any_registry, since="2999-01-01T00:00:01Z") == []
+    with pytest.raises(BadInputError, match="'lately' is no moment"):
+        lines(any_registry, since="lately")
+    with pytest.raises(BadInputError, match="give 1 to 10,000"):
+        lines(any_registry, limit=0)
+
+
+@pytest.fixture
+def aged(any_registry: sa.Engine) -> Registry:
+    """A registry whose records were verified at different times, one never."""
+    registry = Registry(any_registry, actor=EDITOR)
+    rows = {
+        "Old": {"verified_on": "2020-01-01"},
+        "Never": {},
+        "Older elsewhere": {"verified_on": "2019-01-01", "country": "UGA"},
+        "Works there": {"verified_on": "2020-01-02", "country": "", "regions": "KEN;UGA"},
+        "Limit": {"verified_on": "2024-11-21"},
+        "Fresh": {"verified_on": "2026-11-01"},
+    }
+    registry.take([(n, STATION | {"name": k} | v) for n, (k, v) in enumerate(rows.items())])
+    return registry
+
+
+def test_stale_records_come_oldest_first(aged: Registry) -> None:
+    """Never verified ones before; 730 days ago is not yet old."""
+    table = stale(aged, today=TODAY)
+    assert list(table["id"]) == ["never", "older-elsewhere", "old", "works-there"]
+    assert list(table.columns) == [
+        "id", "type", "name", "country", "owner", "verified_on", "changed", "age_days",
+    ]  # fmt: skip
+    assert table["age_days"].dtype == np.float64
+    assert list(table["age_days"].isna()) == [True, False, False, False]
+    assert table.loc[2, "age_days"] == 2516  # from 2020-01-01
+    assert table.loc[0, "verified_on"] == ""
+    assert table.loc[0, "owner"] == EDITOR.name
+    assert "limit" in set(stale(aged, 729, today=TODAY)["id"])
+    assert set(stale(aged, region="KEN", today=TODAY)["id"]) == {"never", "old", "works-there"}
+    assert len(stale(aged, 10_000, today=TODAY)) == 1  # the one that was never verified
+
+
+def test_correspondent_sees_own_stale_records(aged: Registry) -> None:
+    """Those that the token keeps: not one that works in another country too."""
+    mine = Registry(aged.engine, actor=KENYA)
+    assert list(stale(mine, today=TODAY)["id"]) == ["never", "old"]
+
+
+def test_stale_list_goes_through_all_pages(aged: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many records there are."""
+    monkeypatch.setattr("hotspots.registry.people.stale._PAGE", 2)
+    assert len(stale(aged, today=TODAY)) == 4
+
+
+@pytest.mark.parametrize("days", [-1, 10**9])
+def test_impossible_age_is_told(any_registry: sa.Engine, days: int) -> None:
+    """Rather than an overflow."""
+    with pytest.raises(BadInputError, match=f"older than {days} days"):
+        stale(Registry(any_registry), days)
+    with pytest.raises(BadInputError, match="'Atlantis' is no region"):
+        stale(Registry(any_registry), region="Atlantis")
+
+
+def test_verified_records_are_fresh(aged: Registry) -> None:
+    """History says who verified; what can't be verified keeps all others out."""
+    mine = Registry(aged.engine, actor=KENYA)
+    assert verify(mine, ["old", "never", "old"], TODAY) == ["old", "never"]
+    assert aged.get("old")["verified_on"] == "2026-11-21"
+    assert aged.get("old")["version"] == 2
+    line = aged.history("old")[-1]
+    assert (line["by"], line["action"]) == (KENYA.name, "verified")
+    assert len(stale(mine, today=TODAY)) == 0
+    with pytest.raises(RegistryError, match="No record has the id 'nobody'"):
+        verify(mine, ["limit", "nobody"], TODAY)
+    with pytest.raises(RegistryError, match=r"may not change 'works-there'(?s:.*)was verified"):
+        verify(mine, ["limit", "works-there"], TODAY)
+    assert aged.get("limit")["verified_on"] == "2024-11-21"
+
+
+@pytest.fixture
+def cli(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A function that runs 'hotspots registry …' on a registry with one station."""
+    path = tmp_path / "registry.sqlite"
+    monkeypatch.setenv("HOTSPOTS_REGISTRY", str(path))
+    open_registry(path, create=True).take([(2, STATION)])
+    return lambda *words: run("registry", *words)
+
+
+def test_commands_from_token_to_decision(cli: Run, tmp_path: Path) -> None:
+    """An administrator gives a token, one without suggests, the correspondent decides."""
+    code, secret, said = cli(
+        "token", "create", "--holder", "Correspondent Kenya", "--role", "correspondent",
+        "--region", "KEN",
+    )  # fmt: skip
+    assert (code, secret.count("\n")) == (0, 1)
+    assert "whoever can open this registry is its administrator" in said
+    code, admin, said = cli(
+        "token", "create", "--holder", "Secretariat", "--role", "administrator",
+        "--expires", "2999-12-31",
+    )  # fmt: skip
+    assert "one without a token reads and suggests only" in said
+    assert "No administrator's token is valid after 2999-12-31" in said
+    secret, admin = secret.strip(), admin.strip()
+    file = tmp_path / "mine.csv"
+    file.write_text(
+        "id,summary,contact_email\ntest-station,A better sentence.,person@example.org\n"
+    )
+    code, out, said = cli("suggest", file, "--by", "Somebody")
+    assert (code, "Correspondent Kenya, Secretariat" in out) == (0, True)
+    assert "1" in out.splitlines()[1].split()
+    code, out, _ = cli("review", "1")
+    assert "not yours to see" in out
+    assert "person@" not in out
+    code, out, _ = cli("review", "1", "--token", secret)
+    assert "summary: A station of a test. -> A better sentence." in out
+    assert "contact_email: person@example.org" in out
+    assert "by Somebody" in out
+    code, out, _ = cli("review", "--json", "--token", secret)
+    assert json.loads(out)[0]["changes"]["contact_email"] == ["(personal)", "(personal)"]
+    code, _, said = cli("review", "1", "--accept")
+    assert (code, "may not decide on" in said) == (2, True)
+    code, out, _ = cli("review", "1", "--accept", "--token", secret)
+    assert (code, out) == (0, "Accepted 1: 'test-station'.\n")
+    code, _, said = cli("review", "1", "--refuse", "--reason", "No.", "--token", admin)
+    assert (code, "was accepted by Correspondent Kenya" in said) == (2, True)
+    code, out, said = cli("erase", "test-station", "--token", secret)
+    assert (code, "contact_email" in out, "Not reached: backups" in said) == (0, True, True)
+    code, out, _ = cli("token", "list", "--token", admin)
+    assert [line.split()[-1] for line in out.splitlines()] == ["state", "valid", "valid"]
+    code, out, _ = cli("journal", "test-station")
+    assert [
+        line for line in ("created", "suggestion 1 by public", "erased") if line not in out
+    ] == []
+
+
+def test_lost_token_is_recovered_though_it_still_is_set(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that isn't known doesn't stand in the way."""
+    cli("token", "create", "--holder", "Lost", "--role", "administrator")
+    monkeypatch.setenv("HOTSPOTS_TOKEN", "hsp_lost")
+    assert cli("token", "list")[0] == 2
+    code, secret, _ = cli("token", "create", "--holder", "Secretariat", "--recover")
+    assert code == 0
+    code, out, _ = cli("token", "list", "--token", secret.strip(), "--json")
+    (lost,) = [row["id"] for row in json.loads(out) if row["holder"] == "Lost"]
+    assert cli("token", "revoke", lost, "--token", secret.strip())[:2] == (0, f"Revoked {lost}.\n")
+
+
+def test_commands_of_upkeep(cli: Run) -> None:
+    """Survey, stale and verify, from a table to what changes it."""
+    assert "No survey is declared" in cli("survey")[2]
+    assert cli("survey", "Kenya", "complete", "--note", "All")[1] == (
+        "Declared a complete survey of KEN.\n"
+    )
+    assert json.loads(cli("survey", "--json")[1])[0]["note"] == "All"
+    assert cli("survey", "KEN", "--withdraw")[1] == "Withdrew the survey of KEN.\n"
+    assert cli("stale")[1].splitlines()[1].split() == [
+        "test-station", "organisation", "KEN", "never",
+    ]  # fmt: skip
+    assert json.loads(cli("stale", "--json")[1])[0]["age_days"] is None
+    assert cli("verify", "test-station")[1] == "Verified 1: test-station\n"
+    assert "verified within 730 days" in cli("stale")[2]
+
+
+def test_address_to_erase_is_read_from_the_input(
+    cli: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So that it doesn't stay in the shell's history."""
+    import io
+
+    open_registry().change("test-station", {"contact_email": "person@example.org"})
+    monkeypatch.setattr("sys.stdin", io.StringIO("person@example.org\n"))
+    code, out, _ = cli("erase", "--email", "-", "--json")
+    assert (code, json.loads(out)[0]["id"]) == (0, "test-station")
+    monkeypatch.setattr("sys.stdin", io.StringIO("person@example.org\n"))
+    assert "Nothing personal was found" in cli("erase", "--email", "-")[2]
+
+
+def test_wrong_use_is_told(cli: Run) -> None:
+    """Which options go together."""
+    for words, told in (
+        (("review", "1", "--accept", "--refuse"), "either --accept or --refuse"),
+        (("review", "--accept"), "No suggestion is named"),
+        (("token", "create", "--holder", "X"), "is no role"),
+        (("token", "create", "--holder", "X", "--recover", "--role", "editor"), "--holder only"),
+    ):
+        code, _, said = cli(*words)
+        assert (code, told in said) == (2, True), words

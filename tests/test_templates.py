@@ -1,0 +1,138 @@
+"""Templates: what they hold in each language, and that a filled one is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from hotspots.countries import countries
+from hotspots.errors import BadInputError, RegistryError
+from hotspots.locale import LANGUAGES
+from hotspots.registry import values
+from hotspots.registry.exchange.reading import read_file
+from hotspots.registry.exchange.templates import _words, write_template
+from hotspots.registry.fields import TYPES, code_called, fields, names
+from hotspots.registry.vocabulary import vocabulary
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("suffix", ["xlsx", "csv"])
+def test_an_empty_template_is_read_and_has_all_columns_but_the_registrys(
+    tmp_path: Path, lang: str, suffix: str
+) -> None:
+    path = tmp_path / f"template.{suffix}"
+    write_template(path, lang=lang)
+    table = read_file(path)
+    assert table.columns == tuple(n for n in fields() if n not in names("system"))
+    assert table.rows == table.problems == ()
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_template_of_one_type_has_its_columns_alone(tmp_path: Path, type_: str) -> None:
+    write_template(tmp_path / "a.xlsx", type=type_)
+    found = read_file(tmp_path / "a.xlsx").columns
+    assert all(type_ in fields()[name].types for name in found)
+    assert {"id", "type", "contact_consent"} <= set(found)
+    assert ("surface_ha" in found) == (type_ == "practice")
+    types = offered(tmp_path / "a.xlsx", "type")
+    assert [values.read(fields()["type"], word) for word in types] == [type_]
+
+
+def offered(path: Path, name: str) -> list[str]:
+    """Return what the drop-down of a field's column offers, by way of its formula."""
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    at = read_file(path).columns.index(name) + 1
+    rules = sheet.data_validations.dataValidation
+    rule = next(r for r in rules if sheet.cell(2, at).coordinate in r.sqref)
+    assert rule.type == "list"
+    title, _, cells = rule.formula1.partition("!")
+    return [row[0].value for row in book[title][cells.replace("$", "")]]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_word_that_a_drop_down_offers_is_taken(tmp_path: Path, lang: str) -> None:
+    path = tmp_path / "a.xlsx"
+    write_template(path, lang=lang)
+    for name, field in fields().items():
+        if field.kind == "code":
+            read = [values.read(field, word) for word in offered(path, name)]
+            assert read == list(vocabulary()[field.vocabulary])
+    read = [values.read(fields()["country"], word) for word in offered(path, "country")]
+    assert sorted(read) == sorted(countries())
+
+
+def test_every_label_of_a_list_means_its_code_and_can_stand_in_a_list() -> None:
+    """One label in one language never means another code in another language."""
+    for name, codes in vocabulary().items():
+        for code, labels in codes.items():
+            assert {code_called(name, label) for label in labels.values()} == {code}
+            assert not any(";" in label for label in labels.values())
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_filled_template_gives_the_values_meant(tmp_path: Path, lang: str) -> None:
+    path = tmp_path / "a.xlsx"
+    write_template(path, lang=lang)
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    headings = [cell.value for cell in sheet[1]]
+    labels = vocabulary()
+    filled = {
+        "name": "Test station",
+        "type": labels["type"]["practice"][lang],
+        "country": countries()["CIV"].names[lang],
+        "theme": f"{labels['theme']['pillar2'][lang]}; A6",
+        "start": "2018-05",
+        "surface_ha": 12.5,
+    }
+    for name, value in filled.items():
+        sheet.cell(2, headings.index(fields()[name].label[lang]) + 1, value)
+    book.save(path)
+    cells = read_file(path).rows[0][1]
+    read = {name: values.read(fields()[name], cells[name]) for name in filled}
+    assert read == {
+        "name": "Test station", "type": "practice", "country": "CIV",
+        "theme": ("pillar2", "A6"), "start": "2018-05", "surface_ha": 12.5,
+    }  # fmt: skip
+
+
+def test_required_columns_are_marked_and_explained(tmp_path: Path) -> None:
+    write_template(tmp_path / "a.xlsx", lang="fr")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    cells = {cell.value: cell for cell in sheet[1]}
+    colours = [cells[w].fill.fgColor.rgb for w in ("Nom", "Description", "Pays", "Identifiant")]
+    assert len(set(colours)) == 3
+    assert colours[2] == colours[3], "an id may be left empty"
+    assert "Obligatoire pour: tous" in cells["Nom"].comment.text
+    assert "Obligatoire pour: Pratique" in cells["Description"].comment.text
+    assert sheet.freeze_panes == "A2"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_help_names_every_column_and_every_code(tmp_path: Path, lang: str) -> None:
+    write_template(tmp_path / "a.xlsx", lang=lang)
+    rows = list(openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[1].values)
+    told = {cell for row in rows for cell in row if cell}
+    chosen = [f for f in fields().values() if f.group != "system"]
+    assert {f.label[lang] for f in chosen} | {f.help[lang] for f in chosen if f.help} <= told
+    for name in {f.vocabulary for f in chosen if f.vocabulary}:
+        assert {codes[lang] for codes in vocabulary()[name].values()} <= told
+        assert set(vocabulary()[name]) <= told
+
+
+def test_the_words_of_templates_are_the_same_in_all_languages() -> None:
+    assert set(_words()) == set(LANGUAGES)
+    shapes = {(frozenset(words), len(words["lines"])) for words in _words().values()}
+    assert len(shapes) == 1
+
+
+def test_what_no_template_can_be_made_of_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="type 'practise'; did you mean practice"):
+        write_template(tmp_path / "a.xlsx", type="practise")
+    with pytest.raises(RegistryError, match=r"ends in one of \.xlsx, \.csv"):
+        write_template(tmp_path / "a.ods")
+    with pytest.raises(BadInputError, match="'de' is not supported"):
+        write_template(tmp_path / "a.xlsx", lang="de")

@@ -1,0 +1,212 @@
+"""Tests of tokens: who acts, how long, and the ways back in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hotspots.errors import BadInputError, NotAllowedError, RegistryError, TokenError
+from hotspots.registry.actors import LOCAL, PUBLIC, Actor
+from hotspots.registry.people import tokens
+from hotspots.registry.people.journal import journal
+from hotspots.registry.store.database import reading, writing
+from hotspots.registry.store.tables import token
+
+NOW = "2026-11-21T20:00:00Z"
+EDITOR = Actor("An editor", "editor")
+
+
+def make(engine: sa.Engine, role: str = "administrator", **more: Any) -> str:
+    """Make a token as the administrator of this machine."""
+    with writing(engine) as connection:
+        given = {"holder": f"The {role}", "now": NOW} | more
+        return tokens.create(connection, LOCAL, role=role, **given)
+
+
+def who(engine: sa.Engine, secret: str | None, now: str = NOW) -> Actor:
+    """Return who acts with a secret."""
+    with reading(engine) as connection:
+        return tokens.actor_of(connection, secret, now)
+
+
+def rows(engine: sa.Engine, now: str = NOW) -> list[dict[str, Any]]:
+    """Return the list of tokens."""
+    with reading(engine) as connection:
+        return tokens.listed(connection, LOCAL, now)
+
+
+def test_token_names_its_holder_role_and_regions(any_registry: sa.Engine) -> None:
+    """A secret gives back what its token was made with; regions may be given by name."""
+    secret = make(
+        any_registry, "correspondent", holder="Correspondent Kenya", regions=("Kenya", "europe")
+    )
+    assert secret.startswith("hsp_")
+    assert len(secret) >= 4 + 43  # 256 bits in base64
+    expected = Actor("Correspondent Kenya", "correspondent", ("KEN", "europe"))
+    assert who(any_registry, secret) == expected
+    assert who(any_registry, f" {secret}\n") == expected
+    assert "KEN" in expected.countries
+
+
+def test_secret_is_stored_nowhere(any_registry: sa.Engine) -> None:
+    """The database holds only the digest; the list holds neither; two secrets never are equal."""
+    secret, other = make(any_registry), make(any_registry)
+    assert secret != other
+    with reading(any_registry) as connection:
+        kept = str(connection.execute(sa.select(token)).all()) + str(journal(connection))
+    assert secret not in kept
+    assert secret.removeprefix("hsp_") not in kept
+    listed = str(rows(any_registry))
+    assert "digest" not in listed
+    assert secret not in listed
+
+
+def test_registry_belongs_to_its_machine_until_an_administrator_has_a_token(
+    any_registry: sa.Engine,
+) -> None:
+    """A correspondent's token doesn't close it; an administrator's does, once and for all."""
+    make(any_registry, "correspondent", regions=("KEN",))
+    assert who(any_registry, None) is LOCAL
+    make(any_registry, expires="2026-12-31")
+    assert who(any_registry, None) is PUBLIC
+    assert who(any_registry, "") is PUBLIC
+    assert who(any_registry, None, "2030-01-01T00:00:00Z") is PUBLIC  # run out, yet not open again
+
+
+@pytest.mark.parametrize("secret", ["hsp_unknown", "x", "hsp_é", "\ud800", "' OR 1=1 --"])
+def test_unknown_token_is_told(any_registry: sa.Engine, secret: str) -> None:
+    """What is no secret of this registry is refused, in any letters."""
+    make(any_registry)
+    with pytest.raises(TokenError, match="isn't known to the registry"):
+        who(any_registry, secret)
+
+
+def test_digest_is_no_secret(any_registry: sa.Engine) -> None:
+    """Who has read the table can't act with what stands there."""
+    make(any_registry)
+    with reading(any_registry) as connection:
+        digest = connection.scalar(sa.select(token.c.digest))
+    with pytest.raises(TokenError, match="isn't known"):
+        who(any_registry, digest)
+
+
+def test_token_is_valid_through_its_last_day(any_registry: sa.Engine) -> None:
+    """It ends with the day, and the message says so."""
+    secret = make(any_registry, expires="2026-12-31")
+    assert who(any_registry, secret, "2026-12-31T23:59:59Z").role == "administrator"
+    with pytest.raises(TokenError, match="ran out on 2026-12-31"):
+        who(any_registry, secret, "2027-01-01T00:00:00Z")
+    assert [row["state"] for row in rows(any_registry, "2027-01-01T00:00:00Z")] == ["expired"]
+
+
+def test_revoked_token_is_told(any_registry: sa.Engine) -> None:
+    """It ends at once, stays in the list, and can't be revoked twice."""
+    make(any_registry)
+    secret = make(any_registry, "editor")
+    (id,) = [row["id"] for row in rows(any_registry) if row["role"] == "editor"]
+    with writing(any_registry) as connection:
+        tokens.revoke(connection, LOCAL, id, NOW)
+    with pytest.raises(TokenError, match=rf"'{id}' was revoked on 2026-11-21"):
+        who(any_registry, secret)
+    assert {row["role"]: row["state"] for row in rows(any_registry)} == {
+        "administrator": "valid", "editor": "revoked",
+    }  # fmt: skip
+    with (
+        writing(any_registry) as connection,
+        pytest.raises(RegistryError, match="revoked on 2026-11-21 already"),
+    ):
+        tokens.revoke(connection, LOCAL, id, NOW)
+    with (
+        writing(any_registry) as connection,
+        pytest.raises(RegistryError, match=f"did you mean {id}"),
+    ):
+        tokens.revoke(connection, LOCAL, id[:-1], NOW)
+
+
+def test_last_administrator_isnt_locked_out(any_registry: sa.Engine) -> None:
+    """The last valid one can't be revoked; one that has run out or is revoked doesn't count."""
+    make(any_registry, holder="First")
+    (first,) = rows(any_registry)
+    with (
+        writing(any_registry) as connection,
+        pytest.raises(RegistryError, match="last valid token of an administrator"),
+    ):
+        tokens.revoke(connection, LOCAL, first["id"], NOW)
+    make(any_registry, holder="Second", expires="2026-12-31")
+    with (
+        writing(any_registry) as connection,
+        pytest.raises(RegistryError, match="last valid token"),
+    ):
+        tokens.revoke(connection, LOCAL, first["id"], "2027-06-01T00:00:00Z")
+    with writing(any_registry) as connection:
+        assert tokens.administered_until(connection, NOW) == ""
+        tokens.revoke(connection, LOCAL, first["id"], NOW)
+        assert tokens.administered_until(connection, NOW) == "2026-12-31"
+
+
+def test_owner_of_the_machine_gets_back_in(any_registry: sa.Engine) -> None:
+    """Whoever can write the database makes an administrator's token, and the journal tells it."""
+    make(any_registry)
+    with writing(any_registry) as connection:
+        secret = tokens.recover(connection, holder="The secretariat", now=NOW)
+        line = journal(connection)[0]
+    assert who(any_registry, secret) == Actor("The secretariat", "administrator")
+    assert (line["action"], line["detail"]) == ("token recovered", "administrator The secretariat")
+
+
+@pytest.mark.parametrize(
+    "actor", [PUBLIC, EDITOR, Actor("Correspondent Kenya", "correspondent", ("KEN",))]
+)
+def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor) -> None:
+    """Nobody else makes, lists or revokes any, and none is made."""
+    make(any_registry)
+    id = rows(any_registry)[0]["id"]
+    with writing(any_registry) as connection:
+        with pytest.raises(NotAllowedError, match="make tokens"):
+            tokens.create(connection, actor, holder="Mine", role="administrator", now=NOW)
+        with pytest.raises(NotAllowedError, match="revoke tokens"):
+            tokens.revoke(connection, actor, id, NOW)
+        with pytest.raises(NotAllowedError, match="list tokens"):
+            tokens.listed(connection, actor, NOW)
+    assert [row["state"] for row in rows(any_registry)] == ["valid"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"role": "editer"}, "did you mean editor"),
+        ({"role": "correspondent"}, "needs a region"),
+        ({"role": "correspondent", "regions": ("",)}, "needs a region"),
+        ({"role": "correspondent", "regions": ("Atlantis",)}, "'Atlantis' is no region"),
+        ({"role": "correspondent", "regions": ("KEN", "KE-31")}, "limited to KE-31"),
+        ({"role": "editor", "regions": ("KEN",)}, "Only a correspondent has regions"),
+        ({"role": "editor", "holder": ""}, "can't be held by ''"),
+        ({"role": "editor", "holder": "Public"}, "can't be held by 'Public'"),
+        ({"role": "editor", "holder": "someone@example.org"}, "e-mail address"),
+        ({"role": "editor", "holder": "<b>x</b>"}, "HTML tag"),
+        ({"role": "editor", "holder": "x" * 101}, "at most 100"),
+        ({"role": "editor", "expires": "2026-11-20"}, "run out on 2026-11-20"),
+        ({"role": "editor", "expires": "soon"}, "'soon' is no day"),
+    ],
+)
+def test_token_that_makes_no_sense_is_refused(
+    any_registry: sa.Engine, given: dict[str, Any], told: str
+) -> None:
+    """Each fault is one plain sentence, and nothing is made."""
+    with pytest.raises(BadInputError, match=told):
+        make(any_registry, **given)
+    assert rows(any_registry) == []
+
+
+def test_keepers_are_those_who_can_decide_now(any_registry: sa.Engine) -> None:
+    """Readers, tokens that ran out and revoked ones keep nothing."""
+    make(any_registry, "reader")
+    make(any_registry, "editor", expires="2026-11-30")
+    make(any_registry, "correspondent", regions=("KEN",))
+    with reading(any_registry) as connection:
+        names = [actor.name for actor in tokens.keepers(connection, NOW)]
+        later = [actor.name for actor in tokens.keepers(connection, "2026-12-01T00:00:00Z")]
+    assert names == ["The correspondent", "The editor"]
+    assert later == ["The correspondent"]
