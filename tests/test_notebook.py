@@ -1,4 +1,4 @@
-"""The notebook, run from a clean state as a user would."""
+"""The notebooks, run from a clean state as a user would."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import hotspots as hs
 
 REPO = Path(__file__).resolve().parents[1]
 NOTEBOOK = REPO / "notebooks" / "01_world_hotspots.ipynb"
+GAPS = REPO / "notebooks" / "02_gaps.ipynb"
 TIMEOUT_S = 240
 
 
@@ -43,22 +44,27 @@ nbformat.write(notebook, target)
 """
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    """The notebook's cells after a run in a kernel of this interpreter, in an empty folder."""
+def ran(notebook: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Return a notebook's cells after a run in a kernel of this interpreter, in an empty folder."""
     for name in ("nbclient", "nbformat", "ipykernel"):
         pytest.importorskip(name, reason="the extra 'notebooks' isn't installed")
     folder = tmp_path_factory.mktemp("notebook")
     target = folder.parent / f"{folder.name}.ipynb"
     path = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(NOTEBOOK), str(target), str(folder), str(TIMEOUT_S)],
+        [sys.executable, "-c", RUN, str(notebook), str(target), str(folder), str(TIMEOUT_S)],
         env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
         timeout=TIMEOUT_S + 30,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert list(folder.iterdir()) == [], "the notebook wrote files where it was run"
     return list(read(target).cells)
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The first notebook's cells after a run."""
+    return ran(NOTEBOOK, tmp_path_factory)
 
 
 def text_of(cell: Any) -> str:
@@ -106,8 +112,22 @@ def test_adoption_lowers_the_potential_by_its_share(cells: list[Any]) -> None:
     assert rows["id"][0] != rows["id"][1]
 
 
-def test_no_output_is_committed() -> None:
-    for cell in read().cells:
+def test_gaps_notebook_shows_what_the_package_gives(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Nothing fails or warns; hotspots, statement and counts are those of the same calls here."""
+    done = ran(GAPS, tmp_path_factory)
+    outputs = [o for cell in done for o in cell.get("outputs", [])]
+    assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+    found = hs.gaps(hs.analyze(hs.sample()), hs.open_registry())
+    shown = "\n".join(map(text_of, done))
+    assert found.attrs["statement"] in shown
+    assert all(id_ in shown for id_ in found["id"].head(10))
+
+
+@pytest.mark.parametrize("notebook", [NOTEBOOK, GAPS], ids=lambda path: path.stem)
+def test_no_output_is_committed(notebook: Path) -> None:
+    for cell in read(notebook).cells:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
             assert cell["execution_count"] is None

@@ -23,14 +23,14 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "class": ("class", ""), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
         "matching_inside": ("inside", "d"), "matching_near": (_NEAR, "d"),
         "in_country": ("in country", "d"), "nearest_id": ("nearest", "cut"),
-        "nearest_km": ("km", "round"), "completeness": ("registry there", "words"),
+        "nearest_km": ("km", "round"), "completeness_by_country": ("registry there", "known"),
     },
     "regions": {
         "rank": ("#", "d"), "id": ("region", ""), "name_en": ("name", "cut"),
         "at_stake_t_yr": ("at stake, kt C/yr", "kilo"), "records": ("records", "d"),
         "pillar1": ("pillar 1", "d"), "pillar2": ("2", "d"), "pillar3": ("3", "d"),
         "pillar4": ("4", "d"), "declared_wider": ("for a wider region", "d"),
-        "completeness": ("registry there", "words"),
+        "completeness_by_country": ("registry there", "known"),
     },
     "crowded": {
         "rank": ("#", "d"), "id": ("hotspot", ""), "countries": ("countries", "list"),
@@ -55,7 +55,7 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "rank": ("#", "d"), "region": ("region", ""), "name_en": ("name", "cut"),
         "pillar": ("pillar", ""), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
         "state": ("actions", ""), "actions": ("number", "d"), "newest": ("newest", ""),
-        "completeness": ("registry there", "words"),
+        "completeness_by_country": ("registry there", "known"),
     },
 }  # fmt: skip
 _STATES = ("none", "undated", "old", "current")
@@ -209,6 +209,19 @@ def _short(value: float) -> str:
     return "" if math.isnan(value) else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
 
 
+def _known(by_country: str) -> str:
+    """Say how complete the registry is in one country, or in how many of several it is worst."""
+    codes = [part.rpartition(":")[2] for part in by_country.split(";") if part]
+    if not codes:
+        return ""
+    from hotspots.analysis.gaps.columns import COMPLETENESS
+
+    worst = min(codes, key=COMPLETENESS.index)
+    told = worst.replace("_", " ")
+    some = len(set(codes)) > 1
+    return f"{told} in {codes.count(worst)} of {len(codes)}" if some else told
+
+
 def _listed(text: str) -> str:
     codes = text.replace(";", ",").split(",")
     return ", ".join(codes[:_MOST_LISTED]) + (", …" if len(codes) > _MOST_LISTED else "")
@@ -219,7 +232,8 @@ def _cut(text: str) -> str:
 
 
 _WRITTEN: Mapping[str, Callable[[Any], str]] = {
-    "": str, "d": str, "list": _listed, "cut": _cut, "words": lambda text: text.replace("_", " "),
+    "": str, "d": str, "list": _listed, "cut": _cut, "known": _known,
+    "words": lambda text: text.replace("_", " "),
     "kilo": _number(1, 1e-3), "round": _number(0), "percent": _number(1, 100), "short": _short,
 }  # fmt: skip
-_TEXT = ("", "list", "cut", "words")
+_TEXT = ("", "list", "cut", "known", "words")

@@ -142,7 +142,15 @@ def research_gaps(
         table, whole, potential=potential, loss=loss, members=members, outlines=outlines,
         completeness=completeness, today=day,
     )  # fmt: skip
-    keep = ["id", "name_en", "set", "at_stake_t_yr", "completeness", "note"]
+    keep = [
+        "id",
+        "name_en",
+        "set",
+        "at_stake_t_yr",
+        "completeness",
+        "completeness_by_country",
+        "note",
+    ]
     grid = regions[keep].rename(columns={"id": "region"})
     grid = grid.merge(pd.DataFrame({"pillar": list(pillars)}), how="cross")
     grid = grid.merge(_dated(actions, pairs, day), how="left", on=["region", "pillar"])

@@ -43,10 +43,11 @@ def check_points(
     -------
     list of tuple
         (position, code, sentence) in the points' order. The codes: "null_island", within 1 km of
-        0, 0; "swapped" and "sign", where the point would lie in the stated country with latitude
-        and longitude exchanged, or with one sign changed, and is more than a degree from it;
-        "off_globe"; "sea", more than 10 km from any land; "other_country", more than 10 km from the stated one but not at sea. A point has
-        one of these at most. Beside it may stand one of `NOTES`: "whole_degrees".
+        0, 0; "swapped" and "sign", where the point is more than a degree from the stated country
+        and would lie in it with latitude and longitude exchanged, or with one sign changed;
+        "off_globe"; "sea", more than 10 km from any land; "other_country", more than 10 km from
+        the stated one but not at sea. A point has one of these at most. Beside it may stand one of
+        `NOTES`: "whole_degrees".
     """
     lat, lon = np.asarray(latitude, dtype=float), np.asarray(longitude, dtype=float)
     stated = np.array([code if code in countries() else "" for code in country], dtype="U3")
