@@ -63,7 +63,8 @@ def gaps(
     within_km : float, optional
         How far from a hotspot a record is near, 0 to 1000 km; 50 by default, and 0 for "outside".
     theme, practice_kind, land_use, types, active_only, today
-        As of `hotspots.analysis.gaps`; which records count.
+        As of `hotspots.analysis.gaps`; which records count. Codes or their labels in English,
+        French or Spanish ("pillar2", "Pilier 2", "agroforesterie").
     years : float
         Of "research": from when on an action is old.
 
@@ -71,14 +72,20 @@ def gaps(
     -------
     GeoDataFrame (hotspots, crowded, outside) or DataFrame
         Ranked; columns as in ``hotspots.edition_gaps.COLUMNS``. ``attrs`` holds ``edition`` (its
-        id), ``of``, ``within_km`` and ``statement``: how complete the registry is there.
+        id), ``of``, ``within_km`` and ``statement``: how complete the registry is there; of
+        "practices" also ``practices`` and ``left_out``, see `practice_gaps`.
 
     Raises
     ------
     BadInputError
         No such kind of table, an unknown code, or a distance out of range.
+
+    Notes
+    -----
+    Of "practices": a record that states no climate zone, but a town or better, has the zone of the
+    edition's cell there (of a footprint: at a point within it).
     """
-    from hotspots.analysis.gaps.records import wanted
+    from hotspots.analysis.gaps.records import Wanted, wanted
     from hotspots.regions import initiative_members, regions
     from hotspots.registry.completeness import completeness, statement
 
@@ -87,11 +94,11 @@ def gaps(
             f"There are no gaps of '{of}'. Give one of {', '.join(KINDS)}"
             f"{near_matches(of, KINDS) or '.'}"
         )
-    choice = wanted(theme, practice_kind, land_use, types, active_only)
-    _require_codes({
-        "theme": choice.theme, "practice_kind": choice.practice_kind,
-        "land_use": choice.land_use, "type": choice.types,
-    })  # fmt: skip
+    asked = wanted(theme, practice_kind, land_use, types, active_only)
+    choice = Wanted(
+        _codes("theme", asked.theme), _codes("practice_kind", asked.practice_kind),
+        _codes("land_use", asked.land_use), _codes("type", asked.types), active_only,
+    )  # fmt: skip
     members, outlines = initiative_members(), regions("countries", _DETAIL)
     known = completeness(
         registry.records, getattr(registry, "surveys", None),
@@ -131,8 +138,42 @@ def _of_hotspots(
     members = shared.pop("members")
     if of == "hotspots":
         return hotspot_gaps(patches, records, members=members, **vars(choice), **shared)
-    table = crowded if of == "crowded" else practice_gaps
-    return table(patches, records, choice=choice, **shared)
+    if of == "crowded":
+        return crowded(patches, records, choice=choice, **shared)
+    return practice_gaps(patches, _with_zones(records, edition), choice=choice, **shared)
+
+
+def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame:
+    """Return records with the climate zone of the edition's cell where they state none."""
+    import numpy as np
+    import shapely
+    import xarray as xr
+    from pyproj import Transformer
+
+    from hotspots.analysis.gaps.records import shapes_of, tidy
+    from hotspots.grid import axis_names, crs_of, grid_of
+    from hotspots.variables import CLIMATE_ZONES
+
+    table = tidy(records)
+    shapes = shapes_of(table)
+    rows = np.flatnonzero((table["climate_zone"] == "") & ~shapely.is_missing(shapes))
+    if "climate_zone" not in edition.rasters or not len(rows):
+        return table
+    layer = edition.rasters["climate_zone"]
+    at, grid = shapely.point_on_surface(shapes[rows]), grid_of(layer)
+    carry = Transformer.from_crs("EPSG:4326", crs_of(layer), always_xy=True)
+    x, y = carry.transform(shapely.get_x(at), shapely.get_y(at))
+    column = np.floor((np.asarray(x) - grid.transform.c) / grid.transform.a)
+    row = np.floor((np.asarray(y) - grid.transform.f) / grid.transform.e)
+    within = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+    down, across = (
+        xr.DataArray(cells[within].astype(int), dims="record") for cells in (row, column)
+    )
+    y_name, x_name = axis_names(layer)
+    codes = layer.isel({y_name: down, x_name: across}).to_numpy()
+    zones = [CLIMATE_ZONES.get(int(code), "") for code in np.nan_to_num(codes)]
+    table.loc[rows[within], "climate_zone"] = zones
+    return table
 
 
 def _of_regions(
@@ -190,16 +231,35 @@ def _regions_in(
     return set(outlines.loc[_meet(outlines, place), "id"])
 
 
-def _require_codes(given: Mapping[str, Collection[str]]) -> None:
-    """Refuse a code that the vocabulary lacks: it would match nobody, and look like a gap."""
+def _codes(column: str, words: Collection[str]) -> tuple[str, ...]:
+    """Return the codes that words mean; refuse an unknown one: it would match nobody, like a gap.
+
+    A word is a code, its label in a language, or the label up to its colon ("Pilier 2").
+    """
+    from hotspots.registry.fields import code_called
     from hotspots.registry.vocabulary import vocabulary
 
-    for column, codes in given.items():
-        known = vocabulary()[column]
-        for code in codes:
-            if code not in known:
-                near = near_matches(code, known) or f". Give one of {', '.join(known)}."
-                raise BadInputError(f"There is no {column.replace('_', ' ')} '{code}'{near}")
+    known = vocabulary()[column]
+    heads: dict[str, set[str]] = {}
+    for code, labels in known.items():
+        for label in labels.values():
+            head, colon, _ = label.partition(":")
+            heads.setdefault(_plain(head) if colon else "", set()).add(code)
+    found = []
+    for word in words:
+        short = heads.get(_plain(word), set())  # "Criterion" heads several: it means none
+        meant = code_called(column, word) or (min(short) if len(short) == 1 else None)
+        if meant is None:
+            near = near_matches(word, known) or f". Give one of {', '.join(known)}."
+            raise BadInputError(f"There is no {column.replace('_', ' ')} '{word}'{near}")
+        found.append(meant)
+    return tuple(found)
+
+
+def _plain(word: str) -> str:
+    from hotspots.countries import key
+
+    return key(word).replace(" ", "")
 
 
 def _ranked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -17,13 +17,16 @@ import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from registry_strategies import record_lists
 from shapely.geometry import Point
 
+from hotspots.countries import countries
 from hotspots.errors import BadInputError, RegistryError
+from hotspots.locale import LANGUAGES
 from hotspots.registry import values
+from hotspots.registry.exchange.graph import write_graph
 from hotspots.registry.exchange.reading import Table, read_file
+from hotspots.registry.exchange.wording import word
 from hotspots.registry.exchange.writing import write_file
 from hotspots.registry.fields import fields
 
@@ -44,8 +47,9 @@ def as_records(table: Table) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@given(given_records=record_lists(), lang=st.sampled_from([None, "en", "fr", "es"]))
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("lang", [None, *LANGUAGES])
+@given(given_records=record_lists())
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_what_is_written_is_read_back(
     suffix: str, lang: str | None, given_records: list[dict[str, Any]]
 ) -> None:
@@ -70,7 +74,7 @@ def test_personal_fields_are_written_only_when_asked_for(tmp_path: Path, suffix:
     table = read_file(path)
     assert not [name for name in table.columns if name.startswith("contact")]
     assert as_records(table) == [{"id": "test-station", "name": "Test station"}]
-    write_file(path, [record], columns=["id", "contact_email"])
+    write_file(path, [record], columns=["id", "contact_email"], force=True)
     assert as_records(read_file(path)) == [
         {"id": "test-station", "contact_email": "name@example.org"}
     ]
@@ -99,6 +103,9 @@ def test_a_footprint_and_a_point_both_survive_in_a_gis_file(tmp_path: Path) -> N
 def test_a_file_that_is_there_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_file(path, [{"id": "first"}])
+    with pytest.raises(RegistryError, match=r"a.csv' exists already. Give another name, .*--force"):
+        write_file(path, [{"id": "second"}])
+    assert as_records(read_file(path)) == [{"id": "first"}]
 
     def failing() -> Iterator[dict[str, str]]:
         """Yield one record, then fail as a broken database does."""
@@ -106,9 +113,22 @@ def test_a_file_that_is_there_is_replaced_whole_or_not_at_all(tmp_path: Path) ->
         raise RuntimeError("gone")
 
     with pytest.raises(RuntimeError, match="gone"):
-        write_file(path, failing())
+        write_file(path, failing(), force=True)
     assert as_records(read_file(path)) == [{"id": "first"}]
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+    write_file(path, [{"id": "second"}], force=True)
+    assert as_records(read_file(path)) == [{"id": "second"}]
+
+
+def test_a_graph_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
+    path = put(tmp_path, "mine", "a.json")
+    with pytest.raises(
+        RegistryError, match=r"a.json' exists already. Give another name, .*--force"
+    ):
+        write_graph(path, [])
+    assert path.read_text(encoding="utf-8") == "mine"
+    write_graph(path, [], force=True)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"nodes": [], "edges": []}
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -124,6 +144,87 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
         write_file(tmp_path / "none" / "a.csv", [])
 
 
+# ------------------------------------------------------------------------------- in a language
+
+SPOKEN = {
+    "id": "test-practice", "type": "practice", "theme": ("pillar1", "A6"), "country": "CIV",
+    "regions": ("KE-31",), "place": "a, b; c", "latitude": -5.12, "longitude": 1.5,
+    "start": "2018-05", "surface_year": 2019, "land_use": ("cropland", "grassland"),
+    "relations": ("lead=test-station 2018",), "source_kind": "registry",
+}  # fmt: skip
+
+
+def test_codes_are_words_of_the_language_but_for_themes_and_relations(tmp_path: Path) -> None:
+    write_file(tmp_path / "a.geojson", [SPOKEN], lang="fr")
+    text = (tmp_path / "a.geojson").read_text(encoding="utf-8")
+    told = {k: v for k, v in json.loads(text)["features"][0]["properties"].items() if v}
+    assert told["Type"] == "Pratique"
+    assert told["Pays"] == "Côte d’Ivoire"
+    assert told["Usage des terres"] == ["Terres cultivées", "Prairies"]
+    assert told["Thèmes"] == ["pillar1", "A6"]
+    assert told["Relations"] == ["lead=test-station 2018"]
+    assert as_records(read_file(tmp_path / "a.geojson")) == [SPOKEN]
+    write_file(tmp_path / "b.geojson", [SPOKEN])
+    text = (tmp_path / "b.geojson").read_text(encoding="utf-8")
+    assert json.loads(text)["features"][0]["properties"]["type"] == "practice"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_word_is_read_as_its_code(lang: str) -> None:
+    told = {code: word("country", code, lang) for code in countries()}
+    told |= {code: word("country", code, lang) for code in ("XXX", "not a code")}
+    assert [values.read(fields()["country"], told[code]) for code in countries()] == [*countries()]
+    assert sum(name != code for code, name in told.items()) > 230
+    assert told["XXX"] == "XXX", "what has no name stays"
+
+
+def test_a_name_that_may_mean_others_stays_a_code() -> None:
+    """In Spanish "Congo" is the name of the one, and a name of both."""
+    assert word("country", "COG", "es") == "COG"
+    assert word("country", "COG", "fr") == "Congo-Brazzaville"
+    assert word("type", "not a code", "es") == "not a code"
+
+
+@pytest.mark.parametrize("lang", ["fr", "es"])
+def test_csv_is_as_spreadsheets_in_the_language_read_it(tmp_path: Path, lang: str) -> None:
+    """Between cells ; and before decimals a comma: "5.12" would become a day in December."""
+    path = tmp_path / "a.csv"
+    write_file(path, [SPOKEN], lang=lang, columns=["id", "place", "latitude", "longitude"])
+    assert path.read_text(encoding="utf-8-sig").splitlines()[1] == (
+        'test-practice;"a, b; c";-5,12;1,5'
+    )
+    assert as_records(read_file(path))[0]["latitude"] == -5.12
+    write_file(path, [SPOKEN], lang="en", columns=["id", "place", "latitude"], force=True)
+    assert path.read_text(encoding="utf-8-sig").splitlines()[1] == 'test-practice,"a, b; c",-5.12'
+
+
+@pytest.mark.parametrize("lang", [None, "fr"])
+def test_one_column_needs_no_separator(tmp_path: Path, lang: str | None) -> None:
+    given_records = [{"place": "a, b"}, {"place": "a; b"}, {"place": "a\tb"}]
+    write_file(tmp_path / "a.csv", given_records, lang=lang, columns=["place"])
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[1:] == ['"a, b"', '"a; b"', '"a\tb"']
+    assert as_records(read_file(tmp_path / "a.csv")) == given_records
+
+
+def test_an_export_in_a_language_has_drop_downs(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    write_file(path, [SPOKEN], lang="es", columns=["id", "type", "name", "country"])
+    book = openpyxl.load_workbook(path)
+    rules = {str(r.sqref): r.formula1 for r in book["records"].data_validations.dataValidation}
+    last = len(countries()) + 1
+    assert rules == {"B2:B10000": "lists!$A$2:$A$5", "D2:D10000": f"lists!$B$2:$B${last}"}
+    assert [cell.value for cell in book["lists"]["A"][:3]] == ["type", "Organización", "Proyecto"]
+    assert book["lists"].sheet_state == "hidden"
+    assert "España" in [cell.value for cell in book["lists"]["B"]]
+    write_file(path, [SPOKEN] * 10_001, lang="es", columns=["type"], force=True)
+    rules_ = openpyxl.load_workbook(path)["records"].data_validations.dataValidation
+    assert [str(rule.sqref) for rule in rules_] == ["A2:A10002"]
+    for name, lang, columns in (("b", None, None), ("c", "es", ["id", "name"])):
+        write_file(tmp_path / f"{name}.xlsx", [SPOKEN], lang=lang, columns=columns)
+        assert openpyxl.load_workbook(tmp_path / f"{name}.xlsx").sheetnames == ["records"]
+
+
 # ------------------------------------------------------------------------------- formulas
 
 
@@ -133,7 +234,7 @@ def test_a_formula_leaves_csv_as_text(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     write_file(path, [{"id": f"a{at}", "name": n} for at, n in enumerate(names)], columns=["name"])
     lines = path.read_text(encoding="utf-8-sig").splitlines()[1:]
-    assert lines == [
+    assert [line.strip('"') for line in lines] == [
         "'=1+1",
         "''=1+1",
         "'@x",
@@ -176,6 +277,15 @@ def test_headings_are_names_or_labels_in_any_language_and_order(tmp_path: Path) 
     table = read_file(put(tmp_path, "Nombre;id;Titre\n".replace("Titre", "Pays") + "x;a;KEN\n"))
     assert table.columns == ("name", "id", "country")
     assert table.rows == ((2, {"name": "x", "id": "a", "country": "KEN"}),)
+    assert table.headings == {"name": "Nombre", "id": "id", "country": "Pays"}
+
+
+def test_headings_are_told_as_they_stand_in_every_format(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ["id", "Nom\nen  anglais", None], ["a", "x"])
+    assert read_file(path).headings == {"id": "id", "name_en": "Nom en anglais"}
+    path = collection(tmp_path, (POINT, {"id": "a", "Nom": "x"}))
+    assert read_file(path).headings == {"id": "id", "name": "Nom"}
+    assert Table("a", (), (), ()).headings == {}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -191,10 +301,15 @@ def test_the_delimiter_is_found_from_the_header(tmp_path: Path, delimiter: str) 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,nmae\na,x\n", r"column that no record has: 'nmae'; did you mean name"),
         (
-            "id,zzz,yyy\na,x,y\n",
-            r"columns that no record has: 'zzz', 'yyy'\. Columns are called id",
+            "id,nmae\na,x\n",
+            r"has a column that no record has: 'nmae' \(did you mean name( or \w+)?\?\)\. Delete"
+            r" the column, or give it the heading of a field \('hotspots registry template' shows",
+        ),
+        (
+            "id,zzz,nam,a1,b2,c3,d4\n",
+            r"columns that no record has: 'zzz', 'nam' \(did.*\), 'a1', 'b2', 'c3' and 1 more\."
+            r" Delete each of them, or",
         ),
         ("id,name,Nom\na,x,y\n", r"two columns for 'name': 'name' and 'Nom'"),
         ("id,,name\na,x,y\n", r"Column 2 of 'a.csv' has no heading, yet row 2 holds 'x'"),
@@ -275,6 +390,9 @@ def test_zero_bytes_spoil_their_row_alone(tmp_path: Path) -> None:
     table = read_file(put(tmp_path, "id,name\na,x\0y\nb,z\n"))
     assert [(p.row, p.column) for p in table.problems] == [(2, "name")]
     assert [number for number, _ in table.rows] == [3]
+    assert table.spoiled == ((2, {"id": "a"}),)
+    table = read_file(put(tmp_path, "id,name\na,x\0y,z\nb,c\n"))
+    assert table.spoiled == (), "of a ragged row, which cell is whose isn't known"
 
 
 def test_ten_thousand_bad_rows_are_all_told(tmp_path: Path) -> None:
@@ -395,6 +513,26 @@ def test_formulas_errors_and_merged_cells_spoil_their_rows_alone(tmp_path: Path)
         (4, "", "cells are merged in it"),
         (5, "", "cells are merged in it"),
     ]
+
+
+def test_the_other_cells_of_a_spoiled_row_are_kept_apart(tmp_path: Path) -> None:
+    """So that their faults can be told in the same round."""
+    path = tmp_path / "a.xlsx"
+    book = openpyxl.Workbook()
+    for row in (
+        ["id", "name", "place"], ["a", "=1+1", "ForÃªt"], ["#N/A", "y"], ["c", None, "=1"],
+    ):  # fmt: skip
+        book.active.append(row)
+    book.active.merge_cells("A4:B4")
+    book.save(path)
+    table = read_file(path)
+    assert table.rows == ()
+    assert table.spoiled == (
+        (2, {"id": "a", "place": "ForÃªt"}),
+        (3, {"name": "y", "place": ""}),
+    )
+    assert [p.row for p in table.problems if not p.serious] == [2], "notes are told too"
+    assert Table("a", (), (), ()).spoiled == ()
 
 
 def test_the_sheet_with_most_headings_is_read_unless_one_is_named(tmp_path: Path) -> None:
@@ -560,7 +698,7 @@ def test_geojson_in_another_crs_or_with_unknown_properties_is_refused(tmp_path: 
         read_file(collection(tmp_path, (POINT, {"id": "a"}), crs=crs))
     crs["properties"] = {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}
     assert read_file(collection(tmp_path, (POINT, {"id": "a"}), crs=crs)).rows
-    with pytest.raises(RegistryError, match="no record has: 'nam'; did you mean name"):
+    with pytest.raises(RegistryError, match=r"no record has: 'nam' \(did you mean name"):
         read_file(collection(tmp_path, (POINT, {"nam": "a"})))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import rioxarray  # noqa: F401
 import shapely
 import typer
+import xarray as xr
 from pyproj import Geod
 from shapely import MultiPolygon, Point, box
 from typer.testing import CliRunner
@@ -668,7 +671,13 @@ def edition() -> Any:
     recipe = SimpleNamespace(methods=SimpleNamespace(ranking_potential="potential_ipcc_tier1"))
     two = hotspots([box(-50, -10, -49, -9), box(37, 0, 38, 1)], countries=["BRA", "KEN"])
     table = regions(world=1000, BRA=40, KEN=30)
-    return SimpleNamespace(id="0123456789abcdef", hotspots=two, table=table, recipe=recipe)
+    x, y = np.arange(-179.5, 180), np.arange(89.5, -90, -1)
+    zones = xr.DataArray(np.full((180, 360), 11, dtype="uint8"), {"y": y, "x": x}, ("y", "x"))
+    zones.loc[{"y": slice(20, 0)}] = 12  # tropical_dry
+    rasters = zones.rio.write_crs("EPSG:4326").to_dataset(name="climate_zone")
+    return SimpleNamespace(
+        id="0123456789abcdef", hotspots=two, table=table, recipe=recipe, rasters=rasters
+    )
 
 
 @pytest.fixture
@@ -717,7 +726,7 @@ def test_the_gaps_of_one_region(edition: Any, registry: Any) -> None:
     ("asked", "said"),
     [
         ({"of": "hotspot"}, "did you mean hotspots"),
-        ({"theme": "pilar2"}, "did you mean pillar2"),
+        ({"theme": "pillr2"}, "did you mean pillar2"),
         ({"types": "farm"}, "Give one of organisation"),
         ({"practice_kind": "agroforest"}, "did you mean agroforestry"),
     ],
@@ -725,6 +734,53 @@ def test_the_gaps_of_one_region(edition: Any, registry: Any) -> None:
 def test_an_unknown_word_is_refused(edition: Any, registry: Any, asked: Any, said: str) -> None:
     with pytest.raises(BadInputError, match=said):
         edition_gaps(edition, registry, **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"theme": ["pilier2", "But A"]}, ("pillar2", "goalA")),
+        ({"theme": "Pilar 2: prácticas adaptadas al suelo y al clima"}, ("pillar2",)),
+        ({"theme": "ODD 2"}, ("sdg2",)),
+        ({"practice_kind": "agroforesterie"}, ("agroforestry",)),
+        ({"types": "Projet"}, ("project",)),
+        ({"land_use": "tierras de cultivo"}, ("cropland",)),
+    ],
+)
+def test_labels_in_three_languages_mean_their_codes(
+    edition: Any, registry: Any, asked: dict[str, Any], code: tuple[str, ...]
+) -> None:
+    field = next(iter(asked))
+    column = "type" if field == "types" else field
+    rows = registry.records.assign(**{column: ";".join(code[:1])})
+    registry.records = pd.concat([rows.iloc[:1], rows.iloc[1:].assign(**{column: ""})])
+    table = by_id(edition_gaps(edition, registry, today=TODAY, **asked))
+    assert table.loc["hs-2", "matching_inside"] == 1
+
+
+def test_a_heading_of_several_labels_means_none_of_them(edition: Any, registry: Any) -> None:
+    with pytest.raises(BadInputError, match="There is no theme 'Criterion'"):
+        edition_gaps(edition, registry, theme="Criterion")
+
+
+def test_a_practice_without_a_zone_has_that_of_its_place(edition: Any, registry: Any) -> None:
+    dry, moist = Point(5, 5), Point(5, 40)
+    drawn = box(4.9, 4.9, 5.1, 5.1)
+    at = [dry, drawn, moist, dry, None]
+    more = [{}, {}, {}, {"climate_zone": "tropical_wet"}, {}]
+    registry.records = records(
+        *(shown(climate_zone="") | m | {"geometry": p} for m, p in zip(more, at, strict=True))
+    )
+    table = edition_gaps(edition, registry, "practices", today=TODAY)
+    assert list(table["examples"]) == [2, 2]
+    assert table.attrs["left_out"] == {
+        "without a climate zone": 1, "climate zone and land use of no hotspot here": 2,
+    }  # fmt: skip
+    edition.rasters = edition.rasters.sel(x=slice(6, 180))  # the places lie beyond it
+    table = edition_gaps(edition, registry, "practices", today=TODAY)
+    assert table.attrs["left_out"]["without a climate zone"] == 4
+    edition.rasters = edition.rasters.drop_vars("climate_zone")
+    assert not len(edition_gaps(edition, registry, "practices", today=TODAY))
 
 
 @pytest.fixture
@@ -752,7 +808,7 @@ def test_the_command_prints_a_table_that_fits_and_its_completeness(run: Any, of:
     if of == "hotspots":
         assert told[0].split()[:3] == ["#", "hotspot", "countries"]
         assert "≤ 50 km" in told[0]
-        assert told[-2].startswith("1 of 2 hotspots have no such record inside or within 50 km")
+        assert told[-2].startswith("1 of 2 hotspots has no such record inside or within 50 km")
 
 
 def test_the_command_s_json_has_every_column(run: Any) -> None:
@@ -761,6 +817,93 @@ def test_the_command_s_json_has_every_column(run: Any) -> None:
     assert set(rows[0]) == set(an.gaps(hotspots(), records()).columns) - {"geometry"}
     assert len(json.loads(run("--json", "--top", "1"))) == 1
     assert "… and 1 more; --top 2 shows all." in run("--top", "1")
+
+
+def test_the_registry_is_asked_for_as_everywhere() -> None:
+    from hotspots.cli import app
+
+    told = CliRunner().invoke(app, ["gaps", "--help"], env={"COLUMNS": "200"}).output
+    assert "HOTSPOTS_REGISTRY" in told
+
+
+def test_ids_are_never_cut(run: Any, registry: Any) -> None:
+    long = "a-very-long-id-of-a-record-that-someone-wants-to-copy"
+    registry.records["id"] = [long, f"{long}-2"]
+    assert f" {long} " in run()
+    assert f" {long}-2 " in run("--of", "outside")
+    practice = records(shown(id=long, geometry=Point(5, 5)))
+    registry.records = practice
+    assert f" {long} " in run("--of", "practices")
+
+
+def test_practices_left_out_are_told(run: Any, registry: Any) -> None:
+    assert "No practice is recorded." in run("--of", "practices")
+    rows = [shown(), shown(effect_size=np.nan), shown(effect_low=-1), shown(land_use=""),
+            shown(practice_kind="other"), shown(climate_zone="", geometry=None),
+            shown(effect_size=np.nan, land_use="")]  # fmt: skip
+    registry.records = records(*rows)
+    told = run("--of", "practices").splitlines()
+    assert told[-2] == (
+        "7 practices are recorded, 6 left out: 1 without a kind of practice; 2 without an effect;"
+        " 1 effect not proven; 1 without a climate zone; 1 without a land use."
+    )
+    only = run("--of", "practices", "--practice", "biochar")
+    assert "1 of another kind or land use than asked for" in only
+    registry.records = records(shown())
+    assert "1 practice is recorded, none left out." in run("--of", "practices")
+
+
+@pytest.mark.parametrize("of", ["regions", "research"])
+def test_sets_of_regions_are_shown_one_after_the_other(run: Any, edition: Any, of: str) -> None:
+    edition.table = regions(world=1000, south_america=90, BRA=40, KEN=30)
+    told = run("--of", of, "--top", "1").splitlines()
+    heads = [told.index("Regions of the Initiative:"), told.index("Countries:")]
+    assert [told[n + 2].split()[:2] for n in heads] == [["1", "south-america"], ["1", "BRA"]]
+    assert told[-2] == "A region and its countries overlap: never add the two up."
+    counted = {
+        "regions": ["1 of 1 region has no such record.", "1 of 2 countries has no such record."],
+        "research": ["4 pairs of region and pillar", "8 pairs of country and pillar"],
+    }[of]
+    assert [line[: len(start)] for line, start in zip(told[-4:-2], counted, strict=True)] == counted
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        ("hotspots", "0 of 1 hotspot has no such record inside or within 50 km"),
+        ("crowded", "1 record in a hotspot or within 50 km;"),
+        ("outside", "1 record on the map is in no hotspot."),
+    ],
+)
+def test_one_is_told_in_the_singular(run: Any, edition: Any, of: str, said: str) -> None:
+    edition.hotspots = edition.hotspots.iloc[1:]
+    assert said in run("--of", of)
+
+
+def test_the_completeness_of_one_country_is_its_sentence(edition: Any, registry: Any) -> None:
+    one = edition_gaps(edition, registry, region="KEN", today=TODAY)
+    assert one.attrs["statement"] == (
+        "Completeness: Kenya: 1 record, none verified; never surveyed. No record is not nobody."
+    )
+    brazil = edition_gaps(edition, registry, region="BRA", today=TODAY).attrs["statement"]
+    assert brazil == (
+        "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. No record is not nobody."
+    )
+
+
+def test_many_hotspots_share_their_examples() -> None:
+    # All pairs of hotspot and example in memory would be 6 million rows.
+    at = np.random.default_rng(1).uniform(-60, 60, (3000, 2))
+    some = records(shown()).iloc[[0] * 2000].reset_index(drop=True)
+    who = some.assign(id=[f"r{n}" for n in range(len(some))])
+    patches = hotspots([box(x, y, x + 0.01, y + 0.01) for x, y in at], potential_t_yr=1.0)
+    tracemalloc.start()
+    table = practice_gaps(patches, who, today=TODAY)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(table) > 2900
+    assert set(table["examples"]) == {2000}
+    assert most < 100e6
 
 
 def test_the_choice_of_nothing_counts_all() -> None:

@@ -19,8 +19,9 @@ ROWS_OF = {
     "r3": {"theme": "pillar1;goalB", "regions": "south-america"},
     "r4": {"theme": "E1", "regions": "world"},
     "r5": {"theme": "", "country": "KEN", "practice_kind": "agroforestry;biochar"},
-    "r6": {"theme": "pillar1", "geometry": Point(37, 0)},
+    "r6": {"theme": "pillar1", "geometry": Point(-160, 0)},  # in mid-ocean
     "r7": {"theme": "sdg2", "regions": "KE-31", "college": "research", "role": "member"},
+    "r8": {"theme": "pillar1"},
 }
 
 
@@ -47,13 +48,13 @@ def plain_cells(by: dict[str, set[str]], places: dict[str, set[str]]) -> dict[An
 INITIATIVE = {
     "r1": {"europe", "sub-saharan-africa", "south-america"}, "r2": {"europe"},
     "r3": {"south-america"}, "r4": {"world"}, "r5": {"sub-saharan-africa"}, "r6": {"elsewhere"},
-    "r7": {"sub-saharan-africa"},
+    "r7": {"sub-saharan-africa"}, "r8": {"not_stated"},
 }  # fmt: skip
 COUNTRIES = INITIATIVE | {
     "r1": {"FRA", "KEN", "BRA"}, "r2": {"FRA"}, "r3": {"elsewhere"}, "r5": {"KEN"}, "r7": {"KEN"},
 }  # fmt: skip
 THEME = {code: set(row["theme"].split(";")) - {""} for code, row in ROWS_OF.items()}
-PILLAR = {"r1": {"pillar1"}, "r3": {"pillar1"}, "r6": {"pillar1"}}
+PILLAR = {code: {"pillar1"} for code in ("r1", "r3", "r6", "r8")}
 GOAL = {"r1": {"goalA"}, "r2": {"goalA"}, "r3": {"goalB"}, "r4": {"goalE"}}
 TYPE = {code: {str(row.get("type", "project"))} for code, row in ROWS_OF.items()}
 
@@ -79,8 +80,8 @@ def test_totals_count_each_record_once() -> None:
     assert counts.loc["total", "total"] == len(ROWS_OF)
     assert counts.loc["A6", "total"] == 2
     assert counts.loc["total", "europe"] == 2  # r1 and r2, of two themes each
-    assert counts.loc["pillar1", "total"] == 3  # r1 stands in three regions
-    assert counts.columns[-3:].tolist() == ["world", "elsewhere", "total"]
+    assert counts.loc["pillar1", "total"] == 4  # r1 stands in three regions
+    assert counts.columns[-3:].tolist() == ["elsewhere", "not_stated", "total"]
 
 
 def test_a_row_for_every_code_of_the_vocabulary_in_its_order() -> None:
@@ -112,9 +113,30 @@ def test_other_rows(by: str, cell: tuple[str, str]) -> None:
 
 
 def test_places_on_the_map_count_by_outline() -> None:
-    outlines = gpd.GeoDataFrame({"id": ["KEN"]}, geometry=[box(34, -5, 42, 5)], crs="EPSG:4326")
+    outlines = gpd.GeoDataFrame({"id": ["KEN"]}, geometry=[box(-162, -5, -150, 5)], crs="EPSG:4326")
     made = matrix(records(), "pillar", outlines=outlines)
     assert made.ids["pillar1", "sub-saharan-africa"] == ("r1", "r6")
+    assert "elsewhere" not in made.counts
+    kenyan = matrix(records({"r1": {"theme": "pillar1", "geometry": Point(37, 0)}}), "pillar")
+    assert kenyan.ids == {("pillar1", "sub-saharan-africa"): ("r1",)}  # by the known outlines
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "es"])
+def test_no_place_is_not_elsewhere(lang: str) -> None:
+    words = {"en": "Place not stated", "fr": "Lieu non précisé", "es": "Lugar sin indicar"}
+    nowhere = matrix(records({"r1": {}}), "type", "countries")
+    assert nowhere.ids == {("project", "not_stated"): ("r1",)}
+    assert list(nowhere.counts) == ["world", "not_stated", "total"]
+    assert nowhere.to_dict(lang)["columns"][-1]["label"] == words[lang]
+    own = matrix(records({"r1": {"regions": "own-area"}, "r2": {"country": "ATA"}}))
+    assert own.ids == {("", "elsewhere"): ("r1", "r2")}
+
+
+@pytest.mark.parametrize(
+    ("lang", "name"), [("en", "South Asia"), ("fr", "Asie du Sud"), ("es", "Asia Meridional")]
+)
+def test_the_table_names_its_columns_in_a_language(lang: str, name: str) -> None:
+    assert name in matrix(records({}), "pillar").table(lang)
 
 
 def test_types_narrow_what_counts() -> None:
@@ -136,7 +158,7 @@ def test_the_result_is_ready_for_json_in_three_languages(lang: str) -> None:
     first = told["rows"][0]
     assert first["label"].startswith(labels[lang][0])
     assert (columns["europe"]["label"], columns["world"]["label"]) == labels[lang][1:]
-    assert (told["total"], first["total"], columns["europe"]["total"]) == (7, 3, 2)
+    assert (told["total"], first["total"], columns["europe"]["total"]) == (8, 4, 2)
     cell = {"row": "pillar1", "column": "south-america", "count": 2, "ids": ["r1", "r3"]}
     assert cell in told["cells"]
     assert made.table(lang)["label"].iloc[0] == first["label"]

@@ -205,7 +205,7 @@ def test_waiting_suggestions_follow(make: Callable[..., Registry]) -> None:
     with registry.writing() as connection:
         for text in ("Measures", "Counts"):
             rows = [(2, {"id": "b", "activities": text})]
-            numbers = suggestions.suggest(connection, rows, LOCAL, NOW)
+            numbers = list(suggestions.suggest(connection, rows, LOCAL, NOW))
         suggestions.refuse(connection, numbers[0] - 1, LOCAL, "no", NOW)
     merged(registry)
     with registry.writing() as connection:
@@ -295,6 +295,40 @@ def test_a_preview_says_whose_value_it_is(make: Callable[..., Registry]) -> None
     assert merged(registry) == {**made.record, "changed": NOW}
 
 
+def test_a_preview_says_what_is_given_up(make: Callable[..., Registry]) -> None:
+    """What neither a list, a source nor another relation still says; also what is emptied."""
+    registry = make(
+        {"id": "a", "theme": "A6", "name": "Kestrel", "web": "https://example.org/a",
+         "relations": "partner=b;lead=c 2018/2020", "verified_on": "2026-01-01",
+         "contact_email": "one@example.org"},
+        {"id": "b", "theme": "E1", "name": "Osprey", "web": "https://example.org/b",
+         "source": "Another test", "relations": "lead=c 2018;partner=a", "languages": "sw",
+         "contact_email": "two@example.org"},
+        {"id": "c"},
+    )  # fmt: skip
+    with registry.reading() as connection:
+        made = preview(connection, "a", "b", take={"languages": "keep", "web": "drop"})
+        listed = preview(connection, "a", "b", take={"theme": "keep", "relations": "drop"})
+    assert made.given_up == {
+        "name": "Osprey", "web": "https://example.org/a", "languages": "sw",
+        "verified_on": "2026-01-01", "contact_email": "two@example.org",
+    }  # fmt: skip
+    assert listed.given_up["theme"] == "E1"
+    assert listed.given_up["relations"] == "lead=c 2018/2020"
+
+
+def test_a_preview_says_what_speaks_for_it(make: Callable[..., Registry]) -> None:
+    """Nothing, where the two are no likely duplicates."""
+    registry = make(
+        {"id": "a", "name": "Kestrel"},
+        {"id": "b", "name": "Kestrel"},
+        {"id": "c", "name": "Osprey"},
+    )
+    with registry.reading() as connection:
+        assert preview(connection, "a", "b").reasons == ("same name: Kestrel",)
+        assert preview(connection, "a", "c").reasons == ()
+
+
 def call(*arguments: str) -> str:
     """Run a command of this group and return what it prints."""
     app = typer.Typer()
@@ -303,6 +337,15 @@ def call(*arguments: str) -> str:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.stdout
+
+
+def warned(*arguments: str) -> bool:
+    """Say whether a merge warns that nothing speaks for it."""
+    app = typer.Typer()
+    add_to(app)
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0
+    return "Too little says that these are the same: no id, address or name" in result.stderr
 
 
 def test_commands(tmp_path: Path) -> None:
@@ -328,6 +371,19 @@ def test_commands(tmp_path: Path) -> None:
     assert state(registry) == before
     assert "web             drop  https://example.org/b" in told
     assert "contact_email   drop  (personal)" in told
+    lines = told.splitlines()
+    at = lines.index("web             drop  https://example.org/b")
+    assert lines[at + 1] == " " * 22 + "given up: https://example.org/a"
+    shown = json.loads(call(*options, "--dry-run", "--json"))
+    assert shown["fields"]["web"] == {
+        "value": "https://example.org/b", "from": "drop", "given_up": "https://example.org/a",
+    }  # fmt: skip
+    emptied = call(
+        "merge", "a", "b", "--take", "contact_email=keep", "--registry", str(where), "--dry-run"
+    )
+    assert f"contact_email   -     (empty)\n{' ' * 22}given up: (personal)\n" in emptied
+    assert not warned(*options, "--dry-run")
+    assert warned("merge", "a", "c", "--registry", str(where), "--dry-run")
     assert "Relations that follow: of c." in told
     assert "one@example.org" not in told + call(*options, "--dry-run", "--json")
     assert call(*options).endswith("Merged 'b' into 'a'.\n")

@@ -12,13 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
-from hotspots.registry.actors import PUBLIC, Actor
+from hotspots.registry.actors import LOCAL, PUBLIC, Actor
 from hotspots.registry.opening import open_registry
-from hotspots.registry.people import surveys
-from hotspots.registry.people.journal import journal
+from hotspots.registry.people import surveys, tokens
+from hotspots.registry.people.journal import changed_fields, journal
 from hotspots.registry.people.stale import stale, verify
 from hotspots.registry.registry import Registry
 from hotspots.registry.store.database import reading, writing
+from hotspots.registry.store.tables import record
 
 NOW = "2026-11-21T20:00:00Z"
 TODAY = date(2026, 11, 21)
@@ -32,10 +33,10 @@ STATION = {
 Run = Any
 
 
-def lines(engine: sa.Engine, **asked: Any) -> list[tuple[str, ...]]:
+def lines(engine: sa.Engine, actor: Actor = LOCAL, **asked: Any) -> list[tuple[str, ...]]:
     """Return the journal's lines: by, action, target, detail."""
     with reading(engine) as connection:
-        found = journal(connection, **asked)
+        found = journal(connection, actor, **asked)
     return [tuple(row[n] for n in ("by", "action", "target", "detail")) for row in found]
 
 
@@ -122,6 +123,61 @@ def test_journal_tells_records_and_the_rest_newest_first(any_registry: sa.Engine
         lines(any_registry, limit=0)
 
 
+def test_survey_of_an_unknown_region_names_those_of_the_initiative(
+    any_registry: sa.Engine,
+) -> None:
+    """And what else may be given, in one sentence more."""
+    with writing(any_registry) as connection, pytest.raises(BadInputError) as told:
+        surveys.declare(connection, EDITOR, "Afrique", "complete", NOW)
+    said = str(told.value)
+    assert said.startswith("'Afrique' is no region of a survey. Give a country (KEN or Kenya), a")
+    assert "such as KE-31, world, or a region of the Initiative: north-america, " in said
+    with writing(any_registry) as connection, pytest.raises(BadInputError, match="mean europe"):
+        surveys.declare(connection, EDITOR, "europa", "complete", NOW)
+
+
+def test_journal_keeps_tokens_and_file_names_from_the_public(any_registry: sa.Engine) -> None:
+    """Tokens are seen by administrators, files by those who keep records; nor can one ask."""
+    Registry(any_registry, actor=EDITOR).take([(2, STATION)], origin="file.csv")
+    with writing(any_registry) as connection:
+        tokens.create(connection, LOCAL, holder="Secretariat", role="administrator", now=NOW)
+    with reading(any_registry) as connection:
+        (made,) = tokens.listed(connection, LOCAL, NOW)
+    (line,) = lines(any_registry, id=made["id"])
+    assert line[:2] == ("local", "token made")
+    reader = Actor("A reader", "reader")
+    for actor in (PUBLIC, reader, KENYA, EDITOR):
+        seen = {(action, target) for _, action, target, _ in lines(any_registry, actor)}
+        file = "" if actor in (PUBLIC, reader) else "file.csv"
+        assert seen == {("created", "test-station"), ("import", file)}
+        assert lines(any_registry, actor, id=made["id"]) == []
+        assert len(lines(any_registry, actor, id="file.csv")) == bool(file)
+
+
+def test_journal_and_history_name_the_fields_that_changed(any_registry: sa.Engine) -> None:
+    """Of personal ones that they are, and only where nothing else changed."""
+    registry = Registry(any_registry, actor=EDITOR)
+    registry.take([(2, STATION), (3, STATION | {"name": "Other"})])
+    for changes in (
+        {"summary": "Another.", "web": "https://example.org"},
+        {"contact_email": "person@example.org"},
+        {"web": None, "contact_email": None},
+    ):
+        registry.change("test-station", changes)
+        registry.change("other", {"name_fr": changes.get("summary", "Autre")})
+    verify(registry, ["test-station"], TODAY)
+    registry.remove("test-station", "a test")
+    registry.take([(2, STATION)])
+    history = registry.history("test-station")
+    told = ["", "summary, web", "contact", "web", "verified_on", "", ""]
+    assert changed_fields(history) == told
+    both = sorted([*history, *registry.history("other")], key=lambda row: row["no"])
+    mixed = zip(both, changed_fields(both), strict=True)
+    assert [names for row, names in mixed if row["id"] == "test-station"] == told
+    details = [detail for *_, detail in lines(any_registry, id="test-station")]
+    assert details[::-1] == ["", "summary, web", "contact", "web", "", "a test", ""]
+
+
 @pytest.fixture
 def aged(any_registry: sa.Engine) -> Registry:
     """A registry whose records were verified at different times, one never."""
@@ -179,7 +235,7 @@ def test_impossible_age_is_told(any_registry: sa.Engine, days: int) -> None:
 def test_verified_records_are_fresh(aged: Registry) -> None:
     """History says who verified; what can't be verified keeps all others out."""
     mine = Registry(aged.engine, actor=KENYA)
-    assert verify(mine, ["old", "never", "old"], TODAY) == ["old", "never"]
+    assert verify(mine, ["old", "never", "old"], TODAY) == (["old", "never"], [])
     assert aged.get("old")["verified_on"] == "2026-11-21"
     assert aged.get("old")["version"] == 2
     line = aged.history("old")[-1]
@@ -187,8 +243,27 @@ def test_verified_records_are_fresh(aged: Registry) -> None:
     assert len(stale(mine, today=TODAY)) == 0
     with pytest.raises(RegistryError, match="No record has the id 'nobody'"):
         verify(mine, ["limit", "nobody"], TODAY)
-    with pytest.raises(RegistryError, match=r"may not change 'works-there'(?s:.*)was verified"):
+    with pytest.raises(NotAllowedError, match=r"may not verify 'works-there'.*was verified\.$"):
         verify(mine, ["limit", "works-there"], TODAY)
+    assert aged.get("limit")["verified_on"] == "2024-11-21"
+    assert verify(mine, ["limit", "old"], TODAY) == (["limit"], ["old"])
+    # Whoever verified it last: another one does after a year.
+    assert verify(aged, ["old"], date(2027, 11, 21)) == (["old"], [])
+    assert verify(mine, ["old"], date(2028, 11, 21)) == (["old"], [])
+
+
+def test_right_to_verify_is_asked_first(aged: Registry) -> None:
+    """Also where nothing is left to be done; what isn't sound is told without rows and columns."""
+    verify(aged, ["fresh"], TODAY)
+    public = Registry(aged.engine, actor=PUBLIC)
+    with pytest.raises(NotAllowedError, match=r"^Without a token, one may not verify 'fresh'"):
+        verify(public, ["fresh"], TODAY)
+    with writing(aged.engine) as connection:
+        connection.execute(record.update().where(record.c.id == "old").values(theme=None))
+    with pytest.raises(NotAllowedError):
+        verify(public, ["old"], TODAY)
+    with pytest.raises(RegistryError, match=r"^'old' can't be verified, .*: theme: it is empty"):
+        verify(aged, ["limit", "old"], TODAY)
     assert aged.get("limit")["verified_on"] == "2024-11-21"
 
 
@@ -248,6 +323,45 @@ def test_commands_from_token_to_decision(cli: Run, tmp_path: Path) -> None:
     ] == []
 
 
+def test_suggestions_are_named_and_decided_all_or_none(cli: Run, tmp_path: Path) -> None:
+    """The sender knows which row is which number; nothing is said to be done that isn't."""
+    cli("token", "create", "--holder", "Secretariat", "--role", "administrator")
+    secret = cli("token", "create", "--holder", "Other", "--recover")[1].strip()
+    file = tmp_path / "mine.csv"
+    row = "organisation,{},A sentence.,pillar1,KEN,a test,public_knowledge,en\n"
+    heading = "type,name,summary,theme,country,source,source_kind,language\n"
+    same = "organisation,Test station,A station of a test.,pillar1,KEN,a test,public_knowledge,en\n"
+    file.write_text(heading + same + row.format("Kestrel") + row.format("Osprey"))
+    code, out, _ = cli("suggest", file)
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [
+        ["1", "Kestrel"],
+        ["2", "Osprey"],
+    ]
+    out = cli("suggest", file, "--json")[1]
+    assert [(row["number"], row["name"]) for row in json.loads(out)] == [
+        (1, "Kestrel"), (2, "Osprey"),
+    ]  # fmt: skip
+    cli("review", "2", "--refuse", "--reason", "No.", "--token", secret)
+    code, out, said = cli("review", "1", "2", "--accept", "--token", secret)
+    assert (code, out) == (2, "")
+    assert "None of the 2 suggestions was decided." in said
+    assert cli("review", "1", "--accept", "--token", secret)[1] == "Accepted 1: 'kestrel'.\n"
+
+
+def test_recovery_tells_whose_tokens_are_valid(cli: Run) -> None:
+    """It is a door also while others are valid, and says so."""
+    assert (
+        "No other administrator's token is valid"
+        in (cli("token", "create", "--holder", "First", "--recover")[2])
+    )
+    said = cli("token", "create", "--holder", "Second", "--recover")[2]
+    assert "Still valid are the administrators' tokens of First (" in said
+    cli("token", "create", "--help")
+    help_ = " ".join(cli("token", "create", "--help")[1].replace("│", " ").split())
+    assert "also while others are valid" in help_
+
+
 def test_lost_token_is_recovered_though_it_still_is_set(
     cli: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +389,7 @@ def test_commands_of_upkeep(cli: Run) -> None:
     ]  # fmt: skip
     assert json.loads(cli("stale", "--json")[1])[0]["age_days"] is None
     assert cli("verify", "test-station")[1] == "Verified 1: test-station\n"
+    assert cli("verify", "test-station")[1] == "Already verified today: test-station\n"
     assert "verified within 730 days" in cli("stale")[2]
 
 
@@ -289,7 +404,27 @@ def test_address_to_erase_is_read_from_the_input(
     code, out, _ = cli("erase", "--email", "-", "--json")
     assert (code, json.loads(out)[0]["id"]) == (0, "test-station")
     monkeypatch.setattr("sys.stdin", io.StringIO("person@example.org\n"))
-    assert "Nothing personal was found" in cli("erase", "--email", "-")[2]
+    _, _, said = cli("erase", "--email", "-")
+    assert "Nothing personal was found there." in said
+    assert "looked at" not in said
+
+
+def test_correspondent_is_told_where_an_address_was_not_sought(cli: Run) -> None:
+    """No all-clear; and the same words whether it stands elsewhere or not."""
+    secret = cli(
+        "token", "create", "--holder", "Uganda", "--role", "correspondent", "--region", "UGA"
+    )[1].strip()
+    asked = ("erase", "--email", "person@example.org", "--token", secret)
+    before = cli(*asked)
+    open_registry().change("test-station", {"contact_email": "person@example.org"})
+    assert cli(*asked) == before
+    code, _, said = before
+    assert (code, "Nothing personal was found in what you keep." in said) == (0, True)
+    assert "Only what is wholly in UGA was looked at." in said
+    assert "an editor or administrator can erase it everywhere" in said
+    assert "nothing was found within their regions" in cli("journal")[1]
+    own = ("erase", "--email", "person@example.org", "--json")
+    assert json.loads(cli(*own)[1])[0]["id"] == "test-station"
 
 
 def test_wrong_use_is_told(cli: Run) -> None:

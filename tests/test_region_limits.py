@@ -138,7 +138,7 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
             "accept": lambda: suggestions.accept(c, what, actor, NOW),
             "refuse": lambda: suggestions.refuse(c, what, actor, "A reason.", NOW),
             "review": lambda: (
-                review.queue(c, actor, NOW), review.one(c, actor, NOW, what), journal(c),
+                review.queue(c, actor, NOW), review.one(c, actor, NOW, what), journal(c, actor),
             ),
             "declare": lambda: surveys.declare(c, actor, what, "complete", NOW),
             "withdraw": lambda: surveys.withdraw(c, actor, what, NOW),

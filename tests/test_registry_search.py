@@ -109,7 +109,15 @@ def test_other_questions_find_what_a_plain_look_finds(any_registry: sa.Engine) -
         lambda r: r.get("verified_on", "") < "2020-06-01"
     )
     assert ids(registry.find(text="TEST 12", limit=999)) == plain(lambda r: "Test 12" in r["name"])
-    assert ids(registry.find(text="100%", limit=999)) == []
+    assert ids(registry.find("%", limit=999)) == []
+
+
+def test_names_are_found_without_case_and_accents(any_registry: sa.Engine) -> None:
+    """The same on both databases, in any script."""
+    record = made(1)[0] | {"name": "École d'été", "other_names": ("ΣΊΣΥΦΟΣ", "Ñandú")}
+    registry = fill(any_registry, [record])
+    for text in ("ecole", "ÉTÉ", "d ete", "σίσυφος", "ñANDÚ", "nandu"):
+        assert ids(registry.find(text)) == ["test-0"], text
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def suggest(
 ) -> list[int]:
     """Suggest rows; return their numbers."""
     with writing(engine) as connection:
-        return suggestions.suggest(connection, list(enumerate(rows, 2)), actor, now, by)
+        return list(suggestions.suggest(connection, list(enumerate(rows, 2)), actor, now, by))
 
 
 def accept(engine: sa.Engine, number: int, actor: Actor = KENYA, now: str = LATER) -> str:
@@ -87,7 +87,7 @@ def test_new_record_is_suggested_and_accepted(any_registry: sa.Engine) -> None:
     (decided,) = waiting(any_registry, state="accepted")
     assert (decided["decided_by"], decided["decided_at"]) == (KENYA.name, LATER)
     with reading(any_registry) as connection:
-        told = {(row["action"], row["target"]) for row in journal(connection)}
+        told = {(row["action"], row["target"]) for row in journal(connection, EDITOR)}
     assert told == {("suggestion accepted", str(number)), ("created", "test-station")}
 
 

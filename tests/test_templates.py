@@ -123,6 +123,44 @@ def test_the_help_names_every_column_and_every_code(tmp_path: Path, lang: str) -
         assert set(vocabulary()[name]) <= told
 
 
+@pytest.mark.parametrize(
+    ("lang", "seen", "codes"),
+    [
+        ("en", "are seen only by those who keep the record", "languages are given by their codes"),
+        ("fr", "ne sont vus que de ceux qui tiennent la fiche", "comme fr;en"),
+        ("es", "solo los ven quienes llevan la ficha", "como fr;en"),
+    ],
+)
+def test_the_help_says_who_sees_contacts_and_how_languages_are_given(
+    tmp_path: Path, lang: str, seen: str, codes: str
+) -> None:
+    write_template(tmp_path / "a.xlsx", lang=lang)
+    column = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[1]["A"]
+    told = [str(cell.value) for cell in column]
+    assert any(seen in line for line in told)
+    assert any(codes in line for line in told)
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "csv"])
+def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_text("filled in", encoding="utf-8")
+    with pytest.raises(RegistryError, match=r"exists already. Give another name, or .* --force"):
+        write_template(path)
+    assert path.read_text(encoding="utf-8") == "filled in"
+    write_template(path, force=True)
+    assert read_file(path).rows == ()
+
+
+@pytest.mark.parametrize(("lang", "delimiter"), [("en", ","), ("fr", ";"), ("es", ";")])
+def test_a_csv_template_opens_in_spreadsheets_of_its_language(
+    tmp_path: Path, lang: str, delimiter: str
+) -> None:
+    write_template(tmp_path / "a.csv", lang=lang)
+    header = (tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert header.split(delimiter)[:2] == [fields()[n].label[lang] for n in ("id", "type")]
+
+
 def test_the_words_of_templates_are_the_same_in_all_languages() -> None:
     assert set(_words()) == set(LANGUAGES)
     shapes = {(frozenset(words), len(words["lines"])) for words in _words().values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hotspots.errors import BadInputError, NotAllowedError, RegistryError, Token
 from hotspots.registry.actors import LOCAL, PUBLIC, Actor
 from hotspots.registry.people import tokens
 from hotspots.registry.people.journal import journal
-from hotspots.registry.store.database import reading, writing
+from hotspots.registry.store.backup import backup, restore
+from hotspots.registry.store.database import engine_for, reading, writing
 from hotspots.registry.store.tables import token
 
 NOW = "2026-11-21T20:00:00Z"
@@ -55,7 +57,7 @@ def test_secret_is_stored_nowhere(any_registry: sa.Engine) -> None:
     secret, other = make(any_registry), make(any_registry)
     assert secret != other
     with reading(any_registry) as connection:
-        kept = str(connection.execute(sa.select(token)).all()) + str(journal(connection))
+        kept = str(connection.execute(sa.select(token)).all()) + str(journal(connection, LOCAL))
     assert secret not in kept
     assert secret.removeprefix("hsp_") not in kept
     listed = str(rows(any_registry))
@@ -149,11 +151,52 @@ def test_last_administrator_isnt_locked_out(any_registry: sa.Engine) -> None:
 def test_owner_of_the_machine_gets_back_in(any_registry: sa.Engine) -> None:
     """Whoever can write the database makes an administrator's token, and the journal tells it."""
     make(any_registry)
+    make(any_registry, holder="Past", expires="2026-11-30")
+    (id,) = [row["id"] for row in rows(any_registry) if row["holder"] == "The administrator"]
     with writing(any_registry) as connection:
-        secret = tokens.recover(connection, holder="The secretariat", now=NOW)
-        line = journal(connection)[0]
+        secret = tokens.recover(connection, holder="The secretariat", now="2026-12-01T00:00:00Z")
+        line = journal(connection, LOCAL)[0]
     assert who(any_registry, secret) == Actor("The secretariat", "administrator")
-    assert (line["action"], line["detail"]) == ("token recovered", "administrator The secretariat")
+    assert (line["action"], line["detail"]) == (
+        "token recovered",
+        f"administrator The secretariat; valid then of administrators: The administrator ({id})",
+    )
+
+
+def test_what_was_revoked_stays_so_after_an_older_backup(
+    any_registry: sa.Engine, tmp_path: Path
+) -> None:
+    """Also the last token of an administrator; the journal tells that, and other tokens live."""
+    kept = make(any_registry, "editor")
+    gone = make(any_registry, holder="First")
+    backup(any_registry, tmp_path / "old.backup")
+    make(any_registry, holder="Second")
+    (id,) = [row["id"] for row in rows(any_registry) if row["holder"] == "First"]
+    with writing(any_registry) as connection:
+        tokens.revoke(connection, LOCAL, id, NOW)
+    with reading(any_registry) as connection:
+        revoked = tokens.revoked_digests(connection)
+    restore(tmp_path / "old.backup", any_registry, force=True)
+    assert who(any_registry, gone).name == "First"  # what is to be mended
+    later = "2026-12-01T00:00:00Z"
+    with writing(any_registry) as connection:
+        assert tokens.keep_revoked(connection, LOCAL, revoked, later) == [id]
+        with pytest.raises(NotAllowedError, match="restore a registry"):
+            tokens.keep_revoked(connection, EDITOR, revoked, later)
+    with pytest.raises(TokenError, match=f"'{id}' was revoked on 2026-11-21"):
+        who(any_registry, gone)
+    assert who(any_registry, kept).role == "editor"
+    with reading(any_registry) as connection:
+        found = [(row["action"], row["target"]) for row in journal(connection, LOCAL, since=later)]
+    assert found == [("token revoked", id), ("restore", "")]
+    with writing(any_registry) as connection:
+        assert tokens.keep_revoked(connection, LOCAL, revoked, later) == []
+
+
+def test_database_without_a_registry_has_no_revoked_tokens() -> None:
+    """So that a backup is restored into an empty one in the same way."""
+    with reading(engine_for(":memory:")) as connection:
+        assert tokens.revoked_digests(connection) == {}
 
 
 @pytest.mark.parametrize(
@@ -180,6 +223,11 @@ def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor
         ({"role": "correspondent"}, "needs a region"),
         ({"role": "correspondent", "regions": ("",)}, "needs a region"),
         ({"role": "correspondent", "regions": ("Atlantis",)}, "'Atlantis' is no region"),
+        (
+            {"role": "correspondent", "regions": ("KEN", "Afrique")},
+            r"^'Afrique' is no region of a token\. Give a country \(KEN or Kenya\), world, or a"
+            " region of the Initiative: north-america, ",
+        ),
         ({"role": "correspondent", "regions": ("KEN", "KE-31")}, "limited to KE-31"),
         ({"role": "editor", "regions": ("KEN",)}, "Only a correspondent has regions"),
         ({"role": "editor", "holder": ""}, "can't be held by ''"),

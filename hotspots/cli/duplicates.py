@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _WIDEST = 70
 _MOST_LISTED = 10
+_NOT_LIKELY = (
+    "Too little says that these are the same: no id, address or name in common makes them likely"
+    " duplicates."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -90,6 +94,8 @@ def merge(
         return
     for line in _lines(made):
         typer.echo(line)
+    if not made.reasons:
+        tell(_NOT_LIKELY)
     done = f"'{drop}' would be merged" if dry_run else f"Merged '{drop}'"
     typer.echo(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
 
@@ -104,27 +110,35 @@ def _choice(text: str) -> tuple[str, str]:
 def _told(made: Preview) -> Mapping[str, Any]:
     return {
         "fields": {
-            name: {"value": value, "from": made.origin[name]} for name, value in _values(made)
+            name: {"value": text, "from": side, "given_up": lost}
+            for name, side, text, lost in _values(made)
         },
         "repointed": list(made.repointed),
         "suggestions": made.suggestions,
+        "reasons": list(made.reasons),
     }
 
 
-def _values(made: Preview) -> Iterator[tuple[str, str]]:
-    """Yield field and text; what is personal stays hidden."""
+def _values(made: Preview) -> Iterator[tuple[str, str, str, str]]:
+    """Yield field, whose value stands, its text and what is given up; the personal is hidden."""
     from hotspots.registry import values
-    from hotspots.registry.fields import names
+    from hotspots.registry.fields import fields, names
     from hotspots.registry.plan import HIDDEN
 
-    for name, value in made.record.items():
-        if name in made.origin:
-            yield name, HIDDEN if name in names("contact") else values.write(value)
+    for name in fields():
+        side, lost = made.origin.get(name, ""), made.given_up.get(name, "")
+        text = values.write(made.record.get(name)) if side else ""
+        if name in names("contact"):
+            text, lost = HIDDEN if text else "", HIDDEN if lost else ""
+        if side or lost:
+            yield name, side, text, lost
 
 
 def _lines(made: Preview) -> Iterator[str]:
-    for name, text in _values(made):
-        yield f"{name:<16}{made.origin[name]:<6}{short(text)}"
+    for name, side, text, lost in _values(made):
+        yield f"{name:<16}{side or '-':<6}{short(text) or '(empty)'}"
+        if lost:
+            yield f"{'':<22}given up: {short(lost)}"
     if made.repointed:
         listed = ", ".join(made.repointed[:_MOST_LISTED])
         more = len(made.repointed) - _MOST_LISTED

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
+from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "rank": ("#", "d"), "id": ("hotspot", ""), "countries": ("countries", "list"),
         "class": ("class", ""), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
         "matching_inside": ("inside", "d"), "matching_near": (_NEAR, "d"),
-        "in_country": ("in country", "d"), "nearest_id": ("nearest", "cut"),
+        "in_country": ("in country", "d"), "nearest_id": ("nearest", ""),
         "nearest_km": ("km", "round"), "completeness_by_country": ("registry there", "known"),
     },
     "regions": {
@@ -40,7 +41,7 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "crowding": ("ratio", "short"),
     },
     "outside": {
-        "rank": ("#", "d"), "id": ("record", "cut"), "type": ("type", "words"),
+        "rank": ("#", "d"), "id": ("record", ""), "type": ("type", "words"),
         "country": ("country", ""), "nearest_hotspot": ("nearest hotspot", ""),
         "nearest_hotspot_km": ("km", "round"),
     },
@@ -49,7 +50,7 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "climate_zone": ("climate", "words"), "practice_kind": ("practice", "words"),
         "land_use": ("land use", "list"), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
         "examples": ("examples", "d"), "effect_median": ("effect, t C/ha/yr", "short"),
-        "example_id": ("nearest", "cut"), "example_km": ("km", "round"),
+        "example_id": ("nearest", ""), "example_km": ("km", "round"),
     },
     "research": {
         "rank": ("#", "d"), "region": ("region", ""), "name_en": ("name", "cut"),
@@ -58,9 +59,11 @@ _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "completeness_by_country": ("registry there", "known"),
     },
 }  # fmt: skip
+_SETS = {"initiative": "Regions of the Initiative", "countries": "Countries"}
+_OVERLAP = "A region and its countries overlap: never add the two up."
 _STATES = ("none", "undated", "old", "current")
 _NOTHING = {
-    "practices": "No practice with a proven effect is missing here, or none is recorded.",
+    "practices": "No practice that is known to work in a hotspot's climate is missing there.",
     "outside": "Every record on the map lies in a hotspot, or near one.",
 }
 _ROWS = 20
@@ -75,9 +78,7 @@ def add_to(app: typer.Typer) -> None:
 
 def gaps(
     edition: Annotated[Path, typer.Option(help="Folder of an edition.")] = Path("demo"),
-    registry: Annotated[
-        str | None, typer.Option(help="A registry; the sample registry without.")
-    ] = None,
+    where: Where = None,
     of: Annotated[
         str,
         typer.Option(help="hotspots, regions, crowded, outside, practices or research."),
@@ -86,17 +87,19 @@ def gaps(
         str | None, typer.Option(help="Only there; as of 'analyze': a code, a name, W,S,E,N.")
     ] = None,
     theme: Annotated[
-        list[str] | None, typer.Option(help="Only records of this theme: pillar2, goalA, A6.")
+        list[str] | None,
+        typer.Option(help="Only of this theme: pillar2, Pilier 2, goalA, A6."),
     ] = None,
     practice: Annotated[
-        list[str] | None, typer.Option(help="Only of this kind of practice: agroforestry.")
+        list[str] | None,
+        typer.Option(help="Only of this practice: agroforestry, agroforesterie."),
     ] = None,
     land_use: Annotated[
         list[str] | None, typer.Option(help="Only of this land use: cropland.")
     ] = None,
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", help="organisation, project, research_action or practice."),
+        typer.Option("--type", help="organisation, project, research_action, practice."),
     ] = None,
     within_km: Annotated[
         float | None, typer.Option(help="How far from a hotspot is near; 50 km without.")
@@ -115,7 +118,7 @@ def gaps(
     from hotspots.edition_gaps import gaps as find
 
     table = find(
-        hs.open_edition(edition), hs.open_registry(registry), of, region=region,
+        hs.open_edition(edition), hs.open_registry(where), of, region=region,
         within_km=within_km, theme=theme, practice_kind=practice, land_use=land_use, types=type_,
         active_only=not ended, years=years,
     )  # fmt: skip
@@ -129,13 +132,45 @@ def gaps(
 
 
 def lines(table: pd.DataFrame, most: int) -> Iterator[str]:
-    """Yield a table of gaps for reading: its first rows, what they add up to, and completeness."""
+    """Yield a table of gaps for reading: its first rows, what they add up to, and completeness.
+
+    Sets of regions are ranked each by itself and shown one after the other.
+    """
     of = str(table.attrs["of"])
-    if len(table):
-        yield _readable(table.head(most), of)
-        more = len(table) - most
-        yield f"… and {more:,} more; --top {len(table)} shows all." if more > 0 else ""
-    yield from filter(None, (_summed(table, of), str(table.attrs["statement"])))
+    parts = _sets(table) if "set" in table else {"": table}
+    for heading, part in parts.items():
+        if heading:
+            yield f"{heading}:"
+        if len(part):
+            yield _readable(part.head(most), of)
+        if (more := len(part) - most) > 0:
+            yield f"… and {more:,} more; --top {len(part)} shows all."
+    yield from filter(None, (_summed(part, of) for part in parts.values()))
+    yield from filter(None, (_practices(table), _OVERLAP if len(parts) > 1 else ""))
+    yield str(table.attrs["statement"])
+
+
+def _sets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each set of regions by its heading."""
+    found = {
+        _SETS.get(str(name), str(name)): part
+        for name, part in table.fillna({"set": ""}).groupby("set", sort=False)
+    }
+    return found or {"": table}
+
+
+def _practices(table: pd.DataFrame) -> str:
+    """Say how many practices are recorded, and why some of them show nothing."""
+    if "practices" not in table.attrs:
+        return ""
+    count, left = table.attrs["practices"], table.attrs["left_out"]
+    if not count:
+        return "No practice is recorded."
+    told = f"{_many(count, 'practice is', 'practices are')} recorded"
+    if not left:
+        return f"{told}, none left out."
+    reasons = "; ".join(f"{number:,} {why}" for why, number in left.items())
+    return f"{told}, {sum(left.values()):,} left out: {reasons}."
 
 
 def _readable(rows: pd.DataFrame, of: str) -> str:
@@ -159,7 +194,7 @@ def _readable(rows: pd.DataFrame, of: str) -> str:
 
 
 def _summed(table: pd.DataFrame, of: str) -> str:
-    """Return one sentence on the whole table."""
+    """Return one sentence on the whole table, or on one set of regions."""
     km = table.attrs["within_km"]
     near = f"{km:g} km"
     if not len(table):
@@ -168,12 +203,12 @@ def _summed(table: pd.DataFrame, of: str) -> str:
         alone = table[(table["matching_inside"] + table["matching_near"]) == 0]
         share = alone["at_stake_t_yr"].sum() / (table["at_stake_t_yr"].sum() or 1)
         return (
-            f"{len(alone)} of {len(table)} hotspots have no such record inside or within {near}:"
+            f"{_part(len(alone), len(table), 'hotspot')} no such record inside or within {near}:"
             f" {share:.0%} of the tonnes at stake."
         )
     if of == "regions":
         alone = table[table["records"] == 0]
-        return f"{len(alone)} of {len(table)} regions have no such record."
+        return f"{_part(len(alone), len(table), *_kind(table))} no such record."
     if of == "crowded":
         told = table.attrs
         spread = "" if math.isnan(told["gini"]) else (
@@ -181,20 +216,38 @@ def _summed(table: pd.DataFrame, of: str) -> str:
             f" tonnes, 1 all in one place)."
         )  # fmt: skip
         return (
-            f"{told['records_counted']} records in a hotspot or within {near}; on the map"
-            f" {told['records_outside']} more, {told['records_unplaced']} can't be placed.{spread}"
+            f"{_many(told['records_counted'], 'record', 'records')} in a hotspot or within {near};"
+            f" on the map {told['records_outside']:,} more, {told['records_unplaced']:,} can't be"
+            f" placed.{spread}"
         )
     if of == "outside":
         also = f", nor within {near} of one" if km else ""
-        return f"{len(table)} records on the map are in no hotspot{also}."
+        said = _many(len(table), "record on the map is", "records on the map are")
+        return f"{said} in no hotspot{also}."
     if of == "practices":
+        said = _many(table["id"].nunique(), "hotspot lacks", "hotspots lack")
         return (
-            f"{table['id'].nunique()} hotspots lack a practice, within {near}, that is known to"
-            " work in their climate and land use."
+            f"{said} a practice, within {near}, that is known to work in that climate and land use."
         )
     counts = table["state"].value_counts().to_dict()
-    parts = ", ".join(f"{counts.get(state, 0)} {state}" for state in _STATES)
-    return f"{len(table)} pairs of region and pillar, by their actions: {parts}."
+    parts = ", ".join(f"{counts.get(state, 0):,} {state}" for state in _STATES)
+    what = " and ".join([_kind(table)[0], "pillar"])
+    return f"{_many(len(table), 'pair', 'pairs')} of {what}, by their actions: {parts}."
+
+
+def _kind(table: pd.DataFrame) -> tuple[str, str]:
+    countries = set(table["set"]) == {"countries"}
+    return ("country", "countries") if countries else ("region", "regions")
+
+
+def _part(some: int, count: int, one: str, more: str = "") -> str:
+    """Return "3 of 10 hotspots have", "1 of 10 hotspots has" or "0 of 1 hotspot has"."""
+    told = f"{some:,} of {_many(count, one, more or f'{one}s')}"
+    return f"{told} {'has' if some == 1 or count == 1 else 'have'}"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
 
 
 def _number(digits: int, scale: float = 1) -> Callable[[float], str]:

@@ -7,11 +7,8 @@ from typing import Annotated
 
 import typer
 
-import hotspots as hs
-from hotspots.cli.options import Token, Where
+from hotspots.cli.options import Force, Token, Where
 from hotspots.cli.printing import say
-
-Force = Annotated[bool, typer.Option("--force", help="Put it in the place of what is there.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,12 +36,17 @@ def backup(
 ) -> None:
     """Write the whole registry, with history and tokens' digests, to one file; keep it safe."""
     from hotspots.registry.actors import ADMINISTRATOR, require_role
+    from hotspots.registry.opening import actor_there, located, require_there
     from hotspots.registry.store.backup import backup as write
+    from hotspots.registry.store.database import engine_for, shown
 
-    registry = hs.open_registry(where, token=token)
-    require_role(registry.actor, ADMINISTRATOR, doing="back up a registry with its personal data")
-    say(f"copying {registry.source}")
-    counts = write(registry.engine, out, force=force)
+    # Also one of an older version, which is to be backed up before it is upgraded.
+    engine = engine_for(located(where))
+    require_there(engine)
+    actor = actor_there(engine, token)
+    require_role(actor, ADMINISTRATOR, doing="back up a registry with its personal data")
+    say(f"copying {shown(engine)}")
+    counts = write(engine, out, force=force)
     typer.echo(f"Wrote {counts['record']:,} records and their history to {out}.")
 
 
@@ -60,15 +62,20 @@ def restore(
     say(f"reading {file}")
     source, counts = restore_into(file, where, token=token, force=force)
     typer.echo(f"Restored {counts['record']:,} records into {source}.")
+    typer.echo(
+        "Tokens are those of the backup, without what was revoked since; personal data erased since"
+        " the backup are back: erase them again."
+    )
 
 
 def upgrade(where: Where = None) -> None:
     """Bring a registry of an older version of this program up to this one's tables."""
-    from hotspots.registry.opening import located
+    from hotspots.registry.opening import located, require_there
     from hotspots.registry.store.database import engine_for, shown
     from hotspots.registry.store.schema import upgrade as renew
 
     engine = engine_for(located(where, create=True))
+    require_there(engine)
     renew(engine)
     typer.echo(f"The registry {shown(engine)} is up to date.")
 

@@ -18,3 +18,4 @@ Token = Annotated[
     str | None,
     typer.Option("--token", help="Who acts: a token's secret. Without: HOTSPOTS_TOKEN."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Put it in the place of what is there.")]

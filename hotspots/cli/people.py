@@ -13,13 +13,14 @@ import typer
 import hotspots as hs
 from hotspots.cli.options import Token, Where
 from hotspots.cli.printing import Json, print_rows, print_table, short, tell
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, HotspotsError
 
 if TYPE_CHECKING:
     from hotspots.registry import Registry
 
 token_app = typer.Typer(help="Tokens: who acts on a registry.", no_args_is_help=True)
 _WIDEST = 60
+_MOST_LISTED = 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,7 +45,11 @@ def token_create(
     expires: Annotated[str, typer.Option(help="Last day on which it is valid.")] = "",
     recover: Annotated[
         bool,
-        typer.Option("--recover", help="Make an administrator's token where all are lost."),
+        typer.Option(
+            "--recover",
+            help="Make an administrator's token without showing one, as where all are lost."
+            " Whoever can write the database can do so, also while others are valid.",
+        ),
     ] = False,
     where: Where = None,
     token: Token = None,
@@ -62,6 +67,7 @@ def token_create(
     registry = hs.open_registry(where, token="" if recover else token)
     now = clock.now()
     with registry.writing() as connection:
+        beside = tokens.administrators(connection, now)
         if recover:
             if role not in ("", "administrator") or region or expires:
                 raise BadInputError("--recover makes an administrator's token; give --holder only.")
@@ -76,6 +82,8 @@ def token_create(
     tell(f"The secret of the token of '{holder}'; it isn't shown again:")
     typer.echo(secret)
     tell("Give it with --token, or set HOTSPOTS_TOKEN.")
+    if recover:
+        _tell_who_else(beside)
     if open_to_all:
         tell(
             "While there is no administrator's token, whoever can open this registry is its"
@@ -88,6 +96,17 @@ def token_create(
             f"No administrator's token is valid after {until}. Then 'token create --recover' makes"
             " one, for whoever can write the database."
         )
+
+
+def _tell_who_else(administrators: Sequence[str]) -> None:
+    tell("The journal tells administrators that this token was made without another one.")
+    if administrators:
+        tell(
+            f"Still valid are the administrators' tokens of {', '.join(administrators)}; 'token"
+            " revoke ID' ends one that is lost."
+        )
+    else:
+        tell("No other administrator's token is valid.")
 
 
 @token_app.command("list")
@@ -140,12 +159,13 @@ def suggest(
     registry = hs.open_registry(where, token=token)
     now = clock.now()
     with registry.writing() as connection:
-        numbers = suggestions.suggest(
-            connection, table.rows, registry.actor, now, by, table.problems
-        )
+        named = suggestions.suggest(connection, table.rows, registry.actor, now, by, table.problems)
     with registry.reading() as connection:
-        rows = [review.one(connection, registry.actor, now, number) for number in numbers]
-    _rows(rows, ("number", "countries", "deciders"), as_json)
+        rows = [
+            review.one(connection, registry.actor, now, number) | {"name": name}
+            for number, name in named.items()
+        ]
+    _rows(rows, ("number", "name", "countries", "deciders"), as_json)
     if not as_json:
         tell(f"Suggested {len(rows)}. 'hotspots registry review NUMBER' tells what became of one.")
 
@@ -198,14 +218,22 @@ def _decide(
         raise BadInputError("Give either --accept or --refuse, one of them.")
     if not numbers:
         raise BadInputError("No suggestion is named. Give its number; 'review' lists them.")
-    with registry.writing() as connection:
-        for number in numbers:
-            if accept:
-                id = suggestions.accept(connection, number, registry.actor, clock.now())
-                typer.echo(f"Accepted {number}: '{id}'.")
-            else:
-                suggestions.refuse(connection, number, registry.actor, reason, clock.now())
-                typer.echo(f"Refused {number}.")
+    done = []
+    try:
+        with registry.writing() as connection:
+            for number in numbers:
+                if accept:
+                    id = suggestions.accept(connection, number, registry.actor, clock.now())
+                    done.append(f"Accepted {number}: '{id}'.")
+                else:
+                    suggestions.refuse(connection, number, registry.actor, reason, clock.now())
+                    done.append(f"Refused {number}.")
+    except HotspotsError:
+        if len(numbers) > 1:
+            tell(f"None of the {len(numbers)} suggestions was decided.")
+        raise
+    for line in done:
+        typer.echo(line)
 
 
 def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
@@ -247,7 +275,13 @@ def erase(
         )
     privacy.tidy(registry.engine)
     _rows(erased, ("kind", "id", "fields"), as_json)
-    tell(privacy.OUT_OF_REACH if erased else "Nothing personal was found there.")
+    limits = privacy.limits(registry.actor) if email else ""
+    if erased:
+        tell(privacy.OUT_OF_REACH)
+    else:
+        tell(f"Nothing personal was found {'in what you keep' if limits else 'there'}.")
+    if limits:
+        tell(limits)
 
 
 def survey(
@@ -274,10 +308,11 @@ def survey(
     with registry.writing() as connection:
         if withdraw:
             code = surveys.withdraw(connection, registry.actor, region, clock.now())
-            typer.echo(f"Withdrew the survey of {code}.")
+            done = f"Withdrew the survey of {code}."
         else:
             code = surveys.declare(connection, registry.actor, region, level, clock.now(), note)
-            typer.echo(f"Declared a {level} survey of {code}.")
+            done = f"Declared a {level} survey of {code}."
+    typer.echo(done)
 
 
 def show_journal(
@@ -289,12 +324,15 @@ def show_journal(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Show who did what, the newest first."""
+    """Show who did what, the newest first; what was done to tokens only to administrators."""
     from hotspots.registry.people.journal import journal
 
     registry = hs.open_registry(where, token=token)
     with registry.reading() as connection:
-        rows = journal(connection, id=id or None, by=by or None, since=since or None, limit=limit)
+        rows = journal(
+            connection, registry.actor,
+            id=id or None, by=by or None, since=since or None, limit=limit,
+        )  # fmt: skip
     if not rows:
         tell("Nothing was done.")
     _rows(rows, ("at", "by", "action", "target", "detail"), as_json)
@@ -330,8 +368,11 @@ def verify(
     """Say that records are right as they stand today."""
     from hotspots.registry.people.stale import verify as run
 
-    done = run(hs.open_registry(where, token=token), ids)
-    typer.echo(f"Verified {len(done)}: {', '.join(done[:10])}{' …' if len(done) > 10 else ''}")
+    done, already = run(hs.open_registry(where, token=token), ids)
+    for what, some in ((f"Verified {len(done)}", done), ("Already verified today", already)):
+        if some:
+            listed, more = ", ".join(some[:_MOST_LISTED]), len(some) - _MOST_LISTED
+            typer.echo(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")
 
 
 def _rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hotspots.edition import Edition
 
+_WIDEST = 44  # characters of a cell of words
 Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
 
 
@@ -64,6 +65,18 @@ def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
         typer.echo(table.to_json(orient="records", force_ascii=False, indent=1))
     else:
         typer.echo(table.to_string(index=False))
+
+
+def print_words(table: pd.DataFrame) -> None:
+    """Print a table of words and numbers: words to the left, long ones shortened."""
+    shown = table.copy()
+    for name in table.select_dtypes(["object", "string"]).columns:
+        cells = [short(str(cell), _WIDEST) for cell in table[name]]
+        width = max(map(len, [str(name), *cells]))
+        shown[name] = [cell.ljust(width) for cell in cells]
+        shown = shown.rename(columns={name: str(name).ljust(width)})
+    for line in shown.to_string(index=False).splitlines():
+        typer.echo(line.rstrip())
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Token, Where
-from hotspots.cli.printing import Json, print_rows, print_table, short
+from hotspots.cli.options import Force, Token, Where
+from hotspots.cli.printing import Json, print_rows, print_table, print_words
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _STALE_AFTER_DAYS = 730
-_WIDEST = 44  # characters of a cell
 
 Lang = Annotated[str | None, typer.Option("--lang", help="Headings in en, fr or es.")]
 
@@ -49,6 +48,7 @@ def export(
         str | None, typer.Option(help="Only these, with commas; id and version come with them.")
     ] = None,
     lang: Lang = None,
+    force: Force = False,
     token: Token = None,
 ) -> None:
     """Write records to a file, to edit and import again or to hand on; nothing is lost on the way.
@@ -63,14 +63,14 @@ def export(
     if private:
         found = _kept(registry, found)
     wanted = _columns({record["type"] for record in found}, columns, private)
-    write_file(out, found, lang=lang, columns=wanted)
+    write_file(out, found, lang=lang, columns=wanted, force=force)
     typer.echo(f"Wrote {len(found):,} records to {out}.")
 
 
 def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
     """Return the columns of an export: those asked for, or all that these types have."""
     from hotspots.registry import fields
-    from hotspots.registry.fields import field_called
+    from hotspots.registry.fields import field_called, names
 
     if asked:
         found = {name: field_called(name) for name in asked.split(",") if name.strip()}
@@ -78,7 +78,13 @@ def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
             raise BadInputError(
                 f"There is no column '{strange[0].strip()}'. The columns are {', '.join(fields())}."
             )
-        return list(dict.fromkeys(["id", *filter(None, found.values()), "version"]))
+        wanted = dict.fromkeys(["id", *filter(None, found.values()), "version", "changed"])
+        if not private and set(wanted) & set(names("contact")):
+            raise BadInputError(
+                "Personal columns are exported with --private only, of records that you keep:"
+                " without it their cells would be empty, and importing them would take them out."
+            )
+        return list(wanted)
     return [
         field.name for field in fields().values()
         if (private or field.group != "contact") and (not types or field.types & types)
@@ -133,14 +139,12 @@ def listed(
     found = table(_matching(registry, region, type=type, theme=theme, text=text))
     shown = found.drop(columns="geometry")
     if as_json or len(shown):
-        print_table(shown if as_json else shown[list(_SHORT)].map(_narrow), as_json=as_json)
+        if as_json:
+            print_table(shown, as_json=True)
+        else:
+            print_words(shown[list(_SHORT)])
     if not as_json:
         _tell_state(registry, found, region)
-
-
-def _narrow(cell: Any) -> Any:
-    """Shorten a long text, so that a row stays a line."""
-    return short(cell, _WIDEST) if isinstance(cell, str) else cell
 
 
 def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
@@ -174,8 +178,12 @@ def show(
     """Show one record, field by field, or its history."""
     registry = hs.open_registry(where, token=token)
     if history:
+        from hotspots.registry.people.journal import changed_fields
+
         rows = registry.history(id)
-        print_rows(rows, ("version", "at", "by", "action", "id", "note"), as_json=as_json)
+        rows = [r | {"fields": f} for r, f in zip(rows, changed_fields(rows), strict=True)]
+        shown = ("version", "at", "by", "action", "id", "fields", "note")
+        print_rows(rows, shown, as_json=as_json)
         return
     record = registry.get(id, private=private)
     if as_json:
@@ -183,9 +191,10 @@ def show(
         return
     from hotspots.locale import check_language
     from hotspots.registry import fields, values
+    from hotspots.registry.exchange.wording import worded
 
-    check_language(lang)
-    for name, value in record.items():
+    [told] = worded([record], list(record), check_language(lang))
+    for name, value in told.items():
         typer.echo(f"{fields()[name].label[lang]}: {values.write(value)}")
 
 
@@ -193,12 +202,13 @@ def graph(
     out: Annotated[Path, typer.Argument(help="The file to write: .graphml or .json.")],
     where: Where = None,
     region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    force: Force = False,
 ) -> None:
     """Write who leads, funds and partners what: records as nodes, relations as edges."""
     from hotspots.registry.exchange.graph import write_graph
 
     registry = hs.open_registry(where)
-    write_graph(out, list(_matching(registry, region)))
+    write_graph(out, list(_matching(registry, region)), force=force)
     typer.echo(f"Wrote {out}.")
 
 
@@ -218,4 +228,4 @@ def matrix(
     if as_json:
         typer.echo(json.dumps(found.to_dict(lang), indent=1, ensure_ascii=False))
         return
-    print_table(found.table(lang).reset_index().map(_narrow), as_json=False)
+    print_words(found.table(lang).reset_index())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Token, Where
+from hotspots.cli.options import Force, Token, Where
 from hotspots.cli.printing import Json, print_rows, say, short, tell
 from hotspots.errors import BadInputError
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from hotspots.registry import Registry
     from hotspots.registry.exchange.table import Table
     from hotspots.registry.plan import Plan
+    from hotspots.registry.problems import Problem
 
-_MOST_LINES, _MOST_NEW = 60, 10
+_MOST_LINES, _MOST_NEW, _MOST_FAULTS = 60, 10, 200
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
 Encoding = Annotated[str | None, typer.Option(help="Of a CSV file that isn't UTF-8: cp1252.")]
@@ -51,6 +52,13 @@ def take(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Take the good rows, leave the bad ones out.")
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Rows without a version win over others' later edits."),
+    ] = False,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="Type of the rows that don't name one.")
+    ] = None,
     locate: Locate = False,
     adapter: Adapter = None,
     encoding: Encoding = None,
@@ -60,18 +68,31 @@ def take(
 ) -> None:
     """Take records in: new ones, and the changes of exported and edited ones; all or none.
 
-    A row touches only the columns that the file has; an emptied cell takes its value out.
+    A row touches only the columns that the file has. In an export, which has the column version,
+    an emptied cell takes its value out.
     """
+    from hotspots.registry.registry import RefusedError
+
     registry = _to_import_into(where, token, dry_run)
-    table = _read(registry, file, adapter, encoding, sheet)
+    table, note = _read(registry, file, adapter, encoding, sheet)
+    if type_:
+        table = _typed(table, type_)
     if locate:
         table = _placed(registry, table)
     if dry_run:
-        plan = registry.plan(table.rows, table.problems)
+        plan, taken = registry.plan(
+            table.rows, table.problems, spoiled=table.spoiled, overwrite=overwrite
+        ), False  # fmt: skip
     else:
         say(f"taking {len(table.rows):,} rows into {registry.source}")
-        plan = registry.take(table.rows, table.problems, skip_bad=skip_bad, origin=table.name)
-    _print_plan(plan, registry.source, as_json=as_json, done=not dry_run)
+        try:
+            plan, taken = registry.take(
+                table.rows, table.problems, spoiled=table.spoiled, skip_bad=skip_bad,
+                overwrite=overwrite, origin=table.name, note=note,
+            ), True  # fmt: skip
+        except RefusedError as refused:
+            plan, taken = refused.plan, False
+    _print_plan(plan, registry.source, table.headings, as_json=as_json, done=taken)
     if not as_json:
         _tell_twins(registry, plan)
     if plan.problems:
@@ -100,23 +121,34 @@ def _to_import_into(where: str | None, token: str | None, dry_run: bool) -> Regi
 
 def _read(
     registry: Registry, path: Path, adapter: str | None, encoding: str | None, sheet: str | None
-) -> Table:
-    """Read a file of records, or an export of a public registry through its adapter."""
+) -> tuple[Table, str]:
+    """Read a file of records, or an export of a public registry through its adapter.
+
+    Returns its table, and a word for the history.
+    """
     from hotspots.registry.adapters import adapt, adapter_of
-    from hotspots.registry.adapters.renewal import renewed
+    from hotspots.registry.adapters.renewal import note_of, renewed
     from hotspots.registry.exchange.reading import Table, read_file
 
     name = adapter or (None if encoding or sheet else adapter_of(path))
     if name is None:
-        return read_file(path, encoding=encoding, sheet=sheet)
+        return read_file(path, encoding=encoding, sheet=sheet), ""
     adapted = adapt(path, name)
-    kept = f"{len(adapted.projects)} projects, {len(adapted.organisations)} organisations"
+    kept = f"projects {len(adapted.projects)}, organisations {len(adapted.organisations)}"
     tell(f"'{path.name}' is read as an export of {adapted.adapter}: {kept}.")
     for reason, left in adapted.left_out.items():
         tell(f"  {len(left)} left out: {reason}")
     with registry.reading() as connection:
         rows = renewed(connection, adapted)
-    return Table(path.name, adapted.table.columns, rows, adapted.problems)
+    table = Table(path.name, adapted.table.columns, rows, adapted.problems)
+    return table, note_of(adapted)
+
+
+def _typed(table: Table, type_: str) -> Table:
+    from dataclasses import replace
+
+    rows = ((n, cells if cells.get("type") else cells | {"type": type_}) for n, cells in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
 def _placed(registry: Registry, table: Table) -> Table:
@@ -133,11 +165,13 @@ def _placed(registry: Registry, table: Table) -> Table:
     return replace(table, rows=tuple(rows), problems=(*table.problems, *notes))
 
 
-def _print_plan(plan: Plan, source: str, *, as_json: bool, done: bool) -> None:
+def _print_plan(
+    plan: Plan, source: str, headings: Mapping[str, str], *, as_json: bool, done: bool
+) -> None:
     if as_json:
         typer.echo(json.dumps(_plan_rows(plan), indent=1, ensure_ascii=False))
         return
-    lines = list(_plan_lines(plan))
+    lines = list(_plan_lines(plan, headings))
     for line in lines[:_MOST_LINES]:
         typer.echo(line)
     if len(lines) > _MOST_LINES:
@@ -163,8 +197,8 @@ def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _plan_lines(plan: Plan) -> Iterator[str]:
-    yield from (f"fault    {problem}" for problem in plan.problems)
+def _plan_lines(plan: Plan, headings: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"fault    {_headed(problem, headings)}" for problem in plan.problems)
     new = [entry for entry in plan.entries if entry.outcome == "new"]
     yield from (f"new      row {e.row}: {e.id} ({short(e.name)})" for e in new[:_MOST_NEW])
     if len(new) > _MOST_NEW:
@@ -174,7 +208,14 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
             yield f"changed  row {entry.row}: {entry.id}"
             for name, (was, becomes) in entry.fields.items():
                 yield f"           {name}: {_cell(was)} -> {_cell(becomes)}"
-    yield from (f"note     {problem}" for problem in plan.notes)
+    yield from (f"note     {_headed(problem, headings)}" for problem in plan.notes)
+
+
+def _headed(problem: Problem, headings: Mapping[str, str]) -> Problem:
+    """Name the column as the file does."""
+    from dataclasses import replace
+
+    return replace(problem, column=headings.get(problem.column, problem.column))
 
 
 def _cell(text: str) -> str:
@@ -214,38 +255,71 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check a file, or a registry: every fault with its row, column, value and remedy."""
+    from hotspots.registry.actors import PUBLIC
+    from hotspots.registry.fields import names
+
+    headings: Mapping[str, str] = {}
     if file is None:
         from hotspots.registry.upkeep import check_all
 
         faults = check_all(hs.open_registry(where, token=token))
     else:
         registry = _to_import_into(where, token, True)
-        table = _read(registry, file, adapter, encoding, sheet)
-        plan = registry.plan(table.rows, table.problems)
-        names = {entry.row: entry.id for entry in plan.entries}
-        faults = [(names.get(p.row, ""), p) for p in (*plan.problems, *plan.notes)]
-    rows = [
-        {"id": id_, "row": p.row, "column": p.column, "value": p.value, "reason": p.reason,
-         "kind": "fault" if p.serious else "note"}
-        for id_, p in faults
-    ]  # fmt: skip
-    print_rows(rows, ("kind", "row", "id", "column", "value", "reason"), as_json=as_json)
+        table, _ = _read(registry, file, adapter, encoding, sheet)
+        headings = table.headings
+        given = table.rows
+        if registry.actor is PUBLIC:  # nobody learns by guessing whose address stands there
+            personal = set(names("contact"))
+            given = tuple(
+                (n, {name: cell for name, cell in cells.items() if name not in personal})
+                for n, cells in table.rows
+            )
+        plan = _for_anyone(registry).plan(given, table.problems, spoiled=table.spoiled)
+        ids = {entry.row: entry.id for entry in plan.entries}
+        faults = [(ids.get(p.row, ""), p) for p in (*plan.problems, *plan.notes)]
+    if as_json:
+        rows = [
+            {"id": id_, "row": p.row, "column": p.column, "value": p.value, "reason": p.reason,
+             "kind": _kind(p)}
+            for id_, p in faults
+        ]  # fmt: skip
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    for id_, problem in [] if as_json else faults[:_MOST_FAULTS]:
+        where_ = "" if problem.row else f"{id_}, "
+        typer.echo(f"{_kind(problem):<9}{where_}{_headed(problem, headings)}")
+    if not as_json and len(faults) > _MOST_FAULTS:
+        typer.echo(f"… and {len(faults) - _MOST_FAULTS:,} more; --json shows all.")
     bad = sum(p.serious for _, p in faults)
     if not as_json:
-        typer.echo(f"{bad} faults, {len(rows) - bad} notes." if rows else "No faults.")
+        typer.echo(f"faults: {bad}, notes: {len(faults) - bad}" if faults else "No faults.")
     if bad:
         raise typer.Exit(2)
+
+
+def _kind(problem: Problem) -> str:
+    return "fault" if problem.serious else "note"
+
+
+def _for_anyone(registry: Registry) -> Registry:
+    """Return a registry that checks a file whoever's it is: a sender's too, before suggesting."""
+    from hotspots.registry.actors import EDITOR, PUBLIC, Actor
+    from hotspots.registry.registry import Registry as Opened
+
+    if registry.actor is not PUBLIC:
+        return registry
+    return Opened(registry.engine, source=registry.source, actor=Actor(PUBLIC.name, EDITOR))
 
 
 def template(
     out: Annotated[Path, typer.Argument(help="The file to write: .xlsx or .csv.")],
     lang: Annotated[str, typer.Option("--lang", help="Headings in en, fr or es.")] = "en",
     type: Annotated[str | None, typer.Option(help="For one type of record only.")] = None,
+    force: Force = False,
 ) -> None:
     """Write an empty table to fill in, with headings, choices and help in a language."""
     from hotspots.registry.exchange.templates import write_template
 
-    write_template(out, lang=lang, type=type)
+    write_template(out, lang=lang, type=type, force=force)
     typer.echo(f"Wrote {out}. Fill it in, then: hotspots registry import {out} --dry-run")
 
 

@@ -73,10 +73,13 @@ def require_keep(actor: Actor, record: Mapping[str, Any], doing: str = "change")
     """Raise `NotAllowedError` unless the actor may change the record."""
     if may_keep(actor, record):
         return
-    where = ", ".join(sorted(home_of(record))) or "nowhere that is stated"
+    countries = sorted(home_of(record))
+    home = ", ".join(countries[:5]) + (f" and {len(countries) - 5} more" if countries[5:] else "")
+    where = {"move": f"to {home}", "add": f"in {home}"}.get(doing, f"which is in {home}")
     raise NotAllowedError(
-        f"{_named(actor)} may not {doing} '{record.get('id') or record.get('name')}', which is in"
-        f" {where}. {_remedy(actor)}"
+        f"{_named(actor)} may not {doing} '{record.get('id') or record.get('name')}'"
+        f"{', ' if doing not in ('move', 'add') else ' '}"
+        f"{where if home else 'without a country or region'}. {_remedy(actor)}"
     )
 
 

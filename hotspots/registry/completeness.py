@@ -112,12 +112,16 @@ def completeness(
 
 def statement(table: pd.DataFrame) -> str:
     """Return one sentence or two on the countries of a table of `completeness`."""
+    if len(table) == 1:
+        return (
+            f"Completeness: {table['sentence'].iloc[0].removesuffix(NO_RECORD).strip()} {NO_RECORD}"
+        )
     counts = table["code"].value_counts().to_dict()
     whole, part = counts.get(_SURVEYED, 0), counts.get(_PARTLY, 0)
     if not whole and not part:
-        said = f"none of {_many(len(table), 'country', 'countries')} has been surveyed"
+        said = f"none of {len(table)} countries has been surveyed"
     else:
-        said = f"of {_many(len(table), 'country', 'countries')} {whole} surveyed, {part} in part"
+        said = f"of {len(table)} countries {whole} surveyed, {part} in part"
     empty = counts.get(_NOTHING, 0)
     return f"Completeness: {said}, {empty} without any record. {NO_RECORD}"
 

@@ -15,6 +15,12 @@ from hotspots.registry.vocabulary import vocabulary
 ORGANISATION, PROJECT, ACTION, PRACTICE = "organisation", "project", "research_action", "practice"
 TYPES = (ORGANISATION, PROJECT, ACTION, PRACTICE)
 SEPARATOR = ";"
+# Fields that mean something only as a whole: no two people's edits are joined within one.
+TOGETHER = (
+    ("place", "latitude", "longitude", "footprint", "place_precision"),
+    ("surface_ha", "surface_year"),
+    ("effect_size", "effect_low", "effect_high", "effect_n"),
+)
 # Kinds whose values are tuples, written with SEPARATOR between.
 LISTS = frozenset({"codes", "regions", "texts", "languages", "relations"})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotspots.analysis.gaps.places import region_pairs
-from hotspots.analysis.gaps.records import WORLD, codes_of, tidy
+from hotspots.analysis.gaps.records import WORLD, codes_of, placed, tidy
 from hotspots.countries import countries
 from hotspots.errors import BadInputError, near_matches
 from hotspots.registry.vocabulary import vocabulary
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-ELSEWHERE, TOTAL = "elsewhere", "total"
+ELSEWHERE, NOT_STATED, TOTAL = "elsewhere", "not_stated", "total"
 NO_CODE = ""  # the row of records without a code
+_DETAIL = "50m"  # of outlines
 _GOAL, _PILLAR = "goal", "pillar"
 # What the rows may be: the field they come from.
 ROWS: Mapping[str, str] = {
@@ -31,10 +32,11 @@ REGIONS = ("initiative", "countries")
 
 _LABELS = {
     WORLD: {"en": "World-wide", "fr": "Monde entier", "es": "Mundial"},
-    ELSEWHERE: {
-        "en": "No such place",
-        "fr": "Aucun de ces lieux",
-        "es": "Ninguno de estos lugares",
+    ELSEWHERE: {"en": "Elsewhere", "fr": "Ailleurs", "es": "En otro lugar"},
+    NOT_STATED: {
+        "en": "Place not stated",
+        "fr": "Lieu non précisé",
+        "es": "Lugar sin indicar",
     },
     TOTAL: {"en": "All", "fr": "Tous", "es": "Todos"},
     NO_CODE: {"en": "Not stated", "fr": "Non précisé", "es": "Sin indicar"},
@@ -51,9 +53,10 @@ class Matrix:
         What the rows and the columns are.
     counts : DataFrame
         Index: codes in the vocabulary's order, then "" (records without one) and "total"; columns:
-        region ids, then "world" (records that work world-wide), "elsewhere" (none of the columns)
-        and "total". Each number counts different records: a record of two regions or two codes
-        stands in two cells and counts once in each total.
+        region ids, then "world" (records that work world-wide), "elsewhere" (a place in none of
+        the columns; only if there is such a record), "not_stated" (neither country, region nor
+        place on the map) and "total". Each number counts different records: a record of two
+        regions or two codes stands in two cells and counts once in each total.
     ids : mapping of (row, column) to tuple of str
         Ids of the records of each cell that has any, totals left out; in alphabetical order.
     """
@@ -64,8 +67,8 @@ class Matrix:
     ids: Mapping[tuple[str, str], tuple[str, ...]]
 
     def table(self, lang: str = "en") -> pd.DataFrame:
-        """Return the counts with a column of labels, in a language, before them."""
-        shown = self.counts.copy()
+        """Return the counts for reading: columns by name in a language, and labels of the rows."""
+        shown = self.counts.rename(columns=lambda code: column_label(code, lang))
         shown.insert(0, "label", [self.row_label(code, lang) for code in shown.index])
         return shown
 
@@ -123,7 +126,7 @@ def matrix(
         "initiative" or "countries" (those with a record, by id).
     outlines : GeoDataFrame, optional
         id and polygons of countries (EPSG:4326), for records placed by coordinates or footprint
-        alone; without it these stand in "elsewhere".
+        alone; those of `hotspots.regions.regions` by default.
     types : sequence of str
         Types of records that count; all without.
 
@@ -196,18 +199,24 @@ def _row_codes(table: pd.DataFrame, by: str) -> pd.DataFrame:
 def _columns(
     table: gpd.GeoDataFrame, regions: str, outlines: gpd.GeoDataFrame | None
 ) -> pd.DataFrame:
-    """Return record and region; what counts in none of the columns has "elsewhere"."""
+    """Return record and region; "elsewhere" for a place in none of them, "not_stated" for none."""
     import pandas as pd
 
     from hotspots.regions import initiative_members
+    from hotspots.regions import regions as outlines_of
 
+    drawn = placed(table, vague=True)
+    if outlines is None and drawn.any():
+        outlines = outlines_of("countries", _DETAIL)
     members = initiative_members()
     pairs = region_pairs(table, members, outlines)[["record", "region"]].drop_duplicates()
     known = set(members) if regions == REGIONS[0] else set(countries())
     pairs = pairs[pairs["region"].isin(known | {WORLD})]
     rest = np.setdiff1d(np.arange(len(table)), pairs["record"].to_numpy(dtype=np.int64))
-    nowhere = pd.DataFrame({"record": rest, "region": ELSEWHERE})
-    return pd.concat([pairs, nowhere], ignore_index=True)
+    stated = (table["country"] != "") | (table["regions"] != "") | drawn
+    column = np.where(stated.to_numpy()[rest], ELSEWHERE, NOT_STATED)
+    others = pd.DataFrame({"record": rest, "region": column})
+    return pd.concat([pairs, others], ignore_index=True)
 
 
 def _counts(cells: pd.DataFrame, by: str, regions: str) -> pd.DataFrame:
@@ -218,8 +227,9 @@ def _counts(cells: pd.DataFrame, by: str, regions: str) -> pd.DataFrame:
 
     rows = [code for code in vocabulary().get(ROWS[by], {}) if _fits(code, by)]
     rows += [*sorted(set(cells["code"]) - set(rows) - {NO_CODE}), NO_CODE]
-    places = set(cells["region"]) - {WORLD, ELSEWHERE}
-    columns = [*(groups() if regions == REGIONS[0] else sorted(places)), WORLD, ELSEWHERE]
+    found = set(cells["region"])
+    places = groups() if regions == REGIONS[0] else sorted(found - {WORLD, ELSEWHERE, NOT_STATED})
+    columns = [*places, WORLD, *({ELSEWHERE} & found), NOT_STATED]
     counts = pd.crosstab(cells["code"], cells["region"])
     counts = counts.reindex(index=rows, columns=columns, fill_value=0)
     counts[TOTAL] = cells.groupby("code")["record"].nunique().reindex(rows, fill_value=0)

@@ -39,7 +39,7 @@ from hotspots.countries import key
 from hotspots.errors import BadInputError, RegistryError, near_matches
 from hotspots.registry import checking, values
 from hotspots.registry.actors import Actor
-from hotspots.registry.fields import fields, names
+from hotspots.registry.fields import TOGETHER, fields, names
 from hotspots.registry.store import reading, tables
 from hotspots.registry.store.writing import Change, apply, log
 from hotspots.registry.vocabulary import vocabulary
@@ -47,12 +47,6 @@ from hotspots.registry.vocabulary import vocabulary
 KEEP, DROP, BOTH = "keep", "drop", "both"
 Record = Mapping[str, Any]
 # Fields that mean something together only.
-_POSITION = ("place", "latitude", "longitude", "footprint", "place_precision")
-_GROUPS = (
-    _POSITION,
-    ("surface_ha", "surface_year"),
-    ("effect_size", "effect_low", "effect_high", "effect_n"),
-)
 _CONTACT = names("contact")
 _NAMES = ("name", "name_en", "name_fr", "name_es")
 _PENDING = "pending"
@@ -72,18 +66,27 @@ class Preview:
         Ids of the other records whose relations change.
     suggestions : int
         How many waiting suggestions change over.
+    given_up : mapping of str to str
+        Field -> text of what either record says there and the survivor doesn't, with personal
+        fields.
+    reasons : tuple of str
+        What speaks for a duplicate, as `likely_pairs` tells it; empty where too little does.
     """
 
     record: Record
     origin: Mapping[str, str]
     repointed: tuple[str, ...]
     suggestions: int
+    given_up: Mapping[str, str]
+    reasons: tuple[str, ...]
 
 
 def preview(
     connection: sa.Connection, keep: str, drop: str, *, take: Mapping[str, str] | None = None
 ) -> Preview:
     """Return what `merge` would make; nothing is written and no right is asked for.
+
+    Two records that don't look the same are merged all the same: see `Preview.reasons`.
 
     Raises
     ------
@@ -93,7 +96,10 @@ def preview(
     kept, dropped = _both(connection, keep, drop)
     record, origin = _survivor(kept, dropped, _checked(take or {}))
     repointed = [id_ for id_ in reading.related_to(connection, drop) if id_ not in (keep, drop)]
-    return Preview(record, origin, tuple(repointed), len(_suggestions(connection, drop)))
+    return Preview(
+        record, origin, tuple(repointed), len(_suggestions(connection, drop)),
+        _given_up(kept, dropped, record), _reasons(kept, dropped),
+    )  # fmt: skip
 
 
 def merge(
@@ -192,7 +198,7 @@ def _checked(take: Mapping[str, str]) -> dict[str, str]:
 
 
 def _group(name: str) -> tuple[str, ...]:
-    return next((group for group in (*_GROUPS, _CONTACT) if name in group), (name,))
+    return next((group for group in (*TOGETHER, _CONTACT) if name in group), (name,))
 
 
 def _survivor(
@@ -223,10 +229,10 @@ def _chosen(kept: Record, dropped: Record) -> dict[str, str]:
     """Return whose value stands in those fields that go together."""
     whose = {"id": KEEP, "type": KEEP}
     # Consent is a person's own: it never covers the address of the other one.
-    for group in (*_GROUPS, _CONTACT):
+    for group in (*TOGETHER, _CONTACT):
         whose |= dict.fromkeys(group, KEEP if any(name in kept for name in group) else DROP)
     if _exactness(dropped) < _exactness(kept):
-        whose |= dict.fromkeys(_POSITION, DROP)
+        whose |= dict.fromkeys(TOGETHER[0], DROP)
     return whose
 
 
@@ -327,6 +333,39 @@ def _says(one: str, other: str) -> bool:
         return False
     contradict = None not in (start, end, other_start, other_end)
     return other_end is None or end == other_end or contradict
+
+
+def _given_up(kept: Record, dropped: Record, made: Record) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in fields():
+        if name in ("id", *names("system")) and name != "owner":
+            continue
+        texts = [
+            text for record in (kept, dropped)
+            if (text := values.write(_missing(name, record.get(name), made, dropped["id"])))
+        ]  # fmt: skip
+        if texts:
+            found[name] = "; ".join(texts)
+    return found
+
+
+def _missing(name: str, value: Any, made: Record, drop: str) -> Any:
+    """Return what of a value the survivor doesn't say; None where it says all."""
+    stands = made.get(name, () if fields()[name].is_list else None)
+    if name == "relations" and value:
+        followed = _redirected(value, made["id"], {drop: made["id"]})
+        value = tuple(text for text in followed if not any(_says(told, text) for told in stands))
+    if fields()[name].is_list:
+        return tuple(item for item in value or () if item not in stands) or None
+    if name == "source" and value and stands and value in stands:
+        return None
+    return None if value == stands else value
+
+
+def _reasons(kept: Record, dropped: Record) -> tuple[str, ...]:
+    from hotspots.registry.duplicates import likely_pairs
+
+    return tuple(reason for pair in likely_pairs([kept, dropped]) for reason in pair.reasons)
 
 
 def _suggestions(connection: sa.Connection, id: str) -> list[tuple[int, dict[str, str]]]:

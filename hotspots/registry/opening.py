@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from hotspots.errors import RegistryError
+from hotspots.errors import RegistryError, TokenError
 from hotspots.registry.actors import LOCAL, Actor
 from hotspots.registry.problems import Problem, told
 from hotspots.registry.registry import Registry
 from hotspots.registry.store import schema
-from hotspots.registry.store.database import engine_for, file_of
+from hotspots.registry.store.database import engine_for, file_of, shown
 from hotspots.registry.store.database import reading as reads
 
 if TYPE_CHECKING:
@@ -57,9 +57,14 @@ def open_registry(
     engine = engine_for(where)
     if create:
         _make_room(engine)
+        if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
+            raise TokenError(
+                f"There is no registry '{shown(engine)}' yet, and so no token of it. Make it first:"
+                " 'hotspots registry create', without a token."
+            )
         schema.create(engine)
     else:
-        _require_there(engine)
+        require_there(engine)
     with reads(engine) as connection:
         schema.require_current(connection)
     return Registry(engine, actor=actor_there(engine, token))
@@ -75,10 +80,19 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
     from hotspots.registry.people.tokens import actor_of
 
     with reads(engine) as connection:
-        if schema.state(connection) != schema.CURRENT:
-            return LOCAL
+        if schema.state(connection) in (schema.NEW, schema.FOREIGN):
+            return LOCAL  # there are no tokens to ask
         secret = os.environ.get(TOKEN_VARIABLE) if token is None else token
         return actor_of(connection, secret)
+
+
+def is_there(engine: sa.Engine) -> bool:
+    """Say whether a database holds a registry already; none is made."""
+    path = file_of(engine)
+    if path is not None and not path.is_file():
+        return False
+    with reads(engine) as connection:
+        return schema.state(connection) != schema.NEW
 
 
 def own_registry() -> Path:
@@ -115,7 +129,7 @@ def _make_room(engine: sa.Engine) -> None:
         ) from fault
 
 
-def _require_there(engine: sa.Engine) -> None:
+def require_there(engine: sa.Engine) -> None:
     """Refuse a path without a database: opening it would make an empty one."""
     path = file_of(engine)
     if path is None:

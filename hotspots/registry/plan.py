@@ -1,8 +1,6 @@
 """What a file would change in a registry: new, changed, same and refused rows, before it does.
 
-A row touches only the fields that its file names. Where it says which version it was exported at
-(column ``version``) and the record has changed since, the two edits are merged field by field; what
-both changed is refused, so that nobody overwrites another's work unseen.
+A row touches only the fields that its file names (`edits`).
 """
 
 from __future__ import annotations
@@ -17,8 +15,9 @@ import sqlalchemy as sa
 from hotspots.errors import BadInputError
 from hotspots.registry import checking, values
 from hotspots.registry.actors import ADMINISTRATOR, EDITOR, LOCAL, Actor, require_keep
+from hotspots.registry.edits import edits
 from hotspots.registry.fields import fields, names
-from hotspots.registry.naming import id_for, numbered
+from hotspots.registry.naming import name_the_nameless
 from hotspots.registry.problems import Problem
 from hotspots.registry.store import reading
 from hotspots.registry.store.writing import Change
@@ -80,6 +79,20 @@ class Plan:
         return {outcome: found[outcome] for outcome in OUTCOMES}
 
 
+@dataclass(frozen=True)
+class _How:
+    """Who plans, when, and what may be done."""
+
+    actor: Actor
+    now: str
+    overwrite: bool
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the actor may set owners and dates."""
+        return self.actor.role in (EDITOR, ADMINISTRATOR)
+
+
 class _Row:
     """A row on its way: its cells' values, what the registry has, and what is wrong so far."""
 
@@ -107,7 +120,15 @@ class _Row:
 
 
 def plan(
-    connection: sa.Connection, rows: Rows, actor: Actor, now: str, problems: Sequence[Problem] = ()
+    connection: sa.Connection,
+    rows: Rows,
+    actor: Actor,
+    now: str,
+    problems: Sequence[Problem] = (),
+    *,
+    spoiled: Rows = (),
+    overwrite: bool = False,
+    note: str = "",
 ) -> Plan:
     """Return what rows of cells would change.
 
@@ -122,149 +143,126 @@ def plan(
         Who does it, and when (moment, UTC).
     problems
         What was wrong with rows that could not even be read.
+    spoiled
+        Those of these rows whose other cells can be checked, so that all is told at once.
+    overwrite
+        Let rows without a version change what somebody else has changed last.
+    note
+        For the history of each record that changes.
     """
     work = [_Row(number, cells) for number, cells in rows]
+    work += [_Row(number, cells) for number, cells in spoiled]
+    _add_unread(work, [problem for problem in problems if problem.serious])
     _identify(connection, work)
+    how = _How(actor, now, overwrite)
     for row in work:
-        _complete(connection, row, actor, now)
-    work += [_unread(problem) for problem in problems if problem.serious]
+        if row.cells:
+            _complete(connection, row, how)
     _place(work)
     _relate(connection, work)
-    return _planned(work, [p for p in problems if not p.serious])
+    return _planned(work, [p for p in problems if not p.serious], note)
 
 
-def _unread(problem: Problem) -> _Row:
-    row = _Row(problem.row, {})
-    row.problems = [problem]
-    return row
+def _add_unread(work: list[_Row], problems: Sequence[Problem]) -> None:
+    """Give rows what was wrong with reading them; those that weren't read at all get a place."""
+    rows = {row.number: row for row in work} if problems else {}
+    for problem in problems:
+        row = rows.get(problem.row)
+        if row is None:
+            rows[problem.row] = row = _Row(problem.row, {})
+            work.append(row)
+        row.problems.append(problem)
 
 
 def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
-    """Find the record of each row: by its id, or by the id that its name gives."""
-    first: dict[str, int] = {}
+    """Find the record of each row: by its id, or by its name."""
+    rows: dict[str, list[_Row]] = {}
     for row in work:
-        if row.id in first:
-            row.refuse("id", f"the id '{row.id}' stands in row {first[row.id]} too")
-        elif row.id:
-            first[row.id] = row.number
-    _name_the_nameless(connection, [row for row in work if not row.cells.get("id")], set(first))
+        if row.id:
+            rows.setdefault(row.id, []).append(row)
+    for id_, twins in rows.items():
+        for row in twins[: len(twins) if len(twins) > 1 else 0]:
+            others = ", ".join(str(other.number) for other in twins if other is not row)
+            row.refuse("id", f"the id '{id_}' stands in row {others} too")
+    nameless = [row for row in work if row.cells and not row.cells.get("id")]
+    name_the_nameless(connection, nameless, set(rows))
     gone = reading.current_ids(connection, [row.id for row in work if row.id])
-    for row in work:
-        if row.id in gone:
-            row.refuse("id", f"'{row.id}' was merged into '{gone[row.id]}'; change that one")
     found = reading.fetch(connection, [row.id for row in work if row.id])
     for row in work:
         row.before = found.get(row.id)
+        if row.id in gone:
+            row.refuse("id", f"'{row.id}' was merged into '{gone[row.id]}'; change that one")
 
 
-def _name_the_nameless(connection: sa.Connection, rows: Sequence[_Row], taken: set[str]) -> None:
-    wanted = [id_for(row.named) for row in rows]
-    theirs = reading.fetch(connection, wanted)
-    for row, made in zip(rows, wanted, strict=True):
-        other = theirs.get(made)
-        # Of another type or country it is another one that happens to be called the same.
-        if other is not None and any(
-            row.named.get(name) and other.get(name) not in (None, row.named[name])
-            for name in ("type", "country")
-        ):
-            made = f"{made}-{(row.named.get('country') or row.named['type']).casefold()}"
-            made = made.replace("_", "-")
-        row.id = numbered(made, taken)
-        taken.add(row.id)
-
-
-def _complete(connection: sa.Connection, row: _Row, actor: Actor, now: str) -> None:
+def _complete(connection: sa.Connection, row: _Row, how: _How) -> None:
     """Work out the record after the change, and check it."""
-    trusted = actor.role in (EDITOR, ADMINISTRATOR)
     named = {k: v for k, v in row.named.items() if k not in ("id", *_SET_BY_REGISTRY)}
-    if not trusted:
+    if not how.trusted:
         named.pop("owner", None)
     if row.before is None:
         row.after = {k: v for k, v in named.items() if v is not None}
-        row.after |= _system_of_new(row, actor, now, trusted)
+        row.after |= _system_of_new(row, how)
     else:
-        if _CONTACT & set(named):  # also a "same" would tell whether a guessed address is right
-            _permit(row, actor, row.before)
-        if named.get("type") not in (None, row.before["type"]):
-            row.refuse(
-                "type", f"the record is of the type {row.before['type']}, which never changes"
-            )
-        row.after = dict(row.before)
-        for name, value in _merged(connection, row, named).items():
-            if value is None:
-                row.after.pop(name, None)
-            else:
-                row.after[name] = value
-        if row.after != row.before:
-            row.after |= {"version": row.before["version"] + 1, "changed": now}
-    if row.outcome in (SAME, REFUSED):
+        _edit(connection, row, named, how)
+    if row.after and row.outcome != SAME:
+        unread = {problem.column for problem in row.problems}
+        found = checking.check(row.after, row.number)
+        row.problems += [problem for problem in found if problem.column not in unread]
+        _permit(row, how.actor, row.before, row.after)
+
+
+def _edit(connection: sa.Connection, row: _Row, named: Mapping[str, Any], how: _How) -> None:
+    before = row.before or {}
+    # A row with personal cells tells nobody else anything: neither "same" nor a further fault.
+    if _CONTACT & set(named) and not _permit(row, how.actor, before):
         return
-    row.problems += checking.check(row.after, row.number)
-    _permit(row, actor, row.before, row.after)
+    if named.get("type") not in (None, before["type"]):
+        row.refuse("type", f"the record is of the type {before['type']}, which never changes")
+    taken, conflicts = edits(
+        connection, named, before, row.named.get("version"), how.actor,
+        stamp=row.named.get("changed"), overwrite=how.overwrite,
+    )  # fmt: skip
+    for column, reason in conflicts:
+        row.refuse(column, reason)
+    _renew_consent(row, taken)
+    kept = {name: value for name, value in before.items() if name not in taken}
+    row.after = kept | {name: value for name, value in taken.items() if value is not None}
+    if row.after != before:
+        row.after |= {"version": before["version"] + 1, "changed": how.now}
 
 
-def _system_of_new(row: _Row, actor: Actor, now: str, trusted: bool) -> dict[str, Any]:
+def _renew_consent(row: _Row, taken: dict[str, Any]) -> None:
+    """Take the consent out with the person who gave it, unless the row brings another one."""
+    before = row.before or {}
+    other = any(n in taken and taken[n] != before.get(n) for n in _CONTACT - {"contact_consent"})
+    if other and "contact_consent" in before and "contact_consent" not in taken:
+        taken["contact_consent"] = None
+        row.problems.append(Problem(
+            row.number, "contact_consent", "",
+            "the contact is another one, so the former one's consent is taken out; give the day of"
+            " the new one's, if there is any", serious=False,
+        ))  # fmt: skip
+
+
+def _system_of_new(row: _Row, how: _How) -> dict[str, Any]:
     """Return the system fields of a new record; those of an export are kept if one may."""
-    kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if trusted else {}
-    made = kept.get("created") or now
+    kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if how.trusted else {}
+    made = kept.get("created") or how.now
     own = {"id": row.id, "version": 1, "created": made, "changed": made}
-    if actor is not LOCAL and not (trusted and row.named.get("owner")):
-        own["owner"] = actor.name
+    if how.actor is not LOCAL and not (how.trusted and row.named.get("owner")):
+        own["owner"] = how.actor.name
     return own | {name: value for name, value in kept.items() if value is not None}
 
 
-def _merged(connection: sa.Connection, row: _Row, named: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields to take: all that are named, or those that this row has changed."""
-    before = row.before or {}
-    exported = row.named.get("version")
-    if exported is None or exported == before["version"]:
-        return named
-    if exported > before["version"]:
-        row.refuse(
-            "version",
-            f"it is version {exported}, but the registry's is {before['version']}; it comes from"
-            " another registry, so leave the column empty",
-        )
-        return {}
-    base = reading.snapshot(connection, row.id, exported)
-    if base is None:
-        row.refuse("version", f"the registry has no version {exported} of it; export it again")
-        return {}
-    return _three_ways(row, named, base, before)
-
-
-def _three_ways(
-    row: _Row, named: Mapping[str, Any], base: Mapping[str, Any], before: Mapping[str, Any]
-) -> dict[str, Any]:
-    taken = {}
-    for name, value in named.items():
-        if name in _CONTACT:  # nothing personal is in the history, so there is no base
-            if value is not None and value != before.get(name):
-                row.refuse(
-                    name,
-                    "the record has changed since your export, perhaps this too; export again and"
-                    " decide",
-                )
-            continue
-        mine, theirs = value != base.get(name), before.get(name) != base.get(name)
-        if mine and theirs and value != before.get(name):
-            row.refuse(
-                name,
-                f"it was changed to '{values.write(before.get(name))}' since your export (version"
-                f" {row.named['version']}, now {before['version']}); export again and decide",
-            )
-        elif mine:
-            taken[name] = value
-    return taken
-
-
-def _permit(row: _Row, actor: Actor, *records: Mapping[str, Any] | None) -> None:
+def _permit(row: _Row, actor: Actor, *records: Mapping[str, Any] | None) -> bool:
     for record in filter(None, records):
         try:
-            require_keep(actor, record)
+            moved = record is row.after and row.before is not None
+            require_keep(actor, record, "move" if moved else "change" if row.before else "add")
         except BadInputError as fault:
             row.refuse("country", str(fault).rstrip("."))
-            return
+            return False
+    return True
 
 
 def _place(work: Sequence[_Row]) -> None:
@@ -272,7 +270,7 @@ def _place(work: Sequence[_Row]) -> None:
     moved = [
         (number, row.after)
         for number, row in enumerate(work)
-        if row.outcome in (NEW, CHANGED) and _position(row.after) != _position(row.before or {})
+        if row.outcome != SAME and _position(row.after) != _position(row.before or {})
     ]
     for problem in checking.check_places(moved):
         row = work[problem.row]
@@ -289,20 +287,25 @@ def _relate(connection: sa.Connection, work: Sequence[_Row]) -> None:
     named = {other for row in work for other in _others(row)}
     gone = reading.current_ids(connection, named)
     known = reading.known_ids(connection, named | set(gone.values()))
+    naming: dict[str, list[_Row]] = {}
     for row in work:
         if row.outcome in (NEW, CHANGED):
             _follow(row, gone)
-    refused = True
-    while refused:
-        refused = False
-        for row in work:
-            if row.outcome not in (NEW, CHANGED):
-                continue
             for other in _others(row):
-                there = other in known or (other in mine and mine[other].outcome != REFUSED)
-                if not there or other == row.id:
-                    row.refuse("relations", _no_such(other, row.id, other in mine))
-                    refused = True
+                naming.setdefault(other, []).append(row)
+    nobody = [id_ for id_ in naming if id_ not in known and id_ not in mine]
+    refused = [row.id for row in work if row.id not in known and row.outcome == REFUSED]
+    for id_, rows in naming.items():
+        for row in rows:
+            if row.id == id_:
+                row.refuse("relations", f"it names '{id_}', which is the record itself")
+                refused.append(row.id)
+    while nobody or refused:
+        id_ = (nobody or refused).pop()
+        for row in naming.pop(id_, ()):
+            if row.outcome != REFUSED and row.id not in known:
+                refused.append(row.id)
+            row.refuse("relations", _no_such(id_, id_ in mine))
 
 
 def _others(row: _Row) -> list[str]:
@@ -314,20 +317,18 @@ def _follow(row: _Row, gone: Mapping[str, str]) -> None:
         row.after["relations"] = tuple(values.redirected(t, gone) for t in row.after["relations"])
 
 
-def _no_such(other: str, own: str, in_file: bool) -> str:
-    if other == own:
-        return f"it names '{other}', which is the record itself"
+def _no_such(other: str, in_file: bool) -> str:
     if in_file:
         return f"it names '{other}', whose row in this file is refused"
     return f"it names '{other}', which no record has as its id; add that record, or mend the id"
 
 
-def _planned(work: Sequence[_Row], notes: Sequence[Problem]) -> Plan:
+def _planned(work: Sequence[_Row], notes: Sequence[Problem], note: str) -> Plan:
     ordered = sorted(work, key=lambda row: row.number)
     problems = [problem for row in ordered for problem in row.problems]
     return Plan(
         entries=tuple(_entry(row) for row in ordered),
-        changes=tuple(_change(row) for row in ordered if row.outcome in (NEW, CHANGED)),
+        changes=tuple(_change(row, note) for row in ordered if row.outcome in (NEW, CHANGED)),
         problems=tuple(p for p in problems if p.serious),
         notes=(*notes, *(p for p in problems if not p.serious)),
     )
@@ -340,15 +341,16 @@ def _entry(row: _Row) -> Entry:
         for name in fields():
             was, becomes = values.write(before.get(name)), values.write(row.after.get(name))
             if was != becomes and name not in _SET_BY_REGISTRY:
-                hidden = name in _CONTACT
-                differ[name] = (HIDDEN, HIDDEN) if hidden else (was, becomes)
+                if name in _CONTACT:
+                    was, becomes = HIDDEN if was else "", HIDDEN if becomes else ""
+                differ[name] = (was, becomes)
     name = row.after.get("name") or row.cells.get("name", "")
     return Entry(row.number, row.id, name, row.outcome, differ)
 
 
-def _change(row: _Row) -> Change:
+def _change(row: _Row, note: str) -> Change:
     if row.before is None:
-        return Change("created", None, row.after)
+        return Change("created", None, row.after, note)
     content = [n for n in fields() if row.after.get(n) != row.before.get(n)]
     only_verified = set(content) <= {"verified_on", "version", "changed"}
-    return Change("verified" if only_verified else "changed", row.before, row.after)
+    return Change("verified" if only_verified else "changed", row.before, row.after, note)

@@ -25,8 +25,9 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
 def table(records: Iterable[Mapping[str, Any]]) -> gpd.GeoDataFrame:
     """Return records as a table: a column a field, lists joined by ";", a status and a geometry.
 
-    Missing text is "", a missing number NaN. The geometry (EPSG:4326) is the footprint, else the
-    point, else None; points of the precision "country" and "region" are stand-ins.
+    Missing text is "", a missing number NaN, a missing whole number <NA>. The geometry (EPSG:4326)
+    is the footprint, else the point, else None; points of the precision "country" and "region" are
+    stand-ins.
     """
     import geopandas as gpd
     import numpy as np
@@ -37,10 +38,11 @@ def table(records: Iterable[Mapping[str, Any]]) -> gpd.GeoDataFrame:
     columns: dict[str, Any] = {}
     for field in fields().values():
         given = [record.get(field.name) for record in listed]
-        if field.kind in ("number", "whole"):
-            columns[field.name] = pd.array(
-                [np.nan if value is None else float(value) for value in given], dtype="float64"
-            )
+        if field.kind == "whole":
+            columns[field.name] = pd.array(given, dtype="Int64")
+        elif field.kind == "number":
+            known = [np.nan if value is None else value for value in given]
+            columns[field.name] = np.array(known, dtype="float64")
         else:
             # Text stays object: a missing name is "", so nothing is there to be taken for NaN.
             columns[field.name] = pd.Series([values.write(v) for v in given], dtype=object)

@@ -20,6 +20,7 @@ from hotspots.registry.store.database import shown
 from hotspots.registry.store.database import writing as writes
 from hotspots.registry.store.tables import survey, version
 from hotspots.registry.store.writing import apply, log
+from hotspots.registry.values import personal_in
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from hotspots.regions import Region
+
+
+class RefusedError(RegistryError):
+    """Rows of a file are refused, so nothing was taken; `plan` says what would become of each."""
+
+    def __init__(self, told: str, plan: Plan) -> None:
+        super().__init__(told)
+        self.plan = plan
 
 
 class Registry:
@@ -131,16 +140,23 @@ class Registry:
         """Return the versions of a record, oldest first, with those of records merged into it."""
         with self.reading() as connection:
             id = reading.current_ids(connection, [id]).get(id, id)
-            return reading.history(connection, [id, *reading.former_ids(connection, id)])
+            found = reading.history(connection, [id, *reading.former_ids(connection, id)])
+        if not found:
+            raise self._unknown(id)
+        return found
+
+    @staticmethod
+    def _unknown(id: str) -> RegistryError:
+        return RegistryError(f"No record has the id '{id}'. 'hotspots registry list' shows them.")
 
     def find(
         self,
+        text: str | None = None,
         *,
         box: tuple[float, float, float, float] | None = None,
         region: str | None = None,
         theme: str | None = None,
         type: str | None = None,
-        text: str | None = None,
         stale_before: str | None = None,
         limit: int = 100,
         after: str | None = None,
@@ -149,15 +165,15 @@ class Registry:
 
         Parameters
         ----------
+        text : str, optional
+            A part of a name or id.
         box : tuple, optional
             (W, S, E, N) in degrees; W > E crosses the antimeridian. Records drawn in it, stand-in
             points too.
         region : str, optional
             A country or a region of the initiative: records that sit there or work there.
         theme, type : str, optional
-            Codes of the vocabulary.
-        text : str, optional
-            A part of a name or id.
+            Codes of the vocabulary, or their labels in a language.
         stale_before : str, optional
             A day; records that nobody has verified since.
         limit, after : int, str
@@ -183,45 +199,64 @@ class Registry:
 
         return within(self.records, area)
 
-    def plan(self, rows: Rows, problems: tuple[Problem, ...] = ()) -> Plan:
-        """Return what rows would change; nothing is written."""
+    def plan(
+        self,
+        rows: Rows,
+        problems: tuple[Problem, ...] = (),
+        *,
+        spoiled: Rows = (),
+        overwrite: bool = False,
+    ) -> Plan:
+        """Return what rows would change; nothing is written (see `take`)."""
         with self.reading() as connection:
-            return plan(connection, rows, self.actor, clock.now(), problems)
+            return plan(
+                connection, rows, self.actor, clock.now(), problems, spoiled=spoiled,
+                overwrite=overwrite,
+            )  # fmt: skip
 
     def take(
         self,
         rows: Rows,
         problems: tuple[Problem, ...] = (),
         *,
+        spoiled: Rows = (),
         skip_bad: bool = False,
+        overwrite: bool = False,
         origin: str = "",
+        note: str = "",
     ) -> Plan:
         """Take rows in, all or none.
 
         Parameters
         ----------
-        rows, problems
+        rows, problems, spoiled
             As `hotspots.registry.exchange.reading.read_file` gives them.
         skip_bad : bool
             Take the good rows where others are refused; without, one bad row keeps all out.
-        origin : str
-            Name of the file, for the log.
+        overwrite : bool
+            Let rows without a version change what somebody else has changed last.
+        origin, note : str
+            Name of the file, for the log; a word for the history of each record.
 
         Raises
         ------
-        RegistryError
+        RefusedError
             Rows are refused; one sentence each.
         """
         now = clock.now()
         with self.writing() as connection:
-            made = plan(connection, rows, self.actor, now, problems)
+            made = plan(
+                connection, rows, self.actor, now, problems, spoiled=spoiled, overwrite=overwrite,
+                note=note,
+            )  # fmt: skip
             if made.problems and not skip_bad:
                 what = f"'{origin}' has " if origin else ""
-                raise RegistryError(f"{what}{told(made.problems)}\nNothing was taken.")
+                raise RefusedError(f"{what}{told(made.problems)}\nNothing was taken.", made)
             if made.changes:
                 apply(connection, made.changes, self.actor, now)
                 counts = ", ".join(f"{n} {outcome}" for outcome, n in made.counts.items() if n)
-                log(connection, self.actor, now, "import", origin, counts)
+                told_of = "a file" if personal_in(origin) else origin
+                log(connection, self.actor, now, "import", told_of, counts)
         return made
 
     def change(
@@ -248,10 +283,9 @@ class Registry:
         """
         from hotspots.registry import values
 
-        self.get(id)
-        cells = {name: values.write(value) for name, value in changes.items()} | {"id": id}
-        if version is not None:
-            cells["version"] = str(version)
+        seen = version or self.get(id)["version"]
+        cells = {name: values.write(value) for name, value in changes.items()}
+        cells |= {"id": id, "version": str(seen)}
         try:
             self.take([(0, cells)])
         except RegistryError as fault:
@@ -270,12 +304,14 @@ class Registry:
         """
         from hotspots.registry.store.writing import Change
 
-        if not note:
-            raise BadInputError("A removal needs a reason, for the history. Say why.")
+        if not note or personal_in(note):
+            raise BadInputError(
+                "A removal needs a reason, for the history, without anybody's address. Say why."
+            )
         with self.writing() as connection:
             found = reading.fetch(connection, [id]).get(id)
             if found is None:
-                raise RegistryError(f"No record has the id '{id}'.")
+                raise self._unknown(id)
             if naming := reading.related_to(connection, id):
                 raise RegistryError(
                     f"'{id}' is named in a relation of {', '.join(naming[:5])}. Change these first."

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, near_matches
 from hotspots.registry.actors import countries_of
+from hotspots.registry.fields import code_called
 from hotspots.registry.store import reading, rows, tables
 from hotspots.registry.vocabulary import vocabulary
 
@@ -41,8 +42,7 @@ def find(
     """
     if not 0 < limit <= MOST:
         raise BadInputError(f"A page of {limit} records is not possible; give 1 to {MOST:,}.")
-    _require_code("theme", theme)
-    _require_code("type", type)
+    theme, type = _code("theme", theme), _code("type", type)
     shape = None
     boxes: list[reading.Box] = []
     if box is not None:
@@ -77,13 +77,18 @@ def _region_codes(region: str) -> set[str]:
     return {region, *countries_of(region)}
 
 
-def _require_code(name: str, code: str | None) -> None:
+def _code(name: str, word: str | None) -> str | None:
+    """Return the code that a word means: itself, or its label in one of the languages."""
+    if not word:
+        return None
     known = vocabulary()[name]
-    if code and code not in known:
+    code = code_called(name, word)
+    if code is None:
         raise BadInputError(
-            f"'{code}' is no {name}{near_matches(code, known) or '.'} Use one of"
+            f"'{word}' is no {name}{near_matches(word, known) or '.'} Use one of"
             f" {', '.join(known)}."
         )
+    return code
 
 
 def _number(connection: sa.Connection, id: str) -> int:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from hotspots.registry import checking, values
+from hotspots.errors import RegistryError
+from hotspots.registry import checking, clock, values
 from hotspots.registry.actors import ADMINISTRATOR, CORRESPONDENT, Actor, require_role
 from hotspots.registry.problems import Problem
 from hotspots.registry.store import reading, tables
+from hotspots.registry.store.database import reading as reads
 
 if TYPE_CHECKING:
     from hotspots.regions import Region
@@ -78,15 +80,31 @@ def restore_into(
 ) -> tuple[str, Mapping[str, int]]:
     """Restore a backup; return where, and the rows of each table.
 
-    Of a registry that holds something, only its administrator may do so.
+    Of a registry that holds something, only its administrator may do so. Tokens are those of the
+    backup, but what was revoked since stays revoked.
     """
     from hotspots.registry.opening import actor_there, located
+    from hotspots.registry.people.tokens import keep_revoked
     from hotspots.registry.store.backup import restore
-    from hotspots.registry.store.database import engine_for, log_ahead, shown
+    from hotspots.registry.store.database import engine_for, log_ahead, shown, writing
 
     engine = engine_for(located(where, create=True))
     actor = actor_there(engine, token)
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
+    digests = _revoked(engine)
     counts = restore(file, engine, force=force)
     log_ahead(engine)
+    with writing(engine) as connection:
+        keep_revoked(connection, actor, digests, clock.now())
     return shown(engine), counts
+
+
+def _revoked(engine: sa.Engine) -> dict[str, str]:
+    """Return the tokens that are revoked; none where there is no sound registry to ask."""
+    from hotspots.registry.people.tokens import revoked_digests
+
+    try:
+        with reads(engine) as connection:
+            return revoked_digests(connection)
+    except RegistryError:
+        return {}

@@ -15,11 +15,12 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from hotspots.countries import countries, find
+from hotspots.countries import LANGUAGES, countries, find, key
 from hotspots.errors import BadInputError, near_matches
 from hotspots.registry.fields import SEPARATOR, Field, code_called, fields
 from hotspots.registry.vocabulary import vocabulary
 
+MOST_ENTRY = 500  # characters of one entry of a list, which is looked up by an index
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
@@ -30,10 +31,14 @@ _PHONE = re.compile(r"\+?[\d][\d ()./-]{4,24}\d")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _RELATION = re.compile(r"(?P<role>[^=]+)=\s*(?P<other>\S+)(?:\s+(?P<dates>\S+))?")
+_THOUSANDS = re.compile(r"\d{1,3}[.,]\d{3}")  # 12.000: twelve, or twelve thousand?
 _UNIT = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+# Controls, halves of characters, and marks that turn the direction of what follows.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
+)
 _TAG = re.compile(r"<[a-zA-Z/!?][^>]*>")
-_INTERNATIONAL_PHONE = re.compile(r"(?<![\w+])\+\d[\d ()./-]{6,}\d")
+_INTERNATIONAL_PHONE = re.compile(r"(?<![\w+.])(?:\+|00)[1-9][\d ()./-]{6,}\d(?!\w)")
 
 
 def read(field: Field, text: str) -> Any:
@@ -93,22 +98,30 @@ def relation(text: str) -> tuple[str, str, str | None, str | None]:
 
 def personal_in(text: str) -> str:
     """Return the e-mail address or international telephone number that a free text holds, or ""."""
-    found = _EMAIL.search(text) if "@" in text else None
-    found = found or (_INTERNATIONAL_PHONE.search(text) if "+" in text else None)
+    # Full-width signs, spaces that don't break and long dashes are typography, no disguise.
+    plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", text))
+    plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
+    found = _EMAIL.search(plain) if "@" in plain else None
+    found = found or (_INTERNATIONAL_PHONE.search(plain) if "+" in plain or "00" in plain else None)
     return found.group() if found else ""
 
 
 def _text(field: Field, cell: str) -> str:
-    if len(cell) > MOST_TEXT:
-        raise ValueError(f"it has {len(cell):,} characters; at most {MOST_TEXT:,} are taken")
+    most = MOST_TEXT if field.kind == "text" else MOST_ENTRY
+    if len(cell) > most:
+        raise ValueError(f"it has {len(cell):,} characters; at most {most:,} are taken")
     if tag := _TAG.search(cell):
         raise ValueError(f"it holds the HTML tag '{tag.group()[:40]}'; write plain text")
-    if field.group == "content" and (personal := personal_in(cell)):
+    _refuse_personal(field, cell)
+    return cell
+
+
+def _refuse_personal(field: Field, cell: str) -> None:
+    if field.group != "contact" and (personal := personal_in(cell)):
         raise ValueError(
             f"it holds '{personal}'; e-mail addresses and telephone numbers go into contact_email"
             " and contact_phone, which are shown only with consent"
         )
-    return cell
 
 
 def _identifier(_: Field, cell: str) -> str:
@@ -178,16 +191,21 @@ def _initiative_regions() -> Iterable[str]:
 
 def _number(field: Field, cell: str) -> float:
     # A decimal comma is how a French or Spanish spreadsheet writes it.
-    plain = cell.replace("\u202f", "").replace("\u00a0", "").replace("\u2212", "-")
+    plain = re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", cell).replace("\u2212", "-")
+    if field.unit == "ha" and _THOUSANDS.fullmatch(plain):
+        raise ValueError(
+            f"'{cell}' may be {re.sub('[.,]', '', plain)} or {float(plain.replace(',', '.')):g};"
+            " write it without a separator"
+        )
     plain = plain.replace(",", ".") if plain.count(",") == 1 and "." not in plain else plain
     try:
-        value = float(plain)
+        value = float(plain) if "_" not in plain else math.nan  # Python's own notation
     except ValueError:
         value = math.nan
     low, high = _RANGES.get(field.name, (-math.inf, math.inf))
     if math.isfinite(value) and low <= value <= high:
         return value + 0.0  # -0 is 0
-    raise ValueError(f"'{cell}' is no number{_between(low, high)}; give it with a decimal point")
+    raise ValueError(f"'{cell}' is no number{_between(low, high)}; write it as 1250.5")
 
 
 def _whole(field: Field, cell: str) -> int:
@@ -211,7 +229,7 @@ _RANGES = {
 
 
 def _between(low: float, high: float) -> str:
-    return f" from {low:g} to {high:g}" if math.isfinite(low) else ""
+    return f" from {low:,g} to {high:,.0f}" if math.isfinite(low) else ""
 
 
 def _area(_: Field, cell: str) -> str:
@@ -223,13 +241,15 @@ def _area(_: Field, cell: str) -> str:
         raise ValueError(f"the footprint can't be used: {fault}") from fault
 
 
-def _url(_: Field, cell: str) -> str:
+def _url(field: Field, cell: str) -> str:
     try:
         parts = urlsplit(cell)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         sound = False
     if sound and not re.search(r"[\s<>\"]", cell) and "@" not in parts.netloc:
+        if "@" in cell:
+            _refuse_personal(field, cell.replace("/", " ").replace("=", " "))
         return cell
     raise ValueError(f"'{cell}' is no web address; start it with http:// or https://")
 
@@ -291,18 +311,23 @@ def _moment(field: Field, cell: str) -> str:
 
 
 def _language(_: Field, cell: str) -> str:
-    if cell.casefold() in _languages():
-        return cell.casefold()
-    raise ValueError(f"'{cell}' is no ISO 639-1 code of a language; use one such as en, fr or es")
+    if found := _languages().get(key(cell)):
+        return found
+    raise ValueError(f"'{cell}' is no language; use an ISO 639-1 code such as en, fr or es")
 
 
 @cache
-def _languages() -> frozenset[str]:
+def _languages() -> Mapping[str, str]:
+    """Return the ISO 639-1 codes by themselves and by their names in the languages used here."""
     import pycountry
+    from babel import Locale
 
-    return frozenset(
-        entry.alpha_2 for entry in pycountry.languages if getattr(entry, "alpha_2", "")
-    )
+    codes = [entry.alpha_2 for entry in pycountry.languages if getattr(entry, "alpha_2", "")]
+    found = {
+        key(str(Locale(lang).languages[code])): code
+        for lang in LANGUAGES for code in codes if code in Locale(lang).languages
+    }  # fmt: skip
+    return found | {code: code for code in codes}
 
 
 def _email(_: Field, cell: str) -> str:

@@ -2,7 +2,8 @@
 
 Boundaries are cut into pieces of at most `SPACING_KM` and looked up as points in space (earth-
 centred, km), so that neither the antimeridian nor a pole is anything special; a k-d tree finds the
-candidates, the nearest point of a piece is computed, and only then its geodesic distance (WGS84).
+candidates, runs of pieces first, the nearest point of a piece is computed, and only then its
+geodesic distance (WGS84).
 An edge of a polygon is straight in longitude and latitude, as in its file; an edge along the
 antimeridian, where a polygon was cut, is no nearer than its true boundary and does no harm.
 
@@ -32,6 +33,8 @@ _AXIS_KM, _ECCENTRICITY2 = 6378.137, 0.0066943799901413165  # WGS84
 _DEGREE_KM = 111.7  # not less than a degree of latitude or of longitude at the equator
 _MOST_PAIRS = 4_000_000  # candidates held at once
 _TOUCHING_KM = 1e-6
+_TOUCHING_DEGREES = 1e-9
+_RUN = 4  # pieces looked up together
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 Floats = npt.NDArray[np.float64]
@@ -45,6 +48,16 @@ class Outlines:
     owner: Ints
     start: Floats
     end: Floats
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pieces in runs: the `first` and how many (`size`); middles lie in a ball in space, km."""
+
+    first: Ints
+    size: Ints
+    centre: Floats
+    radius: Floats
 
 
 @dataclass(frozen=True)
@@ -140,8 +153,14 @@ def sites_of(items: npt.NDArray[Any]) -> Sites:
     points = np.concatenate([points, outlines.start])
     item = np.concatenate([others[whose], np.flatnonzero(polygonal)[outlines.owner]])
     # Many records share a town; each place is searched once.
-    places, site = np.unique(points, axis=0, return_inverse=True)
-    return Sites(places, np.asarray(site, dtype=np.int64).ravel(), item.astype(np.int64))
+    # As complex numbers they are sorted far faster than as rows, and in the same order.
+    flat = np.ascontiguousarray(points, dtype=np.float64).view(np.complex128).ravel()
+    places, site = np.unique(flat, return_inverse=True)
+    return Sites(
+        places.view(np.float64).reshape(-1, 2),
+        np.asarray(site, dtype=np.int64),
+        item.astype(np.int64),
+    )
 
 
 def geodesic_km(here: Floats, there: Floats) -> Floats:
@@ -217,17 +236,22 @@ def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
     owners, places, feet = [], [], []
     if len(outlines.owner) and len(sites.points):
         start, end = in_space(outlines.start), in_space(outlines.end)
-        pieces = cKDTree((start + end) / 2)
-        where = in_space(sites.points)
+        middle, runs = (start + end) / 2, _runs(outlines, start, end)
+        heads, where = cKDTree(runs.centre), in_space(sites.points)
         reach = km + SPACING_KM / 2
-        for chunk in _chunks(pieces, where, reach):
+        for chunk in _chunks(heads, where, reach + runs.radius.max()):
             near = cKDTree(where[chunk]).sparse_distance_matrix(
-                pieces, reach, output_type="ndarray"
+                heads, reach + runs.radius.max(), output_type="ndarray"
             )
-            pair = outlines.owner[near["j"]] * len(where) + chunk[near["i"]]
+            near = near[near["v"] - runs.radius[near["j"]] <= reach]
+            site, run = chunk[near["i"]], near["j"]
+            pair = outlines.owner[runs.first[run]] * len(where) + site
             # The nearest piece has its middle at most one length farther than the nearest middle.
-            kept = _least(pair, near["v"], SPACING_KM)
-            pair, site, piece = pair[kept], chunk[near["i"][kept]], near["j"][kept]
+            radius = runs.radius[run]
+            kept = _least(pair, near["v"] - radius, SPACING_KM, near["v"] + radius)
+            pair, site, piece = _spread(pair[kept], site[kept], run[kept], runs)
+            kept = _least(pair, np.linalg.norm(where[site] - middle[piece], axis=1), SPACING_KM)
+            pair, site, piece = pair[kept], site[kept], piece[kept]
             foot = _foot(where[site], start[piece], end[piece])
             kept = _least(pair, np.linalg.norm(where[site] - foot, axis=1), 0)
             owners.append(outlines.owner[piece[kept]])
@@ -241,11 +265,30 @@ def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
     return there.merge(who, on="site")[["area", "item", "km"]]
 
 
-def _chunks(pieces: Any, where: Floats, reach: float) -> Sequence[Ints]:
+def _runs(outlines: Outlines, start: Floats, end: Floats) -> Runs:
+    """Return the pieces in runs of at most `_RUN` that follow each other."""
+    gap = np.abs(outlines.start[1:] - outlines.end[:-1]).max(axis=1, initial=0) > _TOUCHING_DEGREES
+    new = np.concatenate([[True], gap | (outlines.owner[1:] != outlines.owner[:-1])])
+    nth = np.arange(len(new)) - np.flatnonzero(new)[np.cumsum(new) - 1]
+    first = np.flatnonzero(nth % _RUN == 0)
+    size = np.diff(first, append=len(new))
+    centre = (start[first] + end[first + size - 1]) / 2
+    away = np.linalg.norm((start + end) / 2 - np.repeat(centre, size, axis=0), axis=1)
+    return Runs(first, size, centre, np.maximum.reduceat(away, first))
+
+
+def _spread(pair: Ints, site: Ints, run: Ints, runs: Runs) -> tuple[Ints, Ints, Ints]:
+    """Return pair, site and piece for each piece of the runs."""
+    size = runs.size[run]
+    nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    return np.repeat(pair, size), np.repeat(site, size), np.repeat(runs.first[run], size) + nth
+
+
+def _chunks(heads: Any, where: Floats, reach: float) -> Sequence[Ints]:
     """Return the sites in parts whose candidates fit in memory."""
     from scipy.spatial import cKDTree
 
-    pairs = int(cKDTree(where).count_neighbors(pieces, reach))
+    pairs = int(cKDTree(where).count_neighbors(heads, reach))
     # Neighbours in the table are neighbours in longitude: dealt out, no part has a crowd.
     parts = pairs // _MOST_PAIRS + 1
     return [np.arange(first, len(where), parts) for first in range(min(parts, len(where)))]
@@ -260,11 +303,15 @@ def _foot(point: Floats, start: Floats, end: Floats) -> Floats:
     return start + np.clip(part, 0, 1)[:, None] * along
 
 
-def _least(pair: Ints, away: Floats, slack: float) -> Ints:
-    """Return the positions whose distance is the least of its pair, or within `slack` of it."""
+def _least(pair: Ints, away: Floats, slack: float, bound: Floats | None = None) -> Ints:
+    """Return the positions whose distance is the least `bound` of its pair, or `slack` above it.
+
+    Distances are their own bounds by default. The positions are in order of their pairs.
+    """
     order = np.argsort(pair, kind="stable")
     first = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    least = np.minimum.reduceat(away[order], first) if len(first) else away
+    bound = away if bound is None else bound
+    least = np.minimum.reduceat(bound[order], first) if len(first) else away
     sizes = np.diff(first, append=len(order))
     return order[away[order] <= np.repeat(least, sizes) + slack]
 

@@ -133,17 +133,22 @@ def codes_of(records: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return record (position) and code, one row for each code of a column joined by ";"."""
     import pandas as pd
 
-    texts = records[column].reset_index(drop=True).astype(str)
-    codes = texts.str.split(SEPARATOR).explode().str.strip()
-    found = pd.DataFrame({"record": codes.index.to_numpy(), "code": codes.to_numpy()})
+    text, texts = pd.factorize(records[column].astype(str))  # many records say the same
+    codes = pd.Series(texts).str.split(SEPARATOR).explode().str.strip()
+    each = pd.DataFrame({"text": codes.index.to_numpy(), "code": codes.to_numpy()})
+    rows = pd.DataFrame({"record": np.arange(len(text)), "text": text})
+    found = rows.merge(each, on="text").drop(columns="text")
     return found[found["code"] != ""].drop_duplicates().reset_index(drop=True)
 
 
-def placed(records: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
-    """Return which records can be put on the map: a place whose precision is a town or better."""
+def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> npt.NDArray[np.bool_]:
+    """Return which records can be put on the map: a place whose precision is a town or better.
+
+    With `vague`, those known to a region or country only, too.
+    """
     shapes = np.asarray(records.geometry, dtype=object)
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    return there & ~records["place_precision"].isin(VAGUE).to_numpy()
+    return there if vague else there & ~records["place_precision"].isin(VAGUE).to_numpy()
 
 
 def shapes_of(records: gpd.GeoDataFrame) -> npt.NDArray[Any]:

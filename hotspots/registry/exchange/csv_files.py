@@ -1,5 +1,8 @@
 """CSV files of records: UTF-8 or UTF-16; comma, semicolon or tab.
 
+In French and Spanish they are written as spreadsheets in these languages read them: semicolons
+between cells, commas before decimals.
+
 A text cell that a spreadsheet would take for a formula is written with one apostrophe before it,
 and reading takes exactly that one away again, so nothing is lost and nothing is run.
 """
@@ -11,12 +14,15 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hotspots.errors import RegistryError
 from hotspots.registry.exchange.table import RawRow, Table, like_formula, table
 from hotspots.registry.fields import field_called
+from hotspots.registry.values import write
 
 DELIMITERS = ",;\t"
+_SEMICOLON = frozenset({"fr", "es"})
 MOST_CELL = 10_000_000  # characters; a footprint of many points is the longest cell there is
 
 
@@ -40,12 +46,29 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     return table(path.name, header.cells, rows)
 
 
-def write_csv(path: Path, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows of text cells as UTF-8 with a byte-order mark, by which spreadsheets know it."""
+def write_csv(
+    path: Path,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    lang: str | None = None,
+) -> None:
+    """Write rows of values as UTF-8 with a byte-order mark, by which spreadsheets know it."""
+    local = lang in _SEMICOLON
     with path.open("w", encoding="utf-8-sig", newline="") as opened:
-        writer = csv.writer(opened)
+        writer = csv.writer(
+            opened,
+            delimiter=";" if local else ",",
+            # One heading alone doesn't tell what stands between cells.
+            quoting=csv.QUOTE_ALL if len(headings) == 1 else csv.QUOTE_MINIMAL,
+        )
         writer.writerow(headings)
-        writer.writerows([_guarded(cell) for cell in row] for row in rows)
+        writer.writerows([_cell(value, local) for value in row] for row in rows)
+
+
+def _cell(value: Any, local: bool) -> str:
+    if isinstance(value, float) and local:
+        return write(value).replace(".", ",")
+    return _guarded(write(value))
 
 
 def _guarded(cell: str) -> str:
@@ -115,11 +138,12 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
         except csv.Error as fault:
             yield RawRow(number, (), ((None, "", _broken(fault, line, reader.line_num)),))
             continue
-        at = next((at for at, cell in enumerate(cells) if "\0" in cell), None)
-        if at is not None:
-            yield RawRow(number, (), ((at, "", "it holds a zero byte; type it anew"),))
-            continue
-        yield RawRow(number, [_unguarded(cell) for cell in cells])
+        zero = tuple(
+            (at, "", "it holds a zero byte; type it anew")
+            for at, cell in enumerate(cells)
+            if "\0" in cell
+        )
+        yield RawRow(number, [_unguarded(cell) for cell in cells], zero)
 
 
 def _broken(fault: csv.Error, first: int, last: int) -> str:

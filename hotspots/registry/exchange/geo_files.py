@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import BadInputError, RegistryError, near_matches
-from hotspots.registry.exchange.table import Table, columns_of, notes
+from hotspots.registry.exchange.table import Table, columns_of, notes, written
 from hotspots.registry.fields import SEPARATOR, fields
 from hotspots.registry.footprints import canonical
 from hotspots.registry.problems import Problem
@@ -297,7 +297,8 @@ def _geo_table(
             problems += notes(number, cells)
     given = dict.fromkeys(c for c in columns.values() if c)
     given |= dict.fromkeys(c for c in (*POINT, FOOTPRINT) if any(c in cells for _, cells in kept))
-    return Table(name, tuple(given), tuple(kept), tuple(problems))
+    headings = written(tuple(columns.values()), tuple(columns))
+    return Table(name, tuple(given), tuple(kept), tuple(problems), headings)
 
 
 def _place(cells: dict[str, str], shape: Any) -> str:

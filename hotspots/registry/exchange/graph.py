@@ -47,13 +47,15 @@ def graph(records: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]
     return {"nodes": list(nodes.values()), "edges": edges}
 
 
-def write_graph(path: str | Path, records: Iterable[Mapping[str, Any]]) -> None:
+def write_graph(
+    path: str | Path, records: Iterable[Mapping[str, Any]], *, force: bool = False
+) -> None:
     """Write the graph of relations as GraphML or JSON, by the file's suffix.
 
     Raises
     ------
     RegistryError
-        Another suffix.
+        Another suffix, or a file that is there and isn't to be replaced (`force`).
     WriteError
         The disk fails.
     """
@@ -65,7 +67,7 @@ def write_graph(path: str | Path, records: Iterable[Mapping[str, Any]]) -> None:
             f" {', '.join(SUFFIXES)}."
         )
     found = graph(records)
-    with whole(target) as part:
+    with whole(target, force=force) as part:
         if suffix == ".json":
             text = json.dumps(found, ensure_ascii=False, indent=1)
             part.write_text(text + "\n", encoding="utf-8")

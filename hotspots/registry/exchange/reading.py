@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 from hotspots.errors import RegistryError
@@ -64,8 +66,23 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
         from hotspots.registry.exchange.geo_files import read_geojson, read_gpkg
 
         return read_geojson(path) if kind == "GeoJSON" else read_gpkg(path, sheet)
+    except RegistryError:
+        raise
     except OSError as fault:
         raise RegistryError(f"'{path}' can't be read ({reason(fault)}). Check it.") from fault
+    except _PARSERS as fault:
+        first = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise RegistryError(
+            f"'{path.name}' can't be read as {kind} ({first[:120]}). Save it anew as {kind}, or as"
+            " CSV UTF-8."
+        ) from fault
+
+
+# What the parsers of others raise at damaged files; XML's is a SyntaxError.
+_PARSERS = (
+    ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 def _kind(path: Path) -> str:

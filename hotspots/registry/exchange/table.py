@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.registry.fields import field_called, fields
@@ -14,6 +14,7 @@ from hotspots.registry.problems import Problem
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"'*-\d+(\.\d+)?([eE][+-]?\d+)?")
 _FREE_TEXT = frozenset({"text", "texts"})
+_MOST_UNKNOWN = 5  # columns named in one fault
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,19 @@ class Table:
         Rows that are blank or can't be read are left out.
     problems : tuple of Problem
         The rows that can't be read (serious), and what is worth a word (not serious).
+    headings : mapping of str to str
+        Field name -> heading as written in the file; none for what a geometry gives.
+    spoiled : tuple of (int, dict of str to str)
+        Of the rows left out, those whose bad cells are known (a formula, an error): the row's
+        number and its other cells, so that their faults can be told at once too.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
     problems: tuple[Problem, ...]
+    headings: Mapping[str, str] = field(default_factory=dict)
+    spoiled: tuple[tuple[int, dict[str, str]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,18 +68,31 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
     """
     columns = columns_of(headings, name)
     kept: list[tuple[int, dict[str, str]]] = []
+    spoiled: list[tuple[int, dict[str, str]]] = []
     problems: list[Problem] = []
     for row in rows:
         if not row.faults and not any(cell.strip() for cell in row.cells):
             continue
         found = list(_faults(row, columns, name))
         problems += found
-        if not found:
-            cells = {c: row.cells[at] for at, c in enumerate(columns) if c and at < len(row.cells)}
-            padded = {c: cells.get(c, "") for c in columns if c}
-            kept.append((row.number, padded))
-            problems += notes(row.number, padded)
-    return Table(name, tuple(c for c in columns if c), tuple(kept), tuple(problems))
+        bad = {at for at, _, _ in row.faults}
+        aligned = not row.ragged or len(row.cells) == len(columns)
+        if found and (not bad or None in bad or not aligned):
+            continue  # which of its cells can be trusted isn't known
+        cells = dict(zip(columns, row.cells, strict=False))
+        sound = {c: cells.get(c, "") for at, c in enumerate(columns) if c and at not in bad}
+        (spoiled if bad else kept).append((row.number, sound))
+        problems += notes(row.number, sound)
+    return Table(
+        name, tuple(c for c in columns if c), tuple(kept), tuple(problems),
+        written(columns, headings), tuple(spoiled),
+    )  # fmt: skip
+
+
+def written(columns: Sequence[str], headings: Sequence[str]) -> dict[str, str]:
+    """Return the heading of each field as it is written in the file, in one line."""
+    pairs = zip(columns, headings, strict=True)
+    return {column: " ".join(heading.split()) for column, heading in pairs if column}
 
 
 def columns_of(headings: Sequence[str], name: str) -> list[str]:
@@ -85,13 +106,7 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     columns = [field_called(heading) if heading.strip() else "" for heading in headings]
     unknown = [h for h, column in zip(headings, columns, strict=True) if column is None]
     if unknown:
-        listed = ", ".join(f"'{' '.join(h.split())[:60]}'" for h in unknown[:10])
-        near = near_matches(unknown[0], _known_headings()) if len(unknown) == 1 else ""
-        raise RegistryError(
-            f"'{name}' has {'a column' if len(unknown) == 1 else 'columns'} that no record has:"
-            f" {listed}{near or '.'} Columns are called {', '.join(fields())}, or by their labels"
-            " in English, French or Spanish."
-        )
+        raise RegistryError(_unknown_told(unknown, name))
     found = [column or "" for column in columns]
     for at, column in enumerate(found):
         if column and column in found[:at]:
@@ -103,6 +118,19 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     if not any(found):
         raise RegistryError(f"'{name}' has no headings. Its first row must name the columns.")
     return found
+
+
+def _unknown_told(unknown: Sequence[str], name: str) -> str:
+    listed = []
+    for heading in unknown[:_MOST_UNKNOWN]:
+        near = near_matches(heading, _known_headings(), most=2).removeprefix("; ")
+        listed.append(f"'{' '.join(heading.split())[:60]}'" + f" ({near})" * bool(near))
+    more = f" and {len(unknown) - len(listed)} more" * (len(unknown) > len(listed))
+    what, each = ("a column", "the column") if len(unknown) == 1 else ("columns", "each of them")
+    return (
+        f"'{name}' has {what} that no record has: {', '.join(listed)}{more}. Delete {each}, or"
+        " give it the heading of a field ('hotspots registry template' shows them)."
+    )
 
 
 def _known_headings() -> list[str]:

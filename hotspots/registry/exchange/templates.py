@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotspots.countries import countries, find, key
 from hotspots.errors import RegistryError, near_matches
 from hotspots.locale import check_language
+from hotspots.registry.exchange.dropdowns import add_dropdowns
 from hotspots.registry.exchange.writing import whole
 from hotspots.registry.fields import TYPES, Field, fields
 from hotspots.registry.vocabulary import label, vocabulary
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 SUFFIXES = (".xlsx", ".csv")
-_LISTS = "lists"  # hidden: what the drop-downs offer
-_LAST = 10_000  # row down to which they are offered
 _DARK, _LIGHT, _PLAIN = "1B5E20", "A5D6A7", "ECEFF1"
 
 
-def write_template(path: str | Path, *, lang: str = "en", type: str | None = None) -> None:
+def write_template(
+    path: str | Path, *, lang: str = "en", type: str | None = None, force: bool = False
+) -> None:
     """Write an empty file of records to be filled in.
 
     An XLSX file has drop-down lists, marked required columns and a sheet of help; a CSV file has
@@ -34,16 +34,18 @@ def write_template(path: str | Path, *, lang: str = "en", type: str | None = Non
     Parameters
     ----------
     path : path
-        The file, ending in .xlsx or .csv; one that is there is replaced.
+        The file, ending in .xlsx or .csv.
     lang : str
         Language of headings, lists and help: "en", "fr" or "es".
     type : str, optional
         A record type, for its columns alone; by default all columns.
+    force : bool
+        Whether a file that is there is replaced.
 
     Raises
     ------
     BadInputError
-        An unknown language, type or suffix.
+        An unknown language, type or suffix, or a file that is there.
     WriteError
         The disk fails.
     """
@@ -65,11 +67,11 @@ def write_template(path: str | Path, *, lang: str = "en", type: str | None = Non
         for field in fields().values()
         if field.group != "system" and not field.types.isdisjoint(types)
     ]
-    with whole(target) as part:
+    with whole(target, force=force) as part:
         if part.suffix == ".csv":
             from hotspots.registry.exchange.csv_files import write_csv
 
-            write_csv(part, [field.label[lang] for field in chosen], ())
+            write_csv(part, [field.label[lang] for field in chosen], (), lang)
         else:
             _write_workbook(part, chosen, types, lang)
 
@@ -81,10 +83,8 @@ def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], l
     book = Workbook()
     sheet = book.create_sheet(words["records"], 0)
     helping = book.create_sheet(words["help"])
-    lists = book.create_sheet(_LISTS)
-    lists.sheet_state = "hidden"
     book.remove(book.worksheets[1])  # the one that a new workbook has
-    _fill_lists(sheet, lists, chosen, types, lang)
+    add_dropdowns(book, sheet, [field.name for field in chosen], lang, types=types)
     _fill_headings(sheet, chosen, types, lang)
     _fill_help(helping, chosen, types, lang)
     book.save(path)
@@ -117,42 +117,6 @@ def _fill_headings(
         if any(told):
             cell.comment = Comment("\n".join(filter(None, told)), "hotspots", height=110, width=260)
     sheet.freeze_panes = "A2"
-
-
-def _fill_lists(
-    sheet: Worksheet, lists: Worksheet, chosen: Sequence[Field], types: Sequence[str], lang: str
-) -> None:
-    """Give each column of one code, or of a country, its drop-down list."""
-    from openpyxl.utils import get_column_letter
-    from openpyxl.worksheet.datavalidation import DataValidation
-
-    offered = {field.name: _offered(field, types, lang) for field in chosen}
-    column = 0
-    for at, field in enumerate(chosen, start=1):
-        if not offered[field.name]:
-            continue
-        column += 1
-        for row, word in enumerate((field.name, *offered[field.name]), start=1):
-            lists.cell(row, column, word)
-        letter = get_column_letter(column)
-        last = len(offered[field.name]) + 1
-        rule = DataValidation("list", formula1=f"{_LISTS}!${letter}$2:${letter}${last}")
-        # Codes are right too, and names in another language; what is wrong is told when read.
-        rule.showErrorMessage, rule.allowBlank = False, True
-        sheet.add_data_validation(rule)
-        rule.add(f"{get_column_letter(at)}2:{get_column_letter(at)}{_LAST}")
-
-
-def _offered(field: Field, types: Sequence[str], lang: str) -> list[str]:
-    if field.kind == "country":
-        names = {id: country.names[lang] for id, country in countries().items()}
-        # A name that may be of two countries is offered as a code.
-        told = [name if find(name) == [id] else id for id, name in names.items()]
-        return sorted(told, key=key)  # É among the E
-    if field.kind != "code":
-        return []
-    codes = types if field.name == "type" else vocabulary()[field.vocabulary]
-    return [label(field.vocabulary, code, lang) for code in codes]
 
 
 def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], lang: str) -> None:

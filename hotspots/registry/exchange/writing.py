@@ -11,8 +11,8 @@ from typing import Any
 from hotspots.errors import RegistryError, near_matches
 from hotspots.files import aside, require_writable, write_error
 from hotspots.locale import check_language
+from hotspots.registry.exchange.wording import worded
 from hotspots.registry.fields import fields, names
-from hotspots.registry.values import write
 
 SUFFIXES = (".csv", ".xlsx", ".geojson", ".gpkg")
 
@@ -23,6 +23,7 @@ def write_file(
     *,
     lang: str | None = None,
     columns: Sequence[str] | None = None,
+    force: bool = False,
 ) -> None:
     """Write records to a CSV, XLSX, GeoJSON or GeoPackage file, by its suffix.
 
@@ -32,18 +33,22 @@ def write_file(
     Parameters
     ----------
     path : path
-        The file; one that is there is replaced once the new one is whole.
+        The file to write.
     records : iterable of mapping
         Values by field name; what is no field is left out.
     lang : str, optional
-        "en", "fr" or "es": headings are the labels in it. By default they are field names.
+        "en", "fr" or "es": headings and codes are the labels in it, but for themes and relations,
+        whose labels are long; XLSX has drop-down lists, CSV what spreadsheets in the language
+        expect between cells. By default headings are field names, and codes stay codes.
     columns : sequence of str, optional
         Names of the fields to write. By default all but the personal ones (group "contact").
+    force : bool
+        Whether a file that is there is replaced, once the new one is whole.
 
     Raises
     ------
     RegistryError
-        An unknown column or format, or more records than the format holds.
+        An unknown column or format, more records than the format holds, or a file that is there.
     WriteError
         The disk fails.
     """
@@ -56,20 +61,26 @@ def write_file(
         )
     chosen = _columns(columns)
     headings = _headings(chosen, lang)
-    with whole(target) as part:
-        _write(part, chosen, headings, records)
+    with whole(target, force=force) as part:
+        _write(part, chosen, headings, records, lang)
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
+def whole(target: Path, *, force: bool) -> Iterator[Path]:
     """Give a path to write a file at, which then takes the place of `target`.
 
     Raises
     ------
+    RegistryError
+        `target` is there, and `force` is false.
     EditionError, WriteError
         `target` can't be a file, or the disk fails.
     """
     require_writable(target)
+    if target.exists() and not force:
+        raise RegistryError(
+            f"'{target}' exists already. Give another name, or replace it by --force."
+        )
     try:
         with aside(target) as folder:
             part = folder / f"file{target.suffix.lower()}"  # GDAL goes by the suffix
@@ -84,15 +95,18 @@ def _write(
     columns: Sequence[str],
     headings: Sequence[str],
     records: Iterable[Mapping[str, Any]],
+    lang: str | None,
 ) -> None:
+    if lang is not None:
+        records = worded(records, columns, lang)
     if path.suffix == ".csv":
         from hotspots.registry.exchange.csv_files import write_csv
 
-        write_csv(path, headings, ([write(r.get(name)) for name in columns] for r in records))
+        write_csv(path, headings, ([r.get(name) for name in columns] for r in records), lang)
     elif path.suffix == ".xlsx":
         from hotspots.registry.exchange.xlsx_writing import write_xlsx
 
-        write_xlsx(path, columns, headings, records)
+        write_xlsx(path, columns, headings, records, lang)
     else:
         from hotspots.registry.exchange.geo_files import write_geojson, write_gpkg
 

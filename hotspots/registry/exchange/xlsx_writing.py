@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError
+from hotspots.registry.exchange.dropdowns import add_dropdowns
 from hotspots.registry.exchange.table import like_formula
 from hotspots.registry.fields import fields
 from hotspots.registry.values import write
@@ -30,8 +31,9 @@ def write_xlsx(
     columns: Sequence[str],
     headings: Sequence[str],
     records: Iterable[Mapping[str, Any]],
+    lang: str | None = None,
 ) -> None:
-    """Write records to a sheet, one row each.
+    """Write records to a sheet, one row each; with `lang`, drop-down lists of words in it.
 
     Raises
     ------
@@ -58,6 +60,8 @@ def write_xlsx(
         first = [_cell(sheet, n, _part(v, 0)) for n, v in zip(columns, row, strict=True)]
         rest = [_cell(sheet, columns[at], _part(row[at], part)) for at, part in extra]
         sheet.append(first + rest)
+    if lang is not None:
+        add_dropdowns(book, sheet, columns, lang, rows=len(rows))
     book.save(path)
 
 

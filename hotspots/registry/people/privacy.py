@@ -55,7 +55,8 @@ def erase(
     """Erase the personal fields of a record, or of whatever holds an e-mail address.
 
     Suggestions are looked through too, those for the record or with the address. Of what the actor
-    doesn't keep nothing is looked at, and nothing told. Call `tidy` after the transaction.
+    doesn't keep nothing is looked at, and nothing told; `limits` says so. Call `tidy` after the
+    transaction.
 
     Parameters
     ----------
@@ -95,8 +96,22 @@ def erase(
     erased = _from_records(connection, actor, chosen, now)
     erased += _from_suggestions(connection, actor, id, str(email or "").strip())
     told = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
-    log(connection, actor, now, "erased", id or "", told or "nothing was found")
+    nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
+    log(connection, actor, now, "erased", id or "", told or nothing)
     return erased
+
+
+def limits(actor: Actor) -> str:
+    """Return a sentence on what a search for an address left out, or "" if it went everywhere.
+
+    It says the same whatever is elsewhere.
+    """
+    if actor.role != CORRESPONDENT:
+        return ""
+    return (
+        f"Only what is wholly in {', '.join(actor.regions)} was looked at. The address may stand"
+        " elsewhere: an editor or administrator can erase it everywhere; ask one."
+    )
 
 
 def tidy(engine: sa.Engine) -> None:

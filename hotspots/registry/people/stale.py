@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hotspots.errors import BadInputError, RegistryError
+from hotspots.errors import BadInputError, NotAllowedError, RegistryError
 from hotspots.registry import clock
-from hotspots.registry.actors import CORRESPONDENT, countries_of, may_keep
-from hotspots.registry.plan import plan
-from hotspots.registry.problems import told
+from hotspots.registry.actors import CORRESPONDENT, Actor, countries_of, may_keep, require_keep
+from hotspots.registry.plan import SAME, plan
 from hotspots.registry.store import reading, rows, tables
 from hotspots.registry.store.writing import apply
 
@@ -78,30 +77,58 @@ def stale(
     return table.assign(age_days=pd.Series(ages, dtype="float64"))
 
 
-def verify(registry: Registry, ids: Iterable[str], today: date | None = None) -> list[str]:
-    """Say that records are right as they stand: `verified_on` becomes today; return their ids.
+def verify(
+    registry: Registry, ids: Iterable[str], today: date | None = None
+) -> tuple[list[str], list[str]]:
+    """Say that records are right as they stand: `verified_on` becomes today.
+
+    Returns
+    -------
+    tuple
+        The ids of those that are verified now, and of those that were verified today already.
 
     Raises
     ------
+    NotAllowedError
+        The actor doesn't keep one of the records; then none is verified.
     RegistryError
-        No such record, or one that can't be verified, as the actor doesn't keep it; then none is.
+        No such record, or one that isn't sound; then none is verified.
     """
     day, now = (today or clock.today()).isoformat(), clock.now()
     with registry.writing() as connection:
         given = list(dict.fromkeys(ids))
         current = reading.current_ids(connection, given)
         wanted = list(dict.fromkeys(current.get(id, id) for id in given))
-        known = reading.known_ids(connection, wanted)
-        if unknown := [id for id in wanted if id not in known]:
-            raise RegistryError(
-                f"No record has the id '{unknown[0]}'. 'hotspots registry list' shows them."
-            )
-        asked = [(at, {"id": id, "verified_on": day}) for at, id in enumerate(wanted, start=1)]
+        versions = _kept(connection, registry.actor, wanted)
+        asked = [
+            (at, {"id": id, "verified_on": day, "version": str(versions[id])})
+            for at, id in enumerate(wanted, start=1)
+        ]
         made = plan(connection, asked, registry.actor, now)
         if made.problems:
-            raise RegistryError(f"{told(made.problems, 'record')}\nNothing was verified.")
+            first = made.problems[0]
+            raise RegistryError(
+                f"'{wanted[first.row - 1]}' can't be verified, for it isn't sound: {first.column}:"
+                f" {first.reason.rstrip('.')}. Mend the record first. Nothing was verified."
+            )
         apply(connection, made.changes, registry.actor, now)
-    return wanted
+    done = {entry.id for entry in made.entries if entry.outcome != SAME}
+    return [id for id in wanted if id in done], [id for id in wanted if id not in done]
+
+
+def _kept(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
+    """Return id -> version; ask for the right first, also where nothing is left to be done."""
+    found = reading.fetch(connection, ids)
+    for id in ids:
+        if id not in found:
+            raise RegistryError(
+                f"No record has the id '{id}'. 'hotspots registry list' shows them."
+            )
+        try:
+            require_keep(actor, found[id], "verify")
+        except NotAllowedError as fault:
+            raise NotAllowedError(f"{fault} Nothing was verified.") from fault
+    return {id: record["version"] for id, record in found.items()}
 
 
 def _unverified(

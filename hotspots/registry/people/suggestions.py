@@ -61,10 +61,11 @@ def suggest(
     now: str,
     by: str = "",
     problems: Sequence[Problem] = (),
-) -> list[int]:
-    """Store suggestions, all rows or none, and return their numbers.
+) -> dict[int, str]:
+    """Store suggestions, all rows or none; return number -> name of the record, in row order.
 
-    A row that changes nothing is passed over; one that waits already gives its number again.
+    A row that changes nothing is passed over; one that waits already gives its number again. The
+    names are for whoever gave the rows: others don't see them before somebody has decided.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def suggest(
     _require_short(given)
     found = [problem for number, cells in given for problem in _contact_problems(cells, number)]
     content = [(n, {k: v for k, v in cells.items() if k in _SUGGESTED}) for n, cells in given]
-    made = plan(connection, content, _CHECKER, now, (*problems, *found))
+    # Who decides sees what it would change, so that it may do without the version it was made from.
+    made = plan(connection, content, _CHECKER, now, (*problems, *found), overwrite=True)
     if made.problems:
         raise RegistryError(f"{told(made.problems)}\nNothing was suggested.")
     name = checked("The name", by, _MOST_NAME)
@@ -96,7 +98,10 @@ def suggest(
             " row."
         )
     named = {BY: name} if name else {}
-    numbers = [_store(connection, actor, now, cells, contact | named) for cells, contact in stored]
+    numbers = {
+        _store(connection, actor, now, cells, contact | named): record
+        for record, cells, contact in stored
+    }
     _require_room(connection, actor)
     return numbers
 
@@ -231,8 +236,8 @@ def _require_short(given: Sequence[tuple[int, Mapping[str, str]]]) -> None:
 
 def _new(
     connection: sa.Connection, made: Plan, contacts: Sequence[dict[str, str]]
-) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Return (cells, contact) of each row that says something new."""
+) -> list[tuple[str, dict[str, str], dict[str, str]]]:
+    """Return (name of the record, cells, contact) of each row that says something new."""
     changes = {(change.after or {})["id"]: change for change in made.changes}
     found = []
     for entry, contact in zip(made.entries, contacts, strict=True):
@@ -247,7 +252,7 @@ def _new(
             continue
         if before:
             cells["version"] = str(before["version"])
-        found.append((cells, contact))
+        found.append((entry.name, cells, contact))
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError, near_matches
-from hotspots.registry import values
 from hotspots.registry.actors import (
     ADMINISTRATOR,
     CORRESPONDENT,
@@ -14,8 +13,7 @@ from hotspots.registry.actors import (
     countries_of,
     require_role,
 )
-from hotspots.registry.fields import fields
-from hotspots.registry.people.words import checked
+from hotspots.registry.people.words import checked, regions
 from hotspots.registry.store.tables import survey
 from hotspots.registry.store.writing import log
 
@@ -85,10 +83,7 @@ def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> 
 
 def _kept(actor: Actor, region: str) -> str:
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="declare a survey")
-    try:
-        codes: tuple[str, ...] = values.read(fields()["regions"], region) or ()
-    except ValueError as fault:
-        raise BadInputError(f"The survey's region can't be used: {fault}.") from fault
+    codes = regions("a survey", region, units=True)
     if len(codes) != 1:
         raise BadInputError("A survey is of one region. Give a country's code such as KEN.")
     code = codes[0]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -37,7 +37,7 @@ from hotspots.registry.actors import (
     require_role,
 )
 from hotspots.registry.fields import SEPARATOR, fields
-from hotspots.registry.people.words import checked
+from hotspots.registry.people import words
 from hotspots.registry.store.tables import token
 from hotspots.registry.store.writing import log
 
@@ -125,12 +125,21 @@ def create(
 
 
 def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
-    """Make an administrator's token where all of them are lost; return its secret.
+    """Make an administrator's token without showing one, as where all are lost; return its secret.
 
-    Nothing is asked but a connection that can write: who has that owns the registry already. The
-    journal tells of it. No way from outside (a web service) may call this.
+    Nothing is asked but a connection that can write: who has that owns the registry already, also
+    while other administrators' tokens are valid. The journal tells of it, and whose these were.
+    No way from outside (a web service) may call this.
     """
-    return _make(connection, LOCAL, holder, ADMINISTRATOR, (), "", now, "token recovered")
+    beside = ", ".join(administrators(connection, now)) or "none"
+    note = f"; valid then of administrators: {beside}"
+    return _make(connection, LOCAL, holder, ADMINISTRATOR, (), "", now, "token recovered", note)
+
+
+def administrators(connection: sa.Connection, now: str) -> list[str]:
+    """Return the valid tokens of administrators as "holder (id)", in the order of making."""
+    valid = [row for row in _valid(connection, now) if row["role"] == ADMINISTRATOR]
+    return [f"{row['holder']} ({row['id']})" for row in valid]
 
 
 def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
@@ -161,6 +170,48 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
         )
     connection.execute(token.update().where(token.c.id == id).values(revoked=now))
     log(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
+
+
+def revoked_digests(connection: sa.Connection) -> dict[str, str]:
+    """Return digest -> moment of every revoked token; to be read before a backup is restored.
+
+    Empty where the database isn't a registry yet.
+    """
+    if not sa.inspect(connection).has_table(token.name):
+        return {}
+    query = sa.select(token.c.digest, token.c.revoked).where(token.c.revoked != "")
+    return {row.digest: row.revoked for row in connection.execute(query)}
+
+
+def keep_revoked(
+    connection: sa.Connection, actor: Actor, revoked: Mapping[str, str], now: str
+) -> list[str]:
+    """Revoke again the tokens that an older backup has brought back; return their ids.
+
+    The journal tells of the restoration, and of each token. It doesn't spare the last token of an
+    administrator: what was revoked may be in the wrong hands, and `recover` makes another.
+
+    Parameters
+    ----------
+    connection, actor, now
+        One that `writing` gave, after the restoration; an administrator; the moment (UTC).
+    revoked
+        What `revoked_digests` gave before it.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor is no administrator.
+    """
+    require_role(actor, ADMINISTRATOR, doing="restore a registry")
+    log(connection, actor, now, "restore")
+    back = [row for row in _all(connection) if not row["revoked"] and row["digest"] in revoked]
+    for row in back:
+        moment = revoked[row["digest"]]
+        connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=moment))
+        told = f"{row['role']} {row['holder']}, as before the restoration"
+        log(connection, actor, now, "token revoked", row["id"], told)
+    return [row["id"] for row in back]
 
 
 def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, Any]]:
@@ -214,6 +265,7 @@ def _make(
     expires: str,
     now: str,
     action: str,
+    note: str = "",
 ) -> str:
     holder = _holder(holder)
     if role not in ROLES:
@@ -234,12 +286,12 @@ def _make(
     connection.execute(token.insert().values(row))
     where = f" for {', '.join(kept)}" if kept else ""
     until = f" until {row['expires'][:10]}" if row["expires"] else ""
-    log(connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}")
+    log(connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}{note}")
     return secret
 
 
 def _holder(text: str) -> str:
-    holder = checked("The token's holder", text, _MOST_HOLDER)
+    holder = words.checked("The token's holder", text, _MOST_HOLDER)
     if not holder or holder.casefold() in (LOCAL.name, PUBLIC.name):
         raise BadInputError(
             f"A token can't be held by '{holder}'. Give a name for the history, such as"
@@ -253,10 +305,7 @@ def _checked_regions(role: str, regions: tuple[str, ...]) -> tuple[str, ...]:
         if regions:
             raise BadInputError(f"Only a correspondent has regions; leave them out for '{role}'.")
         return ()
-    try:
-        kept: tuple[str, ...] = values.read(fields()["regions"], SEPARATOR.join(regions)) or ()
-    except ValueError as fault:
-        raise BadInputError(f"The token's region can't be used: {fault}.") from fault
+    kept = words.regions("a token", SEPARATOR.join(regions), units=False)
     if not kept:
         raise BadInputError(
             "A correspondent needs a region: a country such as KEN, a region of the initiative, or"

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hotspots.countries import key
 from hotspots.registry.fields import names
 from hotspots.registry.store import rows, tables
 from hotspots.registry.store.database import is_sqlite
@@ -99,18 +100,12 @@ def page_query(
     if type:
         query = query.where(_record.c.type == type)
     if text:
-        query = query.where(sa.or_(*(_like(name, text) for name in _NAMED)))
+        found = _record.c.search_key.contains(key(text), autoescape=True)
+        query = query.where(found if key(text) else sa.false())
     if stale_before:
         never = _record.c.verified_on.is_(None)
         query = query.where(sa.or_(never, _record.c.verified_on < stale_before))
     return query
-
-
-_NAMED = ("name", "name_en", "name_fr", "name_es", "other_names", "id")
-
-
-def _like(name: str, text: str) -> sa.ColumnElement[bool]:
-    return _record.c[name].icontains(text, autoescape=True)
 
 
 def _coded(field: str, codes: Sequence[str]) -> sa.ColumnElement[bool]:

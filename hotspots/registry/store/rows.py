@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hotspots.countries import key
 from hotspots.registry.fields import SEPARATOR, fields, names
 from hotspots.registry.store.tables import CODED
 from hotspots.registry.values import relation as parts_of
@@ -13,6 +14,7 @@ from hotspots.registry.values import relation as parts_of
 _LISTS = tuple(field.name for field in fields().values() if field.is_list)
 _KEPT = (*names("content"), *names("system"))
 _CONTACT = names("contact")
+_NAMED = ("name", "name_en", "name_fr", "name_es", "id")
 
 
 def to_row(record: Mapping[str, Any], no: int) -> dict[str, Any]:
@@ -22,7 +24,14 @@ def to_row(record: Mapping[str, Any], no: int) -> dict[str, Any]:
         if name in record:
             row[name] = SEPARATOR.join(record[name])
     row["no"] = no
+    row["search_key"] = search_key(record)
     return row
+
+
+def search_key(record: Mapping[str, Any]) -> str:
+    """Return the names of a record, and its id, as they are searched: no case, no accents."""
+    told = [record.get(name, "") for name in _NAMED] + list(record.get("other_names", ()))
+    return "\n".join(dict.fromkeys(key(name) for name in told if name))
 
 
 def from_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +81,8 @@ def boxes(record: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:
 
 def snapshot(record: Mapping[str, Any]) -> str:
     """Return the JSON text of a record's content, as history keeps it: nothing personal."""
-    kept = {name: record[name] for name in (*names("content"), "owner") if name in record}
+    wanted = (*names("content"), "owner", "changed")
+    kept = {name: record[name] for name in wanted if name in record}
     return json.dumps(kept, ensure_ascii=False)
 
 

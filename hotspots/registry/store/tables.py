@@ -30,6 +30,8 @@ record = sa.Table(
     metadata,
     sa.Column("no", _Number, primary_key=True, autoincrement=True),
     *(_column(fields()[name]) for name in (*names("content"), *names("system"))),
+    # All names without case and accents, so that both databases find the same.
+    sa.Column("search_key", sa.Text, nullable=False, server_default=""),
     sa.Index("record_id", "id", unique=True),
     sa.Index("record_country", "country", "no"),
     sa.Index("record_type", "type", "no"),

@@ -64,6 +64,7 @@ def _records() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         _text("created"),
         _text("changed"),
+        _text("search_key", ""),
     )
     op.create_index("record_id", "record", ["id"], unique=True)
     op.create_index("record_country", "record", ["country", "no"])
