@@ -741,3 +741,23 @@ def test_a_geopackage_without_crs_is_refused(tmp_path: Path) -> None:
         gpd.GeoDataFrame({"id": ["a"]}, geometry=[Point(1, 2)]).to_file(path, layer="x")
     with pytest.raises(RegistryError, match="CRS"):
         read_file(path)
+
+
+def test_a_full_disk_is_told_for_a_geopackage_too(tmp_path: Path) -> None:
+    """GDAL has an error of its own for it; nothing half-written is left."""
+    import resource
+    import signal
+
+    from hotspots.errors import WriteError
+
+    record = {"id": "a", "type": "project", "name": "x" * 200_000}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+    try:
+        with pytest.raises(WriteError, match="can't be written"):
+            write_file(tmp_path / "records.gpkg", [record])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []

@@ -392,3 +392,11 @@ def test_a_long_chain_of_refusals_ends_soon(registry: Registry) -> None:
     """Each row names the next one, the last one nobody: all are refused, in linear time."""
     rows = [ROW | {"id": f"test-{n}", "relations": f"partner=test-{n + 1}"} for n in range(3000)]
     assert registry.plan(list(enumerate(rows))).counts["refused"] == 3000
+
+
+def test_what_steers_a_terminal_is_not_shown(registry: Registry) -> None:
+    """Neither in a fault nor in the list of rows; half a character can't even be printed."""
+    plan = registry.plan([(2, ROW | {"name": "a\x1b[2Jb\ud800", "web": "\x9bx"})])
+    told = "".join([plan.entries[0].name, *(f"{p} {p.value}" for p in plan.problems)])
+    assert told.isprintable()
+    told.encode()

@@ -73,6 +73,8 @@ def take(
     """
     from hotspots.registry.registry import RefusedError
 
+    if where == ":memory:":
+        raise BadInputError("Nothing stays of a registry in memory. Give the path of a file.")
     registry = _to_import_into(where, token, dry_run)
     table, note = _read(registry, file, adapter, encoding, sheet)
     if type_:

@@ -18,7 +18,7 @@ from hotspots.registry.actors import ADMINISTRATOR, EDITOR, LOCAL, Actor, requir
 from hotspots.registry.edits import edits
 from hotspots.registry.fields import fields, names
 from hotspots.registry.naming import name_the_nameless
-from hotspots.registry.problems import Problem
+from hotspots.registry.problems import Problem, shown
 from hotspots.registry.store import reading
 from hotspots.registry.store.writing import Change
 
@@ -344,7 +344,7 @@ def _entry(row: _Row) -> Entry:
                 if name in _CONTACT:
                     was, becomes = HIDDEN if was else "", HIDDEN if becomes else ""
                 differ[name] = (was, becomes)
-    name = row.after.get("name") or row.cells.get("name", "")
+    name = shown(row.after.get("name") or row.cells.get("name", ""))
     return Entry(row.number, row.id, name, row.outcome, differ)
 
 

@@ -107,6 +107,7 @@ def write_gpkg(
     """Write records as the layer "records" of a new GeoPackage, EPSG:4326."""
     import geopandas as gpd
     import pandas as pd
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
     names = [name for name in columns if name != FOOTPRINT]
     shapes: list[BaseGeometry | None] = []
@@ -125,10 +126,13 @@ def write_gpkg(
         heading = headings[columns.index(name)]
         data[heading] = pd.Series(values, dtype=types.get(kind, "object"))
     frame = gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs="EPSG:4326"))
-    frame.to_file(
-        path, layer=LAYER, driver="GPKG", engine="pyogrio",
-        geometry_type="Unknown", promote_to_multi=False, index=False,
-    )  # fmt: skip
+    try:
+        frame.to_file(
+            path, layer=LAYER, driver="GPKG", engine="pyogrio",
+            geometry_type="Unknown", promote_to_multi=False, index=False,
+        )  # fmt: skip
+    except (DataLayerError, DataSourceError, FeatureError) as fault:  # GDAL's word for a full disk
+        raise OSError(str(fault).splitlines()[0]) from fault
 
 
 def _placed(
