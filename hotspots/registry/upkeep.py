@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
 from hotspots.registry import checking, clock, values
-from hotspots.registry.actors import ADMINISTRATOR, CORRESPONDENT, Actor, require_role
+from hotspots.registry.actors import ADMINISTRATOR, CORRESPONDENT, require_role
 from hotspots.registry.problems import Problem
-from hotspots.registry.store import reading, tables
+from hotspots.registry.store import reading
 from hotspots.registry.store.database import reading as reads
 
 if TYPE_CHECKING:
@@ -44,28 +44,18 @@ def _of_one(record: dict[str, object]) -> Iterator[Problem]:
     yield from checking.check(record)
 
 
-def keepers(connection: sa.Connection, countries: frozenset[str]) -> list[str]:
-    """Return the names of the correspondents who keep one of these countries."""
-    token = tables.token
-    query = sa.select(token).where(token.c.role == CORRESPONDENT, token.c.revoked == "")
-    found = set()
-    for row in connection.execute(query).mappings():
-        actor = Actor(row["holder"], row["role"], tuple(filter(None, row["regions"].split(";"))))
-        if actor.countries & countries:
-            found.add(actor.name)
-    return sorted(found)
-
-
 def region_lines(registry: Registry, place: Region) -> Iterator[str]:
     """Yield who keeps a region's records and how far it has been gone through."""
     from hotspots.registry.actors import countries_of
+    from hotspots.registry.people.tokens import keepers
 
     surveys = registry.surveys
     if place.kind not in ("country", "initiative", "world"):
         return
     mine = countries_of(place.id)
     with registry.reading() as connection:
-        names = keepers(connection, mine)
+        kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & mine]
+    names = sorted(actor.name for actor in kept if actor.role == CORRESPONDENT)
     yield f"Kept by: {', '.join(names) if names else 'no correspondent yet'}."
     told = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & mine]
     for row in told:
