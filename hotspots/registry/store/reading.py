@@ -116,15 +116,18 @@ def _coded(field: str, codes: Sequence[str]) -> sa.ColumnElement[bool]:
 
 def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
     west, south, east, north = box
+    wide = (east - west) * (north - south) > _WIDE_DEGREES**2
     if not is_sqlite(connection):
         envelope = sa.func.ST_MakeEnvelope(west, south, east, north, 4326)
-        return sa.literal_column("record.geometry").op("&&")(envelope)
+        meeting = sa.literal_column("record.geometry").op("&&", is_comparison=True)(envelope)
+        # Within a function, the index on geometry isn't taken.
+        return sa.func.coalesce(meeting, sa.false()) if wide else meeting
     part = tables.record_part
     meets = (
         (record_box.c.west <= east) & (record_box.c.east >= west)
         & (record_box.c.south <= north) & (record_box.c.north >= south)
     )  # fmt: skip
-    if (east - west) * (north - south) > _WIDE_DEGREES**2:
+    if wide:
         joined = part.join(record_box, record_box.c.id == part.c.id)
         return sa.exists().select_from(joined).where(part.c.no == _record.c.no, meets)
     inside = sa.select(record_box.c.id).where(meets)

@@ -13,6 +13,7 @@ from hotspots.registry.store import rows, tables
 from hotspots.registry.store.database import is_sqlite
 
 _BATCH = 5_000
+_MANY = 1_000  # changes after which a server's statistics are made anew
 record_box = sa.table(
     "record_box", *(sa.column(name) for name in ("id", "west", "east", "south", "north"))
 )
@@ -66,6 +67,10 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
     placed = [(numbers[c.after["id"]], c.after) for c in changes if c.after is not None]
     _put(connection, placed)
     _insert(connection, tables.version, (_history(c, actor, now) for c in changes))
+    if len(changes) > _MANY and not is_sqlite(connection):
+        # A server that doesn't know yet how many there are takes minutes for what takes a second.
+        for table in (tables.record, tables.record_code, tables.contact, tables.relation):
+            connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
 def log(
