@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hotspots.errors import RegistryError
-from hotspots.registry.exchange.writing import whole
+from hotspots.registry.exchange.writing import require_suffix, whole
 from hotspots.registry.values import relation
 
 SUFFIXES = (".graphml", ".json")
@@ -60,12 +59,7 @@ def write_graph(
         The disk fails.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise RegistryError(
-            f"A graph can't be written as '{target.name}'. Give a name that ends in one of"
-            f" {', '.join(SUFFIXES)}."
-        )
+    suffix = require_suffix(target, SUFFIXES, "A graph")
     found = graph(records)
     with whole(target, force=force) as part:
         if suffix == ".json":

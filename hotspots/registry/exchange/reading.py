@@ -66,8 +66,6 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
         from hotspots.registry.exchange.geo_files import read_geojson, read_gpkg
 
         return read_geojson(path) if kind == "GeoJSON" else read_gpkg(path, sheet)
-    except RegistryError:
-        raise
     except OSError as fault:
         raise RegistryError(f"'{path}' can't be read ({reason(fault)}). Check it.") from fault
     except _PARSERS as fault:

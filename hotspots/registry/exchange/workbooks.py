@@ -42,8 +42,8 @@ def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
         with zipfile.ZipFile(path) as opened:
             _check_sizes(opened, path)
             return {part.filename: _merged_rows(opened, part, path) for part in opened.infolist()}
-    # NotImplementedError: a way of packing that no spreadsheet uses; RuntimeError: a password.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
+    # RuntimeError: a password, or a way of packing that no spreadsheet uses.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
         raise RegistryError(
             f"'{path.name}' is a damaged XLSX file ({fault}). Save or copy it again."
         ) from fault

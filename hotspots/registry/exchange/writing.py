@@ -53,16 +53,22 @@ def write_file(
         The disk fails.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise RegistryError(
-            f"Records can't be written as '{target.name}'. Give a name that ends in one of"
-            f" {', '.join(SUFFIXES)}."
-        )
+    require_suffix(target, SUFFIXES, "Records")
     chosen = _columns(columns)
     headings = _headings(chosen, lang)
     with whole(target, force=force) as part:
         _write(part, chosen, headings, records, lang)
+
+
+def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
+    """Return the suffix of a file to be written, in lower case; refuse an unknown format."""
+    suffix = target.suffix.lower()
+    if suffix not in known:
+        raise RegistryError(
+            f"{what} can't be written as '{target.name}'. Give a name that ends in one of"
+            f" {', '.join(known)}."
+        )
+    return suffix
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import BadZipFile
 
 from hotspots.errors import RegistryError, near_matches
@@ -37,9 +37,10 @@ def read_xlsx(path: Path, sheet: str | None = None) -> Table:
         It can't be read.
     """
     merged = check_workbook(path)
-    with warnings.catch_warnings():
+    # Opened here, so that it is closed too where openpyxl gives up on it.
+    with path.open("rb") as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on styles and extensions, which hold no records
-        book = _opened(path)
+        book = _opened(opened, path)
         try:
             chosen = _sheet(book, sheet, path.name)
             spoilt = _covered(merged.get(getattr(chosen, "_worksheet_path", "").lstrip("/"), ()))
@@ -54,12 +55,12 @@ def read_xlsx(path: Path, sheet: str | None = None) -> Table:
             book.close()
 
 
-def _opened(path: Path) -> Workbook:
+def _opened(opened: BinaryIO, path: Path) -> Workbook:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        return load_workbook(path, read_only=True)
+        return load_workbook(opened, read_only=True)
     # What openpyxl raises for a workbook that isn't well made.
     except (
         InvalidFileException, BadZipFile, KeyError, ValueError, TypeError, SyntaxError,
