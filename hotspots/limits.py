@@ -1,0 +1,123 @@
+"""How much one input may hold, checked before memory is taken for it.
+
+A file that somebody else sent may be small on disk and huge in memory, or never end. Each limit has
+a default that ordinary work stays well below, and an environment variable that changes it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hotspots.errors import BadInputError
+
+PREFIX = "HOTSPOTS_MAX_"
+_SHOWN = 100  # letters of a path in a message
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one input; ``HOTSPOTS_MAX_<NAME>`` in the environment changes one.
+
+    Attributes
+    ----------
+    raster_cells : int
+        Cells of all layers of an analysis, or of one raster that is added to a store.
+    file_bytes : int
+        Bytes of a table, a recipe or a vector file.
+    unpacked_bytes : int
+        Bytes that a compressed file may unpack to.
+    rows, columns : int
+        Of a table of records, points or polygons.
+    vertices : int
+        Vertices of all the geometries of a file, or of a GeoJSON given as text.
+    path_letters : int
+        Letters of a path.
+    read_seconds : int
+        Seconds that the reading of one table, recipe or vector file may take.
+    """
+
+    raster_cells: int = 1_000_000_000
+    file_bytes: int = 2_000_000_000
+    unpacked_bytes: int = 4_000_000_000
+    rows: int = 2_000_000
+    columns: int = 2_000
+    vertices: int = 20_000_000
+    path_letters: int = 4_096
+    read_seconds: int = 600
+
+
+def limits() -> Limits:
+    """Return the limits in force: the defaults, changed by the environment.
+
+    Raises
+    ------
+    BadInputError
+        A variable's value is not a whole number above 0.
+    """
+    given = {f.name: os.environ.get(PREFIX + f.name.upper(), "") for f in fields(Limits)}
+    return Limits(**{name: _whole(name, value) for name, value in given.items() if value})
+
+
+def require_within(what: str, amount: int, limit: str, remedy: str) -> None:
+    """Raise `BadInputError` if an amount is above a limit.
+
+    Parameters
+    ----------
+    what : str
+        The subject with its verb, as the sentence begins: "'big.tif' has".
+    amount : int
+    limit : str
+        The name of an attribute of `Limits`; its words name the amount in the message.
+    remedy : str
+        What the user can do apart from raising the limit, as a clause: "cut it to the region".
+    """
+    most = getattr(limits(), limit)
+    if amount > most:
+        raise BadInputError(
+            f"{what} {amount:,} {limit.replace('_', ' ')}; at most {most:,} are allowed."
+            f" {remedy[:1].upper()}{remedy[1:]}, or raise the limit:"
+            f" {PREFIX}{limit.upper()}={amount}."
+        )
+
+
+def shown_path(path: str | Path) -> str:
+    """Return a path as messages show it: an overlong one cut short."""
+    text = str(path)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def require_regular(path: str | Path) -> None:
+    """Raise `BadInputError` if a path is overlong, or is a pipe, a socket or a device.
+
+    Nothing is opened: the opening of a named pipe would wait for ever. A path where there is
+    nothing, or that may not be looked at, is left to the reader and its own message.
+    """
+    has = f"The path '{shown_path(path)}' has"
+    require_within(has, len(str(path)), "path_letters", "give a shorter one")
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    for is_kind, name in _KINDS:
+        if is_kind(mode):
+            raise BadInputError(
+                f"'{shown_path(path)}' is {name}; only files and folders can be read. Write its"
+                " content to a file and give that."
+            )
+
+
+def _whole(name: str, value: str) -> int:
+    if not value.strip().isdecimal() or int(value) == 0:
+        raise BadInputError(
+            f"{PREFIX}{name.upper()} is '{value}'. Give a whole number above 0, or unset it."
+        )
+    return int(value)

@@ -1,0 +1,66 @@
+"""What one input may hold: regular files only, and amounts below limits that can be set."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from hotspots.errors import BadInputError
+from hotspots.limits import Limits, limits, require_regular, require_within
+
+
+def test_a_variable_of_the_environment_changes_a_limit(monkeypatch):
+    monkeypatch.setenv("HOTSPOTS_MAX_ROWS", "12")
+    assert limits() == Limits(rows=12)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1e9", "1.5"])
+def test_a_limit_that_is_no_whole_number_is_refused(monkeypatch, value):
+    monkeypatch.setenv("HOTSPOTS_MAX_ROWS", value)
+    with pytest.raises(BadInputError, match=r"HOTSPOTS_MAX_ROWS is '.*'\. Give a whole number"):
+        limits()
+
+
+def test_the_message_says_the_amount_the_limit_and_both_remedies(monkeypatch):
+    monkeypatch.setenv("HOTSPOTS_MAX_RASTER_CELLS", "1000")
+    require_within("'a.tif' has", 1000, "raster_cells", "cut it to your region")
+    with pytest.raises(BadInputError) as raised:
+        require_within("'a.tif' has", 1001, "raster_cells", "cut it to your region")
+    assert str(raised.value) == (
+        "'a.tif' has 1,001 raster cells; at most 1,000 are allowed. Cut it to your region, or"
+        " raise the limit: HOTSPOTS_MAX_RASTER_CELLS=1001."
+    )
+
+
+def test_a_pipe_a_socket_and_a_device_are_refused_at_once(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.csv")
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.csv")
+        for path, kind in (("pipe.csv", "a named pipe"), ("socket.csv", "a socket"),
+                           ("/dev/zero", "a device")):  # fmt: skip
+            with pytest.raises(BadInputError, match=f"'{path}' is {kind}; only files and folders"):
+                require_regular(path)
+
+
+def test_a_link_to_a_pipe_is_a_pipe_and_a_link_to_a_file_is_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "to_pipe").symlink_to(tmp_path / "pipe")
+    (tmp_path / "to_file").symlink_to(tmp_path / "file")
+    require_regular(tmp_path / "to_file")
+    with pytest.raises(BadInputError, match="named pipe"):
+        require_regular(tmp_path / "to_pipe")
+
+
+def test_an_overlong_path_is_refused_in_a_short_sentence():
+    with pytest.raises(BadInputError, match="5,000 path letters; at most 4,096") as raised:
+        require_regular("x" * 5000)
+    assert len(str(raised.value)) < 400
+
+
+def test_what_is_absent_is_left_to_the_reader(tmp_path):
+    require_regular(tmp_path / "absent.csv")
+    require_regular("with\0zero")
