@@ -5,13 +5,15 @@
 OUT ?= demo
 PORT ?= 8000
 BIN := .venv/bin
-INSTALL_INPUTS := pyproject.toml constraints.txt package.json package-lock.json hatch_build.py
-EXTRAS_DEMO := api
-EXTRAS_TEST := api,notebooks,dev
-EXTRAS_LOCK := api,notebooks,postgis,cluster,dev
+INSTALL_INPUTS := pyproject.toml package.json package-lock.json hatch_build.py requirements/build.txt
+
+# Only what a lock names, checked against its hashes, and only wheels: the source of a dependency
+# would be built with whatever its build asks for. Then the package itself, from what is there.
+INSTALL_LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+INSTALL_PACKAGE := -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation
 
 # The first interpreter that is new enough and can make environments; 3.11 first, because
-# constraints.txt was made on it. `make demo PYTHON=/path/to/python` overrules the search.
+# the tests run on it. `make demo PYTHON=/path/to/python` overrules the search.
 PYTHON_CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3 python
 PYTHON_IS_FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do \
@@ -49,17 +51,11 @@ bench: .venv/.installed-test  ## time and memory: the 10 km world, and ingest of
 	$(BIN)/python benchmarks/world_10km.py
 	$(BIN)/python benchmarks/ingest_30s.py
 
-lock:  ## resolve the newest versions afresh and pin them in constraints.txt
-	$(require_python)
-	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python -m pip install --quiet ".[$(EXTRAS_LOCK)]"
-	@{ echo "# Made by 'make lock' on Python $$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'): the set that is tested."; \
-	  .venv-lock/bin/python -m pip freeze --exclude hotspots; } > .venv-lock/constraints.txt
-	mv .venv-lock/constraints.txt constraints.txt
-	rm -rf .venv-lock
+lock: .venv-tools/.installed  ## lock what pyproject.toml asks for; UPGRADE=1 takes the newest versions
+	.venv-tools/bin/python requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 clean:  ## remove what these targets made, the environment included
-	rm -rf .venv .venv-lock dist hotspots/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tools dist hotspots/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- how it is set up ---
 
@@ -73,13 +69,21 @@ endef
 	$(require_python)
 	$(PYTHON) -m venv .venv
 
-.venv/.installed-demo: $(INSTALL_INPUTS) | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS_DEMO)]"
+.venv/.installed-demo: $(INSTALL_INPUTS) requirements/service.txt | .venv/bin/python
+	$(BIN)/python $(INSTALL_LOCKED) --requirement requirements/build.txt --requirement requirements/service.txt
+	$(BIN)/python $(INSTALL_PACKAGE) --editable .
 	@touch $@
 
-.venv/.installed-test: $(INSTALL_INPUTS) | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS_TEST)]"
+.venv/.installed-test: $(INSTALL_INPUTS) requirements/service.txt requirements/test.txt | .venv/bin/python
+	$(BIN)/python $(INSTALL_LOCKED) --requirement requirements/build.txt --requirement requirements/test.txt
+	$(BIN)/python $(INSTALL_PACKAGE) --editable .
 	@touch $@ .venv/.installed-demo
+
+.venv-tools/.installed: requirements/tools.txt
+	$(require_python)
+	$(PYTHON) -m venv --clear .venv-tools
+	.venv-tools/bin/python $(INSTALL_LOCKED) --requirement requirements/tools.txt
+	@touch $@
 
 # Only the tests that look at the map in a browser need one; without it they skip and say so.
 browser:
