@@ -21,7 +21,7 @@ SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-m
 # The oldest macOS for which pyproj has wheels.
 MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}
 
-# What each lock is of. The first holds the most, so the others take their versions from it.
+# What each lock is of. The first holds all that runs; the others take their versions from it.
 LOCKS: dict[str, list[str]] = {
     "test.txt": ["pyproject.toml", "--all-extras", "--group", "build"],
     "service.txt": ["pyproject.toml", "--extra", "api", "--extra", "postgis"],
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     """Write all locks; return 1 when one can't be installed on a supported machine."""
     for name, what in LOCKS.items():
         write(name, what, arguments)
-    failures = [f for name in LOCKS for f in missing_wheels(name)]
+    failures = missing_wheels(FIRST)
     print("\n".join(failures), file=sys.stderr, end="\n" if failures else "")
     return 1 if failures else 0
 
@@ -46,7 +46,7 @@ def write(name: str, what: list[str], arguments: list[str]) -> None:
     """Resolve and write one lock."""
     # One version for all Pythons where there is one, so that all give the same numbers.
     fewest = ["--fork-strategy", "fewest"] if arguments else []
-    same = [] if name in (FIRST, "tools.txt") else ["--constraint", f"requirements/{FIRST}"]
+    same = [] if name == FIRST else ["--constraint", f"requirements/{FIRST}"]
     target = ["--custom-compile-command", "make lock", "--output-file", f"requirements/{name}"]
     uv([*what, *UNIVERSAL, *same, *fewest, *arguments, *target])
 
