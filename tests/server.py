@@ -18,6 +18,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,8 +28,10 @@ from urllib.parse import parse_qs, urlsplit
 STATUSES = {"401", "403", "404", "410", "500", "503"}
 FAULTS = STATUSES | {
     "429", "500then", "truncated", "truncatedonce", "stalled", "reset", "loop", "norange", "html",
-    "htmltyped", "slow", "weak", "undated", "changing", "silent", "wait", "elsewhere",
+    "htmltyped", "slow", "weak", "undated", "changing", "silent", "meet", "elsewhere",
+    "stalledonce",
 }  # fmt: skip
+HOLD_S = 240  # for which a server that stands still does so, unless its client goes away
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in.</body></html>"
 
 
@@ -36,7 +39,7 @@ class Seen:
     """What was asked so far."""
 
     def __init__(self) -> None:
-        self.guard = threading.Lock()
+        self.guard = threading.Condition()
         self.log: list[dict[str, Any]] = []
         self.now, self.most = 0, 0
         self.times: dict[str, int] = {}
@@ -46,11 +49,18 @@ class Seen:
         with self.guard:
             self.now += 1
             self.most = max(self.most, self.now)
+            self.guard.notify_all()
 
     def leave(self) -> None:
         """Count a request that has ended."""
         with self.guard:
             self.now -= 1
+
+    def meet(self, number: int) -> None:
+        """Hold a request until so many have been under way at once, and a moment for more."""
+        with self.guard:
+            self.guard.wait_for(lambda: self.most >= number, timeout=HOLD_S)
+        time.sleep(0.1)
 
     def time_of(self, path: str) -> int:
         """Return how often `path` was asked for before."""
@@ -142,12 +152,11 @@ class Handler(BaseHTTPRequestHandler):
             kind = "text/html; charset=utf-8" if fault == "htmltyped" else "image/tiff"
             self.say(200, b"sorry" if fault == "htmltyped" else PAGE, kind)
         elif fault == "silent":
-            time.sleep(10)
-            self.close_connection = True
+            self.hold()
         elif fault == "reset" and not argument:
             self.reset()
-        elif fault == "wait":
-            time.sleep(float(argument))
+        elif fault == "meet":
+            self.seen.meet(int(argument))
             self.file(rest, head)
         else:
             self.file(rest, head, fault, argument)
@@ -167,6 +176,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def hold(self) -> None:
+        """Say no more until the client goes away."""
+        self.connection.settimeout(HOLD_S)
+        with suppress(OSError):
+            self.connection.recv(1)
+        self.close_connection = True
 
     def reset(self) -> None:
         """Close with RST: what a dying server or a strict firewall sends."""
@@ -226,12 +242,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, body: bytes, fault: str, argument: str) -> None:
         """Send a body, or what the fault leaves of it."""
-        if fault == "truncatedonce" and self.seen.time_of(self.path):
-            fault = ""
-        if fault in ("truncated", "truncatedonce", "stalled", "reset"):
+        if fault in ("truncatedonce", "stalledonce"):
+            fault = "" if self.seen.time_of(self.path) else fault.removesuffix("once")
+        if fault in ("truncated", "stalled", "reset"):
             self.write(body[: len(body) // 2])
             if fault == "stalled":
-                time.sleep(float(argument or 10))
+                self.hold()
             elif fault == "reset":
                 time.sleep(0.1)  # what was sent must have gone before
                 self.reset()

@@ -45,7 +45,7 @@ class Serving:
 
     def _asked(self, method: str) -> Any:
         request = urllib.request.Request(f"{self.url}/_log", method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
 
@@ -65,14 +65,17 @@ def running(folder: Path, port: int = 0) -> Iterator[Serving]:
             serving.stop()
 
 
-def quick_client() -> Any:
-    """Return a client with small time-outs: a second at most until it gives up."""
+def quick_client(**settings: float) -> Any:
+    """Return a client that tries again soon, yet waits for an answer however busy the machine."""
     from hotspots.ingest.access.http import Client, Settings  # costly, and not all tests need it
 
-    return Client(
-        Settings(connect=0.5, stall=0.6, reach=1.0, tries=3, back_off=0.05, longest_wait=1.0,
-                 silence=0.0)
-    )  # fmt: skip
+    quick = {"connect": 60.0, "stall": 60.0, "reach": 120.0, "back_off": 0.05, "longest_wait": 1.0}
+    return Client(Settings(**{**quick, "tries": 3, "silence": 0.0, **settings}))
+
+
+def impatient_client(**settings: float) -> Any:
+    """Return a client that gives up after a second: for servers that never answer, only."""
+    return quick_client(**{"connect": 0.5, "stall": 0.6, "reach": 1.0, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -84,5 +87,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture
 def quick() -> Any:
-    """A client with small time-outs."""
+    """A client that tries again soon."""
     return quick_client()

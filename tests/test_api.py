@@ -520,6 +520,7 @@ def test_served_map_runs_under_its_policy(served: str, chromium_path: str) -> No
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(240_000)
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -527,7 +528,8 @@ def test_served_map_runs_under_its_policy(served: str, chromium_path: str) -> No
         page.wait_for_selector(".leaflet-container .leaflet-interactive", state="attached")
         dead = "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=window.dead=1>')"
         assert told == []
-        page.evaluate(dead)
+        with page.expect_console_message():
+            page.evaluate(dead)
         page.wait_for_timeout(300)
         assert page.evaluate("window.dead") is None
         browser.close()

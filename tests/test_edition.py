@@ -169,7 +169,7 @@ def test_a_full_disk_is_told_also_where_gdal_says_nothing(saved, tmp_path):
 
 def test_of_two_saves_at_once_one_wins_whole(fiji, tmp_path, monkeypatch):
     """Both stand midway before either goes on."""
-    meet = threading.Barrier(2, timeout=60)
+    meet = threading.Barrier(2, timeout=240)
     write: Callable[..., None] = module._write_patches
 
     def together(*arguments: object) -> None:

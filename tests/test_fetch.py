@@ -13,10 +13,13 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from serving import Serving, quick_client, running
+from serving import Serving, impatient_client, quick_client, running
 
 from hotspots.errors import BadInputError, FetchError, WriteError
 from hotspots.ingest.access import settings as http_settings
@@ -61,17 +64,18 @@ FAULTS = {
     "htmltyped": r"answered with a web page where data were due",
     "loop": r"is redirected in a circle \(more than 5 times\)",
     "truncated": r"ended before its end.*what was downloaded is kept",
-    "stalled": r"stood still for 0.6 s. Try again later; what was downloaded is kept.",
+    "stalled": r"stood still for 5 s. Try again later; what was downloaded is kept.",
     "reset": r"'127.0.0.1' can't be reached: the connection was reset. Check the network",
-    "silent": r"'127.0.0.1' can't be reached: no answer within (1|0.9\d*|1.1) s",
+    "silent": r"'127.0.0.1' can't be reached: no answer within \d[\d.e+]* s",
 }
+# Who never answers is met with less patience; half of "stalled" must come in time.
+LESS_PATIENT = {"silent": impatient_client, "stalled": partial(quick_client, stall=5.0, tries=1)}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_one_plain_sentence(
-    fault: str, server: Serving, quick: Client, tmp_path: Path
-) -> None:
-    text = told(quick, f"{server.url}/{fault}/data.bin?token=secret", tmp_path)
+def test_each_fault_is_one_plain_sentence(fault: str, server: Serving, tmp_path: Path) -> None:
+    client = LESS_PATIENT.get(fault, quick_client)()
+    text = told(client, f"{server.url}/{fault}/data.bin?token=secret", tmp_path)
     assert re.search(FAULTS[fault], text), text
     assert "secret" not in text
     assert "\n" not in text
@@ -156,7 +160,7 @@ def test_parts_of_unknown_version_are_never_joined(
 
 
 def environment(cache: Path) -> dict[str, str]:
-    return {**os.environ, "HOTSPOTS_HTTP_TIMEOUT": "2", "HOTSPOTS_CACHE": str(cache),
+    return {**os.environ, "HOTSPOTS_HTTP_TIMEOUT": "120", "HOTSPOTS_CACHE": str(cache),
             "PYTHONPATH": str(Path(__file__).parents[1])}  # fmt: skip
 
 
@@ -170,33 +174,29 @@ print(origin.sha256)
 
 
 def test_a_killed_download_is_resumed(server: Serving, quick: Client, tmp_path: Path) -> None:
-    url = f"{server.url}/slow-300000/data.bin"
+    half = len(CONTENT) // 2
+    url = f"{server.url}/stalledonce/data.bin"
     run = subprocess.Popen([sys.executable, "-c", FETCHING, url, str(tmp_path)],
                            env=environment(tmp_path))  # fmt: skip
-    await_part(tmp_path, 200_000)
+    await_part(tmp_path, half)
     run.send_signal(signal.SIGKILL)
     run.wait()
     (part,) = tmp_path.rglob("*.part")
-    assert 200_000 <= part.stat().st_size < len(CONTENT)
+    assert part.stat().st_size == half
     assert not list(tmp_path.rglob("data.bin"))
     assert got(quick, url, tmp_path) == CONTENT
     last = server.log("data.bin")[-1]
-    assert last["range"] == f"bytes={last_start(last)}-"
+    assert last["range"] == f"bytes={half}-"
     assert last["status"] == 206
-    assert last_start(last) >= 200_000
     assert not list(tmp_path.rglob("*.part*"))
 
 
 def await_part(folder: Path, least: int) -> None:
-    for _ in range(400):
+    for _ in range(2400):
         if any(p.stat().st_size >= least for p in folder.rglob("*.part")):
             return
         time.sleep(0.05)
     pytest.fail("the download didn't get on")
-
-
-def last_start(entry: dict[str, str]) -> int:
-    return int(entry["range"].removeprefix("bytes=").removesuffix("-"))
 
 
 def test_two_runs_at_once_fetch_once(server: Serving, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_full_disk_is_told_and_the_part_stays(
 ) -> None:
     url = f"{server.url}/data.bin"
     done = subprocess.run([sys.executable, "-c", FULL, url, str(tmp_path)], text=True, check=True,
-                          capture_output=True, env=environment(tmp_path), timeout=60)  # fmt: skip
+                          capture_output=True, env=environment(tmp_path), timeout=240)  # fmt: skip
     assert re.search(r"can't be written \(File too large\). Free some space, or set HOTSPOTS_CACHE",
                      done.stdout), done  # fmt: skip
     assert got(quick, url, tmp_path) == CONTENT
@@ -312,9 +312,26 @@ def test_an_unknown_name(quick: Client, tmp_path: Path, monkeypatch: pytest.Monk
     assert text.startswith("'nowhere.invalid' can't be reached: its name isn't known. Check the")
 
 
+@contextmanager
+def no_thread_left() -> Iterator[None]:
+    """Wait for the client's threads, so that none meets a socket that this test has closed."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+
+
+def test_the_promise_of_thirty_seconds() -> None:
+    assert Settings().reach < 30
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("accepts", [False, True])
-def test_a_black_hole_is_told_in_time(accepts: bool, tmp_path: Path) -> None:
-    """A socket that completes the handshake (or, its queue full, doesn't) and never answers."""
+def test_a_black_hole_is_given_up(accepts: bool, tmp_path: Path) -> None:
+    """A socket that completes the handshake (or, its queue full, doesn't) and never answers.
+
+    With so many tries, each of them half a second and more, only `Settings.reach` can end it.
+    """
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen(16 if accepts else 0)
@@ -323,25 +340,22 @@ def test_a_black_hole_is_told_in_time(accepts: bool, tmp_path: Path) -> None:
         for one in stuffed:
             one.setblocking(False)
             one.connect_ex(address)
-        # The true settings, 1 to 10: 28 s become 2.8 s, of the 3 s that are promised.
-        patient = Settings()
-        scaled = Settings(connect=patient.connect / 10, stall=patient.stall / 10,
-                          reach=patient.reach / 10, back_off=patient.back_off / 10)  # fmt: skip
-        started = time.monotonic()
-        text = told(Client(scaled), f"http://127.0.0.1:{address[1]}/a", tmp_path)
-        assert time.monotonic() - started < 30 / 10
+        client = impatient_client(reach=2.8, tries=1000, back_off=0.0)
+        with no_thread_left():
+            text = told(client, f"http://127.0.0.1:{address[1]}/a", tmp_path)
         for one in stuffed:
             one.close()
     assert "can't be reached: no" in text
 
 
-def test_tls_that_never_shakes_hands_is_told_in_time(tmp_path: Path) -> None:
+@pytest.mark.timeout(120)
+def test_tls_that_never_shakes_hands_is_given_up(tmp_path: Path) -> None:
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen(16)
-        started = time.monotonic()
-        text = told(quick_client(), f"https://127.0.0.1:{hole.getsockname()[1]}/a", tmp_path)
-    assert time.monotonic() - started < 1.2
+        client = impatient_client(tries=1000, back_off=0.0)
+        with no_thread_left():
+            text = told(client, f"https://127.0.0.1:{hole.getsockname()[1]}/a", tmp_path)
     assert "can't be reached" in text
 
 
@@ -351,19 +365,25 @@ def test_a_foreign_certificate(server: Serving, quick: Client, tmp_path: Path) -
 
 
 def test_a_host_that_is_down_is_not_asked_again_soon(tmp_path: Path) -> None:
-    client = Client(Settings(connect=0.3, stall=0.3, reach=0.5, tries=2, back_off=0.02, silence=9))
-    first = told(client, "http://127.0.0.1:9/a", tmp_path)
-    started = time.monotonic()
-    assert told(client, "http://127.0.0.1:9/b", tmp_path) == first
-    assert time.monotonic() - started < 0.02
+    """Not even when it is up again meanwhile: it sees no request."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    client = quick_client(silence=3600.0)
+    first = told(client, f"http://127.0.0.1:{port}/a", tmp_path)
+    with running(tmp_path, port) as up:
+        assert told(client, f"http://127.0.0.1:{port}/b", tmp_path) == first
+        assert up.log() == []
+        assert told(quick_client(), f"{up.url}/b", tmp_path) != first
 
 
 def test_never_more_than_two_connections_to_a_host(tmp_path: Path) -> None:
+    """Both are held until there are two; a third would have come meanwhile."""
     (tmp_path / "told.json").write_text("{}")
     client = Client(Settings())
     with running(tmp_path) as server:
         threads = [
-            threading.Thread(target=client.json, args=(f"{server.url}/wait-0.15/told.json",))
+            threading.Thread(target=client.json, args=(f"{server.url}/meet-2/told.json",))
             for _ in range(6)
         ]
         for thread in threads:

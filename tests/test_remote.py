@@ -251,8 +251,8 @@ from hotspots.ingest.access.window_reader import Asked
 from hotspots.ingest.access import window_files
 window_files._STRIP_BYTES = 400_000
 def slow(done, total):
-    time.sleep(float(sys.argv[3]))
     print("strip", done, flush=True)
+    time.sleep(float(sys.argv[3]))
 path, origin = window(Asked(sys.argv[1], ((-60, -60, 60, 60),)), Path(sys.argv[2]), progress=slow)
 print(origin.sha256)
 """
@@ -260,7 +260,7 @@ print(origin.sha256)
 
 def windowing(url: str, cache: Path, pause: float = 0.0, **options: Any) -> Any:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]),
-                   "HOTSPOTS_HTTP_TIMEOUT": "2"}  # fmt: skip
+                   "HOTSPOTS_HTTP_TIMEOUT": "120"}  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", options.pop("code", WINDOWING), url, str(cache), str(pause)],
         text=True, stdout=subprocess.PIPE, env=environment, **options,
@@ -271,7 +271,7 @@ def test_a_window_that_was_killed_is_made_again_to_the_same_bytes(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
     url = f"{server.url}/big.tif"
-    run = windowing(url, tmp_path / "killed", 0.5)
+    run = windowing(url, tmp_path / "killed", 240)
     assert run.stdout.readline().startswith("strip")
     run.send_signal(signal.SIGKILL)
     run.wait()

@@ -41,10 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        until = time.monotonic() + 120
-        while not _answers(port):
+        while not _answers(port):  # for as long as a test may take
             assert run.poll() is None, said.read_text()
-            assert time.monotonic() < until, said.read_text()
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -309,10 +307,8 @@ def test_a_foreign_catalogue(store: Store, settings: str) -> None:
 def both(store: Store) -> Iterator[HotspotsError]:
     """The errors of reading and of writing."""
     for act in (store.names, lambda: store.add(layer())):
-        began = time.monotonic()
         with pytest.raises(HotspotsError) as caught:
             act()
-        assert time.monotonic() - began < 30
         assert str(caught.value).count("\n") == 0
         yield caught.value
 
@@ -347,6 +343,7 @@ def require_known(server: str, after: str) -> None:
     urllib.request.urlopen(asked).close()
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("what", ["closed", "silent"])
 def test_a_server_that_cannot_be_reached(
     bucket: str, what: str, monkeypatch: pytest.MonkeyPatch
