@@ -41,7 +41,7 @@ SPDX = {
 }
 _PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ;]+)", flags=re.MULTILINE)
 _ROW = re.compile(
-    r"^\| (?P<name>\S+) \| (?P<version>[^|]+) \| (?P<licence>[^|]+) \| (?P<of>\w+) \|$",
+    r"^\| (?P<name>\S+) \| (?P<version>\d[^|]*) \| (?P<licence>[^|]+) \| (?P<of>\w+) \|$",
     re.MULTILINE,
 )
 
