@@ -16,6 +16,7 @@ import xarray as xr
 
 from hotspots.analysis.eligibility import Thresholds
 from hotspots.errors import RecipeError, near_matches
+from hotspots.rounding import steady
 from hotspots.variables import variable
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ def run_methods(
 def _stored(layer: xr.DataArray) -> xr.DataArray:
     if layer.dtype.kind in "iu":
         return layer
-    return layer.astype("float32", copy=False, keep_attrs=True)
+    if layer.dtype == "float32":
+        return layer
+    # In two steps, so that the last digit of a float64 doesn't decide that of a float32.
+    return layer.copy(data=steady(layer.values).astype("float32"))
 
 
 def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
