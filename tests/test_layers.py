@@ -34,6 +34,7 @@ LAYERS = (
         "weights",
         "pipeline",
         "profiles",
+        "beforehand",
         "registry",
         "edition_gaps",
     },

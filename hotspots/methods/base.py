@@ -7,7 +7,7 @@ failed, by an input that is missing; what is wrong with an input that is there i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -154,8 +154,8 @@ def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | N
     return None
 
 
-def missing_layers(method: Method, data: xr.Dataset, recipe: Recipe) -> list[str]:
-    """Return which of a method's needs `data` doesn't have, alternatives joined by "or"."""
+def missing_layers(method: Method, data: Container[Any], recipe: Recipe) -> list[str]:
+    """Return which of a method's needs are not among `data`'s layers, alternatives by "or"."""
     return [
         wanted.replace("|", " or ")
         for wanted in method.needs(recipe)
