@@ -17,7 +17,9 @@ from hotspots.registry import Registry, open_registry
 
 # Layers of an edition that no method gives: hotspot classes, shares of draws, clusters.
 _RANKING_LAYERS = 24
-_BYTES = 4  # of a cell and layer before it is compressed; the overviews take no more than that saves
+_BYTES = (
+    4  # of a cell and layer before it is compressed; the overviews take no more than that saves
+)
 TABLES_BYTES, PAGE_BYTES = 1_000_000, 2_000_000
 
 

@@ -11,7 +11,7 @@ import hotspots as hs
 from hotspots.beforehand import PAGE_BYTES, edition_bytes, readable_registry, require_space
 from hotspots.edition import MANIFEST, Edition, open_edition
 from hotspots.errors import EditionError
-from hotspots.files import aside, publish, require_free, write_error, write_text
+from hotspots.files import aside, exchange, publish, require_free, sweep, write_error, write_text
 from hotspots.pipeline import identify
 from hotspots.registry import Registry
 
@@ -40,6 +40,7 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
     former = open_edition(out)
     if former.id == identify(hs.sample(), hs.Recipe(), "countries"):
         tell(f"the edition {former.id} is there already; drawing its map")
+        sweep(Path(os.path.realpath(out)))
         require_space(out, PAGE_BYTES)
         write_text(out / "map.html", _page(former, lang, recorded))
         return former
@@ -69,7 +70,13 @@ def _require_demo(out: Path, edition: Edition) -> None:
 
 
 def _exchange(out: Path, folder: Path) -> None:
-    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was."""
+    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was.
+
+    In one step where the file system has one. Elsewhere a kill between two renames leaves no demo
+    at all, and the next run makes one.
+    """
+    if exchange(folder / "new", out):
+        return
     former = folder / "former"
     try:
         os.rename(out, former)

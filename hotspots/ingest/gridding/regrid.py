@@ -287,7 +287,9 @@ def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, 
     if plan.combine:
         total = values.sum(axis=0, dtype="float64")
         total = total / len(parts) if plan.combine == "mean" else total
-        return steady(total)[None].astype("float32"), np.where(np.isnan(total), 0, shares.min(axis=0))
+        return steady(total)[None].astype("float32"), np.where(
+            np.isnan(total), 0, shares.min(axis=0)
+        )
     return _side_by_side(plan, values, shares)
 
 
