@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hotspots as hs
+from hotspots.beforehand import PAGE_BYTES, edition_bytes, readable_registry, require_space
 from hotspots.edition import MANIFEST, Edition, open_edition
 from hotspots.errors import EditionError
-from hotspots.files import aside, publish, require_free, write_error, write_text
+from hotspots.files import aside, exchange, publish, require_free, sweep, write_error, write_text
 from hotspots.pipeline import identify
+from hotspots.registry import Registry
 
 # In times.json, which doesn't enter the id: the user may make the very same edition by 'analyze'.
 _MARK = {"made_by": "demo"}
@@ -31,20 +33,23 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
     WriteError
         The disk is full or fails; a former demo stays as it was.
     """
+    recorded = readable_registry()
     if not os.path.isfile(out / MANIFEST):
         require_free(out)
-        return _made(out, lang, tell)
+        return _made(out, lang, recorded, tell)
     former = open_edition(out)
     if former.id == identify(hs.sample(), hs.Recipe(), "countries"):
         tell(f"the edition {former.id} is there already; drawing its map")
-        write_text(out / "map.html", _page(former, lang))
+        sweep(Path(os.path.realpath(out)))
+        require_space(out, PAGE_BYTES)
+        write_text(out / "map.html", _page(former, lang, recorded))
         return former
     _require_demo(out, former)
     tell(f"replacing the demo of edition {former.id}, made by other code")
     place = Path(os.path.realpath(out))
     try:
         with aside(place) as folder:
-            edition = _made(folder / "new", lang, tell)
+            edition = _made(folder / "new", lang, recorded, tell)
             _require_demo(out, former)  # once more: the analysis took its time
             _exchange(place, folder)
     except OSError as error:
@@ -65,7 +70,13 @@ def _require_demo(out: Path, edition: Edition) -> None:
 
 
 def _exchange(out: Path, folder: Path) -> None:
-    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was."""
+    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was.
+
+    In one step where the file system has one. Elsewhere a kill between two renames leaves no demo
+    at all, and the next run makes one.
+    """
+    if exchange(folder / "new", out):
+        return
     former = folder / "former"
     try:
         os.rename(out, former)
@@ -75,13 +86,15 @@ def _exchange(out: Path, folder: Path) -> None:
             os.rename(former, out)
 
 
-def _made(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
-    edition = hs.analyze(hs.sample(), progress=tell)
+def _made(out: Path, lang: str, recorded: Registry, tell: Callable[[str], None]) -> Edition:
+    data = hs.sample()
+    require_space(out, edition_bytes(data, hs.Recipe()))
+    edition = hs.analyze(data, progress=tell)
     edition.times |= _MARK
     tell("drawing the map")
-    edition.save(out, beside={"map.html": _page(edition, lang)})
+    edition.save(out, beside={"map.html": _page(edition, lang, recorded)})
     return edition
 
 
-def _page(edition: Edition, lang: str) -> str:
-    return str(hs.explore(edition, hs.open_registry(), lang=lang).get_root().render())
+def _page(edition: Edition, lang: str, recorded: Registry) -> str:
+    return str(hs.explore(edition, recorded, lang=lang).get_root().render())

@@ -27,6 +27,7 @@ from hotspots.errors import EditionError, RecipeError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
 from hotspots.recipe import Recipe
+from hotspots.rounding import steady
 from hotspots.variables import classes_of, describe
 
 if TYPE_CHECKING:
@@ -327,7 +328,10 @@ def layer_hash(layer: xr.DataArray) -> str:
             steps = steps.astype("float64" if steps.dtype.kind in "iuf" else "str")
             digest.update(json.dumps([name, steps.tolist()]).encode())
     kind = "int16" if classes_of(layer) else "float32"
-    values = np.ascontiguousarray(layer.transpose(..., y, x).values, dtype=kind)
+    values = layer.transpose(..., y, x).values
+    if values.dtype == "float64":
+        values = steady(values)
+    values = np.ascontiguousarray(values, dtype=kind)
     if kind == "float32":
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     digest.update(values.tobytes())

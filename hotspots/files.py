@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,7 +65,7 @@ def aside(target: Path) -> Iterator[Path]:
     """
     made = _make(target.parent)
     try:
-        _sweep(target)
+        sweep(target)
         folder, descriptor = _own_folder(target)
         try:
             yield folder
@@ -88,9 +89,43 @@ def publish(folder: Path, target: Path) -> None:
         raise
 
 
+def exchange(folder: Path, other: Path) -> bool:
+    """Let two folders of one file system change places, in one step.
+
+    Returns
+    -------
+    bool
+        False, and nothing was done, where the system has no such step (other than Linux; some
+        network file systems).
+
+    Raises
+    ------
+    OSError
+        One of them isn't there, or may not be renamed.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # since glibc 2.28
+    if rename is None:
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if rename(here, os.fsencode(folder), here, os.fsencode(other), ctypes.c_uint(swap)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
 def require_free(target: Path) -> None:
-    """Raise `EditionError` unless `target` can become a new folder; `WriteError` if disks fail."""
+    """Raise `EditionError` unless `target` can become a new folder; `WriteError` if disks fail.
+
+    What killed runs left beside it is removed.
+    """
     with _usable(target):
+        sweep(Path(os.path.realpath(target)))
         if os.path.islink(target) and not os.path.exists(target):
             raise EditionError(
                 f"'{target}' is a link to what isn't there. Remove the link, or give another --out."
@@ -208,7 +243,7 @@ def _own_folder(target: Path) -> tuple[Path, int | None]:
         os.close(descriptor)
 
 
-def _sweep(target: Path) -> None:
+def sweep(target: Path) -> None:
     """Remove what killed runs left beside `target`: folders of our naming that nobody holds."""
     # Eight letters of this set are what mkdtemp puts in.
     ours = re.compile(re.escape(_stem(target)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))

@@ -33,7 +33,7 @@ from hotspots.intervals import (
 )
 from hotspots.land_use import land_use_table
 from hotspots.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
-from hotspots.methods.base import masks_on
+from hotspots.methods.base import RUN, masks_on
 from hotspots.methods.potential import own_potential
 from hotspots.plausible import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.ranking import axes_of, clusters, rank
@@ -103,7 +103,7 @@ def analyze(
     tell("tables of regions and units")
     tables = _tables(layers, raw, weights, errors, recipe)
     notes += without_potential(tables.regions, recipe)
-    manifest = _manifest(data, recipe, weights.digest) | {
+    manifest = _manifest(data, recipe, weights.digest, prepared) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
         "masks": mask_states(data, masks_on(recipe)),
@@ -304,16 +304,24 @@ def identify(
     data: xr.Dataset, recipe: Recipe, regions: str | gpd.GeoDataFrame = "countries"
 ) -> str:
     """Return the id that `analyze` would give, without the analysis."""
-    data, _ = checked(data, recipe)
-    return str(_manifest(data, recipe, outlines_digest(data, regions))["id"])
+    data, states = checked(data, recipe)
+    return str(_manifest(data, recipe, outlines_digest(data, regions), states)["id"])
 
 
-def _manifest(data: xr.Dataset, recipe: Recipe, regions_digest: str) -> dict[str, Any]:
+def _manifest(
+    data: xr.Dataset, recipe: Recipe, regions_digest: str, prepared: list[State]
+) -> dict[str, Any]:
+    # What is made of other inputs follows from them, but for digits that are the processor's.
+    made = {name for state in prepared if state.status == RUN for name in state.gives}
     inputs = {str(n): _provenance(data[n]) for n in sorted(map(str, data.data_vars))}
     identity = {
         "recipe": recipe.to_dict(),
         # Not only the values: the year of a stock decides its change per year.
-        "inputs": {n: {k: row.get(k) for k in _OF_IDENTITY} for n, row in inputs.items()},
+        "inputs": {
+            name: {key: row.get(key) for key in _OF_IDENTITY}
+            for name, row in inputs.items()
+            if name.removesuffix("_valid_share") not in made
+        },
         "region": data.attrs.get("region", "world"),
         "regions": regions_digest,
         "code": code_version(),

@@ -18,6 +18,7 @@ from hotspots.methods import METHODS
 from hotspots.methods.base import masks_on, thresholds_of
 from hotspots.methods.potential import managed_share
 from hotspots.recipe import Recipe
+from hotspots.rounding import SAME_SUM
 from hotspots.stability import Drawn
 from hotspots.variables import describe, variable
 
@@ -184,4 +185,6 @@ def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArra
     sums = np.bincount(codes, weights=np.nan_to_num(v).ravel() * area)
     areas = np.bincount(codes, weights=area)
     means = np.divide(sums, areas, out=np.zeros_like(sums), where=areas > 0)
-    return values.copy(data=v - means[codes].reshape(v.shape))
+    residual = v - means[codes].reshape(v.shape)
+    # Of a stratum whose values are all alike only the last digits of the mean would be left.
+    return values.copy(data=np.where(np.abs(residual) <= SAME_SUM * np.abs(v), 0.0, residual))

@@ -12,6 +12,7 @@ from scipy import sparse
 from hotspots.analysis.patches import label_patches, patch_polygons
 from hotspots.grid import cell_area, grid_of
 from hotspots.recipe import Recipe
+from hotspots.rounding import SAME_SUM, steady
 from hotspots.variables import (
     CLIMATE_ZONES,
     HOT_CLASSES,
@@ -144,22 +145,23 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
 
 def _leading(units: pd.DataFrame, columns: list[str], names: list[str]) -> Any:
     """Return the name of the largest of some columns; "" where all are 0."""
-    amounts = units[columns].to_numpy()
+    amounts = steady(units[columns].to_numpy())
     return np.where(amounts.max(axis=1) > 0, np.array(names)[amounts.argmax(axis=1)], "")
 
 
 def _response(rows: pd.DataFrame, least: float) -> Any:
     """Return the leading response; "" where none is called for on a share `least` of the land."""
     names = list(RESPONSES.values())
-    areas = rows[[f"{name}_ha" for name in names]].to_numpy()
-    enough = areas.max(axis=1) >= least * rows["ranked_managed_ha"].to_numpy()
+    areas = steady(rows[[f"{name}_ha" for name in names]].to_numpy())
+    enough = areas.max(axis=1) >= least * rows["ranked_managed_ha"].to_numpy() * (1 - SAME_SUM)
     return np.where(enough & (areas.max(axis=1) > 0), np.array(names)[areas.argmax(axis=1)], "")
 
 
 def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
-    areas = units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy()
+    areas = steady(units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy())
     leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
-    return np.where(areas.sum(axis=1) >= hot_share * units["ranked_managed_ha"], leading, "monitor")
+    least = hot_share * units["ranked_managed_ha"] * (1 - SAME_SUM)
+    return np.where(areas.sum(axis=1) >= least, leading, "monitor")
 
 
 def hot_patches(
@@ -177,7 +179,7 @@ def hot_patches(
     summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
     frame = inside.groupby("label")[summed].sum()
     hectares = frame[[f"{name}_ha" for name in HOT_CLASSES]]
-    frame.insert(0, "class", np.array(HOT_CLASSES)[hectares.to_numpy().argmax(axis=1)])
+    frame.insert(0, "class", np.array(HOT_CLASSES)[steady(hectares.to_numpy()).argmax(axis=1)])
     frame.insert(1, "climate_zone", _main_zone(inside))
     frame.insert(2, "countries", _countries(weights, inside, len(frame)))
     frame.insert(3, "cells", inside.groupby("label").size())

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import BadInputError
+from hotspots.rounding import SAME_SUM, steady
 
 BINS = 4096  # of values, in search of where the top share ends
 DISTRIBUTIONS = ("normal", "lognormal")
@@ -87,8 +88,8 @@ class HotCount:
             raise BadInputError(f"top_share is {top_share}; it is a share of the area, 0 to 1.")
         self._area = np.asarray(area, dtype="float64")
         self._members = _members(groups, self._area.size)
-        self._allowed = [top_share * self._area[c].sum() * (1 + 1e-12) for c in self._members]
-        self._threshold = threshold
+        self._allowed = [top_share * self._area[c].sum() * (1 + SAME_SUM) for c in self._members]
+        self._threshold = float(steady(threshold))
         self._times = np.zeros(self._area.size, dtype="int64")
         self.draws = 0
 
@@ -96,8 +97,9 @@ class HotCount:
         """Count one draw, an array (cells,) in t ha-1 yr-1."""
         if draw.shape != self._area.shape:
             raise BadInputError(f"A draw has shape {draw.shape}, the area {self._area.shape}.")
+        values = steady(draw)
         for cells, most in zip(self._members, self._allowed, strict=True):
-            self._times[_hot(draw, self._area, cells, most, self._threshold)] += 1
+            self._times[_hot(values, self._area, cells, most, self._threshold)] += 1
         self.draws += 1
 
     def share(self) -> npt.NDArray[np.float64]:

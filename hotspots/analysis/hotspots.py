@@ -16,6 +16,7 @@ import xarray as xr
 from hotspots.analysis.patches import drop_small
 from hotspots.errors import BadInputError
 from hotspots.grid import cell_area, grid_of
+from hotspots.rounding import SAME_SUM, steady
 from hotspots.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, describe
 
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
@@ -45,16 +46,18 @@ def top_share_by_area(
     -------
     array (n,) of bool
         True where all land of the group with a value at least as high makes up at most `share`
-        of its area: ties stand or fall together, so never more than `share` is called.
+        of its area: ties stand or fall together, so never more than `share` is called. Values that
+        differ in their last digits only are ties, and so are areas.
     """
     labels = np.zeros(values.size, dtype="int64") if groups is None else groups
+    values = steady(values)
     top = np.zeros(values.size, dtype=bool)
     for label in np.unique(labels):
         member = np.flatnonzero(labels == label)
         order = member[np.argsort(-values[member], kind="stable")]
         ranked, cumulated = values[order], np.cumsum(area[order])
         last_of_tie = np.searchsorted(-ranked, -ranked, side="right") - 1
-        inside = cumulated[last_of_tie] <= share * cumulated[-1] * (1 + 1e-12)
+        inside = cumulated[last_of_tie] <= share * cumulated[-1] * (1 + SAME_SUM)
         top[order] = inside & np.isfinite(ranked)
     return top
 
@@ -128,8 +131,8 @@ def classify_hotspots(
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Return the cells that are hot, and those whose own value is but not surely so."""
         found = np.zeros(values.shape, dtype=bool)
-        v = values.values[eligible].astype("float64")
-        high = (v >= threshold) & (v > 0) & known.values[eligible]
+        v = steady(values.values[eligible])
+        high = (v >= steady(threshold)) & (v > 0) & known.values[eligible]
         found[eligible] = high & top_share_by_area(v, area[eligible], top_share, labels)
         keep = partial(
             drop_small, area_ha=land, min_cells=min_patch_cells, min_area_km2=min_patch_area_km2,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hotspots.errors import BadInputError
 from hotspots.grid import Grid
+from hotspots.rounding import SAME_SUM
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -85,7 +86,7 @@ def drop_small(
     if min_cells is not None:
         keep &= cells >= min_cells
     if min_area_km2 is not None:
-        keep &= km2 >= min_area_km2
+        keep &= km2 * (1 + SAME_SUM) >= min_area_km2
     keep[0] = False
     return np.asarray(keep[labels], dtype=bool)
 

@@ -11,7 +11,7 @@ import os
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
 from hotspots.files import reason, require_free, require_writable, write_text
-
-if TYPE_CHECKING:
-    from hotspots.edition import Edition
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
@@ -145,6 +142,7 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
+    from hotspots.beforehand import edition_bytes, readable_registry, require_space
     from hotspots.loading import clip, open_any
 
     require_free(out)
@@ -155,9 +153,13 @@ def analyze(
         )
     chosen = _recipe(recipe)
     place = hs.region(region)
+    recorded = readable_registry()
     layers = clip(open_any(data, home or None), place)
+    require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
-    _save_with_map(edition, out, lang)
+    say("drawing the map")
+    page = hs.explore(edition, recorded, lang=lang).get_root().render()
+    edition.save(out, beside={"map.html": page})
     if as_json:
         print_table(edition.table.reset_index(), as_json=True)
     else:
@@ -175,12 +177,6 @@ def _region_set(name: str, store: str) -> str:
     return name if found is None else str(found)
 
 
-def _save_with_map(edition: Edition, out: Path, lang: str) -> None:
-    say("drawing the map")
-    world = hs.explore(edition, hs.open_registry(), lang=lang)
-    edition.save(out, beside={"map.html": world.get_root().render()})
-
-
 @app.command("map")
 def draw_map(
     edition: Annotated[Path, typer.Argument(help="Folder of an edition.")],
@@ -189,8 +185,12 @@ def draw_map(
     lang: Lang = "en",
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
+    from hotspots.beforehand import PAGE_BYTES, readable_registry, require_space
+
     require_writable(out)
-    page = hs.explore(hs.open_edition(edition), hs.open_registry(registry), lang=lang)
+    require_space(out, PAGE_BYTES)
+    recorded = readable_registry(registry)
+    page = hs.explore(hs.open_edition(edition), recorded, lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
 

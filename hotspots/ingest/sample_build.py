@@ -24,6 +24,7 @@ from hotspots.errors import RasterError
 from hotspots.files import file_hash
 from hotspots.grid import M2_PER_HA, Grid, row_area_ha
 from hotspots.ingest.legends import zones_to_jrc
+from hotspots.rounding import to_step
 from hotspots.variables import describe, variable
 
 Array = npt.NDArray[np.float64]
@@ -289,7 +290,7 @@ def _climate(originals: _Originals, soil: Array) -> dict[str, npt.NDArray[Any]]:
 
 def _rounded(values: Array, name: str) -> Array:
     step = catalogue()["variables"][name]["step"]
-    return np.asarray(np.rint(values / step) * step)
+    return to_step(values, step)
 
 
 def _dataset(layers: Mapping[str, npt.NDArray[Any]], cells_per_degree: int) -> xr.Dataset:

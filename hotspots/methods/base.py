@@ -7,7 +7,7 @@ failed, by an input that is missing; what is wrong with an input that is there i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import xarray as xr
 
 from hotspots.analysis.eligibility import Thresholds
 from hotspots.errors import RecipeError, near_matches
+from hotspots.rounding import steady
 from hotspots.variables import variable
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ def run_methods(
 def _stored(layer: xr.DataArray) -> xr.DataArray:
     if layer.dtype.kind in "iu":
         return layer
-    return layer.astype("float32", copy=False, keep_attrs=True)
+    if layer.dtype == "float32":
+        return layer
+    # In two steps, so that the last digit of a float64 doesn't decide that of a float32.
+    return layer.copy(data=steady(layer.values).astype("float32"))
 
 
 def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
@@ -150,8 +154,8 @@ def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | N
     return None
 
 
-def missing_layers(method: Method, data: xr.Dataset, recipe: Recipe) -> list[str]:
-    """Return which of a method's needs `data` doesn't have, alternatives joined by "or"."""
+def missing_layers(method: Method, data: Container[Any], recipe: Recipe) -> list[str]:
+    """Return which of a method's needs are not among `data`'s layers, alternatives by "or"."""
     return [
         wanted.replace("|", " or ")
         for wanted in method.needs(recipe)

@@ -16,6 +16,7 @@ import xarray as xr
 from hotspots.analysis.elementwise import common_depth, require_between
 from hotspots.errors import BadInputError
 from hotspots.grid import cell_area
+from hotspots.rounding import SAME_SUM
 from hotspots.variables import classes_of, describe, require_aligned
 
 QUANTILE = 0.9
@@ -162,7 +163,7 @@ def weighted_quantile(values: Array, weights: Array, quantile: float) -> float:
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order])
     # Nine of ten equal weights are 90 %, whatever the sum's rounding.
-    place = np.searchsorted(share, quantile * share[-1] * (1 - 1e-12))
+    place = np.searchsorted(share, quantile * share[-1] * (1 - SAME_SUM))
     return float(values[order[min(place, len(order) - 1)]])
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspots.grid import Grid, authalic_q
+from hotspots.rounding import split
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -27,6 +28,8 @@ Index = npt.NDArray[np.int64]
 _SAME_EDGE = 1e-5
 # Areas that differ by less than this part are a tie: they were summed in another order.
 _TIE = 1e-9
+# Before float64 becomes float32, so that its last digit doesn't decide the other's.
+_steady = numba.njit(cache=True, nogil=True)(split)
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,8 @@ def _mean(
                 total[j] += height * part
                 area[j] += height * width
         for j in range(columns):
-            mean[i, j] = total[j] / area[j] if area[j] > 0 else np.nan
-            share[i, j] = min(area[j] / (row_size[i] * column_size[j]), 1.0)
+            mean[i, j] = _steady(total[j] / area[j]) if area[j] > 0 else np.nan
+            share[i, j] = min(_steady(area[j] / (row_size[i] * column_size[j])), 1.0)
 
 
 def mean(
@@ -213,7 +216,7 @@ def _majority(
                 if areas[j, c] > largest * (1 + _TIE):
                     best, largest = c + 1, areas[j, c]
             most[i, j] = best
-            share[i, j] = min(valid / (row_size[i] * column_size[j]), 1.0)
+            share[i, j] = min(_steady(valid / (row_size[i] * column_size[j])), 1.0)
 
 
 def majority(
@@ -255,8 +258,8 @@ def _share_of(
             for c in range(classes):
                 if c + 1 != water:
                     land += areas[j, c]
-            out[i, j] = areas[j, wanted - 1] / land if land > 0 else np.nan
-            share[i, j] = min(land / (row_size[i] * column_size[j]), 1.0)
+            out[i, j] = _steady(areas[j, wanted - 1] / land) if land > 0 else np.nan
+            share[i, j] = min(_steady(land / (row_size[i] * column_size[j])), 1.0)
 
 
 def share_of(

@@ -27,6 +27,7 @@ from hotspots.ingest.gridding.warped import Warped, read_warped, warped
 from hotspots.ingest.legends import legend as legend_of
 from hotspots.ingest.legends import recode, to_canonical
 from hotspots.ingest.units import conversion, spelled
+from hotspots.rounding import steady
 from hotspots.variables import Variable, class_nodata, describe, variable
 
 Planes = npt.NDArray[Any]
@@ -274,11 +275,11 @@ def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, 
         if plan.combine:
             whole = values.reshape(-1, 12, *values.shape[1:]).sum(axis=0, dtype="float64")
             count = len(values) // 12 if plan.combine == "mean" else 1
-            values = (whole / count).astype("float32")
+            values = steady(whole / count).astype("float32")
         if plan.months == "keep":
             return values, share
         reduced = values.sum(axis=0, dtype="float64") / (12 if plan.months == "mean" else 1)
-        return reduced[None].astype("float32"), share
+        return steady(reduced)[None].astype("float32"), share
     if len(parts) == 1:
         return parts[0]
     values = np.stack([part[0][0] for part in parts])
@@ -286,7 +287,9 @@ def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, 
     if plan.combine:
         total = values.sum(axis=0, dtype="float64")
         total = total / len(parts) if plan.combine == "mean" else total
-        return total[None].astype("float32"), np.where(np.isnan(total), 0, shares.min(axis=0))
+        return steady(total)[None].astype("float32"), np.where(
+            np.isnan(total), 0, shares.min(axis=0)
+        )
     return _side_by_side(plan, values, shares)
 
 
@@ -295,7 +298,7 @@ def _side_by_side(plan: _Plan, values: Planes, shares: Planes) -> tuple[Planes, 
     if plan.row.classes is None:
         weighted = np.where(shares > 0, values.astype("float64") * shares, 0).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            made = (weighted / covered).astype("float32")
+            made = steady(weighted / covered).astype("float32")
     else:
         made = np.take_along_axis(values, shares.argmax(axis=0)[None], axis=0)[0]
     return made[None], np.minimum(covered, 1).astype("float32")
@@ -321,7 +324,7 @@ def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, 
             out[i], share[i] = overlap.mean(plane, rows, view.columns)
     factor, offset = conversion(unit, plan.row.unit)
     if factor != 1 or offset:
-        out = (out.astype("float64") * factor + offset).astype("float32")
+        out = steady(out.astype("float64") * factor + offset).astype("float32")
     return out, share.min(axis=0)
 
 

@@ -1,0 +1,206 @@
+"""Registry and room on the disk are looked at first; a full disk leaves all as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_store import layer, state, zones
+
+import hotspots as hs
+from hotspots import demo
+from hotspots.beforehand import edition_bytes, readable_registry, require_space
+from hotspots.errors import RegistryError, WriteError
+from hotspots.ingest import Store
+from hotspots.loading import clip
+from hotspots.registry import open_registry
+from hotspots.variables import describe
+
+SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
+FIJI = ("analyze", "--data", "sample", "--region", "FJI", "--out")
+
+
+class Computed(Exception):
+    """Raised in the place of minutes of work."""
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def analyze(*_: object, **__: object) -> None:
+        raise Computed
+
+    monkeypatch.setattr(hs, "analyze", analyze)
+
+
+@contextmanager
+def disk_of(size: str, place: Path) -> Iterator[Path]:
+    """Give a small file system in memory; skip where this user may not mount one."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small file system can be mounted by root on Linux only")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with disk_of("1m", tmp_path / "disk") as place:
+        yield place
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill a disk until so many bytes are free."""
+    taken = disk / "taken"
+    free = shutil.disk_usage(disk).free
+    taken.write_bytes(b"\0" * max(0, free - leave))
+    return taken
+
+
+# --- before the work -----------------------------------------------------------------------------
+
+
+def damaged(path: Path) -> Path:
+    """A registry whose first page is sound: it opens, and its records can't be read."""
+    open_registry(path, create=True).engine.dispose()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("command", [FIJI, ("demo", "--out")], ids=["analyze", "demo"])
+def test_the_registry_is_read_before_the_work(
+    command: tuple[str, ...], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "junk.sqlite").write_bytes(b"SQLite format 3\0" + b"junk" * 100)
+    (tmp_path / "empty").mkdir()
+    damaged(tmp_path / "damaged.sqlite")
+    for name in ("absent.sqlite", "junk.sqlite", "damaged.sqlite", "empty"):
+        monkeypatch.setenv("HOTSPOTS_REGISTRY", str(tmp_path / name))
+        code, out, told = run(*command, tmp_path / "edition")
+        assert (code, out) == (2, ""), (name, told)
+        assert told.startswith("Error: "), told
+        assert name in told
+        assert "Traceback" not in told
+    assert not (tmp_path / "edition").exists()
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("command", [FIJI, ("demo", "--out")], ids=["analyze", "demo"])
+def test_room_is_looked_for_before_the_work(
+    command: tuple[str, ...], run: Any, small_disk: Path
+) -> None:
+    code, out, told = run(*command, small_disk / "above" / "edition")
+    assert (code, out) == (1, "")
+    assert "needs about" in told
+    assert "1.0 MB are free" in told
+    assert os.listdir(small_disk) == []
+
+
+def test_a_map_looks_for_room_before_it_is_drawn(
+    run: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hs, "open_edition", lambda _: (_ for _ in ()).throw(Computed))
+    code, _, told = run("map", small_disk, "--out", small_disk / "map.html")
+    assert code == 1
+    assert "needs about 2.0 MB" in told
+
+
+def test_a_sound_registry_and_room_let_the_work_begin(
+    run: Any, tmp_path: Path, no_work: None
+) -> None:
+    code, _, told = run(*FIJI, tmp_path / "edition")
+    assert code == 1
+    assert "Computed" in told
+
+
+def test_the_room_told_is_that_taken_or_some_more(
+    world_edition: hs.Edition, tmp_path: Path
+) -> None:
+    """Of the world, and of a country of few cells; a map has some 1.6 MB."""
+    fiji = clip(hs.sample(), hs.region("FJI"))
+    for data, edition in ((hs.sample(), world_edition), (fiji, hs.analyze(fiji))):
+        folder = edition.save(tmp_path / edition.id, beside={"map.html": "x" * 1_600_000})
+        taken = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        needed = edition_bytes(data, hs.Recipe())
+        assert taken < needed < 3 * taken, (taken, needed)
+
+
+def test_room_and_registry_by_themselves(tmp_path: Path) -> None:
+    require_space(tmp_path / "not" / "there", 1000)
+    with pytest.raises(WriteError, match=r"'.*there' needs about 1,000,000,000.0 MB, and .* free"):
+        require_space(tmp_path / "not" / "there", 10**15)
+    with pytest.raises(RegistryError):
+        readable_registry(damaged(tmp_path / "damaged.sqlite"))
+    assert len(readable_registry()) > 0
+
+
+# --- full all the same ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leave", [0, 30_000, 300_000])
+def test_a_disk_that_fills_meanwhile_leaves_no_edition(small_disk: Path, leave: int) -> None:
+    edition = hs.analyze(clip(hs.sample(), hs.region("FJI")))
+    taken = fill(small_disk, leave)
+    with pytest.raises(WriteError, match=r"No space left.*Free some space"):
+        edition.save(small_disk / "edition")
+    assert os.listdir(small_disk) == ["taken"]
+    taken.unlink()
+    edition.save(small_disk / "edition")
+    assert len(hs.open_edition(small_disk / "edition").table) > 0
+
+
+def test_a_disk_that_fills_meanwhile_leaves_the_former_map(small_disk: Path) -> None:
+    demo.write_text(small_disk / "map.html", "former")
+    fill(small_disk, 20_000)
+    with pytest.raises(WriteError, match="No space left"):
+        demo.write_text(small_disk / "map.html", "new" * 100_000)
+    assert (small_disk / "map.html").read_text() == "former"
+    assert sorted(os.listdir(small_disk)) == ["map.html", "taken"]
+
+
+@pytest.mark.parametrize("leave", [0, 5_000, 20_000, 60_000])
+def test_a_full_disk_leaves_a_store_as_it_was(small_disk: Path, leave: int) -> None:
+    """Whatever is written when the room ends: the raster, its item, the catalogue."""
+    store = Store(small_disk / "store")
+    store.add(layer())
+    before = state(store)
+    taken = fill(small_disk, leave)
+    noise = np.random.default_rng(0).uniform(0, 100, (180, 360)).astype("float32")
+    with pytest.raises(WriteError, match=r"can't be written \(.*\)"):
+        store.add(describe(layer("soc_stock", noise, step=1.0), "soc_stock", **SAID))
+    assert state(store) == before
+    taken.unlink()
+    store.add(zones())
+    assert store.names() == ["climate_zone", "soc_stock"]
+    assert not [p for p in store.place.path.rglob(".*") if p.name != ".lock"]
+
+
+def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, small_disk: Path) -> None:
+    store = Store(small_disk / "store")
+    store.add(layer())
+    before = state(store)
+    layer("clay", layer().values % 100).rio.to_raster(small_disk.parent / "clay.tif")
+    fill(small_disk, 0)
+    code, _, told = run(
+        "add-layer", small_disk.parent / "clay.tif", "--store", small_disk / "store", "--as",
+        "clay", "--unit", "%", "--depth", "0-30", "--source", "a", "--citation", "b",
+        "--licence", "c",
+    )  # fmt: skip
+    assert code == 1, told
+    assert "No space left" in told
+    assert "as it was" in told
+    assert "Traceback" not in told
+    assert told.count("Error") == 1
+    assert state(store) == before
