@@ -20,8 +20,10 @@ from branca.element import Element
 from markupsafe import escape
 
 DATA_ID = "hs-data"
-# In an object a brace stands before a quote or its own end; any other brace is part of a text.
-_BRACE_OF_TEXT = re.compile(r'\{(?!["}])')
+# A brace of JSON stands before a quote or its own end, and never after "$"; any other is of a text.
+_BRACE_OF_TEXT = re.compile(r'\{(?!["}])|(?<=\$)\{')
+# A terminal that prints the file would obey control characters.
+_BRACE_OR_CONTROL = re.compile(r"[{\x01-\x08\x0b\x0e-\x1f]")
 _SIGNS = {sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 _ANY_SIGN = re.compile(f"[{''.join(_SIGNS)}]")
 
@@ -57,17 +59,17 @@ def safe_json(value: Any) -> str:
     return _BRACE_OF_TEXT.sub(r"\\u007b", shown)
 
 
-def without_braces(html: str) -> str:
-    """Return HTML with its opening braces as character references.
+def inert(html: str) -> str:
+    """Return HTML with its opening braces and control characters as character references.
 
     For HTML without scripts and styles, where such a reference would not be read.
     """
-    return html.replace("{", "&#123;")
+    return _BRACE_OR_CONTROL.sub(lambda found: f"&#{ord(found.group())};", html)
 
 
 def html_text(text: str) -> str:
     """Return a text as HTML."""
-    return without_braces(str(escape(text)))
+    return inert(str(escape(text)))
 
 
 def _plain(value: Any) -> Any:

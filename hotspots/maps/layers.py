@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import shapely
 
-from hotspots.locale import text
+from hotspots.locale import code_label, text
 from hotspots.maps import numbers, palettes
 from hotspots.registry.fields import fields
 from hotspots.registry.vocabulary import vocabulary
@@ -193,9 +193,9 @@ def patches(
     features = []
     for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
         told = {
-            "title": text(f"class.{row['class']}", lang),
+            "title": code_label("class", row["class"], lang),
             "rows": numbers.patch_rows(row.to_dict(), names, period, lang),
-            "colour": palettes.HOTSPOT[str(row["class"])],
+            "colour": palettes.HOTSPOT.get(str(row["class"]), palettes.BORDER),
         }
         features.append(
             {"type": "Feature", "properties": told, "geometry": _geojson(shape, 3, seam(bounds))}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from branca.element import CssLink, Element, JavascriptLink
 
 from hotspots.caveats import CAVEATS
-from hotspots.locale import counted, hectares, number, percent, text, tonnes
+from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
-from hotspots.maps.embedding import Verbatim, data_block, without_braces
+from hotspots.maps.embedding import Verbatim, data_block, inert
 from hotspots.maps.legends import Legend, is_region, provenance, variable_label, year_of
 from hotspots.maps.themes import GROUPS
 from hotspots.scenario import scenario
@@ -49,7 +49,7 @@ class Page(Element):
     def __init__(self, panel: str, data: Mapping[str, Any]) -> None:
         super().__init__()
         self._name = "HotspotsPage"
-        self.html = f"{without_braces(panel)}\n{data_block(data)}"
+        self.html = f"{inert(panel)}\n{data_block(data)}"
         self._bounds = data["bounds"]
 
     def render(self, **kwargs: Any) -> str:
@@ -202,7 +202,7 @@ def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
         told.append((
             str(row.get(f"name_{lang}", row["country"])),
-            text(f"zone.{row['climate_zone']}", lang),
+            code_label("zone", row["climate_zone"], lang),
             tonnes(float(row["potential_t_yr"]), lang),
             hectares(hot, lang),
         ))  # fmt: skip
