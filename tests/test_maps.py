@@ -21,6 +21,7 @@ from affine import Affine
 from branca.colormap import LinearColormap
 from drivers import made, quick
 from markupsafe import escape
+from pages import data_of
 from shapely.geometry import Point
 
 import hotspots as hs
@@ -30,6 +31,7 @@ from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.grid import Grid
 from hotspots.locale import percent, text, tonnes
 from hotspots.maps import layers, numbers, palettes, rasters, themes
+from hotspots.maps.embedding import safe_json
 from hotspots.maps.figure import ASSETS
 from hotspots.maps.legends import data_years, legend_of, method_of
 from hotspots.maps.page import title
@@ -175,14 +177,13 @@ def test_only_http_addresses_become_links(web: str, linked: bool) -> None:
 
 def test_nan_becomes_null() -> None:
     told = {"a": float("nan"), "b": [np.float32("inf"), np.int64(3)], "c": "<\u2028>"}
-    shown = layers.safe_json(told)
+    shown = safe_json(told)
     assert shown == '{"a":null,"b":[null,3],"c":"\\u003c\\u2028\\u003e"}'
     assert json.loads(shown) == {"a": None, "b": [None, 3], "c": "<\u2028>"}
 
 
 def test_data_of_the_page_are_json(page: str) -> None:
-    start = page.index("hotspotsMap(map_")
-    data = json.loads(page[page.index('{"bounds"', start) : page.index(");\n", start)])
+    data = data_of(page)
     assert data["records"]["unplaced"] == 1
     assert len(data["records"]["points"]) == len(HOSTILE)
     assert data["patches"]["total"] == len(data["patches"]["shapes"]) > 0
@@ -303,8 +304,7 @@ def test_a_span_has_its_unit_once(low: float, high: float, shown: str) -> None:
 
 
 def test_a_label_is_written_once(page: str) -> None:
-    start = page.index("hotspotsMap(map_")
-    data = json.loads(page[page.index('{"bounds"', start) : page.index(");\n", start)])
+    data = data_of(page)
     labels = [tuple(label) for label in data["labels"]]
     assert len(set(labels)) == len(labels)
     poland = [(*labels[place], value) for place, value in data["countries"]["rows"]["POL"]["rows"]]
@@ -494,10 +494,9 @@ def test_a_class_without_colour_is_a_fault() -> None:
 
 
 def test_image_and_legend_show_the_same_colours(edition: Edition, page: str) -> None:
-    """The first image of the page, decoded, holds the colours of the classes that occur."""
-    uri = re.search(r"data:image/png;base64,([\w+/=\\]+)", page.split("L.imageOverlay")[1])
-    assert uri is not None
-    rgba = decoded(base64.b64decode(uri.group(1)))
+    """The image of a theme, decoded, holds the colours of the classes that occur."""
+    uri = data_of(page)["rasters"]["hotspot_class"]["url"]
+    rgba = decoded(base64.b64decode(uri.removeprefix("data:image/png;base64,")))
     drawn = {tuple(int(v) for v in p[:3]) for p in rgba.reshape(4, -1).T if p[3] == 255}
     there = set(np.unique(edition.rasters["hotspot_class"].values)) - {0}
     # On the sample no hot land is stable.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from html.parser import HTMLParser
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hotspots.maps.policy import script_hashes
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -43,40 +41,9 @@ def policy_for(html: str) -> str:
     (``<img onerror=…>``) stays dead; styles are allowed inline because Leaflet and folium
     position by style attributes.
     """
-    finder = _InlineScripts()
-    finder.feed(html)
-    finder.close()
-    hashes = " ".join(sorted({f"'sha256-{_digest(script)}'" for script in finder.scripts}))
+    hashes = " ".join(script_hashes(html))
     return (
         f"default-src 'self'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
         "frame-ancestors 'self'"
     )
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-class _InlineScripts(HTMLParser):
-    """Collects the text of the scripts that stand in a page."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.scripts: list[str] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin to gather, if it is a script."""
-        self._inside = tag == "script" and "src" not in dict(attrs)
-        if self._inside:
-            self.scripts.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a script."""
-        self._inside = False
-
-    def handle_data(self, data: str) -> None:
-        """Gather the text of a script."""
-        if self._inside:
-            self.scripts[-1] += data

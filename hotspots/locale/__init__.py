@@ -80,6 +80,15 @@ def has_text(key: str) -> bool:
     return key in catalogue("en")
 
 
+def code_label(group: str, code: object, lang: str = "en") -> str:
+    """Return the message ``<group>.<code>``, or the code itself where the catalogues lack it.
+
+    For codes that were read from a file, which may say anything.
+    """
+    key = f"{group}.{code}"
+    return text(key, lang) if has_text(key) else str(code)
+
+
 def number(value: float, lang: str = "en", digits: int = 3) -> str:
     """Return `value` with `digits` significant digits and the separators of `lang`.
 

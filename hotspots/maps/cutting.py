@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -211,8 +212,14 @@ def _by_breaks(
 
 
 def change_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the change evenly on both sides of what the data can't tell from none."""
-    smallest = edition.recipe.change.detectable / _years_between(edition, layer)
+    """Cut the change evenly on both sides of what the data can't tell from none.
+
+    Without its years that isn't known, and nothing is drawn.
+    """
+    years = _years_between(edition, layer)
+    if not years > 0:
+        return Classes(np.zeros(layer.shape, "uint8"), [], [], is_scale=True)
+    smallest = edition.recipe.change.detectable / years
     edges = [step * smallest for step in CHANGE_STEPS]
     values = np.asarray(layer.values, dtype="float64")
     # float32 rounds a change of exactly the threshold to either side of it; it is detectable.
@@ -235,10 +242,14 @@ def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
 
 
 def _years_between(edition: Edition, layer: xr.DataArray) -> float:
-    """Return the length of the change's period, years."""
-    start, _, end = str(layer.attrs.get("period", "")).partition("-")
-    if start.isdigit() and end.isdigit():
-        return float(end) - float(start)
+    """Return the length of the change's period, years; NaN if neither end is said in figures."""
     inputs: Mapping[str, Any] = edition.manifest["inputs"]
     change = edition.recipe.change
-    return float(inputs[change.end]["year"]) - float(inputs[change.start]["year"])
+    start, _, end = str(layer.attrs.get("period", "")).partition("-")
+    dated = (inputs.get(name, {}).get("year") for name in (change.start, change.end))
+    for first, last in ((start, end), dated):
+        try:
+            return float(last) - float(first)
+        except (TypeError, ValueError):
+            continue
+    return math.nan

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +18,8 @@ from jinja2 import Template
 
 from hotspots.config import vendor_file
 from hotspots.errors import MissingAssetError
+from hotspots.maps.embedding import Verbatim, html_text
+from hotspots.maps.policy import script_hashes
 
 # Name that Folium gives a link -> vendored file. None: left out, as nothing of ours needs it.
 ASSETS: dict[str, str | None] = {
@@ -42,9 +45,11 @@ _SOURCE_MAP = re.compile(r"^\s*(//#|/\*#) sourceMappingURL=.*$", re.MULTILINE)
 _FOREIGN = re.compile(r"<(?:script|link)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^\"'>\s]*")
 # Only Folium's own popups and the like use jQuery; 87 kB are spared where none is drawn.
 _JQUERY = re.compile(r"\$\(|\bjQuery\b")
-# Even if a foreign address slipped in somewhere, the browser would not ask for it.
+# Even if a foreign address slipped in somewhere, the browser would not ask for it; nor would it run
+# a script or a handler (onerror=…) that isn't one of the page's own.
 _POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+    "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data: blob:;"
+    " base-uri 'none'; form-action 'none'"
 )
 
 
@@ -68,16 +73,14 @@ class StandaloneFigure(Figure):
     _template = Template(
         "<!DOCTYPE html>\n"
         '<html lang="{{ this.lang }}">\n<head>\n'
-        "<title>{{ this.title|e }}</title>\n"
-        '<meta http-equiv="Content-Security-Policy" content="{{ this.policy }}">\n'
+        "<title>{{ title }}</title>\n"
+        '<meta http-equiv="Content-Security-Policy" content="{{ policy }}">\n'
         '<link rel="icon" href="data:,">\n'
-        "{{ this.header.render(**kwargs) }}\n"
+        "{{ header }}\n"
         # Folium's own viewport forbids zooming in on text; the last one counts.
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "</head>\n<body>\n{{ this.html.render(**kwargs) }}\n"
-        "<script>\n{{ this.script.render(**kwargs) }}\n</script>\n</body>\n</html>\n"
+        "</head>\n<body>\n{{ body }}\n</body>\n</html>\n"
     )
-    policy = _POLICY
 
     def __init__(self, title: str, lang: str = "en", **kwargs: Any) -> None:
         super().__init__(title=title, **kwargs)
@@ -87,7 +90,7 @@ class StandaloneFigure(Figure):
         """Return the whole page; may be called again and again."""
         for child in list(self._children.values()):
             child.render(**kwargs)
-        script = self.script.render(**kwargs)
+        script = _joined(self.script, kwargs)
         if "L.AwesomeMarkers" in script:
             raise MissingAssetError(
                 "A folium.Icon needs web fonts that the standalone page leaves out; use"
@@ -97,12 +100,34 @@ class StandaloneFigure(Figure):
         for name, child in list(children.items()):
             if isinstance(child, Link):
                 children[name] = _inlined(name, child, with_jquery=bool(_JQUERY.search(script)))
-        if foreign := _FOREIGN.search(self.header.render(**kwargs) + self.html.render(**kwargs)):
+        header, html = _joined(self.header, kwargs), _joined(self.html, kwargs)
+        if foreign := _FOREIGN.search(header + html):
             raise MissingAssetError(
                 f"The map asks for '{foreign.group()}', which a page without network can't have;"
                 " leave that element out."
             )
-        return str(self._template.render(this=self, kwargs=kwargs))
+        body = f"{html}\n<script>\n{script}\n</script>"
+        policy = _POLICY.format(" ".join(script_hashes(header + body)))
+        title = html_text(self.title)
+        return str(
+            self._template.render(this=self, title=title, policy=policy, header=header, body=body)
+        )
+
+
+def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
+    """Return the text of a section of the figure.
+
+    Folium's elements leave their finished text there in an `Element`, which would read it as a
+    template once more, and with it every text that a user's own layer shows.
+    """
+    return "\n".join(
+        child._template_str if _is_finished(child) else child.render(**kwargs)
+        for child in section._children.values()
+    )
+
+
+def _is_finished(child: Element) -> bool:
+    return type(child) is Element and child._template_str is not None
 
 
 def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
@@ -113,22 +138,11 @@ def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
         )
     file = ASSETS[name]
     if file is None or (name == "jquery" and not with_jquery):
-        return _Raw("")
+        return Verbatim("")
     if isinstance(link, CssLink):
-        return _Raw(f"<style>\n{_stylesheet(file)}\n</style>")
+        return Verbatim(f"<style>\n{_stylesheet(file)}\n</style>")
     assert isinstance(link, JavascriptLink)
-    return _Raw(f"<script>\n{_script(file)}\n</script>")
-
-
-class _Raw(Element):
-    """Text that no template engine reads: minified code is full of braces."""
-
-    def __init__(self, content: str) -> None:
-        super().__init__()
-        self._content = content
-
-    def render(self, **kwargs: Any) -> str:
-        return self._content
+    return Verbatim(f"<script>\n{_script(file)}\n</script>")
 
 
 def _script(file: str) -> str:

@@ -1,12 +1,11 @@
 """Countries, hot patches and records as plain data for the page.
 
-All text stays text: the page builds its popups with ``textContent``, and the data are written as
-JSON with ``<``, ``>`` and ``&`` escaped, so that no name can become markup. NaN never occurs.
+All text stays text: `hotspots.maps.embedding` writes it as JSON, and the page's script shows it
+with ``textContent``.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import shapely
 
-from hotspots.locale import text
+from hotspots.locale import code_label, text
 from hotspots.maps import numbers, palettes
 from hotspots.registry.fields import fields
 from hotspots.registry.vocabulary import vocabulary
@@ -31,27 +30,6 @@ Bounds = tuple[float, float, float, float]
 WORLD_TOLERANCE_DEG = 0.06
 WORLD_WIDTH_DEG = 90.0
 MOST_PATCHES = 1500
-
-
-def safe_json(value: Any) -> str:
-    """Return JSON that may stand in a ``<script>``: no markup, no NaN (null instead)."""
-    shown = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"),
-                       ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):  # fmt: skip
-        shown = shown.replace(sign, code)
-    return shown
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 class Labels:
@@ -215,9 +193,9 @@ def patches(
     features = []
     for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
         told = {
-            "title": text(f"class.{row['class']}", lang),
+            "title": code_label("class", row["class"], lang),
             "rows": numbers.patch_rows(row.to_dict(), names, period, lang),
-            "colour": palettes.HOTSPOT[str(row["class"])],
+            "colour": palettes.HOTSPOT.get(str(row["class"]), palettes.BORDER),
         }
         features.append(
             {"type": "Feature", "properties": told, "geometry": _geojson(shape, 3, seam(bounds))}

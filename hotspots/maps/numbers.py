@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hotspots.locale import hectares, number, percent, text, tonnes
+from hotspots.locale import code_label, hectares, number, percent, text, tonnes
 from hotspots.variables import EXCLUSION_REASONS
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
     whole = sum(uses.values())
     if not whole > 0:
         return []
-    parts = (f"{text(f'use.{use}', lang)} {percent(t / whole, lang)}" for use, t in uses.items())
+    parts = (f"{code_label('use', u, lang)} {percent(t / whole, lang)}" for u, t in uses.items())
     return [(text("numbers.by_use", lang), ", ".join(parts), 1)]
 
 
@@ -226,7 +226,7 @@ def patch_rows(
         told += _change_rows([row[c] for c in _CHANGE_OF_PATCH], period, lang)
     zone = str(row.get("climate_zone", ""))
     if zone:
-        told.append((text("patch.zone", lang), text(f"zone.{zone}", lang), 0))
+        told.append((text("patch.zone", lang), code_label("zone", zone, lang), 0))
     ids = [i for i in str(row.get("countries", "")).split(",") if i]
     if ids:
         told.append((text("patch.countries", lang), ", ".join(names.get(i, i) for i in ids), 0))

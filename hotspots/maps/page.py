@@ -7,14 +7,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from branca.element import MacroElement
-from folium.elements import JSCSSMixin
-from folium.template import Template
+from branca.element import CssLink, Element, JavascriptLink
 
 from hotspots.caveats import CAVEATS
-from hotspots.locale import counted, hectares, number, percent, text, tonnes
+from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
 from hotspots.maps import numbers, palettes
-from hotspots.maps.layers import safe_json
+from hotspots.maps.embedding import Verbatim, data_block, inert
 from hotspots.maps.legends import Legend, is_region, provenance, variable_label, year_of
 from hotspots.maps.themes import GROUPS
 from hotspots.scenario import scenario
@@ -23,46 +21,53 @@ if TYPE_CHECKING:
     from hotspots.edition import Edition
 
 UNITS_SHOWN = 10
+# Names of `figure.ASSETS`: the figure puts the files in their place.
+_LIBRARIES = {
+    JavascriptLink: ("Control.Fullscreen.js", "markercluster"),
+    CssLink: ("Control.FullScreen.css", "markerclustercss"),
+}
 # Words that the script needs.
-_WORDS = ("map.zoom_in", "map.zoom_out", "map.panel_show", "map.panel_hide", "map.aria",
+_WORDS = ("map.zoom_in", "map.zoom_out", "map.fullscreen", "map.fullscreen_exit",
+          "map.panel_show", "map.panel_hide", "map.aria",
           "map.close", "record.recorded", "record.web", "notice.short",
           "notice.short_areas", "notice.no_record", "patch.heading", "format.colon")  # fmt: skip
 
 
-class Page(JSCSSMixin, MacroElement):
-    """Styles, panel and script, for one map.
+class Page(Element):
+    """Styles, panel, data and script, for one map: all of them verbatim.
+
+    The styles and the script are the same for every map; what differs are data.
 
     Parameters
     ----------
     panel : str
-        HTML of the panel, escaped already.
-    overlays : mapping
-        Theme key -> its `folium.raster_layers.ImageOverlay`.
+        HTML of the panel, from `panel`.
     data : mapping
-        What `map.js` reads; written by `safe_json`.
+        What `map.js` reads.
     """
 
-    _template = Template(
-        "{% macro header(this, kwargs) %}<style>\n{{ this.style }}\n</style>{% endmacro %}"
-        "{% macro html(this, kwargs) %}{{ this.panel }}{% endmacro %}"
-        "{% macro script(this, kwargs) %}{{ this.script }}\n"
-        "hotspotsMap({{ this._parent.get_name() }}, {\n"
-        "{% for key, layer in this.overlays.items() %}{{ key|tojson }}: {{ layer.get_name() }},\n"
-        "{% endfor %}}, {{ this.data }});\n"
-        "{% endmacro %}"
-    )
-
-    def __init__(self, panel: str, overlays: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    def __init__(self, panel: str, data: Mapping[str, Any]) -> None:
         super().__init__()
         self._name = "HotspotsPage"
-        # Names of `figure.ASSETS`: the figure puts the files in place of the addresses.
-        self.default_js = [("markercluster", "leaflet.markercluster")]
-        self.default_css = [("markerclustercss", "leaflet.markercluster")]
-        self.style = _style()
-        self.script = _asset("map.js")
-        self.panel = panel
-        self.overlays = dict(overlays)
-        self.data = safe_json(data)
+        self.html = f"{inert(panel)}\n{data_block(data)}"
+        self._bounds = data["bounds"]
+
+    def render(self, **kwargs: Any) -> str:
+        """Put the parts in the figure's sections."""
+        figure = self.get_root()
+        for link in (JavascriptLink, CssLink):
+            for name in _LIBRARIES[link]:
+                figure.header.add_child(link(name), name=name)
+        name = self.get_name()
+        figure.header.add_child(Verbatim(f"<style>\n{_style()}\n</style>"), name=name)
+        figure.html.add_child(Verbatim(self.html), name=name)
+        script = f"{_asset('map.js')}\nhotspotsMap({self._parent.get_name()});"
+        figure.script.add_child(Verbatim(script), name=name)
+        return ""
+
+    def _get_self_bounds(self) -> list[list[float]]:
+        """Return [[south, west], [north, east]], for `folium.Map.get_bounds`."""
+        return self._bounds
 
 
 def words(lang: str) -> dict[str, str]:
@@ -197,7 +202,7 @@ def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
         told.append((
             str(row.get(f"name_{lang}", row["country"])),
-            text(f"zone.{row['climate_zone']}", lang),
+            code_label("zone", row["climate_zone"], lang),
             tonnes(float(row["potential_t_yr"]), lang),
             hectares(hot, lang),
         ))  # fmt: skip

@@ -57,8 +57,6 @@ def explore(
     Web Mercator enlarges areas towards the poles, and the page says so: every number on it comes
     from the edition's tables, which are area-true. Layers that lie beyond 85 degrees are cut.
     """
-    from folium.plugins import Fullscreen
-
     from hotspots.maps import page
     from hotspots.maps.figure import StandaloneFigure
     from hotspots.maps.legends import legend_of
@@ -68,13 +66,8 @@ def explore(
     bounds = _view(edition, [image for _, _, image in drawn])
     period = change_period(edition)
     world_map = _empty_map()
-    overlays = {t.key: _overlay(t, c, i, lang) for t, c, i in drawn if i is not None}
-    for overlay in overlays.values():
-        world_map.add_child(overlay)
-    Fullscreen("topright", text("map.fullscreen", lang), text("map.fullscreen_exit", lang)).add_to(
-        world_map
-    )
     data = _page_data(edition, registry, bounds, period, lang)
+    data["rasters"] = {t.key: _raster(t, c, i, lang) for t, c, i in drawn if i is not None}
     legends = [legend_of(theme, classes, edition, lang) for theme, classes, _ in drawn]
     panel = page.panel(
         edition,
@@ -87,7 +80,7 @@ def explore(
         lang,
         cards,
     )
-    world_map.add_child(page.Page(panel, overlays, data))
+    world_map.add_child(page.Page(panel, data))
     figure = StandaloneFigure(title=page.title(edition, lang), lang=lang)
     figure.add_child(world_map)
     return world_map
@@ -105,17 +98,20 @@ def change_period(edition: Edition) -> str:
 def _empty_map() -> folium.Map:
     import folium
 
-    return folium.Map(
+    made = folium.Map(
         location=[20, 10],
         tiles=None,
         zoom_start=2,
-        zoom_control="topright",
+        zoom_control=False,  # the page's script adds it, in the reader's language
         control_scale=False,
         zoom_snap=0.25,
         zoom_delta=0.5,
         wheel_px_per_zoom_level=120,
         world_copy_jump=False,
     )
+    # Its name in the page's script, else random: the same input gives the same page.
+    made._id = "hotspots"
+    return made
 
 
 def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image | None]]:
@@ -137,23 +133,14 @@ def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image
     ]
 
 
-def _overlay(
-    theme: Theme, classes: Classes, image: Image, lang: str
-) -> folium.raster_layers.ImageOverlay:
-    from folium.raster_layers import ImageOverlay
-
+def _raster(theme: Theme, classes: Classes, image: Image, lang: str) -> dict[str, Any]:
     from hotspots.maps.rasters import data_uri
 
-    title = text(f"theme.{theme.key}.title", lang)
-    return ImageOverlay(
-        data_uri(image.codes, classes.colours),
-        image.bounds,
-        name=title,
-        alt=title,
-        overlay=False,
-        show=False,  # the page's script shows the chosen one
-        pane="hs-raster",
-    )
+    return {
+        "url": data_uri(image.codes, classes.colours),
+        "bounds": image.bounds,
+        "alt": text(f"theme.{theme.key}.title", lang),
+    }
 
 
 def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, float, float]:

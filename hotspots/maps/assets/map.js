@@ -1,7 +1,8 @@
 "use strict";
 /* Shows one theme at a time with its legend, and the overlays. All text that comes from data is set
    with textContent or as a DOM property, never as markup. */
-function hotspotsMap(map, rasters, data) {
+function hotspotsMap(map) {
+  const data = JSON.parse(document.getElementById("hs-data").textContent);
   const words = data.words;
   const narrow = () => window.matchMedia("(max-width: 640px)").matches;
   const panel = document.getElementById("hs-panel");
@@ -15,6 +16,17 @@ function hotspotsMap(map, rasters, data) {
      it never draws a record that stands alone on the coarsest of them. */
   map.setMinZoom(0);
   map.setMaxZoom(9);
+
+  L.control.zoom({
+    position: "topright",
+    zoomInTitle: words["map.zoom_in"],
+    zoomOutTitle: words["map.zoom_out"],
+  }).addTo(map);
+  L.control.fullscreen({
+    position: "topright",
+    title: words["map.fullscreen"],
+    titleCancel: words["map.fullscreen_exit"],
+  }).addTo(map);
 
   function element(tag, text, className) {
     const made = document.createElement(tag);
@@ -248,6 +260,8 @@ function hotspotsMap(map, rasters, data) {
   L.DomEvent.disableScrollPropagation(panel);
   ["keydown", "keypress", "dblclick", "contextmenu"].forEach((name) => L.DomEvent.on(panel, name, L.DomEvent.stopPropagation));
 
+  const rasters = Object.fromEntries(Object.entries(data.rasters).map(([key, image]) =>
+    [key, L.imageOverlay(image.url, image.bounds, { alt: image.alt, pane: "hs-raster" })]));
   let current = null;
   function showTheme(key) {
     if (rasters[current]) map.removeLayer(rasters[current]);
@@ -275,10 +289,6 @@ function hotspotsMap(map, rasters, data) {
   }
   container.setAttribute("role", "application");
   container.setAttribute("aria-label", words["map.aria"]);
-  map.zoomControl && [["_zoomInButton", "map.zoom_in"], ["_zoomOutButton", "map.zoom_out"]].forEach(([button, word]) => {
-    const made = map.zoomControl[button];
-    if (made) { made.title = words[word]; made.setAttribute("aria-label", words[word]); }
-  });
   map.attributionControl.setPrefix('<a href="https://leafletjs.com" target="_blank" rel="noopener noreferrer">Leaflet</a>');
   map.attributionControl.addAttribution(element("span", words["notice.short"]).outerHTML +
     element("span", " " + words["notice.short_areas"], "hs-wide").outerHTML);

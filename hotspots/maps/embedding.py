@@ -1,0 +1,84 @@
+"""Text from data inside a page: always a value, never markup, script or template source.
+
+A text reaches the page in two ways only: as JSON in a data block, which the page's script shows
+with ``textContent``, or as a value that the panel's autoescaped template wrote. Both are handed to
+the figure as `Verbatim`, which no template engine reads. In addition, neither holds an opening
+delimiter of one (``{{``, ``{%``, ``{#``, ``${``), so that somebody who puts the page into a
+template of his own finds none either.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from branca.element import Element
+from markupsafe import escape
+
+DATA_ID = "hs-data"
+# A brace of JSON stands before a quote or its own end, and never after "$"; any other is of a text.
+_BRACE_OF_TEXT = re.compile(r'\{(?!["}])|(?<=\$)\{')
+# A terminal that prints the file would obey control characters.
+_BRACE_OR_CONTROL = re.compile(r"[{\x01-\x08\x0b\x0e-\x1f]")
+_SIGNS = {sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+_ANY_SIGN = re.compile(f"[{''.join(_SIGNS)}]")
+
+
+class Verbatim(Element):
+    """Text that goes into a figure as it is.
+
+    `branca.element.Element`, given a text, would read it as the source of a template.
+    """
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self._content = content
+
+    def render(self, **kwargs: Any) -> str:
+        """Return the text."""
+        return self._content
+
+
+def data_block(data: Any) -> str:
+    """Return the element that holds the page's data; a browser doesn't run it."""
+    return f'<script type="application/json" id="{DATA_ID}">{safe_json(data)}</script>'
+
+
+def safe_json(value: Any) -> str:
+    r"""Return JSON that may stand in a ``<script>`` and in a template.
+
+    ``<``, ``>``, ``&``, U+2028, U+2029 and the opening braces of texts are written as ``\uXXXX``;
+    NaN and infinities as null.
+    """
+    shown = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    shown = _ANY_SIGN.sub(lambda found: _SIGNS[found.group()], shown)
+    return _BRACE_OF_TEXT.sub(r"\\u007b", shown)
+
+
+def inert(html: str) -> str:
+    """Return HTML with its opening braces and control characters as character references.
+
+    For HTML without scripts and styles, where such a reference would not be read.
+    """
+    return _BRACE_OR_CONTROL.sub(lambda found: f"&#{ord(found.group())};", html)
+
+
+def html_text(text: str) -> str:
+    """Return a text as HTML."""
+    return inert(str(escape(text)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
