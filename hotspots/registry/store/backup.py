@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
-from hotspots.files import aside, reason, write_error
+from hotspots.files import aside, make_private, reason, write_error
 from hotspots.registry.store import schema, tables, writing
 from hotspots.registry.store.database import engine_for, is_sqlite, plain_faults, reading, shown
 from hotspots.registry.store.database import writing as writing_to
@@ -58,10 +58,10 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
         _require_free(target, engine, force)
         with aside(target) as folder:
             made = folder / "backup"
+            make_private(made)
             with _told_of(target):
                 (_copy_file if is_sqlite(engine) else _copy_server)(engine, made)
             counts = _checked(made)
-            made.chmod(0o600)
             _to_disk(made)
             os.replace(made, target)
             _to_disk(target.parent)
