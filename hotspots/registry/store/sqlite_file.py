@@ -66,7 +66,7 @@ def connect(path: str, patience_s: float) -> FileConnection:
     with suppress(OSError):  # it is there; or SQLite will say what is wrong
         make_private(Path(path))
     try:
-        return _checked(_open(path, patience_s))
+        return _open(path, patience_s)
     except sqlite3.OperationalError as fault:
         if getattr(fault, "sqlite_errorcode", 0) & 0xFF not in _NO_FILES_BESIDE:
             raise
@@ -79,10 +79,9 @@ def _without_files_beside(path: str, patience_s: float, why: str) -> FileConnect
         return _unlocked(path, why)
     # What is committed may stand in the log alone. One who has the file to himself reads it
     # without the shared index (-shm).
-    connection = _open(path, patience_s)
-    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection = _open(path, patience_s, first="PRAGMA locking_mode=EXCLUSIVE")
     connection.unwritable = why
-    return _checked(connection)
+    return connection
 
 
 def _unlocked(path: str, why: str) -> FileConnection:
@@ -90,14 +89,21 @@ def _unlocked(path: str, why: str) -> FileConnection:
     stamp = _stamp(path)
     connection = _open(f"file:{quote(path)}?mode=ro&immutable=1", 0, uri=True)
     connection.unwritable, connection._path, connection._seen = why, path, stamp
-    return _checked(connection)
+    return connection
 
 
-def _open(name: str, patience_s: float, *, uri: bool = False) -> FileConnection:
+def _open(name: str, patience_s: float, *, uri: bool = False, first: str = "") -> FileConnection:
+    """Open a file and read something, which is when SQLite makes the files beside."""
     connection = sqlite3.connect(
         name, timeout=patience_s, check_same_thread=False, uri=uri, factory=FileConnection
     )
-    prepare(connection)
+    try:
+        connection.execute(first)
+        prepare(connection)
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -107,16 +113,6 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA secure_delete=ON")  # erased data leave no trace in the file
     connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _checked(connection: FileConnection) -> FileConnection:
-    """Read something, which is when SQLite makes the files beside."""
-    try:
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
 
 
 def _only_readable(path: str) -> bool:
