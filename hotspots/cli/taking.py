@@ -102,23 +102,18 @@ def take(
 
 
 def _to_import_into(where: str | None, token: str | None, dry_run: bool) -> Registry:
-    from hotspots.registry import open_registry
-    from hotspots.registry.store import schema
+    from hotspots.registry import Registry, open_registry
+    from hotspots.registry.opening import open_to_import
     from hotspots.registry.store.database import engine_for
 
     if not dry_run:
-        return open_registry(where, token=token, create=True)
+        return open_to_import(where, token=token)
     try:
         return open_registry(where, token=token)
     except BadInputError:
-        # What a first import would do is shown on an empty registry; none is made.
-        from hotspots.registry import Registry
-
         if where is None or "://" in where or Path(where).exists():
             raise
-        engine = engine_for(":memory:")
-        schema.create(engine)
-        return Registry(engine, source=where)
+        return Registry(engine_for(where), unmade=True)  # which nothing makes in a dry run
 
 
 def _read(
