@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, TokenError
 from hotspots.registry.actors import LOCAL, Actor
+from hotspots.registry.people.remnants import finish
 from hotspots.registry.problems import Problem, told
 from hotspots.registry.registry import Registry
 from hotspots.registry.store import schema
@@ -62,7 +63,9 @@ def open_registry(
         require_there(engine)
     with reads(engine) as connection:
         schema.require_current(connection)
-    return Registry(engine, actor=actor_there(engine, token))
+    actor = actor_there(engine, token)
+    finish(engine)
+    return Registry(engine, actor=actor)
 
 
 def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
@@ -114,7 +117,7 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
 def is_there(engine: sa.Engine) -> bool:
     """Say whether a database holds a registry already; none is made."""
     path = file_of(engine)
-    if path is not None and not (path.is_file() and path.stat().st_size):
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return False
     with reads(engine) as connection:
         return schema.state(connection) != schema.NEW
@@ -129,7 +132,7 @@ def own_registry() -> Path:
 
 def _default(create: bool) -> Path:
     # What a killed first import left is no registry.
-    if create or (own_registry().is_file() and is_there(engine_for(own_registry()))):
+    if create or (os.path.isfile(own_registry()) and is_there(engine_for(own_registry()))):
         return own_registry()
     from hotspots.config import data_dir
 
@@ -140,7 +143,7 @@ def _is_files(where: str) -> bool:
     path = Path(where)
     if "://" in where:
         return False
-    return path.is_dir() or path.suffix.casefold() in FILES
+    return os.path.isdir(path) or path.suffix.casefold() in FILES
 
 
 def _make_room(engine: sa.Engine) -> None:
@@ -160,7 +163,7 @@ def require_there(engine: sa.Engine) -> None:
     path = file_of(engine)
     if path is None:
         return
-    if not path.is_file() or not path.stat().st_size:
+    if not os.path.isfile(path) or not path.stat().st_size:
         raise RegistryError(
             f"There is no registry '{path}'. 'hotspots registry import FILE --registry {path}'"
             f" makes one; a file of records ends in {', '.join(FILES)}."

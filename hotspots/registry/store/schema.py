@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def making(engine: sa.Engine) -> Iterator[sa.Connection]:
         See `create`.
     """
     path = file_of(engine)
-    if path is not None and not (path.exists() and path.stat().st_size):
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         log_ahead(engine)  # nobody else's file
     with writing(engine) as connection:
         if state(connection) == NEW:

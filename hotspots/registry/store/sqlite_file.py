@@ -118,7 +118,7 @@ def prepare(connection: sqlite3.Connection) -> None:
 def _only_readable(path: str) -> bool:
     """Say whether an SQLite file, or the folder that its log would be in, can't be written."""
     file = Path(path)
-    if not file.is_file() or _has_log(path):
+    if not os.path.isfile(file) or _has_log(path):
         return False
     own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
     return not all(os.access(place, os.W_OK, **own) for place in (file, file.resolve().parent))
