@@ -68,7 +68,8 @@ def connect(path: str, patience_s: float) -> FileConnection:
     try:
         return _open(path, patience_s)
     except sqlite3.OperationalError as fault:
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF not in _NO_FILES_BESIDE:
+        code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+        if code not in _NO_FILES_BESIDE or not os.path.isfile(path):
             raise
         return _without_files_beside(path, patience_s, str(fault))
 
