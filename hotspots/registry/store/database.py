@@ -67,7 +67,10 @@ def shown(engine: sa.Engine) -> str:
     """Return where a registry is, without its password."""
     if is_sqlite(engine):
         return str(file_of(engine) or _IN_MEMORY)
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    address = engine.url.set(drivername="postgresql")
+    if "password" in address.query:  # where PostgreSQL takes it from too
+        address = address.update_query_dict({"password": "***"})
+    return address.render_as_string(hide_password=True)
 
 
 def log_ahead(engine: sa.Engine) -> None:
