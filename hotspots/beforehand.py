@@ -13,13 +13,12 @@ from hotspots.grid import grid_of
 from hotspots.methods import METHODS
 from hotspots.methods.base import missing_layers
 from hotspots.recipe import Recipe
-from hotspots.registry import Registry, open_registry
+from hotspots.registry import Registry
 
 # Layers of an edition that no method gives: hotspot classes, shares of draws, clusters.
 _RANKING_LAYERS = 24
-_BYTES = (
-    4  # of a cell and layer before it is compressed; the overviews take no more than that saves
-)
+# Of a cell and layer before it is compressed; the overviews take no more than that saves.
+_BYTES = 4
 TABLES_BYTES, PAGE_BYTES = 1_000_000, 2_000_000
 
 
@@ -59,14 +58,13 @@ def require_space(target: Path, needed: int) -> None:
         )
 
 
-def readable_registry(where: str | Path | None = None) -> Registry:
-    """Return a registry whose records were read once; raises as `open_registry`.
+def read_through(registry: Registry) -> Registry:
+    """Return a registry whose records were read once; raises as reading them does.
 
     A damaged file may open well and fail where its records are.
     """
-    opened = open_registry(where)
-    _ = opened.records
-    return opened
+    _ = registry.records
+    return registry
 
 
 def _megabytes(amount: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hotspots as hs
-from hotspots.beforehand import PAGE_BYTES, edition_bytes, readable_registry, require_space
+from hotspots.beforehand import PAGE_BYTES, edition_bytes, read_through, require_space
 from hotspots.edition import MANIFEST, Edition, open_edition
 from hotspots.errors import EditionError
 from hotspots.files import aside, exchange, publish, require_free, sweep, write_error, write_text
@@ -33,7 +33,7 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
     WriteError
         The disk is full or fails; a former demo stays as it was.
     """
-    recorded = readable_registry()
+    recorded = read_through(hs.open_registry())
     if not os.path.isfile(out / MANIFEST):
         require_free(out)
         return _made(out, lang, recorded, tell)

@@ -16,7 +16,7 @@ from test_store import layer, state, zones
 
 import hotspots as hs
 from hotspots import demo
-from hotspots.beforehand import edition_bytes, readable_registry, require_space
+from hotspots.beforehand import edition_bytes, read_through, require_space
 from hotspots.errors import RegistryError, WriteError
 from hotspots.ingest import Store
 from hotspots.loading import clip
@@ -142,8 +142,8 @@ def test_room_and_registry_by_themselves(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match=r"'.*there' needs about 1,000,000,000.0 MB, and .* free"):
         require_space(tmp_path / "not" / "there", 10**15)
     with pytest.raises(RegistryError):
-        readable_registry(damaged(tmp_path / "damaged.sqlite"))
-    assert len(readable_registry()) > 0
+        read_through(open_registry(damaged(tmp_path / "damaged.sqlite")))
+    assert len(read_through(open_registry())) > 0
 
 
 # --- full all the same ---------------------------------------------------------------------------

@@ -229,5 +229,6 @@ def test_files_of_records_are_not_written(tmp_path: Path) -> None:
         registry.take([row("new")])
 
 
-def test_a_password_is_never_shown() -> None:
-    assert "secret" not in shown(engine_for("postgresql://somebody:secret@127.0.0.1/none"))
+@pytest.mark.parametrize("where", ["somebody:secret@127.0.0.1/none", "h/none?password=secret"])
+def test_a_password_is_never_shown(where: str) -> None:
+    assert "secret" not in shown(engine_for(f"postgresql://{where}"))

@@ -16,7 +16,8 @@ from typing import Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
+from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking, tokens
+from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
@@ -36,6 +37,7 @@ taking.add_to(registry_app)
 records.add_to(registry_app)
 duplicates.add_to(registry_app)
 people.add_to(registry_app)
+tokens.add_to(registry_app)
 keeping.add_to(registry_app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
@@ -142,7 +144,7 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
-    from hotspots.beforehand import edition_bytes, readable_registry, require_space
+    from hotspots.beforehand import edition_bytes, read_through, require_space
     from hotspots.loading import clip, open_any
 
     require_free(out)
@@ -153,7 +155,7 @@ def analyze(
         )
     chosen = _recipe(recipe)
     place = hs.region(region)
-    recorded = readable_registry()
+    recorded = read_through(opened(None))
     layers = clip(open_any(data, home or None), place)
     require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
@@ -185,11 +187,11 @@ def draw_map(
     lang: Lang = "en",
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
-    from hotspots.beforehand import PAGE_BYTES, readable_registry, require_space
+    from hotspots.beforehand import PAGE_BYTES, read_through, require_space
 
     require_writable(out)
     require_space(out, PAGE_BYTES)
-    recorded = readable_registry(registry)
+    recorded = read_through(opened(registry))
     page = hs.explore(hs.open_edition(edition), recorded, lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
@@ -205,7 +207,7 @@ def serve(
     """Serve the map at / and the regions' numbers at /v1/regions."""
     from hotspots.api.app import serve as run
 
-    run(hs.open_edition(edition), hs.open_registry(registry), host=host, port=port)
+    run(hs.open_edition(edition), opened(registry), host=host, port=port)
 
 
 @app.command()
