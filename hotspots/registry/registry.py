@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from hotspots.registry.store import reading
 from hotspots.registry.store.database import reading as reads
 from hotspots.registry.store.database import shown
 from hotspots.registry.store.database import writing as writes
-from hotspots.registry.store.tables import survey, version
+from hotspots.registry.store.tables import survey
 from hotspots.registry.store.writing import apply, log
 from hotspots.registry.values import personal_in
 
@@ -53,15 +54,24 @@ class Registry:
         Who acts through it.
     read_only : bool
         Whether it was read from files, so that nothing can be written.
+    files : tuple of Path
+        The file or folder of records that it was read from; none of a database.
     """
 
     def __init__(
-        self, engine: sa.Engine, *, source: str = "", actor: Actor = LOCAL, read_only: bool = False
+        self,
+        engine: sa.Engine,
+        *,
+        source: str = "",
+        actor: Actor = LOCAL,
+        read_only: bool = False,
+        files: tuple[Path, ...] = (),
     ) -> None:
         self.engine = engine
         self.source = source or shown(engine)
         self.actor = actor
         self.read_only = read_only
+        self.files = files
         self._table: tuple[object, gpd.GeoDataFrame] | None = None
 
     def __len__(self) -> int:
@@ -92,10 +102,15 @@ class Registry:
     def records(self) -> gpd.GeoDataFrame:
         """One row per record: see `hotspots.registry.public.table`; nothing personal in it."""
         with self.reading() as connection:
-            state = connection.scalar(sa.select(sa.func.max(version.c.no)))
+            state = reading.state(connection)
             if self._table is None or self._table[0] != state:
                 self._table = (state, table(reading.everything(connection)))
         return self._table[1].copy()
+
+    def state(self) -> tuple[object, ...]:
+        """Return what is the same as long as `records` are: see `store.reading.state`."""
+        with self.reading() as connection:
+            return reading.state(connection)
 
     @property
     def surveys(self) -> pd.DataFrame:
