@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 import hotspots
 from hotspots.api import errors, security
-from hotspots.api.bodies import SmallBodies
 from hotspots.api.encoding import Compressed
 from hotspots.api.logs import log_settings
 from hotspots.api.models import Problem
@@ -21,6 +20,7 @@ from hotspots.api.pages import MapPages
 from hotspots.api.reading import Head, OpenNumbers
 from hotspots.api.routers import editions, health, home, methods, regions
 from hotspots.api.settings import ServiceLimits, service_limits
+from hotspots.api.sizes import SmallRequests
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def create_app(
     app.add_middleware(OpenNumbers)
     app.add_middleware(security.Headers)
     app.add_middleware(Compressed, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
-    app.add_middleware(SmallBodies, most=limits.body_bytes)
+    app.add_middleware(SmallRequests, limits=limits)
     app.add_middleware(Head)
     return app
 

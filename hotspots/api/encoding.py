@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from hotspots.api.dependencies import weight_of
 from hotspots.api.pages import Body
@@ -21,12 +22,21 @@ class Compressed(GZipMiddleware):
     """Compresses answers that aren't compressed yet, for clients that take it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; the middleware itself takes "gzip;q=0" for a yes."""
-        if scope["type"] == "http" and not accepts_gzip(Headers(scope=scope)):
+        """Pass the request on with a plain yes or no: the middleware itself reads no weights."""
+        if scope["type"] == "http":
             headers = MutableHeaders(raw=list(scope["headers"]))
-            headers["Accept-Encoding"] = "identity"
+            headers["Accept-Encoding"] = "gzip" if accepts_gzip(headers) else "identity"
             scope = {**scope, "headers": headers.raw}
-        await super().__call__(scope, receive, send)
+
+        async def send_plain_vary(message: Message) -> None:
+            """Send; the middleware adds to Vary what an answer may name already."""
+            if message["type"] == "http.response.start":
+                told = MutableHeaders(scope=message)
+                if names := told.get("vary"):
+                    told["Vary"] = ", ".join(dict.fromkeys(n.strip() for n in names.split(",")))
+            await send(message)
+
+        await super().__call__(scope, receive, send_plain_vary)
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:
@@ -58,3 +68,4 @@ def _has(given: str, etag: str) -> bool:
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), PIECE_BYTES):
         yield content[start : start + PIECE_BYTES]
+        await asyncio.sleep(0)  # lets the server see that the client has gone

@@ -17,7 +17,8 @@ class ServiceLimits:
         Connections open at a time; the next one is answered 503. Keep it some 64 below the number
         of files that the process may open (``ulimit -n``).
     head_bytes : int
-        Bytes of a request's first line and headers; above it the answer is 400.
+        Bytes of a request's address and headers; above it the answer is 431, or 400 where the
+        head isn't complete by then.
     body_bytes : int
         Bytes of a request's body as its Content-Length says; above it the answer is 413. No route
         reads a body.
