@@ -10,6 +10,7 @@ import os
 import stat
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 from hotspots.errors import BadInputError
 
@@ -56,15 +57,24 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Return the limits in force: the defaults, changed by the environment.
+    """Return the limits of one input in force: see `in_force`."""
+    return in_force(Limits)
+
+
+_Kind = TypeVar("_Kind")
+
+
+def in_force(kind: type[_Kind]) -> _Kind:
+    """Return the limits of a dataclass: its defaults, changed by the environment.
 
     Raises
     ------
     BadInputError
         A variable's value is not a whole number above 0.
     """
-    given = {f.name: os.environ.get(PREFIX + f.name.upper(), "") for f in fields(Limits)}
-    return Limits(**{name: _whole(name, value) for name, value in given.items() if value})
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    given = {name: os.environ.get(PREFIX + name.upper(), "") for name in names}
+    return kind(**{name: _whole(name, value) for name, value in given.items() if value})
 
 
 def require_within(what: str, amount: int, limit: str, remedy: str) -> None:

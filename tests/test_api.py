@@ -246,9 +246,9 @@ def test_unknown_region_is_told_with_near_matches(
 # --------------------------------------------------------------------------- problems, headers
 
 
-def test_health(client: TestClient) -> None:
-    content = client.get("/health").json()
-    assert content == {"status": "ok", "edition": "0123456789abcdef", "version": hs.__version__}
+def test_health(map_client: TestClient, real: Edition) -> None:
+    content = map_client.get("/health").json()
+    assert content == {"status": "ok", "edition": real.id, "version": hs.__version__}
 
 
 def test_wrong_path_and_method_are_problems(client: TestClient) -> None:
@@ -327,7 +327,7 @@ def test_openapi_describes_the_fixed_routes_and_no_page_calls_other_hosts(
     client: TestClient,
 ) -> None:
     document = client.get("/api").json()
-    assert {"/", "/health", "/v1/regions", "/v1/regions/{region_id}",
+    assert {"/", "/health", "/ready", "/v1/regions", "/v1/regions/{region_id}",
             "/v1/regions/{region_id}/summary", "/v1/methods", "/v1/methods/{method_id}",
             "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/recipe",
             "/methods", "/methods/{method_id}"} == set(document["paths"])  # fmt: skip

@@ -1,7 +1,7 @@
 """The application, read top to bottom: state, routers, error handlers, headers; and its server.
 
-Nothing is fetched or recomputed while a request is served: routes read the edition and the
-registry that the application was made with.
+Nothing is fetched or recomputed while a request is served: routes read the edition that the
+application was made with, and the map is drawn when the registry has changed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import socket
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.middleware.gzip import GZipMiddleware
 
 import hotspots
 from hotspots.api import errors, security
+from hotspots.api.encoding import Compressed
+from hotspots.api.logs import log_settings
 from hotspots.api.models import Problem
 from hotspots.api.pages import MapPages
 from hotspots.api.reading import Head, OpenNumbers
 from hotspots.api.routers import editions, health, home, methods, regions
+from hotspots.api.settings import ServiceLimits, service_limits
+from hotspots.api.sizes import SmallRequests
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -30,12 +33,17 @@ GZIP_LEVEL = 5
 HIGHEST_PORT = 65535
 
 
-def create_app(edition: Edition, registry: Registry) -> FastAPI:
+def create_app(
+    edition: Edition, registry: Registry, limits: ServiceLimits | None = None
+) -> FastAPI:
     """Return the application that shows `edition` and, on its map, the records of `registry`.
+
+    The limits are by default those of the environment.
 
     FastAPI's own documentation pages load scripts from other hosts, hence they are off; the
     OpenAPI document is at ``/api``.
     """
+    limits = limits or service_limits()
     app = FastAPI(
         title="hotspots",
         summary="Where soil carbon can be gained, where it is at risk, and who is already there.",
@@ -47,7 +55,7 @@ def create_app(edition: Edition, registry: Registry) -> FastAPI:
     )
     app.state.edition = edition
     app.state.registry = registry
-    app.state.pages = MapPages(edition, registry)
+    app.state.pages = MapPages(edition, registry, limits.registry_seconds)
 
     app.include_router(home.router)
     app.include_router(health.router)
@@ -59,7 +67,8 @@ def create_app(edition: Edition, registry: Registry) -> FastAPI:
     # The last one added is the first that a request meets.
     app.add_middleware(OpenNumbers)
     app.add_middleware(security.Headers)
-    app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(Compressed, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(SmallRequests, limits=limits)
     app.add_middleware(Head)
     return app
 
@@ -70,18 +79,23 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
     Raises
     ------
     BadInputError
-        The host is not of this machine, or the port is taken or not allowed.
+        The host is not of this machine, the port is taken or not allowed, or a limit in the
+        environment is no whole number.
     """
     import uvicorn
 
+    from hotspots.api.connections import server_options
+
+    limits = service_limits()
     # The port is bound here, before uvicorn, which would log a taken port and end the process.
     listener = bind(host, port)
-    app = create_app(edition, registry)
+    app = create_app(edition, registry, limits)
     address = listener.getsockname()
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Edition {edition.id} is at http://{name}:{address[1]}/ (Ctrl+C ends it)", flush=True)
     with listener:
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+        settings = uvicorn.Config(app, log_config=log_settings(), **server_options(limits))
+        uvicorn.Server(settings).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -1,4 +1,7 @@
-"""What routes ask for: the edition, the pages, and the reader's language."""
+"""What routes ask for: the edition, the pages, and the reader's language.
+
+They are coroutines because FastAPI gives a thread to each plain function.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,19 @@ def _plain(given: object) -> object:
     return given.strip().lower() or None if isinstance(given, str) else given
 
 
-def get_edition(request: Request) -> Edition:
+async def get_edition(request: Request) -> Edition:
     """Return the edition that the application shows."""
     edition: Edition = request.app.state.edition
     return edition
 
 
-def get_pages(request: Request) -> MapPages:
+async def get_pages(request: Request) -> MapPages:
     """Return the application's pages."""
     pages: MapPages = request.app.state.pages
     return pages
 
 
-def get_language(
+async def get_language(
     lang: Annotated[
         Lang | None, BeforeValidator(_plain), Query(description="Language; else Accept-Language")
     ] = None,
@@ -47,14 +50,15 @@ def _preferred(accept_language: str) -> Lang:
     for choice in accept_language.split(","):
         tag, _, parameter = choice.strip().partition(";")
         known = _LANGS.get(tag.split("-")[0].strip().lower())
-        q = _weight(parameter)
+        q = weight_of(parameter)
         # Strictly greater: among equals the one named first is preferred.
         if known and q > weight:
             best, weight = known, q
     return best
 
 
-def _weight(parameter: str) -> float:
+def weight_of(parameter: str) -> float:
+    """Return the weight that ``;q=`` gives to a choice: 1 without one, 0 for no number."""
     if not parameter.strip():
         return 1.0
     try:

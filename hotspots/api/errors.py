@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from hotspots.api.reading import READS
@@ -71,6 +72,10 @@ KINDS: dict[type[HotspotsError], Kind] = {
 _OWN_FAULT = "The fault is the server's and was logged; try again later or tell its operator."
 
 
+class NotDrawnError(HotspotsError):
+    """The map can't be drawn, or what it shows can't be read; the reason names no file."""
+
+
 def kind_of(error: HotspotsError) -> Kind:
     """Return the entry of the nearest class in `KINDS`."""
     return next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
@@ -78,39 +83,54 @@ def kind_of(error: HotspotsError) -> Kind:
 
 def problem(
     request: Request, status: int, slug: str, title: str, detail: str, headers: Any = None
-) -> JSONResponse:
+) -> Response:
     """Return a problem+json response."""
+    body = problem_body(status, slug, title, detail, request.url.path)
+    all_headers = HEADERS | {"Content-Language": "en"} | dict(headers or {})
+    return Response(body, status, headers=all_headers, media_type=MEDIA_TYPE)
+
+
+def problem_body(status: int, slug: str, title: str, detail: str, path: str = "") -> bytes:
+    """Return a problem as JSON; without a path where the request couldn't be read."""
     content = {
         "type": f"urn:problem-type:hotspots:{slug}",
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": path,
     }
-    all_headers = HEADERS | {"Content-Language": "en"} | dict(headers or {})
-    return JSONResponse(content, status, headers=all_headers, media_type=MEDIA_TYPE)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def add_handlers(app: FastAPI) -> None:
     """Make every error of `app` a problem+json."""
+    app.add_exception_handler(NotDrawnError, _on_not_drawn)
     app.add_exception_handler(HotspotsError, _on_hotspots_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_anything_else)
 
 
-def _on_hotspots_error(request: Request, error: Exception) -> JSONResponse:
+def _on_hotspots_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HotspotsError)
     kind = kind_of(error)
     detail = str(error)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # Its text may name files of the server.
-        _log.error("%s: %s", request.url.path, error)
+        _log.error("%a: %s", request.url.path, error)
         detail = _OWN_FAULT
     return problem(request, kind.status, kind.slug, kind.title, detail)
 
 
-def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+def _on_not_drawn(request: Request, error: Exception) -> Response:
+    """Answer 503: the numbers are there, the map isn't; what it met was logged when it happened."""
+    assert isinstance(error, NotDrawnError)
+    return problem(
+        request, 503, "not-ready", "The map can't be shown", str(error), {"Retry-After": "10"}
+    )
+
+
+def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     told = "; ".join(_told(fault) for fault in error.errors())
     return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{told}.")
@@ -123,7 +143,7 @@ def _told(fault: dict[str, Any]) -> str:
     return f"Parameter '{name}' was given as '{fault.get('input')}'; {allowed}"
 
 
-def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
     slug = title.lower().replace(" ", "-")
@@ -136,5 +156,5 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     return problem(request, error.status_code, slug, title, detail, error.headers)
 
 
-def _on_anything_else(request: Request, error: Exception) -> JSONResponse:
+def _on_anything_else(request: Request, error: Exception) -> Response:
     return problem(request, 500, "failed", "The request failed", _OWN_FAULT)

@@ -20,11 +20,19 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service answers, and with what."""
+    """That the service answers, the map too, and with what."""
 
     status: Literal["ok"] = "ok"
     edition: str
     version: str
+
+
+class Ready(BaseModel):
+    """That everything the service shows is there, in its present state."""
+
+    status: Literal["ready"] = "ready"
+    edition: str
+    records: int = Field(description="Records of the registry, as the map has them")
 
 
 class Names(BaseModel):

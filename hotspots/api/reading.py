@@ -39,7 +39,7 @@ class Head:
 
 
 class OpenNumbers:
-    """ASGI middleware that lets pages of any origin read ``/v1/…`` and ``/health``.
+    """ASGI middleware that lets pages of any origin read ``/v1/…``, ``/health``, ``/ready``.
 
     The numbers are public and nothing can be written, so no origin is told from another; no
     credentials are asked for or allowed.
@@ -68,4 +68,4 @@ class OpenNumbers:
 
 
 def _is_open(path: str) -> bool:
-    return path == "/health" or path.startswith("/v1/")
+    return path in ("/health", "/ready") or path.startswith("/v1/")

@@ -183,7 +183,7 @@ def _read(path: Path) -> Registry:
     tables = [read_file(file) for file in _files(path)]
     engine = engine_for(":memory:")
     schema.create(engine)
-    made = Registry(engine, source=path.name)
+    made = Registry(engine, source=path.name, files=(path.resolve(),))
     _refuse_twins(tables)
     # One plan for all files, for relations reach over them; a row's number tells its file too.
     rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]

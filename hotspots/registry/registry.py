@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from hotspots.registry.store import reading, schema
 from hotspots.registry.store.database import engine_for, shown
 from hotspots.registry.store.database import reading as reads
 from hotspots.registry.store.database import writing as writes
-from hotspots.registry.store.tables import survey, version
+from hotspots.registry.store.tables import survey
 from hotspots.registry.store.writing import apply, log
 from hotspots.registry.values import personal_in
 
@@ -56,6 +57,8 @@ class Registry:
     unmade : bool
         Of the constructor: the database holds no registry yet. What is first written makes it, in
         one transaction; until then it is read as an empty one.
+    files : tuple of Path
+        The file or folder of records that it was read from; none of a database.
     """
 
     def __init__(
@@ -66,12 +69,14 @@ class Registry:
         actor: Actor = LOCAL,
         read_only: bool = False,
         unmade: bool = False,
+        files: tuple[Path, ...] = (),
     ) -> None:
         self.engine = engine
         self.source = source or shown(engine)
         self.actor = actor
         self.read_only = read_only
         self._empty = _in_memory() if unmade else None
+        self.files = files
         self._table: tuple[object, gpd.GeoDataFrame] | None = None
 
     def __len__(self) -> int:
@@ -103,10 +108,15 @@ class Registry:
     def records(self) -> gpd.GeoDataFrame:
         """One row per record: see `hotspots.registry.public.table`; nothing personal in it."""
         with self.reading() as connection:
-            state = connection.scalar(sa.select(sa.func.max(version.c.no)))
+            state = reading.state(connection)
             if self._table is None or self._table[0] != state:
                 self._table = (state, table(reading.everything(connection)))
         return self._table[1].copy()
+
+    def state(self) -> tuple[object, ...]:
+        """Return what is the same as long as `records` are: see `store.reading.state`."""
+        with self.reading() as connection:
+            return reading.state(connection)
 
     @property
     def surveys(self) -> pd.DataFrame:

@@ -1,17 +1,31 @@
-"""Whether the service answers."""
+"""Whether the service answers, and whether it shows what it should."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
 import hotspots
-from hotspots.api.dependencies import CurrentEdition
-from hotspots.api.models import Health
+from hotspots.api.dependencies import DEFAULT_LANG, CurrentEdition, Pages
+from hotspots.api.errors import NotDrawnError, kind_of
+from hotspots.api.models import Health, Problem, Ready
 
-router = APIRouter()
+router = APIRouter(tags=["service"], responses={503: {"model": Problem}})
 
 
-@router.get("/health", tags=["service"])
-def health(edition: CurrentEdition) -> Health:
-    """Say that the service answers, with which edition and version."""
+@router.get("/health")
+async def health(edition: CurrentEdition, pages: Pages) -> Health:
+    """Say that the service answers, with the map too; 503 while the map can't be drawn."""
+    await pages.drawn(DEFAULT_LANG)
     return Health(edition=edition.id, version=hotspots.__version__)
+
+
+@router.get("/ready")
+async def ready(edition: CurrentEdition, pages: Pages) -> Ready:
+    """Say that the edition is open, the map drawn and the registry readable; else 503."""
+    await pages.drawn(DEFAULT_LANG)
+    if pages.stale is not None:
+        raise NotDrawnError(
+            f"{kind_of(pages.stale).title}; the map shows the records as they last were. The"
+            " service's log says more."
+        )
+    return Ready(edition=edition.id, records=pages.record_count)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hotspots.countries import key
+from hotspots.registry import clock
 from hotspots.registry.fields import names
 from hotspots.registry.store import rows, tables
 from hotspots.registry.store.database import is_sqlite
@@ -60,6 +61,20 @@ def everything(connection: sa.Connection) -> Iterator[Record]:
 def count(connection: sa.Connection) -> int:
     """Return the number of records."""
     return connection.scalar(sa.select(sa.func.count()).select_from(_record)) or 0
+
+
+def state(connection: sa.Connection) -> tuple[object, ...]:
+    """Return what is the same as long as the table of records is.
+
+    The last change of a record and the last line of the journal (an erasure changes no version),
+    each with its moment, as a restored backup may have the same numbers; and the day, on which a
+    project's status depends.
+    """
+    found: list[object] = [clock.today()]
+    for table in (tables.version, tables.audit):
+        last = sa.select(table.c.no, table.c.at).order_by(table.c.no.desc()).limit(1)
+        found.extend(connection.execute(last).one_or_none() or (0, ""))
+    return tuple(found)
 
 
 def page_query(

@@ -1,0 +1,76 @@
+"""The records on the map: read once for each state of the registry, kept while it is unreadable."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from hotspots.errors import HotspotsError
+from hotspots.registry.current import CurrentRegistry
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from hotspots.registry import Registry
+
+_log = logging.getLogger(__name__)
+
+
+class Records:
+    """The records of a registry in its last readable state, in the form that the map draws.
+
+    Not for several threads at once: `hotspots.api.pages` asks from one.
+
+    Attributes
+    ----------
+    records : geopandas.GeoDataFrame
+        One row per record; set by the first `refresh`.
+    fault : HotspotsError or None
+        Why the registry couldn't be read at the last `refresh`.
+    """
+
+    records: gpd.GeoDataFrame
+
+    def __init__(self, registry: Registry, seconds: float) -> None:
+        self._current = CurrentRegistry(registry)
+        self._seconds = seconds
+        self._state: object = None
+        self._seen = -float("inf")
+        self.fault: HotspotsError | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the registry was looked at within the last `seconds`."""
+        return time.monotonic() - self._seen < self._seconds
+
+    def refresh(self) -> bool:
+        """Look at the registry, unless it is fresh; return whether the records are new ones.
+
+        Raises
+        ------
+        HotspotsError
+            It can't be read, and never could: there is no former state to show.
+        """
+        if self.is_fresh:
+            return False
+        try:
+            return self._read()
+        except HotspotsError as fault:
+            if self.fault is None:
+                _log.error("The map shows the last records that could be read: %s", fault)
+            self.fault = fault
+            if self._state is None:
+                raise
+            self._seen = time.monotonic()
+            return False
+
+    def _read(self) -> bool:
+        registry = self._current.get()
+        state = (self._current.times_opened, *registry.state())
+        is_new = state != self._state
+        if is_new:
+            self.records = registry.records
+        self._state, self.fault = state, None
+        self._seen = time.monotonic()
+        return is_new
