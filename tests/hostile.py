@@ -21,7 +21,9 @@ NAME = "soc_stock.tif"
 SIDE = 20
 
 
-def geotiff(path: Path, *, tags: dict[str, dict[str, str]] | None = None, **profile: object) -> Path:
+def geotiff(
+    path: Path, *, tags: dict[str, dict[str, str]] | None = None, **profile: object
+) -> Path:
     """Write a sound `soc_stock` of some cells in East Africa."""
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {

@@ -36,7 +36,7 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
     return xr.open_dataset(str(file), engine=engine, **options)
 
 
-def open_zarr(path: str | Path, **options: Any) -> xr.Dataset:
+def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
     """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
     folder = require_sound_zarr(path)
     return xr.open_zarr(folder, chunks=None, consolidated=False, **options)
