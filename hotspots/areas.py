@@ -17,7 +17,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.topology import areal_union, has_jump, mend
+from hotspots.limits import require_within
+from hotspots.topology import areal_union, has_jump, jumps_of, mend_each
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -93,24 +94,41 @@ def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
     """
     _check_crs(data.get("crs"))
     try:
-        polygons = [shapely.Polygon(shell, holes) for shell, *holes in _rings(data)]
+        geometry = _assembled(list(_rings(data)))
     except RecursionError as error:
         raise BadInputError("The GeoJSON is nested too deep. Give a simple collection.") from error
-    geometry = shapely.MultiPolygon(polygons)
     return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
+
+
+def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
+    """Return the polygons of rings (the shell, then its holes; each (n, 2)) as one geometry."""
+    rings = [ring for polygon in polygons for ring in polygon]
+    if not rings:
+        return shapely.MultiPolygon()
+    points = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    closed = shapely.linearrings(np.concatenate(rings), indices=points)
+    owners = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
+    return shapely.multipolygons(shapely.polygons(closed, indices=owners))
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:
     """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
-    xy = shapely.get_coordinates(geometry)
+    return usable_each([geometry])[0]
+
+
+def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry as of `usable`."""
+    xy = shapely.get_coordinates(geometries)
+    what = "The area has" if len(geometries) == 1 else "The areas have"
+    require_within(what, len(xy), "vertices", "simplify it")
     if not np.isfinite(xy).all() or (np.abs(xy) > (_MOST_LONGITUDE, 90.0)).any():
         far = xy[~(np.abs(xy) <= (_MOST_LONGITUDE, 90.0)).all(axis=1)][0]
         raise BadInputError(
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    mended = mend(geometry)
-    if mended.is_empty:
+    mended = mend_each(geometries)
+    if shapely.is_empty(mended).any():
         raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
     return mended
 
@@ -173,10 +191,10 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
     # Read from a projection, a jump is just where the antimeridian was crossed.
-    jumps = [table.crs.is_geographic and has_jump(item) for item in geometries]
+    jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
     placed = table.copy()
-    placed[NOTE] = [_SHORT_WAY if jump else "" for jump in jumps]
-    return placed.set_geometry([usable(item) for item in geometries], crs="EPSG:4326")
+    placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
+    return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
 
 
 def _not_an_area(kind: str) -> str:

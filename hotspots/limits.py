@@ -32,13 +32,17 @@ class Limits:
     raster_cells : int
         Cells of all layers of an analysis, or of one raster that is added to a store.
     file_bytes : int
-        Bytes of a table, a recipe or a vector file.
+        Bytes of a table or a vector file.
+    toml_bytes : int
+        Bytes of a recipe or another file in TOML.
     unpacked_bytes : int
         Bytes that a compressed file may unpack to.
     rows, columns : int
         Of a table of records, points or polygons.
     vertices : int
         Vertices of all the geometries of a file, or of a GeoJSON given as text.
+    edge_pairs, crossings : int
+        Pairs of an outline's edges whose boxes meet, and those that cross each other.
     path_letters : int
         Letters of a path.
     read_seconds : int
@@ -47,10 +51,13 @@ class Limits:
 
     raster_cells: int = 1_000_000_000
     file_bytes: int = 2_000_000_000
+    toml_bytes: int = 1_000_000
     unpacked_bytes: int = 4_000_000_000
     rows: int = 2_000_000
     columns: int = 2_000
     vertices: int = 20_000_000
+    edge_pairs: int = 50_000_000
+    crossings: int = 50_000
     path_letters: int = 4_096
     read_seconds: int = 600
 
