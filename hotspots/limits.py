@@ -31,6 +31,12 @@ class Limits:
     ----------
     raster_cells : int
         Cells of all layers of an analysis, or of one raster that is added to a store.
+    raster_bands : int
+        Bands of a raster, or steps along the dimensions beside its rows and columns.
+    raster_blocks : int
+        Tiles or strips that a raster is stored in.
+    block_bytes : int
+        Bytes of one tile, strip or chunk of a raster once it is unpacked; it is read whole.
     file_bytes : int
         Bytes of a table or a vector file.
     toml_bytes : int
@@ -50,6 +56,9 @@ class Limits:
     """
 
     raster_cells: int = 1_000_000_000
+    raster_bands: int = 20_000
+    raster_blocks: int = 1_000_000
+    block_bytes: int = 200_000_000
     file_bytes: int = 2_000_000_000
     toml_bytes: int = 1_000_000
     unpacked_bytes: int = 4_000_000_000

@@ -6,12 +6,20 @@ a path: made absolute, it names one regular file, and none of those is one.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from hotspots.errors import BadInputError
 from hotspots.limits import require_regular, shown_path
 
+# GDAL's options for whatever is read from the disk: its network may reach one address only, which
+# is of no server, and what goes past that meets a proxy that isn't there.
+CLOSED = {
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
+    "GDAL_HTTP_PROXY": "127.0.0.1:1",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+}
 # GDAL takes such a beginning for a file system of its own, whatever lies on the disk.
 _NOT_FILES = ("/vsi", "//vsi")
 
@@ -34,6 +42,29 @@ def plain_path(path: str | Path) -> Path:
             f"'{shown_path(path)}' begins like an address of GDAL. Move the file to another folder."
         )
     return absolute
+
+
+def confined(folder: str | Path, key: str) -> Path:
+    """Return the absolute path of a regular file of a folder that somebody else may have made.
+
+    Raises
+    ------
+    BadInputError
+        As `plain_path`; or the file lies elsewhere, by ``..`` or a symbolic link.
+    FileNotFoundError
+        There is none.
+    """
+    home = Path(os.path.realpath(folder))
+    path = home / key
+    if not Path(os.path.realpath(path)).is_relative_to(home):
+        raise BadInputError(
+            f"'{shown_path(key)}' of '{shown_path(folder)}' leads out of that folder. Put the file"
+            " itself there."
+        )
+    require_regular(path)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return plain_path(path)
 
 
 def require_beside(path: Path, names: tuple[str, ...], begins: tuple[bytes, ...] = ()) -> None:

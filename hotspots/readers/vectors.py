@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import BadInputError
 from hotspots.limits import require_within
-from hotspots.readers.paths import first_bytes, plain_path, require_beside
+from hotspots.readers.paths import CLOSED, first_bytes, plain_path, require_beside
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PARQUET = (".parquet", ".geoparquet")
-# GDAL's network is closed: it may reach one address only, and that is of no server.
-NO_NETWORK = {"CPL_VSIL_CURL_ALLOWED_FILENAME": "none", "GDAL_HTTP_PROXY": "127.0.0.1:1"}
-_OPTIONS = NO_NETWORK | {
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
+_OPTIONS = CLOSED | {
     "GDAL_PAM_ENABLED": "NO",
     "LIBKML_RESOLVE_STYLE": "NO",
     "OGR_SQLITE_LOAD_EXTENSIONS": None,
