@@ -6,7 +6,6 @@ off the globe or can't be placed on it (no CRS) is refused with one plain senten
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.limits import require_within
+from hotspots.limits import limits, require_within
+from hotspots.readers.texts import parse_json
 from hotspots.topology import areal_union, has_jump, jumps_of, mend_each
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".shp", ".fgb")
 
+# What the readers of vector files raise at damaged ones.
+DAMAGE = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError,
+    MemoryError,
+)  # fmt: skip
 NOTE = "outline_note"  # column of `read_areas`
 
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
@@ -72,8 +77,8 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
 def parse_geojson(text: str) -> dict[str, Any]:
     """Return the object in a GeoJSON text."""
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        parsed = parse_json(text)
+    except ValueError as error:
         raise BadInputError(
             f"The GeoJSON text can't be read ({error}). Check that it is whole."
         ) from error
@@ -153,11 +158,9 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
     EmptyRegionError
         It holds no feature, or one without an area.
     """
-    if not path.is_file():
-        raise BadInputError(f"There is no file '{path}'. Give the path of a file of polygons.")
     try:
         table = _read(path)
-    except (OSError, ValueError, RuntimeError) as error:
+    except DAMAGE as error:
         reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
         raise BadInputError(
             f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
@@ -202,13 +205,13 @@ def _not_an_area(kind: str) -> str:
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:
-    import geopandas as gpd
     import pandas as pd
-    import pyogrio
 
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
-        return gpd.read_parquet(path)
-    layers = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
+    from hotspots.readers.vectors import PARQUET, read_vector, vector_layers
+
+    if path.suffix.lower() in PARQUET:
+        return read_vector(path)
+    layers = [name for name, kind in vector_layers(path) if kind is not None]
     if not layers:
         raise ValueError("it holds no layer of outlines")
     if len(layers) > 1 and path.suffix.lower() != ".kml":
@@ -216,7 +219,7 @@ def _read(path: Path) -> gpd.GeoDataFrame:
             f"'{path.name}' holds {len(layers)} layers ({', '.join(layers)}). Save the one you"
             " mean in a file of its own."
         )
-    tables = [gpd.read_file(path, layer=layer) for layer in layers]
+    tables = [read_vector(path, layer) for layer in layers]
     return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 

@@ -23,9 +23,13 @@ import xarray as xr
 
 from hotspots import __version__
 from hotspots.codebook import codebook
-from hotspots.errors import EditionError, RecipeError
+from hotspots.errors import BadInputError, EditionError, RecipeError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
+from hotspots.limits import require_regular, shown_path
+from hotspots.readers.amounts import read_table
+from hotspots.readers.texts import parse_json, read_text
+from hotspots.readers.vectors import read_vector
 from hotspots.recipe import Recipe
 from hotspots.variables import classes_of, describe
 
@@ -173,7 +177,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
             manifest, times = _read_manifest(path)
-        except _DAMAGE as error:
+        except (*_DAMAGE, BadInputError) as error:
             if tell:
                 tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
             continue
@@ -183,7 +187,10 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
 
 
 # What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecipeError)
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
+    MemoryError, RecipeError,
+)  # fmt: skip
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
     "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
@@ -193,8 +200,8 @@ _MEMBERS: Mapping[str, type] = {
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    times = json.loads((folder / "times.json").read_text(encoding="utf-8"))
+    manifest = parse_json(read_text(folder / MANIFEST, "json_bytes"))
+    times = parse_json(read_text(folder / "times.json", "json_bytes"))
     if not isinstance(manifest, dict) or not isinstance(times, dict):
         raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
     for name, kind in _MEMBERS.items():
@@ -211,10 +218,8 @@ def _damage(error: Exception) -> str:
 
 def open_edition(path: str | Path) -> Edition:
     """Return the edition saved in the folder `path`; rasters are read when used."""
-    import geopandas as gpd
-    import pandas as pd
-
     folder = Path(path)
+    require_regular(folder)
     if not os.path.isfile(folder / MANIFEST):
         raise EditionError(
             f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
@@ -223,10 +228,10 @@ def open_edition(path: str | Path) -> Edition:
         manifest, times = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
-            hotspots=gpd.read_file(folder / "hotspots.gpkg"),
-            units=pd.read_parquet(folder / "units.parquet"),
-            table=pd.read_parquet(folder / "regions.parquet"),
-            land_use=pd.read_parquet(folder / "land_use.parquet"),
+            hotspots=read_vector(folder / "hotspots.gpkg"),
+            units=read_table(folder / "units.parquet"),
+            table=read_table(folder / "regions.parquet"),
+            land_use=read_table(folder / "land_use.parquet"),
             manifest={k: v for k, v in manifest.items() if k != "files"},
             recipe=Recipe.from_file(folder / "recipe.toml"),
             times=times,

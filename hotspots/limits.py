@@ -39,8 +39,8 @@ class Limits:
         Bytes of one tile, strip or chunk of a raster once it is unpacked; it is read whole.
     file_bytes : int
         Bytes of a table or a vector file.
-    toml_bytes : int
-        Bytes of a recipe or another file in TOML.
+    toml_bytes, json_bytes : int
+        Bytes of a recipe or another file in TOML; of a manifest or another description in JSON.
     unpacked_bytes : int
         Bytes that a compressed file may unpack to.
     rows, columns : int
@@ -61,6 +61,7 @@ class Limits:
     block_bytes: int = 200_000_000
     file_bytes: int = 2_000_000_000
     toml_bytes: int = 1_000_000
+    json_bytes: int = 50_000_000
     unpacked_bytes: int = 4_000_000_000
     rows: int = 2_000_000
     columns: int = 2_000

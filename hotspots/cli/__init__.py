@@ -19,8 +19,8 @@ import hotspots as hs
 from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
-from hotspots.errors import BadInputError, HotspotsError, RecipeError
-from hotspots.files import reason, require_free, require_writable, write_text
+from hotspots.errors import BadInputError, HotspotsError
+from hotspots.files import require_free, require_writable, write_text
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -236,14 +236,7 @@ def _recipe(path: Path | None) -> hs.Recipe:
     """Return the recipe of a file, or the default."""
     if path is None:
         return hs.Recipe()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"The recipe '{path}' can't be read ({reason(error)}). Give a TOML file;"
-            " 'hotspots recipe show' prints one."
-        ) from error
-    return hs.Recipe.from_toml(text)
+    return hs.Recipe.from_file(path)
 
 
 @recipe_app.command("show")

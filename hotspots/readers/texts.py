@@ -8,6 +8,7 @@ interrupted, so what it is given is bounded in bytes, rows, vertices and pairs o
 from __future__ import annotations
 
 import json
+import re
 import time
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,11 @@ from hotspots.limits import PREFIX, limits, require_regular, require_within, sho
 
 _CHUNK = 1 << 20
 _MOST_SHOWN = 100  # letters of a parser's words
+# Python's parser takes a time that grows with the square of a key's parts.
+_MOST_PARTS = 100
+_LONG_KEY = re.compile(
+    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){%d}" % _MOST_PARTS
+)
 _Item = TypeVar("_Item")
 
 
@@ -119,7 +125,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     """
     most = limits().toml_bytes
     if len(text) > most:
-        raise ValueError(f"it has more than {most:,} letters")
+        raise ValueError(f"it has more than {most:,} letters, the limit {PREFIX}TOML_BYTES")
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key has more than {_MOST_PARTS} dotted parts")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
