@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
+from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking, tokens
+from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.errors import BadInputError, HotspotsError
@@ -39,6 +40,7 @@ taking.add_to(registry_app)
 records.add_to(registry_app)
 duplicates.add_to(registry_app)
 people.add_to(registry_app)
+tokens.add_to(registry_app)
 keeping.add_to(registry_app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
@@ -190,7 +192,7 @@ def draw_map(
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
     require_writable(out)
-    page = hs.explore(hs.open_edition(edition), hs.open_registry(registry), lang=lang)
+    page = hs.explore(hs.open_edition(edition), opened(registry), lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
 
@@ -205,7 +207,7 @@ def serve(
     """Serve the map at / and the regions' numbers at /v1/regions."""
     from hotspots.api.app import serve as run
 
-    run(hs.open_edition(edition), hs.open_registry(registry), host=host, port=port)
+    run(hs.open_edition(edition), opened(registry), host=host, port=port)
 
 
 @app.command()
