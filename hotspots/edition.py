@@ -16,18 +16,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from hotspots import __version__
 from hotspots.codebook import codebook
-from hotspots.errors import BadInputError, EditionError
+from hotspots.errors import BadInputError, EditionError, RecipeError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
-from hotspots.limits import require_within
+from hotspots.limits import require_regular, require_within
+from hotspots.readers.amounts import read_table
 from hotspots.readers.paths import confined
+from hotspots.readers.texts import parse_json, read_text
+from hotspots.readers.vectors import read_vector
 from hotspots.recipe import Recipe
 from hotspots.variables import classes_of, describe
 
@@ -175,7 +178,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
             manifest, times = _read_manifest(path)
-        except _DAMAGE as error:
+        except (*_DAMAGE, BadInputError) as error:
             if tell:
                 tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
             continue
@@ -185,7 +188,10 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
 
 
 # What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, BadInputError)
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
+    MemoryError, RecipeError,
+)  # fmt: skip
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
     "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
@@ -195,10 +201,8 @@ _MEMBERS: Mapping[str, type] = {
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
-    manifest, times = (
-        json.loads(confined(folder, name).read_text(encoding="utf-8"))
-        for name in (MANIFEST, "times.json")
-    )
+    manifest = parse_json(read_text(confined(folder, MANIFEST), "json_bytes"))
+    times = parse_json(read_text(confined(folder, "times.json"), "json_bytes"))
     if not isinstance(manifest, dict) or not isinstance(times, dict):
         raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
     for name, kind in _MEMBERS.items():
@@ -215,11 +219,8 @@ def _damage(error: Exception) -> str:
 
 def open_edition(path: str | Path) -> Edition:
     """Return the edition saved in the folder `path`; rasters are read when used."""
-    import pandas as pd
-
-    from hotspots.readers.vectors import read_vector
-
     folder = Path(path)
+    require_regular(folder)
     if not os.path.isfile(folder / MANIFEST):
         raise EditionError(
             f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
@@ -228,10 +229,10 @@ def open_edition(path: str | Path) -> Edition:
         manifest, times = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
-            hotspots=cast("gpd.GeoDataFrame", read_vector(confined(folder, "hotspots.gpkg"))),
-            units=pd.read_parquet(confined(folder, "units.parquet")),
-            table=pd.read_parquet(confined(folder, "regions.parquet")),
-            land_use=pd.read_parquet(confined(folder, "land_use.parquet")),
+            hotspots=read_vector(confined(folder, "hotspots.gpkg")),
+            units=read_table(confined(folder, "units.parquet")),
+            table=read_table(confined(folder, "regions.parquet")),
+            land_use=read_table(confined(folder, "land_use.parquet")),
             manifest={k: v for k, v in manifest.items() if k != "files"},
             recipe=Recipe.from_file(confined(folder, "recipe.toml")),
             times=times,

@@ -22,6 +22,7 @@ from hotspots.errors import EditionError, WriteError
 _SUFFIX = ".part"
 _LONGEST_STEM = 40  # letters; a name of the greatest length must have room for what is added
 _LONGEST_SHOWN = 100
+_OWNER_ONLY, _OTHERS, _OTHERS_ENTER = 0o600, 0o077, 0o011  # modes
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -112,15 +113,51 @@ def require_writable(path: Path) -> None:
         _probe(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file aside and rename it into place, so that it is never half-written."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a text file aside and rename it into place, so that it is never half-written.
+
+    A `private` one may be read by its owner alone.
+    """
     require_writable(path)
     try:
         with aside(path) as folder:
+            if private:
+                make_private(folder / "text")
             (folder / "text").write_text(text, encoding="utf-8")
             os.replace(folder / "text", path)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner may read and write; fill it afterwards.
+
+    A umask, or the folder's default rights, can only take rights away. On Windows it has the
+    folder's rights.
+
+    Raises
+    ------
+    FileExistsError
+        Something is there.
+    OSError
+        It can't be made.
+    """
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+
+
+def is_exposed(path: Path) -> bool:
+    """Say whether others than its owner may read or write a file.
+
+    They can't where its folder lets only its owner in; on Windows modes say nothing, so it is
+    False.
+    """
+    if os.name == "nt":
+        return False
+    try:
+        file, folder = path.stat().st_mode, path.resolve().parent.stat().st_mode
+    except OSError:
+        return False
+    return bool(file & _OTHERS) and bool(folder & _OTHERS_ENTER)
 
 
 def file_hash(path: Path) -> str:

@@ -268,8 +268,8 @@ def makers() -> dict[str, Maker]:
             d / NAME, width=16_384, height=16_384, tiled=True, blockxsize=16_384,
             blockysize=8_192, sparse_ok=True),
         "many bands in a pixel": lambda d, u: geotiff(
-            d / NAME, width=4_096, height=4_096, count=200, dtype="uint8", nodata=0, interleave="pixel",
-            blockysize=4_096, sparse_ok=True, compress="deflate"),
+            d / NAME, width=4_096, height=4_096, count=200, dtype="uint8", nodata=0,
+            interleave="pixel", blockysize=4_096, sparse_ok=True, compress="deflate"),
         "sparse bomb": lambda d, u: geotiff(
             d / NAME, width=60_000, height=30_000, tiled=True, blockxsize=512, blockysize=512,
             transform=Affine(0.006, 0, -180, 0, -0.006, 90), sparse_ok=True),

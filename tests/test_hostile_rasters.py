@@ -27,7 +27,7 @@ from shapely.geometry import box
 
 import hotspots as hs
 from hotspots.edition import open_edition
-from hotspots.errors import BadInputError, EditionError, RasterError
+from hotspots.errors import BadInputError, RasterError
 from hotspots.ingest import open_layers
 from hotspots.ingest.store import Store
 from hotspots.readers import rasters
@@ -76,7 +76,7 @@ def listener() -> Iterator[Listener]:
 def run(folder: Path, commands: list[list[str]]) -> list[dict[str, Any]]:
     """Run commands in processes of their own; see `forking.py`."""
     (folder / "in.json").write_text(json.dumps(commands))
-    # The guard of the tests leads curl to a closed door; here it must be free to reach the listener.
+    # The guard of the tests leads curl to a closed door; here it must be free to reach a listener.
     env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
     done = [sys.executable, str(HERE / "forking.py"), folder / "in.json", folder / "out.json"]
     subprocess.run(done, check=True, env=env, timeout=3600)
@@ -106,7 +106,7 @@ def require_one_sentence(done: dict[str, Any]) -> None:
     assert done["mb"] < MOST_MB, done["mb"]
 
 
-# ------------------------------------------------------------------ the files, as a user meets them
+# ---------------------------------------------------------------- the files, as a user meets them
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_an_address_of_gdal_is_a_file_that_is_not_there(
         plain_path(given.format(url=listener.url, file=file))
 
 
-# --------------------------------------------------------------------- what is legitimate is still read
+# --------------------------------------------------------------- what is legitimate is still read
 
 
 def test_names_that_look_like_addresses_are_read_as_files(
@@ -263,7 +263,7 @@ def test_a_grid_that_memory_could_not_hold_is_refused_and_says_the_remedy(
         Store(tmp_path / "store").add(data["soc_stock"])
 
 
-# ----------------------------------------------------------------------------- mosaics that we write
+# -------------------------------------------------------------------------- mosaics that we write
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_mosaic_holds_plain_files_only(tmp_path: Path, was: str, by: str) -> N
         pass
 
 
-# ------------------------------------------------------------ editions and stores that others made
+# ----------------------------------------------------------- editions and stores that others made
 
 
 @pytest.fixture
@@ -309,16 +309,16 @@ def test_an_edition_reads_nothing_outside_its_folder(
         outside.write_bytes(kept)
         path.unlink()
         path.symlink_to(outside)
-        with pytest.raises(EditionError, match="leads out of that folder"):
+        with pytest.raises(BadInputError, match="leads out of that folder"):
             open_edition(small_edition)
         path.unlink()
         os.mkfifo(path)
-        with pytest.raises(EditionError, match="named pipe"):
+        with pytest.raises(BadInputError, match="named pipe"):
             open_edition(small_edition)
         path.unlink()
         path.write_bytes(kept)
     (small_edition / "rasters" / "soc_stock.tif").write_text(hostile.vrt(listener.url))
-    with pytest.raises(EditionError):
+    with pytest.raises(BadInputError):
         open_edition(small_edition)
     assert listener.calls == []
 
@@ -364,7 +364,7 @@ def test_a_path_out_of_a_folder_is_refused(tmp_path: Path) -> None:
             confined(tmp_path / "folder", key)
 
 
-# ------------------------------------------------------------------------------------------- vectors
+# ---------------------------------------------------------------------------------------- vectors
 
 
 def test_vectors_are_read_by_the_driver_of_their_name_only(

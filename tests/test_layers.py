@@ -13,7 +13,7 @@ import pytest
 # import stands.
 LAYERS = (
     {"errors", "variables", "plausible", "config", "locale", "files", "limits", "readers"},
-    {"grid", "topology", "areas", "countries", "initiative", "regions"},
+    {"grid", "edges", "topology", "areas", "countries", "initiative", "regions"},
     {"ingest", "analysis"},
     {
         "choices",

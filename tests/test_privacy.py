@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hotspots.errors import BadInputError, HotspotsError, NotAllowedError, RegistryError
 from hotspots.registry.actors import PUBLIC, Actor
 from hotspots.registry.exchange.writing import write_file
-from hotspots.registry.people import privacy, review, suggestions
+from hotspots.registry.people import privacy, remnants, review, suggestions
 from hotspots.registry.people.journal import journal
 from hotspots.registry.people.stale import stale
 from hotspots.registry.registry import Registry
@@ -247,7 +247,7 @@ def test_no_byte_is_left_in_the_files_of_sqlite(
     """Neither in the database nor in what SQLite keeps beside it; what stays is still there."""
     registry = Registry(registry_at("sqlite"), actor=EDITOR)
     erased = _erase_all(registry, _crowd(registry))
-    privacy.tidy(registry.engine)
+    remnants.tidy(registry.engine)
     path = Path(str(registry.engine.url.database))
     files = sorted(path.parent.glob(path.name + "*"))
     assert len(files) == 3  # with -wal and -shm
@@ -267,7 +267,7 @@ def test_no_byte_is_left_in_the_tables_of_postgresql(
     with registry.engine.begin() as connection:
         connection.exec_driver_sql(analyse)
     erased = _erase_all(registry, gone)
-    privacy.tidy(registry.engine)
+    remnants.tidy(registry.engine)
     with registry.engine.connect() as connection:
         connection.exec_driver_sql("CHECKPOINT")
         data = b""
@@ -286,13 +286,13 @@ def test_remnants_are_told_while_others_use_the_registry(
     any_registry: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader in the middle of its work keeps old pages; when it has ended, all is well."""
-    monkeypatch.setattr(privacy, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
     registry = filled(any_registry)
     with reading(any_registry) as connection:
         records.fetch(connection, ["test-station"])
         connection.exec_driver_sql("SELECT * FROM contact, suggestion").all()
         erase(any_registry, id="test-station")
-        with pytest.raises(RegistryError, match="others are using it"):
-            privacy.tidy(any_registry)
-    privacy.tidy(any_registry)
+        with pytest.raises(RegistryError, match="until those who are reading it now have ended"):
+            remnants.tidy(any_registry)
+    remnants.tidy(any_registry)
     registry.change("test-station", {"summary": "It works on."})

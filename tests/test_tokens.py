@@ -159,8 +159,37 @@ def test_owner_of_the_machine_gets_back_in(any_registry: sa.Engine) -> None:
     assert who(any_registry, secret) == Actor("The secretariat", "administrator")
     assert (line["action"], line["detail"]) == (
         "token recovered",
-        f"administrator The secretariat; valid then of administrators: The administrator ({id})",
+        f"administrator The secretariat; revoked: The administrator ({id})",
     )
+
+
+def test_recovery_ends_other_administrators_tokens_visibly(any_registry: sa.Engine) -> None:
+    """Whoever uses one learns why; an editor's goes on; what had ended before stays so."""
+    former, editor = make(any_registry), make(any_registry, "editor")
+    past = make(any_registry, holder="Past", expires="2026-11-30")
+    gone = make(any_registry, holder="Gone")
+    (id_,) = [row["id"] for row in rows(any_registry) if row["holder"] == "Gone"]
+    later = "2026-12-01T00:00:00Z"
+    with writing(any_registry) as connection:
+        tokens.revoke(connection, LOCAL, id_, NOW)
+        secret = tokens.recover(connection, holder="The secretariat", now=later)
+    with pytest.raises(TokenError, match=r"was revoked by a recovery on 2026-12-01"):
+        who(any_registry, former, later)
+    with pytest.raises(TokenError, match=r"was revoked on 2026-11-21"):
+        who(any_registry, gone, later)
+    with pytest.raises(TokenError, match="ran out on 2026-11-30"):
+        who(any_registry, past, later)
+    assert who(any_registry, editor, later).role == "editor"
+    assert who(any_registry, secret, later).name == "The secretariat"
+    assert {row["holder"]: row["state"] for row in rows(any_registry, later)} == {
+        "The administrator": "revoked by a recovery", "The editor": "valid", "Past": "expired",
+        "Gone": "revoked", "The secretariat": "valid",
+    }  # fmt: skip
+    with reading(any_registry) as connection:
+        assert [row["action"] for row in journal(connection, LOCAL, since=later)] == [
+            "token recovered", "token revoked by recovery",
+        ]  # fmt: skip
+        assert journal(connection, PUBLIC, since=later) == []
 
 
 def test_what_was_revoked_stays_so_after_an_older_backup(

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
+from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking, tokens
+from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
 from hotspots.cli.quiet import libraries_quiet
-from hotspots.errors import BadInputError, HotspotsError, RecipeError
-from hotspots.files import reason, require_free, require_writable, write_text
+from hotspots.errors import BadInputError, HotspotsError
+from hotspots.files import require_free, require_writable, write_text
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -41,6 +42,7 @@ taking.add_to(registry_app)
 records.add_to(registry_app)
 duplicates.add_to(registry_app)
 people.add_to(registry_app)
+tokens.add_to(registry_app)
 keeping.add_to(registry_app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
@@ -193,7 +195,7 @@ def draw_map(
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
     require_writable(out)
-    page = hs.explore(hs.open_edition(edition), hs.open_registry(registry), lang=lang)
+    page = hs.explore(hs.open_edition(edition), opened(registry), lang=lang)
     write_text(out, page.get_root().render())
     typer.echo(f"Wrote {out}.")
 
@@ -208,7 +210,7 @@ def serve(
     """Serve the map at / and the regions' numbers at /v1/regions."""
     from hotspots.api.app import serve as run
 
-    run(hs.open_edition(edition), hs.open_registry(registry), host=host, port=port)
+    run(hs.open_edition(edition), opened(registry), host=host, port=port)
 
 
 @app.command()
@@ -239,14 +241,7 @@ def _recipe(path: Path | None) -> hs.Recipe:
     """Return the recipe of a file, or the default."""
     if path is None:
         return hs.Recipe()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"The recipe '{path}' can't be read ({reason(error)}). Give a TOML file;"
-            " 'hotspots recipe show' prints one."
-        ) from error
-    return hs.Recipe.from_toml(text)
+    return hs.Recipe.from_file(path)
 
 
 @recipe_app.command("show")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import hotspots as hs
-from hotspots.cli.options import Token, Where
+from hotspots.cli.access import opened
+from hotspots.cli.options import Token, TokenFile, Where
 from hotspots.cli.printing import Json, short, tell
 from hotspots.errors import BadInputError
 
@@ -34,13 +34,14 @@ def duplicates(
     where: Where = None,
     top: Annotated[int, typer.Option(help="Most pairs to show; all in JSON.", min=1)] = 20,
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """List records that are likely the same, the surest first; 'merge' joins two."""
     from hotspots.registry.duplicates import likely_pairs
     from hotspots.registry.store.reading import everything
 
-    registry = hs.open_registry(where, token=token)
+    registry = opened(where, token, token_file)
     with registry.reading() as connection:
         records = {record["id"]: record for record in everything(connection)}
     pairs = likely_pairs(records.values())
@@ -78,13 +79,14 @@ def merge(
     ] = False,
     where: Where = None,
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """Make one record of two; the history of both stays."""
     from hotspots.registry import clock, merging
 
     chosen = dict(_choice(text) for text in take or ())
-    registry = hs.open_registry(where, token=token)
+    registry = opened(where, token, token_file)
     with registry.reading() if dry_run else registry.writing() as connection:
         made = merging.preview(connection, keep, drop, take=chosen)
         if not dry_run:

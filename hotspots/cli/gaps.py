@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
+from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_table
 
@@ -118,7 +119,7 @@ def gaps(
     from hotspots.edition_gaps import gaps as find
 
     table = find(
-        hs.open_edition(edition), hs.open_registry(where), of, region=region,
+        hs.open_edition(edition), opened(where), of, region=region,
         within_km=within_km, theme=theme, practice_kind=practice, land_use=land_use, types=type_,
         active_only=not ended, years=years,
     )  # fmt: skip

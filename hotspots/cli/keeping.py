@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hotspots.cli.options import Force, Token, Where
+from hotspots.cli.access import opened, secret, warn_if_exposed, warn_of_password
+from hotspots.cli.options import Force, Token, TokenFile, Where
 from hotspots.cli.printing import say
 
 
@@ -22,9 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 def create(where: Where = None) -> None:
     """Make an empty registry, or say that there is one."""
-    from hotspots.registry import open_registry
-
-    registry = open_registry(where, create=True)
+    registry = opened(where, create=True)
     typer.echo(f"The registry {registry.source} has {len(registry):,} records.")
 
 
@@ -33,17 +32,20 @@ def backup(
     where: Where = None,
     force: Force = False,
     token: Token = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Write the whole registry, with history and tokens' digests, to one file; keep it safe."""
     from hotspots.registry.actors import ADMINISTRATOR, require_role
     from hotspots.registry.opening import actor_there, located, require_there
     from hotspots.registry.store.backup import backup as write
-    from hotspots.registry.store.database import engine_for, shown
+    from hotspots.registry.store.database import engine_for, file_of, shown
 
+    warn_of_password(where)
     # Also one of an older version, which is to be backed up before it is upgraded.
     engine = engine_for(located(where))
     require_there(engine)
-    actor = actor_there(engine, token)
+    warn_if_exposed(file_of(engine))
+    actor = actor_there(engine, secret(token, token_file))
     require_role(actor, ADMINISTRATOR, doing="back up a registry with its personal data")
     say(f"copying {shown(engine)}")
     counts = write(engine, out, force=force)
@@ -55,12 +57,15 @@ def restore(
     where: Where = None,
     force: Force = False,
     token: Token = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Bring a registry back from a backup, wholly or not at all."""
     from hotspots.registry.upkeep import restore_into
 
+    warn_of_password(where)
+    warn_if_exposed(file)
     say(f"reading {file}")
-    source, counts = restore_into(file, where, token=token, force=force)
+    source, counts = restore_into(file, where, token=secret(token, token_file), force=force)
     typer.echo(f"Restored {counts['record']:,} records into {source}.")
     typer.echo(
         "Tokens are those of the backup, without what was revoked since; personal data erased since"
@@ -74,6 +79,7 @@ def upgrade(where: Where = None) -> None:
     from hotspots.registry.store.database import engine_for, shown
     from hotspots.registry.store.schema import upgrade as renew
 
+    warn_of_password(where)
     engine = engine_for(located(where, create=True))
     require_there(engine)
     renew(engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,13 @@ Where = Annotated[
 ]  # fmt: skip
 Token = Annotated[
     str | None,
-    typer.Option("--token", help="Who acts: a token's secret. Without: HOTSPOTS_TOKEN."),
+    typer.Option(
+        "--token", metavar="-",
+        help="Who acts: '-' reads a token's secret from the input. Without: HOTSPOTS_TOKEN. A"
+        " secret typed here is seen by other users of the machine.",
+    ),
+]  # fmt: skip
+TokenFile = Annotated[
+    Path | None, typer.Option("--token-file", help="Who acts: a file with a token's secret.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Put it in the place of what is there.")]

@@ -89,6 +89,21 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_jso
         print_table(pd.DataFrame(rows)[list(columns)], as_json=False)
 
 
+def print_short_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    """Print rows as `print_rows` does; in a table, lists are joined and long text is cut."""
+    if as_json:
+        print_rows(rows, columns, as_json=True)
+        return
+    shown = [{name: short_cell(row[name]) for name in columns} for row in rows]
+    print_rows(shown, columns, as_json=False)
+
+
+def short_cell(value: Any) -> str:
+    """Return a value, or a list of some, as a short text for a table."""
+    text = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    return short(text)
+
+
 def print_summary(edition: Edition, out: Path) -> None:
     """Print the figures of an edition and where its files are."""
     from hotspots.reports.summary import summary_lines

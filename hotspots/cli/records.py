@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Force, Token, Where
+from hotspots.cli.access import opened
+from hotspots.cli.options import Force, Token, TokenFile, Where
 from hotspots.cli.printing import Json, print_rows, print_table, print_words
 from hotspots.errors import BadInputError
 
@@ -50,6 +51,7 @@ def export(
     lang: Lang = None,
     force: Force = False,
     token: Token = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Write records to a file, to edit and import again or to hand on; nothing is lost on the way.
 
@@ -58,7 +60,7 @@ def export(
     """
     from hotspots.registry.exchange.writing import write_file
 
-    registry = hs.open_registry(where, token=token)
+    registry = opened(where, token, token_file)
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
         found = _kept(registry, found)
@@ -130,12 +132,13 @@ def listed(
     theme: Annotated[str | None, typer.Option(help="A code such as pillar2 or A6.")] = None,
     text: Annotated[str | None, typer.Option(help="A part of a name or id.")] = None,
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """List records, of a region or all; with --region, how complete the registry is there."""
     from hotspots.registry.public import table
 
-    registry = hs.open_registry(where, token=token)
+    registry = opened(where, token, token_file)
     found = table(_matching(registry, region, type=type, theme=theme, text=text))
     shown = found.drop(columns="geometry")
     if as_json or len(shown):
@@ -173,10 +176,11 @@ def show(
     history: Annotated[bool, typer.Option("--history", help="What became of it.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """Show one record, field by field, or its history."""
-    registry = hs.open_registry(where, token=token)
+    registry = opened(where, token, token_file)
     if history:
         from hotspots.registry.people.journal import changed_fields
 
@@ -207,7 +211,7 @@ def graph(
     """Write who leads, funds and partners what: records as nodes, relations as edges."""
     from hotspots.registry.exchange.graph import write_graph
 
-    registry = hs.open_registry(where)
+    registry = opened(where)
     write_graph(out, list(_matching(registry, region)), force=force)
     typer.echo(f"Wrote {out}.")
 
@@ -224,7 +228,7 @@ def matrix(
     """Count records by theme and region; a record of several regions counts once in the total."""
     from hotspots.registry.matrix import matrix as count
 
-    found = count(hs.open_registry(where).records, by=by, regions=regions)
+    found = count(opened(where).records, by=by, regions=regions)
     if as_json:
         typer.echo(json.dumps(found.to_dict(lang), indent=1, ensure_ascii=False))
         return

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import hotspots as hs
-from hotspots.cli.options import Force, Token, Where
+from hotspots.cli.access import opened, secret, warn_if_exposed, warn_of_password
+from hotspots.cli.options import Force, Token, TokenFile, Where
 from hotspots.cli.printing import Json, print_rows, say, short, tell
 from hotspots.errors import BadInputError
 
@@ -64,6 +64,7 @@ def take(
     encoding: Encoding = None,
     sheet: Sheet = None,
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """Take records in: new ones, and the changes of exported and edited ones; all or none.
@@ -75,7 +76,7 @@ def take(
 
     if where == ":memory:":
         raise BadInputError("Nothing stays of a registry in memory. Give the path of a file.")
-    registry = _to_import_into(where, token, dry_run)
+    registry = _to_import_into(where, secret(token, token_file), dry_run)
     table, note = _read(registry, file, adapter, encoding, sheet)
     if type_:
         table = _typed(table, type_)
@@ -102,23 +103,20 @@ def take(
 
 
 def _to_import_into(where: str | None, token: str | None, dry_run: bool) -> Registry:
-    from hotspots.registry import open_registry
-    from hotspots.registry.store import schema
-    from hotspots.registry.store.database import engine_for
+    from hotspots.registry import Registry, open_registry
+    from hotspots.registry.opening import open_to_import
+    from hotspots.registry.store.database import engine_for, file_of
 
-    if not dry_run:
-        return open_registry(where, token=token, create=True)
+    warn_of_password(where)
     try:
-        return open_registry(where, token=token)
+        opening = open_registry if dry_run else open_to_import
+        registry = opening(where, token=token)
     except BadInputError:
-        # What a first import would do is shown on an empty registry; none is made.
-        from hotspots.registry import Registry
-
-        if where is None or "://" in where or Path(where).exists():
+        if not dry_run or where is None or "://" in where or Path(where).exists():
             raise
-        engine = engine_for(":memory:")
-        schema.create(engine)
-        return Registry(engine, source=where)
+        registry = Registry(engine_for(where), unmade=True)  # which nothing makes in a dry run
+    warn_if_exposed(file_of(registry.engine))
+    return registry
 
 
 def _read(
@@ -254,6 +252,7 @@ def validate(
     encoding: Encoding = None,
     sheet: Sheet = None,
     token: Token = None,
+    token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
     """Check a file, or a registry: every fault with its row, column, value and remedy."""
@@ -264,9 +263,9 @@ def validate(
     if file is None:
         from hotspots.registry.upkeep import check_all
 
-        faults = check_all(hs.open_registry(where, token=token))
+        faults = check_all(opened(where, token, token_file))
     else:
-        registry = _to_import_into(where, token, True)
+        registry = _to_import_into(where, secret(token, token_file), True)
         table, _ = _read(registry, file, adapter, encoding, sheet)
         headings = table.headings
         given = table.rows

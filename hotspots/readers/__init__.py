@@ -11,5 +11,7 @@ refers to is never fetched. `tests/test_hostile_rasters.py` holds that there is 
 | `netcdf` | NetCDF by xarray |
 | `hdf5` | nothing: what an HDF5 file must not refer to |
 | `zarr_store` | Zarr stores by xarray, and what a store must not refer to |
+| `texts` | text, JSON and TOML, and the time that reading may take |
+| `amounts` | nothing: how much a Parquet file or a GeoPackage would give |
 | `vectors` | GeoPackage, GeoJSON, Shapefile, FlatGeobuf, KML and GeoParquet |
 """

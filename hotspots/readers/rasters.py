@@ -1,9 +1,9 @@
 """Rasters by GDAL, each by the driver of its format only, and never over the network.
 
 GDAL asks all its drivers whether a file is theirs, whatever its name ends in: a virtual raster
-named ``x.tif`` would reach other files and servers. A GeoTIFF itself may name a file of overviews or of
-coordinates anywhere, which is refused. Masks, coordinates and tags that lie beside it count, as
-programs of GIS write them, if they are plain files.
+named ``x.tif`` would reach other files and servers. A GeoTIFF itself may name a file of overviews
+or of coordinates anywhere, which is refused. Masks, coordinates and tags that lie beside it count,
+as programs of GIS write them, if they are plain files.
 """
 
 from __future__ import annotations

@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import BadInputError
 from hotspots.limits import require_within
+from hotspots.readers.amounts import (
+    require_amounts,
+    require_modest_geopackage,
+    require_modest_parquet,
+)
 from hotspots.readers.paths import CLOSED, first_bytes, plain_path, require_beside
 
 if TYPE_CHECKING:
@@ -78,10 +83,19 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
     import pyogrio
 
     name = _checked(path)
-    if Path(name).suffix.lower() in PARQUET:
+    suffix = Path(name).suffix.lower()
+    if suffix in PARQUET:
+        require_modest_parquet(Path(name))
         return geopandas.read_parquet(Path(name))
+    if suffix == ".gpkg":
+        require_modest_geopackage(Path(name), layer)
     with _pinned():
-        return pyogrio.read_dataframe(name, layer=layer, **options)
+        if suffix not in _TEXT:  # which GDAL reads whole to count its features
+            told = pyogrio.read_info(name, layer=layer)
+            require_amounts(Path(name).name, told["features"], len(told["fields"]))
+        frame = pyogrio.read_dataframe(name, layer=layer, **options)
+    require_amounts(Path(name).name, *frame.shape)
+    return frame
 
 
 def _checked(path: str | Path) -> str:

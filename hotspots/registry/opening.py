@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, TokenError
 from hotspots.registry.actors import LOCAL, Actor
+from hotspots.registry.people.remnants import finish
 from hotspots.registry.problems import Problem, told
 from hotspots.registry.registry import Registry
 from hotspots.registry.store import schema
@@ -56,18 +57,45 @@ def open_registry(
         return _read(Path(where))
     engine = engine_for(where)
     if create:
-        _make_room(engine)
-        if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
-            raise TokenError(
-                f"There is no registry '{shown(engine)}' yet, and so no token of it. Make it first:"
-                " 'hotspots registry create', without a token."
-            )
+        _require_makeable(engine, token)
         schema.create(engine)
     else:
         require_there(engine)
     with reads(engine) as connection:
         schema.require_current(connection)
-    return Registry(engine, actor=actor_there(engine, token))
+    actor = actor_there(engine, token)
+    finish(engine)
+    return Registry(engine, actor=actor)
+
+
+def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
+    """Open a registry to take records in; where there is none, the first of them make it.
+
+    Parameters
+    ----------
+    url, token
+        As of `open_registry`.
+
+    Raises
+    ------
+    RegistryError, TokenError
+        See `open_registry`.
+    """
+    where = located(url, create=True)
+    engine = None if _is_files(where) else engine_for(where)
+    if engine is None or is_there(engine):
+        return open_registry(url, token=token, create=True)
+    _require_makeable(engine, token)
+    return Registry(engine, unmade=True)
+
+
+def _require_makeable(engine: sa.Engine, token: str | None) -> None:
+    _make_room(engine)
+    if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
+        raise TokenError(
+            f"There is no registry '{shown(engine)}' yet, and so no token of it. Make it first:"
+            " 'hotspots registry create', without a token."
+        )
 
 
 def located(url: str | Path | None = None, *, create: bool = False) -> str:
@@ -89,7 +117,7 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
 def is_there(engine: sa.Engine) -> bool:
     """Say whether a database holds a registry already; none is made."""
     path = file_of(engine)
-    if path is not None and not path.is_file():
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return False
     with reads(engine) as connection:
         return schema.state(connection) != schema.NEW
@@ -103,7 +131,8 @@ def own_registry() -> Path:
 
 
 def _default(create: bool) -> Path:
-    if create or own_registry().is_file():
+    # What a killed first import left is no registry.
+    if create or (os.path.isfile(own_registry()) and is_there(engine_for(own_registry()))):
         return own_registry()
     from hotspots.config import data_dir
 
@@ -114,7 +143,7 @@ def _is_files(where: str) -> bool:
     path = Path(where)
     if "://" in where:
         return False
-    return path.is_dir() or path.suffix.casefold() in FILES
+    return os.path.isdir(path) or path.suffix.casefold() in FILES
 
 
 def _make_room(engine: sa.Engine) -> None:
@@ -134,7 +163,7 @@ def require_there(engine: sa.Engine) -> None:
     path = file_of(engine)
     if path is None:
         return
-    if not path.is_file() or not path.stat().st_size:
+    if not os.path.isfile(path) or not path.stat().st_size:
         raise RegistryError(
             f"There is no registry '{path}'. 'hotspots registry import FILE --registry {path}'"
             f" makes one; a file of records ends in {', '.join(FILES)}."

@@ -14,9 +14,9 @@ from hotspots.registry.actors import LOCAL, Actor, may_keep
 from hotspots.registry.plan import Plan, Rows, plan
 from hotspots.registry.problems import Problem, told
 from hotspots.registry.public import public, table
-from hotspots.registry.store import reading
+from hotspots.registry.store import reading, schema
+from hotspots.registry.store.database import engine_for, shown
 from hotspots.registry.store.database import reading as reads
-from hotspots.registry.store.database import shown
 from hotspots.registry.store.database import writing as writes
 from hotspots.registry.store.tables import survey, version
 from hotspots.registry.store.writing import apply, log
@@ -53,15 +53,25 @@ class Registry:
         Who acts through it.
     read_only : bool
         Whether it was read from files, so that nothing can be written.
+    unmade : bool
+        Of the constructor: the database holds no registry yet. What is first written makes it, in
+        one transaction; until then it is read as an empty one.
     """
 
     def __init__(
-        self, engine: sa.Engine, *, source: str = "", actor: Actor = LOCAL, read_only: bool = False
+        self,
+        engine: sa.Engine,
+        *,
+        source: str = "",
+        actor: Actor = LOCAL,
+        read_only: bool = False,
+        unmade: bool = False,
     ) -> None:
         self.engine = engine
         self.source = source or shown(engine)
         self.actor = actor
         self.read_only = read_only
+        self._empty = _in_memory() if unmade else None
         self._table: tuple[object, gpd.GeoDataFrame] | None = None
 
     def __len__(self) -> int:
@@ -74,7 +84,7 @@ class Registry:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection that sees one state of the registry."""
-        with reads(self.engine) as connection:
+        with reads(self._empty or self.engine) as connection:
             yield connection
 
     @contextmanager
@@ -85,8 +95,9 @@ class Registry:
                 f"'{self.source}' is read from files and can't be written. Import it into a"
                 " registry: 'hotspots registry import FILE'."
             )
-        with writes(self.engine) as connection:
+        with (schema.making if self._empty else writes)(self.engine) as connection:
             yield connection
+        self._empty = None
 
     @property
     def records(self) -> gpd.GeoDataFrame:
@@ -244,20 +255,26 @@ class Registry:
             Rows are refused; one sentence each.
         """
         now = clock.now()
+        if self._empty:  # no file is made for rows that are refused
+            self._require_good(self.plan(rows, problems, spoiled=spoiled), skip_bad, origin)
         with self.writing() as connection:
             made = plan(
                 connection, rows, self.actor, now, problems, spoiled=spoiled, overwrite=overwrite,
                 note=note,
             )  # fmt: skip
-            if made.problems and not skip_bad:
-                what = f"'{origin}' has " if origin else ""
-                raise RefusedError(f"{what}{told(made.problems)}\nNothing was taken.", made)
+            self._require_good(made, skip_bad, origin)
             if made.changes:
                 apply(connection, made.changes, self.actor, now)
                 counts = ", ".join(f"{n} {outcome}" for outcome, n in made.counts.items() if n)
                 told_of = "a file" if personal_in(origin) else origin
                 log(connection, self.actor, now, "import", told_of, counts)
         return made
+
+    @staticmethod
+    def _require_good(made: Plan, skip_bad: bool, origin: str) -> None:
+        if made.problems and not skip_bad:
+            what = f"'{origin}' has " if origin else ""
+            raise RefusedError(f"{what}{told(made.problems)}\nNothing was taken.", made)
 
     def change(
         self, id: str, changes: Mapping[str, Any], *, version: int | None = None
@@ -317,3 +334,10 @@ class Registry:
                     f"'{id}' is named in a relation of {', '.join(naming[:5])}. Change these first."
                 )
             apply(connection, [Change("removed", found, None, note)], self.actor, clock.now())
+
+
+def _in_memory() -> sa.Engine:
+    """Return an empty registry of this process alone."""
+    engine = engine_for(":memory:")
+    schema.create(engine)
+    return engine

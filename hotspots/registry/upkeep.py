@@ -76,16 +76,18 @@ def restore_into(
     from hotspots.registry.opening import actor_there, located
     from hotspots.registry.people.tokens import keep_revoked
     from hotspots.registry.store.backup import restore
-    from hotspots.registry.store.database import engine_for, log_ahead, shown, writing
+    from hotspots.registry.store.database import engine_for, log_ahead, shown
 
     engine = engine_for(located(where, create=True))
     actor = actor_there(engine, token)
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
     digests = _revoked(engine)
-    counts = restore(file, engine, force=force)
-    log_ahead(engine)
-    with writing(engine) as connection:
+
+    def keep(connection: sa.Connection) -> None:
         keep_revoked(connection, actor, digests, clock.now())
+
+    counts = restore(file, engine, force=force, then=keep)
+    log_ahead(engine)
     return shown(engine), counts
 
 

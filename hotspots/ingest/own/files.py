@@ -120,8 +120,8 @@ def found(
             return own_tables.table(path, row, column, own_folder(folder), crs)
         if suffix in POLYGONS:
             return own_tables.polygons(path, row, column, cell, own_folder(folder), crs)
-    listed = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
-    raise RasterError(f"'{path.name}' is of no format that is read ({listed}). Convert it first.")
+    read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
+    raise RasterError(f"'{path.name}' is of no format that is read ({read}). Convert it first.")
 
 
 @contextmanager
@@ -185,9 +185,9 @@ def _bands(
     if year is not None and steps.count(str(year)) == 1:
         index = steps.index(str(year)) + 1
         return (index,), (f"Band {index} is that of {year}.",)
-    listed = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
+    some = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
     raise RasterError(
-        f"'{shown}' has {count} bands: {listed}{' and more' if count > 12 else ''}. Choose one with"
+        f"'{shown}' has {count} bands: {some}{' and more' if count > 12 else ''}. Choose one with"
         " --band."
     )
 
@@ -211,6 +211,13 @@ def _netcdf(
     return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
 
 
+def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
+    """Return names joined by commas; of very many, or very long ones, only the beginning."""
+    cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(cut) + more
+
+
 def chosen(
     path: Path, row: Variable, names: Sequence[str], asked: str | None, *, of: str = "variable",
     option: str = "--subdataset",
@@ -227,15 +234,14 @@ def chosen(
     if asked and asked not in names:
         raise RasterError(
             f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
-            f" {', '.join(names)}."
+            f" {listed(names)}."
         )
     if asked or row.name in names:
         return asked or row.name
     if len(names) != 1:
-        listed = ", ".join(names) or "none"
         raise RasterError(
-            f"'{path}' has several {of}s ({listed}), and none is named '{row.name}'. Choose one"
-            f" with {option}."
+            f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"
+            f" '{row.name}'. Choose one with {option}."
         )
     return names[0]
 

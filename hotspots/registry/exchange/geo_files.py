@@ -28,6 +28,7 @@ LAYER = "records"
 POINT = ("latitude", "longitude")
 FOOTPRINT = "footprint"
 _ROW_IDS = frozenset({"fid", "ogc_fid"})  # put in by GIS programs
+_MOST_SAID = 100  # letters of what GDAL says
 _SAME = 1e-6  # degrees between a point's two statements that are one
 _WGS84 = ("CRS84", "CRS84H", ":4326", "EPSG4326")
 _EXACT = 16  # decimals of a coordinate
@@ -132,7 +133,9 @@ def write_gpkg(
             geometry_type="Unknown", promote_to_multi=False, index=False,
         )  # fmt: skip
     except (DataLayerError, DataSourceError, FeatureError) as fault:  # GDAL's word for a full disk
-        raise OSError(str(fault).splitlines()[0]) from fault
+        # GDAL puts the statement that failed, which may be long, before the reason.
+        said = str(fault).splitlines()[0].rpartition("failed: ")[2]
+        raise OSError(said[:_MOST_SAID]) from fault
 
 
 def _placed(

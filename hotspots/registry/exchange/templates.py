@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hotspots.errors import RegistryError, near_matches
 from hotspots.locale import check_language
 from hotspots.registry.exchange.dropdowns import add_dropdowns
+from hotspots.registry.exchange.workbooks import save
 from hotspots.registry.exchange.writing import whole
 from hotspots.registry.fields import TYPES, Field, fields
 from hotspots.registry.vocabulary import label, vocabulary
@@ -87,7 +88,7 @@ def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], l
     add_dropdowns(book, sheet, [field.name for field in chosen], lang, types=types)
     _fill_headings(sheet, chosen, types, lang)
     _fill_help(helping, chosen, types, lang)
-    book.save(path)
+    save(book, path)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is looked at in an XLSX file before it is opened: whether it is a bomb, or damaged."""
+"""XLSX files as such: whether one is a bomb or damaged, before it is opened; saving one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from hotspots.errors import RegistryError
 
@@ -47,6 +49,20 @@ def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
         raise RegistryError(
             f"'{path.name}' is a damaged XLSX file ({fault}). Save or copy it again."
         ) from fault
+
+
+def save(book: Any, path: Path) -> None:
+    """Write an openpyxl workbook to a file, of which nothing is left open if the disk is full.
+
+    Raises
+    ------
+    OSError
+        It can't be written.
+    """
+    # A zip file whose end can't be written would say so a second time when it is thrown away.
+    packed = BytesIO()
+    book.save(packed)
+    path.write_bytes(packed.getbuffer())
 
 
 def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError, near_matches
-from hotspots.files import aside, require_writable, write_error
+from hotspots.files import aside, make_private, require_writable, write_error
 from hotspots.locale import check_language
 from hotspots.registry.exchange.wording import worded
 from hotspots.registry.fields import fields, names
@@ -24,6 +25,7 @@ def write_file(
     lang: str | None = None,
     columns: Sequence[str] | None = None,
     force: bool = False,
+    private: bool = False,
 ) -> None:
     """Write records to a CSV, XLSX, GeoJSON or GeoPackage file, by its suffix.
 
@@ -44,6 +46,8 @@ def write_file(
         Names of the fields to write. By default all but the personal ones (group "contact").
     force : bool
         Whether a file that is there is replaced, once the new one is whole.
+    private : bool
+        Whether its owner alone may read it; always so if a personal field is among the columns.
 
     Raises
     ------
@@ -56,7 +60,8 @@ def write_file(
     require_suffix(target, SUFFIXES, "Records")
     chosen = _columns(columns)
     headings = _headings(chosen, lang)
-    with whole(target, force=force) as part:
+    private = private or not set(names("contact")).isdisjoint(chosen)
+    with whole(target, force=force, private=private) as part:
         _write(part, chosen, headings, records, lang)
 
 
@@ -72,8 +77,11 @@ def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
 
 
 @contextmanager
-def whole(target: Path, *, force: bool) -> Iterator[Path]:
+def whole(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
     """Give a path to write a file at, which then takes the place of `target`.
+
+    Until then it is in a folder that its owner alone may enter; if it is `private`, it is such a
+    file afterwards too.
 
     Raises
     ------
@@ -91,9 +99,18 @@ def whole(target: Path, *, force: bool) -> Iterator[Path]:
         with aside(target) as folder:
             part = folder / f"file{target.suffix.lower()}"  # GDAL goes by the suffix
             yield part
+            if private:  # not all writers of formats let a file be made for them beforehand
+                part = _for_its_owner(part)
             os.replace(part, target)
     except OSError as error:
         raise write_error(target, error) from error
+
+
+def _for_its_owner(part: Path) -> Path:
+    copy = part.with_name("private")
+    make_private(copy)
+    shutil.copyfile(part, copy)
+    return copy
 
 
 def _write(

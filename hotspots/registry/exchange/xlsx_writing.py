@@ -14,6 +14,7 @@ from typing import Any
 from hotspots.errors import RegistryError
 from hotspots.registry.exchange.dropdowns import add_dropdowns
 from hotspots.registry.exchange.table import like_formula
+from hotspots.registry.exchange.workbooks import save
 from hotspots.registry.fields import fields
 from hotspots.registry.values import write
 
@@ -62,7 +63,7 @@ def write_xlsx(
         sheet.append(first + rest)
     if lang is not None:
         add_dropdowns(book, sheet, columns, lang, rows=len(rows))
-    book.save(path)
+    save(book, path)
 
 
 def format_column(sheet: Any, at: int, name: str) -> None:

@@ -1,8 +1,8 @@
 """Erasing personal data on request, while the record and its history stay (WHO-15).
 
 Personal fields stand in the table ``contact`` and, of suggestions that wait, in the column of that
-name; history never holds them. Erasing deletes them there; `tidy` then sees to it that no byte of
-them is left in the database's own files. `OUT_OF_REACH` says where they may still be.
+name; history never holds them. Erasing deletes them there; `remnants.tidy` then sees to it that no
+byte of them is left in the database's own files. `OUT_OF_REACH` says where they may still be.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from hotspots.registry.actors import (
     require_role,
 )
 from hotspots.registry.fields import names
+from hotspots.registry.people.remnants import ERASED
 from hotspots.registry.people.suggestions import base_of, sides_of
 from hotspots.registry.store import reading
-from hotspots.registry.store.database import is_sqlite, plain_faults, shown
 from hotspots.registry.store.tables import contact, record, suggestion
 from hotspots.registry.store.writing import Change, apply, log
 
@@ -38,8 +38,6 @@ OUT_OF_REACH = (
     " disk. An older export that holds the contact brings it back if it is imported."
 )
 _CONTACT = names("contact")
-_PATIENCE_MS = 5_000
-_LOCKED = "55P03"  # PostgreSQL's "lock not available"
 # What may stand round an address: "A person <name@example.org>".
 _APART = re.compile(r"[\s<>(),;:\"']+")
 
@@ -55,8 +53,8 @@ def erase(
     """Erase the personal fields of a record, or of whatever holds an e-mail address.
 
     Suggestions are looked through too, those for the record or with the address. Of what the actor
-    doesn't keep nothing is looked at, and nothing told; `limits` says so. Call `tidy` after the
-    transaction.
+    doesn't keep nothing is looked at, and nothing told; `limits` says so. Call
+    `remnants.tidy` after the transaction.
 
     Parameters
     ----------
@@ -97,7 +95,7 @@ def erase(
     erased += _from_suggestions(connection, actor, id, str(email or "").strip())
     told = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
     nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
-    log(connection, actor, now, "erased", id or "", told or nothing)
+    log(connection, actor, now, ERASED, id or "", told or nothing)
     return erased
 
 
@@ -112,70 +110,6 @@ def limits(actor: Actor) -> str:
         f"Only what is wholly in {', '.join(actor.regions)} was looked at. The address may stand"
         " elsewhere: an editor or administrator can erase it everywhere; ask one."
     )
-
-
-def tidy(engine: sa.Engine) -> None:
-    """Leave no byte of what was erased in the database's files; after the transaction's end.
-
-    An SQLite file is written anew (it needs as much free space again) and its -wal file emptied;
-    of PostgreSQL the two tables are written anew.
-
-    Raises
-    ------
-    RegistryError
-        Others are using the registry, so that remnants may be left: call it again.
-    """
-    with plain_faults(engine):
-        done = _tidy_sqlite(engine) if is_sqlite(engine) else _tidy_postgres(engine)
-    if not done:
-        raise RegistryError(
-            f"The data are erased, but remnants may be left in the files of '{shown(engine)}', for"
-            " others are using it. Run 'hotspots registry erase' again when they have ended."
-        )
-
-
-def _tidy_sqlite(engine: sa.Engine) -> bool:
-    import sqlite3
-
-    raw = engine.raw_connection()
-    cursor = raw.cursor()
-    patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-    cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
-    try:
-        # Secure deletion zeroes what is deleted, but not the copies that a page keeps of rows
-        # which moved to another one; only a file written anew has none.
-        cursor.execute("VACUUM")
-        busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as fault:
-        if "locked" not in str(fault):
-            raise
-        return False
-    finally:
-        cursor.execute(f"PRAGMA busy_timeout = {patience}")
-        raw.close()
-    return not busy
-
-
-def _tidy_postgres(engine: sa.Engine) -> bool:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        run = connection.exec_driver_sql
-        run(f"SET lock_timeout = {_PATIENCE_MS}")
-        try:
-            for table, name in (
-                *(("contact", name) for name in _CONTACT),
-                ("suggestion", "contact"),
-            ):
-                # The server's statistics hold values too; a change of type drops them.
-                run(f"ALTER TABLE {table} ALTER {name} TYPE text, ALTER {name} SET STATISTICS 0")
-            # Plain VACUUM only marks the room as free; FULL writes the tables anew.
-            run("VACUUM (FULL) contact, suggestion")
-        except sa.exc.DBAPIError as fault:
-            if getattr(fault.orig, "sqlstate", "") != _LOCKED:
-                raise
-            return False
-        finally:
-            run("RESET lock_timeout")
-    return True
 
 
 def _ids_with(connection: sa.Connection, email: str) -> list[str]:

@@ -9,9 +9,10 @@ administrator. From the first such token on, one without a token reads and sugge
 has run out or was revoked doesn't open the registry to all again.
 
 Tokens limit those who come through this program. They can't limit somebody who may write the
-database itself: the file, or the tables in PostgreSQL. So `recover` is no hole; but correspondents
-who should be held to their regions must reach the registry through the web service, or over a
-machine whose file they can't write, and never be given the user of the PostgreSQL database.
+database itself: the file, or the tables in PostgreSQL; docs/security.md states the whole model. So
+`recover` gives nobody a right that they lack; but correspondents who should be held to their
+regions must reach the registry through the web service, or over a machine whose file they can't
+write, and never be given the user of the PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ from hotspots.registry.actors import (
 )
 from hotspots.registry.fields import SEPARATOR, fields
 from hotspots.registry.people import words
-from hotspots.registry.store.tables import token
+from hotspots.registry.store.tables import audit, token
 from hotspots.registry.store.writing import log
 
 PREFIX = "hsp_"  # so that a secret is recognised where it shouldn't be, by people and by scanners
 _SECRET_BYTES = 32
 _MOST_HOLDER = 100  # characters
-VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
+VALID, EXPIRED, REVOKED, RECOVERED = "valid", "expired", "revoked", "revoked by a recovery"
+# The journal's word for it; from there a token's holder learns why it was revoked.
+_BY_RECOVERY = "token revoked by recovery"
 
 
 def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Actor:
@@ -76,8 +79,9 @@ def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Ac
             f" '{PREFIX}') and of this registry, or ask an administrator for a new one."
         )
     if found["revoked"]:
+        how = " by a recovery" if found["id"] in _recovered(connection) else ""
         raise TokenError(
-            f"The token '{found['id']}' was revoked on {found['revoked'][:10]}. Ask an"
+            f"The token '{found['id']}' was revoked{how} on {found['revoked'][:10]}. Ask an"
             " administrator for a new one."
         )
     if _state(found, now or clock.now()) == EXPIRED:
@@ -127,19 +131,22 @@ def create(
 def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
     """Make an administrator's token without showing one, as where all are lost; return its secret.
 
-    Nothing is asked but a connection that can write: who has that owns the registry already, also
-    while other administrators' tokens are valid. The journal tells of it, and whose these were.
-    No way from outside (a web service) may call this.
+    Nothing is asked but a connection that can write: who has that owns the registry already. So
+    that nobody is recovered from unseen, the valid tokens of all other administrators are revoked,
+    and say so when they are used; the list and the journal show it too. No way from outside (a web
+    service) may call this.
     """
-    beside = ", ".join(administrators(connection, now)) or "none"
-    note = f"; valid then of administrators: {beside}"
+    beside = administrators(connection, now)
+    for row in _valid_administrators(connection, now):
+        connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=now))
+        log(connection, LOCAL, now, _BY_RECOVERY, row["id"], f"{row['role']} {row['holder']}")
+    note = f"; revoked: {', '.join(beside) or 'none'}"
     return _make(connection, LOCAL, holder, ADMINISTRATOR, (), "", now, "token recovered", note)
 
 
 def administrators(connection: sa.Connection, now: str) -> list[str]:
     """Return the valid tokens of administrators as "holder (id)", in the order of making."""
-    valid = [row for row in _valid(connection, now) if row["role"] == ADMINISTRATOR]
-    return [f"{row['holder']} ({row['id']})" for row in valid]
+    return [f"{row['holder']} ({row['id']})" for row in _valid_administrators(connection, now)]
 
 
 def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
@@ -162,7 +169,7 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
     row = rows[id]
     if row["revoked"]:
         raise RegistryError(f"The token '{id}' was revoked on {row['revoked'][:10]} already.")
-    others = [r for r in _valid(connection, now) if r["role"] == ADMINISTRATOR and r["id"] != id]
+    others = [r for r in _valid_administrators(connection, now) if r["id"] != id]
     if row["role"] == ADMINISTRATOR and not others:
         raise RegistryError(
             f"'{id}' is the last valid token of an administrator; without it nobody could make"
@@ -218,7 +225,7 @@ def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, 
     """Return every token in the order of making, without anything of its secret.
 
     Each has id, holder, role, regions (tuple), created, expires, revoked, and state: "valid",
-    "expired" or "revoked".
+    "expired", "revoked" or "revoked by a recovery".
 
     Raises
     ------
@@ -226,6 +233,7 @@ def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, 
         The actor is no administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="list tokens")
+    recovered = _recovered(connection)
     return [
         {
             "id": row["id"],
@@ -235,7 +243,7 @@ def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, 
             "created": row["created"],
             "expires": row["expires"],
             "revoked": row["revoked"],
-            "state": _state(row, now),
+            "state": RECOVERED if row["id"] in recovered else _state(row, now),
         }
         for row in _all(connection)
     ]
@@ -246,7 +254,7 @@ def administered_until(connection: sa.Connection, now: str) -> str:
 
     "" too where there never was one.
     """
-    ends = [row["expires"] for row in _valid(connection, now) if row["role"] == ADMINISTRATOR]
+    ends = [row["expires"] for row in _valid_administrators(connection, now)]
     return max(ends)[:10] if ends and all(ends) else ""
 
 
@@ -358,6 +366,15 @@ def _all(connection: sa.Connection) -> list[Any]:
 
 def _valid(connection: sa.Connection, now: str) -> list[Any]:
     return [row for row in _all(connection) if _state(row, now) == VALID]
+
+
+def _valid_administrators(connection: sa.Connection, now: str) -> list[Any]:
+    return [row for row in _valid(connection, now) if row["role"] == ADMINISTRATOR]
+
+
+def _recovered(connection: sa.Connection) -> set[str]:
+    """Return the ids of the tokens that recoveries have revoked."""
+    return set(connection.scalars(sa.select(audit.c.target).where(audit.c.action == _BY_RECOVERY)))
 
 
 def _ever_administered(connection: sa.Connection) -> bool:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
-from hotspots.files import aside, reason, write_error
+from hotspots.files import aside, make_private, reason, write_error
 from hotspots.registry.store import schema, tables, writing
 from hotspots.registry.store.database import engine_for, is_sqlite, plain_faults, reading, shown
 from hotspots.registry.store.database import writing as writing_to
 
+_Then = Callable[[sa.Connection], object]
 _BATCH = 5_000
 # Made anew from the records wherever they are copied to SQLite; PostGIS has no use for them.
 _DERIVED = ("record_part", "record_box")
@@ -58,10 +59,10 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
         _require_free(target, engine, force)
         with aside(target) as folder:
             made = folder / "backup"
+            make_private(made)
             with _told_of(target):
                 (_copy_file if is_sqlite(engine) else _copy_server)(engine, made)
             counts = _checked(made)
-            made.chmod(0o600)
             _to_disk(made)
             os.replace(made, target)
             _to_disk(target.parent)
@@ -70,7 +71,13 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
     return counts
 
 
-def restore(path: str | Path, engine: sa.Engine, *, force: bool = False) -> Mapping[str, int]:
+def restore(
+    path: str | Path,
+    engine: sa.Engine,
+    *,
+    force: bool = False,
+    then: _Then = lambda _: None,
+) -> Mapping[str, int]:
     """Make a registry from a backup, wholly or not at all, on either kind of database.
 
     Parameters
@@ -81,6 +88,9 @@ def restore(path: str | Path, engine: sa.Engine, *, force: bool = False) -> Mapp
         The database to fill. Others that have it open see the former registry until the end.
     force : bool
         Replace the registry that is there, or a damaged SQLite file.
+    then : callable, optional
+        What else to write, on a connection, in the same transaction: it is done with the rest, or
+        nothing is.
 
     Returns
     -------
@@ -105,9 +115,9 @@ def restore(path: str | Path, engine: sa.Engine, *, force: bool = False) -> Mapp
             if lost := set(tables.metadata.tables) - set(sa.inspect(source).get_table_names()):
                 raise _unsound(Path(path), f"it lacks the table '{min(lost)}'")
             if is_sqlite(engine) and _is_damaged(engine):
-                _replace(source, engine, force)
+                _replace(source, engine, force, then)
             else:
-                _fill(source, engine, force)
+                _fill(source, engine, force, then)
         finally:
             source.dispose()
     return counts
@@ -174,9 +184,10 @@ def _take(path: Path, copy: Path) -> Mapping[str, int]:
         raise RegistryError(f"There is no file '{path}'. Give a file that 'registry backup' made.")
     counts = _checked(path)
     try:
+        make_private(copy)
         with closing(_opened(path)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
-    except sqlite3.Error as fault:
+    except (sqlite3.Error, OSError) as fault:
         there = copy.parent.parent
         raise WriteError(
             f"'{path}' can't be copied to '{there}' ({reason(fault)}); make room there."
@@ -219,13 +230,14 @@ def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def _fill(source: sa.Engine, engine: sa.Engine, force: bool) -> None:
+def _fill(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
     with reading(source) as taken, writing_to(engine) as target:
         _make_room(target, force)
         kept = [table for table in tables.metadata.sorted_tables if table.name not in _DERIVED]
         _copy(taken, target, kept)
         if not is_sqlite(target):
             _set_counters(target, kept)
+        then(target)
 
 
 def _make_room(target: sa.Connection, force: bool) -> None:
@@ -297,7 +309,7 @@ def _code(fault: sqlite3.Error) -> int:
     return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # without the details
 
 
-def _replace(source: sa.Engine, engine: sa.Engine, force: bool) -> None:
+def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
     """Put a new file in the place of a damaged one, which nothing can be written into."""
     file = Path(engine.url.database or "")
     if not force:
@@ -310,7 +322,7 @@ def _replace(source: sa.Engine, engine: sa.Engine, force: bool) -> None:
         with aside(file) as folder:
             made = engine_for(folder / "registry")
             with _told_of(file):
-                _fill(source, made, force)
+                _fill(source, made, force, then)
             made.dispose()
             _to_disk(folder / "registry")
             for suffix in ("-wal", "-shm"):  # the new file's, SQLite would think

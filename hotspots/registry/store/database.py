@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, unquote
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import StaticPool
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
+from hotspots.limits import require_regular
+from hotspots.registry.store.sqlite_file import FileConnection, connect, prepare
 
 PATIENCE_S = 60  # how long one writer waits for another
 _IN_MEMORY = ":memory:"
+_LEAST_ROOM = 100_000  # bytes
 # Any number will do; it marks this program's writers among other users of the same server.
 _PG_LOCK = 4_000_1000
 
@@ -38,21 +41,18 @@ def engine_for(url: str | Path) -> sa.Engine:
     address = _address(url)
     if address.get_backend_name() == "postgresql":
         return _postgres(address)
-    memory = address.database in (None, "", _IN_MEMORY)
-    options = {"poolclass": StaticPool} if memory else {}
-    if not memory and _only_readable(str(address.database)):
-        # Without the right to write there is no shared memory for a log; the file stays as it is.
-        address = address.set(
-            database=f"file:{quote(str(address.database))}",
-            query={"mode": "ro", "immutable": "1", "uri": "true"},
+    if address.database in (None, "", _IN_MEMORY):
+        made = sa.create_engine(
+            address, connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
-    engine = sa.create_engine(
-        address, connect_args={"timeout": PATIENCE_S, "check_same_thread": False}, **options
-    )
-    if "immutable" not in address.query:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
+        sa.event.listen(made, "connect", lambda connection, _: prepare(connection))
+    else:
+        require_regular(str(address.database))
+        made = sa.create_engine(address)
+        sa.event.listen(made, "do_connect", _connect)
+        sa.event.listen(made, "checkout", _renewed)
+    sa.event.listen(made, "begin", _begin)
+    return made
 
 
 def file_of(engine: sa.Engine) -> Path | None:
@@ -60,8 +60,7 @@ def file_of(engine: sa.Engine) -> Path | None:
     database = engine.url.database
     if not is_sqlite(engine) or database in (None, "", _IN_MEMORY):
         return None
-    name = str(database)
-    return Path(unquote(name.removeprefix("file:")) if "uri" in engine.url.query else name)
+    return Path(str(database))
 
 
 def shown(engine: sa.Engine) -> str:
@@ -99,6 +98,9 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
             )
         with connection.begin():
             yield connection
+            driver = connection.connection.driver_connection
+            if isinstance(driver, FileConnection):
+                driver.require_unchanged()
 
 
 @contextmanager
@@ -134,6 +136,8 @@ def plain_faults(engine: sa.Engine) -> Iterator[None]:
 
 def _plain(engine: sa.Engine, said: str) -> HotspotsError:
     where = f"The registry '{shown(engine)}'"
+    if "disk i/o error" in said.casefold() and _is_full(engine):
+        said = "disk full"
     for words, error, told in _FAULTS:
         if any(word in said.casefold() for word in words):
             return error(f"{where} {told}")
@@ -150,7 +154,8 @@ _FAULTS: tuple[tuple[tuple[str, ...], type[HotspotsError], str], ...] = (
     (("full", "no space"), WriteError, "is on a full disk. Nothing was changed; make room first."),
     (("not a database", "malformed", "disk image"), RegistryError,
      "is no sound SQLite file. Put a backup in its place: 'hotspots registry restore'."),
-    (("disk i/o error",), WriteError, "can't be read or written: the disk fails."),
+    (("disk i/o error",), WriteError,
+     "can't be read or written: the disk fails, or your share of it is full."),
     (("connection refused", "connection failed", "could not connect", "timeout expired",
       "terminating connection", "server closed", "connection is lost", "getaddrinfo",
       "failed to resolve"), RegistryError,
@@ -163,13 +168,13 @@ _FAULTS: tuple[tuple[tuple[str, ...], type[HotspotsError], str], ...] = (
 )  # fmt: skip
 
 
-def _only_readable(path: str) -> bool:
-    """Say whether an SQLite file, or the folder that its log would be in, can't be written."""
-    file = Path(path)
-    if not file.is_file() or Path(f"{path}-wal").exists():
+def _is_full(engine: sa.Engine) -> bool:
+    """Say whether there is no room for the files that SQLite makes beside a registry."""
+    path = file_of(engine)
+    try:
+        return path is not None and shutil.disk_usage(path.resolve().parent).free < _LEAST_ROOM
+    except OSError:
         return False
-    own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
-    return not all(os.access(place, os.W_OK, **own) for place in (file, file.resolve().parent))
 
 
 def _address(url: str | Path) -> URL:
@@ -204,14 +209,23 @@ def _postgres(address: URL) -> sa.Engine:
     )
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    # SQLAlchemy says BEGIN itself (`_begin`): the driver's own habit would let readers block.
-    connection.isolation_level = None
-    connection.execute("PRAGMA secure_delete=ON")  # erased data leave no trace in the file
-    connection.execute("PRAGMA synchronous=NORMAL")
+def _connect(_dialect: object, _record: object, args: list[Any], _: object) -> FileConnection:
+    """Take the driver's place in opening a file; see `sqlite_file`."""
+    return connect(args[0], PATIENCE_S)
+
+
+def _renewed(connection: FileConnection, _record: object, _proxy: object) -> None:
+    """Let one that can't write be opened again for each transaction: it may be able to then."""
+    if connection.unwritable and connection.used:
+        raise sa.exc.DisconnectionError
+    connection.used = True
 
 
 def _begin(connection: sa.Connection) -> None:
-    if is_sqlite(connection):
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not is_sqlite(connection):
+        return
+    writes = connection.get_execution_options().get("writes")
+    driver = connection.connection.driver_connection
+    if writes and isinstance(driver, FileConnection) and driver.unwritable:
+        raise sqlite3.OperationalError(driver.unwritable)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

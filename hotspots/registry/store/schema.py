@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
-from hotspots.registry.store.database import log_ahead, shown, writing
+from hotspots.registry.store.database import file_of, log_ahead, shown, writing
 from hotspots.registry.store.tables import metadata
 
 # The schema's number, kept under a name of our own: a database may serve other programs too.
@@ -27,10 +30,29 @@ def create(engine: sa.Engine) -> None:
     WriteError
         It can't be written.
     """
+    with making(engine):
+        pass
+
+
+@contextmanager
+def making(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection that writes all or nothing, the registry itself included if there is none.
+
+    So a first import that fails or is killed leaves no empty registry behind.
+
+    Raises
+    ------
+    RegistryError, WriteError
+        See `create`.
+    """
+    path = file_of(engine)
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
+        log_ahead(engine)  # nobody else's file
     with writing(engine) as connection:
         if state(connection) == NEW:
             migrate(connection)
         require_current(connection)
+        yield connection
     log_ahead(engine)
 
 
