@@ -6,7 +6,6 @@ off the globe or can't be placed on it (no CRS) is refused with one plain senten
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +16,20 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.topology import areal_union, has_jump, mend
+from hotspots.limits import require_within
+from hotspots.readers.texts import parse_json
+from hotspots.topology import areal_union, has_jump, jumps_of, mend_each
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".shp", ".fgb")
 
+# What the readers of vector files raise at damaged ones.
+DAMAGE = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError,
+    MemoryError,
+)  # fmt: skip
 NOTE = "outline_note"  # column of `read_areas`
 
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
@@ -71,8 +77,8 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
 def parse_geojson(text: str) -> dict[str, Any]:
     """Return the object in a GeoJSON text."""
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        parsed = parse_json(text)
+    except ValueError as error:
         raise BadInputError(
             f"The GeoJSON text can't be read ({error}). Check that it is whole."
         ) from error
@@ -93,24 +99,41 @@ def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
     """
     _check_crs(data.get("crs"))
     try:
-        polygons = [shapely.Polygon(shell, holes) for shell, *holes in _rings(data)]
+        geometry = _assembled(list(_rings(data)))
     except RecursionError as error:
         raise BadInputError("The GeoJSON is nested too deep. Give a simple collection.") from error
-    geometry = shapely.MultiPolygon(polygons)
     return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
+
+
+def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
+    """Return the polygons of rings (the shell, then its holes; each (n, 2)) as one geometry."""
+    rings = [ring for polygon in polygons for ring in polygon]
+    if not rings:
+        return shapely.MultiPolygon()
+    points = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    closed = shapely.linearrings(np.concatenate(rings), indices=points)
+    owners = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
+    return shapely.multipolygons(shapely.polygons(closed, indices=owners))
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:
     """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
-    xy = shapely.get_coordinates(geometry)
+    return usable_each([geometry])[0]
+
+
+def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry as of `usable`."""
+    xy = shapely.get_coordinates(geometries)
+    what = "The area has" if len(geometries) == 1 else "The areas have"
+    require_within(what, len(xy), "vertices", "simplify it")
     if not np.isfinite(xy).all() or (np.abs(xy) > (_MOST_LONGITUDE, 90.0)).any():
         far = xy[~(np.abs(xy) <= (_MOST_LONGITUDE, 90.0)).all(axis=1)][0]
         raise BadInputError(
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    mended = mend(geometry)
-    if mended.is_empty:
+    mended = mend_each(geometries)
+    if shapely.is_empty(mended).any():
         raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
     return mended
 
@@ -135,11 +158,9 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
     EmptyRegionError
         It holds no feature, or one without an area.
     """
-    if not path.is_file():
-        raise BadInputError(f"There is no file '{path}'. Give the path of a file of polygons.")
     try:
         table = _read(path)
-    except (OSError, ValueError, RuntimeError) as error:
+    except DAMAGE as error:
         reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
         raise BadInputError(
             f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
@@ -173,10 +194,10 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
     # Read from a projection, a jump is just where the antimeridian was crossed.
-    jumps = [table.crs.is_geographic and has_jump(item) for item in geometries]
+    jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
     placed = table.copy()
-    placed[NOTE] = [_SHORT_WAY if jump else "" for jump in jumps]
-    return placed.set_geometry([usable(item) for item in geometries], crs="EPSG:4326")
+    placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
+    return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
 
 
 def _not_an_area(kind: str) -> str:
@@ -184,13 +205,13 @@ def _not_an_area(kind: str) -> str:
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:
-    import geopandas as gpd
     import pandas as pd
-    import pyogrio
 
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
-        return gpd.read_parquet(path)
-    layers = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
+    from hotspots.readers.vectors import PARQUET, read_vector, vector_layers
+
+    if path.suffix.lower() in PARQUET:
+        return read_vector(path)
+    layers = [name for name, kind in vector_layers(path) if kind is not None]
     if not layers:
         raise ValueError("it holds no layer of outlines")
     if len(layers) > 1 and path.suffix.lower() != ".kml":
@@ -198,7 +219,7 @@ def _read(path: Path) -> gpd.GeoDataFrame:
             f"'{path.name}' holds {len(layers)} layers ({', '.join(layers)}). Save the one you"
             " mean in a file of its own."
         )
-    tables = [gpd.read_file(path, layer=layer) for layer in layers]
+    tables = [read_vector(path, layer) for layer in layers]
     return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 

@@ -30,28 +30,48 @@ class Limits:
 
     Attributes
     ----------
+    grid_cells : int
+        Cells of the grid of an analysis, which needs some 450 bytes for each.
     raster_cells : int
-        Cells of all layers of an analysis, or of one raster that is added to a store.
+        Cells of all layers of an analysis or an edition, or of one raster that is added to a store.
+    raster_bands : int
+        Bands of a raster, or steps along the dimensions beside its rows and columns.
+    raster_blocks : int
+        Tiles or strips that a raster is stored in.
+    block_bytes : int
+        Bytes of one tile, strip or chunk of a raster once it is unpacked; it is read whole.
     file_bytes : int
-        Bytes of a table, a recipe or a vector file.
+        Bytes of a table or a vector file.
+    toml_bytes, json_bytes : int
+        Bytes of a recipe or another file in TOML; of a manifest or another description in JSON.
     unpacked_bytes : int
         Bytes that a compressed file may unpack to.
     rows, columns : int
         Of a table of records, points or polygons.
     vertices : int
         Vertices of all the geometries of a file, or of a GeoJSON given as text.
+    edge_pairs, crossings : int
+        Pairs of an outline's edges whose boxes meet, and those that cross each other.
     path_letters : int
         Letters of a path.
     read_seconds : int
         Seconds that the reading of one table, recipe or vector file may take.
     """
 
+    grid_cells: int = 100_000_000
     raster_cells: int = 1_000_000_000
+    raster_bands: int = 20_000
+    raster_blocks: int = 1_000_000
+    block_bytes: int = 200_000_000
     file_bytes: int = 2_000_000_000
+    toml_bytes: int = 1_000_000
+    json_bytes: int = 50_000_000
     unpacked_bytes: int = 4_000_000_000
     rows: int = 2_000_000
     columns: int = 2_000
     vertices: int = 20_000_000
+    edge_pairs: int = 50_000_000
+    crossings: int = 50_000
     path_letters: int = 4_096
     read_seconds: int = 600
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
@@ -28,6 +27,8 @@ from hotspots.choices import (
 )
 from hotspots.errors import RecipeError, near_matches
 from hotspots.files import reason
+from hotspots.limits import shown_path
+from hotspots.readers.texts import parse_toml, read_text
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Recipe:
                 raise RecipeError(_misplaced(section, sections))
             if not isinstance(values, Mapping):
                 raise RecipeError(
-                    f"[{section}] holds {values!r}; a table of key = value is needed."
+                    f"[{_cut(section)}] holds {_said(values)}; a table of key = value is needed."
                 )
             chosen[section] = _section(section, sections[section], values)
         return cls(**chosen)
@@ -88,8 +89,8 @@ class Recipe:
     def from_toml(cls, text: str) -> Recipe:
         """Return the recipe written in TOML `text`."""
         try:
-            given = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # numbers too long, tables too deep
+            given = parse_toml(text)
+        except ValueError as error:
             raise RecipeError(f"The recipe is not valid TOML: {error}.") from error
         return cls.from_dict(given)
 
@@ -97,9 +98,12 @@ class Recipe:
     def from_file(cls, path: str | Path) -> Recipe:
         """Return the recipe of a TOML file."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = read_text(path, "toml_bytes")
         except (OSError, ValueError) as error:  # not UTF-8; a path with a null character
-            raise RecipeError(f"The recipe '{path}' can't be read: {reason(error)}.") from error
+            raise RecipeError(
+                f"The recipe '{shown_path(path)}' can't be read ({reason(error)}). Give a TOML"
+                " file; 'hotspots recipe show' prints one."
+            ) from error
         return cls.from_toml(text)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -132,6 +136,7 @@ class Recipe:
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text",
           tuple: "a list", dict: "a table {key = value}"}  # fmt: skip
+_LONGEST = 100  # letters of what was given that a message shows
 _LARGEST = 10**300  # whole numbers beyond can't become real ones, and are out of every range
 
 
@@ -166,7 +171,7 @@ def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
     """Return what is wrong with a top-level key that is no section."""
     homes = [name for name, kind in sections.items() if given in {f.name for f in fields(kind)}]
     if homes:
-        return f"'{given}' stands outside of any section; write it below [{homes[0]}]."
+        return f"'{_cut(given)}' stands outside of any section; write it below [{homes[0]}]."
     return _unknown("section", given, sections)
 
 
@@ -174,7 +179,7 @@ def _checked(key: str, choice: Field[Any], value: Any) -> Any:
     if not isinstance(choice.default, tuple):
         return _checked_item(key, choice, type(choice.default), value)
     if not isinstance(value, list | tuple):
-        raise RecipeError(f"{key} is {value!r}; a list is needed ({_meaning(choice)}).")
+        raise RecipeError(f"{key} is {_said(value)}; a list is needed ({_meaning(choice)}).")
     kind = _ITEMS[str(choice.type)]
     return tuple(_checked_item(f"{key}[{i}]", choice, kind, v) for i, v in enumerate(value))
 
@@ -190,12 +195,26 @@ def _checked_item(key: str, choice: Field[Any], wanted: type, value: Any) -> Any
         # As above, so that equal rows look equal.
         return {str(k): float(v) if type(v) is int else v for k, v in value.items()}
     if type(value) is not wanted:
-        raise RecipeError(f"{key} is {value!r}; {_KINDS[wanted]} is needed ({_meaning(choice)}).")
+        raise RecipeError(
+            f"{key} is {_said(value)}; {_KINDS[wanted]} is needed ({_meaning(choice)})."
+        )
     low, high, allowed = (choice.metadata[k] for k in ("low", "high", "allowed"))
     inside = low is None or low <= value <= high  # false for NaN too
     if not inside or (allowed and value not in allowed):
-        raise RecipeError(f"{key} is {value!r}; allowed is {_meaning(choice)}.")
+        raise RecipeError(f"{key} is {_said(value)}; allowed is {_meaning(choice)}.")
     return value
+
+
+def _said(value: Any) -> str:
+    """Return a value as messages show it: cut short, however long it is."""
+    try:
+        return _cut(repr(value))
+    except (ValueError, RecursionError):  # a whole number of thousands of digits
+        return "too long to show"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _meaning(choice: Field[Any]) -> str:
@@ -210,8 +229,8 @@ def _meaning(choice: Field[Any]) -> str:
 
 def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
     return (
-        f"'{given}' is no {what} in a recipe; known are {', '.join(known)}"
-        f"{near_matches(given, known) or '.'}"
+        f"'{_cut(given)}' is no {what} in a recipe; known are {', '.join(known)}"
+        f"{near_matches(_cut(given), known) or '.'}"
     )
 
 

@@ -328,7 +328,8 @@ def _names_in(attributes: Mapping[str, Any] | pd.Series[Any]) -> dict[str, str]:
 def _text(value: Any) -> str:
     """Return a text or a number as text; "" for what is missing or neither."""
     if isinstance(value, str):
-        return value.strip()
+        # JSON may hold halves of characters, which no file can be written with.
+        return value.strip().encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, numbers.Real) and not math.isnan(value):
         return f"{float(value):.15g}"
     return ""

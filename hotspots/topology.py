@@ -28,6 +28,7 @@ import shapely
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
+from hotspots.edges import require_simple, require_untangled
 from hotspots.errors import MissingAssetError
 
 WORLD_BOX = shapely.box(-180, -90, 180, 90)
@@ -97,7 +98,19 @@ def mend(geometry: BaseGeometry) -> BaseGeometry:
     shapely geometry
         Polygon or MultiPolygon within -180..180, -90..90; empty where nothing has an area.
     """
-    return areal_union([mend_polygon(part) for part in polygons_of(geometry)])
+    return mend_each([geometry])[0]
+
+
+def mend_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry as of `mend`; those that are sound already cost one look at all."""
+    parts, owners = _parts(geometries)
+    parts = shapely.remove_repeated_points(shapely.force_2d(parts))
+    require_simple(parts)
+    odd = _is_odd(parts)
+    if odd.any():
+        require_untangled(parts[odd])
+        parts[odd] = [mend_polygon(part) for part in parts[odd]]
+    return _collect(parts, owners, len(geometries))
 
 
 def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
@@ -119,17 +132,41 @@ def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeomet
 
 def has_jump(geometry: BaseGeometry) -> bool:
     """Whether an edge of a polygon spans more than 180 degrees of longitude, short of a turn."""
-    steps, _ = _steps(np.array(polygons_of(geometry), dtype=object))
-    return bool(((steps > 180) & (steps < 360)).any())
+    return bool(jumps_of([geometry])[0])
+
+
+def jumps_of(geometries: Sequence[BaseGeometry]) -> npt.NDArray[np.bool_]:
+    """Return `has_jump` of each geometry."""
+    parts, owners = _parts(geometries)
+    steps, part_of_step = _steps(parts)
+    found = np.zeros(len(geometries), dtype=bool)
+    found[owners[part_of_step[(steps > 180) & (steps < 360)]]] = True
+    return found
+
+
+def _is_odd(polygons: _Geometries) -> npt.NDArray[np.bool_]:
+    """Return which polygons jump, reach over the antimeridian or aren't valid."""
+    odd = ~shapely.is_valid(polygons)
+    steps, polygon_of_step = _steps(polygons)
+    odd[polygon_of_step[steps > 180]] = True
+    bounds = shapely.bounds(polygons).reshape(-1, 4)
+    return np.asarray(odd | (bounds[:, 0] < -180) | (bounds[:, 2] > 180))
 
 
 def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
     """Return the polygons within `geometry`, however nested, without the empty ones."""
-    parts = shapely.get_parts(geometry)
+    return list(_parts([geometry])[0])
+
+
+def _parts(geometries: Sequence[BaseGeometry]) -> tuple[_Geometries, npt.NDArray[np.int64]]:
+    """Return the polygons within geometries, as of `polygons_of`, and whose part each is."""
+    parts, owners = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
-        parts = shapely.get_parts(parts)
+        parts, index = shapely.get_parts(parts, return_index=True)
+        owners = owners[index]
     areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
-    return list(parts[areal & ~shapely.is_empty(parts)])
+    kept = areal & ~shapely.is_empty(parts)
+    return parts[kept], owners[kept]
 
 
 def areal_union(geometries: Sequence[BaseGeometry]) -> BaseGeometry:
@@ -146,7 +183,7 @@ def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
 def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
     if len(polygons) == 1:
         return polygons[0]
-    return shapely.MultiPolygon(list(polygons))
+    return shapely.multipolygons(np.asarray(polygons, dtype=object))
 
 
 def _valid(polygon: BaseGeometry) -> BaseGeometry:
@@ -272,9 +309,11 @@ def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> l
     parts, index = shapely.get_parts(areas, return_index=True)
     kept = ~shapely.is_empty(parts)
     parts, owner_of_part = parts[kept], owners[index[kept]]
-    found = [parts[owner_of_part == owner] for owner in range(count)]
+    # In order of owners, as they came.
+    found = np.split(parts, np.searchsorted(owner_of_part, np.arange(1, count)))
     geometries = [_joined(list(group)) for group in found]
     # Islands which quantisation pushed into each other make a MultiPolygon invalid: dissolve them.
     for owner in np.flatnonzero(~shapely.is_valid(geometries)):
+        require_untangled(found[owner])
         geometries[owner] = areal_union(list(found[owner]))
     return geometries

@@ -12,8 +12,18 @@ import pytest
 # Lowest first; a module may import its own layer and those before it, wherever in its text the
 # import stands.
 LAYERS = (
-    {"errors", "variables", "plausible", "config", "locale", "files", "limits", "rounding"},
-    {"grid", "topology", "areas", "countries", "initiative", "regions"},
+    {
+        "errors",
+        "variables",
+        "plausible",
+        "config",
+        "locale",
+        "files",
+        "limits",
+        "rounding",
+        "readers",
+    },
+    {"grid", "edges", "topology", "areas", "countries", "initiative", "regions"},
     {"ingest", "analysis"},
     {
         "choices",

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import textwrap
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +21,9 @@ from hotspots.cli import data, duplicates, gaps, keeping, people, records, takin
 from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
-from hotspots.errors import BadInputError, HotspotsError, RecipeError
-from hotspots.files import reason, require_free, require_writable, write_text
+from hotspots.cli.quiet import libraries_quiet
+from hotspots.errors import BadInputError, HotspotsError
+from hotspots.files import require_free, require_writable, write_text
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
@@ -52,8 +54,9 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        code = _run(words, debug)
-        sys.stdout.flush()
+        with nullcontext() if debug else libraries_quiet():
+            code = _run(words, debug)
+            sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
         if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):
@@ -238,14 +241,7 @@ def _recipe(path: Path | None) -> hs.Recipe:
     """Return the recipe of a file, or the default."""
     if path is None:
         return hs.Recipe()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"The recipe '{path}' can't be read ({reason(error)}). Give a TOML file;"
-            " 'hotspots recipe show' prints one."
-        ) from error
-    return hs.Recipe.from_toml(text)
+    return hs.Recipe.from_file(path)
 
 
 @recipe_app.command("show")

@@ -17,6 +17,7 @@ import xarray as xr
 from hotspots.errors import RasterError
 from hotspots.ingest.dimensions import LABELS
 from hotspots.ingest.permissions import require_permitted
+from hotspots.readers.rasters import geotiff
 from hotspots.variables import variable
 
 LAZY_CELLS = 4_000_000
@@ -66,7 +67,7 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
     path = Path(path)
     require_permitted(path)
     try:
-        with rasterio.open(path) as file:
+        with geotiff(path) as file:
             _require_whole(file, path)
             names = [_band_name(file, i, path) for i in file.indexes]
             return [_layer(file, path, i, name) for i, name in enumerate(names, start=1)]
@@ -132,7 +133,7 @@ def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
         row.classes is not None, (stat.st_size, stat.st_mtime_ns),
     )  # fmt: skip
     shape = (file.height, file.width)
-    lazy = shape[0] * shape[1] > LAZY_CELLS
+    lazy = shape[0] * shape[1] * file.count > LAZY_CELLS
     data = _lazily(band, shape, file.block_shapes[index - 1]) if lazy else _read(band, None)
     out = xr.DataArray(data, dims=("y", "x"), name=name, attrs=_attrs(file, index))
     y = transform.f + transform.e * (np.arange(shape[0]) + 0.5)
@@ -182,7 +183,7 @@ def _read(
     import rasterio
 
     try:
-        with rasterio.open(band.path) as file:
+        with geotiff(band.path) as file:
             stored = file.read(band.index, window=window, masked=True)
     except rasterio.errors.RasterioError as error:
         raise _unreadable(band.path, error) from error

@@ -16,9 +16,11 @@ from hotspots.ingest.dimensions import THICKNESS, require_same_labels, stacked
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.ingest.harmonise import harmonise
 from hotspots.ingest.permissions import permitted, require_permitted
+from hotspots.readers.hdf5 import DAMAGE, unreadable
+from hotspots.readers.netcdf import open_netcdf
+from hotspots.readers.paths import confined
 from hotspots.variables import variable
 
-_DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError)
 _ROWS = 1024
 _TIFF = (".tif", ".tiff")
 _NETCDF = (".nc", ".nc4", ".cdf", ".h5")
@@ -127,7 +129,7 @@ def _folder(path: Path) -> list[xr.DataArray]:
             f"The folder '{path}' holds no GeoTIFF ({', '.join(_TIFF)}). Put one file for each"
             " variable there, named by it, e.g. soc_stock.tif."
         )
-    return [layer for file in files for layer in stacked(read_geotiff(file))]
+    return [layer for file in files for layer in stacked(read_geotiff(confined(path, file.name)))]
 
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
@@ -136,15 +138,12 @@ def _netcdf(path: Path) -> list[xr.DataArray]:
     try:
         with _opened(path) as data:
             return [_netcdf_layer(data, name, path) for name in _planes(data, path)]
-    except _DAMAGE as error:
-        raise _unreadable(path, str(error) or type(error).__name__) from error
+    except DAMAGE as error:
+        raise unreadable(path, error) from error
 
 
 def _opened(path: Path) -> xr.Dataset:
-    engine = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}.get(_magic(path))
-    if engine is None:
-        raise _unreadable(path, "it doesn't begin like one")
-    return xr.open_dataset(path, engine=engine, decode_coords="all", decode_times=False)
+    return open_netcdf(path, decode_coords="all", decode_times=False)
 
 
 def _planes(data: xr.Dataset, path: Path) -> list[str]:
@@ -183,20 +182,5 @@ def _netcdf_chunk(path: Path, layer: str, stamp: int, block_info: Any = None) ->
     try:
         with _opened(path) as data:
             return np.asarray(data[layer][..., top:bottom, left:right].values)
-    except _DAMAGE as error:
-        raise _unreadable(path, str(error) or type(error).__name__) from error
-
-
-def _magic(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(4)
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-
-
-def _unreadable(path: Path, why: str) -> RasterError:
-    return RasterError(
-        f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({why.rstrip('.')})."
-        " Fetch or write it again."
-    )
+    except DAMAGE as error:
+        raise unreadable(path, error) from error

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import MissingAssetError
+from hotspots.readers.netcdf import open_netcdf
 from hotspots.variables import variable
 
 SAMPLE = Path(__file__).parent / "sample" / "world_0p5deg.nc"
@@ -34,7 +35,7 @@ def sample() -> xr.Dataset:
             "The packaged world sample is missing from this installation. Install the package"
             " again, or build the sample with: hotspots sample build --from DIR"
         )
-    with xr.open_dataset(SAMPLE, engine="h5netcdf", decode_coords="all") as packed:
+    with open_netcdf(SAMPLE, decode_coords="all") as packed:
         out = packed.load()
     for name in out.data_vars:
         dtype = "uint8" if variable(str(name)).classes else "float32"

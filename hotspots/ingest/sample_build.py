@@ -24,6 +24,8 @@ from hotspots.errors import RasterError
 from hotspots.files import file_hash
 from hotspots.grid import M2_PER_HA, Grid, row_area_ha
 from hotspots.ingest.legends import zones_to_jrc
+from hotspots.readers.netcdf import open_netcdf
+from hotspots.readers.rasters import geotiff
 from hotspots.rounding import to_step
 from hotspots.variables import describe, variable
 
@@ -208,7 +210,7 @@ def _read_tif(path: Path, row: Mapping[str, Any]) -> Array:
     import rasterio
 
     try:
-        with rasterio.open(path) as file:
+        with geotiff(path) as file:
             raw = file.read(1).astype("float64")
             south_up = file.transform.e > 0
     except rasterio.errors.RasterioError as error:
@@ -218,7 +220,7 @@ def _read_tif(path: Path, row: Mapping[str, Any]) -> Array:
 
 def _read_netcdf(path: Path, row: Mapping[str, Any]) -> Array:
     # Undecoded, since nodata and scale are those of the catalogue.
-    with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as file:
+    with open_netcdf(path, decode_cf=False) as file:
         layer = file[row["variable"]]
         if "time" in row:
             layer = layer.isel(time=file["time"].values.tolist().index(row["time"]))

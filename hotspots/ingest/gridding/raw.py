@@ -20,6 +20,7 @@ from hotspots.errors import RasterError
 from hotspots.grid import Grid
 from hotspots.ingest.harmonise import ABSURD, BESIDE_DECLARED, SENTINELS, UNBOUNDED, snapped
 from hotspots.ingest.units import conversion
+from hotspots.readers.rasters import raster
 from hotspots.variables import Variable
 
 Window = tuple[tuple[int, int], tuple[int, int]]
@@ -61,7 +62,7 @@ class Raw:
     Attributes
     ----------
     path : str
-        What GDAL opens: a local file, ``NETCDF:"f.nc":var``, ``/vsizip/...``.
+        A name as `hotspots.readers.rasters.raster` takes: a file, ``NETCDF:"f.nc":var``.
     bands : tuple of int
         Bands to read, counted from 1.
     scale, offset : float
@@ -99,7 +100,7 @@ def opened(raw: Raw) -> Iterator[Any]:
     import rasterio
 
     try:
-        with rasterio.open(raw.path) as file:
+        with raster(raw.path) as file:
             missing = [band for band in raw.bands if not 1 <= band <= file.count]
             if missing:
                 raise RasterError(

@@ -7,7 +7,8 @@ polygons are first made a plain GeoTIFF, strip by strip.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any
 from hotspots.errors import RasterError, near_matches
 from hotspots.ingest.dimensions import MONTH, third_dimension
 from hotspots.ingest.permissions import permitted, require_permitted
+from hotspots.readers.rasters import raster, zarr
+from hotspots.readers.zarr_store import is_zarr
 from hotspots.variables import Variable
 
 TIFF = (".tif", ".tiff")
 NETCDF = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
 TABLES = (".csv", ".tsv", ".txt")
 POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb")
-_ZARR_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 _TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
 _MONTHS = 12
 _AXES = (("lat", "lon"), ("latitude", "longitude"))
@@ -102,7 +104,7 @@ def found(
         require_permitted(path)
     with permitted(path):
         suffix = path.suffix.lower()
-        if _is_zarr(path):
+        if is_zarr(path):
             return _zarr(path, row, band, year, subdataset, own_folder(folder))
         if path.is_dir():
             raise RasterError(
@@ -118,21 +120,17 @@ def found(
             return own_tables.table(path, row, column, own_folder(folder), crs)
         if suffix in POLYGONS:
             return own_tables.polygons(path, row, column, cell, own_folder(folder), crs)
-    listed = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
-    raise RasterError(f"'{path.name}' is of no format that is read ({listed}). Convert it first.")
+    read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
+    raise RasterError(f"'{path.name}' is of no format that is read ({read}). Convert it first.")
 
 
-def _is_zarr(path: Path) -> bool:
-    return path.is_dir() and (
-        path.suffix.lower() == ".zarr" or any((path / mark).is_file() for mark in _ZARR_MARKS)
-    )
-
-
-def _open(path: str, shown: str) -> Any:
+@contextmanager
+def _open(path: str, shown: str) -> Iterator[Any]:
     import rasterio
 
     try:
-        return rasterio.open(path)
+        with raster(path) as file:
+            yield file
     except rasterio.errors.RasterioError as error:
         told = str(error).rstrip(".") or type(error).__name__
         raise RasterError(
@@ -187,9 +185,9 @@ def _bands(
     if year is not None and steps.count(str(year)) == 1:
         index = steps.index(str(year)) + 1
         return (index,), (f"Band {index} is that of {year}.",)
-    listed = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
+    some = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
     raise RasterError(
-        f"'{shown}' has {count} bands: {listed}{' and more' if count > 12 else ''}. Choose one with"
+        f"'{shown}' has {count} bands: {some}{' and more' if count > 12 else ''}. Choose one with"
         " --band."
     )
 
@@ -205,7 +203,7 @@ def _step(file: Any, index: int) -> str:
 def _netcdf(
     path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None
 ) -> Found:
-    with _quiet(), _open(str(path), str(path)) as file:
+    with _open(f'NETCDF:"{path}":', str(path)) as file:
         names = [text.rpartition(":")[2] for text in file.subdatasets]
         if not names and file.count:
             names = [file.tags(1).get("NETCDF_VARNAME", "")]
@@ -213,19 +211,11 @@ def _netcdf(
     return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
 
 
-def _quiet() -> Any:
-    import warnings
-
-    import rasterio
-
-    class Quiet(warnings.catch_warnings):
-        def __enter__(self) -> Any:
-            entered = super().__enter__()
-            # The container has no grid; its variables do.
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            return entered
-
-    return Quiet()
+def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
+    """Return names joined by commas; of very many, or very long ones, only the beginning."""
+    cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(cut) + more
 
 
 def chosen(
@@ -244,15 +234,14 @@ def chosen(
     if asked and asked not in names:
         raise RasterError(
             f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
-            f" {', '.join(names)}."
+            f" {listed(names)}."
         )
     if asked or row.name in names:
         return asked or row.name
     if len(names) != 1:
-        listed = ", ".join(names) or "none"
         raise RasterError(
-            f"'{path}' has several {of}s ({listed}), and none is named '{row.name}'. Choose one"
-            f" with {option}."
+            f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"
+            f" '{row.name}'. Choose one with {option}."
         )
     return names[0]
 
@@ -262,19 +251,19 @@ def _zarr(
 ) -> Found:
     import rasterio
 
-    with _quiet():
-        try:
-            with rasterio.open(str(path)) as file:
-                names = [text.rpartition("/")[2] for text in file.subdatasets]
-            degrees = any(set(pair) <= set(names) for pair in _AXES)
-            axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
-            names = [n for n in names if n not in axes] or [""]
-            name = chosen(path, row, names, subdataset) if names != [""] else ""
-            address = f'ZARR:"{path}":/{name}' if name else str(path)
-            rasterio.open(address).close()
-        except rasterio.errors.RasterioError:
-            return _zarr_aside(path, row, band, year, subdataset, folder)
-        seen = _described(address, row, band, year, name, str(path))
+    try:
+        with zarr(path) as file:
+            names = [text.rpartition("/")[2] for text in file.subdatasets]
+        degrees = any(set(pair) <= set(names) for pair in _AXES)
+        axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
+        names = [n for n in names if n not in axes] or [""]
+        name = chosen(path, row, names, subdataset) if names != [""] else ""
+        address = f'ZARR:"{path}":/{name}' if name else str(path)
+        with raster(address):
+            pass
+    except rasterio.errors.RasterioError:
+        return _zarr_aside(path, row, band, year, subdataset, folder)
+    seen = _described(address, row, band, year, name, str(path))
     if seen.crs or not degrees:
         return seen
     return Found(**{**seen.__dict__, "crs": DEGREES, "crs_needed": DEGREES})

@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
+import shapely
 from affine import Affine
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.own.files import DEGREES, Found, chosen
+from hotspots.files import reason
+from hotspots.ingest.own.files import DEGREES, Found, chosen, listed
+from hotspots.limits import require_regular, require_within
+from hotspots.readers.texts import paced, require_size
 from hotspots.variables import Variable
 
 Array = npt.NDArray[np.float64]
@@ -26,6 +30,10 @@ _DELIMITERS = (",", ";", "\t")
 # Coordinates are printed with few digits; beyond this part of a cell they lie on no grid.
 _OFF = 0.05
 _MOST_CELLS = 500_000_000
+_LONGEST_HEADER = 1_000_000  # letters
+_LONGEST_REASON = 120
+_PART = 100_000  # rows read at once
+_FARTHEST = 1e9  # m, or degrees; the globe is 4e7 m round
 _STRIP = 512
 _NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
 
@@ -39,15 +47,17 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
         No columns of coordinates, no such column, text where numbers are needed, points that lie
         on no regular grid, or two on one cell.
     """
+    require_regular(path)
+    require_size(path)
     delimiter, names = _header(path)
+    require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
     y_name, x_name = (_axis(path, names, known) for known in (_Y_NAMES, _X_NAMES))
     name = _column(path, row, names, column, (y_name, x_name))
     ys, xs, values = _columns(path, delimiter, names, (y_name, x_name, name))
     rows, north, dy = _lattice(ys, path, y_name)
     columns, west, dx = _lattice(xs, path, x_name)
     shape = (int(rows.max()) + 1, int(columns.max()) + 1)
-    if shape[0] * shape[1] > _MOST_CELLS:
-        raise RasterError(f"'{path}' spans {shape[0]:,} x {shape[1]:,} cells, which is too many.")
+    _require_cells(path, shape[0] * shape[1], "give points on a coarser grid")
     out = np.full(shape, np.nan)
     rows = shape[0] - 1 - rows  # from the north
     _require_single(path, rows * shape[1] + columns)
@@ -63,11 +73,19 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
 def _header(path: Path) -> tuple[str, list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline()
+            line = file.readline(_LONGEST_HEADER)
     except UnicodeDecodeError as error:
         raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
+    if len(line) == _LONGEST_HEADER or "\0" in line:
+        raise RasterError(
+            f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or of bytes that"
+            " are no text. Give a table whose first line names its columns."
+        )
     delimiter = max(_DELIMITERS, key=line.count)
-    names = next(csv.reader([line.strip()], delimiter=delimiter), [])
+    try:
+        names = next(csv.reader([line.strip()], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise RasterError(f"The first line of '{path}' can't be read ({error}).") from error
     return delimiter, [name.strip() for name in names]
 
 
@@ -78,7 +96,7 @@ def _axis(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
             return by_key[key]
     raise RasterError(
         f"'{path}' has no column of coordinates named {known[0]} or {known[2]}; it has"
-        f" {', '.join(names)}. Rename it."
+        f" {listed(names)}. Rename it."
     )
 
 
@@ -99,12 +117,12 @@ def _columns(
     at = [names.index(name) for name in wanted]
     for decimal in (".", ",") if delimiter != "," else (".",):
         try:
-            data = pd.read_csv(
-                path, sep=delimiter, header=None, skiprows=1, usecols=at, index_col=False,
-                skipinitialspace=True, decimal=decimal, encoding="utf-8-sig",
-            )  # fmt: skip
-        except (ValueError, pd.errors.ParserError) as error:
-            raise RasterError(f"'{path}' can't be read as a table ({error}).") from error
+            data = _read(path, delimiter, at, decimal)
+        except (ValueError, pd.errors.ParserError, LookupError, ArithmeticError) as error:
+            told = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
+            raise RasterError(
+                f"'{path}' can't be read as a table ({told}). Save it again as CSV in UTF-8."
+            ) from error
         if all(data[i].dtype.kind in "fiu" for i in at):
             ys, xs, values = (data[i].to_numpy(dtype="float64") for i in at)
             return ys, xs, values
@@ -115,6 +133,26 @@ def _columns(
     )
 
 
+def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
+    """Return some columns of a table, read in parts, so that limits end it before memory does."""
+    import warnings
+
+    import pandas as pd
+
+    parts, rows = [], 0
+    with warnings.catch_warnings(), pd.read_csv(
+        path, sep=delimiter, header=None, skiprows=1, usecols=at, index_col=False,
+        skipinitialspace=True, decimal=decimal, encoding="utf-8-sig", compression=None,
+        chunksize=_PART,
+    ) as reader:  # fmt: skip
+        warnings.simplefilter("ignore")  # on columns of mixed kinds, which are refused as text
+        for part in paced(reader, path.name):
+            rows += len(part)
+            require_within(f"'{path.name}' has", rows, "rows", "give a raster")
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
 def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64], float, float]:
     """Return the index of each coordinate on a regular axis, the first centre, and the step."""
     values = np.unique(given)
@@ -123,9 +161,16 @@ def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64]
             f"The coordinates '{name}' of '{path}' are missing in places, or are all the same."
             " Points on a regular grid are needed."
         )
+    if np.abs(values).max() > _FARTHEST:
+        far = values[np.abs(values).argmax()]
+        raise RasterError(
+            f"The coordinate {far:g} in the column '{name}' of '{path}' lies off the globe. Give"
+            " degrees, or the units of the CRS that --crs names."
+        )
     steps = np.diff(values)
     least = np.median(steps[steps > steps.max() * 1e-6])
     count = np.rint((values[-1] - values[0]) / least)
+    _require_cells(path, count, "give points on a coarser grid")
     step = float((values[-1] - values[0]) / count)
     index = np.rint((given - values[0]) / step)
     if np.abs(values[0] + index * step - given).max() > _OFF * step:
@@ -134,6 +179,14 @@ def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64]
             f" {steps.min():g} to {steps.max():g}. Grid them first (gdal_grid), or give a raster."
         )
     return index.astype("int64"), float(values[0]), step
+
+
+def _require_cells(path: Path, cells: float, remedy: str) -> None:
+    if cells > _MOST_CELLS:
+        raise RasterError(
+            f"'{path}' spans {cells:,.0f} cells; at most {_MOST_CELLS:,} are made of a table or of"
+            f" polygons. {remedy[:1].upper()}{remedy[1:]}."
+        )
 
 
 def _require_single(path: Path, flat: npt.NDArray[np.int64]) -> None:
@@ -170,7 +223,7 @@ def polygons(
     own_crs = crs or (frame.crs.to_string() if frame.crs else "")
     names = [str(n) for n in frame.columns if n != frame.geometry.name]
     name = _column(path, row, names, column, ())
-    if not cell or cell <= 0:
+    if not cell or not 0 < cell < np.inf:
         raise RasterError(
             f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
             " units of its CRS: --cell 0.05."
@@ -182,6 +235,7 @@ def polygons(
     if not shapes:
         raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
     degrees = bool(own_crs) and pyproj.CRS.from_user_input(own_crs).is_geographic
+    _require_drawable(frame[kept].geometry, path)
     transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
     made = folder / f"{path.stem}_{name}_{cell:g}.tif"
     _burn(shapes, made, transform, shape, own_crs)
@@ -192,18 +246,30 @@ def polygons(
 
 
 def _frame(path: Path) -> Any:
-    import geopandas
-    import pyogrio
+    from hotspots.areas import DAMAGE
+    from hotspots.readers.vectors import read_vector
 
     try:
-        if path.suffix.lower() in (".parquet", ".geoparquet"):
-            return geopandas.read_parquet(path)
-        return geopandas.read_file(path)
-    except (pyogrio.errors.DataSourceError, OSError, ValueError) as error:
+        frame = read_vector(path)
+    except DAMAGE as error:
         raise RasterError(
-            f"'{path}' can't be read as polygons ({str(error).splitlines()[0].rstrip('.')}). Write"
-            " it again as GeoPackage or GeoJSON."
+            f"'{path}' can't be read as polygons ({reason(error)[:_LONGEST_REASON]}). Write it"
+            " again as GeoPackage or GeoJSON."
         ) from error
+    if getattr(frame, "active_geometry_name", None) is None:
+        raise RasterError(f"'{path}' is a table without outlines. Give polygons, or a CSV table.")
+    return frame
+
+
+def _require_drawable(outlines: Any, path: Path) -> None:
+    """Refuse outlines with too many vertices, or with coordinates that aren't on the globe."""
+    xy = shapely.get_coordinates(outlines)
+    require_within(f"'{path.name}' has", len(xy), "vertices", "simplify its outlines")
+    if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():  # false for NaN too
+        raise RasterError(
+            f"'{path}' has an outline without points, or with a coordinate off the globe. Remove"
+            " it, or save the file in its CRS."
+        )
 
 
 def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
@@ -221,7 +287,7 @@ def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
         key = _key(str(text))
         if key not in code_of and key not in _NO_CLASS:
             raise RasterError(
-                f"'{text}' of '{path}' is no class of '{row.name}'"
+                f"'{str(text)[:_LONGEST_REASON]}' of '{path}' is no class of '{row.name}'"
                 f"{near_matches(key, code_of) or '.'} Classes: {', '.join(code_of)}."
             )
         out.append(float(code_of.get(key, np.nan)))
@@ -242,10 +308,7 @@ def _frame_grid(
     left, right = (np.floor((west - x0) / cell + slack), np.ceil((east - x0) / cell - slack))
     top, bottom = (np.floor((y0 - north) / cell + slack), np.ceil((y0 - south) / cell - slack))
     shape = (max(1, int(bottom - top)), max(1, int(right - left)))
-    if shape[0] * shape[1] > _MOST_CELLS:
-        raise RasterError(
-            f"'{path}' would be {shape[0]:,} x {shape[1]:,} cells of {cell:g}. Give larger --cell."
-        )
+    _require_cells(path, shape[0] * shape[1], "give a larger --cell")
     return Affine(cell, 0, x0 + left * cell, 0, -cell, y0 - top * cell), shape
 
 
