@@ -12,7 +12,7 @@ import pytest
 # Lowest first; a module may import its own layer and those before it, wherever in its text the
 # import stands.
 LAYERS = (
-    {"errors", "variables", "plausible", "config", "locale", "files", "limits"},
+    {"errors", "variables", "plausible", "config", "locale", "files", "limits", "escaping", "logs"},
     {"grid", "topology", "areas", "countries", "initiative", "regions"},
     {"ingest", "analysis"},
     {

@@ -81,7 +81,9 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Edition {edition.id} is at http://{name}:{address[1]}/ (Ctrl+C ends it)", flush=True)
     with listener:
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+        # uvicorn's own set-up of logs would show a request's line ends and controls as they come.
+        config = uvicorn.Config(app, log_level="warning", log_config=None)
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -18,9 +18,20 @@ import typer
 import hotspots as hs
 from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking
 from hotspots.cli.options import Where
-from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
+from hotspots.cli.printing import (
+    Json,
+    print_summary,
+    print_table,
+    put,
+    put_block,
+    put_json,
+    say,
+    silence,
+    tell,
+)
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
 from hotspots.files import reason, require_free, require_writable, write_text
+from hotspots.logs import plain_logs
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -53,7 +64,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        code = _run(words, debug)
+        with plain_logs():
+            code = _run(words, debug)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
@@ -192,7 +204,7 @@ def draw_map(
     require_writable(out)
     page = hs.explore(hs.open_edition(edition), hs.open_registry(registry), lang=lang)
     write_text(out, page.get_root().render())
-    typer.echo(f"Wrote {out}.")
+    put(f"Wrote {out}.")
 
 
 @app.command()
@@ -229,7 +241,7 @@ def sample_build(
     from hotspots.ingest.sample_build import build_world, write_sample
 
     write_sample(build_world(source, cells_per_degree=cells_per_degree), out)
-    typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
+    put(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
 
 
 def _recipe(path: Path | None) -> hs.Recipe:
@@ -253,7 +265,7 @@ def recipe_show(
 ) -> None:
     """Print a recipe with every choice, its unit, range and meaning."""
     recipe = _recipe(path)
-    typer.echo(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
+    put_block(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
 
 
 @recipe_app.command("check")
@@ -262,7 +274,7 @@ def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> Non
     from hotspots.methods import METHODS, require_usable
 
     require_usable(_recipe(path), METHODS)
-    typer.echo(f"{path} is a valid recipe.")
+    put(f"{path} is a valid recipe.")
 
 
 @recipe_app.command("diff")
@@ -278,7 +290,7 @@ def recipe_diff(
     if rows or as_json:
         print_table(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
     else:
-        typer.echo("The recipes are equal.")
+        put("The recipes are equal.")
 
 
 @methods_app.callback()
@@ -289,13 +301,13 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     from hotspots.methods.cards import rows
 
     if as_json:
-        typer.echo(json.dumps(rows(), indent=1))
+        put_json(rows())
         return
     for row in rows():
-        typer.echo(f"{row['id']} ({row['kind']})")
+        put(f"{row['id']} ({row['kind']})")
         for key in filter(row.get, ("gives", "needs")):
             told = f"  {key} {row[key]}"
-            typer.echo(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
+            put_block(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
 
 
 @methods_app.command("show")
@@ -303,4 +315,4 @@ def methods_show(card: Annotated[str, typer.Argument(help="An id from the list."
     """Print a method card: formula, inputs, parameters, status of each number, limits."""
     from hotspots.methods import cards
 
-    typer.echo(cards.relinked(cards.card(card)), nl=False)
+    put_block(cards.relinked(cards.card(card)), nl=False)

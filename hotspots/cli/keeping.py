@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hotspots.cli.options import Force, Token, Where
-from hotspots.cli.printing import say
+from hotspots.cli.printing import put, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def create(where: Where = None) -> None:
     from hotspots.registry import open_registry
 
     registry = open_registry(where, create=True)
-    typer.echo(f"The registry {registry.source} has {len(registry):,} records.")
+    put(f"The registry {registry.source} has {len(registry):,} records.")
 
 
 def backup(
@@ -47,7 +47,7 @@ def backup(
     require_role(actor, ADMINISTRATOR, doing="back up a registry with its personal data")
     say(f"copying {shown(engine)}")
     counts = write(engine, out, force=force)
-    typer.echo(f"Wrote {counts['record']:,} records and their history to {out}.")
+    put(f"Wrote {counts['record']:,} records and their history to {out}.")
 
 
 def restore(
@@ -61,8 +61,8 @@ def restore(
 
     say(f"reading {file}")
     source, counts = restore_into(file, where, token=token, force=force)
-    typer.echo(f"Restored {counts['record']:,} records into {source}.")
-    typer.echo(
+    put(f"Restored {counts['record']:,} records into {source}.")
+    put(
         "Tokens are those of the backup, without what was revoked since; personal data erased since"
         " the backup are back: erase them again."
     )
@@ -77,7 +77,7 @@ def upgrade(where: Where = None) -> None:
     engine = engine_for(located(where, create=True))
     require_there(engine)
     renew(engine)
-    typer.echo(f"The registry {shown(engine)} is up to date.")
+    put(f"The registry {shown(engine)} is up to date.")
 
 
 def gazetteer(
@@ -90,4 +90,4 @@ def gazetteer(
     from hotspots.registry.places.build import build
 
     for name, count in build(sources, out).items():
-        typer.echo(f"{count:>8,} {name}")
+        put(f"{count:>8,} {name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli.options import Token, Where
-from hotspots.cli.printing import Json, print_rows, print_table, short, tell
+from hotspots.cli.printing import Json, print_rows, print_table, put, put_json, short, tell
 from hotspots.errors import BadInputError, HotspotsError
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def token_create(
         until = tokens.administered_until(connection, now)
         open_to_all = tokens.actor_of(connection, None) == LOCAL
     tell(f"The secret of the token of '{holder}'; it isn't shown again:")
-    typer.echo(secret)
+    put(secret)
     tell("Give it with --token, or set HOTSPOTS_TOKEN.")
     if recover:
         _tell_who_else(beside)
@@ -136,7 +135,7 @@ def token_revoke(
     registry = hs.open_registry(where, token=token)
     with registry.writing() as connection:
         tokens.revoke(connection, registry.actor, id, clock.now())
-    typer.echo(f"Revoked {id}.")
+    put(f"Revoked {id}.")
 
 
 def suggest(
@@ -233,24 +232,24 @@ def _decide(
             tell(f"None of the {len(numbers)} suggestions was decided.")
         raise
     for line in done:
-        typer.echo(line)
+        put(line)
 
 
 def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
     for row in shown:
         what = f"{row['action']} '{row['id']}'" if row["yours"] else "not yours to see"
-        typer.echo(f"Suggestion {row['number']} ({row['state']}): {what}")
-        typer.echo(f"  suggested {row['at']} by {row['contact'].get('by') or row['by']}")
-        typer.echo(f"  where {', '.join(row['countries']) or 'not stated'}")
-        typer.echo(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
+        put(f"Suggestion {row['number']} ({row['state']}): {what}")
+        put(f"  suggested {row['at']} by {row['contact'].get('by') or row['by']}")
+        put(f"  where {', '.join(row['countries']) or 'not stated'}")
+        put(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
         if row["decided_at"]:
             told = f": {row['reason']}" if row["reason"] else ""
-            typer.echo(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
+            put(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
         for name, (before, after) in row["changes"].items():
             told = row["contact"].get(name) or (f"{_short(before)} -> {_short(after)}")
-            typer.echo(f"  {name}: {told if before else _short(after)}")
+            put(f"  {name}: {told if before else _short(after)}")
         if row["problem"]:
-            typer.echo(f"  It can't be accepted now: {row['problem']}")
+            put(f"  It can't be accepted now: {row['problem']}")
 
 
 def erase(
@@ -312,7 +311,7 @@ def survey(
         else:
             code = surveys.declare(connection, registry.actor, region, level, clock.now(), note)
             done = f"Declared a {level} survey of {code}."
-    typer.echo(done)
+    put(done)
 
 
 def show_journal(
@@ -372,13 +371,13 @@ def verify(
     for what, some in ((f"Verified {len(done)}", done), ("Already verified today", already)):
         if some:
             listed, more = ", ".join(some[:_MOST_LISTED]), len(some) - _MOST_LISTED
-            typer.echo(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")
+            put(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")
 
 
 def _rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
     """Print rows; in a table, lists joined and long text cut."""
     if as_json:
-        typer.echo(json.dumps(list(rows), indent=1, ensure_ascii=False))
+        put_json(list(rows))
         return
     shown = [{name: _short(row[name]) for name in columns} for row in rows]
     print_rows(shown, columns, as_json=False)
