@@ -17,12 +17,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from harmless_texts import TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hotspots import escaping
+from hotspots.api.errors import add_handlers
+from hotspots.errors import EditionError
 from hotspots.logs import plain_logs
 
 ANY = st.text(st.characters(exclude_categories=())) | st.sampled_from(TEXTS)
@@ -113,6 +117,29 @@ def test_logs_and_warnings_are_plain(capfd: pytest.CaptureFixture[str]) -> None:
     assert "a b\n  \\x1b[31mERROR: forged\n" in said
     assert "\\x1b[2J\n  forged" in said
     assert "\x1b" not in said
+
+
+def test_a_request_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    add_handlers(app)
+
+    @app.get("/{path:path}")
+    def fail(path: str) -> None:
+        raise EditionError("'a\nERROR: forged' can't be read \x1b[31m")
+
+    answer = TestClient(app).get("/b%0aERROR: forged%1b[31m")
+    assert answer.status_code == 500
+    [said] = [r.getMessage() for r in caplog.records if r.name.startswith("hotspots")]
+    assert "\n" not in said
+    assert "\x1b" not in said
+    assert "'a ERROR: forged' can't be read \\x1b[31m" in said
+
+
+def test_the_server_keeps_no_log_of_its_own(repo: Path) -> None:
+    """uvicorn's own set-up would not pass through `PlainFormatter`."""
+    calls = [n for n in ast.walk(trees(repo)["hotspots/api/app.py"]) if isinstance(n, ast.Call)]
+    [config] = [call for call in calls if ast.unparse(call.func) == "uvicorn.Config"]
+    assert "log_config=None" in [ast.unparse(keyword) for keyword in config.keywords]
 
 
 # ------------------------------------------------------------------------------- pages and markup

@@ -173,7 +173,10 @@ def _comparison(of: Mapping[str, Any] | None) -> str:
 
 
 def _given(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(str(key), value) for key, value in given.items()]
+    return [
+        (str(key), ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+        for key, value in given.items()
+    ]
 
 
 def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
