@@ -24,6 +24,7 @@ import xarray as xr
 from hotspots import __version__
 from hotspots.codebook import codebook
 from hotspots.errors import BadInputError, EditionError, RecipeError
+from hotspots.escaping import one_line, spreadsheet_text
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
 from hotspots.limits import require_regular, require_within
@@ -136,11 +137,11 @@ class Edition:
         _write_patches(self.hotspots, folder / "hotspots.gpkg")
         self.units.to_parquet(folder / "units.parquet", index=False)
         self.table.to_parquet(folder / "regions.parquet")
-        self.table.to_csv(folder / "regions.csv", float_format="%.6g")
+        _write_csv(self.table.reset_index(), folder / "regions.csv")
         self.land_use.to_parquet(folder / "land_use.parquet", index=False)
-        self.land_use.to_csv(folder / "land_use.csv", index=False, float_format="%.6g")
+        _write_csv(self.land_use, folder / "land_use.csv")
         book = codebook(self.table, self.units, self.hotspots, self.land_use)
-        book.to_csv(folder / "codebook.csv", index=False)
+        _write_csv(book, folder / "codebook.csv")
         (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
         (folder / "LICENCES.txt").write_text(licences_text(self.manifest), encoding="utf-8")
         files = {
@@ -156,13 +157,16 @@ def licences_text(manifest: Mapping[str, Any]) -> str:
     """Return what goes with anything taken from an edition: whose layers it is made of."""
     told = [
         f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
-        *manifest.get("licence_notices", []),
+        *map(one_line, manifest.get("licence_notices", [])),
     ]
     for name, row in manifest["inputs"].items():
-        told.append(
-            f"{name}\n  licence: {row.get('licence') or 'not stated'}\n"
-            f"  citation: {row.get('citation') or row.get('source') or 'not stated'}"
+        citation = row.get("citation") or row.get("source") or "not stated"
+        lines = (
+            name,
+            f"  licence: {row.get('licence') or 'not stated'}",
+            f"  citation: {citation}",
         )
+        told.append("\n".join(map(one_line, lines)))
     return "\n\n".join(told) + "\n"
 
 
@@ -307,6 +311,17 @@ def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
     finally:
         pyogrio.set_gdal_config_options(before)
     path.write_bytes(made.getvalue())
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index; a spreadsheet takes none of its texts for a formula."""
+    import pandas as pd
+
+    shown = table.copy()
+    for name in table.select_dtypes(exclude=["number", "bool"]).columns:
+        cells = [spreadsheet_text(v) if isinstance(v, str) else v for v in table[name]]
+        shown[name] = pd.Series(cells, index=table.index, dtype="object")
+    shown.to_csv(path, index=False, float_format="%.6g")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

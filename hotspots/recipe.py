@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
@@ -26,6 +25,7 @@ from hotspots.choices import (
     Uncertainty,
 )
 from hotspots.errors import RecipeError, near_matches
+from hotspots.escaping import toml_text
 from hotspots.files import reason
 from hotspots.limits import shown_path
 from hotspots.readers.texts import parse_toml, read_text
@@ -243,6 +243,5 @@ def _toml_value(value: Any) -> str:
         pairs = (f"{_toml_value(str(k))} = {_toml_value(v)}" for k, v in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, str):
-        # JSON escapes what TOML does, but for the delete character.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return toml_text(value)
     return repr(value)

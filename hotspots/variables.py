@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError, near_matches
+from hotspots.escaping import shell_word
 
 # JRC numbering; the numbers of other sources are converted at the door (ingest/legends.py).
 CLIMATE_ZONES: dict[int, str] = {
@@ -399,9 +400,11 @@ def allowed_range(row: Variable) -> str:
 
 def how_to_set(name: str, key: str, value: str) -> str:
     """Return how to write an attribute of layer `name` into a GeoTIFF, a NetCDF file or memory."""
-    option = f"--bidx 1 --units '{value}'" if key == "units" else f"--tag {key}='{value}'"
+    word = shell_word(value)
+    option = f"--bidx 1 --units {word}" if key == "units" else f"--tag {key}={word}"
     return (
         f"After checking the source set it with: rio edit-info {option} FILE (GeoTIFF; a"
         " cloud-optimised one as a plain copy, by gdal_translate or rio convert),"
-        f" ncatted -a {key},{name},o,c,'{value}' FILE (NetCDF), or attrs['{key}'] (Python)."
+        f" ncatted -a {key},{shell_word(name)},o,c,{word} FILE (NetCDF), or"
+        f" attrs['{key}'] (Python)."
     )

@@ -20,6 +20,8 @@ LAYERS = (
         "locale",
         "files",
         "limits",
+        "escaping",
+        "logs",
         "rounding",
         "readers",
     },

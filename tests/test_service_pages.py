@@ -23,8 +23,8 @@ from service import HANG_S, serving
 import hotspots as hs
 from hotspots.api import create_app
 from hotspots.api.encoding import accepts_gzip
-from hotspots.api.logs import OneEntry
 from hotspots.edition import Edition
+from hotspots.logs import PlainFormatter
 from hotspots.registry import Registry, open_registry
 from hotspots.registry.current import CurrentRegistry
 
@@ -320,8 +320,8 @@ def test_an_entry_of_the_log_is_one() -> None:
 
     said = "a\nb\r\x1b[31m\x85\u2028\u202e\x7fé\t"
     entry = logging.LogRecord("x", logging.ERROR, "", 0, said, None, None)
-    assert OneEntry("%(name)s: %(message)s").format(entry) == (
-        "x: a\n    b\\r\\x1b[31m\\x85\\u2028\\u202e\\x7fé\\t"
+    assert PlainFormatter("%(name)s: %(message)s").format(entry) == (
+        "x: a\n  b\\r\\x1b[31m\\x85\\u2028\\u202e\\x7fé\t"
     )
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 import hotspots
 from hotspots.api import errors, security
 from hotspots.api.encoding import Compressed
-from hotspots.api.logs import log_settings
+from hotspots.api.log_settings import log_settings
 from hotspots.api.models import Problem
 from hotspots.api.pages import MapPages
 from hotspots.api.reading import Head, OpenNumbers

@@ -34,6 +34,7 @@ from hotspots.errors import (
     UnknownRegionError,
     WriteError,
 )
+from hotspots.escaping import one_line
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def _on_hotspots_error(request: Request, error: Exception) -> Response:
     detail = str(error)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # Its text may name files of the server.
-        _log.error("%a: %s", request.url.path, error)
+        _log.error("%s: %s", one_line(request.url.path), one_line(error))
         detail = _OWN_FAULT
     return problem(request, kind.status, kind.slug, kind.title, detail)
 

@@ -20,8 +20,18 @@ import hotspots as hs
 from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking, tokens
 from hotspots.cli.access import opened
 from hotspots.cli.options import Where
-from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
-from hotspots.cli.quiet import libraries_quiet
+from hotspots.cli.printing import (
+    Json,
+    print_summary,
+    print_table,
+    put,
+    put_block,
+    put_json,
+    say,
+    silence,
+    tell,
+)
+from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.errors import BadInputError, HotspotsError
 from hotspots.files import require_free, require_writable, write_text
 
@@ -54,7 +64,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        with nullcontext() if debug else libraries_quiet():
+        with plain_logs() if debug else libraries_quiet():
             code = _run(words, debug)
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
@@ -197,7 +207,7 @@ def draw_map(
     recorded = read_through(opened(registry))
     page = hs.explore(hs.open_edition(edition), recorded, lang=lang)
     write_text(out, page.get_root().render())
-    typer.echo(f"Wrote {out}.")
+    put(f"Wrote {out}.")
 
 
 @app.command()
@@ -234,7 +244,7 @@ def sample_build(
     from hotspots.ingest.sample_build import build_world, write_sample
 
     write_sample(build_world(source, cells_per_degree=cells_per_degree), out)
-    typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
+    put(f"Wrote {out} ({out.stat().st_size / 1e6:.2f} MB).")
 
 
 def _recipe(path: Path | None) -> hs.Recipe:
@@ -251,7 +261,7 @@ def recipe_show(
 ) -> None:
     """Print a recipe with every choice, its unit, range and meaning."""
     recipe = _recipe(path)
-    typer.echo(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
+    put_block(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
 
 
 @recipe_app.command("check")
@@ -260,7 +270,7 @@ def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> Non
     from hotspots.methods import METHODS, require_usable
 
     require_usable(_recipe(path), METHODS)
-    typer.echo(f"{path} is a valid recipe.")
+    put(f"{path} is a valid recipe.")
 
 
 @recipe_app.command("diff")
@@ -276,7 +286,7 @@ def recipe_diff(
     if rows or as_json:
         print_table(pd.DataFrame(rows, columns=["key", "this", "other"]), as_json=as_json)
     else:
-        typer.echo("The recipes are equal.")
+        put("The recipes are equal.")
 
 
 @methods_app.callback()
@@ -287,13 +297,13 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     from hotspots.methods.cards import rows
 
     if as_json:
-        typer.echo(json.dumps(rows(), indent=1))
+        put_json(rows())
         return
     for row in rows():
-        typer.echo(f"{row['id']} ({row['kind']})")
+        put(f"{row['id']} ({row['kind']})")
         for key in filter(row.get, ("gives", "needs")):
             told = f"  {key} {row[key]}"
-            typer.echo(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
+            put_block(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
 
 
 @methods_app.command("show")
@@ -301,4 +311,4 @@ def methods_show(card: Annotated[str, typer.Argument(help="An id from the list."
     """Print a method card: formula, inputs, parameters, status of each number, limits."""
     from hotspots.methods import cards
 
-    typer.echo(cards.relinked(cards.card(card)), nl=False)
+    put_block(cards.relinked(cards.card(card)), nl=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.printing import Json, print_rows, print_table, progress_bar, say, tell
+from hotspots.cli.printing import (
+    Json,
+    print_rows,
+    print_table,
+    progress_bar,
+    put,
+    put_block,
+    put_json,
+    say,
+    tell,
+)
 from hotspots.errors import BadInputError, RasterError
+from hotspots.escaping import markdown_plain
 
 if TYPE_CHECKING:
     from hotspots.ingest.store import Store
@@ -54,14 +64,14 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
     from hotspots.ingest.source_cards import rows
 
     if as_json:
-        typer.echo(json.dumps(rows(), indent=1, ensure_ascii=False))
+        put_json(rows())
         return
     for row in rows():
         parts = (row["cell"], row["years"], row["licence"], row["sure"])
-        typer.echo(f"{row['name']}: {row['title']}")
-        typer.echo(f"  {'; '.join(filter(None, parts))}")
+        put(f"{row['name']}: {row['title']}")
+        put(f"  {'; '.join(filter(None, parts))}")
         if row["variables"]:
-            typer.echo(textwrap.fill(f"  {row['variables']}", 90, subsequent_indent="  "))
+            put_block(textwrap.fill(f"  {row['variables']}", 90, subsequent_indent="  "))
 
 
 @sources_app.command("show")
@@ -69,7 +79,7 @@ def sources_show(name: Annotated[str, typer.Argument(help="A name from the list.
     """Print a source's card: products, units, addresses, licence, what isn't confirmed."""
     from hotspots.ingest.source_cards import card
 
-    typer.echo(card(name), nl=False)
+    put_block(markdown_plain(card(name)), nl=False)
 
 
 def ingest(
@@ -142,12 +152,12 @@ def add_layer(
             )
         ]  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False, default=str))
+        put_json(rows)
         return
     for row in rows:
-        typer.echo(f"Added {row['layer']} to {store}.")
+        put(f"Added {row['layer']} to {store}.")
         for line in _told(row):
-            typer.echo(f"  {line}")
+            put(f"  {line}")
 
 
 def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
@@ -204,11 +214,11 @@ def stock(
     kind = None if points is None else "points" if points else "layers"
     row = stock_in_store(_store(store), to=to, kind=kind, say=say)
     if as_json:
-        typer.echo(json.dumps(row, indent=1, ensure_ascii=False, default=str))
+        put_json(row)
         return
-    typer.echo(row["told"])
+    put(row["told"])
     for line in row["verdicts"]:
-        typer.echo(f"  {line}")
+        put(f"  {line}")
 
 
 def list_variables(as_json: Json = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from hotspots.cli.access import opened
 from hotspots.cli.options import Token, TokenFile, Where
-from hotspots.cli.printing import Json, short, tell
+from hotspots.cli.printing import Json, put, put_json, short, tell
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -54,15 +53,15 @@ def duplicates(
         for pair in pairs
     ]  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        put_json(rows)
         return
     for row in rows[:top]:
-        typer.echo(f"{row['score']:.2f}  {row['id']}  {short(row['name'])}")
-        typer.echo(f"      {row['other_id']}  {short(row['other_name'])}")
+        put(f"{row['score']:.2f}  {row['id']}  {short(row['name'])}")
+        put(f"      {row['other_id']}  {short(row['other_name'])}")
         for reason in row["reasons"]:
-            typer.echo(f"      - {short(reason, 2 * _WIDEST)}")
+            put(f"      - {short(reason, 2 * _WIDEST)}")
     if len(rows) > top:
-        typer.echo(f"… and {len(rows) - top:,} more; --top {len(rows)} shows all.")
+        put(f"… and {len(rows) - top:,} more; --top {len(rows)} shows all.")
     if not rows:
         tell(f"No likely duplicates among {len(records):,} records.")
 
@@ -92,14 +91,14 @@ def merge(
         if not dry_run:
             merging.merge(connection, registry.actor, keep, drop, clock.now(), take=chosen)
     if as_json:
-        typer.echo(json.dumps(_told(made), indent=1, ensure_ascii=False))
+        put_json(_told(made))
         return
     for line in _lines(made):
-        typer.echo(line)
+        put(line)
     if not made.reasons:
         tell(_NOT_LIKELY)
     done = f"'{drop}' would be merged" if dry_run else f"Merged '{drop}'"
-    typer.echo(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
+    put(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
 
 
 def _choice(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import typer
 import hotspots as hs
 from hotspots.cli.access import opened
 from hotspots.cli.options import Where
-from hotspots.cli.printing import Json, print_table
+from hotspots.cli.printing import Json, print_table, put_block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +129,7 @@ def gaps(
         )
         return
     for line in lines(table, top or _ROWS):
-        typer.echo(line)
+        put_block(line)
 
 
 def lines(table: pd.DataFrame, most: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ import typer
 
 from hotspots.cli.access import opened, secret, warn_if_exposed, warn_of_password
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.printing import say
+from hotspots.cli.printing import put, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 def create(where: Where = None) -> None:
     """Make an empty registry, or say that there is one."""
     registry = opened(where, create=True)
-    typer.echo(f"The registry {registry.source} has {len(registry):,} records.")
+    put(f"The registry {registry.source} has {len(registry):,} records.")
 
 
 def backup(
@@ -49,7 +49,7 @@ def backup(
     require_role(actor, ADMINISTRATOR, doing="back up a registry with its personal data")
     say(f"copying {shown(engine)}")
     counts = write(engine, out, force=force)
-    typer.echo(f"Wrote {counts['record']:,} records and their history to {out}.")
+    put(f"Wrote {counts['record']:,} records and their history to {out}.")
 
 
 def restore(
@@ -66,8 +66,8 @@ def restore(
     warn_if_exposed(file)
     say(f"reading {file}")
     source, counts = restore_into(file, where, token=secret(token, token_file), force=force)
-    typer.echo(f"Restored {counts['record']:,} records into {source}.")
-    typer.echo(
+    put(f"Restored {counts['record']:,} records into {source}.")
+    put(
         "Tokens are those of the backup, without what was revoked since; personal data erased since"
         " the backup are back: erase them again."
     )
@@ -83,7 +83,7 @@ def upgrade(where: Where = None) -> None:
     engine = engine_for(located(where, create=True))
     require_there(engine)
     renew(engine)
-    typer.echo(f"The registry {shown(engine)} is up to date.")
+    put(f"The registry {shown(engine)} is up to date.")
 
 
 def gazetteer(
@@ -96,4 +96,4 @@ def gazetteer(
     from hotspots.registry.places.build import build
 
     for name, count in build(sources, out).items():
-        typer.echo(f"{count:>8,} {name}")
+        put(f"{count:>8,} {name}")

@@ -11,7 +11,14 @@ import typer
 
 from hotspots.cli.access import opened
 from hotspots.cli.options import Token, TokenFile, Where
-from hotspots.cli.printing import Json, print_short_rows, print_table, short_cell, tell
+from hotspots.cli.printing import (
+    Json,
+    print_short_rows,
+    print_table,
+    put,
+    short_cell,
+    tell,
+)
 from hotspots.errors import BadInputError, HotspotsError, RegistryError
 
 if TYPE_CHECKING:
@@ -129,24 +136,24 @@ def _decide(
             tell(f"None of the {len(numbers)} suggestions was decided.")
         raise
     for line in done:
-        typer.echo(line)
+        put(line)
 
 
 def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
     for row in shown:
         what = f"{row['action']} '{row['id']}'" if row["yours"] else "not yours to see"
-        typer.echo(f"Suggestion {row['number']} ({row['state']}): {what}")
-        typer.echo(f"  suggested {row['at']} by {row['contact'].get('by') or row['by']}")
-        typer.echo(f"  where {', '.join(row['countries']) or 'not stated'}")
-        typer.echo(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
+        put(f"Suggestion {row['number']} ({row['state']}): {what}")
+        put(f"  suggested {row['at']} by {row['contact'].get('by') or row['by']}")
+        put(f"  where {', '.join(row['countries']) or 'not stated'}")
+        put(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
         if row["decided_at"]:
             told = f": {row['reason']}" if row["reason"] else ""
-            typer.echo(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
+            put(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
         for name, (before, after) in row["changes"].items():
             told = row["contact"].get(name) or (f"{short_cell(before)} -> {short_cell(after)}")
-            typer.echo(f"  {name}: {told if before else short_cell(after)}")
+            put(f"  {name}: {told if before else short_cell(after)}")
         if row["problem"]:
-            typer.echo(f"  It can't be accepted now: {row['problem']}")
+            put(f"  It can't be accepted now: {row['problem']}")
 
 
 def erase(
@@ -217,7 +224,7 @@ def survey(
         else:
             code = surveys.declare(connection, registry.actor, region, level, clock.now(), note)
             done = f"Declared a {level} survey of {code}."
-    typer.echo(done)
+    put(done)
 
 
 def show_journal(
@@ -280,4 +287,4 @@ def verify(
     for what, some in ((f"Verified {len(done)}", done), ("Already verified today", already)):
         if some:
             listed, more = ", ".join(some[:_MOST_LISTED]), len(some) - _MOST_LISTED
-            typer.echo(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")
+            put(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")

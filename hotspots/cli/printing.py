@@ -1,4 +1,7 @@
-"""What the commands print: tables or JSON on the output, steps and errors on the error stream."""
+"""What the commands print: tables or JSON on the output, steps and errors on the error stream.
+
+Nothing else in `hotspots.cli` prints: what data say is shown here, and can't steer the terminal.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from hotspots.escaping import indented, one_line, visible, visible_json
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,15 +26,34 @@ _WIDEST = 44  # characters of a cell of words
 Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
 
 
+def put(text: str) -> None:
+    """Print a line to the output; what would steer a terminal is made visible.
+
+    Lines after the first are indented: they may be of a file name or of a cell, and none shall look
+    like a line of its own.
+    """
+    typer.echo(indented(text))
+
+
+def put_block(text: str, *, nl: bool = True) -> None:
+    """Print lines that were made as such: a table, a card, a recipe; each datum is on one line."""
+    typer.echo(visible(text), nl=nl)
+
+
+def put_json(content: Any) -> None:
+    """Print JSON to the output."""
+    typer.echo(visible_json(json.dumps(content, indent=1, ensure_ascii=False, default=str)))
+
+
 def say(step: str) -> None:
     """Tell a step of long work."""
-    tell(f"… {step}")
+    tell(f"… {one_line(step)}")
 
 
-def tell(line: str) -> None:
-    """Print to the error stream; when nobody reads it any more, the work goes on all the same."""
+def tell(text: str) -> None:
+    """Print as `put` to the error stream; when nobody reads it any more, the work goes on."""
     try:
-        typer.echo(line, err=True)
+        typer.echo(indented(text), err=True)
     except BrokenPipeError:
         silence(sys.stderr)
 
@@ -46,10 +70,11 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(escape(one_line(what)), total=None)
         yield lambda done, due: bar.update(task, completed=done, total=due or None)
 
 
@@ -62,9 +87,10 @@ def short(text: str, most: int = 60) -> str:
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
     """Print a table, or its rows as JSON records."""
     if as_json:
-        typer.echo(table.to_json(orient="records", force_ascii=False, indent=1))
+        records = table.to_json(orient="records", force_ascii=False, indent=1)
+        typer.echo(visible_json(records))
     else:
-        typer.echo(table.to_string(index=False))
+        put_block(table.to_string(index=False))
 
 
 def print_words(table: pd.DataFrame) -> None:
@@ -76,7 +102,7 @@ def print_words(table: pd.DataFrame) -> None:
         shown[name] = [cell.ljust(width) for cell in cells]
         shown = shown.rename(columns={name: str(name).ljust(width)})
     for line in shown.to_string(index=False).splitlines():
-        typer.echo(line.rstrip())
+        put_block(line.rstrip())
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
@@ -84,7 +110,7 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_jso
     import pandas as pd
 
     if as_json:
-        typer.echo(json.dumps(list(rows), indent=1, ensure_ascii=False, default=str))
+        put_json(list(rows))
     elif rows:
         print_table(pd.DataFrame(rows)[list(columns)], as_json=False)
 
@@ -109,8 +135,8 @@ def print_summary(edition: Edition, out: Path) -> None:
     from hotspots.reports.summary import summary_lines
 
     for line in summary_lines(edition):
-        typer.echo(line)
-    typer.echo(
+        put_block(line)
+    put_block(
         f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg"
     )
-    typer.echo(f"Open the map: {(out / 'map.html').resolve()}")
+    put(f"Open the map: {(out / 'map.html').resolve()}")

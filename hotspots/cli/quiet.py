@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-_OURS = logging.getLogger("hotspots")
+from hotspots.logs import PlainFormatter
 
 
 @contextmanager
@@ -45,16 +45,36 @@ def _replaced(where: Any, name: str, by: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _own_log() -> Iterator[None]:
-    """Print records of this package from warnings on, and of no other."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
-    _OURS.addHandler(handler)
+def plain_logs() -> Iterator[None]:
+    """Print what this package and libraries log, and Python's warnings, by `PlainFormatter`.
+
+    Python's default shows the same on standard error, but as it comes.
+    """
+    logging.captureWarnings(True)
     try:
-        with _replaced(logging, "lastResort", None):
+        with _printed(logging.root):
             yield
     finally:
-        _OURS.removeHandler(handler)
+        logging.captureWarnings(False)
+
+
+@contextmanager
+def _own_log() -> Iterator[None]:
+    """Print records of this package from warnings on, and of no other."""
+    with _printed(logging.getLogger("hotspots")), _replaced(logging, "lastResort", None):
+        yield
+
+
+@contextmanager
+def _printed(logger: logging.Logger) -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(PlainFormatter())
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 import hotspots as hs
 from hotspots.cli.access import opened
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.printing import Json, print_rows, print_table, print_words
+from hotspots.cli.printing import Json, print_rows, print_table, print_words, put, put_json
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def export(
         found = _kept(registry, found)
     wanted = _columns({record["type"] for record in found}, columns, private)
     write_file(out, found, lang=lang, columns=wanted, force=force)
-    typer.echo(f"Wrote {len(found):,} records to {out}.")
+    put(f"Wrote {len(found):,} records to {out}.")
 
 
 def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
@@ -158,7 +157,7 @@ def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None)
     day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
     stale = int((found["verified_on"] < day).sum())
     one = len(found) == 1
-    typer.echo(
+    put(
         f"{len(found):,} record{'' if one else 's'} in {registry.source}; {stale:,} not verified"
         " within two years. No record doesn't mean that nobody is there."
     )
@@ -166,7 +165,7 @@ def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None)
         from hotspots.registry.upkeep import region_lines
 
         for line in region_lines(registry, hs.region(region)):
-            typer.echo(line)
+            put(line)
 
 
 def show(
@@ -191,7 +190,7 @@ def show(
         return
     record = registry.get(id, private=private)
     if as_json:
-        typer.echo(json.dumps(record, indent=1, ensure_ascii=False))
+        put_json(record)
         return
     from hotspots.locale import check_language
     from hotspots.registry import fields, values
@@ -199,7 +198,7 @@ def show(
 
     [told] = worded([record], list(record), check_language(lang))
     for name, value in told.items():
-        typer.echo(f"{fields()[name].label[lang]}: {values.write(value)}")
+        put(f"{fields()[name].label[lang]}: {values.write(value)}")
 
 
 def graph(
@@ -213,7 +212,7 @@ def graph(
 
     registry = opened(where)
     write_graph(out, list(_matching(registry, region)), force=force)
-    typer.echo(f"Wrote {out}.")
+    put(f"Wrote {out}.")
 
 
 def matrix(
@@ -230,6 +229,6 @@ def matrix(
 
     found = count(opened(where).records, by=by, regions=regions)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(lang), indent=1, ensure_ascii=False))
+        put_json(found.to_dict(lang))
         return
     print_words(found.table(lang).reset_index())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +10,9 @@ import typer
 
 from hotspots.cli.access import opened, secret, warn_if_exposed, warn_of_password
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.printing import Json, print_rows, say, short, tell
+from hotspots.cli.printing import Json, print_rows, put, put_json, say, short, tell
 from hotspots.errors import BadInputError
+from hotspots.escaping import shell_word
 
 if TYPE_CHECKING:
     from hotspots.registry import Registry
@@ -169,15 +169,15 @@ def _print_plan(
     plan: Plan, source: str, headings: Mapping[str, str], *, as_json: bool, done: bool
 ) -> None:
     if as_json:
-        typer.echo(json.dumps(_plan_rows(plan), indent=1, ensure_ascii=False))
+        put_json(_plan_rows(plan))
         return
     lines = list(_plan_lines(plan, headings))
     for line in lines[:_MOST_LINES]:
-        typer.echo(line)
+        put(line)
     if len(lines) > _MOST_LINES:
-        typer.echo(f"… and {len(lines) - _MOST_LINES:,} lines more; --json shows all.")
+        put(f"… and {len(lines) - _MOST_LINES:,} lines more; --json shows all.")
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in plan.counts.items())
-    typer.echo(f"{'Taken into' if done else 'Nothing was written to'} {source}: {counts}.")
+    put(f"{'Taken into' if done else 'Nothing was written to'} {source}: {counts}.")
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -235,9 +235,9 @@ def _tell_twins(registry: Registry, plan: Plan) -> None:
     there |= {change.after["id"]: dict(change.after) for change in plan.changes if change.after}
     pairs = likely_pairs(list(there.values()), among=new)
     for pair in pairs[:5]:
-        typer.echo(f"note     {pair.a} may be {pair.b}: {', '.join(pair.reasons)}")
+        put(f"note     {pair.a} may be {pair.b}: {', '.join(pair.reasons)}")
     if pairs:
-        typer.echo(
+        put(
             f"{len(pairs)} likely duplicate{'s' if len(pairs) > 1 else ''}: 'hotspots registry"
             " duplicates' lists them, 'hotspots registry merge KEEP DROP' joins two."
         )
@@ -284,15 +284,15 @@ def validate(
              "kind": _kind(p)}
             for id_, p in faults
         ]  # fmt: skip
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        put_json(rows)
     for id_, problem in [] if as_json else faults[:_MOST_FAULTS]:
         where_ = "" if problem.row else f"{id_}, "
-        typer.echo(f"{_kind(problem):<9}{where_}{_headed(problem, headings)}")
+        put(f"{_kind(problem):<9}{where_}{_headed(problem, headings)}")
     if not as_json and len(faults) > _MOST_FAULTS:
-        typer.echo(f"… and {len(faults) - _MOST_FAULTS:,} more; --json shows all.")
+        put(f"… and {len(faults) - _MOST_FAULTS:,} more; --json shows all.")
     bad = sum(p.serious for _, p in faults)
     if not as_json:
-        typer.echo(f"faults: {bad}, notes: {len(faults) - bad}" if faults else "No faults.")
+        put(f"faults: {bad}, notes: {len(faults) - bad}" if faults else "No faults.")
     if bad:
         raise typer.Exit(2)
 
@@ -321,7 +321,7 @@ def template(
     from hotspots.registry.exchange.templates import write_template
 
     write_template(out, lang=lang, type=type, force=force)
-    typer.echo(f"Wrote {out}. Fill it in, then: hotspots registry import {out} --dry-run")
+    put(f"Wrote {out}. Fill it in, then: hotspots registry import {shell_word(out)} --dry-run")
 
 
 def place(
@@ -340,4 +340,4 @@ def place(
     columns = ("name", "kind", "unit", "country", "latitude", "longitude", "precision")
     print_rows(rows, columns, as_json=as_json)
     if not as_json:
-        typer.echo(ATTRIBUTION)
+        put(ATTRIBUTION)

@@ -11,7 +11,7 @@ import typer
 
 from hotspots.cli.access import opened
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.printing import Json, print_short_rows, tell
+from hotspots.cli.printing import Json, print_short_rows, put, tell
 from hotspots.errors import BadInputError
 from hotspots.files import require_writable, write_text
 
@@ -112,7 +112,7 @@ def _require_new(out: Path | None, force: bool) -> None:
 def _give(made: str, holder: str, out: Path | None) -> None:
     if out is None:
         tell(f"The secret of the token of '{holder}'; it isn't shown again:")
-        typer.echo(made)
+        put(made)
         tell("Give it with '--token -' (from the input), --token-file FILE, or HOTSPOTS_TOKEN.")
     else:
         tell(f"The secret of the token of '{holder}' is in '{out}': give it with --token-file.")
@@ -177,4 +177,4 @@ def token_revoke(
     registry = opened(where, token, token_file)
     with registry.writing() as connection:
         tokens.revoke(connection, registry.actor, id, clock.now())
-    typer.echo(f"Revoked {id}.")
+    put(f"Revoked {id}.")

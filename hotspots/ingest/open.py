@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import RasterError
+from hotspots.escaping import shell_word
 from hotspots.grid import axis_names, require_same_grid
 from hotspots.ingest.dimensions import THICKNESS, require_same_labels, stacked
 from hotspots.ingest.geotiff import LAZY_CELLS, read_geotiff
@@ -122,7 +123,9 @@ def _layers(path: Path) -> list[xr.DataArray]:
 
 def _folder(path: Path) -> list[xr.DataArray]:
     if (path / "catalog.json").is_file():
-        raise RasterError(f"'{path}' is a store of layers. Give it as a store: --store {path}.")
+        raise RasterError(
+            f"'{path}' is a store of layers. Give it as a store: --store {shell_word(path)}"
+        )
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in _TIFF and p.name[0] != ".")
     if not files:
         raise RasterError(

@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hotspots.escaping import (
+    markdown_code,
+    markdown_link,
+    markdown_table,
+    markdown_text,
+    one_line,
+    shell_word,
+)
 from hotspots.ingest.catalogue import SOURCES_VARIABLE, source, sources
 from hotspots.ingest.legends import legend
 from hotspots.ingest.licences import licence, told
@@ -68,11 +76,11 @@ def markdown() -> str:
     """Return the page of all sources as Markdown."""
     heads = ("Source", "What", "Finest cell", "Years", "Licence", "How sure")
     listed = [
-        (f"[`{row['name']}`](#{row['name']})", row["title"], row["cell"], row["years"],
-         row["licence"], row["sure"])
+        (f"[`{row['name']}`](#{row['name']})",
+         *(markdown_text(row[key]) for key in ("title", "cell", "years", "licence", "sure")))
         for row in rows()
     ]  # fmt: skip
-    parts = ["# Sources", _INTRODUCTION, _table(heads, listed)]
+    parts = ["# Sources", _INTRODUCTION, markdown_table(heads, listed)]
     for made in sources().values():
         parts += _card(made, "##")
     return "\n\n".join(parts) + "\n"
@@ -80,23 +88,24 @@ def markdown() -> str:
 
 def _card(made: Source, level: str) -> list[str]:
     page = level == "##"  # a heading of its own name is what the list links to
+    title, text = markdown_text(made.title), markdown_text
     return [
-        f"{level} {made.name if page else made.title}",
-        *([f"**{made.title}**"] if page else [f"`{made.name}`"]),
-        f"{made.about} By {made.publisher}{f', version {made.version}' if made.version else ''}:"
-        f" <{made.url}>.",
+        f"{level} {made.name if page else title}",
+        *([f"**{title}**"] if page else [f"`{made.name}`"]),
+        f"{text(made.about)} By {text(made.publisher)}"
+        f"{f', version {text(made.version)}' if made.version else ''}: {markdown_link(made.url)}.",
         f"{level}# Products",
         _products(made),
         f"{level}# Where the bytes come from",
         _accesses(made),
         *_tokens(made),
         f"{level}# Licence and citation",
-        f"{told(made.licence)} (<{licence(made.licence).url}>)."
-        + (f" {made.licence_note}" if made.licence_note else ""),
-        made.citation + ".",
+        f"{text(told(made.licence))} ({markdown_link(licence(made.licence).url)})."
+        + (f" {text(made.licence_note)}" if made.licence_note else ""),
+        text(made.citation) + ".",
         f"{level}# How sure",
         f"{made.sure.capitalize()}: {SURE_WORDS[made.sure]}.",
-        *(["\n".join(f"- {doubt}" for doubt in made.doubts)] if made.doubts else []),
+        *(["\n".join(f"- {text(doubt)}" for doubt in made.doubts)] if made.doubts else []),
         f"{level}# Commands",
         f"```bash\n{_commands(made)}\n```",
     ]
@@ -107,7 +116,7 @@ def _card(made: Source, level: str) -> list[str]:
 
 def _products(made: Source) -> str:
     heads = ("Product", "What", "Stored as", "Becomes", "Missing", "Depth, cm", "Years", "From")
-    return _table(heads, [_product_row(made, product) for product in made.products])
+    return markdown_table(heads, [_product_row(made, product) for product in made.products])
 
 
 def _product_row(made: Source, product: Product) -> tuple[str, ...]:
@@ -116,14 +125,14 @@ def _product_row(made: Source, product: Product) -> tuple[str, ...]:
     others = [a for a in made.accesses(product) if a not in ways]
     sure = f" ({product.sure})" if product.sure else ""
     return (
-        f"`{product.name}`{star}",
-        product.title + sure,
+        f"{markdown_code(product.name)}{star}",
+        markdown_text(product.title) + sure,
         _stored(product),
         _becomes(product),
         _missing(product),
-        _depths(product),
-        _years(product.years),
-        ", ".join(a.name for a in (*ways, *others)),
+        markdown_text(_depths(product)),
+        markdown_text(_years(product.years)),
+        ", ".join(markdown_text(a.name) for a in (*ways, *others)),
     )
 
 
@@ -131,16 +140,16 @@ def _stored(product: Product) -> str:
     if product.kind != "raster":
         return product.kind
     if product.legend:
-        return f"codes of the legend `{product.legend}`"
+        return f"codes of the legend {markdown_code(product.legend)}"
     if not product.unit:
         return "codes"
     if product.packed:
-        return f"`{product.unit}`, packed as the file says"
+        return f"{markdown_code(product.unit)}, packed as the file says"
     formula = "stored" if product.scale == 1 else f"stored x {product.scale:g}"
     formula += f" + {product.offset:g}" if product.offset else ""
     formula = f"{product.transform}({formula})" if product.transform else formula
     joined = f"; {product.combine} of {len(product.parts)} files" if product.parts else ""
-    return f"{formula} = `{product.unit}`{joined}"
+    return f"{formula} = {markdown_code(product.unit)}{joined}"
 
 
 def _becomes(product: Product) -> str:
@@ -149,7 +158,7 @@ def _becomes(product: Product) -> str:
     row = variable(canonical_name(product))
     unit = "class" if row.classes else f"`{row.unit}`"
     months = {"keep": ", 12 months", "sum": ", months summed", "mean": ", mean of the months"}
-    share = f", share of `{product.share_of}`" if product.share_of else ""
+    share = f", share of {markdown_code(product.share_of)}" if product.share_of else ""
     return f"`{row.name}`, {unit}{share}{months.get(product.months, '')}"
 
 
@@ -183,24 +192,27 @@ def _variables(made: Source) -> list[str]:
 
 def _accesses(made: Source) -> str:
     heads = ("Access", "Cell", "CRS", "How", "Address")
-    return _table(heads, [_access_row(access) for access in made.access])
+    return markdown_table(heads, [_access_row(access) for access in made.access])
 
 
 def _access_row(access: Access) -> tuple[str, ...]:
     how = _ACCESS_WORDS[access.kind]
     if access.limits:
-        how += "; only " + ", ".join(f"{k} {_years(v)}" for k, v in access.limits.items())
+        limits = ", ".join(f"{k} {_years(v)}" for k, v in access.limits.items())
+        how += f"; only {markdown_text(limits)}"
     if access.token:
-        how += f"; token `{access.token}`"
+        how += f"; token {markdown_code(access.token)}"
     if access.checksum:
         how += "; checksum known"
-    inside = f", in it `{access.member}`" if access.member else ""
-    return (access.name, _cell(access), access.crs, how, f"`{access.address}`{inside}")
+    inside = f", in it {markdown_code(access.member)}" if access.member else ""
+    address = f"{markdown_code(access.address)}{inside}"
+    return (markdown_text(access.name), _cell(access), markdown_text(access.crs), how, address)
 
 
 def _tokens(made: Source) -> list[str]:
     return [
-        f"`{a.name}` needs a token, set as the environment variable `{a.token}`. {a.token_from}."
+        f"{markdown_code(a.name)} needs a token, set as the environment variable"
+        f" {markdown_code(a.token)}. {markdown_text(a.token_from)}."
         for a in made.access
         if a.token
     ]
@@ -242,20 +254,16 @@ def _commands(made: Source) -> str:
     ask = "hotspots ingest {} --region KEN --store DIR"
     lines = [
         f"{ask.format(made.name)}    # the products marked *",
-        ask.format(f"{made.name}/{_typed(first, names)}"),
+        ask.format(_typed(made, first, names)),
     ]
     dated = next((p for p in made.products if len(p.years) > 1), None)
     if dated:
-        lines.append(ask.format(f"{made.name}/{_typed(dated, names)} --year {dated.years[-1]}"))
-    return "\n".join(dict.fromkeys(lines))
+        year = shell_word(dated.years[-1])
+        lines.append(ask.format(f"{_typed(made, dated, names)} --year {year}"))
+    return "\n".join(dict.fromkeys(map(one_line, lines)))
 
 
-def _typed(product: Product, names: Sequence[str]) -> str:
-    """Return a product's name as one types it; in full, thus quoted, where the short one is two."""
-    return product.asked if names.count(product.asked) == 1 else f"'{product.name}'"
-
-
-def _table(heads: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *cells]
-    return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |"
-                     for r in lines)  # fmt: skip
+def _typed(made: Source, product: Product, names: Sequence[str]) -> str:
+    """Return a source's product as a shell takes it; in full where the short name is two."""
+    name = product.asked if names.count(product.asked) == 1 else product.name
+    return f"{made.name}/{shell_word(name)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
@@ -20,6 +20,7 @@ from typing import Any
 from hotspots.analysis.factors import status_counts, status_kind, table
 from hotspots.codebook import column_unit
 from hotspots.errors import UnknownMethodError, near_matches
+from hotspots.escaping import markdown_plain, markdown_table
 from hotspots.files import write_text
 from hotspots.methods import METHODS
 from hotspots.recipe import Recipe
@@ -157,7 +158,7 @@ def index() -> str:
             for entry in entries().values() if entry.kind == kind
         ]  # fmt: skip
         parts += [f"## {kind.capitalize()}: {about}"]
-        parts += [_markdown_table(("Card", "Id", "Needs", "Gives"), rows)]
+        parts += [markdown_table(("Card", "Id", "Needs", "Gives"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -190,7 +191,7 @@ def relinked(markdown: str, home: str | None = None) -> str:
         return f"[{text}]({home}/{target.removeprefix('methods/').removesuffix('.md')})"
 
     linked = _LINK.sub(link, markdown)
-    return linked if home is not None else re.sub(r"\\([*|])", r"\1", linked)
+    return linked if home is not None else markdown_plain(linked)
 
 
 def source_of(function: str) -> str:
@@ -212,7 +213,7 @@ def _inputs(entry: Entry, told: Words) -> str:
     needs = dict.fromkeys((*told.get("also_needs", ()), *entry.needs))
     rows = [_layer_row(name, "needed") for name in needs]
     rows += [_layer_row(name, "where given") for name in told.get("optional", ())]
-    return _markdown_table(("Layer", "Unit", "Meaning", "Range", "Use"), rows)
+    return markdown_table(("Layer", "Unit", "Meaning", "Range", "Use"), rows)
 
 
 def _layer_row(name: str, use: str) -> tuple[str, ...]:
@@ -233,7 +234,7 @@ def _outputs(entry: Entry, told: Words) -> str:
         rows.append((f"`{name}` (column)", f"`{unit}`" if unit else "text", meaning))
     if not rows:
         return "No layer and no column of an edition: the table below."
-    return _markdown_table(("Name", "Unit", "Meaning"), rows)
+    return markdown_table(("Name", "Unit", "Meaning"), rows)
 
 
 def _parameters(entry: Entry) -> str:
@@ -247,7 +248,7 @@ def _parameters(entry: Entry) -> str:
         rows.append((f"`{name}`", f"`{_shown(field.default)}`", unit, allowed, meta["about"]))
     if not rows:
         return "None."
-    return _markdown_table(("Parameter", "Default", "Unit", "Allowed", "Meaning"), rows)
+    return markdown_table(("Parameter", "Default", "Unit", "Allowed", "Meaning"), rows)
 
 
 def _choices(entry: Entry) -> Iterable[tuple[str, Any]]:
@@ -269,7 +270,7 @@ def _statuses(entry: Entry, told: Words) -> list[str]:
             for c in told["constants"]
         ]  # fmt: skip
         heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
-        parts.append(_markdown_table(heads, rows))
+        parts.append(markdown_table(heads, rows))
     for status in DOUBTFUL:
         named = [f"`{name}`" for name, choice in _choices(entry)
                  if status in choice.metadata["about"]]  # fmt: skip
@@ -296,7 +297,7 @@ def _doubtful_rows(name: str) -> list[str]:
     known = [c for c in rows[0] if c not in _ASIDE and any(row[c] for row in rows)]
     known += [c for c in ("status", "note") if any(row.get(c) for row in rows)]
     cells = [tuple((row[c] or "").replace("*", r"\*") for c in known) for row in rows]
-    return [_markdown_table([c.replace("_", " ") for c in known], cells)]
+    return [markdown_table([c.replace("_", " ") for c in known], cells)]
 
 
 def _table_link(name: str) -> str:
@@ -380,8 +381,3 @@ def _either(name: str) -> str:
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, TokenError
+from hotspots.escaping import shell_word
 from hotspots.registry.actors import LOCAL, Actor
 from hotspots.registry.people.remnants import finish
 from hotspots.registry.problems import Problem, told
@@ -165,8 +166,8 @@ def require_there(engine: sa.Engine) -> None:
         return
     if not os.path.isfile(path) or not path.stat().st_size:
         raise RegistryError(
-            f"There is no registry '{path}'. 'hotspots registry import FILE --registry {path}'"
-            f" makes one; a file of records ends in {', '.join(FILES)}."
+            f"There is no registry '{path}'. This makes one: hotspots registry import FILE"
+            f" --registry {shell_word(path)} (a file of records ends in {', '.join(FILES)})."
         )
     with path.open("rb") as opened:
         if opened.read(len(_SQLITE)) != _SQLITE:

@@ -13,12 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError
+from hotspots.escaping import visible
 from hotspots.registry import checking, values
 from hotspots.registry.actors import ADMINISTRATOR, EDITOR, LOCAL, Actor, require_keep
 from hotspots.registry.edits import edits
 from hotspots.registry.fields import fields, names
 from hotspots.registry.naming import name_the_nameless
-from hotspots.registry.problems import Problem, shown
+from hotspots.registry.problems import Problem
 from hotspots.registry.store import reading
 from hotspots.registry.store.writing import Change
 
@@ -344,7 +345,7 @@ def _entry(row: _Row) -> Entry:
                 if name in _CONTACT:
                     was, becomes = HIDDEN if was else "", HIDDEN if becomes else ""
                 differ[name] = (was, becomes)
-    name = shown(row.after.get("name") or row.cells.get("name", ""))
+    name = visible(row.after.get("name") or row.cells.get("name", ""))
     return Entry(row.number, row.id, name, row.outcome, differ)
 
 

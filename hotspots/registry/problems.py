@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hotspots.escaping import one_line, visible
+
 MOST_SHOWN = 20
 _MOST_OF_VALUE = 80
-
-
-def shown(text: str) -> str:
-    """Return a text in which nothing can steer the terminal that shows it."""
-    return "".join(
-        c if c.isprintable() or c in " \n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
 
 
 @dataclass(frozen=True)
@@ -41,11 +36,11 @@ class Problem:
     serious: bool = True
 
     def __post_init__(self) -> None:
-        short = " ".join(shown(self.value).split())
+        short = " ".join(visible(self.value).split())
         if len(short) > _MOST_OF_VALUE:
             short = short[: _MOST_OF_VALUE - 1] + "…"
         object.__setattr__(self, "value", short)
-        object.__setattr__(self, "reason", shown(self.reason))
+        object.__setattr__(self, "reason", one_line(self.reason))
 
     def of_row(self, row: int) -> Problem:
         """Return the same problem of another row."""

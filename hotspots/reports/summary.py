@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hotspots.caveats import CAVEATS
+from hotspots.escaping import one_line
 from hotspots.weights import WHOLE
 
 if TYPE_CHECKING:
@@ -22,19 +23,21 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     """Yield the lines of an edition's summary; what wasn't computed is left out."""
     figures = edition.summary
     yield ""
-    yield f"{_place(edition)}: {_area(figures['land_mha'])} with soil data"
+    yield f"{one_line(_place(edition))}: {_area(figures['land_mha'])} with soil data"
     yield from _figures(edition)
     yield from _hot(edition)
     yield _methods(edition)
-    yield from (f"Note: {note}" for note in edition.manifest["notes"])
-    yield from (f"Licences: {told}" for told in edition.manifest.get("licence_notices", []))
+    yield from (f"Note: {one_line(note)}" for note in edition.manifest["notes"])
+    yield from (
+        f"Licences: {one_line(told)}" for told in edition.manifest.get("licence_notices", [])
+    )
     if len(edition.units):
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)
     if "rank" in edition.table:
         yield from _first_regions(edition.table, edition.recipe.methods.ranking_potential)
     yield _rows_told(edition.table)
-    yield from (f"- {caveat}" for caveat in _caveats(edition))
+    yield from (f"- {one_line(caveat)}" for caveat in _caveats(edition))
 
 
 def _place(edition: Edition) -> str:
@@ -73,7 +76,7 @@ def _figures(edition: Edition) -> Iterator[str]:
         stock_pg="SOC stock, 0-30 cm", deficit_pg="Modelled historical deficit (not achievable)"
     )
     if figures.get("potential_pg_yr") is not None:
-        yield f"  {edition.manifest['scenario']}"
+        yield f"  {one_line(edition.manifest['scenario'])}"
     leading = edition.recipe.methods.ranking_potential
     by = "" if leading == "potential_ipcc_tier1" else f" that ranks: {leading}"
     yield from rows(potential_pg_yr=f"  potential{by}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
@@ -11,6 +9,7 @@ from hotspots.api.dependencies import CurrentEdition
 from hotspots.api.models import MethodDetail, MethodEntry
 from hotspots.api.security import policy_for
 from hotspots.edition import Edition
+from hotspots.escaping import html_text, markdown_plain
 from hotspots.methods.cards import card, card_ids, entries, index, relinked
 
 router = APIRouter(tags=["methods"])
@@ -73,7 +72,7 @@ def _entry(edition: Edition, card_id: str) -> MethodEntry:
     return MethodEntry(
         id=card_id,
         kind=entry.kind,
-        title=entry.title.replace("\\", ""),
+        title=markdown_plain(entry.title),
         status=told.get("status"),
         reason=told.get("reason") or None,
         gives=told.get("gives") or list(entry.gives),
@@ -86,8 +85,8 @@ def _page(markdown: str) -> HTMLResponse:
     """Return Markdown as a page; HTML that stands in it is shown, not obeyed."""
     from markdown_it import MarkdownIt
 
-    title = markdown.partition("\n")[0].lstrip("# ").replace("\\", "")
+    title = markdown_plain(markdown.partition("\n")[0].lstrip("# "))
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    html = _PAGE.format(title=escape(title), body=body)
+    html = _PAGE.format(title=html_text(title), body=body)
     headers = {"Content-Security-Policy": policy_for(html), "Content-Language": "en"}
     return HTMLResponse(html, headers=headers)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyproj
 
 from hotspots.errors import RasterError
+from hotspots.escaping import shell_word
 from hotspots.grid import Grid
 from hotspots.ingest.harmonise import ABSURD, BESIDE_DECLARED, SENTINELS, UNBOUNDED, snapped
 from hotspots.ingest.units import conversion
@@ -149,7 +150,8 @@ def _crs(raw: Raw, own: pyproj.CRS | None) -> pyproj.CRS:
     if not raw.crs and own is None:
         raise RasterError(
             f"'{raw.path}' has no coordinate reference system (CRS). After checking its source add"
-            f" one: --crs EPSG:4326, or rio edit-info --crs EPSG:4326 '{raw.path}' (GeoTIFF)."
+            f" one: --crs EPSG:4326, or rio edit-info --crs EPSG:4326"
+            f" {shell_word(raw.path)} (GeoTIFF)."
         )
     declared = pyproj.CRS.from_user_input(raw.crs) if raw.crs else own
     assert declared is not None

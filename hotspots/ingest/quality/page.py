@@ -6,12 +6,12 @@ import base64
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hotspots.escaping import html_text
 from hotspots.ingest.quality.verdicts import cells, number, spelt
 
 # Dark to light, near to equal steps of lightness; 0 is missing and transparent.
@@ -43,7 +43,7 @@ def page(report: Mapping[str, Any]) -> str:
     """Return a report of `quality.report` as one HTML page, in English; all texts are escaped."""
     title = f"Quality of {report['name']}"
     parts = [
-        f"<h1>{_text(title)}</h1><p>{_text(report['long_name'])}</p>",
+        f"<h1>{html_text(title)}</h1><p>{html_text(report['long_name'])}</p>",
         _verdicts(report["verdicts"]),
         _section("Map", _picture(report)),
         _section("What it is", _table(_what(report))),
@@ -57,23 +57,19 @@ def page(report: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(part for part in parts if part)
         + "\n</body></html>\n"
     )
 
 
-def _text(given: Any) -> str:
-    return escape(str(given), quote=True)
-
-
 def _section(title: str, body: str) -> str:
-    return f"<section><h2>{_text(title)}</h2>{body}</section>" if body else ""
+    return f"<section><h2>{html_text(title)}</h2>{body}</section>" if body else ""
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:
     lines = "".join(
-        f"<tr><th scope=row>{_text(k)}</th><td>{_text(v)}</td></tr>"
+        f"<tr><th scope=row>{html_text(k)}</th><td>{html_text(v)}</td></tr>"
         for k, v in rows
         if v not in (None, "")
     )
@@ -81,7 +77,7 @@ def _table(rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def _verdicts(sentences: Iterable[str]) -> str:
-    items = "".join(f"<li>{_text(s)}</li>" for s in sentences)
+    items = "".join(f"<li>{html_text(s)}</li>" for s in sentences)
     if not items:
         return "<p>Nothing looks wrong.</p>"
     return f'<ul class="verdicts">{items}</ul>'
@@ -145,7 +141,7 @@ def _bound(limit: float | None) -> str:
 def _classes(rows: Iterable[Mapping[str, Any]]) -> str:
     lines = "".join(
         f'<tr><th scope=row><span class="key" style="background:#{_class_colour(r["code"])}">'
-        f"</span>{_text(r['code'])} {_text(r['name'])}</th>"
+        f"</span>{html_text(r['code'])} {html_text(r['name'])}</th>"
         f'<td class="n">{number(r["area_ha"], 4)} ha</td>'
         f'<td class="n">{100 * r["share"]:.3g} %</td></tr>'
         for r in rows
@@ -157,7 +153,7 @@ def _comparison(of: Mapping[str, Any] | None) -> str:
     if of is None:
         return ""
     if "skipped" in of or not of["cells"]:
-        return f"<p>Not compared: {_text(of.get('skipped', 'no cells in common'))}.</p>"
+        return f"<p>Not compared: {html_text(of.get('skipped', 'no cells in common'))}.</p>"
     rows = [("Compared with", of["with"]), ("Cells compared", f"{of['cells']:,}")]
     if "agreement" in of:
         return _table([*rows, ("Of the same class", f"{100 * of['agreement']:.3g} % of the area")])
@@ -177,7 +173,10 @@ def _comparison(of: Mapping[str, Any] | None) -> str:
 
 
 def _given(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(str(key), value) for key, value in given.items()]
+    return [
+        (str(key), ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+        for key, value in given.items()
+    ]
 
 
 def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
@@ -190,12 +189,13 @@ def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
         f' width="{step - 1:.1f}" height="{_HEIGHT * area / tallest:.1f}"/>'
         for i, area in enumerate(of["area_ha"])
     )
-    low, high = number(of["edges"][0]), number(of["edges"][-1])
+    low, high = (html_text(number(of["edges"][at])) for at in (0, -1))
+    unit = html_text(unit)
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT + 18}" role="img"'
-        f' aria-label="Area by value, from {_text(low)} to {_text(high)}{_text(unit)}">{bars}'
-        f'<text x="0" y="{_HEIGHT + 14}">{_text(low)}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{_text(high)}{_text(unit)}'
+        f' aria-label="Area by value, from {low} to {high}{unit}">{bars}'
+        f'<text x="0" y="{_HEIGHT + 14}">{low}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT + 14}" text-anchor="end">{high}{unit}'
         "</text></svg><figcaption>Area by value; what lies beyond the outer 1 % is in the outer"
         " bars.</figcaption></figure>"
     )
@@ -211,9 +211,9 @@ def _picture(report: Mapping[str, Any]) -> str:
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
     told = "" if report["classes"] else (
         f"<figcaption>Dark {number(of['low'])} to light {number(of['high'])}"
-        f"{_text(spelt(report['unit']))}{thinned}.</figcaption>"
+        f"{html_text(spelt(report['unit']))}{thinned}.</figcaption>"
     )  # fmt: skip
-    return f'<figure><img src="{address}" alt="Map of {_text(report["name"])}">{told}</figure>'
+    return f'<figure><img src="{address}" alt="Map of {html_text(report["name"])}">{told}</figure>'
 
 
 def _class_colour(code: int) -> str:

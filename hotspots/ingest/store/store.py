@@ -24,6 +24,7 @@ from typing import Any
 import xarray as xr
 
 from hotspots.errors import RasterError, WriteError, near_matches
+from hotspots.escaping import shell_word
 from hotspots.files import OF_THE_DISK, file_hash, reason
 from hotspots.ingest.dimensions import DEPTH, stacked
 from hotspots.ingest.geotiff import read_geotiff
@@ -254,7 +255,7 @@ class Store:
         if not wanted:
             raise RasterError(
                 f"The store '{self.place.shown}' holds no layer. Add one first:"
-                f" hotspots add-layer FILE --store {self.place.shown}"
+                f" hotspots add-layer FILE --store {shell_word(self.place.shown)}"
             )
         groups: dict[str, list[StoredLayer]] = {}
         for name in wanted:
@@ -288,7 +289,7 @@ class Store:
             raise RasterError(
                 f"The store '{self.place.shown}' has no depths of '{variable}'. Add its layers with"
                 f" their depths: hotspots add-layer FILE --as {variable} --depth 0-5 --store"
-                f" {self.place.shown}"
+                f" {shell_word(self.place.shown)}"
             )
         return profile_of_layers(whole)
 

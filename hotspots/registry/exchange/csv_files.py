@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError
-from hotspots.registry.exchange.table import RawRow, Table, like_formula, table
+from hotspots.escaping import from_spreadsheet, spreadsheet_text
+from hotspots.registry.exchange.table import RawRow, Table, table
 from hotspots.registry.fields import field_called
 from hotspots.registry.values import write
 
@@ -68,15 +69,7 @@ def write_csv(
 def _cell(value: Any, local: bool) -> str:
     if isinstance(value, float) and local:
         return write(value).replace(".", ",")
-    return _guarded(write(value))
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if like_formula(cell) else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and like_formula(cell) else cell
+    return spreadsheet_text(write(value))
 
 
 def _decoded(data: bytes, name: str, encoding: str | None) -> str:
@@ -143,7 +136,7 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
             for at, cell in enumerate(cells)
             if "\0" in cell
         )
-        yield RawRow(number, [_unguarded(cell) for cell in cells], zero)
+        yield RawRow(number, [from_spreadsheet(cell) for cell in cells], zero)
 
 
 def _broken(fault: csv.Error, first: int, last: int) -> str:

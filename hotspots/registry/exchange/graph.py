@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hotspots.escaping import xml_text
 from hotspots.registry.exchange.writing import require_suffix, whole
 from hotspots.registry.values import relation
 
@@ -75,8 +76,12 @@ def _write_graphml(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> Non
     # Two records may be related in several roles, or in one at several times.
     made: nx.MultiDiGraph = nx.MultiDiGraph()
     for node in found["nodes"]:
-        made.add_node(node["id"], **{k: v for k, v in node.items() if k != "id"})
+        made.add_node(node["id"], **{k: _held(v) for k, v in node.items() if k != "id"})
     for edge in found["edges"]:
-        told = {k: v for k, v in edge.items() if k not in ("source", "target")}
+        told = {k: _held(v) for k, v in edge.items() if k not in ("source", "target")}
         made.add_edge(edge["source"], edge["target"], **told)
     nx.write_graphml_xml(made, path)
+
+
+def _held(value: Any) -> Any:
+    return xml_text(value) if isinstance(value, str) else value

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hotspots.errors import RegistryError, near_matches
+from hotspots.escaping import like_formula
 from hotspots.registry.fields import field_called, fields
 from hotspots.registry.problems import Problem
 
-# What spreadsheets take for the beginning of a formula; the full-width signs in some languages.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-_NUMBER = re.compile(r"'*-\d+(\.\d+)?([eE][+-]?\d+)?")
 _FREE_TEXT = frozenset({"text", "texts"})
 _MOST_UNKNOWN = 5  # columns named in one fault
 
@@ -165,16 +162,11 @@ def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:
         if not cell:
             continue
         if like_formula(cell) and fields()[column].kind in _FREE_TEXT:
-            reason = f"it begins with '{cell[0]}' as a formula does; it is kept as text"
+            reason = f"it begins with '{cell.lstrip()[:1]}' as a formula does; it is kept as text"
             yield Problem(number, column, cell, reason, serious=False)
         elif ("Ã" in cell or "â€" in cell) and _garbled(cell):
             reason = f"it looks garbled; should it be '{_garbled(cell)[:60]}'?"
             yield Problem(number, column, cell, reason, serious=False)
-
-
-def like_formula(cell: str) -> bool:
-    """Return whether a spreadsheet may take text for a formula, leading apostrophes aside."""
-    return bool(_FORMULA.match(cell)) and not _NUMBER.fullmatch(cell)
 
 
 def _garbled(cell: str) -> str:

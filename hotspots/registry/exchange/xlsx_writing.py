@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError
+from hotspots.escaping import like_formula
 from hotspots.registry.exchange.dropdowns import add_dropdowns
-from hotspots.registry.exchange.table import like_formula
 from hotspots.registry.exchange.workbooks import save
 from hotspots.registry.fields import fields
 from hotspots.registry.values import write

@@ -1,0 +1,20 @@
+"""How the service logs: warnings and errors, none of which a request or a record can forge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hotspots.logs import PlainFormatter
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def log_settings() -> dict[str, Any]:
+    """Return settings for `logging.config.dictConfig`: warnings and errors, to standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"entry": {"()": PlainFormatter, "format": _FORMAT}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "entry"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+    }
