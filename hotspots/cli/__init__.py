@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import textwrap
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
