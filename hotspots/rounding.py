@@ -20,7 +20,7 @@ _STEP_DECIMALS = 6  # of a rounding step
 
 
 def split(value: Any) -> Any:
-    """Return a finite float64 rounded to 41 binary digits: relative 2e-13, some 1,000 last digits.
+    """Return a finite float64 rounded to 41 binary digits: by at most 5e-13 of it.
 
     Made of three operations that IEEE 754 defines to the last bit, for compiled loops and arrays
     alike (Dekker 1971, doi:10.1007/BF01397083).

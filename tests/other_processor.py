@@ -55,6 +55,8 @@ def change_last_digits() -> None:
     import scipy.special
     import scipy.stats
 
+    from numba.np import npyimpl  # noqa: F401
+
     import hotspots.analysis.kernels.neighbourhood
     import hotspots.analysis.kernels.waves
     import hotspots.ingest.gridding.overlap  # noqa: F401
@@ -85,17 +87,17 @@ def sample(originals: str, out: str) -> str:
     return hashlib.sha256(write_sample(build_world(originals), out).read_bytes()).hexdigest()
 
 
-def africa(folder: str) -> Any:
-    """Analyse Africa; return the id, the rasters and the tables, as they are saved."""
+def edition(folder: str) -> Any:
+    """Analyse the Congo basin; return the id, the rasters and the tables, as they are saved."""
     import geopandas as gpd
     import shapely
 
     import hotspots as hs
     from hotspots.loading import clip
 
-    boxes = [shapely.box(-18, 0, 20, 37), shapely.box(20, -35, 52, 20)]
+    boxes = [shapely.box(8, -14, 24, 16), shapely.box(24, -14, 40, 16)]
     own = gpd.GeoDataFrame({"id": ["a", "b"], "name": ["a", "b"]}, geometry=boxes, crs=4326)
-    data = clip(hs.sample(), hs.region("-18,-35,52,37"))
+    data = clip(hs.sample(), hs.region("8,-14,40,16"))
     made = hs.open_edition(hs.analyze(data, regions=own).save(Path(folder) / "edition"))
     tables = {"regions": made.table, "units": made.units, "land_use": made.land_use,
               "hotspots": made.hotspots.drop(columns="geometry")}  # fmt: skip

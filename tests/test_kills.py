@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pystac
 import pytest
-from kill_points import FUNCTIONS, each_kill
+from forked_kills import forked_kills
+from kill_points import FUNCTIONS
 from test_store import layer, zones
 from test_store_bucket import bucket, server, settings  # noqa: F401  (fixtures)
 
@@ -36,107 +34,86 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return edition.save(tmp_path_factory.mktemp("saved") / "fiji", beside={"map.html": "former"})
 
 
-def places(tmp_path: Path) -> object:
-    """Give a new empty folder each time."""
-    numbers = count()
-
-    def new() -> Path:
-        folder = tmp_path / f"place{next(numbers)}"
-        folder.mkdir()
-        return folder
-
-    return new
-
-
 # The analysis itself is not what is tested: an edition made before stands for what it gives.
 GIVEN = """
-import sys
+import os, shutil, sys
+from pathlib import Path
 import hotspots as hs
-from hotspots import demo
-from hotspots.cli import main
-made = hs.open_edition(sys.argv[1])
+from hotspots import cli, demo
+import dask
+dask.config.set(scheduler="synchronous")  # no threads before the forks
+made = hs.open_edition({saved!r})
+made.rasters = made.rasters.compute()
+page = type("Page", (), {{"get_root": lambda s: s, "render": lambda s: "new"}})()
 hs.analyze = lambda *_, **__: made
-hs.explore = lambda *_, **__: type("M", (), {"get_root": lambda s: s, "render": lambda s: "new"})()
+hs.explore = lambda *_, **__: page
+demo.identify = lambda *_: "of other code"
 """
-SAVE = GIVEN + "made.save(sys.argv[2], beside={'map.html': 'new'})"
-ANALYZE = (
-    GIVEN
-    + """
-sys.argv[1:] = ["analyze", "--data", "sample", "--region", "FJI", "--out", sys.argv[2]]
+FOLDER = "os.mkdir(place)"
+SAVE = "made.save(place + '/edition', beside={'map.html': 'new'})"
+ANALYZE = """
+sys.argv = "hotspots analyze --data sample --region FJI --out".split() + [place + "/edition"]
 try:
-    main()
+    cli.main()
 except SystemExit as ended:
     assert not ended.code, ended
 """
-)
-DEMO = (
-    GIVEN
-    + """
-demo.identify = lambda *_: "of other code"
-demo.run_demo(__import__("pathlib").Path(sys.argv[2]), "en", print)
-"""
-)
-WITHOUT_EXCHANGE = "from hotspots import demo\ndemo.exchange = lambda *_: False\n"
-MAP = (
-    GIVEN
-    + """
-from pathlib import Path
-from hotspots.files import write_text
-write_text(Path(sys.argv[2]) / "map.html", "new")
-"""
-)
+FORMER_DEMO = FOLDER + "; shutil.copytree({saved!r}, place + '/demo')"
+DEMO = "demo.run_demo(Path(place) / 'demo', 'en', str)"
+FORMER_MAP = FOLDER + "; Path(place, 'map.html').write_text('former')"
+MAP = "demo.write_text(Path(place) / 'map.html', 'new')"
 
 
-@pytest.mark.parametrize("snippet", [SAVE, ANALYZE], ids=["save", "analyze"])
-def test_an_edition_is_there_whole_or_not_at_all(saved: Path, tmp_path: Path, snippet: str) -> None:
-    new = places(tmp_path)
+def given(saved: Path) -> str:
+    return GIVEN.format(saved=str(saved))
+
+
+@pytest.mark.parametrize("change", [SAVE, ANALYZE], ids=["save", "analyze"])
+def test_an_edition_is_there_whole_or_not_at_all(saved: Path, tmp_path: Path, change: str) -> None:
     seen = set()
-    for name, (_, target) in each_kill(snippet, lambda: (saved, new() / "edition")):
-        there = os.path.lexists(target)
-        seen.add(there)
+    for name, place in forked_kills(tmp_path / "at", given(saved), FOLDER, change):
+        target = Path(place, "edition")
+        seen.add(there := os.path.lexists(target))
         if there:
             assert len(hs.open_edition(target).table) > 0, name
             with pytest.raises(EditionError, match="exists already"):
                 hs.open_edition(saved).save(target)
         else:
             hs.open_edition(saved).save(target)
-        assert os.listdir(target.parent) == ["edition"], name
+        assert os.listdir(place) == ["edition"], name
     assert seen == {False, True}
 
 
-def replaced(saved: Path, new: Path) -> Sequence[Path]:
-    """Give a former demo, with a mark that the new one lacks."""
-    shutil.copytree(saved, new / "demo")
-    return saved, new / "demo"
-
-
 def test_a_demo_gives_way_in_one_step(saved: Path, tmp_path: Path) -> None:
-    new = places(tmp_path)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     if not exchange(tmp_path / "a", tmp_path / "b"):
         pytest.skip("this file system exchanges no folders")
     seen = set()
+    former = FORMER_DEMO.format(saved=str(saved))
     functions = (*FUNCTIONS, "hotspots.files.exchange")
-    for name, (_, out) in each_kill(DEMO, lambda: replaced(saved, new()), functions):
+    for name, place in forked_kills(tmp_path / "at", given(saved), former, DEMO, functions):
+        out = Path(place, "demo")
         assert len(hs.open_edition(out).table) > 0, name
         seen.add((out / "map.html").read_text())
         demo.sweep(out)
-        assert os.listdir(out.parent) == ["demo"], name
+        assert os.listdir(place) == ["demo"], name
     assert seen == {"former", "new"}
 
 
 def test_without_such_a_step_a_demo_is_made_again(saved: Path, tmp_path: Path) -> None:
     """Two renames: killed between them there is none, and the next run has a free place."""
-    new = places(tmp_path)
     seen = set()
-    for name, (_, out) in each_kill(WITHOUT_EXCHANGE + DEMO, lambda: replaced(saved, new())):
+    former = FORMER_DEMO.format(saved=str(saved))
+    imports = given(saved) + "demo.exchange = lambda *_: False"
+    for name, place in forked_kills(tmp_path / "at", imports, former, DEMO):
+        out = Path(place, "demo")
         seen.add((out / "map.html").read_text() if out.exists() else "none")
         if not out.exists():
             hs.open_edition(saved).save(out)
         demo.sweep(out)
         assert len(hs.open_edition(out).table) > 0, name
-        assert os.listdir(out.parent) == ["demo"], name
+        assert os.listdir(place) == ["demo"], name
     assert seen == {"former", "none", "new"}
 
 
@@ -153,18 +130,11 @@ def test_folders_change_places_or_stay(tmp_path: Path) -> None:
 
 
 def test_a_map_file_is_the_former_or_the_new_one(saved: Path, tmp_path: Path) -> None:
-    new = places(tmp_path)
-
-    def prepare() -> tuple[Path, Path]:
-        folder = new()
-        (folder / "map.html").write_text("former")
-        return saved, folder
-
     seen = set()
-    for _, (_, folder) in each_kill(MAP, prepare):
-        seen.add((folder / "map.html").read_text())
-        demo.write_text(folder / "map.html", "again")
-        assert os.listdir(folder) == ["map.html"]
+    for _, place in forked_kills(tmp_path / "at", given(saved), FORMER_MAP, MAP):
+        seen.add(Path(place, "map.html").read_text())
+        demo.write_text(Path(place, "map.html"), "again")
+        assert os.listdir(place) == ["map.html"]
     assert seen == {"former", "new"}
 
 
@@ -174,8 +144,8 @@ STORE = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_store as t
-store = t.Store(sys.argv[1])
 """
+FORMER_STORE = "store = t.Store(place); store.add(t.layer())"
 CHANGES = {
     "add": "store.add(t.zones())",
     "replace": "store.add(t.describe(t.layer() + 1, 'soc_stock', **t.SAID))",
@@ -218,14 +188,9 @@ STORE_SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence"
 
 @pytest.mark.parametrize("change", sorted(CHANGES))
 def test_a_store_is_the_former_or_the_new_one(tmp_path: Path, change: str) -> None:
-    new = places(tmp_path)
-
-    def prepare() -> tuple[Path]:
-        folder = new() / "store"
-        Store(folder).add(layer())
-        return (folder,)
-
-    for name, (folder,) in each_kill(STORE + CHANGES[change], prepare, OF_A_STORE):
+    job = (STORE, FORMER_STORE, CHANGES[change])
+    for name, place in forked_kills(tmp_path / "at", *job, OF_A_STORE):
+        folder = Path(place)
         assert values(folder) in (FORMER, AFTER[change]), name
         catalogue = folder / "catalog.json"
         assert json.loads(catalogue.read_text())["type"] == "Catalog", name  # never half a file
@@ -244,14 +209,8 @@ def test_a_store_is_the_former_or_the_new_one(tmp_path: Path, change: str) -> No
 
 @pytest.mark.parametrize("change", ["replace", "remove"])
 def test_a_bucket_is_the_former_or_the_new_one(bucket: str, change: str) -> None:  # noqa: F811
-    numbers = count()
-
-    def prepare() -> tuple[str]:
-        address = f"s3://{bucket}/kill{next(numbers)}"
-        Store(address).add(layer())
-        return (address,)
-
-    for name, (address,) in each_kill(STORE + CHANGES[change], prepare, OF_A_BUCKET):
+    job = (STORE, FORMER_STORE, CHANGES[change])
+    for name, address in forked_kills(f"s3://{bucket}/at", *job, OF_A_BUCKET):
         assert values(address) in (FORMER, AFTER[change]), name
         again(address, change)
         assert values(address) == AFTER[change], name

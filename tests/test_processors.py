@@ -63,7 +63,7 @@ def test_a_mean_on_the_edge_of_a_step_is_rounded_alike_with_other_areas() -> Non
 def test_steady_takes_the_last_digits_and_no_more() -> None:
     rng = np.random.default_rng(2)
     values = rng.normal(size=10_000) * 10.0 ** rng.integers(-9, 10, 10_000)
-    np.testing.assert_allclose(steady(values), values, rtol=2.3e-13)
+    np.testing.assert_allclose(steady(values), values, rtol=4.6e-13)
     for decimal in (0.1, 0.2, 0.3, 0.05, 0.7, 1e-3, 20.0, 1 / 3):
         for ulps in range(-200, 201, 25):
             assert steady(decimal * (1 + ulps * EPS)) == steady(decimal)
@@ -197,9 +197,12 @@ def test_means_on_another_grid_are_the_same_bytes() -> None:
             assert mine.tobytes() == theirs.tobytes(), kind
 
 
+pytestmark = pytest.mark.timeout(1800)  # several processes each, on a machine that may be busy
+
+
 @pytest.fixture(scope="module")
 def analyses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return {kind: run(kind, "africa", tmp_path_factory.mktemp("africa")) for kind in KINDS}
+    return {kind: run(kind, "edition", tmp_path_factory.mktemp("saved")) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", [PLAIN, OTHER_DIGITS])
@@ -209,7 +212,7 @@ def test_an_edition_has_the_same_id_rasters_and_classes(
     mine, theirs = analyses[AS_IT_IS], analyses[kind]
     assert mine["id"] == theirs["id"]
     assert set(mine["rasters"]) == set(theirs["rasters"])
-    assert mine["rasters"]["stability_gain"].size > 5_000
+    assert mine["rasters"]["stability_gain"].size > 3_000
     for name, values in mine["rasters"].items():
         if values.dtype.kind in "iu":
             np.testing.assert_array_equal(values, theirs["rasters"][name], err_msg=name)
