@@ -113,12 +113,18 @@ def hidden(folder: Path) -> list[str]:
     return [p.name for p in folder.iterdir() if p.name.endswith(".part")]
 
 
-def run(*words: object) -> None:
-    """Run a command to its end, in a process of its own."""
-    assert points(CLI, *words, functions=()) == []
+@pytest.fixture
+def again(run: Any) -> Callable[..., None]:
+    """A function that runs a command, which must succeed; in this process, to be quick."""
+
+    def command(*words: object) -> None:
+        code, _, err = run("registry", *words)
+        assert code == 0, err
+
+    return command
 
 
-def test_a_first_import(place: Callable[[], Path]) -> None:
+def test_a_first_import(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """Nothing but the whole registry is ever taken for one."""
 
     def prepare() -> Sequence[object]:
@@ -131,37 +137,39 @@ def test_a_first_import(place: Callable[[], Path]) -> None:
         found = ids(state(path))
         assert found in (set(), set(NEW)), name
         seen.add(bool(found))
-        run(*words)
+        again(*words)
         assert ids(state(path)) == set(NEW), name
     assert seen == {False, True}
 
 
-@pytest.mark.parametrize("limit", [0, 1_000, 5_000, 40_000, 100_000, 200_000])
-def test_a_first_import_within_a_write(place: Callable[[], Path], limit: int) -> None:
+@pytest.mark.parametrize("limit", [0, 1_000, 40_000, 150_000])
+def test_a_first_import_within_a_write(
+    place: Callable[[], Path], limit: int, again: Callable[..., None]
+) -> None:
     """Of any of SQLite's files, part of which is written."""
     folder = place()
     words = ("import", folder / "new.csv", "--registry", folder / "first.sqlite")
     assert kill_while_writing(limit, CLI, *words)
     assert ids(state(folder / "first.sqlite")) in (set(), set(NEW))
-    run(*words)
+    again(*words)
     assert ids(state(folder / "first.sqlite")) == set(NEW)
 
 
 def test_a_killed_first_import_of_ones_own_registry_leaves_the_sample(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: Path, again: Callable[..., None]
 ) -> None:
     """Without a name, commands go on with the sample as before."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert kill_while_writing(40_000, CLI, "import", prepared / "new.csv")
     assert list(tmp_path.rglob("registry.sqlite")), "it was begun"
     assert open_registry().source == "registry"
-    run("import", prepared / "new.csv")
+    again("import", prepared / "new.csv")
     registry = open_registry()
     assert len(registry) == len(NEW)
     registry.engine.dispose()
 
 
-def test_a_later_import(place: Callable[[], Path]) -> None:
+def test_a_later_import(place: Callable[[], Path], again: Callable[..., None]) -> None:
     def prepare() -> Sequence[object]:
         folder = place()
         return "import", folder / "new.csv", "--registry", folder / "mine.sqlite"
@@ -169,21 +177,23 @@ def test_a_later_import(place: Callable[[], Path]) -> None:
     for name, words in each_kill(CLI, prepare, STEPS):
         path = Path(str(words[3]))
         assert ids(state(path)) in (set(OLD), {*OLD, *NEW}), name
-        run(*words)
+        again(*words)
         assert ids(state(path)) == {*OLD, *NEW}, name
 
 
-@pytest.mark.parametrize("limit", [10_000, 40_000, 150_000, 250_000])
-def test_a_later_import_within_a_write(place: Callable[[], Path], limit: int) -> None:
+@pytest.mark.parametrize("limit", [10_000, 150_000])
+def test_a_later_import_within_a_write(
+    place: Callable[[], Path], limit: int, again: Callable[..., None]
+) -> None:
     folder = place()
     words = ("import", folder / "new.csv", "--registry", folder / "mine.sqlite")
     assert kill_while_writing(limit, CLI, *words)
     assert ids(state(folder / "mine.sqlite")) in (set(OLD), {*OLD, *NEW})
-    run(*words)
+    again(*words)
     assert ids(state(folder / "mine.sqlite")) == {*OLD, *NEW}
 
 
-def test_a_backup(place: Callable[[], Path]) -> None:
+def test_a_backup(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """In the place of a former one, that stays until the new one is whole."""
 
     def prepare() -> Sequence[object]:
@@ -196,14 +206,16 @@ def test_a_backup(place: Callable[[], Path]) -> None:
         found = ids(state(path))
         assert found in (set(OLD), set(NEW)), name
         seen.add(found == set(OLD))
-        run(*words)
+        again(*words)
         assert ids(state(path)) == set(OLD), name
         assert hidden(path.parent) == [], name
     assert seen == {False, True}
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_a_restoration(place: Callable[[], Path], damaged: bool) -> None:
+def test_a_restoration(
+    place: Callable[[], Path], damaged: bool, again: Callable[..., None]
+) -> None:
     """Of a sound registry and of a damaged file; what was revoked is so from the first moment."""
 
     def prepare() -> Sequence[object]:
@@ -232,23 +244,27 @@ def test_a_restoration(place: Callable[[], Path], damaged: bool) -> None:
             assert ids(found) in (set(OLD), set(NEW)), name
             if ids(found) == set(NEW) and not damaged:
                 assert [row[-1] for row in found["token"]] == [NOW], name
-        run(*words)
+        again(*words)
         assert ids(state(path)) == set(NEW), name
         assert hidden(path.parent) == [], name
 
 
 @pytest.mark.parametrize("limit", [10_000, 100_000])
-def test_a_restoration_within_a_write(place: Callable[[], Path], limit: int) -> None:
+def test_a_restoration_within_a_write(
+    place: Callable[[], Path], limit: int, again: Callable[..., None]
+) -> None:
     folder = place()
     words = ("restore", folder / "new.backup", "--force", "--registry", folder / "mine.sqlite")
     assert kill_while_writing(limit, CLI, *words)
     assert ids(state(folder / "mine.sqlite")) == set(OLD)
-    run(*words)
+    again(*words)
     assert ids(state(folder / "mine.sqlite")) == set(NEW)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".gpkg"])
-def test_a_private_export(place: Callable[[], Path], suffix: str) -> None:
+def test_a_private_export(
+    place: Callable[[], Path], suffix: str, again: Callable[..., None]
+) -> None:
     def prepare() -> Sequence[object]:
         folder = place()
         out = folder / f"out{suffix}"
@@ -259,13 +275,15 @@ def test_a_private_export(place: Callable[[], Path], suffix: str) -> None:
         out = Path(str(words[1]))
         former = out.read_bytes() == b"former"
         assert former or len(read_file(out).rows) == len(OLD), name
-        run(*words)
+        again(*words)
         assert len(read_file(out).rows) == len(OLD), name
         assert hidden(out.parent) == [], name
 
 
 @pytest.mark.parametrize("limit", [0, 700])
-def test_a_private_export_within_a_write(place: Callable[[], Path], limit: int) -> None:
+def test_a_private_export_within_a_write(
+    place: Callable[[], Path], limit: int, again: Callable[..., None]
+) -> None:
     folder = place()
     out = folder / "out.csv"
     words = ("export", out, "--private", "--registry", folder / "mine.sqlite")
@@ -273,12 +291,12 @@ def test_a_private_export_within_a_write(place: Callable[[], Path], limit: int) 
         held.execute("SELECT count(*) FROM record")  # so that only the export itself is written
         assert kill_while_writing(limit, CLI, *words)
     assert not out.exists()
-    run(*words)
+    again(*words)
     assert len(read_file(out).rows) == len(OLD)
     assert hidden(folder) == []
 
 
-def test_a_new_token(place: Callable[[], Path]) -> None:
+def test_a_new_token(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """No token of which nobody has the secret: the first administrator's would lock all out."""
 
     def prepare() -> Sequence[object]:
@@ -300,12 +318,11 @@ def test_a_new_token(place: Callable[[], Path]) -> None:
                 with pytest.raises(TokenError, match="isn't known"):
                     tokens.actor_of(connection, (folder / "secret").read_text())
         engine.dispose()
-        again = (*words, "--token-file", folder / "secret") if made else words
-        run(*again)
+        again(*(words + (("--token-file", folder / "secret") if made else ())))
         assert hidden(folder) == [], name
 
 
-def test_an_erasure(place: Callable[[], Path]) -> None:
+def test_an_erasure(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """Erased or not; and once erased, the next opening leaves no byte of it."""
     erased, kept = b"Grata old-1", b"Grata old-2"
 
@@ -324,7 +341,7 @@ def test_an_erasure(place: Callable[[], Path]) -> None:
         if len(contacts) == 2:
             files = b"".join(p.read_bytes() for p in path.parent.glob("mine.sqlite*"))
             assert (erased in files, kept in files) == (False, True), name
-        run(*words)
+        again(*words)
         assert len(state(path)["contact"]) == 2, name
         engine = engine_for(path)
         assert not remnants.is_pending(engine), name
@@ -349,7 +366,7 @@ def test_a_first_import_into_postgresql(
         there = "record" in sa.inspect(engine).get_table_names()
         seen.add(there)
         assert not there or len(Registry(engine)) == len(NEW), name
-        run(*words)
+        assert points(CLI, *words, functions=()) == []
         assert len(Registry(engine)) == len(NEW), name
         engine.dispose()
     assert seen == {False, True}
