@@ -7,12 +7,15 @@ each child's memory is its own.
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import os
 import sys
 import tempfile
 import time
 import traceback
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,16 @@ def main() -> None:
     import hotspots.ingest.own.zarr
     import hotspots.loading
     import hotspots.pipeline  # noqa: F401
-    from hotspots.cli import app  # noqa: F401
+    from hotspots.cli import main as command
 
+    # What commands import late is imported now, and the collector needn't look through it again.
+    nowhere = "/no/such/raster.tif"
+    for words in (["analyze", "--data", nowhere, "--out", "/no/such"],
+                  ["add-layer", nowhere, "--as", "soc_stock", "--store", "/no/such"]):  # fmt: skip
+        with redirect_stderr(io.StringIO()), suppress(SystemExit):
+            sys.argv = ["hotspots", *words]
+            command()
+    gc.freeze()
     commands = json.loads(Path(sys.argv[1]).read_text())
     Path(sys.argv[2]).write_text(json.dumps([forked(words) for words in commands]))
 
@@ -66,8 +77,6 @@ def run(words: list[str]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        import gc
-
         gc.collect()  # what is collected only now may still print
         sys.stdout.flush()
         sys.stderr.flush()
