@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.limits import limits, require_within
+from hotspots.limits import require_within
 from hotspots.readers.texts import parse_json
 from hotspots.topology import areal_union, has_jump, jumps_of, mend_each
 

@@ -26,7 +26,7 @@ from hotspots.codebook import codebook
 from hotspots.errors import BadInputError, EditionError, RecipeError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
-from hotspots.limits import require_regular, shown_path
+from hotspots.limits import require_regular
 from hotspots.readers.amounts import read_table
 from hotspots.readers.texts import parse_json, read_text
 from hotspots.readers.vectors import read_vector

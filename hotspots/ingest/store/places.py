@@ -17,6 +17,7 @@ from typing import Protocol
 from hotspots.errors import BadInputError
 from hotspots.files import aside, file_hash, lock
 from hotspots.ingest.permissions import permitted
+from hotspots.readers.texts import read_bytes
 
 
 class ChangedError(Exception):
@@ -134,7 +135,7 @@ class Folder:
     def read(self, key: str) -> bytes:
         """Return the content of a file."""
         with permitted(self.path / key):
-            return (self.path / key).read_bytes()
+            return read_bytes(self.path / key)
 
     def write(self, key: str, content: bytes) -> None:
         """Write beside, and rename; to be called with the lock."""
