@@ -16,18 +16,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
 
 from hotspots import __version__
 from hotspots.codebook import codebook
-from hotspots.errors import BadInputError, EditionError, RecipeError
+from hotspots.errors import BadInputError, EditionError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
-from hotspots.limits import require_regular
+from hotspots.limits import require_regular, require_within
 from hotspots.readers.amounts import read_table
+from hotspots.readers.paths import confined
 from hotspots.readers.texts import parse_json, read_text
 from hotspots.readers.vectors import read_vector
 from hotspots.recipe import Recipe
@@ -177,7 +178,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
             manifest, times = _read_manifest(path)
-        except (*_DAMAGE, BadInputError) as error:
+        except _DAMAGE as error:
             if tell:
                 tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
             continue
@@ -189,7 +190,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
 # What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
 _DAMAGE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
-    MemoryError, RecipeError,
+    MemoryError, BadInputError,
 )  # fmt: skip
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
@@ -200,8 +201,10 @@ _MEMBERS: Mapping[str, type] = {
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
-    manifest = parse_json(read_text(folder / MANIFEST, "json_bytes"))
-    times = parse_json(read_text(folder / "times.json", "json_bytes"))
+    manifest, times = (
+        parse_json(read_text(confined(folder, name), "json_bytes"))
+        for name in (MANIFEST, "times.json")
+    )
     if not isinstance(manifest, dict) or not isinstance(times, dict):
         raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
     for name, kind in _MEMBERS.items():
@@ -228,12 +231,12 @@ def open_edition(path: str | Path) -> Edition:
         manifest, times = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
-            hotspots=read_vector(folder / "hotspots.gpkg"),
-            units=read_table(folder / "units.parquet"),
-            table=read_table(folder / "regions.parquet"),
-            land_use=read_table(folder / "land_use.parquet"),
+            hotspots=cast("gpd.GeoDataFrame", read_vector(confined(folder, "hotspots.gpkg"))),
+            units=read_table(confined(folder, "units.parquet")),
+            table=read_table(confined(folder, "regions.parquet")),
+            land_use=read_table(confined(folder, "land_use.parquet")),
             manifest={k: v for k, v in manifest.items() if k != "files"},
-            recipe=Recipe.from_file(folder / "recipe.toml"),
+            recipe=Recipe.from_file(confined(folder, "recipe.toml")),
             times=times,
         )
     except _DAMAGE as error:
@@ -272,16 +275,19 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
 
 def read_rasters(folder: Path) -> xr.Dataset:
     """Return the layers of `folder`, read lazily; attributes come from the files' tags."""
-    import rioxarray
+    from hotspots.readers.rasters import lazy_geotiff
 
     layers = {}
     for path in sorted(folder.glob("*.tif")):
-        raw = rioxarray.open_rasterio(path, chunks={"x": 2048, "y": 2048})
-        assert isinstance(raw, xr.DataArray)
+        raw = lazy_geotiff(confined(folder.parent, f"{folder.name}/{path.name}"))
         tags = {k: v for k, v in raw.attrs.items() if k not in _FILE_TAGS}
         layers[path.stem] = describe(raw.squeeze("band", drop=True), path.stem, **tags)
     if not layers:
         raise EditionError(f"'{folder}' holds no raster.")
+    require_within(
+        f"'{folder}' has", sum(layer.size for layer in layers.values()), "raster_cells",
+        "make the edition of a smaller region",
+    )  # fmt: skip
     return xr.Dataset(layers)
 
 

@@ -20,6 +20,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
+from hotspots.limits import require_within
 from hotspots.variables import describe
 
 WGS84_A_M = 6378137.0
@@ -250,3 +251,12 @@ def require_dataset(data: Any) -> xr.Dataset:
         )
     grid_of(data)
     return data
+
+
+def require_size(data: xr.Dataset) -> None:
+    """Raise `BadInputError` if layers have more cells than may be held at once; reads no value."""
+    rows, columns = grid_of(data).shape
+    less = "ask for a smaller region, or give layers of larger cells"
+    require_within(f"The grid of {rows:,} x {columns:,} has", rows * columns, "grid_cells", less)
+    held = sum(layer.size for layer in data.data_vars.values())
+    require_within("The layers together have", held, "raster_cells", less)

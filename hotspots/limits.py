@@ -29,8 +29,10 @@ class Limits:
 
     Attributes
     ----------
+    grid_cells : int
+        Cells of the grid of an analysis, which needs some 450 bytes for each.
     raster_cells : int
-        Cells of all layers of an analysis, or of one raster that is added to a store.
+        Cells of all layers of an analysis or an edition, or of one raster that is added to a store.
     raster_bands : int
         Bands of a raster, or steps along the dimensions beside its rows and columns.
     raster_blocks : int
@@ -55,6 +57,7 @@ class Limits:
         Seconds that the reading of one table, recipe or vector file may take.
     """
 
+    grid_cells: int = 100_000_000
     raster_cells: int = 1_000_000_000
     raster_bands: int = 20_000
     raster_blocks: int = 1_000_000

@@ -12,13 +12,17 @@ from affine import Affine
 
 from hotspots.analysis.coverage import column_sums, cover_fractions, share_of_land, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
-from hotspots.grid import Grid, cell_area, grid_of
+from hotspots.grid import Grid, cell_area, grid_of, require_size
+from hotspots.ingest.store.clipping import clipped
 from hotspots.regions import Region, initiative_members, regions
 from hotspots.regions import region as find_region
 from hotspots.variables import classes_of, describe, variable
 
 if TYPE_CHECKING:
     pass
+
+
+_LARGE = 4_000_000  # cells
 
 
 def load(
@@ -108,6 +112,11 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     if region.kind == "world":
         return data
     grid = grid_of(data)
+    if grid.shape[0] * grid.shape[1] > _LARGE:
+        # Shares are held of the whole grid: of a large one, only what is near is looked at.
+        data = clipped(data, region.geometry.bounds)
+        grid = grid_of(data)
+    require_size(data)
     outlines = regions("countries")
     cover = cover_fractions(grid, outlines.geometry)
     if region.kind in ("country", "initiative"):

@@ -21,7 +21,7 @@ from hotspots.analysis.potential.tier1 import require_guidelines
 from hotspots.caveats import caveats_of
 from hotspots.edition import FORMAT, Edition, code_version, edition_id, layer_hash
 from hotspots.errors import EmptyRegionError, RasterError
-from hotspots.grid import grid_of, require_dataset, require_same_grid
+from hotspots.grid import grid_of, require_dataset, require_same_grid, require_size
 from hotspots.ingest.dimensions import require_dimensions
 from hotspots.ingest.licences import notices
 from hotspots.intervals import (
@@ -87,6 +87,7 @@ def analyze(
     recipe = recipe or Recipe()
     tell = progress or (lambda _: None)
     started, clock = datetime.now(UTC), time.monotonic()
+    require_size(require_dataset(data))
     tell("checking the layers")
     data, prepared = checked(data, recipe)
     weights = region_weights(data, regions)

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import textwrap
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from hotspots.cli import data, duplicates, gaps, keeping, people, records, takin
 from hotspots.cli.access import opened
 from hotspots.cli.options import Where
 from hotspots.cli.printing import Json, print_summary, print_table, say, silence, tell
+from hotspots.cli.quiet import libraries_quiet
 from hotspots.errors import BadInputError, HotspotsError
 from hotspots.files import require_free, require_writable, write_text
 from hotspots.limits import shown_path
@@ -57,8 +59,9 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        code = _run(words, debug)
-        sys.stdout.flush()
+        with nullcontext() if debug else libraries_quiet():
+            code = _run(words, debug)
+            sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
         if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):

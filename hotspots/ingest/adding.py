@@ -19,6 +19,8 @@ from hotspots.ingest.shelving import grid_of_store, shelve
 from hotspots.ingest.store import Store
 from hotspots.ingest.store.depths import layer_key
 from hotspots.ingest.store.provenance import OWN
+from hotspots.ingest.store.store import LESS
+from hotspots.limits import require_within
 
 Say = Callable[[str], None]
 NOT_STATED = "not stated"
@@ -60,6 +62,8 @@ def add_own(
         grid = turned(open_grid(own.raw))
     elif not same_grid(grid, turned(open_grid(own.raw))):
         notes.append(f"Brought to the store's grid, {_told(grid)}.")
+    cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
+    require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
     layer, share = on_grid(
         own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyproj
 import xarray as xr
@@ -22,8 +22,13 @@ from hotspots.ingest.source_model import Product, Source
 from hotspots.ingest.store import Store
 from hotspots.ingest.store.depths import layer_key
 from hotspots.ingest.store.provenance import PREFIX, json_bytes
+from hotspots.readers.paths import confined
+from hotspots.readers.vectors import read_vector
 from hotspots.regions import Region
 from hotspots.variables import describe
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 REGIONS, TABLES = "regions", "tables"
 _MOST_MASKED = 50_000_000  # cells; above, coverage is of the grid and not of the region
@@ -235,9 +240,8 @@ def _polygons(path: Path, product: Product) -> bytes:
     """Return polygons as GeoJSON in degrees, with id, name and country."""
     import geopandas as gpd
 
-    given = f"zip://{path}" if path.suffix == ".zip" else path
     try:
-        frame = gpd.read_file(given).to_crs(4326)
+        frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
     except Exception as error:  # whatever the readers of vector files raise
         raise RasterError(
             f"'{path}' can't be read as polygons ({error}). Fetch it again."
@@ -268,5 +272,7 @@ def region_file(store: Store, name: str) -> Path | None:
     found = sorted((Path(folder) / REGIONS).glob("*.geojson"))
     stems = {path.stem: path for path in found}
     if name == "first-level":
-        return next((path for stem, path in stems.items() if "-units" in stem), None)
-    return stems.get(name)
+        chosen = next((path for stem, path in stems.items() if "-units" in stem), None)
+    else:
+        chosen = stems.get(name)
+    return None if chosen is None else confined(folder, f"{REGIONS}/{chosen.name}")

@@ -1,7 +1,7 @@
 """What a NetCDF file must not do: lead to other files, or unpack to more than memory holds.
 
-NetCDF-4 is HDF5, in which a link, a dataset's storage or a virtual dataset may stand for any file of
-the machine. All is read from the metadata, before a value is.
+NetCDF-4 is HDF5, in which a link, a dataset's storage or a virtual dataset may stand for any file
+of the machine. All is read from the metadata, before a value is.
 """
 
 from __future__ import annotations

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +33,10 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
     file = plain_path(path)
     require_sound_netcdf(file)
     engine = "h5netcdf" if first_bytes(file, 8) == HDF5 else "scipy"
-    with quiet_remains():
-        return xr.open_dataset(str(file), engine=engine, **options)
+    return xr.open_dataset(str(file), engine=engine, **options)
 
 
-def open_zarr(path: str | Path, **options: Any) -> xr.Dataset:
+def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
     """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
     folder = require_sound_zarr(path)
     return xr.open_zarr(folder, chunks=None, consolidated=False, **options)
-
-
-@contextmanager
-def quiet_remains() -> Iterator[None]:
-    """Drop what half-opened files of a damaged NetCDF print when they are collected.
-
-    h5netcdf closes in ``__del__`` what it never opened, and Python prints the failure of that past
-    all handlers ("Exception ignored in ..."). They are collected here, while nobody listens.
-    """
-    try:
-        yield
-    except Exception:
-        before, sys.unraisablehook = sys.unraisablehook, lambda what: None
-        try:
-            gc.collect()
-        finally:
-            sys.unraisablehook = before
-        raise

@@ -1,7 +1,7 @@
 """Rasters by GDAL, each by the driver of its format only, and never over the network.
 
-GDAL asks all its drivers whether a file is theirs, whatever its name ends in: a virtual raster named
-``x.tif`` would reach other files and servers. A GeoTIFF itself may name a file of overviews or of
+GDAL asks all its drivers whether a file is theirs, whatever its name ends in: a virtual raster
+named ``x.tif`` would reach other files and servers. A GeoTIFF itself may name a file of overviews or of
 coordinates anywhere, which is refused. Masks, coordinates and tags that lie beside it count, as
 programs of GIS write them, if they are plain files.
 """
@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
 import numpy as np
@@ -23,7 +23,9 @@ from hotspots.readers.hdf5 import require_sound_netcdf
 from hotspots.readers.paths import CLOSED, first_bytes, plain_path, require_beside
 from hotspots.readers.zarr_store import require_sound_zarr
 
-TIFF = (".tif", ".tiff")
+if TYPE_CHECKING:
+    import xarray as xr
+
 _TIFF_BEGINS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BESIDE_TIFF = ((".ovr", ".msk", ".msk.ovr"), (".aux.xml",))
 _WORLD = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux", ".xml")
@@ -54,6 +56,20 @@ def geotiff(path: str | Path) -> Iterator[Any]:
     with _opened(str(file), "GTiff", str(path)) as opened:
         _require_self_contained(opened, str(path))
         yield opened
+
+
+def lazy_geotiff(path: str | Path, chunk: int = 2048) -> xr.DataArray:
+    """Return a GeoTIFF as rioxarray reads it, in dask chunks; raises as `geotiff` does.
+
+    What could lead elsewhere is looked for once, now; the chunks are then read by the same driver.
+    """
+    import rioxarray
+
+    with geotiff(path):
+        pass
+    chunks = {"x": chunk, "y": chunk}
+    raw = rioxarray.open_rasterio(plain_path(path), chunks=chunks, driver="GTiff")
+    return cast("xr.DataArray", raw)
 
 
 @contextmanager

@@ -115,7 +115,11 @@ def _checked(path: str | Path) -> str:
     if suffix == ".gpkg":
         require_beside(file, tuple(f"{file.name}{end}" for end in ("-wal", "-shm", "-journal")))
         _require_self_contained(file)
-    return f"GeoJSON:{file}" if suffix in (".geojson", ".json") else str(file)
+    if suffix in (".geojson", ".json"):
+        return f"GeoJSON:{file}"
+    if "!" in str(file):  # pyogrio would read what stands behind it as another file's path
+        raise BadInputError(f"'{file}' has an exclamation mark in its path. Rename that part.")
+    return str(file)
 
 
 def _require_format(file: Path, suffix: str) -> None:

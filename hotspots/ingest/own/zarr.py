@@ -12,7 +12,7 @@ import xarray as xr
 from hotspots.errors import RasterError
 from hotspots.grid import axis_names, crs_of, grid_of
 from hotspots.ingest.dimensions import MONTH, third_dimension
-from hotspots.readers.netcdf import open_zarr
+from hotspots.readers.netcdf import open_zarr_store
 from hotspots.variables import Variable
 
 _ROWS = 512
@@ -46,7 +46,7 @@ def to_geotiff(
 
 def _opened(path: Path) -> xr.Dataset:
     try:
-        return open_zarr(path, mask_and_scale=False, decode_times=False, decode_coords="all")
+        return open_zarr_store(path, mask_and_scale=False, decode_times=False, decode_coords="all")
     except ImportError as error:
         raise RasterError(
             f"'{path}' is Zarr that needs the package 'zarr' to be read. Install it (pip install"

@@ -17,6 +17,7 @@ from typing import Protocol
 from hotspots.errors import BadInputError
 from hotspots.files import aside, file_hash, lock
 from hotspots.ingest.permissions import permitted
+from hotspots.readers.paths import confined
 from hotspots.readers.texts import read_bytes
 
 
@@ -127,7 +128,7 @@ class Folder:
             for entry in os.scandir(self.path):
                 if entry.name == "catalog.json":
                     found += _files([entry])
-                elif not entry.name.startswith(".") and entry.is_dir():
+                elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     with permitted(Path(entry.path)), suppress(FileNotFoundError):
                         found += _files(os.scandir(entry.path), f"{entry.name}/")
         return sorted(found, key=lambda entry: entry.key)
@@ -135,25 +136,23 @@ class Folder:
     def read(self, key: str) -> bytes:
         """Return the content of a file."""
         with permitted(self.path / key):
-            return read_bytes(self.path / key)
+            return read_bytes(confined(self.path, key))
 
     def write(self, key: str, content: bytes) -> None:
         """Write beside, and rename; to be called with the lock."""
-        path = self.path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._own(key)
         beside = path.with_name(f".part.{path.name}")
         beside.write_bytes(content)
         os.replace(beside, path)
 
     def put_file(self, key: str, path: Path) -> None:
         """Rename a file of `scratch` into place."""
-        (self.path / key).parent.mkdir(exist_ok=True)
-        os.replace(path, self.path / key)
+        os.replace(path, self._own(key))
 
     def local(self, key: str, size: int, sha256: str) -> Path:
         """Return the file itself, after reading it once."""
-        path = self.path / key
-        with permitted(path):
+        with permitted(self.path / key):
+            path = confined(self.path, key)
             if path.stat().st_size != size or file_hash(path) != sha256:
                 raise ChangedError
         return path
@@ -161,11 +160,22 @@ class Folder:
     def digest(self, key: str) -> str:
         """Return the SHA-256 of a file."""
         with permitted(self.path / key):
-            return file_hash(self.path / key)
+            return file_hash(confined(self.path, key))
 
     def remove(self, key: str) -> None:
         """Remove a file."""
         (self.path / key).unlink(missing_ok=True)
+
+    def _own(self, key: str) -> Path:
+        """Return the path of a file to be written, with its folder made."""
+        path = self.path / key
+        if path.parent != self.path and path.parent.is_symlink():
+            raise BadInputError(
+                f"'{path.parent}' is a symbolic link, and a store writes in its own folders only."
+                " Remove the link."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -187,6 +197,7 @@ def _files(found: Iterable[os.DirEntry[str]], prefix: str = "") -> list[Entry]:
     for file in found:
         with suppress(FileNotFoundError):  # removed by another run since it was listed
             stat = file.stat()
-            if file.is_file():
+            # What a link stands for is none of the store's, and isn't swept or read.
+            if file.is_file(follow_symlinks=False):
                 entries.append(Entry(f"{prefix}{file.name}", stat.st_size, stat.st_mtime))
     return entries

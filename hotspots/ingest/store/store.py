@@ -58,8 +58,10 @@ from hotspots.ingest.store.provenance import (
     today,
 )
 from hotspots.ingest.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
+from hotspots.limits import require_within
 from hotspots.variables import how_to_set
 
+LESS = "cut it to your region, or average it to larger cells"
 REQUIRED = ("source", "citation", "licence")
 _ID_LENGTH = 16
 _TRIES = 20
@@ -173,6 +175,7 @@ class Store:
         FetchError
             The server of a bucket can't be reached.
         """
+        require_within(f"Layer '{layer.name}' has", layer.size, "raster_cells", LESS)
         canonical = harmonise(layer, declared=True)
         key = layer_key(canonical)
         _require_told(canonical)

@@ -1,0 +1,90 @@
+"""What libraries print beside a command's own words is held back, unless ``--debug`` is given.
+
+An error is one sentence. GDAL, HDF5, libtiff and Python itself add lines of their own about a
+damaged file, past all handlers: warnings, log records, exceptions in ``__del__``, and what C code
+writes to the error stream.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+_OURS = logging.getLogger("hotspots")
+
+
+@contextmanager
+def libraries_quiet() -> Iterator[None]:
+    """Let only this program's own words reach the error stream."""
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(warnings, "showwarning", _nothing))
+        stack.enter_context(_replaced(sys, "unraisablehook", _nothing))
+        stack.enter_context(_own_stream())
+        stack.enter_context(_own_log())
+        yield
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    pass
+
+
+@contextmanager
+def _replaced(where: Any, name: str, by: Any) -> Iterator[None]:
+    former = getattr(where, name)
+    setattr(where, name, by)
+    try:
+        yield
+    finally:
+        setattr(where, name, former)
+
+
+@contextmanager
+def _own_log() -> Iterator[None]:
+    """Print records of this package from warnings on, and of no other."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    _OURS.addHandler(handler)
+    try:
+        with _replaced(logging, "lastResort", None):
+            yield
+    finally:
+        _OURS.removeHandler(handler)
+
+
+@contextmanager
+def _own_stream() -> Iterator[None]:
+    """Give `sys.stderr` a descriptor of its own; what C code writes to the old one goes nowhere.
+
+    Nothing is done where `sys.stderr` isn't the process's own error stream.
+    """
+    if not _is_the_process_own():
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    stream = io.TextIOWrapper(
+        os.fdopen(kept, "wb", 0, closefd=False), encoding=sys.stderr.encoding,
+        errors="backslashreplace", line_buffering=True, write_through=True,
+    )  # fmt: skip
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        with _replaced(sys, "stderr", stream):
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _is_the_process_own() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        return False
