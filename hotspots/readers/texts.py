@@ -24,7 +24,7 @@ _MOST_SHOWN = 100  # letters of a parser's words
 _MOST_PARTS = 100
 _LONG_KEY = re.compile(
     r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*)"
-    rf"{{{_MOST_PARTS}}}"
+    f"{{{_MOST_PARTS}}}"
 )
 _Item = TypeVar("_Item")
 
