@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shlex
@@ -21,7 +22,10 @@ from test_escaping import Page
 from test_sources import MINE
 
 import hotspots as hs
+from hotspots.cli.printing import progress_bar
+from hotspots.errors import RasterError
 from hotspots.escaping import from_spreadsheet, one_line, visible
+from hotspots.ingest import open_layers
 from hotspots.ingest.adding import add_own
 from hotspots.ingest.catalogue import SOURCES_VARIABLE
 from hotspots.ingest.quality.page import page
@@ -31,6 +35,7 @@ from hotspots.loading import clip
 from hotspots.methods import cards
 from hotspots.recipe import Recipe, _toml_value
 from hotspots.reports.summary import summary_lines
+from hotspots.variables import how_to_set
 
 Run = Callable[..., tuple[int, str, str]]
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -276,7 +281,7 @@ def test_an_edition_is_read_back_with_its_texts(edition: tuple[hs.Edition, Path]
     made, folder = edition
     again = hs.open_edition(folder)
     assert set(TEXTS) <= set(again.table["name_en"])
-    assert again.manifest == made.manifest
+    assert again.manifest["inputs"] == made.manifest["inputs"]
 
 
 def test_licences_and_summary_steer_nothing(edition: tuple[hs.Edition, Path]) -> None:
@@ -316,3 +321,48 @@ def test_a_recipe_holds_the_text(run: Run, tmp_path: Path, text: str) -> None:
     assert len([line for line in err.splitlines() if not line.startswith("  ")]) == 1
     with pytest.raises(hs.errors.RecipeError):
         Recipe.from_file(path)
+
+
+# ------------------------------------------------------------------------------- suggested commands
+
+
+def test_commands_that_messages_suggest_are_quoted(tmp_path: Path) -> None:
+    """A value or a path in them is one word of a shell, whatever it holds."""
+    text = "$(touch made) it's"
+    folder = tmp_path / text
+    folder.mkdir()
+    with pytest.raises(RasterError) as empty:
+        Store(str(folder)).open()
+    with pytest.raises(RasterError) as no_depths:
+        Store(str(folder)).profile("clay")
+    (folder / "catalog.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RasterError) as store:
+        open_layers(folder)
+    for caught in (empty, no_depths, store):
+        assert shlex.split(str(caught.value).rpartition("--store")[2]) == [str(folder)]
+    with rasterio.open(tif(tmp_path / f"{text}.tif", text), "r+") as file:
+        file.crs = None
+    with pytest.raises(RasterError) as no_crs:
+        add_own(Store(str(tmp_path / "s")), str(tmp_path / f"{text}.tif"), variable="soc_stock",
+                depth="0-30", unit="t ha-1")  # fmt: skip
+    command = str(no_crs.value).partition("rio edit-info")[2].partition(" (GeoTIFF)")[0]
+    assert shlex.split(command)[-1] == str(tmp_path / f"{text}.tif")
+    for key in ("units", "guidelines"):
+        told = how_to_set("soc_stock", key, text)
+        rio, ncatted = told.partition("rio ")[2], told.partition("ncatted ")[2]
+        assert text in shlex.split(rio.partition(" FILE")[0])[-1]
+        assert shlex.split(ncatted.partition(" FILE")[0])[-1] == f"{key},soc_stock,o,c,{text}"
+
+
+def test_a_progress_bar_shows_markup_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            """Say that it is one."""
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress_bar("[red]x[/red]\x1b[2J") as bar:
+        assert bar is not None
+        bar(1, 2)
+    assert "[red]x[/red]\\x1b[2J" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())

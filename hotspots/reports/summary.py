@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hotspots.caveats import CAVEATS
-from hotspots.escaping import one_line
+from hotspots.escaping import one_line, visible
 from hotspots.weights import WHOLE
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _first_units(units: pd.DataFrame) -> str:
         shown.insert(4, "interval", interval)
         ranks = units[["rank_low", "rank_high"]].map("{:.0f}".format)
         shown.insert(1, "from-to", ranks["rank_low"] + "-" + ranks["rank_high"])
-    return shown.head(_ROWS).to_string(index=False)
+    return visible(shown.head(_ROWS).to_string(index=False))
 
 
 def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
             shown[label] = (rows[column] / unit).map("{:,.0f}".format)
     shown["hot %"] = (100 * rows["hot_share"]).round(1)
     yield "\nFirst regions by potential:"
-    yield shown.to_string(index=False)
+    yield visible(shown.to_string(index=False))
 
 
 def _listed(table: pd.DataFrame) -> pd.DataFrame:
