@@ -108,7 +108,7 @@ class StandaloneFigure(Figure):
             )
         body = f"{html}\n<script>\n{script}\n</script>"
         policy = _POLICY.format(" ".join(script_hashes(header + body)))
-        title = html_text(self.title)
+        title = html_text(self.title or "")
         return str(
             self._template.render(this=self, title=title, policy=policy, header=header, body=body)
         )
