@@ -111,9 +111,11 @@ def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
     if not rings:
         return shapely.MultiPolygon()
     points = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    closed = shapely.linearrings(np.concatenate(rings), indices=points)
+    closed: Any = shapely.linearrings(np.concatenate(rings), indices=points)
     owners = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
-    return shapely.multipolygons(shapely.polygons(closed, indices=owners))
+    polygons_of_rings: Any = shapely.polygons(closed, indices=owners)
+    joined: BaseGeometry = shapely.multipolygons(polygons_of_rings)
+    return joined
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +18,14 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspots.limits import limits, require_within
 
+Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 _FEW = 3_000  # edges; all pairs of so many are compared in less than a second
 _MOST_BOXES = 1_000_000
 _CHUNK = 64  # edges asked at once, each of which may meet all others
 _REMEDY = "simplify it"
 
 
-def require_simple(geometries: Sequence[BaseGeometry]) -> None:
+def require_simple(geometries: Geometries) -> None:
     """Raise `BadInputError` if too many pairs of edges lie near each other.
 
     Parameters
@@ -40,7 +42,7 @@ def require_simple(geometries: Sequence[BaseGeometry]) -> None:
     require_within("The outline has", found, "edge_pairs", _REMEDY)
 
 
-def require_untangled(geometries: Sequence[BaseGeometry]) -> None:
+def require_untangled(geometries: Geometries) -> None:
     """Raise `BadInputError` if edges cross each other too often to be repaired or united."""
     ends, starts = _ends(geometries)
     if math.comb(len(starts), 2) <= limits().crossings:
@@ -49,9 +51,7 @@ def require_untangled(geometries: Sequence[BaseGeometry]) -> None:
     require_within("The edges of the outline have", found // 2, "crossings", _REMEDY)
 
 
-def _ends(
-    geometries: Sequence[BaseGeometry],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _ends(geometries: Geometries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Return the points (n, 2) of all outlines, and the index of the point each edge starts at."""
     rings = shapely.get_rings(np.asarray(geometries, dtype=object))
     points, ring = shapely.get_coordinates(rings, return_index=True)
@@ -71,7 +71,7 @@ def _pieces(
     return np.asarray(shapely.box(*low.T, *high.T))
 
 
-def _count(pieces: npt.NDArray[np.object_], most: int, predicate: str | None) -> int:
+def _count(pieces: npt.NDArray[np.object_], most: int, predicate: Literal["crosses"] | None) -> int:
     """Return the ordered pairs of pieces that meet; counting ends above `most`."""
     tree = shapely.STRtree(pieces)
     found = 0

@@ -183,7 +183,8 @@ def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
 def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
     if len(polygons) == 1:
         return polygons[0]
-    return shapely.multipolygons(np.asarray(polygons, dtype=object))
+    joined: BaseGeometry = shapely.MultiPolygon(polygons)
+    return joined
 
 
 def _valid(polygon: BaseGeometry) -> BaseGeometry:

@@ -121,13 +121,14 @@ def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
     template once more, and with it every text that a user's own layer shows.
     """
     return "\n".join(
-        child._template_str if _is_finished(child) else child.render(**kwargs)
+        child.render(**kwargs) if finished is None else finished
         for child in section._children.values()
+        for finished in (_finished_text(child),)
     )
 
 
-def _is_finished(child: Element) -> bool:
-    return type(child) is Element and child._template_str is not None
+def _finished_text(child: Element) -> str | None:
+    return child._template_str if type(child) is Element else None
 
 
 def _inlined(name: str, link: Link, with_jquery: bool) -> Element:

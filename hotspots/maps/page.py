@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from branca.element import CssLink, Element, JavascriptLink
+from branca.element import CssLink, Element, Figure, JavascriptLink
 
 from hotspots.caveats import CAVEATS
 from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
@@ -54,20 +54,23 @@ class Page(Element):
 
     def render(self, **kwargs: Any) -> str:
         """Put the parts in the figure's sections."""
-        figure = self.get_root()
+        figure, parent = self.get_root(), self._parent
+        assert isinstance(figure, Figure)
+        assert parent is not None
         for link in (JavascriptLink, CssLink):
             for name in _LIBRARIES[link]:
                 figure.header.add_child(link(name), name=name)
         name = self.get_name()
         figure.header.add_child(Verbatim(f"<style>\n{_style()}\n</style>"), name=name)
         figure.html.add_child(Verbatim(self.html), name=name)
-        script = f"{_asset('map.js')}\nhotspotsMap({self._parent.get_name()});"
+        script = f"{_asset('map.js')}\nhotspotsMap({parent.get_name()});"
         figure.script.add_child(Verbatim(script), name=name)
         return ""
 
-    def _get_self_bounds(self) -> list[list[float]]:
+    def _get_self_bounds(self) -> list[list[float | None]]:
         """Return [[south, west], [north, east]], for `folium.Map.get_bounds`."""
-        return self._bounds
+        bounds: list[list[float | None]] = self._bounds
+        return bounds
 
 
 def words(lang: str) -> dict[str, str]:

@@ -141,7 +141,7 @@ def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
 
     parts, rows = [], 0
     with warnings.catch_warnings(), pd.read_csv(
-        path, sep=delimiter, header=None, skiprows=1, usecols=at, index_col=False,
+        path, sep=delimiter, header=None, skiprows=1, usecols=list(at), index_col=False,
         skipinitialspace=True, decimal=decimal, encoding="utf-8-sig", compression=None,
         chunksize=_PART,
     ) as reader:  # fmt: skip
