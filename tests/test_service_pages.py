@@ -329,10 +329,12 @@ def test_an_entry_of_the_log_is_one() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_memory_stays_where_it_is(edition: Edition, path: Path, tmp_path: Path) -> None:
-    """Rounds of changes of the registry, each drawn in three languages for several clients.
+    """Rounds of changes of the registry, each drawn in three languages while clients don't read.
 
-    The bound is a tenth of what 12 rounds would take if each kept its three pages' memory.
+    What a drawing takes, and what eight clients ask for and don't read, is much more than the bound
+    in each round; so are the pages of all rounds, if they were kept.
     """
     if not Path("/proc/self/status").is_file():
         pytest.skip("memory is read from /proc, which this system doesn't have")
@@ -356,6 +358,7 @@ def test_memory_stays_where_it_is(edition: Edition, path: Path, tmp_path: Path) 
         for n in range(4):
             load(service, f"Warm {n}")
         before = service.memory_mb()
-        for n in range(12):
+        for n in range(8):
             load(service, f"Round {n}")
-        assert service.memory_mb() - before < 60
+        grown = service.memory_mb() - before
+    assert grown < 30, f"{grown:.0f} MB more than the {before:.0f} MB after four rounds"
