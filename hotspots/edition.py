@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
 
 from hotspots import __version__
 from hotspots.codebook import codebook
-from hotspots.errors import BadInputError, EditionError, RecipeError
+from hotspots.errors import BadInputError, EditionError
 from hotspots.files import aside, file_hash, publish, reason, require_free, write_error
 from hotspots.grid import axis_names, grid_of
 from hotspots.limits import require_regular, require_within
@@ -178,7 +178,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
             manifest, times = _read_manifest(path)
-        except (*_DAMAGE, BadInputError) as error:
+        except _DAMAGE as error:
             if tell:
                 tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
             continue
@@ -190,7 +190,7 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
 # What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
 _DAMAGE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
-    MemoryError, RecipeError,
+    MemoryError, BadInputError,
 )  # fmt: skip
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
@@ -201,8 +201,10 @@ _MEMBERS: Mapping[str, type] = {
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
-    manifest = parse_json(read_text(confined(folder, MANIFEST), "json_bytes"))
-    times = parse_json(read_text(confined(folder, "times.json"), "json_bytes"))
+    manifest, times = (
+        parse_json(read_text(confined(folder, name), "json_bytes"))
+        for name in (MANIFEST, "times.json")
+    )
     if not isinstance(manifest, dict) or not isinstance(times, dict):
         raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
     for name, kind in _MEMBERS.items():
@@ -229,7 +231,7 @@ def open_edition(path: str | Path) -> Edition:
         manifest, times = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
-            hotspots=read_vector(confined(folder, "hotspots.gpkg")),
+            hotspots=cast("gpd.GeoDataFrame", read_vector(confined(folder, "hotspots.gpkg"))),
             units=read_table(confined(folder, "units.parquet")),
             table=read_table(confined(folder, "regions.parquet")),
             land_use=read_table(confined(folder, "land_use.parquet")),

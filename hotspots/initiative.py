@@ -7,7 +7,6 @@ is refused with one sentence. `hotspots.regions` gives the regions their outline
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,8 @@ from typing import Any
 from hotspots.config import data_dir
 from hotspots.countries import LANGUAGES, countries
 from hotspots.errors import BadInputError, near_matches
+from hotspots.limits import require_regular
+from hotspots.readers.texts import parse_toml, read_text
 
 STATUSES = ("document", "convention")
 
@@ -66,6 +67,7 @@ def outside() -> tuple[str, ...]:
 
 def _stamp() -> tuple[Path, int]:
     path = data_dir() / _FILE
+    require_regular(path)
     if not path.is_file():
         raise BadInputError(
             f"The data folder lacks '{_FILE}', the regions of the initiative. Put the packaged"
@@ -77,8 +79,8 @@ def _stamp() -> tuple[Path, int]:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> tuple[Mapping[str, Group], tuple[str, ...]]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        data = parse_toml(read_text(path, "toml_bytes"))
+    except (OSError, ValueError) as error:
         raise BadInputError(f"'{_FILE}' can't be read as TOML ({error}). Mend it there.") from error
     rows = data.get("region")
     if not isinstance(rows, list) or not rows:

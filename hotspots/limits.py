@@ -43,8 +43,8 @@ class Limits:
         Bytes of a table or a vector file.
     toml_bytes, json_bytes : int
         Bytes of a recipe or another file in TOML; of a manifest or another description in JSON.
-    unpacked_bytes : int
-        Bytes that a compressed file may unpack to.
+    unpacked_bytes, workbook_bytes : int
+        Bytes that a compressed file, or a workbook (XLSX), may unpack to.
     rows, columns : int
         Of a table of records, points or polygons.
     vertices : int
@@ -66,6 +66,7 @@ class Limits:
     toml_bytes: int = 1_000_000
     json_bytes: int = 50_000_000
     unpacked_bytes: int = 4_000_000_000
+    workbook_bytes: int = 600_000_000  # 100,000 long records take about half
     rows: int = 2_000_000
     columns: int = 2_000
     vertices: int = 20_000_000

@@ -6,6 +6,7 @@ are imported inside the commands, so that ``hotspots --help`` answers at once.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ from hotspots.cli.printing import Json, print_summary, print_table, say, silence
 from hotspots.cli.quiet import libraries_quiet
 from hotspots.errors import BadInputError, HotspotsError
 from hotspots.files import require_free, require_writable, write_text
+from hotspots.limits import shown_path
 
 if TYPE_CHECKING:
     from hotspots.edition import Edition
@@ -80,6 +82,8 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as error:
         if debug or isinstance(error, BrokenPipeError):
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            error = _too_long(error)
         known = isinstance(error, HotspotsError)
         tell(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
         return 2 if isinstance(error, BadInputError) else 1
@@ -92,6 +96,16 @@ _STOPPED = 130
 _UNKNOWN = "Failed: {}: {}. Run again with --debug for details."
 # Typer stands on click or, newer, on a copy within itself; this is wrong use in either.
 _UsageError: Any = typer.BadParameter.__base__
+
+
+def _too_long(error: OSError) -> BadInputError:
+    """Return the sentence on a path that the system refuses, wherever in a command it was met."""
+    path = str(error.filename or "")
+    longest = max(map(len, Path(path).parts), default=0)
+    return BadInputError(
+        f"The path '{shown_path(path)}' has {len(path):,} letters, {longest:,} of them in one name,"
+        " which is more than this system takes. Give a shorter one."
+    )
 
 
 def _tell_usage(error: Any) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
@@ -38,6 +37,7 @@ from hotspots.ingest.source_model import (
     is_dated,
     values_of,
 )
+from hotspots.readers.texts import parse_toml, read_text
 from hotspots.variables import LAND_COVERS, variable
 
 __all__ = [
@@ -110,7 +110,7 @@ def source(name: str) -> Source:
 def read_source(path: Path) -> Source:
     """Return the source that a TOML file describes, checked, or raise `BadInputError`."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = parse_toml(read_text(path, "toml_bytes"))
         made: Source = _build(Source, told)
         _check(made, path)
     except (OSError, ValueError, TypeError, BadInputError) as error:

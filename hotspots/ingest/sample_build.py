@@ -8,7 +8,6 @@ world total (classes the class of most land); half-degree tables are carried as 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -26,6 +25,7 @@ from hotspots.grid import M2_PER_HA, Grid, row_area_ha
 from hotspots.ingest.legends import zones_to_jrc
 from hotspots.readers.netcdf import open_netcdf
 from hotspots.readers.rasters import geotiff
+from hotspots.readers.texts import parse_toml, read_text
 from hotspots.variables import describe, variable
 
 Array = npt.NDArray[np.float64]
@@ -42,8 +42,7 @@ _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
 @cache
 def catalogue(path: Path = CATALOGUE) -> dict[str, Any]:
     """Return the originals, data sets and variables of the sample as `path` (TOML) tells them."""
-    with path.open("rb") as file:
-        return tomllib.load(file)
+    return parse_toml(read_text(path, "toml_bytes"))
 
 
 def world_grid(cells_per_degree: int) -> Grid:

@@ -125,9 +125,9 @@ def _require_plain(path: Path, base: sqlite3.Connection) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database to read; what takes longer than the limit is ended."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as base:
-        with timed(base, path.name):
-            yield base
+    address = f"{path.as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(address, uri=True)) as base, timed(base, path.name):
+        yield base
 
 
 @contextmanager

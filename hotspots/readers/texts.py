@@ -23,7 +23,8 @@ _MOST_SHOWN = 100  # letters of a parser's words
 # Python's parser takes a time that grows with the square of a key's parts.
 _MOST_PARTS = 100
 _LONG_KEY = re.compile(
-    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){%d}" % _MOST_PARTS
+    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*)"
+    f"{{{_MOST_PARTS}}}"
 )
 _Item = TypeVar("_Item")
 

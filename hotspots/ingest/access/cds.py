@@ -27,6 +27,7 @@ from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
 from hotspots.ingest.gridding.raw import Origin
 from hotspots.ingest.source_model import Access, filled
+from hotspots.readers.texts import read_text
 
 # An order of the store waits in a queue; most come within minutes, all night at worst.
 LONGEST_WAIT_S = 3600.0
@@ -149,7 +150,7 @@ def _token_place(access: Access) -> str:
 
 def _of_rc(path: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, "json_bytes").splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
     pairs = [line.partition(":") for line in lines]

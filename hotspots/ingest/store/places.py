@@ -17,8 +17,8 @@ from typing import Protocol
 from hotspots.errors import BadInputError
 from hotspots.files import aside, file_hash, lock
 from hotspots.ingest.permissions import permitted
-from hotspots.limits import require_within
 from hotspots.readers.paths import confined
+from hotspots.readers.texts import read_bytes
 
 
 class ChangedError(Exception):
@@ -136,10 +136,7 @@ class Folder:
     def read(self, key: str) -> bytes:
         """Return the content of a file."""
         with permitted(self.path / key):
-            path = confined(self.path, key)
-            size = path.stat().st_size
-            require_within(f"'{key}' of {self.shown} has", size, "file_bytes", "remove it")
-            return path.read_bytes()
+            return read_bytes(confined(self.path, key))
 
     def write(self, key: str, content: bytes) -> None:
         """Write beside, and rename; to be called with the lock."""

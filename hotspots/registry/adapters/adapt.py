@@ -9,15 +9,19 @@ others wrote there.
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from hotspots.countries import key
 from hotspots.errors import BadInputError, near_matches
+from hotspots.limits import require_within
+from hotspots.readers.texts import paced, read_text
 from hotspots.registry import values
 from hotspots.registry.adapters.cells import goals, iso_date, joined, nested, tidy, web_address
 from hotspots.registry.adapters.mapping import (
@@ -39,6 +43,7 @@ from hotspots.registry.problems import Problem
 
 Row = tuple[int, dict[str, str]]
 _MOST_CELL = 10_000_000  # characters; the csv module stops at 131,072 unless told
+_MOST_HEADER = 100_000  # characters in which the headings of an export are looked for
 _NOT_LAND = "no soil or land-use project by its methodology or type"
 
 
@@ -90,11 +95,12 @@ def recognise(headings: Iterable[str]) -> str | None:
 
 def adapter_of(path: Path) -> str | None:
     """Return the name of the packaged adapter for a file, by its headings, or None."""
-    if path.suffix.casefold() != ".csv" or not path.is_file():
+    if path.suffix.casefold() != ".csv" or not os.path.isfile(path):
         return None
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
         try:
-            return recognise(next(csv.reader(opened), []))
+            # No heading stands beyond; a line without end isn't read to it.
+            return recognise(next(csv.reader(StringIO(opened.read(_MOST_HEADER))), []))
         except csv.Error:  # told when the file is read as a whole
             return None
 
@@ -149,8 +155,8 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the headings and the rows that aren't blank, numbered as a spreadsheet does."""
     csv.field_size_limit(max(csv.field_size_limit(), _MOST_CELL))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        text = StringIO(read_text(path), newline="")
+        header, *rows = list(_limited(csv.reader(text), path.name)) or [[]]
     except UnicodeDecodeError as fault:
         raise BadInputError(
             f"'{path}' isn't UTF-8 text (byte {fault.start + 1:,}). Save it as CSV UTF-8."
@@ -160,10 +166,17 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             f"'{path}' can't be read as a CSV file ({fault}). Give the export as the registry"
             " gives it."
         ) from fault
+    require_within(f"'{path.name}' has", len(header), "columns", "give the whole export only")
     header = [" ".join(heading.split()) for heading in header]
     if doubled := [name for name, count in Counter(header).items() if count > 1 and name]:
         raise BadInputError(f"'{path}' has the column '{doubled[0]}' twice. Take one of them out.")
     return header, [(n, row) for n, row in enumerate(rows, 2) if any(c.strip() for c in row)]
+
+
+def _limited(rows: Iterable[list[str]], name: str) -> Iterator[list[str]]:
+    for number, row in enumerate(paced(rows, name), start=1):
+        require_within(f"'{name}' has", number, "rows", "split it")
+        yield row
 
 
 class _Export:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cache
@@ -17,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hotspots.errors import BadInputError, near_matches
+from hotspots.readers.texts import parse_toml, read_text
 from hotspots.registry.fields import fields
 from hotspots.registry.vocabulary import vocabulary
 
@@ -191,7 +191,7 @@ def read_adapter(path: Path) -> Adapter:
         The file can't be read, or something in it is unknown or absent: it says what.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = parse_toml(read_text(path, "toml_bytes"))
         if not _NAME.fullmatch(path.stem):
             raise BadInputError("its name must be lower-case words joined by hyphens")
         adapter = _adapter(path.stem, told)

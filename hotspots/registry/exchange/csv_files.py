@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError
+from hotspots.readers.texts import read_bytes
 from hotspots.registry.exchange.table import RawRow, Table, like_formula, table
 from hotspots.registry.fields import field_called
 from hotspots.registry.values import write
@@ -38,7 +39,7 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     """
     # The limit is the whole process's; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))
-    text = _decoded(path.read_bytes(), path.name, encoding)
+    text = _decoded(read_bytes(path), path.name, encoding)
     rows = _rows(text, _delimiter(text))
     header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
     if header is None:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import BadInputError, RegistryError, near_matches
+from hotspots.limits import require_within
+from hotspots.readers.texts import paced, parse_json, read_text
+from hotspots.readers.vectors import read_vector, vector_layers
 from hotspots.registry.exchange.table import Table, columns_of, notes, written
 from hotspots.registry.fields import SEPARATOR, fields
 from hotspots.registry.footprints import canonical
@@ -153,12 +156,12 @@ def _placed(
 
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = parse_json(read_text(path))
     except UnicodeDecodeError as fault:
         raise RegistryError(
             f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it anew."
         ) from fault
-    except (ValueError, RecursionError) as fault:
+    except ValueError as fault:
         raise RegistryError(
             f"'{path.name}' can't be read as GeoJSON ({fault}). Check that it is whole."
         ) from fault
@@ -167,6 +170,7 @@ def _features(path: Path) -> list[dict[str, Any]]:
         raise RegistryError(
             f"'{path.name}' is no FeatureCollection. Put the records in one, a Feature each."
         )
+    require_within(f"'{path.name}' has", len(features), "rows", "split it")
     for number, feature in enumerate(features, start=1):
         properties = feature.get("properties", 0) if isinstance(feature, dict) else 0
         if not isinstance(properties, dict | None):
@@ -210,8 +214,8 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # GDAL's on oddities of the file
-            layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-            frame = pyogrio.read_dataframe(path, layer=_layer(layers, layer, path.name))
+            layers = [name for name, _ in vector_layers(path)]
+            frame = read_vector(path, _layer(layers, layer, path.name))
         if not isinstance(frame, gpd.GeoDataFrame):
             return frame
         if frame.crs is None:
@@ -294,7 +298,7 @@ def _geo_table(
     columns = dict(zip(called, columns_of(called, name) if called else (), strict=True))
     kept: list[tuple[int, dict[str, str]]] = []
     problems: list[Problem] = []
-    for number, properties, shape, fault in rows:
+    for number, properties, shape, fault in paced(rows, name):
         cells = {columns[key]: text for key, text in properties.items() if columns[key]}
         fault = fault or _place(cells, shape)
         if fault:

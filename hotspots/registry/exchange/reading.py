@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hotspots.errors import RegistryError
 from hotspots.files import reason
+from hotspots.limits import require_regular
+from hotspots.readers.texts import require_size
 from hotspots.registry.exchange.table import Table
 
 __all__ = ["SUFFIXES", "Table", "read_file"]
@@ -21,7 +23,6 @@ SUFFIXES = {
     ".json": "GeoJSON",
     ".gpkg": "GeoPackage",
 }
-MOST_BYTES = 1_000_000_000
 _HEAD = 512  # bytes that tell what a file is
 
 
@@ -50,6 +51,7 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
         No file, another format than its suffix says, or headings that can't be used.
     """
     path = Path(path)
+    require_regular(path)
     kind = _kind(path)
     if sheet is not None and kind not in ("XLSX", "GeoPackage"):
         raise RegistryError(f"'{path.name}' has no sheets or layers. Leave out --sheet.")
@@ -78,8 +80,8 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
 
 # What the parsers of others raise at damaged files; XML's is a SyntaxError.
 _PARSERS = (
-    ValueError, LookupError, TypeError, AttributeError, SyntaxError, EOFError, zipfile.BadZipFile,
-    zlib.error,
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    MemoryError, SyntaxError, EOFError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
@@ -104,11 +106,7 @@ def _check_content(path: Path, kind: str) -> None:
         head = opened.read(_HEAD)
     if not head.strip():
         raise RegistryError(f"'{path.name}' is empty. Give a file with headings and records.")
-    if (size := path.stat().st_size) > MOST_BYTES:
-        raise RegistryError(
-            f"'{path.name}' has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:,.0f} MB are read."
-            " Split it."
-        )
+    require_size(path)
     found = _content(head, path)
     if found and found != kind:
         remedy = "Give it the right suffix" if found in SUFFIXES.values() else f"Save it as {kind}"

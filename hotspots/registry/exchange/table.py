@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hotspots.errors import RegistryError, near_matches
+from hotspots.limits import require_within
+from hotspots.readers.texts import paced
 from hotspots.registry.fields import field_called, fields
 from hotspots.registry.problems import Problem
 
@@ -70,7 +72,8 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
     kept: list[tuple[int, dict[str, str]]] = []
     spoiled: list[tuple[int, dict[str, str]]] = []
     problems: list[Problem] = []
-    for row in rows:
+    for row in paced(rows, name):
+        require_within(f"'{name}' has", row.number, "rows", "split it")
         if not row.faults and not any(cell.strip() for cell in row.cells):
             continue
         found = list(_faults(row, columns, name))
@@ -103,6 +106,7 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     RegistryError
         A heading that no field has, or two for one field.
     """
+    require_within(f"'{name}' has", len(headings), "columns", "keep those that a record has")
     columns = [field_called(heading) if heading.strip() else "" for heading in headings]
     unknown = [h for h, column in zip(headings, columns, strict=True) if column is None]
     if unknown:
@@ -123,7 +127,7 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
 def _unknown_told(unknown: Sequence[str], name: str) -> str:
     listed = []
     for heading in unknown[:_MOST_UNKNOWN]:
-        near = near_matches(heading, _known_headings(), most=2).removeprefix("; ")
+        near = near_matches(heading[:60], _known_headings(), most=2).removeprefix("; ")
         listed.append(f"'{' '.join(heading.split())[:60]}'" + f" ({near})" * bool(near))
     more = f" and {len(unknown) - len(listed)} more" * (len(unknown) > len(listed))
     what, each = ("a column", "the column") if len(unknown) == 1 else ("columns", "each of them")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RegistryError
+from hotspots.limits import require_within
+from hotspots.readers.texts import Deadline, read_bytes
 
-MOST_UNPACKED = 600_000_000  # bytes; 100,000 long records take about half
 MOST_RATIO = 100  # of unpacked to packed bytes; spreadsheets have 5 to 30
 _SMALL = 20_000_000  # bytes unpacked that do no harm, whatever the ratio
 MOST_PARTS = 2_000
@@ -75,11 +76,13 @@ def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
             f"'{path.name}' holds {len(parts):,} parts, more than {MOST_PARTS:,} or some twice;"
             " that is no sound XLSX file. Save it anew from a spreadsheet program."
         )
-    if unpacked > MOST_UNPACKED or (unpacked > _SMALL and ratio > MOST_RATIO):
+    require_within(
+        f"'{path.name}' unpacks to", unpacked, "workbook_bytes", "give the records as CSV"
+    )
+    if unpacked > _SMALL and ratio > MOST_RATIO:
         raise RegistryError(
             f"'{path.name}' would unpack to {unpacked / 1e6:,.0f} MB, {ratio:,.0f} times its size;"
-            f" at most {MOST_UNPACKED / 1e6:,.0f} MB and {MOST_RATIO} times are taken. Give the"
-            " records as CSV."
+            f" at most {MOST_RATIO} times are taken. Give the records as CSV."
         )
     if "xl/workbook.xml" not in names:
         kind = "an OpenDocument file" if "content.xml" in names else "a zip file"
@@ -105,15 +108,17 @@ def _merged_rows(
 
 def _pieces(opened: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
     tail = b""
+    deadline = Deadline(part.filename)
     with opened.open(part) as stream:
         while chunk := stream.read(_CHUNK):
+            deadline.check()
             yield tail + chunk
             tail = chunk[-_OVERLAP:]
 
 
 def ole_told(path: Path) -> str:
     """Return the sentence on a file in Microsoft's old container: a password, or XLS."""
-    data = path.read_bytes()
+    data = read_bytes(path)
     if _OLE_ENCRYPTED in data:
         return f"'{path.name}' is protected by a password. Save it without one."
     return f"'{path.name}' is an old XLS file. Save it as XLSX or CSV."

@@ -18,6 +18,8 @@ import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
 from hotspots.files import aside, make_private, reason, write_error
+from hotspots.limits import require_regular
+from hotspots.readers.amounts import timed
 from hotspots.registry.store import schema, tables, writing
 from hotspots.registry.store.database import engine_for, is_sqlite, plain_faults, reading, shown
 from hotspots.registry.store.database import writing as writing_to
@@ -180,12 +182,13 @@ def _require_backed(connection: sa.Connection, where: str = "") -> None:
 
 def _take(path: Path, copy: Path) -> Mapping[str, int]:
     """Copy a sound backup; a registry that is in use is one too."""
+    require_regular(path)
     if not path.is_file():
         raise RegistryError(f"There is no file '{path}'. Give a file that 'registry backup' made.")
     counts = _checked(path)
     try:
         make_private(copy)
-        with closing(_opened(path)) as connection:
+        with closing(_opened(path)) as connection, timed(connection, path.name):
             connection.execute("VACUUM INTO ?", (str(copy),))
     except (sqlite3.Error, OSError) as fault:
         there = copy.parent.parent
@@ -198,7 +201,7 @@ def _take(path: Path, copy: Path) -> Mapping[str, int]:
 def _checked(path: Path) -> Mapping[str, int]:
     """Return the rows of each table of a backup; raise RegistryError unless it is sound."""
     try:
-        with closing(_opened(path)) as connection:
+        with closing(_opened(path)) as connection, timed(connection, path.name):
             _check_sound(connection, path)
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             own = [name for (name,) in names if name in tables.metadata.tables]

@@ -1,0 +1,91 @@
+"""Tables, texts and vector files that somebody else sent: each gives one sentence, and an end.
+
+What is asserted of each: exit code 2, one sentence and nothing around it, less than 500 MB, and
+that nobody asks a listener on this machine whose address stands in the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hostile_files
+import pytest
+from test_hostile_rasters import Listener, add, require_one_sentence, run
+
+Words = Callable[[Path, Path], list[str]]
+
+GROUPS: dict[str, tuple[dict[str, hostile_files.Maker], Words]] = {
+    "recipe": (hostile_files.recipes(), lambda path, _: ["recipe", "check", str(path)]),
+    "region": (
+        hostile_files.regions(),
+        lambda path, out: ["analyze", "--data=sample", f"--out={out}/e", f"--region={path}"],
+    ),
+    "add-layer": (
+        hostile_files.tables(),
+        lambda path, out: [*add(path, out / "store"), "--cell", "0.5"],
+    ),
+    "import": (
+        hostile_files.records(),
+        lambda path, out: ["registry", "import", str(path), f"--registry={out}/r.sqlite"],
+    ),
+    "restore": (
+        hostile_files.backups(),
+        lambda path, out: ["registry", "restore", str(path), f"--registry={out}/r.sqlite"],
+    ),
+    "map": (
+        hostile_files.editions(),
+        lambda path, out: ["map", str(path), f"--out={out}/map.html"],
+    ),
+}
+CASES = [(group, name) for group, (makers, _) in GROUPS.items() for name in makers]
+FAULTY = list(hostile_files.faulty_records())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    """Return what came of each file, by group and name, and who was asked."""
+    listener = Listener()
+    made = [(group, name, GROUPS[group][0][name], GROUPS[group][1]) for group, name in CASES]
+    made += [
+        ("faulty", name, make, GROUPS["import"][1])
+        for name, make in hostile_files.faulty_records().items()
+    ]
+    commands = []
+    for _, _, make, words in made:
+        folder = tmp_path_factory.mktemp("hostile")
+        (folder / "out").mkdir()
+        (folder / "in").mkdir()
+        commands.append(words(make(folder / "in", listener.url), folder / "out"))
+    found = run(tmp_path_factory.mktemp("run"), commands)
+    listener.close()
+    keys = [(group, name) for group, name, *_ in made]
+    return dict(zip(keys, found, strict=True)) | {"calls": listener.calls}
+
+
+@pytest.mark.parametrize(("group", "name"), CASES)
+def test_a_hostile_file_is_refused_in_one_sentence(
+    done: dict[Any, Any], group: str, name: str
+) -> None:
+    require_one_sentence(done[group, name])
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_hostile_row_is_listed_as_a_fault(done: dict[Any, Any], name: str) -> None:
+    one = done["faulty", name]
+    assert one["code"] == 2, one
+    assert [line for line in one["err"].splitlines() if not line.startswith("… ")] == []
+    lines = one["out"].splitlines()
+    assert lines[0].startswith("fault    row "), one["out"]
+    assert "Nothing was written" in lines[-1]
+    assert max(map(len, lines)) < 900
+    assert one["mb"] < 500
+
+
+def test_nobody_was_asked_for_what_the_files_name(done: dict[Any, Any]) -> None:
+    assert done["calls"] == []
+
+
+def test_there_are_as_many_files_as_were_asked_for() -> None:
+    assert len(CASES) + len(FAULTY) >= 90
