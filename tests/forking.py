@@ -32,6 +32,7 @@ def main() -> None:
     import hotspots.pipeline  # noqa: F401
     from hotspots.cli import main as command
 
+    given, made = map(Path, sys.argv[1:])
     # What commands import late is imported now, and the collector needn't look through it again.
     nowhere = "/no/such/raster.tif"
     for words in (["analyze", "--data", nowhere, "--out", "/no/such"],
@@ -40,8 +41,8 @@ def main() -> None:
             sys.argv = ["hotspots", *words]
             command()
     gc.freeze()
-    commands = json.loads(Path(sys.argv[1]).read_text())
-    Path(sys.argv[2]).write_text(json.dumps([forked(words) for words in commands]))
+    commands = json.loads(given.read_text())
+    made.write_text(json.dumps([forked(words) for words in commands]))
 
 
 def forked(words: list[str]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def libraries_quiet() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_replaced(warnings, "showwarning", _nothing))
         stack.enter_context(_replaced(sys, "unraisablehook", _nothing))
+        # What fails in a callback of rasterio, Cython prints by this one.
+        stack.enter_context(_replaced(sys, "excepthook", _nothing))
         stack.enter_context(_own_stream())
         stack.enter_context(_own_log())
         yield

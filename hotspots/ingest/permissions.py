@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hotspots.errors import RasterError
+from hotspots.limits import require_regular
 
 
 @contextmanager
@@ -25,7 +26,11 @@ def permitted(path: Path) -> Iterator[None]:
 
 
 def require_permitted(path: Path) -> None:
-    """Raise `RasterError` if the file may not be read; whatever else is wrong, its reader tells."""
+    """Raise `RasterError` if the file may not be read; whatever else is wrong, its reader tells.
+
+    A pipe, socket or device is refused (`BadInputError`) before it is opened, which might not end.
+    """
+    require_regular(path)
     with permitted(path):
         try:
             path.open("rb").close()

@@ -29,7 +29,8 @@ DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError, Inde
 
 def unreadable(path: str | Path, why: object) -> RasterError:
     """Return the error of a NetCDF file that is damaged."""
-    text = str(why).strip().splitlines()
+    said = why.args[0] if isinstance(why, KeyError) and why.args else why  # whose text has quotes
+    text = str(said).strip().splitlines()
     told = text[0][:200].rstrip(".") if text else type(why).__name__
     return RasterError(
         f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({told})."
@@ -56,6 +57,8 @@ def _require_sound(path: Path, size: int, modified: int) -> None:
         _require_sound_classic(path)
     elif begins == HDF5:
         _require_sound_hdf5(path)
+    elif begins.startswith(b"CDF\x05"):
+        raise unreadable(path, "it is of the classic kind CDF-5; convert it by nccopy -k nc4")
     else:
         raise unreadable(path, "it doesn't begin like one")
 
@@ -68,7 +71,7 @@ def _require_sound_classic(path: Path) -> None:
         with netcdf_file(path, "r", mmap=True) as file:  # mapped: no value is read
             shapes = {name: tuple(item.shape) for name, item in file.variables.items()}
     except DAMAGE as error:
-        raise unreadable(path, error) from error
+        raise unreadable(path, "its header is damaged, or tells of more than there is") from error
     for name, shape in shapes.items():
         _require_bands(path, name, shape)
 
@@ -89,7 +92,8 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Dataset]]
     """Yield all datasets, each once; raise `BadInputError` on a link to another file."""
     import h5py
 
-    seen: set[Any] = set()
+    root = h5py.h5o.get_info(file.id)
+    seen: set[Any] = {(root.fileno, root.addr)}
     waiting: list[tuple[str, Any]] = [("", file)]
     while waiting:
         where, group = waiting.pop()
@@ -103,6 +107,12 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Dataset]]
             item = group[key]
             info = h5py.h5o.get_info(item.id)
             if (info.fileno, info.addr) in seen:
+                # A group that is met again may hold itself, in which readers lose themselves.
+                if isinstance(item, h5py.Group):
+                    raise BadInputError(
+                        f"The group '{name.strip('/')}' of '{path}' is in two places of the file."
+                        " Write the layers that you need to a file of their own (nccopy)."
+                    )
                 continue
             seen.add((info.fileno, info.addr))
             if len(seen) > _MOST_OBJECTS:
@@ -126,7 +136,7 @@ def _require_small(path: Path, name: str, item: h5py.Dataset) -> None:
     """Raise `BadInputError` if what is read at once, a chunk or an axis, is too large."""
     shape = item.shape or ()
     _require_bands(path, name, shape)
-    at_once = item.chunks or (shape if len(shape) == 1 else ())
+    at_once = shape if len(shape) == 1 else item.chunks or ()
     require_within(
         f"A chunk or axis of '{name.strip('/')}' in '{path}' has",
         math.prod(at_once) * item.dtype.itemsize, "block_bytes",

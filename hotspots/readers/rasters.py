@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, RasterError
 from hotspots.limits import require_within
 from hotspots.readers.hdf5 import require_sound_netcdf
 from hotspots.readers.paths import CLOSED, first_bytes, plain_path, require_beside
@@ -138,7 +138,7 @@ def raster(name: str) -> Iterator[Any]:
 def _opened(name: str, driver: str, shown: str, **options: Any) -> Iterator[Any]:
     import rasterio
 
-    with rasterio.Env(**CLOSED):
+    with _readable_tags(shown), rasterio.Env(**CLOSED):
         with warnings.catch_warnings():
             # A container has no grid, its variables do; who needs a grid says so in a sentence.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
@@ -147,6 +147,17 @@ def _opened(name: str, driver: str, shown: str, **options: Any) -> Iterator[Any]
             if opened.count:
                 _require_limits(opened, shown)
             yield opened
+
+
+@contextmanager
+def _readable_tags(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise RasterError(
+            f"'{shown}' has tags that aren't text in UTF-8; it may be damaged. Fetch or write it"
+            " again."
+        ) from error
 
 
 def _require_limits(opened: Any, shown: str) -> None:
