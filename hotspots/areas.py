@@ -28,7 +28,7 @@ SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".s
 # What the readers of vector files raise at damaged ones.
 DAMAGE = (
     OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError,
-    MemoryError,
+    MemoryError, shapely.errors.ShapelyError,
 )  # fmt: skip
 NOTE = "outline_note"  # column of `read_areas`
 

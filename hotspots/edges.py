@@ -16,13 +16,13 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspots.limits import limits, require_within
+from hotspots.errors import BadInputError
+from hotspots.limits import PREFIX, limits
 
 Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 _FEW = 3_000  # edges; all pairs of so many are compared in less than a second
 _MOST_BOXES = 1_000_000
 _CHUNK = 64  # edges asked at once, each of which may meet all others
-_REMEDY = "simplify it"
 
 
 def require_simple(geometries: Geometries) -> None:
@@ -39,7 +39,8 @@ def require_simple(geometries: Geometries) -> None:
     # Neighbouring edges share a box where there are very many, or the tree outgrows the outline.
     pieces = _pieces(ends, starts, 1 + len(starts) // _MOST_BOXES)
     found = _count(pieces, limits().edge_pairs, predicate=None)
-    require_within("The outline has", found, "edge_pairs", _REMEDY)
+    if found > limits().edge_pairs:
+        raise _entangled("edge_pairs", "pairs of edges near each other")
 
 
 def require_untangled(geometries: Geometries) -> None:
@@ -48,7 +49,16 @@ def require_untangled(geometries: Geometries) -> None:
     if math.comb(len(starts), 2) <= limits().crossings:
         return
     found = _count(_pieces(ends, starts, 1), 2 * limits().crossings, predicate="crosses")
-    require_within("The edges of the outline have", found // 2, "crossings", _REMEDY)
+    if found > 2 * limits().crossings:
+        raise _entangled("crossings", "crossings of its edges")
+
+
+def _entangled(limit: str, what: str) -> BadInputError:
+    most = getattr(limits(), limit)
+    return BadInputError(
+        f"The outline has more than {most:,} {what}, the most allowed. Simplify it, or raise the"
+        f" limit: {PREFIX}{limit.upper()}={most * 10}."
+    )
 
 
 def _ends(geometries: Geometries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

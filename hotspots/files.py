@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -191,6 +192,8 @@ def is_exposed(path: Path) -> bool:
     try:
         file, folder = path.stat().st_mode, path.resolve().parent.stat().st_mode
     except OSError:
+        return False
+    if not stat.S_ISREG(file):  # a pipe or a device holds nothing to keep from others
         return False
     return bool(file & _OTHERS) and bool(folder & _OTHERS_ENTER)
 

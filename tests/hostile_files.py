@@ -350,7 +350,6 @@ def tables() -> dict[str, Maker]:
         "columns": content("x.csv", ",".join(f"c{at}" for at in range(150_000)) + "\n0\n"),
         "long-line": content("x.csv", "a" * _LARGE),
         "long-cell": content("x.csv", f"{head}0,0,{'9' * _LARGE}\n1,1,1\n"),
-        "ragged": content("x.csv", f"{head}0,0,1,2,3\n1,1\n"),
         "twice": content("x.csv", f"{head}0,0,1\n0,0,2\n1,1,1\n"),
         "polygons-far": geojson(
             "x.geojson", polygon([[0, 0], [1e300, 0], [1e300, 1], [0, 0]]), soc_stock=1.0
@@ -428,10 +427,10 @@ def faulty_records() -> dict[str, Maker]:
     return {
         "far": content("x.csv", f"{head}project,A,1e308,1e999,\n"),
         "digits": content("x.csv", f"{head}project,A,{'9' * 10_000},0,\n"),
-        "unclosed": content("x.csv", f'{head}project,"A,1,1,\nproject,B,1,1,\n'),
-        "nul": content("x.csv", f"{head}project,A\0,1,1,\n"),
-        "long-cell": content("x.csv", f"{head}project,{'a' * _LARGE},1,1,\n"),
-        "longer-cell": content("x.csv", f'{head}project,"{"a" * 12_000_000}",1,1,\n'),
+        "unclosed": content("x.csv", f'{head}project,"A,,,\nproject,B,,,\n'),
+        "nul": content("x.csv", f"{head}project,A\0,,,\n"),
+        "long-cell": content("x.csv", f"{head}project,{'a' * _LARGE},,,\n"),
+        "longer-cell": content("x.csv", f'{head}project,"{"a" * 12_000_000}",,,\n'),
         "comb": content("x.csv", f'{head}project,A,,,"POLYGON(({ring}))"\n'),
         "far-footprint": content("x.csv", f'{head}project,A,,,"{circle}"\n'),
         "half-character": geojson("x.geojson", None, type="project", name="\ud800"),

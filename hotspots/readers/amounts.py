@@ -73,7 +73,7 @@ def require_amounts(name: str, rows: int, columns: int) -> None:
 
 
 def _require_unpacked(name: str, size: int) -> None:
-    require_within(f"'{name}' unpacks to", size, "unpacked_bytes", _REMEDY)
+    require_within(f"'{name}' would give", size, "unpacked_bytes", _REMEDY)
 
 
 def _bytes(column: pa.Array) -> int:

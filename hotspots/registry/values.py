@@ -22,6 +22,7 @@ from hotspots.registry.vocabulary import vocabulary
 
 MOST_ENTRY = 500  # characters of one entry of a list, which is looked up by an index
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
+_MOST_SHOWN = 100  # characters of a cell that can't be used
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -54,7 +55,14 @@ def read(field: Field, text: str) -> Any:
         return None
     if odd := _CONTROL.search(cell):
         raise ValueError(f"it holds the control character U+{ord(odd.group()):04X}; take it out")
-    return _READERS[field.kind](field, cell)
+    try:
+        return _READERS[field.kind](field, cell)
+    except ValueError as fault:
+        if len(cell) <= _MOST_SHOWN:
+            raise
+        # A cell of thousands of letters is shown by its beginning.
+        shown = f"{cell[:_MOST_SHOWN]}…"
+        raise ValueError(str(fault).replace(cell, shown)) from fault
 
 
 def write(value: Any) -> str:

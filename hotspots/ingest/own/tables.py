@@ -81,6 +81,8 @@ def _header(path: Path) -> tuple[str, list[str]]:
             f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or of bytes that"
             " are no text. Give a table whose first line names its columns."
         )
+    if not line.strip():
+        raise RasterError(f"'{path}' is empty. Give a table whose first line names its columns.")
     delimiter = max(_DELIMITERS, key=line.count)
     try:
         names = next(csv.reader([line.strip()], delimiter=delimiter), [])

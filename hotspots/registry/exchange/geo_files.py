@@ -209,6 +209,7 @@ def _shapes(geometries: Sequence[Any]) -> list[BaseGeometry | str | None]:
 def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     import geopandas as gpd
     import pyogrio
+    import shapely
     from pyproj.exceptions import CRSError, ProjError
 
     try:
@@ -223,7 +224,9 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         if frame.crs.equals("EPSG:4326", ignore_axis_order=True):
             return frame
         return frame.to_crs("EPSG:4326")
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as fault:
+    except (
+        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError,
+    ) as fault:  # fmt: skip
         raise RegistryError(
             f"'{path.name}' can't be read as a GeoPackage ({str(fault).splitlines()[0][:80]})."
             " Save it anew."

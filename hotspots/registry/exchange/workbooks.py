@@ -77,7 +77,7 @@ def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
             " that is no sound XLSX file. Save it anew from a spreadsheet program."
         )
     require_within(
-        f"'{path.name}' unpacks to", unpacked, "workbook_bytes", "give the records as CSV"
+        f"'{path.name}' would give", unpacked, "workbook_bytes", "give the records as CSV"
     )
     if unpacked > _SMALL and ratio > MOST_RATIO:
         raise RegistryError(
