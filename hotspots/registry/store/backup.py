@@ -116,7 +116,7 @@ def restore(
             schema.upgrade(source)
             if lost := set(tables.metadata.tables) - set(sa.inspect(source).get_table_names()):
                 raise _unsound(Path(path), f"it lacks the table '{min(lost)}'")
-            if is_sqlite(engine) and _is_damaged(engine):
+            if is_sqlite(engine) and is_damaged(engine):
                 _replace(source, engine, force, then)
             else:
                 _fill(source, engine, force, then)
@@ -297,7 +297,8 @@ def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:
             target.exec_driver_sql(f"ALTER SEQUENCE {counter} RESTART WITH {following}")
 
 
-def _is_damaged(engine: sa.Engine) -> bool:
+def is_damaged(engine: sa.Engine) -> bool:
+    """Say whether an SQLite registry is a file that SQLite finds unsound."""
     file = Path(engine.url.database or "")
     if not file.is_file():
         return False
