@@ -108,7 +108,7 @@ class StandaloneFigure(Figure):
             )
         body = f"{html}\n<script>\n{script}\n</script>"
         policy = _POLICY.format(" ".join(script_hashes(header + body)))
-        title = html_text(self.title)
+        title = html_text(self.title or "")
         return str(
             self._template.render(this=self, title=title, policy=policy, header=header, body=body)
         )
@@ -120,14 +120,12 @@ def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
     Folium's elements leave their finished text there in an `Element`, which would read it as a
     template once more, and with it every text that a user's own layer shows.
     """
-    return "\n".join(
-        child._template_str if _is_finished(child) else child.render(**kwargs)
-        for child in section._children.values()
-    )
+    return "\n".join(_text_of(child, kwargs) for child in section._children.values())
 
 
-def _is_finished(child: Element) -> bool:
-    return type(child) is Element and child._template_str is not None
+def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
+    finished = child._template_str if type(child) is Element else None
+    return child.render(**kwargs) if finished is None else finished
 
 
 def _inlined(name: str, link: Link, with_jquery: bool) -> Element:

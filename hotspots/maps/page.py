@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from branca.element import CssLink, Element, JavascriptLink
+from branca.element import CssLink, Element, Figure, JavascriptLink
 
 from hotspots.caveats import CAVEATS
 from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
@@ -55,6 +55,8 @@ class Page(Element):
     def render(self, **kwargs: Any) -> str:
         """Put the parts in the figure's sections."""
         figure = self.get_root()
+        assert isinstance(figure, Figure)
+        assert self._parent is not None
         for link in (JavascriptLink, CssLink):
             for name in _LIBRARIES[link]:
                 figure.header.add_child(link(name), name=name)
@@ -65,9 +67,9 @@ class Page(Element):
         figure.script.add_child(Verbatim(script), name=name)
         return ""
 
-    def _get_self_bounds(self) -> list[list[float]]:
+    def _get_self_bounds(self) -> list[list[float | None]]:
         """Return [[south, west], [north, east]], for `folium.Map.get_bounds`."""
-        return self._bounds
+        return [list(corner) for corner in self._bounds]
 
 
 def words(lang: str) -> dict[str, str]:
