@@ -124,7 +124,8 @@ def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
 
 
 def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
-    finished = child._template_str if type(child) is Element else None
+    # Branca before 0.8 doesn't keep the text, and reads it as a template again.
+    finished = getattr(child, "_template_str", None) if type(child) is Element else None
     return child.render(**kwargs) if finished is None else finished
 
 
