@@ -31,6 +31,7 @@ from hotspots.maps.embedding import safe_json
 from hotspots.maps.policy import script_hashes
 from hotspots.registry.fields import TYPES, fields
 
+SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 BOX = (14.0, 46.0, 32.0, 57.0)  # holds hot patches
 SAMPLES = (*TEXTS, "javascript:x")
 DELIMITERS = ("{{", "{%", "{#", "${")
@@ -292,3 +293,45 @@ def test_a_users_own_layer_is_not_read_as_a_template_either(edition: Edition) ->
             written = written.replace(sign, f"\\u{ord(sign):04x}")
         assert written in script
     assert "hotspotsMap(map_hotspots)" in script
+
+
+# ---------------------------------------------------------------------------- by the command line
+
+
+def test_the_map_command_draws_what_a_registry_holds(
+    edition: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Any
+) -> None:
+    """From a file of records and an edition in folders of such names to a page."""
+    monkeypatch.chdir(tmp_path)
+    folder = edition.save(tmp_path / "{{ 7 * 191 }} {% if %}")
+    # A registry refuses markup and what can't be printed.
+    kept = [text for text in TEXTS if text.isprintable() and "<" not in text]
+    sample = pd.read_csv(SAMPLE, dtype=str)
+    rows = sample[sample["type"] == "project"].dropna(subset=["latitude"]).head(len(kept)).copy()
+    for column in ("name", "summary", "place", "source"):
+        rows[column] = [f"{column} {text}" for text in kept]
+    rows = rows.drop(columns=[f"name_{lang}" for lang in LANGUAGES])
+    rows.to_csv("{# note.csv", index=False)
+    registry = f"sqlite:///{tmp_path}/registry.db"
+    done = run("registry", "import", "{# note.csv", "--registry", registry)
+    assert done[0] == 0, done
+    done = run("map", folder, "--registry", registry, "--out", "${7*191}.html")
+    assert done[0] == 0, done
+    page = Read((tmp_path / "${7*191}.html").read_text(encoding="utf-8"))
+    whole = "\n".join(told(page))
+    for text in kept:
+        for column in ("name", "summary", "place", "source"):
+            assert f"{column} {text}" in whole
+    assert RESULT not in whole
+
+
+# -------------------------------------------------------------------------------------- policy
+
+
+def test_data_need_no_hash_and_any_end_of_line_counts_as_one() -> None:
+    block = '<script type="application/json" id="d">{"go()": 1}</script>'
+    assert script_hashes(block) == []
+    plain = script_hashes("<script>\ngo()\n</script>")
+    assert plain == script_hashes(block + "<script type='text/javascript'>\r\ngo()\r\n</script>")
+    assert len(plain) == 1
+    assert script_hashes("<script type=module>a()</script><script src=x></script>") != []

@@ -120,15 +120,13 @@ def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
     Folium's elements leave their finished text there in an `Element`, which would read it as a
     template once more, and with it every text that a user's own layer shows.
     """
-    return "\n".join(
-        child.render(**kwargs) if finished is None else finished
-        for child in section._children.values()
-        for finished in (_finished_text(child),)
-    )
+    return "\n".join(_text_of(child, kwargs) for child in section._children.values())
 
 
-def _finished_text(child: Element) -> str | None:
-    return child._template_str if type(child) is Element else None
+def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
+    # Branca before 0.8 doesn't keep the text, and reads it as a template again.
+    finished = getattr(child, "_template_str", None) if type(child) is Element else None
+    return child.render(**kwargs) if finished is None else finished
 
 
 def _inlined(name: str, link: Link, with_jquery: bool) -> Element:

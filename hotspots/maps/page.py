@@ -54,23 +54,22 @@ class Page(Element):
 
     def render(self, **kwargs: Any) -> str:
         """Put the parts in the figure's sections."""
-        figure, parent = self.get_root(), self._parent
+        figure = self.get_root()
         assert isinstance(figure, Figure)
-        assert parent is not None
+        assert self._parent is not None
         for link in (JavascriptLink, CssLink):
             for name in _LIBRARIES[link]:
                 figure.header.add_child(link(name), name=name)
         name = self.get_name()
         figure.header.add_child(Verbatim(f"<style>\n{_style()}\n</style>"), name=name)
         figure.html.add_child(Verbatim(self.html), name=name)
-        script = f"{_asset('map.js')}\nhotspotsMap({parent.get_name()});"
+        script = f"{_asset('map.js')}\nhotspotsMap({self._parent.get_name()});"
         figure.script.add_child(Verbatim(script), name=name)
         return ""
 
     def _get_self_bounds(self) -> list[list[float | None]]:
         """Return [[south, west], [north, east]], for `folium.Map.get_bounds`."""
-        bounds: list[list[float | None]] = self._bounds
-        return bounds
+        return [list(corner) for corner in self._bounds]
 
 
 def words(lang: str) -> dict[str, str]:
