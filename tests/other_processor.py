@@ -54,7 +54,6 @@ def change_last_digits() -> None:
     import numba  # noqa: F401
     import scipy.special
     import scipy.stats
-
     from numba.np import npyimpl  # noqa: F401
 
     import hotspots.analysis.kernels.neighbourhood
