@@ -28,6 +28,7 @@ from hotspots.escaping import from_spreadsheet, one_line, visible
 from hotspots.ingest import open_layers
 from hotspots.ingest.adding import add_own
 from hotspots.ingest.catalogue import SOURCES_VARIABLE
+from hotspots.ingest.gridding.raw import Raw, open_grid
 from hotspots.ingest.quality.page import page
 from hotspots.ingest.source_cards import card, markdown
 from hotspots.ingest.store import Store
@@ -45,11 +46,11 @@ FRAME = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "sec
          "span"}  # fmt: skip
 
 
-def tif(path: Path, text: str) -> Path:
+def tif(path: Path, text: str, crs: str | None = "EPSG:4326") -> Path:
     """Write a small layer of which all that is told is `text`."""
     values = np.full((4, 4), 50, dtype="float32") + np.arange(4, dtype="float32")
     with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=4, width=4, dtype="float32", crs="EPSG:4326",
+        path, "w", driver="GTiff", count=1, height=4, width=4, dtype="float32", crs=crs,
         transform=Affine(0.5, 0, 36, 0, -0.5, 1), nodata=-9999,
     ) as file:  # fmt: skip
         file.write(values, 1)
@@ -340,11 +341,9 @@ def test_commands_that_messages_suggest_are_quoted(tmp_path: Path) -> None:
         open_layers(folder)
     for caught in (empty, no_depths, store):
         assert shlex.split(str(caught.value).rpartition("--store")[2]) == [str(folder)]
-    with rasterio.open(tif(tmp_path / f"{text}.tif", text), "r+") as file:
-        file.crs = None
+    tif(tmp_path / f"{text}.tif", text, crs=None)
     with pytest.raises(RasterError) as no_crs:
-        add_own(Store(str(tmp_path / "s")), str(tmp_path / f"{text}.tif"), variable="soc_stock",
-                depth="0-30", unit="t ha-1")  # fmt: skip
+        open_grid(Raw(str(tmp_path / f"{text}.tif"), unit="t ha-1"))
     command = str(no_crs.value).partition("rio edit-info")[2].partition(" (GeoTIFF)")[0]
     assert shlex.split(command)[-1] == str(tmp_path / f"{text}.tif")
     for key in ("units", "guidelines"):
