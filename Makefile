@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in $(PYTHON_CANDIDATES); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-all lint format bench lock licences sbom clean browser postgis
+.PHONY: help demo serve test test-all lint format bench lock licences sbom clean system browser postgis proxy
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -32,10 +32,10 @@ demo: .venv/.installed-demo  ## set up .venv and make the world's edition and ma
 serve: .venv/.installed-demo  ## serve the map and the API of ./demo on this machine
 	$(BIN)/hotspots serve --edition $(OUT) --port $(PORT)
 
-test: .venv/.installed-test browser postgis lint  ## set up .venv, lint, check types, run the tests
+test: .venv/.installed-test system lint  ## set up .venv, lint, check types, run the tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: .venv/.installed-test browser postgis lint  ## the same with the slow tests
+test-all: .venv/.installed-test system lint  ## the same with the slow tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.installed-test  ## style and types
@@ -91,22 +91,34 @@ endef
 	.venv-tools/bin/python $(INSTALL_LOCKED) --requirement requirements/tools.txt
 	@touch $@
 
-# Only the tests that look at the map in a browser need one; without it they skip and say so.
-browser:
-	@for b in chromium chromium-browser google-chrome google-chrome-stable; do \
-		command -v $$b >/dev/null 2>&1 && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-		echo "Installing the system package chromium, for the browser tests."; \
-		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium >/dev/null; } \
-		|| echo "chromium could not be installed: the browser tests will be skipped."; \
-	else echo "The browser tests will be skipped; to run them install the system package: chromium"; fi
+# System packages that only some tests need: $(call system_package,PACKAGE,FOR WHAT). Where one is
+# missing, root installs it; elsewhere, or where that fails, those tests skip and say so.
+define system_package
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "Installing the system package $(1), for the tests of $(2)."; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(1) >/dev/null; } \
+		|| echo "$(1) could not be installed: the tests of $(2) will be skipped."; \
+	else echo "The tests of $(2) will be skipped; to run them install the system package: $(1)"; fi
+endef
+PACKAGES_FOR_TESTS :=
+ifeq ($(strip $(foreach b,chromium chromium-browser google-chrome google-chrome-stable,$(shell command -v $(b)))),)
+PACKAGES_FOR_TESTS += browser
+endif
+ifeq ($(wildcard /usr/share/postgresql/*/extension/postgis.control),)
+PACKAGES_FOR_TESTS += postgis
+endif
+ifeq ($(shell command -v nginx)$(wildcard /usr/sbin/nginx),)
+PACKAGES_FOR_TESTS += proxy
+endif
 
-# Only the tests of registries in PostgreSQL need a server's programs; they run it themselves.
+system: $(PACKAGES_FOR_TESTS)  ## install the system packages that tests need, where they are missing
+
+browser:
+	$(call system_package,chromium,the map in a browser)
+
+# The tests run the server's programs themselves.
 postgis:
-	@for f in /usr/share/postgresql/*/extension/postgis.control; do test -e "$$f" && exit 0; done; \
-	command -v initdb >/dev/null 2>&1 && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-		echo "Installing the system package postgresql-postgis, for the tests of registries."; \
-		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends postgresql-postgis >/dev/null; } \
-		|| echo "postgresql-postgis could not be installed: the tests with PostGIS will be skipped."; \
-	else echo "The tests with PostGIS will be skipped; to run them install the system package: postgresql-postgis"; fi
+	$(call system_package,postgresql-postgis,registries in PostgreSQL)
+
+proxy:
+	$(call system_package,nginx-light,the reverse proxy's configuration)
