@@ -24,9 +24,9 @@ import xarray as xr
 from scipy import sparse
 
 import hotspots as hs
-from hotspots.analysis.coverage import cover_fractions, share_out
-from hotspots.grid import cell_area, grid_of
+from hotspots.analysis.zonal.coverage import cover_fractions, share_out
 from hotspots.ingest.sample_build import build_world
+from hotspots.layers.grid import cell_area, grid_of
 
 COUNTRIES = ("PHL", "GRC", "CHL", "GBR", "JPN", "IDN", "NOR", "ITA", "FRA", "BRA", "KAZ")
 FINE_CELLS_PER_DEGREE = 12

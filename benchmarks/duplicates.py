@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hotspots.registry.duplicates import likely_pairs
+from hotspots.registry.deduplication.candidates import likely_pairs
 
 RECORDS, NEW = 100_000, 100
 VOCABULARY = 60_000

@@ -14,8 +14,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from hotspots.analysis.draws import gain_draws, hot_share_of_draws
-from hotspots.analysis.random_fields import gaussian_fields
+from hotspots.analysis.uncertainty.random_fields import gaussian_fields
+from hotspots.analysis.uncertainty.stability import gain_draws, hot_share_of_draws
 
 RANGE_KM = 300.0
 DRAWS = 200

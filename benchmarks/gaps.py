@@ -22,9 +22,9 @@ from pyproj import Geod
 
 from hotspots.analysis import gaps
 from hotspots.analysis.gaps.matching import pairs_within
-from hotspots.analysis.gaps.records import shapes_of, tidy
-from hotspots.countries import countries
-from hotspots.topology import mend
+from hotspots.analysis.gaps.records_table import shapes_of, tidy
+from hotspots.geo.antimeridian import mend
+from hotspots.geo.countries import countries
 
 RECORDS, HOTSPOTS = 100_000, 10_000
 WITHIN_KM = 50.0

@@ -27,10 +27,10 @@ import rasterio.shutil
 from affine import Affine
 from rasterio.vrt import WarpedVRT
 
-from hotspots.grid import Grid
-from hotspots.ingest.gridding.raw import Raw
-from hotspots.ingest.gridding.regrid import on_grid
-from hotspots.ingest.store.cog import OPTIONS, write_cog
+from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.source_raster import Raw
+from hotspots.io.cog import OPTIONS, write_cog
+from hotspots.layers.grid import Grid
 
 SCALE, SEA = 0.1, -32768
 BAR_RATIO, BAR_GIB = 1.5, 1.5

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from hotspots.areas import box_geometry
-from hotspots.countries import outlines
+from hotspots.geo.countries import outlines
+from hotspots.geo.user_geometry import box_geometry
 from hotspots.registry import open_registry
-from hotspots.registry.exchange.reading import read_file
+from hotspots.registry.formats.read import read_file
 
 COLUMNS = (
     "id", "type", "name", "summary", "theme", "country", "latitude", "longitude", "footprint",

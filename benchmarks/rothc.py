@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis import rothc
+from hotspots.analysis.rothc import model
 
 CELLS = 2000
 YEARS = 20
@@ -31,16 +31,16 @@ def main() -> None:
     run_site = {name: value for name, value in site.items() if name != "iom"}
     months = {k: xr.concat([v.rename(month="time")] * YEARS, "time") for k, v in drivers.items()}
     few = {name: value[:2] for name, value in drivers.items()}
-    start = rothc.equilibrium(**few, **(site | {"clay": site["clay"][:2]}))  # compiles
-    rothc.simulate(initial=start, **{k: v[:2] for k, v in months.items()},
+    start = model.equilibrium(**few, **(site | {"clay": site["clay"][:2]}))  # compiles
+    model.simulate(initial=start, **{k: v[:2] for k, v in months.items()},
                    **(run_site | {"clay": site["clay"][:2]}))  # fmt: skip
 
     t0 = time.perf_counter()
-    exact = rothc.equilibrium(**drivers, **site)
+    exact = model.equilibrium(**drivers, **site)
     t1 = time.perf_counter()
     stepped, years = _spin_up(drivers, site)
     t2 = time.perf_counter()
-    run = rothc.simulate(initial=exact * 0.9, **months, **run_site)
+    run = model.simulate(initial=exact * 0.9, **months, **run_site)
     t3 = time.perf_counter()
     plain = _steps({k: v.values for k, v in drivers.items()}, site, exact * 0.9, YEARS)
     t4 = time.perf_counter()
@@ -88,7 +88,7 @@ def _spin_up(drivers: dict[str, xr.DataArray], site: dict[str, Any]) -> tuple[Ar
 
 
 def _steps(arrays: dict[str, Array], site: dict[str, Any], start: xr.Dataset, years: int) -> Array:
-    pools = np.stack([start[name].values for name in rothc.POOLS])
+    pools = np.stack([start[name].values for name in model.POOLS])
     deficit = start["tsmd"].values
     for _ in range(years):
         pools, deficit = _year(arrays, site["clay"].values, site["depth"], pools, deficit)

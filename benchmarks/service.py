@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import hotspots as hs
 from hotspots.api.app import create_app
-from hotspots.api.pages import MapPages
+from hotspots.api.map_pages import MapPages
 from hotspots.api.settings import ServiceLimits
 
 CLIENTS = 4

@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 
 import hotspots as hs
-from hotspots.edition import Edition
-from hotspots.ingest import source_cards
+from hotspots.edition.edition import Edition
+from hotspots.edition.methods.cards import write_cards
 from hotspots.ingest.sample_build import catalogue
-from hotspots.methods.cards import write_cards
-from hotspots.registry.fields import TYPES, fields
-from hotspots.registry.places import ATTRIBUTION
+from hotspots.ingest.sources import cards
+from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.registry.gazetteer import ATTRIBUTION
+from hotspots.registry.schema.fields import TYPES, fields
 from hotspots.reports.summary import summary_lines
-from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 REPO = Path(__file__).resolve().parents[1]
 README = "README.md"
@@ -190,7 +190,7 @@ def main() -> None:
     else:
         VALIDATION.write_text(f"{table}\n", encoding="utf-8")
     SOURCES.parent.mkdir(exist_ok=True)
-    SOURCES.write_text(source_cards.markdown(), encoding="utf-8")
+    SOURCES.write_text(cards.markdown(), encoding="utf-8")
     print("docs/sources.md written")
     print(f"{len(write_cards(CARDS))} method cards written to {CARDS.relative_to(REPO)}")
 

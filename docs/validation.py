@@ -1,6 +1,6 @@
 """The packaged map against measured sites: the result on docs/methods/validation.md.
 
-``python docs/figures.py`` stores it in hotspots/methods/validation_table.md, from where the card
+``python docs/figures.py`` stores it in hotspots/edition/methods/validation_table.md, from where the card
 takes it; ``python docs/validation.py`` prints it. Both need the originals and the workbook of sites
 in the reference folder (HOTSPOTS_SHARED), and openpyxl. Every number is computed here; the sites
 are those of Sanderman (2017), Remnant native SOC database, Harvard Dataverse,
@@ -21,9 +21,9 @@ import xarray as xr
 
 import hotspots as hs
 from hotspots.analysis.potential.deficit import historic_deficit
-from hotspots.analysis.validation import MIN_SITES, sample_at, site_statistics
+from hotspots.analysis.uncertainty.validation import MIN_SITES, sample_at, site_statistics
 from hotspots.ingest.sample_build import catalogue
-from hotspots.variables import classes_of, describe
+from hotspots.layers.variables import classes_of, describe
 
 REPO = Path(__file__).resolve().parents[1]
 WORKBOOK = "evidence/remnant_native_SOC_database.xlsx"

@@ -16,16 +16,16 @@ __version__ = "0.1.0"
 
 # `regions` is both a module and a function; the function is bound after the module, or the
 # first import of the module would hide it.
-from hotspots.regions import region, regions
+from hotspots.geo.regions import region, regions
 
 _HOMES = {
-    "Edition": "hotspots.edition",
-    "Recipe": "hotspots.recipe",
-    "analyze": "hotspots.pipeline",
+    "Edition": "hotspots.edition.edition",
+    "Recipe": "hotspots.edition.recipe",
+    "analyze": "hotspots.edition.analyze",
     "explore": "hotspots.maps",
-    "gaps": "hotspots.edition_gaps",
-    "load": "hotspots.loading",
-    "open_edition": "hotspots.edition",
+    "gaps": "hotspots.edition.gaps",
+    "load": "hotspots.edition.inputs",
+    "open_edition": "hotspots.edition.edition",
     "open_registry": "hotspots.registry",
     "sample": "hotspots.ingest.sample",
 }

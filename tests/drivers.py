@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 import hotspots as hs
-from hotspots.loading import clip
-from hotspots.variables import LAND_COVERS, SOIL_GROUPS, flags
+from hotspots.edition.inputs import clip
+from hotspots.layers.variables import LAND_COVERS, SOIL_GROUPS, flags
 
 MONTHS = np.arange(12)
 QUICK: dict[str, Any] = {"uncertainty": {"draws": 25}, "attainable": {"min_samples": 5}}

@@ -26,10 +26,6 @@ def main() -> None:
     import h5py  # noqa: F401  (once for all children)
     import rasterio  # noqa: F401
 
-    import hotspots.ingest.adding
-    import hotspots.ingest.own.zarr
-    import hotspots.loading
-    import hotspots.pipeline  # noqa: F401
     from hotspots.cli import main as command
 
     given, made = map(Path, sys.argv[1:])

@@ -64,7 +64,7 @@ def wms(url: str) -> str:
 
 def netcdf4(path: Path, side: int = SIDE) -> Path:
     """Write a sound NetCDF-4 file of `soc_stock`."""
-    import hotspots.grid  # noqa: F401  (the .rio accessor)
+    import hotspots.layers.grid  # noqa: F401  (the .rio accessor)
 
     data = _dataset(side)
     data.to_netcdf(path, engine="h5netcdf", encoding={"soc_stock": {"zlib": True}})

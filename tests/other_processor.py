@@ -56,9 +56,9 @@ def change_last_digits() -> None:
     import scipy.stats
     from numba.np import npyimpl  # noqa: F401
 
-    import hotspots.analysis.kernels.neighbourhood
-    import hotspots.analysis.kernels.waves
-    import hotspots.ingest.gridding.overlap  # noqa: F401
+    import hotspots.analysis.hotspots.kernel
+    import hotspots.analysis.uncertainty.waves
+    import hotspots.ingest.regrid.overlap  # noqa: F401
 
     for name in _FUNCTIONS:
         setattr(np, name, _erring(getattr(np, name)))
@@ -92,7 +92,7 @@ def edition(folder: str) -> Any:
     import shapely
 
     import hotspots as hs
-    from hotspots.loading import clip
+    from hotspots.edition.inputs import clip
 
     boxes = [shapely.box(8, -14, 24, 16), shapely.box(24, -14, 40, 16)]
     own = gpd.GeoDataFrame({"id": ["a", "b"], "name": ["a", "b"]}, geometry=boxes, crs=4326)
@@ -109,8 +109,8 @@ def regridded() -> Any:
     from affine import Affine
     from pyproj import CRS
 
-    from hotspots.grid import Grid
-    from hotspots.ingest.gridding import overlap
+    from hotspots.ingest.regrid import overlap
+    from hotspots.layers.grid import Grid
 
     crs = CRS.from_epsg(4326)
     fine = Grid(Affine(0.5, 0, -180, 0, -0.5, 60), (240, 720), crs)

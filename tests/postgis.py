@@ -145,8 +145,8 @@ def postgis_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgis_template(postgis_server: Server) -> str:
     """The name of a database with an empty registry, to be copied."""
-    from hotspots.registry.store.database import engine_for
-    from hotspots.registry.store.schema import create
+    from hotspots.registry.database.connection import engine_for
+    from hotspots.registry.database.schema import create
 
     url = postgis_server.database()
     engine = engine_for(url)
@@ -168,8 +168,8 @@ def registry_at(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[[str], sa.Engine]]:
     """A function that makes an empty registry: in "sqlite" or "postgis"."""
-    from hotspots.registry.store.database import engine_for
-    from hotspots.registry.store.schema import create
+    from hotspots.registry.database.connection import engine_for
+    from hotspots.registry.database.schema import create
 
     ends: list[Callable[[], None]] = []
 

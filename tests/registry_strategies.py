@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hotspots.countries import countries
-from hotspots.registry import values
-from hotspots.registry.fields import TYPES, Field, fields
-from hotspots.registry.vocabulary import vocabulary
+from hotspots.geo.countries import countries
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import TYPES, Field, fields
+from hotspots.registry.schema.vocabulary import vocabulary
 
 AWKWARD = (
     "=1+1", "+1", "-2+3", "@SUM(A1)", "'=1+1", "''=x", "'", "'quoted'", "=", "-", "-1", "-1e5",

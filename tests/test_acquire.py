@@ -18,10 +18,10 @@ from serving import Serving, running
 
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.ingest.access import stac_search
-from hotspots.ingest.access.acquire import Request, acquire, acquire_file
 from hotspots.ingest.access.cds import cds_file
 from hotspots.ingest.access.http import Client
-from hotspots.ingest.source_model import Access, Product, Source, Tiles
+from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
+from hotspots.ingest.sources.model import Access, Product, Source, Tiles
 
 BOX = (33.0, -1.0, 36.0, 1.0)
 

@@ -27,12 +27,12 @@ import hotspots as hs
 from hotspots import errors
 from hotspots.api import create_app
 from hotspots.api.app import bind
-from hotspots.api.errors import KINDS, kind_of
+from hotspots.api.http_errors import KINDS, kind_of
 from hotspots.api.security import policy_for
-from hotspots.edition import Edition
+from hotspots.edition.analyze import identify
+from hotspots.edition.edition import Edition
+from hotspots.edition.methods.cards import card_ids
 from hotspots.locale import text
-from hotspots.methods.cards import card_ids
-from hotspots.pipeline import identify
 from hotspots.registry import Registry, open_registry
 
 

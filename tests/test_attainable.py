@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hotspots as hs
-from hotspots.analysis.factors import rows_of
+from hotspots.analysis.ipcc.factor_tables import rows_of
 from hotspots.analysis.potential.attainable import attainable, weighted_quantile
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.grid import cell_area
-from hotspots.variables import describe
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import describe
 
 
 def row(*values: float, **attrs: Any) -> xr.DataArray:

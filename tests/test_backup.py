@@ -19,9 +19,10 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, WriteError
-from hotspots.registry.store import database, schema, tables
-from hotspots.registry.store.backup import backup, restore
-from hotspots.registry.store.database import engine_for, is_sqlite, reading, writing
+from hotspots.registry.database import connection as database
+from hotspots.registry.database import schema, tables
+from hotspots.registry.database.backup import backup, restore
+from hotspots.registry.database.connection import engine_for, is_sqlite, reading, writing
 
 RegistryAt = Callable[[str], sa.Engine]
 ROWS = 3
@@ -35,8 +36,8 @@ BOXES = {(1, 36.7, 36.7, -1.1, -1.1), (2, 179, 180, -17, -16), (2, -180, -179, -
 START = """
     import os, resource, signal, sys
     import sqlalchemy as sa
-    from hotspots.registry.store.backup import backup, restore
-    from hotspots.registry.store.database import engine_for
+    from hotspots.registry.database.backup import backup, restore
+    from hotspots.registry.database.connection import engine_for
 """
 
 

@@ -15,13 +15,13 @@ import pytest
 from test_store import layer, state, zones
 
 import hotspots as hs
-from hotspots import demo
-from hotspots.beforehand import edition_bytes, read_through, require_space
+from hotspots.edition import demo
+from hotspots.edition.inputs import clip
+from hotspots.edition.preflight import edition_bytes, read_through, require_space
 from hotspots.errors import RegistryError, WriteError
 from hotspots.ingest import Store
-from hotspots.loading import clip
+from hotspots.layers.variables import describe
 from hotspots.registry import open_registry
-from hotspots.variables import describe
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
 FIJI = ("analyze", "--data", "sample", "--region", "FJI", "--out")

@@ -13,16 +13,24 @@ import numpy as np
 import pytest
 
 import hotspots as hs
-from hotspots.analysis.factors import STATUSES, status_counts, status_kind, table
-from hotspots.codebook import column_unit
+from hotspots.analysis.ipcc.factor_tables import STATUSES, status_counts, status_kind, table
+from hotspots.edition.codebook import column_unit
+from hotspots.edition.methods import METHODS, cards
+from hotspots.edition.methods.cards import (
+    card,
+    card_ids,
+    entries,
+    index,
+    relinked,
+    value_of,
+    write_cards,
+)
 from hotspots.errors import BadInputError
-from hotspots.methods import METHODS, cards
-from hotspots.methods.cards import card, card_ids, entries, index, relinked, value_of, write_cards
-from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 REPO = Path(__file__).resolve().parents[1]
 FOLDER = REPO / "docs" / "methods"
-TOLD = tomllib.loads((REPO / "hotspots/methods/cards.toml").read_text(encoding="utf-8"))
+TOLD = tomllib.loads((REPO / "hotspots/edition/methods/cards.toml").read_text(encoding="utf-8"))
 HEADINGS = ["What it answers", "Formula", "Inputs", "Outputs", "Parameters", "Assumptions",
             "Status of each number", "Limits", "References", "Code"]  # fmt: skip
 WORDS = {"title", "answers", "formula", "assumptions", "status", "limits", "references"}
@@ -130,9 +138,11 @@ def test_conventions_among_the_parameters_are_named() -> None:
 
 def test_constants_are_read_from_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "| `MOST_SAND_PERCENT` | `90` | `%` |" in card("masks")
-    monkeypatch.setattr(import_module("hotspots.analysis.eligibility"), "MOST_SAND_PERCENT", 77.0)
+    monkeypatch.setattr(
+        import_module("hotspots.analysis.hotspots.eligibility"), "MOST_SAND_PERCENT", 77.0
+    )
     assert "| `MOST_SAND_PERCENT` | `77` | `%` |" in card("masks")
-    assert value_of("urgency.risk:response_class.deficit_threshold") == 10.0
+    assert value_of("loss.land_use_response:response_class.deficit_threshold") == 10.0
 
 
 def test_written_cards_are_up_to_date(tmp_path: Path) -> None:
@@ -179,7 +189,7 @@ def test_stored_validation_is_what_the_sites_give(shared: Path) -> None:
     from test_docs import generator
 
     given = generator().evidence()
-    stored = (REPO / "hotspots/methods/validation_table.md").read_text("utf-8")
+    stored = (REPO / "hotspots/edition/methods/validation_table.md").read_text("utf-8")
     assert given is None or stored == f"{given}\n", "run: python docs/figures.py"
 
 

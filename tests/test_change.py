@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.urgency.change import modelled_change
+from hotspots.analysis.loss.change import modelled_change
 from hotspots.errors import BadInputError, GridMismatchError
 
 LOSS, GAIN, NONE, NODATA = 1, 2, 3, 0

@@ -18,11 +18,11 @@ import xarray as xr
 from rasterio.transform import from_origin
 
 import hotspots as hs
-from hotspots import edition as edition_module
 from hotspots.cli import main
-from hotspots.edition import MANIFEST
+from hotspots.edition import edition as edition_module
+from hotspots.edition.edition import MANIFEST
 from hotspots.errors import RecipeError
-from hotspots.files import file_hash
+from hotspots.io.atomic import file_hash
 
 COMMAND = [sys.executable, "-m", "hotspots"]
 FIJI = ["analyze", "--data", "sample", "--region", "FJI", "--out"]
@@ -188,8 +188,8 @@ def test_analyze_prints_records_as_json(run, tmp_path):
 
 def test_analyze_files_a_store_and_the_sample_give_the_same_id(run, tmp_path):
     """The same layers by three ways: one edition."""
+    from hotspots.edition.inputs import clip
     from hotspots.ingest import Store
-    from hotspots.loading import clip
 
     part = clip(hs.sample(), hs.region((33, -5, 42, 5)))
     part = part.drop_vars("region_share").drop_attrs(deep=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from hotspots.methods import METHODS
-from hotspots.methods.cards import card_ids
+from hotspots.edition.methods import METHODS
+from hotspots.edition.methods.cards import card_ids
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.registry import open_registry
-from hotspots.registry.store.database import engine_for
+from hotspots.registry.database.connection import engine_for
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 Cli = Callable[..., tuple[int, str, str]]

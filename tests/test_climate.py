@@ -14,10 +14,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.climate import climate_zone
-from hotspots.analysis.factors import table
+from hotspots.analysis.ipcc.climate_zones import climate_zone
+from hotspots.analysis.ipcc.factor_tables import table
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.variables import CLIMATE_ZONES, classes_of
+from hotspots.layers.variables import CLIMATE_ZONES, classes_of
 
 NAMES = (
     "mean_annual_temperature",

@@ -14,10 +14,10 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.ingest.geotiff import read_geotiff
-from hotspots.ingest.store import cog
-from hotspots.ingest.store.cog import write_cog
-from hotspots.variables import describe
+from hotspots.io import cog
+from hotspots.io.cog import write_cog
+from hotspots.io.geotiff import read_geotiff
+from hotspots.layers.variables import describe
 
 
 def layer(values: Any, name: str = "soc_stock", step: float = 0.1, **attrs: Any) -> xr.DataArray:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from hotspots.errors import WriteError
 from hotspots.registry import open_registry
-from hotspots.registry.people import remnants, tokens
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.governance import erasure_remnants, tokens
 from hotspots.registry.registry import Registry
-from hotspots.registry.store.database import engine_for, reading, writing
 
 DOCS = Path(__file__).parents[1] / "docs" / "security.md"
 STATION = {
@@ -68,7 +68,7 @@ def test_a_reading_role_reads_and_cant_write(grant: Callable[[str], sa.Engine]) 
         tokens.recover(connection, holder="Mine", now="2026-11-21T20:00:00Z")
     with pytest.raises(WriteError, match="may not be used so"), writing(engine) as connection:
         connection.exec_driver_sql("DELETE FROM token")
-    assert remnants.finish(engine), "nothing is pending"
+    assert erasure_remnants.finish(engine), "nothing is pending"
     assert len(registry) == 1
     registry.engine.dispose()
 
@@ -100,10 +100,10 @@ def test_a_pending_erasure_doesnt_keep_a_reader_out(
         )
     registry = open_registry(engine.url.render_as_string(hide_password=False))
     assert len(registry) == 1
-    assert remnants.is_pending(keeper)
+    assert erasure_remnants.is_pending(keeper)
     registry.engine.dispose()
     open_registry(address).engine.dispose()
-    assert not remnants.is_pending(keeper)
+    assert not erasure_remnants.is_pending(keeper)
     with reading(keeper) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM contact").scalar() == 1
     keeper.dispose()

@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 import hotspots as hs
-from hotspots.methods import METHODS, run_methods
-from hotspots.pipeline import checked
-from hotspots.variables import LAND_COVERS, flags
+from hotspots.edition.analyze import checked
+from hotspots.edition.methods import METHODS, run_methods
+from hotspots.layers.variables import LAND_COVERS, flags
 from tests.drivers import made, quick
 
 

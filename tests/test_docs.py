@@ -229,7 +229,7 @@ def test_architecture_lists_every_part() -> None:
 
 def test_layout_of_an_edition(tmp_path: Path) -> None:
     """The README's table of files against a saved edition of a small region."""
-    from hotspots.loading import clip
+    from hotspots.edition.inputs import clip
 
     kenya = hs.analyze(clip(hs.sample(), hs.region("KEN")))
     folder = kenya.save(tmp_path / "kenya", beside={"map.html": ""})

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis.draws import gain_draws, hot_share_of_draws, loss_draws
-from hotspots.analysis.hotspots import top_share_by_area
+from hotspots.analysis.hotspots.classify import top_share_by_area
+from hotspots.analysis.uncertainty.stability import gain_draws, hot_share_of_draws, loss_draws
 from hotspots.errors import BadInputError
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hotspots.registry import checking
-from hotspots.registry import duplicates as module
-from hotspots.registry.duplicates import THRESHOLD, Pair, likely_pairs
-from hotspots.registry.likeness import Names, names_of
+from hotspots.registry.deduplication import candidates as module
+from hotspots.registry.deduplication.candidates import THRESHOLD, Pair, likely_pairs
+from hotspots.registry.deduplication.name_similarity import Names, names_of
+from hotspots.registry.imports import validation
 
 
 def record(id: str, name: str = "", **fields: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def only(a: dict[str, Any], b: dict[str, Any]) -> Pair | None:
 def read(path: Path) -> list[dict[str, Any]]:
     """Return the records of a CSV file."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [checking.parse(row, 0)[0] for row in csv.DictReader(file)]
+        rows = [validation.parse(row, 0)[0] for row in csv.DictReader(file)]
     return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 

@@ -20,12 +20,12 @@ import rasterio
 import xarray as xr
 
 import hotspots as hs
-from hotspots import edition as module
-from hotspots.codebook import codebook, column_unit
-from hotspots.edition import MANIFEST, list_editions
+from hotspots.edition import edition as module
+from hotspots.edition.codebook import codebook, column_unit
+from hotspots.edition.edition import MANIFEST, list_editions
+from hotspots.edition.inputs import clip
 from hotspots.errors import EditionError, WriteError
-from hotspots.files import aside, file_hash, require_free, write_text
-from hotspots.loading import clip
+from hotspots.io.atomic import aside, file_hash, require_free, write_text
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_a_killed_run_leaves_no_edition_and_the_next_one_clears_up(fiji, tmp_pat
         import os, signal
         import hotspots as hs
         from hotspots import edition
-        from hotspots.loading import clip
+        from hotspots.edition.inputs import clip
         edition._write_patches = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         hs.analyze(clip(hs.sample(), hs.region("FJI"))).save({str(tmp_path / "edition")!r})
     """)

@@ -16,7 +16,10 @@ from drivers import classed, filled, made, piece, quick
 
 import hotspots as hs
 from hotspots import analysis as an
-from hotspots.edition import layer_hash, write_cog
+from hotspots.edition.analyze import identify
+from hotspots.edition.edition import layer_hash, write_cog
+from hotspots.edition.inputs import clip, coarsen, load
+from hotspots.edition.methods import METHODS, require_usable
 from hotspots.errors import (
     BadInputError,
     EditionError,
@@ -25,11 +28,8 @@ from hotspots.errors import (
     RecipeError,
 )
 from hotspots.ingest import Store, open_data, open_layers
-from hotspots.ingest.harmonise import harmonise
-from hotspots.loading import clip, coarsen, load
-from hotspots.methods import METHODS, require_usable
-from hotspots.pipeline import identify
-from hotspots.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, SOIL_CLASSES
+from hotspots.layers.harmonise import harmonise
+from hotspots.layers.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, SOIL_CLASSES
 
 OWN = {"system": "cropland", "factor": "F_MG", "level": "no_tillage",
        "climate_zone": "tropical_moist", "value": 1.3, "error_pct": 5.0,

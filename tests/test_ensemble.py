@@ -11,9 +11,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.ensemble import ensemble
+from hotspots.analysis.potential.ensemble import ensemble
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.variables import EVIDENCE, classes_of
+from hotspots.layers.variables import EVIDENCE, classes_of
 
 NAN = np.nan
 VALUES = st.one_of(st.just(NAN), st.floats(-1, 3, allow_subnormal=False))

@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.error_models import (
+from hotspots.analysis.uncertainty.error_models import (
     difference_bounds,
     difference_sd,
     interval_from_sd,
@@ -21,7 +21,7 @@ from hotspots.analysis.error_models import (
     stock_error_from_density,
 )
 from hotspots.errors import BadInputError
-from hotspots.plausible import require_unit
+from hotspots.layers.plausibility import require_unit
 
 amount = st.floats(0, 1e4)
 rho = st.floats(-1, 1)

@@ -24,10 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from hotspots import escaping
-from hotspots.api.errors import add_handlers
+from hotspots.api.http_errors import add_handlers
 from hotspots.cli.quiet import plain_logs
 from hotspots.errors import EditionError
+from hotspots.locale import escaping
 
 ANY = st.text(st.characters(exclude_categories=())) | st.sampled_from(TEXTS)
 # What a POSIX shell, JSON in UTF-8 or a page can't hold at all.
@@ -245,7 +245,7 @@ SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "ALTER ", "CREATE ", "DROP ",
 OUR_NAMES = {"VERSION_TABLE", "_PG_LOCK", "_PATIENCE_MS", "PATIENCE_S", "patience",
              "table", "name", "column",
              "view", "shown", "type_", "counter", "following", "table.name"}  # fmt: skip
-PRINTING = {"hotspots/cli/printing.py", "hotspots/api/app.py"}  # the second: where it is served
+PRINTING = {"hotspots/cli/output.py", "hotspots/api/app.py"}  # the second: where it is served
 
 
 def trees(repo: Path) -> dict[str, ast.AST]:
@@ -267,9 +267,9 @@ def test_all_that_is_printed_goes_one_way(repo: Path) -> None:
 
 def test_each_escape_has_one_home(repo: Path) -> None:
     for name, tree in trees(repo).items():
-        if name != "hotspots/escaping.py":
+        if name != "hotspots/locale/escaping.py":
             assert not {"html.escape", "escape_html", "shlex.quote"} & called(tree), name
-        if name != "hotspots/edition.py":
+        if name != "hotspots/edition/edition.py":
             assert not {c for c in called(tree) if c.endswith(".to_csv")}, name
 
 

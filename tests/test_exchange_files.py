@@ -20,15 +20,15 @@ from hypothesis import HealthCheck, given, settings
 from registry_strategies import record_lists
 from shapely.geometry import Point
 
-from hotspots.countries import countries
 from hotspots.errors import BadInputError, RegistryError
+from hotspots.geo.countries import countries
 from hotspots.locale import LANGUAGES
-from hotspots.registry import values
-from hotspots.registry.exchange.graph import write_graph
-from hotspots.registry.exchange.reading import Table, read_file
-from hotspots.registry.exchange.wording import word
-from hotspots.registry.exchange.writing import write_file
-from hotspots.registry.fields import fields
+from hotspots.registry.formats.headings import word
+from hotspots.registry.formats.read import Table, read_file
+from hotspots.registry.formats.relation_graph import write_graph
+from hotspots.registry.formats.write import write_file
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import fields
 
 FORMATS = ("csv", "xlsx", "geojson", "gpkg")
 

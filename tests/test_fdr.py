@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from hotspots.analysis.fdr import false_discovery_rate
+from hotspots.analysis.hotspots.fdr import false_discovery_rate
 from hotspots.errors import BadInputError
 
 

@@ -22,10 +22,10 @@ import pytest
 from serving import Serving, impatient_client, quick_client, running
 
 from hotspots.errors import BadInputError, FetchError, WriteError
-from hotspots.ingest.access import settings as http_settings
+from hotspots.ingest.access import http_settings
 from hotspots.ingest.access.fetch import fetch
 from hotspots.ingest.access.http import Client
-from hotspots.ingest.access.settings import Settings
+from hotspots.ingest.access.http_settings import Settings
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -30,8 +30,8 @@ from hotspots.analysis.gaps import (
     research_gaps,
 )
 from hotspots.analysis.gaps.matching import pairs_within
-from hotspots.analysis.gaps.records import Wanted, last_day, wanted
-from hotspots.edition_gaps import gaps as edition_gaps
+from hotspots.analysis.gaps.records_table import Wanted, last_day, wanted
+from hotspots.edition.gaps import gaps as edition_gaps
 from hotspots.errors import BadInputError, RegistryError
 from hotspots.registry.completeness import COLUMNS as COMPLETENESS_COLUMNS
 from hotspots.registry.completeness import completeness, statement

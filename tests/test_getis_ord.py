@@ -12,11 +12,12 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis.getis_ord import getis_ord
-from hotspots.analysis.kernels import neighbourhood, reference
-from hotspots.analysis.neighbours import Runs, mask_runs, radius_runs
+from hotspots.analysis.hotspots import kernel as neighbourhood
+from hotspots.analysis.hotspots import kernel_reference
+from hotspots.analysis.hotspots.getis_ord import getis_ord
+from hotspots.analysis.hotspots.neighbours import Runs, mask_runs, radius_runs
 from hotspots.errors import BadInputError
-from hotspots.grid import cell_area, grid_of
+from hotspots.layers.grid import cell_area, grid_of
 
 QUEEN = np.ones((3, 3), dtype=bool)
 ROOK = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=bool)
@@ -224,11 +225,11 @@ def test_both_kernels_give_the_same_sums(wraps: bool) -> None:
         mask = rng.random(shape) < 0.5
         mask[shape[0] // 2, shape[1] // 2] = True
         runs = mask_runs(mask, values.shape, wraps)
-        fast, plain = (run_sums_of(k, values, runs) for k in (neighbourhood, reference))
+        fast, plain = (run_sums_of(k, values, runs) for k in (neighbourhood, kernel_reference))
         np.testing.assert_allclose(fast, plain, atol=1e-13)
     layer = world(20, seed=11, missing=0)
     runs = radius_runs(grid_of(layer), 3000)
-    fast, plain = (run_sums_of(k, layer.values, runs) for k in (neighbourhood, reference))
+    fast, plain = (run_sums_of(k, layer.values, runs) for k in (neighbourhood, kernel_reference))
     np.testing.assert_allclose(fast, plain, rtol=1e-12)
 
 

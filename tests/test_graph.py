@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 from hotspots.errors import RegistryError
-from hotspots.registry.exchange.graph import graph, write_graph
+from hotspots.registry.formats.relation_graph import graph, write_graph
 
 RECORDS: list[dict[str, Any]] = [
     {"id": "a", "type": "project", "name": 'Test "station" & <5 ha é🌱', "country": "KEN",

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError
-from hotspots.grid import cell_area, grid_of, require_same_grid
+from hotspots.layers.grid import cell_area, grid_of, require_same_grid
 
 GEOD = pyproj.Geod(ellps="WGS84")
 

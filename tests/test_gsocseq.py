@@ -12,15 +12,15 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis import rothc
-from hotspots.analysis.npp import miami_npp
-from hotspots.analysis.potential.gsocseq import (
+from hotspots.analysis.rothc import model
+from hotspots.analysis.rothc.gsocseq import (
     disequilibrium_and_warming,
     dpm_rpm_of,
     gsocseq,
     warming_loss,
 )
-from hotspots.analysis.potential.gsocseq_errors import gsocseq_uncertainty, uncertainty_ranges
+from hotspots.analysis.rothc.gsocseq_uncertainty import gsocseq_uncertainty, uncertainty_ranges
+from hotspots.analysis.rothc.npp import miami_npp
 from hotspots.errors import BadInputError
 
 CLIMATE = ("air_temperature", "precipitation", "evaporation")
@@ -99,10 +99,10 @@ def plain_protocol(given: dict[str, Any], warm_up: xr.Dataset, increase: float) 
     """One cell, phase by phase, each scenario a simulation of its own, year by year."""
     climate = {name: given[name] for name in (*CLIMATE, "plant_cover")}
     fixed = {"clay": given["clay"], "depth": 30, "pan_factor": 1.0, "dpm_rpm": given["dpm_rpm"]}
-    iom = rothc.falloon_iom(float(given["soc_stock"]))
-    unit = rothc.equilibrium(**climate, carbon_input=1 / 12, iom=iom, **fixed)
+    iom = model.falloon_iom(float(given["soc_stock"]))
+    unit = model.equilibrium(**climate, carbon_input=1 / 12, iom=iom, **fixed)
     need = (given["soc_stock"].item() - iom) / (unit["soc"].item() - iom)
-    state = rothc.equilibrium(**climate, carbon_input=need / 12, iom=iom, **fixed)
+    state = model.equilibrium(**climate, carbon_input=need / 12, iom=iom, **fixed)
 
     def npp(t: xr.DataArray, p: xr.DataArray) -> float:
         return float(
@@ -120,7 +120,7 @@ def plain_protocol(given: dict[str, Any], warm_up: xr.Dataset, increase: float) 
         inputs.append(carbon)
         weather = {name: months[name].rename(month="time") for name in CLIMATE}
         cover = climate["plant_cover"].rename(month="time")
-        state = rothc.simulate(
+        state = model.simulate(
             initial=state, **weather, plant_cover=cover, carbon_input=carbon / 12, **fixed
         ).isel(time=-1)
     mean = sum(seen) / len(seen)
@@ -128,7 +128,7 @@ def plain_protocol(given: dict[str, Any], warm_up: xr.Dataset, increase: float) 
     ahead["plant_cover"] = xr.concat([climate["plant_cover"]] * 20, "month").rename(month="time")
     ends = {}
     for name, factor in (("bau", 1.0), ("ssm", 1.0 + increase)):
-        run = rothc.simulate(
+        run = model.simulate(
             initial=state, carbon_input=float(np.mean(inputs)) * factor / 12, **ahead, **fixed
         )
         ends[name] = run["soc"].values[-1]

@@ -26,13 +26,13 @@ from affine import Affine
 from shapely.geometry import box
 
 import hotspots as hs
-from hotspots.edition import open_edition
+from hotspots.edition.edition import open_edition
 from hotspots.errors import BadInputError, RasterError
 from hotspots.ingest import open_layers
-from hotspots.ingest.store import Store
-from hotspots.readers import rasters
-from hotspots.readers.paths import confined, plain_path
-from hotspots.readers.vectors import read_vector, vector_layers
+from hotspots.io.readers import rasters
+from hotspots.io.readers.paths import confined, plain_path
+from hotspots.io.readers.vectors import read_vector, vector_layers
+from hotspots.store import Store
 
 HERE = Path(__file__).parent
 MOST_MB = 500
@@ -241,7 +241,7 @@ def test_a_small_region_of_a_huge_raster_is_read(tmp_path: Path) -> None:
         file.write(
             np.full((1, 500, 500), 50, "float32"), window=((14_000, 14_500), (36_000, 36_500))
         )
-    from hotspots.loading import clip
+    from hotspots.edition.inputs import clip
 
     data = clip(open_layers(path), hs.region("36.5,4,37.5,5"))
     assert data["soc_stock"].shape in {(n, m) for n in (167, 168) for m in (167, 168)}

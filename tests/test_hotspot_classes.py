@@ -13,11 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from hotspots.analysis.eligibility import MASKS, excluded_reason, mask_states
-from hotspots.analysis.hotspots import class_share, classify_hotspots, top_share_by_area
+from hotspots.analysis.hotspots.classify import class_share, classify_hotspots, top_share_by_area
+from hotspots.analysis.hotspots.eligibility import MASKS, excluded_reason, mask_states
 from hotspots.errors import BadInputError, RasterError
-from hotspots.grid import cell_area
-from hotspots.variables import CLIMATE_ZONES, EXCLUSION_REASONS, HOTSPOT_CLASSES, SOIL_CLASSES
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import (
+    CLIMATE_ZONES,
+    EXCLUSION_REASONS,
+    HOTSPOT_CLASSES,
+    SOIL_CLASSES,
+)
 
 CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 REASON = {name: code for code, name in EXCLUSION_REASONS.items()}

@@ -22,18 +22,18 @@ from shapely.geometry import box
 
 import hotspots as hs
 from hotspots.errors import BadInputError, FetchError, TokenError
-from hotspots.files import file_hash
-from hotspots.grid import cell_area
-from hotspots.ingest.adding import add_own
-from hotspots.ingest.asking import chosen_accesses, wanted
-from hotspots.ingest.catalogue import SOURCES, source
-from hotspots.ingest.gridding.targets import target_grid
-from hotspots.ingest.intake import ingest
-from hotspots.ingest.shelving import grid_of_store, region_file
-from hotspots.ingest.source_cards import rows as catalogued
-from hotspots.ingest.store import Store
-from hotspots.ingest.store.depths import layer_key
-from hotspots.variables import describe
+from hotspots.ingest.layer_requests import chosen_accesses, wanted
+from hotspots.ingest.public_layers import ingest
+from hotspots.ingest.publish import grid_of_store, region_file
+from hotspots.ingest.sources.cards import rows as catalogued
+from hotspots.ingest.sources.catalogue import SOURCES, source
+from hotspots.ingest.user_layers import add_own
+from hotspots.io.atomic import file_hash
+from hotspots.layers.grid import cell_area
+from hotspots.layers.target_grid import target_grid
+from hotspots.layers.variables import describe
+from hotspots.store import Store
+from hotspots.store.profiles import layer_key
 
 KENYA = (33.5, -5.0, 42.0, 5.5)
 PREFIX = "hotspots:"
@@ -335,8 +335,8 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
     code = (
         "import sys, hotspots as hs\n"
         "from pathlib import Path\n"
-        "from hotspots.ingest.intake import ingest\n"
-        "from hotspots.ingest.store import Store\n"
+        "from hotspots.ingest.public_layers import ingest\n"
+        "from hotspots.store import Store\n"
         f"ingest(['soil-carbon-debt/soc_stock', 'soil-carbon-debt/soc_stock_{{year}}'],"
         f" hs.region('world'), Store({str(tmp_path / 'killed')!r}), resolution='10km',"
         f" years=[1990], cache=Path({str(tmp_path / 'cache')!r}),"

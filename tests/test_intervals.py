@@ -9,8 +9,8 @@ from drivers import filled, piece, quick
 
 import hotspots as hs
 from hotspots import analysis as an
-from hotspots.edition import Edition
-from hotspots.grid import cell_area
+from hotspots.edition.edition import Edition
+from hotspots.layers.grid import cell_area
 
 BOX = "28,-12,42,5"  # the east of Africa: a dozen countries, whole or in part
 KINDS = ("independent", "correlated", "perfect")

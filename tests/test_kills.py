@@ -18,12 +18,12 @@ from test_store import layer, zones
 from test_store_bucket import bucket, server, settings  # noqa: F401  (fixtures)
 
 import hotspots as hs
-from hotspots import demo
+from hotspots.edition import demo
+from hotspots.edition.inputs import clip
 from hotspots.errors import EditionError
-from hotspots.files import exchange
 from hotspots.ingest import Store
-from hotspots.loading import clip
-from hotspots.variables import describe
+from hotspots.io.atomic import exchange
+from hotspots.layers.variables import describe
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_demo_gives_way_in_one_step(saved: Path, tmp_path: Path) -> None:
         pytest.skip("this file system exchanges no folders")
     seen = set()
     former = FORMER_DEMO.format(saved=str(saved))
-    functions = (*FUNCTIONS, "hotspots.files.exchange")
+    functions = (*FUNCTIONS, "hotspots.io.atomic.exchange")
     for name, place in forked_kills(tmp_path / "at", given(saved), former, DEMO, functions):
         out = Path(place, "demo")
         assert len(hs.open_edition(out).table) > 0, name
@@ -160,7 +160,7 @@ AFTER = {
     "stale": FORMER,
 }
 OF_A_STORE = ("os.replace", "os.unlink")
-OF_A_BUCKET = tuple(f"hotspots.ingest.store.bucket.Bucket.{n}" for n in ("write", "put_file",
+OF_A_BUCKET = tuple(f"hotspots.store.s3.Bucket.{n}" for n in ("write", "put_file",
                                                                          "remove"))  # fmt: skip
 
 

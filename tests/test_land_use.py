@@ -7,8 +7,8 @@ import pytest
 from drivers import piece, quick
 
 import hotspots as hs
-from hotspots.edition import Edition
-from hotspots.grid import cell_area
+from hotspots.edition.edition import Edition
+from hotspots.layers.grid import cell_area
 
 NO_DRAWS = {"uncertainty": {"draws": 0}}
 

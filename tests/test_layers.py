@@ -69,7 +69,7 @@ NOT_FOR_HELP = HEAVY | {
 
 
 def part(module: str) -> str:
-    """Return the first name below ``hotspots``: "analysis" for ``hotspots.analysis.zonal``."""
+    """Return the first name below ``hotspots``: "analysis" for ``hotspots.analysis.zonal.statistics``."""
     names = module.split(".")
     return names[1] if len(names) > 1 else ""
 
@@ -128,13 +128,16 @@ def test_imports_go_down_only(repo: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("hotspots.grid", "from hotspots.analysis import zonal"),
-        ("hotspots.grid", "import hotspots"),
-        ("hotspots.grid", "from hotspots import analyze"),
-        ("hotspots.analysis.zonal", "def f():\n    from hotspots.ingest.open import open_data"),
-        ("hotspots.ingest.open", "import hotspots.analysis.zonal"),
-        ("hotspots.analysis.zonal", "from ..pipeline import analyze"),
-        ("hotspots.registry.store", "from hotspots import maps"),
+        ("hotspots.layers.grid", "from hotspots.analysis import zonal"),
+        ("hotspots.layers.grid", "import hotspots"),
+        ("hotspots.layers.grid", "from hotspots import analyze"),
+        (
+            "hotspots.analysis.zonal.statistics",
+            "def f():\n    from hotspots.ingest.user_files.rasters import open_data",
+        ),
+        ("hotspots.ingest.user_files.rasters", "import hotspots.analysis.zonal.statistics"),
+        ("hotspots.analysis.zonal.statistics", "from ..pipeline import analyze"),
+        ("hotspots.registry.database", "from hotspots import maps"),
     ],
 )
 def test_wrong_imports_are_seen(module: str, line: str) -> None:
@@ -144,11 +147,11 @@ def test_wrong_imports_are_seen(module: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("hotspots.grid", "from hotspots import errors, variables"),
-        ("hotspots.edition", "from hotspots import __version__"),
-        ("hotspots.analysis.zonal", "from .coverage import cover_fractions"),
+        ("hotspots.layers.grid", "from hotspots import errors, variables"),
+        ("hotspots.edition.edition", "from hotspots import __version__"),
+        ("hotspots.analysis.zonal.statistics", "from .coverage import cover_fractions"),
         ("hotspots.cli", "import hotspots as hs"),
-        ("hotspots.maps.page", "from hotspots.registry import open_registry"),
+        ("hotspots.maps.panel", "from hotspots.registry import open_registry"),
     ],
 )
 def test_right_imports_pass(module: str, line: str) -> None:
@@ -180,8 +183,8 @@ def test_help_loads_no_heavy_library() -> None:
 def test_what_serves_cannot_reach_the_network() -> None:
     """Editions, maps, reports and the service are made of what is there; only ingest fetches."""
     code = (
-        "import hotspots.api.app, hotspots.maps, hotspots.pipeline, hotspots.loading\n"
-        "import hotspots.reports.summary, hotspots.edition, sys\n"
+        "import hotspots.api.app, hotspots.maps, hotspots.edition.analyze, hotspots.edition.inputs\n"
+        "import hotspots.reports.summary, hotspots.edition.edition, sys\n"
         "bad = [m for m in sys.modules if m.startswith('hotspots.ingest.access')]\n"
         "assert not bad, bad"
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hotspots.analysis.factors import STATUSES, status_kind
+from hotspots.analysis.ipcc.factor_tables import STATUSES, status_kind
 from hotspots.errors import RasterError
-from hotspots.ingest.legends import legend, legend_names, to_canonical, to_land_cover
-from hotspots.variables import LAND_COVERS, variable
+from hotspots.layers.legends import legend, legend_names, to_canonical, to_land_cover
+from hotspots.layers.variables import LAND_COVERS, variable
 
 LAND = ("esa-cci", "igbp", "lc100", "worldcover")
 

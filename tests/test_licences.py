@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotspots.errors import BadInputError
-from hotspots.ingest.licences import TERMS, licence, licences, notices, recognise, told
+from hotspots.store.licences import TERMS, licence, licences, notices, recognise, told
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from hotspots.errors import BadInputError
-from hotspots.limits import Limits, limits, require_regular, require_within
+from hotspots.io.limits import Limits, limits, require_regular, require_within
 
 
 def test_a_variable_of_the_environment_changes_a_limit(monkeypatch):

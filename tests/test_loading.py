@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 from affine import Affine
 
-from hotspots.analysis.zonal import zonal
+from hotspots.analysis.zonal.statistics import zonal
+from hotspots.edition.inputs import clip, coarsen, load, open_any
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
-from hotspots.grid import cell_area, grid_of
-from hotspots.loading import clip, coarsen, load, open_any
-from hotspots.regions import initiative_members, region, regions
-from hotspots.variables import CLIMATE_ZONES, flags
+from hotspots.geo.regions import initiative_members, region, regions
+from hotspots.layers.grid import cell_area, grid_of
+from hotspots.layers.variables import CLIMATE_ZONES, flags
 
 STEP = 2.0
 SOUTH_PACIFIC = (-140.0, -40.0, -120.0, -30.0)

@@ -9,7 +9,7 @@ import pytest
 import hotspots as hs
 from hotspots import locale
 from hotspots.errors import BadInputError
-from hotspots.variables import (
+from hotspots.layers.variables import (
     CHANGE_CLASSES,
     CLIMATE_ZONES,
     CLUSTERS,

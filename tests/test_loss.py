@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotspots.analysis.elementwise import common_depth
-from hotspots.analysis.urgency.components import (
+from hotspots.analysis.loss.components import (
     loss_conversion,
     loss_disequilibrium,
     loss_drained_organic,
@@ -24,7 +24,7 @@ from hotspots.analysis.urgency.components import (
     loss_warming_modelled,
 )
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.variables import LOSS_COMPONENTS, VARIABLES
+from hotspots.layers.variables import LOSS_COMPONENTS, VARIABLES
 
 NAMES = tuple(LOSS_COMPONENTS.values())
 LOSS = st.floats(0, 50)

@@ -15,7 +15,7 @@ import pytest
 from shapely.geometry import Point
 
 import hotspots as hs
-from hotspots.edition import Edition
+from hotspots.edition.edition import Edition
 from hotspots.locale import text, tonnes
 from hotspots.maps.themes import themes_of
 

@@ -24,12 +24,12 @@ from pages import Read, strings
 from shapely.geometry import Point
 
 import hotspots as hs
-from hotspots.edition import Edition
+from hotspots.edition.edition import Edition
 from hotspots.locale import LANGUAGES
-from hotspots.maps import layers
+from hotspots.maps import features as layers
 from hotspots.maps.embedding import safe_json
 from hotspots.maps.policy import script_hashes
-from hotspots.registry.fields import TYPES, fields
+from hotspots.registry.schema.fields import TYPES, fields
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 BOX = (14.0, 46.0, 32.0, 57.0)  # holds hot patches

@@ -15,7 +15,7 @@ from harmless_texts import RESULT, TEXTS
 from shapely.geometry import Point
 
 import hotspots as hs
-from hotspots.edition import Edition
+from hotspots.edition.edition import Edition
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 

@@ -25,17 +25,17 @@ from pages import data_of
 from shapely.geometry import Point
 
 import hotspots as hs
-from hotspots.caveats import CAVEATS
-from hotspots.edition import Edition
+from hotspots.edition.caveats import CAVEATS
+from hotspots.edition.edition import Edition
 from hotspots.errors import BadInputError, MissingAssetError
-from hotspots.grid import Grid
+from hotspots.layers.grid import Grid
+from hotspots.layers.variables import HOTSPOT_CLASSES
 from hotspots.locale import percent, text, tonnes
-from hotspots.maps import layers, numbers, palettes, rasters, themes
+from hotspots.maps import features, number_rows, palettes, rasters, themes
 from hotspots.maps.embedding import safe_json
 from hotspots.maps.figure import ASSETS
-from hotspots.maps.legends import data_years, legend_of, method_of
-from hotspots.maps.page import title
-from hotspots.variables import HOTSPOT_CLASSES
+from hotspots.maps.panel import title
+from hotspots.maps.theme_legends import data_years, legend_of, method_of
 
 WGS84 = pyproj.CRS.from_epsg(4326)
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>&amp;"]
@@ -168,8 +168,8 @@ def test_text_in_the_panel_is_escaped(edition: Edition) -> None:
     ],
 )
 def test_only_http_addresses_become_links(web: str, linked: bool) -> None:
-    assert layers.is_web_address(web) is linked
-    shown = layers.records(hostile_registry(web), {}, (0, 0, 1, 1), "en")["points"][0]
+    assert features.is_web_address(web) is linked
+    shown = features.records(hostile_registry(web), {}, (0, 0, 1, 1), "en")["points"][0]
     assert (shown["web"] is not None) is linked
     # What isn't a link is still told, as text.
     assert linked or not web or ["Web address", web] in [list(row[:2]) for row in shown["rows"]]
@@ -239,7 +239,7 @@ def test_scenario_follows_the_recipe() -> None:
 
 
 def test_country_popup_has_loss_gain_and_net_together(edition: Edition) -> None:
-    rows = layers.countries(edition, (-6, 42, 40, 60), "1990–2010", "en")["rows"]
+    rows = features.countries(edition, (-6, 42, 40, 60), "1990–2010", "en")["rows"]
     told = {label: value for label, value, _ in rows["POL"]["rows"]}
     row = edition.table.loc["POL"]
     assert {"gross loss", "gross gain", "net"} <= set(told)
@@ -249,7 +249,7 @@ def test_country_popup_has_loss_gain_and_net_together(edition: Edition) -> None:
 
 
 def test_country_popup_tells_how_sure_its_potential_is(edition: Edition) -> None:
-    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
+    rows = features.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
     told = [(label, value) for label, value, _ in rows]
     row = edition.table.loc["POL"]
     potential = next(i for i, (label, _) in enumerate(told) if label.startswith("Potential gain"))
@@ -271,7 +271,7 @@ def test_country_popup_tells_how_sure_its_potential_is(edition: Edition) -> None
 
 
 def test_a_stock_is_shared_out_to_land_uses(edition: Edition) -> None:
-    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
+    rows = features.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]["POL"]["rows"]
     told = {label: value for label, value, _ in rows}["by land use"]
     uses = edition.land_use[edition.land_use["id"] == "POL"].set_index("land_use")["soc_stock_t"]
     assert percent(uses["cropland"] / uses.sum()) in told
@@ -283,7 +283,7 @@ def test_a_stock_is_shared_out_to_land_uses(edition: Edition) -> None:
 def test_a_sure_place_among_the_first_is_told(edition: Edition) -> None:
     row = edition.table.loc["POL"].to_dict()
     for sure in (0, 1):
-        rows = numbers.region_rows(row | {"stable_top_k": sure}, "", 9, edition.recipe, "en")
+        rows = number_rows.region_rows(row | {"stable_top_k": sure}, "", 9, edition.recipe, "en")
         told = [label for label, _, _ in rows]
         assert ("among the first 10 in at least 80% of the draws" in told) == bool(sure)
 
@@ -298,7 +298,7 @@ def test_a_sure_place_among_the_first_is_told(edition: Edition) -> None:
 )
 def test_a_span_has_its_unit_once(low: float, high: float, shown: str) -> None:
     row = {"potential_low_t_yr": low, "potential_high_t_yr": high}
-    [(label, value, depth)] = numbers.region_rows(row, "", 0, hs.Recipe(), "en")
+    [(label, value, depth)] = number_rows.region_rows(row, "", 0, hs.Recipe(), "en")
     assert (label, depth) == ("90% interval", 1)
     assert value.replace("\N{NO-BREAK SPACE}", " ") == shown
 
@@ -313,7 +313,7 @@ def test_a_label_is_written_once(page: str) -> None:
 
 
 def test_country_outside_the_edition_says_so(edition: Edition) -> None:
-    rows = layers.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]
+    rows = features.countries(edition, (-6, 42, 40, 60), "", "en")["rows"]
     absent = next(key for key in rows if key not in edition.table.index)
     assert rows[absent]["notes"] == [text("numbers.not_in_edition", "en")]
 
@@ -322,7 +322,7 @@ def test_a_countrys_note_is_told_in_its_own_language_only(edition: Edition) -> N
     note = edition.table.loc["FRA", "note"]
     assert "French Guiana" in note
     for lang in ("en", "fr", "es"):
-        told = layers.countries(edition, (-6, 42, 40, 60), "", lang)["rows"]["FRA"]["notes"]
+        told = features.countries(edition, (-6, 42, 40, 60), "", lang)["rows"]["FRA"]["notes"]
         assert [t.lower() for t in told] == ([note.lower()] if lang == "en" else [])
 
 
@@ -350,7 +350,7 @@ def test_land_without_colour_is_in_the_legend(page: str) -> None:
 
 
 def test_values_from_nearest_cells_are_flagged() -> None:
-    from hotspots.maps.numbers import region_notes
+    from hotspots.maps.number_rows import region_notes
 
     assert region_notes({"value_from": "nearest"}, "en") == [text("numbers.nearest", "en")]
     assert region_notes({"value_from": "missing"}, "fr") == [text("numbers.no_value", "fr")]
@@ -432,13 +432,13 @@ def test_a_region_across_the_antimeridian_is_one_piece() -> None:
     assert (image.west, image.east) == pytest.approx((179.5, 180.5))
     assert (image.codes == 3).all()
     bounds = (image.west, image.south, image.east, image.north)
-    assert layers.seam(bounds) == pytest.approx(0.0)
+    assert features.seam(bounds) == pytest.approx(0.0)
 
 
 def test_a_map_of_the_world_begins_at_its_edge() -> None:
     grid = world_grid()
     assert rasters.first_longitude(np.ones(grid.shape, bool), grid) == -180
-    assert layers.seam((-180, -60, 180, 80)) == -np.inf
+    assert features.seam((-180, -60, 180, 80)) == -np.inf
 
 
 def test_nothing_drawn_gives_no_image() -> None:

@@ -11,7 +11,7 @@ import pytest
 from shapely import Point, box
 
 from hotspots.errors import BadInputError
-from hotspots.registry.matrix import REGIONS, ROWS, Matrix, column_label, matrix
+from hotspots.registry.coverage_matrix import REGIONS, ROWS, Matrix, column_label, matrix
 
 ROWS_OF = {
     "r1": {"theme": "pillar1;A6", "country": "FRA", "regions": "KEN;BRA"},

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hotspots.cli.duplicates import add_to
+from hotspots.cli.registry_duplicates import add_to
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
-from hotspots.registry import values
-from hotspots.registry.actors import LOCAL, Actor
-from hotspots.registry.merging import merge, preview
+from hotspots.registry.database import queries, tables
+from hotspots.registry.database.connection import engine_for
+from hotspots.registry.database.schema import create
+from hotspots.registry.deduplication.merge import merge, preview
+from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import reading, tables
-from hotspots.registry.store.database import engine_for
-from hotspots.registry.store.schema import create
+from hotspots.registry.schema import values
 
 NOW = "2026-11-21T12:00:00Z"
 BASE = {
@@ -195,12 +195,12 @@ def test_histories_and_former_ids_stay(make: Callable[..., Registry]) -> None:
         ("b", "merged"), ("a", "merged"),
     ]  # fmt: skip
     with registry.reading() as connection:
-        assert reading.snapshot(connection, "c", 1)["name"] == "Test station c"
+        assert queries.snapshot(connection, "c", 1)["name"] == "Test station c"
 
 
 def test_waiting_suggestions_follow(make: Callable[..., Registry]) -> None:
     """They are laid beside the survivor; decided ones stay as they are."""
-    suggestions = pytest.importorskip("hotspots.registry.people.suggestions")
+    suggestions = pytest.importorskip("hotspots.registry.governance.suggestions")
     registry = make({"id": "a"}, {"id": "b"})
     with registry.writing() as connection:
         for text in ("Measures", "Counts"):
@@ -434,9 +434,9 @@ def test_merges_keep_every_reference(
     expected = {(now[s], role, now[o]) for s, role, o, _ in links if now[s] != now[o]}
     dated = {(now[s], r, now[o], d) for s, r, o, d in links if now[s] != now[o] and "20" in d}
     with registry.reading() as connection:
-        records = {record["id"]: record for record in reading.everything(connection)}
+        records = {record["id"]: record for record in queries.everything(connection)}
         rows = connection.execute(sa.select(tables.relation)).mappings().all()
-        history = reading.history(connection, IDS)
+        history = queries.history(connection, IDS)
     named = [
         (id, *values.relation(text))
         for id, record in records.items()

@@ -13,13 +13,13 @@ from drivers import classed, filled, made, quick
 
 import hotspots as hs
 from hotspots import analysis as an
-from hotspots.analysis.potential.organic import organic_soil_factor
+from hotspots.analysis.ipcc.organic_soils import organic_soil_factor
 from hotspots.analysis.stock import stock_to_depth
-from hotspots.edition import Edition
+from hotspots.edition.analyze import checked
+from hotspots.edition.edition import Edition
+from hotspots.edition.methods import METHODS, run_methods
 from hotspots.errors import BadInputError, HotspotsError, RecipeError
-from hotspots.methods import METHODS, run_methods
-from hotspots.pipeline import checked
-from hotspots.variables import CLIMATE_ZONES, LOSS_COMPONENTS, SOIL_CLASSES, describe
+from hotspots.layers.variables import CLIMATE_ZONES, LOSS_COMPONENTS, SOIL_CLASSES, describe
 
 PARTS = [f"loss_{name}" for name in LOSS_COMPONENTS.values()]
 NO_MASKS = dict.fromkeys(("organic", "saline", "high_stock"), False)

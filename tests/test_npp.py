@@ -12,7 +12,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.npp import miami_npp
+from hotspots.analysis.rothc.npp import miami_npp
 from hotspots.errors import BadInputError
 
 WARMTH, RAIN = st.floats(-40, 40), st.floats(0, 8000)

@@ -7,9 +7,9 @@ import pyproj
 import pytest
 from affine import Affine
 
-from hotspots.grid import Grid
-from hotspots.ingest.gridding import warped
-from hotspots.ingest.gridding.raw import Raw
+from hotspots.ingest.regrid import reproject
+from hotspots.ingest.regrid.source_raster import Raw
+from hotspots.layers.grid import Grid
 
 
 @pytest.mark.parametrize("crs", ["+proj=sinu", "ESRI:54052", "+proj=moll", "EPSG:6933"])
@@ -20,17 +20,17 @@ def test_only_the_edge_of_the_globe_is_looked_at_part_by_part(
     x, y = -size * shape[1] / 2, size * shape[0] / 2
     known = pyproj.CRS.from_user_input(crs)
     target = Grid(Affine(size, 0, x, 0, -size, y), shape, known)
-    view = warped.Warped(Raw(""), target, target, parts, parts)
+    view = reproject.Warped(Raw(""), target, target, parts, parts)
     fine = view.grid
     asked: list[int] = []
-    repeats = warped._repeats
+    repeats = reproject._repeats
 
     def counted(grid: Grid, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         asked.append(x.size)
         return repeats(grid, x, y)
 
-    monkeypatch.setattr(warped, "_repeats", counted)
-    found = warped._off_the_globe(view, (0, fine.shape[0]))
+    monkeypatch.setattr(reproject, "_repeats", counted)
+    found = reproject._off_the_globe(view, (0, fine.shape[0]))
     columns, rows = np.meshgrid(np.arange(fine.shape[1]) + 0.5, np.arange(fine.shape[0]) + 0.5)
     # A cut between lobes may begin inside a cell: some hair's breadth of Homolosine.
     assert (found != repeats(fine, columns, rows)).mean() < 2e-4

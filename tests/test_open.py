@@ -19,10 +19,11 @@ from rasterio.rio.main import main_group
 from rasterio.transform import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
-from hotspots.grid import grid_of
-from hotspots.ingest import geotiff, open_data, open_layers
-from hotspots.ingest import open as open_module
-from hotspots.variables import CLIMATE_ZONES, classes_of
+from hotspots.ingest import open_data, open_layers
+from hotspots.ingest.user_files import rasters as open_module
+from hotspots.io import geotiff
+from hotspots.layers.grid import grid_of
+from hotspots.layers.variables import CLIMATE_ZONES, classes_of
 
 # Two degrees a cell, west of Greenwich to east of it:   10  20  30
 #                                                        40  --  60

@@ -10,8 +10,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.factors import table
-from hotspots.analysis.potential.organic import (
+from hotspots.analysis.ipcc.factor_tables import table
+from hotspots.analysis.ipcc.organic_soils import (
     avoided_emission,
     doc_factor,
     drained_organic_emission,
@@ -25,7 +25,7 @@ from hotspots.analysis.potential.organic import (
     wetland_mineral_factor,
 )
 from hotspots.errors import BadInputError
-from hotspots.variables import CLIMATE_ZONES, LAND_USES, describe
+from hotspots.layers.variables import CLIMATE_ZONES, LAND_USES, describe
 
 ZONE = st.sampled_from(sorted(CLIMATE_ZONES.values()))
 USE = st.sampled_from(["cropland", "grassland", "forest"])

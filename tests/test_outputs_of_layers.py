@@ -22,21 +22,21 @@ from test_escaping import Page
 from test_sources import MINE
 
 import hotspots as hs
-from hotspots.cli.printing import progress_bar
+from hotspots.cli.output import progress_bar
+from hotspots.edition.inputs import clip
+from hotspots.edition.methods import cards
+from hotspots.edition.recipe import Recipe, _toml_value
 from hotspots.errors import RasterError
-from hotspots.escaping import from_spreadsheet, one_line, visible
 from hotspots.ingest import open_layers
-from hotspots.ingest.adding import add_own
-from hotspots.ingest.catalogue import SOURCES_VARIABLE
-from hotspots.ingest.gridding.raw import Raw, open_grid
-from hotspots.ingest.quality.page import page
-from hotspots.ingest.source_cards import card, markdown
-from hotspots.ingest.store import Store
-from hotspots.loading import clip
-from hotspots.methods import cards
-from hotspots.recipe import Recipe, _toml_value
+from hotspots.ingest.quality.report_page import page
+from hotspots.ingest.regrid.source_raster import Raw, open_grid
+from hotspots.ingest.sources.cards import card, markdown
+from hotspots.ingest.sources.catalogue import SOURCES_VARIABLE
+from hotspots.ingest.user_layers import add_own
+from hotspots.layers.variables import how_to_set
+from hotspots.locale.escaping import from_spreadsheet, one_line, visible
 from hotspots.reports.summary import summary_lines
-from hotspots.variables import how_to_set
+from hotspots.store import Store
 
 Run = Callable[..., tuple[int, str, str]]
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

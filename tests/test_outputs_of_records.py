@@ -23,19 +23,20 @@ import sqlalchemy as sa
 from harmless_texts import RESULT, TEXTS
 from test_escaping import Page
 
-from hotspots.escaping import from_spreadsheet, visible, xml_text
 from hotspots.locale import LANGUAGES
-from hotspots.registry import clock, open_registry, values
-from hotspots.registry.actors import LOCAL
+from hotspots.locale.escaping import from_spreadsheet, visible, xml_text
+from hotspots.registry import clock, open_registry
 from hotspots.registry.adapters import Adapter, adapters
-from hotspots.registry.exchange.graph import write_graph
-from hotspots.registry.exchange.reading import read_file
-from hotspots.registry.exchange.templates import write_template
-from hotspots.registry.exchange.writing import write_file
-from hotspots.registry.fields import TYPES, Field, fields
-from hotspots.registry.store import tables
-from hotspots.registry.store.writing import Change, apply, log
-from hotspots.registry.vocabulary import vocabulary
+from hotspots.registry.database import tables
+from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.formats.read import read_file
+from hotspots.registry.formats.relation_graph import write_graph
+from hotspots.registry.formats.templates import write_template
+from hotspots.registry.formats.write import write_file
+from hotspots.registry.permissions import LOCAL
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import TYPES, Field, fields
+from hotspots.registry.schema.vocabulary import vocabulary
 
 Run = Callable[..., tuple[int, str, str]]
 FREE = {"text", "texts"}  # kinds that take any text

@@ -11,9 +11,9 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.grid import Grid, authalic_q
-from hotspots.ingest.gridding import overlap
-from hotspots.ingest.gridding.overlap import Overlap, overlaps
+from hotspots.ingest.regrid import overlap
+from hotspots.ingest.regrid.overlap import Overlap, overlaps
+from hotspots.layers.grid import Grid, authalic_q
 
 DEGREES, METRES = pyproj.CRS(4326), pyproj.CRS(6933)
 

@@ -17,11 +17,11 @@ from affine import Affine
 from serving import Serving, server  # noqa: F401  (fixture)
 
 from hotspots.errors import HotspotsError, RasterError
-from hotspots.ingest.gridding.raw import open_grid, read
-from hotspots.ingest.gridding.regrid import on_grid
-from hotspots.ingest.gridding.targets import target_grid
-from hotspots.ingest.own.reading import Own, needs_depth, read_own
-from hotspots.variables import variable
+from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.source_raster import open_grid, read
+from hotspots.ingest.user_files.read import Own, needs_depth, read_own
+from hotspots.layers.target_grid import target_grid
+from hotspots.layers.variables import variable
 
 NAN = np.nan
 VALUES = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype="float32")  # north row first

@@ -8,9 +8,9 @@ import pytest
 import shapely
 from affine import Affine
 
-from hotspots.analysis.patches import drop_small, label_patches, patch_polygons
+from hotspots.analysis.hotspots.patches import drop_small, label_patches, patch_polygons
 from hotspots.errors import BadInputError
-from hotspots.grid import Grid
+from hotspots.layers.grid import Grid
 
 
 def mask(drawing: str) -> np.ndarray:

@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
-from hotspots.registry.actors import LOCAL, PUBLIC, Actor
-from hotspots.registry.opening import open_registry
-from hotspots.registry.people import surveys, tokens
-from hotspots.registry.people.journal import changed_fields, journal
-from hotspots.registry.people.stale import stale, verify
+from hotspots.registry.database.connection import reading, writing
+from hotspots.registry.database.tables import record
+from hotspots.registry.governance import surveys, tokens
+from hotspots.registry.governance.journal import changed_fields, journal
+from hotspots.registry.governance.verification import stale, verify
+from hotspots.registry.open import open_registry
+from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.store.database import reading, writing
-from hotspots.registry.store.tables import record
 
 NOW = "2026-11-21T20:00:00Z"
 TODAY = date(2026, 11, 21)
@@ -219,7 +219,7 @@ def test_correspondent_sees_own_stale_records(aged: Registry) -> None:
 
 def test_stale_list_goes_through_all_pages(aged: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many records there are."""
-    monkeypatch.setattr("hotspots.registry.people.stale._PAGE", 2)
+    monkeypatch.setattr("hotspots.registry.governance.verification._PAGE", 2)
     assert len(stale(aged, today=TODAY)) == 4
 
 

@@ -10,12 +10,12 @@ import xarray as xr
 
 import hotspots as hs
 from hotspots import analysis as an
+from hotspots.edition.analyze import identify, out_of_range, unlike_makers
+from hotspots.edition.inputs import clip
+from hotspots.edition.tables.region_weights import nearest_cells, region_weights
 from hotspots.errors import BadInputError, EmptyRegionError, GridMismatchError, RasterError
-from hotspots.grid import Grid, cell_area, grid_of, require_same_grid
-from hotspots.loading import clip
-from hotspots.pipeline import identify, out_of_range, unlike_makers
-from hotspots.variables import HOT_CLASSES, HOTSPOT_CLASSES
-from hotspots.weights import nearest_cells, region_weights
+from hotspots.layers.grid import Grid, cell_area, grid_of, require_same_grid
+from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 SUMMED = (
     "soc_stock_total", "deficit_historic_total", "potential_ipcc_tier1_total",
@@ -84,7 +84,7 @@ def test_the_table_is_what_zonal_gives(world_edition):
 
 
 def test_initiative_regions_are_the_sums_of_their_countries(world_edition):
-    from hotspots.regions import initiative_members
+    from hotspots.geo.regions import initiative_members
 
     table = world_edition.table
     for region, members in initiative_members().items():

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import shapely
 
-from hotspots import countries
 from hotspots.errors import BadInputError
-from hotspots.registry.places import NOTES, check_points, find_places, gazetteer, place
-from hotspots.registry.places.build import SOURCES, build, is_spelling
-from hotspots.registry.places.whereabouts import countries_at, countries_near
+from hotspots.geo import countries
+from hotspots.registry.gazetteer import NOTES, check_points, find_places, gazetteer, place
+from hotspots.registry.gazetteer.build import SOURCES, build, is_spelling
+from hotspots.registry.gazetteer.country_lookup import countries_at, countries_near
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parent / "hotspots" / "registry" / "places"

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import ConflictError, NotAllowedError, RegistryError
-from hotspots.registry.actors import Actor
-from hotspots.registry.plan import Plan
+from hotspots.registry.database.tables import record_code, relation, version
+from hotspots.registry.imports.plan import Plan
+from hotspots.registry.permissions import Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.store.tables import record_code, relation, version
 
 ROW = {
     "id": "test-station", "type": "organisation", "name": "Test station", "summary": "Made up",
@@ -317,8 +317,8 @@ def test_a_row_without_a_version_reverts_nobody_elses_work(registry: Registry) -
 
 
 def test_the_name_of_a_merged_record_makes_no_new_one(registry: Registry) -> None:
-    from hotspots.registry.actors import LOCAL
-    from hotspots.registry.merging import merge
+    from hotspots.registry.deduplication.merge import merge
+    from hotspots.registry.permissions import LOCAL
 
     take(registry, ROW, ROW | {"id": "", "name": "Second station"})
     with registry.writing() as connection:

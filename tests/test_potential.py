@@ -13,14 +13,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.factors import rows_of
-from hotspots.analysis.potential.deficit import historic_deficit
-from hotspots.analysis.potential.target import (
-    gap_to_target,
-    target_four_per_mille,
-    years_to_close,
-)
-from hotspots.analysis.potential.tier1 import (
+from hotspots.analysis.ipcc.factor_tables import rows_of
+from hotspots.analysis.ipcc.tier1 import (
     annual_stock_change,
     equilibrium_from_observed,
     equilibrium_stock,
@@ -32,15 +26,21 @@ from hotspots.analysis.potential.tier1 import (
     stock_change_factor_error,
     unmixed_stock,
 )
-from hotspots.analysis.potential.tier1_errors import (
+from hotspots.analysis.ipcc.tier1_uncertainty import (
     change_sd,
     ipcc_tier1_relative_sd,
     product_uncertainty,
     sum_uncertainty,
     tier1_draws,
 )
+from hotspots.analysis.potential.deficit import historic_deficit
+from hotspots.analysis.potential.target import (
+    gap_to_target,
+    target_four_per_mille,
+    years_to_close,
+)
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
-from hotspots.variables import CLIMATE_ZONES, classes_of, describe
+from hotspots.layers.variables import CLIMATE_ZONES, classes_of, describe
 
 WARM_TEMPERATE_MOIST = 1
 SHARE = st.floats(0, 1)

@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, HotspotsError, NotAllowedError, RegistryError
-from hotspots.registry.actors import PUBLIC, Actor
-from hotspots.registry.exchange.writing import write_file
-from hotspots.registry.people import privacy, remnants, review, suggestions
-from hotspots.registry.people.journal import journal
-from hotspots.registry.people.stale import stale
+from hotspots.registry.database import queries as records
+from hotspots.registry.database.connection import reading, writing
+from hotspots.registry.formats.write import write_file
+from hotspots.registry.governance import erasure_remnants, privacy, review, suggestions
+from hotspots.registry.governance.journal import journal
+from hotspots.registry.governance.verification import stale
+from hotspots.registry.permissions import PUBLIC, Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import reading as records
-from hotspots.registry.store.database import reading, writing
 
 NOW = "2026-11-21T20:00:00Z"
 EDITOR = Actor("An editor", "editor")
@@ -247,7 +247,7 @@ def test_no_byte_is_left_in_the_files_of_sqlite(
     """Neither in the database nor in what SQLite keeps beside it; what stays is still there."""
     registry = Registry(registry_at("sqlite"), actor=EDITOR)
     erased = _erase_all(registry, _crowd(registry))
-    remnants.tidy(registry.engine)
+    erasure_remnants.tidy(registry.engine)
     path = Path(str(registry.engine.url.database))
     files = sorted(path.parent.glob(path.name + "*"))
     assert len(files) == 3  # with -wal and -shm
@@ -267,7 +267,7 @@ def test_no_byte_is_left_in_the_tables_of_postgresql(
     with registry.engine.begin() as connection:
         connection.exec_driver_sql(analyse)
     erased = _erase_all(registry, gone)
-    remnants.tidy(registry.engine)
+    erasure_remnants.tidy(registry.engine)
     with registry.engine.connect() as connection:
         connection.exec_driver_sql("CHECKPOINT")
         data = b""
@@ -286,13 +286,13 @@ def test_remnants_are_told_while_others_use_the_registry(
     any_registry: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader in the middle of its work keeps old pages; when it has ended, all is well."""
-    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(erasure_remnants, "_PATIENCE_MS", 100)
     registry = filled(any_registry)
     with reading(any_registry) as connection:
         records.fetch(connection, ["test-station"])
         connection.exec_driver_sql("SELECT * FROM contact, suggestion").all()
         erase(any_registry, id="test-station")
         with pytest.raises(RegistryError, match="until those who are reading it now have ended"):
-            remnants.tidy(any_registry)
-    remnants.tidy(any_registry)
+            erasure_remnants.tidy(any_registry)
+    erasure_remnants.tidy(any_registry)
     registry.change("test-station", {"summary": "It works on."})

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from hotspots import files
 from hotspots.errors import HotspotsError
+from hotspots.io import atomic
 from hotspots.registry import open_registry
-from hotspots.registry.exchange.writing import write_file
-from hotspots.registry.store.backup import backup, restore
-from hotspots.registry.store.database import engine_for
+from hotspots.registry.database.backup import backup, restore
+from hotspots.registry.database.connection import engine_for
+from hotspots.registry.formats.write import write_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
@@ -77,7 +77,7 @@ def test_a_first_import_makes_it_so(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_stricter_umask_stays(tmp_path: Path) -> None:
     os.umask(0o277)
-    files.make_private(tmp_path / "file")
+    atomic.make_private(tmp_path / "file")
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o400
 
 
@@ -210,10 +210,10 @@ def test_a_backup_and_a_token_file_are_told_too(cli: Cli, tmp_path: Path) -> Non
 
 def test_modes_say_nothing_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch(0o666)
-    assert files.is_exposed(tmp_path / "file")
-    assert not files.is_exposed(tmp_path / "none")
-    monkeypatch.setattr(files, "os", type("nt", (), {"name": "nt"}))
-    assert not files.is_exposed(tmp_path / "file")
+    assert atomic.is_exposed(tmp_path / "file")
+    assert not atomic.is_exposed(tmp_path / "none")
+    monkeypatch.setattr(atomic, "os", type("nt", (), {"name": "nt"}))
+    assert not atomic.is_exposed(tmp_path / "file")
 
 
 def test_where_it_cant_be_made_private_nothing_is_made(tmp_path: Path) -> None:

@@ -15,19 +15,19 @@ import pytest
 import xarray as xr
 from other_processor import AS_IT_IS, KINDS, OTHER_DIGITS, PLAIN, run
 
-from hotspots.analysis.draws import hot_share_of_draws
-from hotspots.analysis.hotspots import top_share_by_area
-from hotspots.analysis.kernels.waves import cos_sin
-from hotspots.analysis.patches import drop_small
-from hotspots.edition import layer_hash
-from hotspots.grid import cell_area
+from hotspots.analysis.hotspots.classify import top_share_by_area
+from hotspots.analysis.hotspots.patches import drop_small
+from hotspots.analysis.uncertainty.stability import hot_share_of_draws
+from hotspots.analysis.uncertainty.waves import cos_sin
+from hotspots.edition.analyze import checked
+from hotspots.edition.edition import layer_hash
+from hotspots.edition.methods.base import RUN
+from hotspots.edition.ranking import stratum_residual
+from hotspots.edition.recipe import Recipe
 from hotspots.ingest.sample import SAMPLE
 from hotspots.ingest.sample_build import block_mean
-from hotspots.methods.base import RUN
-from hotspots.pipeline import checked
-from hotspots.ranking import stratum_residual
-from hotspots.recipe import Recipe
-from hotspots.rounding import steady, to_step
+from hotspots.layers.grid import cell_area
+from hotspots.layers.rounding import steady, to_step
 
 EPS = np.finfo("float64").eps
 
@@ -117,7 +117,7 @@ def test_a_stratum_of_one_value_leaves_no_residual() -> None:
 
 def small_world() -> xr.Dataset:
     import hotspots as hs
-    from hotspots.loading import clip
+    from hotspots.edition.inputs import clip
 
     return clip(hs.sample(), hs.region("FJI"))
 
@@ -137,7 +137,7 @@ def test_an_edition_s_id_is_of_what_was_given_not_of_what_was_made_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A stock that a method makes of content and density errs in its last digit, the id doesn't."""
-    from hotspots import pipeline
+    from hotspots.edition import analyze
 
     data = small_world()
     depth = {"depth": ("depth", [15.0]), "thickness": ("depth", [30.0])}
@@ -149,18 +149,18 @@ def test_an_edition_s_id_is_of_what_was_given_not_of_what_was_made_of_it(
     )
     _, states = checked(given, Recipe())
     assert "soc_stock" in {n for s in states if s.status == RUN for n in s.gives}
-    first = pipeline.identify(given, Recipe())
-    real = pipeline.run_methods
+    first = analyze.identify(given, Recipe())
+    real = analyze.run_methods
 
     def on_another_processor(*arguments: Any) -> Any:
         layers, states = real(*arguments)
         off = {n: v * np.float32(1 + 2e-7) for n, v in layers.items() if v.dtype.kind == "f"}
         return layers.assign({n: v.assign_attrs(layers[n].attrs) for n, v in off.items()}), states
 
-    monkeypatch.setattr(pipeline, "run_methods", on_another_processor)
-    assert pipeline.identify(given, Recipe()) == first
+    monkeypatch.setattr(analyze, "run_methods", on_another_processor)
+    assert analyze.identify(given, Recipe()) == first
     other = given.assign(soc=(given["soc"] + 1).assign_attrs(given["soc"].attrs))
-    assert pipeline.identify(other, Recipe()) != first
+    assert analyze.identify(other, Recipe()) != first
 
 
 def made(values: xr.DataArray, name: str, unit: str, depth: dict[str, Any]) -> xr.DataArray:

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
-from hotspots.ingest.store.depths import depth_of, profile_of
-from hotspots.profiles import stock_from_profile
-from hotspots.variables import describe
+from hotspots.ingest.stock_from_profiles import stock_from_profile
+from hotspots.layers.variables import describe
+from hotspots.store.profiles import depth_of, profile_of
 
 NAN = np.nan
 Profiles = dict[str, xr.DataArray]

@@ -15,11 +15,11 @@ import rasterio
 import xarray as xr
 from affine import Affine
 
-from hotspots.grid import Grid, cell_area, grid_of
 from hotspots.ingest import sample
-from hotspots.ingest.quality.page import page, png
-from hotspots.ingest.quality.reporting import report
-from hotspots.variables import describe
+from hotspots.ingest.quality.report import report
+from hotspots.ingest.quality.report_page import page, png
+from hotspots.layers.grid import Grid, cell_area, grid_of
+from hotspots.layers.variables import describe
 
 NAN = np.nan
 

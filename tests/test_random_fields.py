@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from hotspots.analysis.random_fields import (
+from hotspots.analysis.uncertainty.random_fields import (
     DRAWS_PER_SET,
     fourier_features,
     gaussian_fields,
     grid_points,
     total_sd,
 )
-from hotspots.analysis.uncertainty import total_uncertainty
+from hotspots.analysis.uncertainty.totals import total_uncertainty
 from hotspots.errors import BadInputError
-from hotspots.grid import cell_area, grid_of
+from hotspots.layers.grid import cell_area, grid_of
 
 
 def on_globe(south: float, north: float, west: float, east: float, step: float) -> xr.DataArray:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis.ranks import rank_interval, stable_top_k
+from hotspots.analysis.uncertainty.ranks import rank_interval, stable_top_k
 from hotspots.errors import BadInputError
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotspots.edition.recipe import Change, Hotspots, Potential, Recipe
 from hotspots.errors import RecipeError, near_matches
-from hotspots.recipe import Change, Hotspots, Potential, Recipe
 
 
 def test_default_recipe_survives_toml() -> None:

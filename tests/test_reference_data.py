@@ -24,17 +24,17 @@ import pytest
 import xarray as xr
 from affine import Affine
 
-from hotspots import countries
 from hotspots.errors import RasterError
-from hotspots.grid import Grid
-from hotspots.ingest.gridding.raw import open_grid, read
-from hotspots.ingest.gridding.regrid import on_grid
-from hotspots.ingest.gridding.targets import target_grid
-from hotspots.ingest.own.reading import Own, read_own
-from hotspots.ingest.quality.reporting import report
-from hotspots.ingest.store.depths import depth_of, profile_of
-from hotspots.profiles import stock_from_profile
-from hotspots.regions import region, regions
+from hotspots.geo import countries
+from hotspots.geo.regions import region, regions
+from hotspots.ingest.quality.report import report
+from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.source_raster import open_grid, read
+from hotspots.ingest.stock_from_profiles import stock_from_profile
+from hotspots.ingest.user_files.read import Own, read_own
+from hotspots.layers.grid import Grid
+from hotspots.layers.target_grid import target_grid
+from hotspots.store.profiles import depth_of, profile_of
 
 MKM2 = 1e8  # ha
 STOCK = {"variable": "soc_stock", "unit": "t ha-1", "depth": "0-30"}

@@ -13,16 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspots.errors import BadInputError
-from hotspots.registry.actors import ADMINISTRATOR, CORRESPONDENT, LOCAL, PUBLIC, Actor, home_of
-from hotspots.registry.merging import merge
-from hotspots.registry.people import privacy, review, suggestions, surveys, tokens
-from hotspots.registry.people.journal import journal
-from hotspots.registry.people.stale import stale, verify
+from hotspots.registry.database import queries as records
+from hotspots.registry.database import schema
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.database.tables import suggestion, survey, token
+from hotspots.registry.deduplication.merge import merge
+from hotspots.registry.governance import privacy, review, suggestions, surveys, tokens
+from hotspots.registry.governance.journal import journal
+from hotspots.registry.governance.verification import stale, verify
+from hotspots.registry.permissions import (
+    ADMINISTRATOR,
+    CORRESPONDENT,
+    LOCAL,
+    PUBLIC,
+    Actor,
+    home_of,
+)
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import reading as records
-from hotspots.registry.store import schema
-from hotspots.registry.store.database import engine_for, reading, writing
-from hotspots.registry.store.tables import suggestion, survey, token
 
 NOW = "2026-11-21T20:00:00Z"
 SECRETARIAT = Actor("Secretariat", ADMINISTRATOR)

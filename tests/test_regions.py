@@ -15,10 +15,10 @@ import pytest
 import shapely
 from shapely import affinity, box
 
-import hotspots.regions  # noqa: F401  (the package's name `regions` is a function)
-from hotspots import countries, initiative, topology
+import hotspots.geo.regions  # noqa: F401  (the package's name `regions` is a function)
 from hotspots.errors import BadInputError, EmptyRegionError, MissingAssetError, UnknownRegionError
-from hotspots.regions import COLUMNS, Region, initiative_members, region, regions
+from hotspots.geo import antimeridian, countries, initiative
+from hotspots.geo.regions import COLUMNS, Region, initiative_members, region, regions
 
 # Entries of ISO 3166-1 that world-atlas draws within another's outline.
 WITHIN_ANOTHER = {
@@ -153,7 +153,7 @@ def test_unknown_detail_and_broken_file(tmp_path: Path) -> None:
     cut = tmp_path / "cut.json"
     cut.write_text('{"type": "Topology", "objects"')
     with pytest.raises(MissingAssetError, match=r"Install the package again\.$"):
-        topology.read_topology(cut)
+        antimeridian.read_topology(cut)
 
 
 def test_topology_by_hand(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_topology_by_hand(tmp_path: Path) -> None:
         "arcs": arcs,
     }
     path.write_text(json.dumps(content))
-    a, b, nothing = topology.read_topology(path)
+    a, b, nothing = antimeridian.read_topology(path)
     assert (a.id, a.name, b.id, b.name) == ("004", "A", "", "B")
     assert a.geometry.equals(box(-5, 0, 5, 20))
     assert b.geometry.equals(box(5, 0, 15, 20))
@@ -775,14 +775,14 @@ def test_a_set_of_regions_must_be_known() -> None:
 
 def test_mend_keeps_a_sound_polygon_as_it_is() -> None:
     shape = box(0, 0, 1, 1)
-    assert topology.mend(shape).equals(shape)
+    assert antimeridian.mend(shape).equals(shape)
 
 
 @pytest.mark.parametrize("turn", [-1, 0, 1])
 def test_mend_brings_every_turn_home(turn: int) -> None:
     """The same area, a full turn to the west or east, is the same area."""
     shape = affinity.translate(box(175, 0, 185, 10), 360 * turn)
-    mended = topology.mend(shape)
+    mended = antimeridian.mend(shape)
     assert sorted(part.bounds for part in shapely.get_parts(mended)) == [
         (-180, 0, -175, 10),
         (175, 0, 180, 10),
@@ -808,7 +808,7 @@ def test_region_compares_by_value() -> None:
 
 @pytest.mark.parametrize("lang", countries.LANGUAGES)
 def test_the_disclaimer_is_there(lang: str) -> None:
+    from hotspots.geo.regions import DISCLAIMER_KEY
     from hotspots.locale import catalogue
-    from hotspots.regions import DISCLAIMER_KEY
 
     assert len(catalogue(lang)[DISCLAIMER_KEY]) > 40

@@ -11,8 +11,9 @@ import pytest
 from shapely.geometry import box
 
 from hotspots.errors import RegistryError
-from hotspots.registry import label, open_registry, vocabulary
-from hotspots.registry.checking import parse
+from hotspots.registry import label, open_registry
+from hotspots.registry.imports.validation import parse
+from hotspots.registry.schema import vocabulary
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 
@@ -104,7 +105,7 @@ def test_documents_words_are_quoted_as_they_stand(shared: Path) -> None:
 
 def test_sample_points_lie_in_their_countries() -> None:
     """Swapped axes or a wrong sign would put a point elsewhere."""
-    from hotspots.regions import regions
+    from hotspots.geo.regions import regions
 
     outlines = regions("countries").set_index("id").geometry
     records = open_registry(SAMPLE).records
@@ -222,7 +223,7 @@ def test_within_a_shape_leaves_out_who_is_known_by_country_only(write: Write) ->
 
 
 def test_within_regions_goes_by_country_code(write: Write) -> None:
-    from hotspots.regions import initiative_members, region
+    from hotspots.geo.regions import initiative_members, region
 
     rows = [
         {"id": "somewhere", "place_precision": "country"},

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
 from hotspots.registry import open_registry
+from hotspots.registry.database import connection as database
+from hotspots.registry.database import tables
+from hotspots.registry.database.connection import engine_for, shown, writing
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import database, tables
-from hotspots.registry.store.database import engine_for, shown, writing
 
 ROW = {
     "type": "organisation", "summary": "Made up", "theme": "pillar1", "country": "NAM",
@@ -29,7 +30,7 @@ ROW = {
 STOPPING = """
 import sys, time
 from hotspots.registry import open_registry
-from hotspots.registry.store import writing
+from hotspots.registry.database import writing
 real = writing._insert
 def slow(connection, table, given):
     real(connection, table, given)

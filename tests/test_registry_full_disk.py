@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, WriteError
 from hotspots.registry import open_registry
+from hotspots.registry.database.connection import engine_for, reading
 from hotspots.registry.registry import Registry
-from hotspots.registry.store.database import engine_for, reading
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 ROW = {

@@ -16,13 +16,13 @@ from kill_points import FUNCTIONS, each_kill, kill_while_writing, points
 
 from hotspots.errors import RegistryError, TokenError
 from hotspots.registry import open_registry
-from hotspots.registry.actors import LOCAL
-from hotspots.registry.exchange.reading import read_file
-from hotspots.registry.people import remnants, tokens
+from hotspots.registry.database import tables
+from hotspots.registry.database.backup import backup
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.formats.read import read_file
+from hotspots.registry.governance import erasure_remnants, tokens
+from hotspots.registry.permissions import LOCAL
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import tables
-from hotspots.registry.store.backup import backup
-from hotspots.registry.store.database import engine_for, reading, writing
 
 # What SQLite and PostgreSQL do at a transaction's end is theirs; here it is the call of it.
 COMMIT = "sqlalchemy.engine.default.DefaultDialect.do_commit"
@@ -332,7 +332,7 @@ def test_an_erasure(place: Callable[[], Path], again: Callable[..., None]) -> No
 
     seen = set()
     for name, words in each_kill(
-        CLI, prepare, (*STEPS, "hotspots.registry.people.remnants._emptied")
+        CLI, prepare, (*STEPS, "hotspots.registry.governance.erasure_remnants._emptied")
     ):
         path = Path(str(words[3]))
         contacts = {row[1] for row in state(path)["contact"]}
@@ -344,7 +344,7 @@ def test_an_erasure(place: Callable[[], Path], again: Callable[..., None]) -> No
         again(*words)
         assert len(state(path)["contact"]) == 2, name
         engine = engine_for(path)
-        assert not remnants.is_pending(engine), name
+        assert not erasure_remnants.is_pending(engine), name
         engine.dispose()
     assert seen == {2, 3}
 

@@ -9,14 +9,14 @@ import pytest
 import shapely
 import sqlalchemy as sa
 
-from hotspots.areas import box_geometry
 from hotspots.errors import BadInputError
-from hotspots.registry.actors import LOCAL, countries_of
-from hotspots.registry.footprints import canonical, position
+from hotspots.geo.user_geometry import box_geometry
+from hotspots.registry.database import queries
+from hotspots.registry.database.changes import Change, apply
+from hotspots.registry.database.connection import writing
+from hotspots.registry.permissions import LOCAL, countries_of
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import reading
-from hotspots.registry.store.database import writing
-from hotspots.registry.store.writing import Change, apply
+from hotspots.registry.schema.footprints import canonical, position
 
 NOW = "2026-11-21T00:00:00Z"
 THEMES = ("pillar1", "pillar2", "A6", "sdg13")
@@ -150,14 +150,14 @@ def test_a_box_uses_an_index_among_100_000_records(any_registry: sa.Engine) -> N
             connection.exec_driver_sql("ANALYZE")
     with any_registry.connect() as connection:
         for box in ((10.0, 10.0, 12.0, 12.0), (-80.0, -50.0, 80.0, 50.0)):
-            told = explained(connection, reading.page_query(connection, boxes=[box]))
+            told = explained(connection, queries.page_query(connection, boxes=[box]))
             if sqlite:
                 assert "record_box VIRTUAL TABLE INDEX" in told
                 assert "SCAN record\n" not in told
             elif box[0] == 10.0:
                 assert "record_geometry" in told
                 assert "Seq Scan on record" not in told
-        told = explained(connection, reading.page_query(connection, codes={"theme": "A6"}))
+        told = explained(connection, queries.page_query(connection, codes={"theme": "A6"}))
         assert "Seq Scan on record " not in told
         assert "SCAN record_code" not in told
 

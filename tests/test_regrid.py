@@ -14,12 +14,12 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.grid import Grid, cell_area, row_area_ha
-from hotspots.ingest.catalogue import source
-from hotspots.ingest.gridding import regrid
-from hotspots.ingest.gridding.raw import HOMOLOSINE, Raw, open_grid, read
-from hotspots.ingest.gridding.regrid import on_grid
-from hotspots.ingest.harmonise import harmonise
+from hotspots.ingest.regrid import resample
+from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.source_raster import HOMOLOSINE, Raw, open_grid, read
+from hotspots.ingest.sources.catalogue import source
+from hotspots.layers.grid import Grid, cell_area, row_area_ha
+from hotspots.layers.harmonise import harmonise
 
 # As ISRIC's files write it: the same projection as ESRI:54052, but compares unequal.
 ISRIC = (
@@ -133,9 +133,9 @@ def test_a_part_of_the_grid_reads_its_window_only(
     values = stocks((180, 360), missing=0)
     raw = write(np.roll(values, 180, axis=1), world(1, 0))  # 0 to 360: Greenwich is at both ends
     asked = []
-    real = regrid.read_stored
+    real = resample.read_stored
     monkeypatch.setattr(
-        regrid, "read_stored", lambda r, window: (asked.append(window), real(r, window))[1]
+        resample, "read_stored", lambda r, window: (asked.append(window), real(r, window))[1]
     )
     layer, _ = on_grid(raw, box(-3, 12, 1, (4, 7)), "soc_stock")
     np.testing.assert_array_equal(layer.values, values[78:82, 177:184])
@@ -165,8 +165,8 @@ def test_a_target_that_is_partly_outside(write: Write) -> None:
 def test_large_layers_are_made_in_strips(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = write(stocks((90, 180)), world(2))
     expected = [on_grid(raw, world(step), "soc_stock") for step in (2, 3)]
-    monkeypatch.setattr(regrid, "AT_ONCE", 0)
-    monkeypatch.setattr(regrid, "_SOURCE_CELLS", 2000)
+    monkeypatch.setattr(resample, "AT_ONCE", 0)
+    monkeypatch.setattr(resample, "_SOURCE_CELLS", 2000)
     for step, (layer, share) in zip((2, 3), expected, strict=True):
         made, its_share = on_grid(raw, world(step), "soc_stock")
         assert len(made.data.chunks[0]) > 5

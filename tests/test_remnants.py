@@ -12,12 +12,12 @@ from kill_points import kill
 
 from hotspots.errors import RegistryError
 from hotspots.registry import open_registry
-from hotspots.registry.actors import LOCAL
-from hotspots.registry.people import privacy, remnants
-from hotspots.registry.people.journal import journal
+from hotspots.registry.database import queries as records
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.governance import erasure_remnants, privacy
+from hotspots.registry.governance.journal import journal
+from hotspots.registry.permissions import LOCAL
 from hotspots.registry.registry import Registry
-from hotspots.registry.store import reading as records
-from hotspots.registry.store.database import engine_for, reading, writing
 
 NOW = "2026-11-21T20:00:00Z"
 NAME = "Pelargonia Grata"
@@ -60,8 +60,8 @@ def actions(engine: sa.Engine) -> list[str]:
 def test_nothing_is_left_where_nobody_reads(any_registry: sa.Engine) -> None:
     fill(any_registry)
     erase(any_registry)
-    remnants.tidy(any_registry)
-    assert not remnants.is_pending(any_registry)
+    erasure_remnants.tidy(any_registry)
+    assert not erasure_remnants.is_pending(any_registry)
     assert actions(any_registry) == ["erasure finished", "erased"]
 
 
@@ -69,7 +69,7 @@ def test_a_reader_holds_remnants_until_it_ends(
     registry_at: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command and the journal say so; the next opening after the reader's end removes them."""
-    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(erasure_remnants, "_PATIENCE_MS", 100)
     engine = registry_at("sqlite")
     path = Path(url_of(engine))
     fill(engine)
@@ -78,7 +78,7 @@ def test_a_reader_holds_remnants_until_it_ends(
         assert records.fetch(connection, ["test-station"])["test-station"]["contact_name"] == NAME
         erase(engine)
         with pytest.raises(RegistryError, match="The next command on this registry after that"):
-            remnants.tidy(engine)
+            erasure_remnants.tidy(engine)
         assert NAME.encode() in bytes_of(path), "which the reader may still need"
         assert records.fetch(connection, ["test-station"])["test-station"]["contact_name"] == NAME
         for _ in range(3):
@@ -98,7 +98,7 @@ def test_the_log_doesnt_grow_while_a_reader_stays(
     registry_at: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trying again costs nothing, however often."""
-    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(erasure_remnants, "_PATIENCE_MS", 100)
     engine = registry_at("sqlite")
     log = Path(url_of(engine) + "-wal")
     fill(engine)
@@ -106,10 +106,10 @@ def test_the_log_doesnt_grow_while_a_reader_stays(
         records.fetch(connection, ["test-station"])
         erase(engine)
         with pytest.raises(RegistryError):
-            remnants.tidy(engine)
+            erasure_remnants.tidy(engine)
         size = log.stat().st_size
         for _ in range(5):
-            assert not remnants.finish(engine)
+            assert not erasure_remnants.finish(engine)
         assert log.stat().st_size == size
 
 
@@ -123,18 +123,23 @@ def test_a_killed_erasure_is_finished_at_the_next_opening(
     program = """
 import sys, os, signal
 from hotspots.registry import open_registry
-from hotspots.registry.actors import LOCAL
-from hotspots.registry.people import privacy, remnants
+from hotspots.registry.permissions import LOCAL
+from hotspots.registry.governance import privacy, remnants
 registry = open_registry(sys.argv[1])
 with registry.writing() as connection:
     privacy.erase(connection, LOCAL, id="test-station", now="2026-11-21T20:00:00Z")
 remnants.tidy(registry.engine)
 """
-    kill(0, program, url_of(engine), functions=["hotspots.registry.people.remnants._tidied"])
-    assert remnants.is_pending(engine)
+    kill(
+        0,
+        program,
+        url_of(engine),
+        functions=["hotspots.registry.governance.erasure_remnants._tidied"],
+    )
+    assert erasure_remnants.is_pending(engine)
     assert actions(engine) == ["erased"]
     opened = open_registry(url_of(engine))
-    assert not remnants.is_pending(engine)
+    assert not erasure_remnants.is_pending(engine)
     assert "contact_name" not in opened.get("test-station", private=True)
     opened.engine.dispose()
     if kind == "sqlite":
@@ -144,7 +149,7 @@ remnants.tidy(registry.engine)
 def test_a_reader_of_postgresql_holds_them_too(
     registry_at: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(erasure_remnants, "_PATIENCE_MS", 100)
     engine = registry_at("postgis")
     fill(engine)
     other = engine_for(url_of(engine))
@@ -152,17 +157,17 @@ def test_a_reader_of_postgresql_holds_them_too(
         records.fetch(connection, ["test-station"])
         erase(engine)
         with pytest.raises(RegistryError, match="until those who are reading it now have ended"):
-            remnants.tidy(engine)
+            erasure_remnants.tidy(engine)
         assert actions(engine) == ["erasure pending", "erased"]
     other.dispose()
-    assert remnants.finish(engine)
+    assert erasure_remnants.finish(engine)
     assert actions(engine)[0] == "erasure finished"
 
 
 def test_the_command_prints_what_was_erased_and_what_is_left(
     run: Any, registry_at: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remnants, "_PATIENCE_MS", 100)
+    monkeypatch.setattr(erasure_remnants, "_PATIENCE_MS", 100)
     engine = registry_at("sqlite")
     fill(engine)
     with reading(engine) as connection:

@@ -19,15 +19,15 @@ from rasterio.enums import Resampling
 from serving import Serving, running
 
 from hotspots.errors import EmptyRegionError, FetchError, RasterError
-from hotspots.files import file_hash
-from hotspots.ingest.access import remote
+from hotspots.ingest.access import remote_windows
 from hotspots.ingest.access.http import Client
 from hotspots.ingest.access.mosaic import Kind, Part, vrt_text
-from hotspots.ingest.access.remote import window
+from hotspots.ingest.access.remote_windows import window
 from hotspots.ingest.access.tiles import tiled_window
 from hotspots.ingest.access.window_reader import Asked
 from hotspots.ingest.access.windows import Window, overview_level, tile_names, windows
-from hotspots.ingest.source_model import Tiles
+from hotspots.ingest.sources.model import Tiles
+from hotspots.io.atomic import file_hash
 
 DEGREES = pyproj.CRS.from_epsg(4326)
 IGH = "+proj=igh +lon_0=0 +datum=WGS84 +units=m +no_defs"
@@ -231,7 +231,7 @@ def test_a_server_without_ranges_gives_the_whole(
     with rasterio.open(path) as file:
         assert np.array_equal(file.read(1), cells)
     assert "gives no parts of files: all 0 MB are fetched" in caplog.text
-    monkeypatch.setattr(remote, "WHOLE_LIMIT", 1000)
+    monkeypatch.setattr(remote_windows, "WHOLE_LIMIT", 1000)
     with pytest.raises(FetchError, match=r"gives no parts of files, and the whole has 0 MB"):
         window(asked, tmp_path / "new", with_client=quick)
 
@@ -246,7 +246,7 @@ def test_a_region_that_the_raster_has_not(server: Serving, quick: Client, tmp_pa
 WINDOWING = """
 import sys, time
 from pathlib import Path
-from hotspots.ingest.access.remote import window
+from hotspots.ingest.access.remote_windows import window
 from hotspots.ingest.access.window_reader import Asked
 from hotspots.ingest.access import window_files
 window_files._STRIP_BYTES = 400_000

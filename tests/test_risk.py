@@ -11,8 +11,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.urgency.evidence import converging_evidence
-from hotspots.analysis.urgency.risk import (
+from hotspots.analysis.loss.convergence import converging_evidence
+from hotspots.analysis.loss.land_use_response import (
     irrecoverable,
     loss_over_horizon,
     recovery_time,
@@ -20,7 +20,7 @@ from hotspots.analysis.urgency.risk import (
     years_to_lose_tenth,
 )
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.variables import DEGRADATION, LOSS_COMPONENTS, describe
+from hotspots.layers.variables import DEGRADATION, LOSS_COMPONENTS, describe
 
 NAN, INF = math.nan, math.inf
 NUMBER = st.floats(0, 300) | st.just(NAN)

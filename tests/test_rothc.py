@@ -14,7 +14,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis import rothc
+from hotspots.analysis.rothc import model
 from hotspots.errors import BadInputError, GridMismatchError
 
 POOLS = ("dpm", "rpm", "bio", "hum")
@@ -103,7 +103,7 @@ def months_of(drivers: dict[str, xr.DataArray]) -> list[tuple[float, ...]]:
 
 def test_moisture_deficit_of_rothamsted(vectors: Path) -> None:
     table = pd.read_csv(vectors / "rothc_doc_tsmd_rothamsted.csv")
-    found = rothc.rate_modifiers(
+    found = model.rate_modifiers(
         air_temperature=10.0, precipitation=table["rain_mm"].to_numpy(),
         evaporation=table["open_pan_evap_mm"].to_numpy(), clay=23.4, depth=23,
         plant_cover=table["plant_cover"].to_numpy(),
@@ -118,26 +118,26 @@ def test_scalar_checks(vectors: Path) -> None:
         key, given = row["quantity"], float(row["input"].split("=")[1])
         dry = {"air_temperature": 10.0, "precipitation": np.zeros(12), "evaporation": 300.0}
         if key == "rmf_temp":
-            found = rothc.rate_modifiers(
+            found = model.rate_modifiers(
                 **(dry | {"air_temperature": given, "precipitation": 0.0}),
                 clay=20, plant_cover=1, depth=23,
             )["temperature"]  # fmt: skip
         elif key.startswith(("max_tsmd", "bare_tsmd")):
-            found = rothc.rate_modifiers(
+            found = model.rate_modifiers(
                 **dry, clay=given, plant_cover=float(key.startswith("max")),
                 depth=float(key.split("_")[-1].removesuffix("cm")),
             )["tsmd"][-1]  # fmt: skip
         elif key.startswith("x_ratio"):
             # Of a month's lost carbon x parts leave to one that stays.
             start = dict.fromkeys((*POOLS, "iom", "tsmd"), 0.0) | {"dpm": 1.0}
-            after = rothc.simulate(
+            after = model.simulate(
                 initial=start, air_temperature=[10.0], precipitation=[50.0], evaporation=[0.0],
                 plant_cover=1, carbon_input=0, clay=given, depth=23,
             ).isel(time=0)  # fmt: skip
             found = after["co2"] / (after["bio"] + after["hum"])
         else:
             assert key == "falloon_iom_t_ha"
-            found = rothc.falloon_iom(given)
+            found = model.falloon_iom(given)
         assert float(found) == pytest.approx(row["expected"], abs=row["tolerance_abs"])
         seen.add(key)
     assert len(seen) == 6
@@ -149,8 +149,8 @@ def test_one_month_of_hoosfield(vectors: Path) -> None:
     start = {pool: table.loc[pool.upper(), "start_t_ha"] for pool in POOLS}
     weather = {"air_temperature": 10.0, "precipitation": 50.0, "evaporation": 0.0,
                "plant_cover": 1.0, "clay": 23.4, "depth": 23.0}  # fmt: skip
-    product = float(rothc.rate_modifiers(**weather)["product"])
-    found = rothc.simulate(
+    product = float(model.rate_modifiers(**weather)["product"])
+    found = model.simulate(
         initial=start | {"iom": 0.0, "tsmd": 0.0}, carbon_input=0.0,
         rate_factor=table["abc"].iloc[0] / product, **weather,
     )  # fmt: skip
@@ -175,7 +175,7 @@ def test_example_equilibrium_exact_and_by_the_stop_rule(vectors: Path) -> None:
     """The exact equilibrium stands 1.34e-4 above the spin-up; the twin that stops, on it."""
     row = pd.read_csv(vectors / "rothc_py_example_expected_1939.csv").iloc[0]
     months = py_example(vectors, 1)
-    exact = rothc.equilibrium(**as_drivers(months), iom=EXAMPLE_IOM, **EXAMPLE_SITE)
+    exact = model.equilibrium(**as_drivers(months), iom=EXAMPLE_IOM, **EXAMPLE_SITE)
     stopped = plain_spin_up(months, EXAMPLE_IOM, 1e-6, **EXAMPLE_SITE)
     for pool in POOLS:
         expected = row[f"{pool.upper()}_t_C_ha"]
@@ -191,11 +191,11 @@ def test_example_year_1939(vectors: Path) -> None:
     columns = {pool: f"{pool.upper()}_t_C_ha" for pool in (*POOLS, "iom", "soc")}
     start = {name: float(table[columns[name]].iloc[0]) for name in (*POOLS, "iom")}
     drivers = as_drivers(py_example(vectors, 1939))
-    found = rothc.simulate(initial=start | {"tsmd": 0.0}, **drivers, **EXAMPLE_SITE)
+    found = model.simulate(initial=start | {"tsmd": 0.0}, **drivers, **EXAMPLE_SITE)
     for name in (*POOLS, "soc"):
         np.testing.assert_allclose(found[name], table[columns[name]].iloc[1:], rtol=0, atol=1e-9)
     del drivers["carbon_input"]
-    rates = rothc.rate_modifiers(**drivers, **EXAMPLE_SITE)
+    rates = model.rate_modifiers(**drivers, **EXAMPLE_SITE)
     pairs = {"temperature": "rmf_temp", "moisture": "rmf_moist", "cover": "rmf_cover",
              "tsmd": "acc_tsmd_mm"}  # fmt: skip
     for name, column in pairs.items():
@@ -217,17 +217,17 @@ def synthetic(vectors: Path, pan: float) -> tuple[dict[str, Any], np.ndarray, pd
 def test_synthetic_site(vectors: Path, pan: float) -> None:
     """Input for 54 t/ha, then 20 years with it, with more, and with none."""
     drivers, share, expected = synthetic(vectors, pan)
-    need = rothc.input_for_stock(soc=54.0, input_share=share, **drivers)
-    state = rothc.equilibrium_of_stock(soc=54.0, input_share=share, **drivers)
+    need = model.input_for_stock(soc=54.0, input_share=share, **drivers)
+    state = model.equilibrium_of_stock(soc=54.0, input_share=share, **drivers)
     first = expected.iloc[0]
     assert need.item() == pytest.approx(first["c_eq_t_ha_yr"], abs=1e-6)
     climate = {name: drivers[name] for name in NAMES[:4]}
     site = {k: v for k, v in drivers.items() if k not in NAMES}
-    rates = rothc.rate_modifiers(**climate, clay=22.0, depth=30.0, pan_factor=pan)
+    rates = model.rate_modifiers(**climate, clay=22.0, depth=30.0, pan_factor=pan)
     assert rates["product"].mean().item() == pytest.approx(first["annual_mean_rmf"], abs=1e-6)
     factors = {"BAU": 1.0, "SSM1": 1.05, "SSM2": 1.10, "SSM3": 1.20, "ZERO_INPUT": 0.0}
     runs = {
-        name: rothc.simulate(
+        name: model.simulate(
             initial=state, carbon_input=np.tile(need.item() * factor * share, 20),
             **{k: np.tile(v, 20) for k, v in climate.items()}, **site,
         )
@@ -252,14 +252,14 @@ def test_equilibrium_is_the_year_that_repeats_itself(seed: int) -> None:
     """A year from the equilibrium leads back to it, by the plain twin and by the kernel."""
     year = some_year(seed)
     site = {"clay": 5.0 + 12 * seed, "depth": 30.0}
-    found = rothc.equilibrium(**year, iom=2.0, dpm_rpm=0.67, **site)
+    found = model.equilibrium(**year, iom=2.0, dpm_rpm=0.67, **site)
     state = {name: found[name].item() for name in (*POOLS, "iom", "tsmd")}
     after = dict(state)
     for month in months_of(year):
         after = plain_month(after, *month, ratio=0.67, **site)
     for name in (*POOLS, "tsmd"):
         assert after[name] == pytest.approx(state[name], rel=1e-9, abs=1e-9)
-    again = rothc.final_state(initial=found, **year, dpm_rpm=0.67, repeat=20, **site)
+    again = model.final_state(initial=found, **year, dpm_rpm=0.67, repeat=20, **site)
     assert again["soc"].item() == pytest.approx(found["soc"].item(), rel=1e-9)
 
 
@@ -275,7 +275,7 @@ def test_plain_twin_month_by_month(seed: int) -> None:
     state: State = {"dpm": 1.0, "rpm": 5.0, "bio": 1.0, "hum": 30.0, "iom": 3.0, "tsmd": -8.0}
     site = {"clay": 35.0, "depth": 23.0}
     columns = dict(zip((*NAMES, "manure_input"), np.array(months).T, strict=True))
-    found = rothc.simulate(
+    found = model.simulate(
         initial=state, **columns, dpm_rpm=0.25, pan_factor=0.9, rate_factor=0.4, **site
     )
     for i, month in enumerate(months):
@@ -289,7 +289,7 @@ def test_plain_twin_month_by_month(seed: int) -> None:
 def test_stock_and_co2_are_start_and_inputs(seed: int, clay: float, ratio: float) -> None:
     year = {name: value.rename(month="time") for name, value in some_year(seed).items()}
     start = {"dpm": 2.0, "rpm": 6.0, "bio": 1.0, "hum": 40.0, "iom": 4.0, "tsmd": 0.0}
-    found = rothc.simulate(
+    found = model.simulate(
         initial=start, **year, manure_input=0.1, clay=clay, depth=30, dpm_rpm=ratio
     )
     put_in = (year["carbon_input"] + 0.1).cumsum("time")
@@ -306,9 +306,9 @@ def test_input_for_stock_gives_the_stock(seed: int, soc: float) -> None:
     year = some_year(seed)
     share = year.pop("carbon_input")
     site = {"clay": 20.0, "depth": 30.0}
-    need = rothc.input_for_stock(soc=soc, input_share=share, **year, **site)
-    found = rothc.equilibrium(
-        **year, carbon_input=need * share / share.sum(), iom=rothc.falloon_iom(soc), **site
+    need = model.input_for_stock(soc=soc, input_share=share, **year, **site)
+    found = model.equilibrium(
+        **year, carbon_input=need * share / share.sum(), iom=model.falloon_iom(soc), **site
     )
     if np.isnan(need.item()):  # frozen all year
         assert bool((year["air_temperature"] < -5).all())
@@ -320,7 +320,7 @@ def test_slow_drying_reaches_its_cycle() -> None:
     """Rain 3 mm short of evaporation each year: from wet to driest it takes sixty years."""
     year = {"air_temperature": 15.0, "precipitation": np.array([50.0] * 6 + [39.5] * 6),
             "evaporation": np.array([40.0] * 6 + [50.0] * 6), "plant_cover": 1.0}  # fmt: skip
-    found = rothc.equilibrium(
+    found = model.equilibrium(
         **year, carbon_input=0.2, clay=40.0, iom=0.0, depth=100.0, pan_factor=1.0
     )
     state = {name: found[name].item() for name in (*POOLS, "iom", "tsmd")}
@@ -336,11 +336,11 @@ def test_slow_drying_reaches_its_cycle() -> None:
 
 def test_final_state_is_the_last_month_of_the_simulation() -> None:
     year = some_year(3, cells=4)
-    start = rothc.equilibrium(**year, clay=20.0, iom=2.0, depth=30)
+    start = model.equilibrium(**year, clay=20.0, iom=2.0, depth=30)
     warmer = year | {"air_temperature": year["air_temperature"] + 3}
-    short = rothc.final_state(initial=start, **warmer, clay=20.0, depth=30, repeat=4)
+    short = model.final_state(initial=start, **warmer, clay=20.0, depth=30, repeat=4)
     months = {k: xr.concat([v.rename(month="time")] * 4, "time") for k, v in warmer.items()}
-    long = rothc.simulate(initial=start, **months, clay=20.0, depth=30).isel(time=-1)
+    long = model.simulate(initial=start, **months, clay=20.0, depth=30).isel(time=-1)
     for name in (*POOLS, "iom", "soc", "tsmd"):
         np.testing.assert_allclose(short[name], long[name], rtol=1e-12)
 
@@ -356,27 +356,27 @@ def test_missing_in_any_input_is_missing_in_all_pools(name: str) -> None:
         year[key] = xr.DataArray([value] * 3, dims="x")
     broken = year[name].copy()
     broken[{"x": 1, "month": 6} if "month" in broken.dims else {"x": 1}] = np.nan
-    found = rothc.equilibrium(**(year | {name: broken}))
+    found = model.equilibrium(**(year | {name: broken}))
     for array in found.values():
         assert list(array.isnull().values) == [False, True, False]
-    start = rothc.equilibrium(**year)
+    start = model.equilibrium(**year)
     start["iom"][1] = np.nan if name == "iom" else start["iom"][1]
     given = {k: v.rename(month="time") if "month" in v.dims else v
              for k, v in (year | {name: broken}).items() if k != "iom"}  # fmt: skip
-    run = rothc.simulate(initial=start, **given)
+    run = model.simulate(initial=start, **given)
     for pool in (*POOLS, "soc", "tsmd", "co2"):
         assert list(run[pool].isel(time=-1).isnull().values) == [False, True, False]
 
 
 def test_no_stock_has_no_inert_part() -> None:
-    values = rothc.falloon_iom(np.array([50.0, 0.0, -3.0, np.nan]))
+    values = model.falloon_iom(np.array([50.0, 0.0, -3.0, np.nan]))
     assert list(np.isnan(values)) == [False, True, True, True]
-    assert rothc.falloon_iom(50.0) == pytest.approx(0.049 * 50**1.139)
+    assert model.falloon_iom(50.0) == pytest.approx(0.049 * 50**1.139)
 
 
 def test_frozen_all_year_has_no_equilibrium() -> None:
     frozen = some_year(1) | {"air_temperature": xr.DataArray([-10.0] * 12, dims="month")}
-    found = rothc.equilibrium(**frozen, clay=20.0, iom=2.0, depth=30)
+    found = model.equilibrium(**frozen, clay=20.0, iom=2.0, depth=30)
     assert all(bool(array.isnull()) for array in found.values())
 
 
@@ -384,19 +384,19 @@ def test_chunked_equals_in_memory() -> None:
     year = some_year(2, cells=6)
     clay = xr.DataArray(np.linspace(0, 60, 6), dims="x")
     chunked = {name: value.chunk(x=2, month=5) for name, value in year.items()}
-    whole = rothc.equilibrium(**year, clay=clay, iom=2.0, depth=30)
-    lazy = rothc.equilibrium(**chunked, clay=clay.chunk(x=2), iom=2.0, depth=30)
+    whole = model.equilibrium(**year, clay=clay, iom=2.0, depth=30)
+    lazy = model.equilibrium(**chunked, clay=clay.chunk(x=2), iom=2.0, depth=30)
     assert lazy["soc"].chunks == ((2, 2, 2),)
     xr.testing.assert_identical(lazy.compute(), whole)
     months = {name: value.rename(month="time") for name, value in chunked.items()}
-    run = rothc.simulate(initial=lazy, **months, clay=clay, depth=30)
-    again = rothc.simulate(
+    run = model.simulate(initial=lazy, **months, clay=clay, depth=30)
+    again = model.simulate(
         initial=whole, clay=clay, depth=30,
         **{name: value.rename(month="time") for name, value in year.items()},
     )  # fmt: skip
     xr.testing.assert_identical(run.compute(), again)
     climate = {name: value for name, value in chunked.items() if name != "carbon_input"}
-    rates = rothc.rate_modifiers(**climate, clay=clay, depth=30)
+    rates = model.rate_modifiers(**climate, clay=clay, depth=30)
     assert rates["product"].chunks is not None
     assert rates["tsmd"].compute().max() <= 0
 
@@ -406,10 +406,10 @@ def test_plain_arrays_of_cells() -> None:
     year = some_year(5, cells=3)
     clay = np.array([10.0, 20.0, 30.0])
     arrays = {name: value.values for name, value in year.items()}
-    found = rothc.equilibrium(**arrays, clay=clay, iom=1.0, depth=30)
+    found = model.equilibrium(**arrays, clay=clay, iom=1.0, depth=30)
     assert found["soc"].dims == ("cell",)
     for i in range(3):
-        alone = rothc.equilibrium(
+        alone = model.equilibrium(
             **{k: v[i] for k, v in arrays.items()}, clay=clay[i], iom=1.0, depth=30
         )
         assert found["soc"].values[i] == alone["soc"].item()
@@ -420,7 +420,7 @@ def test_share_of_plant_cover() -> None:
     given = {"air_temperature": 10.0, "precipitation": np.zeros(6), "evaporation": 200.0,
              "clay": 20.0, "depth": 23.0}  # fmt: skip
     found = {
-        c: rothc.rate_modifiers(**given, plant_cover=c) for c in (0.0, 0.25, 0.49, 0.5, 0.75, 1.0)
+        c: model.rate_modifiers(**given, plant_cover=c) for c in (0.0, 0.25, 0.49, 0.5, 0.75, 1.0)
     }
     for share, rates in found.items():
         np.testing.assert_allclose(rates["cover"], 1 - 0.4 * share)
@@ -450,7 +450,7 @@ def test_share_of_plant_cover() -> None:
 def test_wrong_use_is_told(wrong: dict[str, Any], told: str) -> None:
     fine = some_year(1) | {"clay": 20.0, "iom": 2.0, "depth": 30.0}
     with pytest.raises(BadInputError, match=told):
-        rothc.equilibrium(**(fine | wrong))
+        model.equilibrium(**(fine | wrong))
 
 
 def test_wrong_state_stock_or_grid_is_told() -> None:
@@ -458,23 +458,23 @@ def test_wrong_state_stock_or_grid_is_told() -> None:
     site = {"clay": 20.0, "depth": 30.0}
     months = {name: value.rename(month="time") for name, value in year.items()}
     with pytest.raises(BadInputError, match="initial lacks hum, tsmd"):
-        rothc.simulate(
+        model.simulate(
             initial={"dpm": 1.0, "rpm": 1.0, "bio": 1.0, "iom": 1.0}, **months, **site
         )  # fmt: skip
-    start = rothc.equilibrium(**year, iom=1.0, **site)
+    start = model.equilibrium(**year, iom=1.0, **site)
     with pytest.raises(BadInputError, match="the same number of months"):
-        rothc.simulate(initial=start, **(months | {"precipitation": np.ones(24)}), **site)
+        model.simulate(initial=start, **(months | {"precipitation": np.ones(24)}), **site)
     with pytest.raises(BadInputError, match="repeat is 0"):
-        rothc.final_state(initial=start, **year, **site, repeat=0)
+        model.final_state(initial=start, **year, **site, repeat=0)
     del year["carbon_input"]
     with pytest.raises(BadInputError, match="soc has the value -5"):
-        rothc.input_for_stock(soc=-5.0, **year, **site)
+        model.input_for_stock(soc=-5.0, **year, **site)
     clay = xr.DataArray([20.0, 20.0], dims="x", coords={"x": [0, 1]})
     iom = xr.DataArray([2.0, 2.0], dims="x", coords={"x": [1, 2]})
     with pytest.raises(GridMismatchError, match="same coordinates"):
-        rothc.equilibrium(**year, carbon_input=0.1, clay=clay, iom=iom, depth=30)
+        model.equilibrium(**year, carbon_input=0.1, clay=clay, iom=iom, depth=30)
     with pytest.raises(BadInputError, match="unlike depths"):
-        rothc.equilibrium(
+        model.equilibrium(
             **year, carbon_input=0.1, clay=clay.assign_attrs(depth_cm="0-30"),
             iom=clay.assign_attrs(depth_cm="0-100"), depth=30,
         )  # fmt: skip

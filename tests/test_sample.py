@@ -11,9 +11,7 @@ import rasterio
 import xarray as xr
 
 from hotspots.errors import RasterError
-from hotspots.grid import row_area_ha
 from hotspots.ingest import sample_build
-from hotspots.ingest.legends import CLIMATE_ZONE_LEGENDS, recode, zones_to_jrc
 from hotspots.ingest.sample import SAMPLE, sample
 from hotspots.ingest.sample_build import (
     block_majority,
@@ -22,8 +20,10 @@ from hotspots.ingest.sample_build import (
     world_grid,
     write_sample,
 )
-from hotspots.plausible import require_unit
-from hotspots.variables import CLIMATE_ZONES, classes_of
+from hotspots.layers.grid import row_area_ha
+from hotspots.layers.legends import CLIMATE_ZONE_LEGENDS, recode, zones_to_jrc
+from hotspots.layers.plausibility import require_unit
+from hotspots.layers.variables import CLIMATE_ZONES, classes_of
 
 STOCKS = {"soc_stock": "2010AD", "soc_stock_1990": "1990AD", "soc_stock_reference": "NoLU"}
 GROSS = {"modelled_gross_loss": -1, "modelled_gross_gain": 1}

@@ -13,7 +13,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.factors import table
+from hotspots.analysis.ipcc.factor_tables import table
 from hotspots.analysis.potential.saturation import (
     fine_fraction,
     saturation_capacity,
@@ -22,7 +22,7 @@ from hotspots.analysis.potential.saturation import (
     size_limit,
 )
 from hotspots.errors import BadInputError
-from hotspots.variables import LAND_USES, SOIL_CLASSES, describe
+from hotspots.layers.variables import LAND_USES, SOIL_CLASSES, describe
 
 IDS = [row["id"] for row in table("saturation_equations")]
 CROP = {"soc": 12.0, "clay": 20.0, "silt": 40.0, "bulk_density": 1.3, "land_use": "cropland"}

@@ -18,9 +18,9 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
-from hotspots.registry.fields import fields, names
-from hotspots.registry.store import schema, tables
-from hotspots.registry.store.database import engine_for, is_sqlite, reading, writing
+from hotspots.registry.database import schema, tables
+from hotspots.registry.database.connection import engine_for, is_sqlite, reading, writing
+from hotspots.registry.schema.fields import fields, names
 
 # What only one of the databases has, and what Alembic or PostGIS keep for themselves.
 APART = re.compile("record_box.*|spatial_ref_sys|registry_schema|geometry|record_geometry")
@@ -195,7 +195,7 @@ def test_a_killed_creation_leaves_nothing(
     url = request.getfixturevalue("postgis") if kind == "postgis" else str(tmp_path / "r.sqlite")
     program = f"""
         import os, signal
-        from hotspots.registry.store import database, schema
+        from hotspots.registry.database import database, schema
         with database.writing(database.engine_for({url!r})) as connection:
             schema.migrate(connection)
             schema.require_current(connection)
@@ -281,7 +281,7 @@ def test_to_open_a_registry_loads_no_alembic(any_registry: sa.Engine) -> None:
     url = any_registry.url.render_as_string(hide_password=False).replace("+psycopg", "")
     program = f"""
         import sys
-        from hotspots.registry.store import database, schema
+        from hotspots.registry.database import database, schema
         with database.reading(database.engine_for({url!r})) as connection:
             schema.require_current(connection)
         print("alembic" in sys.modules)

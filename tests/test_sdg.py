@@ -14,10 +14,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis.factors import table
-from hotspots.analysis.urgency.sdg import sdg_soc_change, transition_table
+from hotspots.analysis.ipcc.factor_tables import table
+from hotspots.analysis.loss.sdg_15_3_1 import sdg_soc_change, transition_table
 from hotspots.errors import BadInputError
-from hotspots.variables import CLIMATE_ZONES, DEGRADATION, LAND_COVERS, describe
+from hotspots.layers.variables import CLIMATE_ZONES, DEGRADATION, LAND_COVERS, describe
 
 GROUP = {r["ipcc_climate_zone"]: r["climate_group"] for r in table("sdg1531_climate_group")}
 FACTORS = {

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from hotspots.cli import access
+from hotspots.cli import registry_access
 from hotspots.errors import BadInputError
-from hotspots.registry.actors import LOCAL
-from hotspots.registry.people import tokens
-from hotspots.registry.store import schema
-from hotspots.registry.store.database import engine_for, reading, writing
+from hotspots.registry.database import schema
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.governance import tokens
+from hotspots.registry.permissions import LOCAL
 
 Cli = Callable[..., tuple[int, str, str]]
 REPO = Path(__file__).parents[1]
@@ -103,7 +103,7 @@ def test_a_token_file_that_holds_none(tmp_path: Path, content: bytes | None, tol
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInputError) as caught:
-        access.secret(None, path)
+        registry_access.secret(None, path)
     assert told in str(caught.value)
 
 
@@ -111,12 +111,12 @@ def test_a_pipe_is_no_token_file(tmp_path: Path) -> None:
     """It would be waited for."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BadInputError, match="is a named pipe"):
-        access.secret(None, tmp_path / "pipe")
+        registry_access.secret(None, tmp_path / "pipe")
 
 
 def test_a_token_twice(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="Give either --token or --token-file"):
-        access.secret("-", tmp_path / "token")
+        registry_access.secret("-", tmp_path / "token")
 
 
 @pytest.mark.parametrize(

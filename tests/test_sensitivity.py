@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from hotspots.analysis.urgency.components import loss_total
-from hotspots.analysis.urgency.sensitivity import (
+from hotspots.analysis.loss.components import loss_total
+from hotspots.analysis.uncertainty.sensitivity import (
     UncertainInput,
     hot_cells,
     sensitivity,

@@ -23,8 +23,8 @@ from service import HANG_S, serving
 import hotspots as hs
 from hotspots.api import create_app
 from hotspots.api.encoding import accepts_gzip
-from hotspots.edition import Edition
-from hotspots.logs import PlainFormatter
+from hotspots.edition.edition import Edition
+from hotspots.io.logs import PlainFormatter
 from hotspots.registry import Registry, open_registry
 from hotspots.registry.current import CurrentRegistry
 
@@ -142,8 +142,8 @@ def test_an_erased_contact_leaves_the_map(edition: Edition, path: Path) -> None:
     registry = open_registry(path)
     before = registry.state()
     with registry.writing() as connection:
-        from hotspots.registry.actors import LOCAL
-        from hotspots.registry.store.writing import log
+        from hotspots.registry.database.changes import log
+        from hotspots.registry.permissions import LOCAL
 
         log(connection, LOCAL, "2026-01-02T00:00:00Z", "erased", "p-1")
     assert registry.state() != before
@@ -188,7 +188,7 @@ def test_health_is_not_ok_when_the_map_cannot_be_drawn(
         assert answer.headers["retry-after"] == "10"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "The map can't be drawn (the edition's rasters can't be" in answer.json()["detail"]
-    assert [entry.name for entry in caplog.records] == ["hotspots.api.pages"]
+    assert [entry.name for entry in caplog.records] == ["hotspots.api.map_pages"]
     assert "Traceback" in caplog.text
 
 

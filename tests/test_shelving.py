@@ -10,11 +10,11 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from hotspots.grid import cell_area
-from hotspots.ingest.adding import add_own
-from hotspots.ingest.shelving import _reference
-from hotspots.ingest.store import Store
-from hotspots.profiles import stock_in_store
+from hotspots.ingest.publish import _reference
+from hotspots.ingest.stock_from_profiles import stock_in_store
+from hotspots.ingest.user_layers import add_own
+from hotspots.layers.grid import cell_area
+from hotspots.store import Store
 
 CONTENTS = {"soc": (20, "g kg-1"), "bulk_density": (1300, "kg m-3"), "coarse_fragments": (10, "%")}
 STOCK = 20 * 1.3 * 0.9 * 30 * 0.1  # t ha-1

@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotspots.analysis.shrinkage import shrunk_mean, small
+from hotspots.analysis.uncertainty.shrinkage import shrunk_mean, small
 from hotspots.errors import BadInputError
 
 

@@ -12,11 +12,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.factors import table
-from hotspots.analysis.reference_stock import soc_reference, soc_reference_uncertainty
-from hotspots.analysis.soils import soil_class, soil_group_table
+from hotspots.analysis.ipcc.factor_tables import table
+from hotspots.analysis.ipcc.reference_stock import soc_reference, soc_reference_uncertainty
+from hotspots.analysis.ipcc.soil_classes import soil_class, soil_group_table
 from hotspots.errors import BadInputError, GridMismatchError
-from hotspots.variables import CLIMATE_ZONES, SOIL_CLASSES, classes_of, describe
+from hotspots.layers.variables import CLIMATE_ZONES, SOIL_CLASSES, classes_of, describe
 
 WRB = [row["group"] for row in soil_group_table("WRB")]
 PERCENT = st.one_of(st.sampled_from([0.0, 7.9, 8.0, 40.0, 70.0, 70.1, 100.0]),

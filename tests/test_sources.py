@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hotspots.errors import BadInputError
-from hotspots.ingest.catalogue import (
+from hotspots.ingest.sources.cards import card, markdown, rows
+from hotspots.ingest.sources.catalogue import (
     SOURCES_VARIABLE,
     UnknownSourceError,
     canonical_name,
@@ -19,10 +20,9 @@ from hotspots.ingest.catalogue import (
     sources,
     values_of,
 )
-from hotspots.ingest.source_cards import card, markdown, rows
-from hotspots.ingest.source_model import depth_text
-from hotspots.ingest.units import spelled
-from hotspots.variables import variable
+from hotspots.ingest.sources.model import depth_text
+from hotspots.layers.units import spelled
+from hotspots.layers.variables import variable
 
 NAMES = (
     "soilgrids", "gsocmap", "gsocseq", "soil-carbon-debt", "openlandmap", "esa-cci", "worldcover",

@@ -11,12 +11,12 @@ import xarray as xr
 from drivers import filled, made, piece, quick
 
 import hotspots as hs
-from hotspots.analysis.potential.tier1_errors import tier1_draws
-from hotspots.analysis.random_fields import gaussian_fields, grid_points
-from hotspots.edition import Edition
-from hotspots.grid import cell_area
-from hotspots.stability import field_points, stock_error
-from hotspots.variables import CLIMATE_ZONES, HOTSPOT_CLASSES
+from hotspots.analysis.ipcc.tier1_uncertainty import tier1_draws
+from hotspots.analysis.uncertainty.random_fields import gaussian_fields, grid_points
+from hotspots.edition.draws import field_points, stock_error
+from hotspots.edition.edition import Edition
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import CLIMATE_ZONES, HOTSPOT_CLASSES
 
 CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 DRAWS = 30

@@ -21,10 +21,11 @@ import rasterio
 import xarray as xr
 
 from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
-from hotspots.grid import grid_of
-from hotspots.ingest import Store, geotiff, open_data, open_layers
-from hotspots.ingest.store import places
-from hotspots.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
+from hotspots.ingest import Store, open_data, open_layers
+from hotspots.io import geotiff
+from hotspots.layers.grid import grid_of
+from hotspots.layers.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
+from hotspots.store import storage
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
 
@@ -399,7 +400,7 @@ def fall_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise Killed
         real(source, target)
 
-    monkeypatch.setattr(places.os, "replace", replace)
+    monkeypatch.setattr(storage.os, "replace", replace)
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -431,7 +432,7 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_store as t
-from hotspots.ingest.store import places
+from hotspots.store import places
 real, count = os.replace, iter(range(1, 10))
 def replace(source, target):
     if next(count) == int(sys.argv[2]):

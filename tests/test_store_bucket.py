@@ -21,9 +21,9 @@ from test_store import add_at_once, big, killed_while_adding, layer, zones
 
 from hotspots.errors import BadInputError, FetchError, HotspotsError, RasterError
 from hotspots.ingest import Store
-from hotspots.ingest.store.bucket import Bucket
-from hotspots.ingest.store.items import unnamed
-from hotspots.ingest.store.places import Entry
+from hotspots.store.items import unnamed
+from hotspots.store.s3 import Bucket
+from hotspots.store.storage import Entry
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
@@ -407,7 +407,7 @@ def test_no_room_for_copies(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
 
 FLIP = """
 import sys
-from hotspots.ingest.store.places import place_of
+from hotspots.store.storage import place_of
 place = place_of(sys.argv[1])
 for i in range(400):
     place.write("catalog.json", b"a" * 399 + b"z" if i % 2 else b"a" * 899 + b"z")

@@ -10,9 +10,10 @@ import pytest
 import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError
-from hotspots.ingest import Store, geotiff
-from hotspots.ingest.store.depths import layer_key
-from hotspots.variables import describe
+from hotspots.ingest import Store
+from hotspots.io import geotiff
+from hotspots.layers.variables import describe
+from hotspots.store.profiles import layer_key
 
 SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
 

@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, NotAllowedError, RegistryError
-from hotspots.registry.actors import LOCAL, PUBLIC, Actor
-from hotspots.registry.people import review, suggestions, tokens
-from hotspots.registry.people.journal import journal
-from hotspots.registry.plan import HIDDEN
+from hotspots.registry.database.connection import reading, writing
+from hotspots.registry.database.tables import suggestion
+from hotspots.registry.governance import review, suggestions, tokens
+from hotspots.registry.governance.journal import journal
+from hotspots.registry.imports.plan import HIDDEN
+from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.store.database import reading, writing
-from hotspots.registry.store.tables import suggestion
 
 NOW, LATER = "2026-11-21T20:00:00Z", "2026-11-22T08:00:00Z"
 KENYA = Actor("Correspondent Kenya", "correspondent", ("KEN",))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import hotspots as hs
-from hotspots.caveats import caveats_of
-from hotspots.loading import clip
+from hotspots.edition.caveats import caveats_of
+from hotspots.edition.inputs import clip
 from hotspots.reports.summary import summary_lines
 
 

@@ -10,7 +10,7 @@ from shapely.geometry import box
 
 import hotspots as hs
 from hotspots.errors import BadInputError
-from hotspots.ingest.gridding.targets import boxes_of, cell_size, covers, size_text, target_grid
+from hotspots.layers.target_grid import boxes_of, cell_size, covers, size_text, target_grid
 
 
 @pytest.mark.parametrize(

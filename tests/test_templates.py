@@ -7,14 +7,14 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from hotspots.countries import countries
 from hotspots.errors import BadInputError, RegistryError
+from hotspots.geo.countries import countries
 from hotspots.locale import LANGUAGES
-from hotspots.registry import values
-from hotspots.registry.exchange.reading import read_file
-from hotspots.registry.exchange.templates import _words, write_template
-from hotspots.registry.fields import TYPES, code_called, fields, names
-from hotspots.registry.vocabulary import vocabulary
+from hotspots.registry.formats.read import read_file
+from hotspots.registry.formats.templates import _words, write_template
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import TYPES, code_called, fields, names
+from hotspots.registry.schema.vocabulary import vocabulary
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError, TokenError
-from hotspots.registry.actors import LOCAL, PUBLIC, Actor
-from hotspots.registry.people import tokens
-from hotspots.registry.people.journal import journal
-from hotspots.registry.store.backup import backup, restore
-from hotspots.registry.store.database import engine_for, reading, writing
-from hotspots.registry.store.tables import token
+from hotspots.registry.database.backup import backup, restore
+from hotspots.registry.database.connection import engine_for, reading, writing
+from hotspots.registry.database.tables import token
+from hotspots.registry.governance import tokens
+from hotspots.registry.governance.journal import journal
+from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 
 NOW = "2026-11-21T20:00:00Z"
 EDITOR = Actor("An editor", "editor")

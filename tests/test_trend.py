@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hotspots.analysis.urgency.trend import theil_sen
+from hotspots.analysis.loss.trend import theil_sen
 from hotspots.errors import BadInputError
 
 VALUES = st.one_of(st.floats(0, 300).map(lambda v: round(v, 3)), st.integers(0, 4).map(float),
@@ -124,7 +124,7 @@ def test_chunked_equals_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     lazy = theil_sen(series=series.chunk({"year": 3, "y": 4}))
     assert lazy["soc_trend"].chunks
     xr.testing.assert_identical(plain, lazy.compute())
-    monkeypatch.setattr("hotspots.analysis.urgency.trend.PAIRS_AT_ONCE", 64 * 7)
+    monkeypatch.setattr("hotspots.analysis.loss.trend.PAIRS_AT_ONCE", 64 * 7)
     xr.testing.assert_identical(plain, theil_sen(series=series))
 
 

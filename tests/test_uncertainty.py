@@ -11,10 +11,10 @@ import pyproj
 import pytest
 import xarray as xr
 
-from hotspots.analysis import uncertainty
-from hotspots.analysis.uncertainty import total_uncertainty
+from hotspots.analysis.uncertainty import totals
+from hotspots.analysis.uncertainty.totals import total_uncertainty
 from hotspots.errors import BadInputError
-from hotspots.grid import cell_area
+from hotspots.layers.grid import cell_area
 
 
 def on_globe(south: float, north: float, west: float, east: float, step: float) -> xr.DataArray:
@@ -90,9 +90,9 @@ def test_blocks_err_by_less_than_stated(
     """Above some thousand cells blocks stand for cells; within 1 %, and in truth below 0.4 %."""
     sd = on_globe(*box, step=step)
     area = cell_area(sd)
-    assert 1500 < sd.notnull().sum() < uncertainty.EXACT_CELLS
+    assert 1500 < sd.notnull().sum() < totals.EXACT_CELLS
     exact = total_uncertainty(sd=sd, area=area, range_km=range_km)
-    monkeypatch.setattr(uncertainty, "EXACT_CELLS", 0)
+    monkeypatch.setattr(totals, "EXACT_CELLS", 0)
     blocks = total_uncertainty(sd=sd, area=area, range_km=range_km)
     assert blocks != exact
     assert blocks == pytest.approx(exact, rel=0.004)
@@ -101,7 +101,7 @@ def test_blocks_err_by_less_than_stated(
 def test_blocks_on_a_plane(monkeypatch: pytest.MonkeyPatch) -> None:
     sd = on_plane(np.random.default_rng(1).gamma(3, 5, (50, 55)), 10_000)
     exact = [total_uncertainty(sd=sd, area=10_000, range_km=r) for r in (10, 80, 200)]
-    monkeypatch.setattr(uncertainty, "EXACT_CELLS", 0)
+    monkeypatch.setattr(totals, "EXACT_CELLS", 0)
     blocks = [total_uncertainty(sd=sd, area=10_000, range_km=r) for r in (10, 80, 200)]
     np.testing.assert_allclose(blocks, exact, rtol=0.004)
 
@@ -110,7 +110,7 @@ def test_between_the_bounds_and_rising_with_range() -> None:
     """Independent < exponential < perfect; on a world grid, by blocks."""
     sd = on_globe(-60, 75, -180, 180, 2)
     area = cell_area(sd)
-    assert sd.notnull().sum() > uncertainty.EXACT_CELLS
+    assert sd.notnull().sum() > totals.EXACT_CELLS
     found = [total_uncertainty(sd=sd, area=area, correlation="independent")]
     found += [total_uncertainty(sd=sd, area=area, range_km=r) for r in (1, 100, 1000, 1e6)]
     found += [total_uncertainty(sd=sd, area=area, correlation="perfect")]

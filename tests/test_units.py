@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotspots.errors import RasterError
-from hotspots.ingest import units
-from hotspots.ingest.units import conversion, convert, spelled
+from hotspots.layers import units
+from hotspots.layers.units import conversion, convert, spelled
 
 
 @pytest.mark.parametrize(

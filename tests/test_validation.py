@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hotspots.analysis.validation import MIN_SITES, sample_at, site_statistics
+from hotspots.analysis.uncertainty.validation import MIN_SITES, sample_at, site_statistics
 from hotspots.errors import BadInputError
-from hotspots.variables import CLIMATE_ZONES, describe
+from hotspots.layers.variables import CLIMATE_ZONES, describe
 
 REPO = Path(__file__).resolve().parents[1]
 

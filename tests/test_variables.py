@@ -11,9 +11,9 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.ingest import sample
-from hotspots.ingest.units import spelled, with_unit
-from hotspots.plausible import require_plausible
-from hotspots.variables import VARIABLES, describe, table, variable
+from hotspots.layers.plausibility import require_plausible
+from hotspots.layers.units import spelled, with_unit
+from hotspots.layers.variables import VARIABLES, describe, table, variable
 
 
 def layer(name: str, values: Any, chunked: bool = False) -> xr.DataArray:

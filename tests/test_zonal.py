@@ -17,11 +17,11 @@ from affine import Affine
 from scipy import sparse
 from shapely.geometry import LineString, Point, Polygon, box
 
-from hotspots.analysis.coverage import cover_fractions, remainder, share_out
-from hotspots.analysis.zonal import zonal, zonal_from_cover
+from hotspots.analysis.zonal.coverage import cover_fractions, remainder, share_out
+from hotspots.analysis.zonal.statistics import zonal, zonal_from_cover
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
-from hotspots.grid import Grid, cell_area, grid_of
-from hotspots.variables import CLIMATE_ZONES, describe, flags
+from hotspots.layers.grid import Grid, cell_area, grid_of
+from hotspots.layers.variables import CLIMATE_ZONES, describe, flags
 
 LONLAT = pyproj.CRS(4326)
 NUMBERS = np.arange(1.0, 10.0).reshape(3, 3)

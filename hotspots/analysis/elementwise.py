@@ -15,7 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import BadInputError, near_matches
-from hotspots.variables import classes_of, flags, require_aligned
+from hotspots.layers.variables import classes_of, flags, require_aligned
 
 NODATA = "nodata"
 Codes = npt.NDArray[np.uint8]

@@ -20,7 +20,7 @@ from hotspots.analysis.elementwise import (
     require_fraction,
 )
 from hotspots.errors import BadInputError
-from hotspots.variables import describe, require_aligned
+from hotspots.layers.variables import describe, require_aligned
 
 DEPTH = "depth"  # the dimension of layers
 ROCK_DENSITY = 2.65  # g cm-3
@@ -62,7 +62,7 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
     Notes
     -----
     ``OCS = Σ SOC·BD·(1 − CF)·h·0.1`` (definition, verified). Values outside of the valid ranges
-    of `hotspots.variables` are not clipped. The product of layer means is not the mean of the
+    of `hotspots.layers.variables` are not clipped. The product of layer means is not the mean of the
     products: such a stock and a mapped product of stocks don't belong into one map.
     """
     check_soil(soc, bulk_density, coarse_fragments, thickness)

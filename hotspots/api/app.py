@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 import hotspots
-from hotspots.api import errors, security
+from hotspots.api import http_errors, security
 from hotspots.api.encoding import Compressed
 from hotspots.api.log_settings import log_settings
+from hotspots.api.map_pages import MapPages
+from hotspots.api.middleware import Head, OpenNumbers
 from hotspots.api.models import Problem
-from hotspots.api.pages import MapPages
-from hotspots.api.reading import Head, OpenNumbers
 from hotspots.api.routers import editions, health, home, methods, regions
 from hotspots.api.settings import ServiceLimits, service_limits
 from hotspots.api.sizes import SmallRequests
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
-    from hotspots.edition import Edition
+    from hotspots.edition.edition import Edition
     from hotspots.registry import Registry
 
 SMALLEST_GZIP_BYTES = 1000
@@ -63,7 +63,7 @@ def create_app(
     app.include_router(editions.router)
     app.include_router(methods.router)
 
-    errors.add_handlers(app)
+    http_errors.add_handlers(app)
     # The last one added is the first that a request meets.
     app.add_middleware(OpenNumbers)
     app.add_middleware(security.Headers)

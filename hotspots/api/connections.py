@@ -15,7 +15,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hotspots.api.errors import MEDIA_TYPE, problem_body
+from hotspots.api.http_errors import MEDIA_TYPE, problem_body
 from hotspots.api.security import HEADERS
 from hotspots.api.settings import ServiceLimits
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Header, Query, Request
 from pydantic import BeforeValidator
 
-from hotspots.api.pages import MapPages
-from hotspots.edition import Edition
+from hotspots.api.map_pages import MapPages
+from hotspots.edition.edition import Edition
 
 Lang = Literal["en", "fr", "es"]
 DEFAULT_LANG: Lang = "en"

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from hotspots.api.dependencies import weight_of
-from hotspots.api.pages import Body
+from hotspots.api.map_pages import Body
 
 # uvicorn waits for the client after each piece, so that a slow one holds some pieces and no body.
 PIECE_BYTES = 65_536

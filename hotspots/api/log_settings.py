@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotspots.logs import PlainFormatter
+from hotspots.io.logs import PlainFormatter
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 

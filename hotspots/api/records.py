@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Records:
     """The records of a registry in its last readable state, in the form that the map draws.
 
-    Not for several threads at once: `hotspots.api.pages` asks from one.
+    Not for several threads at once: `hotspots.api.map_pages` asks from one.
 
     Attributes
     ----------

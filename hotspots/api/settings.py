@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hotspots.limits import in_force
+from hotspots.io.limits import in_force
 
 
 @dataclass(frozen=True)

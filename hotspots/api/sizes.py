@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hotspots.api.errors import problem
+from hotspots.api.http_errors import problem
 from hotspots.api.settings import ServiceLimits
 
 

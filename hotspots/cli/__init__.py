@@ -17,10 +17,20 @@ from typing import Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli import data, duplicates, gaps, keeping, people, records, taking, tokens
-from hotspots.cli.access import opened
+from hotspots.cli import (
+    gaps,
+    registry_database,
+    registry_duplicates,
+    registry_governance,
+    registry_import,
+    registry_records,
+    registry_tokens,
+)
+from hotspots.cli import (
+    layers as data,
+)
 from hotspots.cli.options import Where
-from hotspots.cli.printing import (
+from hotspots.cli.output import (
     Json,
     print_summary,
     print_table,
@@ -32,9 +42,10 @@ from hotspots.cli.printing import (
     tell,
 )
 from hotspots.cli.quiet import libraries_quiet, plain_logs
+from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError, HotspotsError
-from hotspots.files import require_free, require_writable, write_text
-from hotspots.limits import shown_path
+from hotspots.io.atomic import require_free, require_writable, write_text
+from hotspots.io.limits import shown_path
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
@@ -46,12 +57,12 @@ registry_app = typer.Typer(help="The registry of who does what and where.", no_a
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 data.add_to(app)
 gaps.add_to(app)
-taking.add_to(registry_app)
-records.add_to(registry_app)
-duplicates.add_to(registry_app)
-people.add_to(registry_app)
-tokens.add_to(registry_app)
-keeping.add_to(registry_app)
+registry_import.add_to(registry_app)
+registry_records.add_to(registry_app)
+registry_duplicates.add_to(registry_app)
+registry_governance.add_to(registry_app)
+registry_tokens.add_to(registry_app)
+registry_database.add_to(registry_app)
 app.add_typer(sample_app, name="sample")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(registry_app, name="registry")
@@ -140,7 +151,7 @@ def demo(
     lang: Lang = "en",
 ) -> None:
     """Make the world's hotspots from the packaged sample: an edition, a map, a table."""
-    from hotspots.demo import run_demo
+    from hotspots.edition.demo import run_demo
 
     edition = run_demo(out, lang, say)
     print_summary(edition, out)
@@ -170,8 +181,8 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
-    from hotspots.beforehand import edition_bytes, read_through, require_space
-    from hotspots.loading import clip, open_any
+    from hotspots.edition.inputs import clip, open_any
+    from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
     require_free(out)
     home = store or ("" if data else os.environ.get("HOTSPOTS_STORE", ""))
@@ -198,8 +209,8 @@ def _region_set(name: str, store: str) -> str:
     """Return the file of a set of regions that a store holds, or the name itself."""
     if not store or name in ("countries", "initiative"):
         return name
-    from hotspots.ingest.shelving import region_file
-    from hotspots.ingest.store import Store
+    from hotspots.ingest.publish import region_file
+    from hotspots.store import Store
 
     found = region_file(Store(store), name)
     return name if found is None else str(found)
@@ -213,7 +224,7 @@ def draw_map(
     lang: Lang = "en",
 ) -> None:
     """Draw the map of an edition as one HTML file that needs no network."""
-    from hotspots.beforehand import PAGE_BYTES, read_through, require_space
+    from hotspots.edition.preflight import PAGE_BYTES, read_through, require_space
 
     require_writable(out)
     require_space(out, PAGE_BYTES)
@@ -242,7 +253,7 @@ def editions(
     as_json: Json = False,
 ) -> None:
     """List the editions in a folder."""
-    from hotspots.edition import list_editions
+    from hotspots.edition.edition import list_editions
 
     print_table(list_editions(folder, tell), as_json=as_json)
 
@@ -280,7 +291,7 @@ def recipe_show(
 @recipe_app.command("check")
 def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
     """Say whether a recipe is valid."""
-    from hotspots.methods import METHODS, require_usable
+    from hotspots.edition.methods import METHODS, require_usable
 
     require_usable(_recipe(path), METHODS)
     put(f"{path} is a valid recipe.")
@@ -307,7 +318,7 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     """List the methods and other cards: id, kind, what each gives and needs; 'show' prints one."""
     if context.invoked_subcommand is not None:
         return
-    from hotspots.methods.cards import rows
+    from hotspots.edition.methods.cards import rows
 
     if as_json:
         put_json(rows())
@@ -322,6 +333,6 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
 @methods_app.command("show")
 def methods_show(card: Annotated[str, typer.Argument(help="An id from the list.")]) -> None:
     """Print a method card: formula, inputs, parameters, status of each number, limits."""
-    from hotspots.methods import cards
+    from hotspots.edition.methods import cards
 
     put_block(cards.relinked(cards.card(card)), nl=False)

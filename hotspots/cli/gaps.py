@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.access import opened
 from hotspots.cli.options import Where
-from hotspots.cli.printing import Json, print_table, put_block
+from hotspots.cli.output import Json, print_table, put_block
+from hotspots.cli.registry_access import opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def gaps(
 
     Tonnes are of carbon. No record is not nobody: the last line says how complete the registry is.
     """
-    from hotspots.edition_gaps import gaps as find
+    from hotspots.edition.gaps import gaps as find
 
     table = find(
         hs.open_edition(edition), opened(where), of, region=region,

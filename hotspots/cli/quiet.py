@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from hotspots.logs import PlainFormatter
+from hotspots.io.logs import PlainFormatter
 
 
 @contextmanager

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 from hotspots.ingest.sample import sample
 
 if TYPE_CHECKING:
-    from hotspots.ingest.open import open_data, open_layers
-    from hotspots.ingest.store import Store
+    from hotspots.ingest.user_files.rasters import open_data, open_layers
+    from hotspots.store import Store
 
 __all__ = ["Store", "open_data", "open_layers", "sample"]
 
-_HOMES = {"Store": "store", "open_data": "open", "open_layers": "open"}
+_HOMES = {
+    "Store": "hotspots.store",
+    "open_data": "hotspots.ingest.user_files.rasters",
+    "open_layers": "hotspots.ingest.user_files.rasters",
+}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: rasterio's readers, dask and pystac would make `import hotspots` slow.
     if name not in _HOMES:
         raise AttributeError(f"module 'hotspots.ingest' has no attribute '{name}'")
-    return getattr(import_module(f"hotspots.ingest.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import MissingAssetError
-from hotspots.readers.netcdf import open_netcdf
-from hotspots.variables import variable
+from hotspots.io.readers.netcdf import open_netcdf
+from hotspots.layers.variables import variable
 
 SAMPLE = Path(__file__).parent / "sample" / "world_0p5deg.nc"
 

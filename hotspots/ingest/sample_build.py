@@ -20,14 +20,14 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.files import file_hash
-from hotspots.grid import M2_PER_HA, Grid, row_area_ha
-from hotspots.ingest.legends import zones_to_jrc
-from hotspots.readers.netcdf import open_netcdf
-from hotspots.readers.rasters import geotiff
-from hotspots.readers.texts import parse_toml, read_text
-from hotspots.rounding import to_step
-from hotspots.variables import describe, variable
+from hotspots.io.atomic import file_hash
+from hotspots.io.readers.netcdf import open_netcdf
+from hotspots.io.readers.rasters import geotiff
+from hotspots.io.readers.texts import parse_toml, read_text
+from hotspots.layers.grid import M2_PER_HA, Grid, row_area_ha
+from hotspots.layers.legends import zones_to_jrc
+from hotspots.layers.rounding import to_step
+from hotspots.layers.variables import describe, variable
 
 Array = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
-from hotspots.grid import Grid
+from hotspots.layers.grid import Grid
 from hotspots.maps.palettes import rgb
 
 MERCATOR_RADIUS_M = 6378137.0

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from hotspots.edition.scenario import scenario
+from hotspots.layers.variables import DEGRADATION, EVIDENCE, LOSS_COMPONENTS, RESPONSES
 from hotspots.locale import has_text, number, percent, text, tonnes
 from hotspots.maps import palettes
-from hotspots.maps.cutting import (
+from hotspots.maps.classes import (
     LEAST_MANAGED_SHARE,
     Classes,
     change_steps,
@@ -23,12 +25,10 @@ from hotspots.maps.cutting import (
     stability_steps,
     stable_classes,
 )
-from hotspots.scenario import scenario
-from hotspots.variables import DEGRADATION, EVIDENCE, LOSS_COMPONENTS, RESPONSES
 
 if TYPE_CHECKING:
-    from hotspots.edition import Edition
-    from hotspots.recipe import Recipe
+    from hotspots.edition.edition import Edition
+    from hotspots.edition.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hotspots.registry.fields import Field, fields
-from hotspots.registry.vocabulary import label, vocabulary
+from hotspots.registry.schema.fields import Field, fields
+from hotspots.registry.schema.vocabulary import label, vocabulary
 
 if TYPE_CHECKING:
-    from hotspots.registry.opening import open_registry, own_registry
+    from hotspots.registry.open import open_registry, own_registry
     from hotspots.registry.registry import Registry
 
-_HOMES = {"Registry": "registry", "open_registry": "opening", "own_registry": "opening"}
+_HOMES = {"Registry": "registry", "open_registry": "open", "own_registry": "open"}
 
 __all__ = [
     "Field", "Registry", "fields", "label", "open_registry", "own_registry", "vocabulary",

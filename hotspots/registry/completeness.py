@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotspots.analysis.gaps.columns import COMPLETENESS, NO_RECORD
-from hotspots.analysis.gaps.places import region_pairs
-from hotspots.analysis.gaps.records import WORLD, country_of, last_day, tidy
-from hotspots.countries import countries
+from hotspots.analysis.gaps.membership import region_pairs
+from hotspots.analysis.gaps.records_table import WORLD, country_of, last_day, tidy
 from hotspots.errors import RegistryError
+from hotspots.geo.countries import countries
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotspots.registry.opening import FILES, open_registry
-from hotspots.registry.store.database import file_of
+from hotspots.registry.database.connection import file_of
+from hotspots.registry.open import FILES, open_registry
 
 if TYPE_CHECKING:
     from hotspots.registry.registry import Registry

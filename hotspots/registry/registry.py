@@ -11,24 +11,25 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError
 from hotspots.registry import clock
-from hotspots.registry.actors import LOCAL, Actor, may_keep
-from hotspots.registry.plan import Plan, Rows, plan
-from hotspots.registry.problems import Problem, told
-from hotspots.registry.public import public, table
-from hotspots.registry.store import reading, schema
-from hotspots.registry.store.database import engine_for, shown
-from hotspots.registry.store.database import reading as reads
-from hotspots.registry.store.database import writing as writes
-from hotspots.registry.store.tables import survey
-from hotspots.registry.store.writing import apply, log
-from hotspots.registry.values import personal_in
+from hotspots.registry.database import queries as reading
+from hotspots.registry.database import schema
+from hotspots.registry.database.changes import apply, log
+from hotspots.registry.database.connection import engine_for, shown
+from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.database.connection import writing as writes
+from hotspots.registry.database.tables import survey
+from hotspots.registry.imports.plan import Plan, Rows, plan
+from hotspots.registry.permissions import LOCAL, Actor, may_keep
+from hotspots.registry.public_view import public, table
+from hotspots.registry.schema.problems import Problem, told
+from hotspots.registry.schema.values import personal_in
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
     from shapely.geometry.base import BaseGeometry
 
-    from hotspots.regions import Region
+    from hotspots.geo.regions import Region
 
 
 class RefusedError(RegistryError):
@@ -106,7 +107,7 @@ class Registry:
 
     @property
     def records(self) -> gpd.GeoDataFrame:
-        """One row per record: see `hotspots.registry.public.table`; nothing personal in it."""
+        """One row per record: see `hotspots.registry.public_view.table`; nothing personal in it."""
         with self.reading() as connection:
             state = reading.state(connection)
             if self._table is None or self._table[0] != state:
@@ -251,7 +252,7 @@ class Registry:
         Parameters
         ----------
         rows, problems, spoiled
-            As `hotspots.registry.exchange.reading.read_file` gives them.
+            As `hotspots.registry.formats.read.read_file` gives them.
         skip_bad : bool
             Take the good rows where others are refused; without, one bad row keeps all out.
         overwrite : bool
@@ -308,7 +309,7 @@ class Registry:
         RegistryError
             No such record, or a value that can't be taken.
         """
-        from hotspots.registry import values
+        from hotspots.registry.schema import values
 
         seen = version or self.get(id)["version"]
         cells = {name: values.write(value) for name, value in changes.items()}
@@ -329,7 +330,7 @@ class Registry:
         RegistryError
             No such record, or others name it in a relation.
         """
-        from hotspots.registry.store.writing import Change
+        from hotspots.registry.database.changes import Change
 
         if not note or personal_in(note):
             raise BadInputError(

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, near_matches
-from hotspots.registry.actors import countries_of
-from hotspots.registry.fields import code_called
-from hotspots.registry.store import reading, rows, tables
-from hotspots.registry.vocabulary import vocabulary
+from hotspots.registry.database import queries, rows, tables
+from hotspots.registry.permissions import countries_of
+from hotspots.registry.schema.fields import code_called
+from hotspots.registry.schema.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-    from hotspots.regions import Region
+    from hotspots.geo.regions import Region
 
 MOST = 10_000  # records of one page
 
@@ -44,11 +44,11 @@ def find(
         raise BadInputError(f"A page of {limit} records is not possible; give 1 to {MOST:,}.")
     theme, type = _code("theme", theme), _code("type", type)
     shape = None
-    boxes: list[reading.Box] = []
+    boxes: list[queries.Box] = []
     if box is not None:
         import shapely
 
-        from hotspots.areas import box_geometry
+        from hotspots.geo.user_geometry import box_geometry
 
         shape = box_geometry(box)
         boxes = [part.bounds for part in shapely.get_parts(shape)]
@@ -63,7 +63,7 @@ def find(
     found: list[dict[str, Any]] = []
     at = _number(connection, after) if after else 0
     while len(found) < limit:
-        query = reading.page_query(connection, **asked, after=at, limit=limit)
+        query = queries.page_query(connection, **asked, after=at, limit=limit)
         page = [dict(row) for row in connection.execute(query).mappings()]
         found += [rows.from_row(row) for row in page if shape is None or _meets(row, shape)]
         if len(page) < limit:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hotspots.caveats import CAVEATS
-from hotspots.escaping import one_line, visible
-from hotspots.weights import WHOLE
+from hotspots.edition.caveats import CAVEATS
+from hotspots.edition.tables.region_weights import WHOLE
+from hotspots.locale.escaping import one_line, visible
 
 if TYPE_CHECKING:
-    from hotspots.edition import Edition
+    from hotspots.edition.edition import Edition
 
 _ROWS = 10
 _STATUS_WORDS = {"run": "ran", "given": "were given by the data",

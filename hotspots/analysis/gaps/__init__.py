@@ -6,9 +6,9 @@ tells each column's unit and meaning.
 
 from hotspots.analysis.gaps.columns import COLUMNS, COMPLETENESS
 from hotspots.analysis.gaps.crowding import crowded, outside
-from hotspots.analysis.gaps.nearby import gaps
-from hotspots.analysis.gaps.practices import practice_gaps
-from hotspots.analysis.gaps.regional import region_gaps, research_gaps
+from hotspots.analysis.gaps.hotspot_gaps import gaps
+from hotspots.analysis.gaps.practice_gaps import practice_gaps
+from hotspots.analysis.gaps.region_gaps import region_gaps, research_gaps
 
 __all__ = [
     "COLUMNS",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hotspots.analysis.gaps.hotspot_gaps import known, polygons_of, require_distance
 from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
-from hotspots.analysis.gaps.nearby import known, polygons_of, require_distance
-from hotspots.analysis.gaps.records import Wanted, placed, select, shapes_of, tidy
+from hotspots.analysis.gaps.records_table import Wanted, placed, select, shapes_of, tidy
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -15,9 +15,9 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, require_between
 from hotspots.errors import BadInputError
-from hotspots.grid import cell_area
-from hotspots.rounding import SAME_SUM
-from hotspots.variables import classes_of, describe, require_aligned
+from hotspots.layers.grid import cell_area
+from hotspots.layers.rounding import SAME_SUM
+from hotspots.layers.variables import classes_of, describe, require_aligned
 
 QUANTILE = 0.9
 MIN_SAMPLES = 30

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth
-from hotspots.variables import describe, require_aligned
+from hotspots.layers.variables import describe, require_aligned
 
 Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import require_between, require_fraction
 from hotspots.errors import BadInputError
-from hotspots.variables import require_aligned
+from hotspots.layers.variables import require_aligned
 
 HORIZONS = (5, 10, 20, 30)  # years
 TRANSITION_YEARS = 20.0

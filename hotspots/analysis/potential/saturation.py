@@ -21,10 +21,10 @@ from hotspots.analysis.elementwise import (
     require_between,
     require_fraction,
 )
-from hotspots.analysis.factors import Row, status_kind, table
+from hotspots.analysis.ipcc.factor_tables import Row, status_kind, table
 from hotspots.analysis.stock import DEPTH, check_soil, stock_of_content
 from hotspots.errors import BadInputError, near_matches
-from hotspots.variables import LAND_USES, SOIL_CLASSES, describe
+from hotspots.layers.variables import LAND_USES, SOIL_CLASSES, describe
 
 # Share of SOC in the fine fraction; Chen et al. (2019), verified.
 FINE_SHARE = {"cropland": 0.85, "grassland": 0.69, "forest": 0.66}

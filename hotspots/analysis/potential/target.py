@@ -14,7 +14,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, elementwise, require_between
 from hotspots.errors import BadInputError
-from hotspots.variables import describe
+from hotspots.layers.variables import describe
 
 Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
 RATE_PER_YEAR = 0.004

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from hotspots.api.dependencies import CurrentEdition
 from hotspots.api.models import EditionEntry
-from hotspots.edition import Edition
+from hotspots.edition.edition import Edition
 from hotspots.errors import UnknownEditionError
 
 router = APIRouter(prefix="/v1/editions", tags=["editions"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 import hotspots
 from hotspots.api.dependencies import DEFAULT_LANG, CurrentEdition, Pages
-from hotspots.api.errors import NotDrawnError, kind_of
+from hotspots.api.http_errors import NotDrawnError, kind_of
 from hotspots.api.models import Health, Problem, Ready
 
 router = APIRouter(tags=["service"], responses={503: {"model": Problem}})

@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 from hotspots.api.dependencies import CurrentEdition
 from hotspots.api.models import MethodDetail, MethodEntry
 from hotspots.api.security import policy_for
-from hotspots.edition import Edition
-from hotspots.escaping import html_text, markdown_plain
-from hotspots.methods.cards import card, card_ids, entries, index, relinked
+from hotspots.edition.edition import Edition
+from hotspots.edition.methods.cards import card, card_ids, entries, index, relinked
+from hotspots.locale.escaping import html_text, markdown_plain
 
 router = APIRouter(tags=["methods"])
 HOME = "/methods"

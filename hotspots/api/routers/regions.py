@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from hotspots.api import answers
+from hotspots.api import region_service
 from hotspots.api.dependencies import CurrentEdition, Language
 from hotspots.api.models import RegionDetail, RegionEntry, RegionKind, Summary
 
@@ -19,13 +19,13 @@ def list_regions(
     kind: Annotated[RegionKind | None, Query(description="Only regions of this kind")] = None,
 ) -> list[RegionEntry]:
     """List the regions that the edition has numbers of."""
-    return answers.region_entries(edition, kind)
+    return region_service.region_entries(edition, kind)
 
 
 @router.get("/{region_id}")
 def show_region(edition: CurrentEdition, region_id: str) -> RegionDetail:
     """Show one region, by its id."""
-    return answers.region_detail(edition, region_id)
+    return region_service.region_detail(edition, region_id)
 
 
 @router.get("/{region_id}/summary")
@@ -33,6 +33,6 @@ def summarise_region(
     edition: CurrentEdition, region_id: str, lang: Language, response: Response
 ) -> Summary:
     """Give every number of one region with its unit, and what the numbers rest on."""
-    summary = answers.region_summary(edition, region_id, lang)
+    summary = region_service.region_summary(edition, region_id, lang)
     response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
     return summary

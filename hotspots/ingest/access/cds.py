@@ -20,14 +20,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hotspots.errors import FetchError, TokenError
-from hotspots.files import file_hash
 from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, member_of, public
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
-from hotspots.ingest.gridding.raw import Origin
-from hotspots.ingest.source_model import Access, filled
-from hotspots.readers.texts import read_text
+from hotspots.ingest.regrid.source_raster import Origin
+from hotspots.ingest.sources.model import Access, filled
+from hotspots.io.atomic import file_hash
+from hotspots.io.readers.texts import read_text
 
 # An order of the store waits in a queue; most come within minutes, all night at worst.
 LONGEST_WAIT_S = 3600.0

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import FetchError, WriteError
-from hotspots.files import lock, reason
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http import Client, Told, told_of
-from hotspots.ingest.access.settings import CACHE_VARIABLE
+from hotspots.ingest.access.http_settings import CACHE_VARIABLE
+from hotspots.io.atomic import lock, reason
 
 if TYPE_CHECKING:
     import requests
@@ -161,7 +161,7 @@ def require_checksum(path: Path, checksum: str, where: str) -> None:
             opened, lambda: hashlib.new(algorithm or "sha256", usedforsecurity=False)
         ).hexdigest()
     if digest != due.lower():
-        raise faults.wrong_checksum(where, due, digest)
+        raise server_errors.wrong_checksum(where, due, digest)
 
 
 def _whole(job: _Job) -> Told:
@@ -207,7 +207,7 @@ def _once(job: _Job) -> Told:
         _store(job, response, told, got)
     due = told.size
     if due >= 0 and job.got() != due:
-        raise faults.truncated(job.where, job.got(), due)
+        raise server_errors.truncated(job.where, job.got(), due)
     return told
 
 
@@ -217,7 +217,7 @@ def _after_end(job: _Job, response: requests.Response, got: int) -> Told:
     if size != str(got):
         with disk(job.part):
             job.forget()
-        raise faults.truncated(job.where, 0, int(size) if size.isdigit() else -1)
+        raise server_errors.truncated(job.where, 0, int(size) if size.isdigit() else -1)
     note = read_json(job.note)
     return Told(job.url, got, str(note.get("etag", "")), str(note.get("last_modified", "")), True)
 
@@ -227,7 +227,7 @@ def _require_rest(job: _Job, response: requests.Response, got: int) -> None:
     if begins != str(got):
         with disk(job.part):
             job.forget()
-        raise faults.truncated(job.where, got, -1)
+        raise server_errors.truncated(job.where, got, -1)
 
 
 def _store(job: _Job, response: requests.Response, told: Told, got: int) -> None:
@@ -236,7 +236,7 @@ def _store(job: _Job, response: requests.Response, told: Told, got: int) -> None
     if not got:
         try:
             kind = response.headers.get("Content-Type", "")
-            faults.require_data(job.where, kind, first[:_HEAD])
+            server_errors.require_data(job.where, kind, first[:_HEAD])
         except FetchError as error:
             raise _WrongKindError(str(error)) from error
         with disk(job.part):
@@ -270,7 +270,7 @@ def _chunks(job: _Job, response: requests.Response) -> Iterator[bytes]:
         try:
             chunk = response.raw.read1(_CHUNK)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise faults.broken(job.where, error, job.client.settings.stall) from error
+            raise server_errors.broken(job.where, error, job.client.settings.stall) from error
         if not chunk:
             return
         yield chunk

@@ -21,12 +21,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hotspots.errors import FetchError, WriteError
-from hotspots.files import file_hash
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
 from hotspots.ingest.access.http import Client, Told, client
-from hotspots.ingest.access.settings import CACHE_VARIABLE
-from hotspots.ingest.gridding.raw import Origin
+from hotspots.ingest.access.http_settings import CACHE_VARIABLE
+from hotspots.ingest.regrid.source_raster import Origin
+from hotspots.io.atomic import file_hash
 
 _LONGEST_NAME = 80
 _OF_A_SHAPEFILE = ("shx", "dbf", "prj", "cpg")
@@ -46,7 +46,7 @@ def public(url: str) -> str:
     """Return an address as provenance may show it: the query goes if it looks like holding keys."""
     parts = urlsplit(url)
     if parts.username or re.search(r"(token|key|sig|signature|credential)=", parts.query, re.I):
-        return faults.shown(url)
+        return server_errors.shown(url)
     return url
 
 

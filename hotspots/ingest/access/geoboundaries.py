@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import FetchError
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, stale
 from hotspots.ingest.access.http import Client, client
-from hotspots.ingest.gridding.raw import Origin
-from hotspots.ingest.source_model import Access, filled
+from hotspots.ingest.regrid.source_raster import Origin
+from hotspots.ingest.sources.model import Access, filled
 
 # What stands in place of a large file where only its pointer is served.
 _POINTER = b"version https://git-lfs"
@@ -60,7 +60,7 @@ def boundaries_file(
         head = opened.read(64)
     if head.startswith(_POINTER) or not head.lstrip().startswith(b"{"):
         raise FetchError(
-            f"'{faults.shown(told['file'])}' isn't GeoJSON but"
+            f"'{server_errors.shown(told['file'])}' isn't GeoJSON but"
             f" {'a pointer to a file elsewhere' if head.startswith(_POINTER) else repr(head[:16])}."
             " Try again later, then tell the project."
         )
@@ -74,7 +74,7 @@ def _named(of: Client, url: str, key: str) -> dict[str, str]:
     address = told.get(key) if isinstance(told, dict) else None
     if not isinstance(address, str) or not address.startswith("http"):
         raise FetchError(
-            f"'{faults.shown(url)}' names no file of boundaries ('{key}'). The country may have no"
+            f"'{server_errors.shown(url)}' names no file of boundaries ('{key}'). The country may have no"
             " such level; else the source has changed: tell the project."
         )
     return {"file": address, "version": str(told.get("boundaryID", ""))}

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from hotspots import __version__
 from hotspots.errors import FetchError
-from hotspots.ingest.access import faults
-from hotspots.ingest.access.settings import Settings, cache_dir, settings
+from hotspots.ingest.access import server_errors
+from hotspots.ingest.access.http_settings import Settings, cache_dir, settings
 
 if TYPE_CHECKING:
     import requests
@@ -151,9 +151,11 @@ class Client:
                 return told_of(url, response)
             head = self.first_bytes(response)
             told = replace(told_of(url, response), head=head)
-        faults.require_data(self.address(url), response.headers.get("Content-Type", ""), head)
+        server_errors.require_data(
+            self.address(url), response.headers.get("Content-Type", ""), head
+        )
         if magic and not head.startswith(tuple(magic)):
-            raise faults.another_kind(self.address(url), head)
+            raise server_errors.another_kind(self.address(url), head)
         return told
 
     def json(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
@@ -178,11 +180,11 @@ class Client:
                 if not left or error.status or not error.reached:
                     raise
                 time.sleep(self._pause(1))
-        faults.require_data(where, kind, content[:_HEAD])
+        server_errors.require_data(where, kind, content[:_HEAD])
         try:
             json.loads(content)
         except ValueError as wrong:
-            raise faults.no_json(where) from wrong
+            raise server_errors.no_json(where) from wrong
         return content.decode("utf-8-sig")
 
     def download(
@@ -206,7 +208,7 @@ class Client:
         try:
             return next(response.iter_content(_HEAD), b"")
         except requests.RequestException as error:
-            raise faults.broken(response.url, error, self.settings.stall) from error
+            raise server_errors.broken(response.url, error, self.settings.stall) from error
 
     def _content(self, response: requests.Response, where: str) -> bytes:
         import requests
@@ -216,9 +218,9 @@ class Client:
             for chunk in response.iter_content(65536):
                 content += chunk
                 if len(content) > _MOST_JSON:
-                    raise faults.too_large(where, _MOST_JSON)
+                    raise server_errors.too_large(where, _MOST_JSON)
         except requests.RequestException as error:
-            raise faults.broken(where, error, self.settings.stall) from error
+            raise server_errors.broken(where, error, self.settings.stall) from error
         return bytes(content)
 
     def _asked(
@@ -253,7 +255,7 @@ class Client:
             started = time.monotonic()  # somebody is there: the promise is kept
         if not last.reached:
             # Several silences make one; the last may have been short.
-            last = faults.lengthened(last, time.monotonic() - started)
+            last = server_errors.lengthened(last, time.monotonic() - started)
             with self._guard:
                 self._down[host] = (time.monotonic(), last)
         raise last
@@ -274,8 +276,8 @@ class Client:
     def _fault(self, where: str, response: requests.Response) -> FetchError:
         with suppress(Exception):
             said = response.raw.read(2000, decode_content=True)
-            return faults.refused(where, response, said)
-        return faults.refused(where, response, b"")
+            return server_errors.refused(where, response, said)
+        return server_errors.refused(where, response, b"")
 
     def _once(
         self, where: str, headers: dict[str, str], body: Any, left: float
@@ -308,9 +310,9 @@ class Client:
             answer = results.get(timeout=min(left, self.settings.connect + self.settings.stall))
         except Empty:
             given_up.set()
-            raise faults.silent(where, left) from None
+            raise server_errors.silent(where, left) from None
         if isinstance(answer, Exception):
-            raise faults.unreached(where, answer, self.settings) from answer
+            raise server_errors.unreached(where, answer, self.settings) from answer
         found: requests.Response = answer
         return found
 

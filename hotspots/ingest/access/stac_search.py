@@ -17,7 +17,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from hotspots.errors import FetchError
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
 
@@ -75,7 +75,7 @@ class _Io(StacApiIO):
         self.read += 1
         if self.read > MOST_DOCUMENTS:
             raise FetchError(
-                f"The STAC catalogue '{faults.shown(self.address)}' is too large to be walked"
+                f"The STAC catalogue '{server_errors.shown(self.address)}' is too large to be walked"
                 f" through: more than {MOST_DOCUMENTS} documents. Name one collection of it."
             )
         if (method or "GET").upper() == "POST":
@@ -109,13 +109,13 @@ def assets(search: Search, *, with_client: Client | None = None) -> list[str]:
         if isinstance(inner, FetchError):
             raise inner from error
         raise FetchError(
-            f"'{faults.shown(search.address)}' isn't a STAC catalogue that can be read ({error})."
+            f"'{server_errors.shown(search.address)}' isn't a STAC catalogue that can be read ({error})."
             " Look at the source's own page, and tell the project."
         ) from error
     addresses = list(dict.fromkeys(address for _, address in found if address))
     if not addresses:
         raise FetchError(
-            f"The STAC catalogue '{faults.shown(search.address)}' has nothing for the"
+            f"The STAC catalogue '{server_errors.shown(search.address)}' has nothing for the"
             f" {_told(search)}. Ask for another region or year."
         )
     return addresses

@@ -13,16 +13,16 @@ import pyproj
 from affine import Affine
 
 from hotspots.errors import EmptyRegionError, FetchError
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, held
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, Told, client
 from hotspots.ingest.access.mosaic import Kind, Part, kind_of, vrt_text
-from hotspots.ingest.access.remote import WHOLE_LIMIT, cut, kept
+from hotspots.ingest.access.remote_windows import WHOLE_LIMIT, cut, kept
 from hotspots.ingest.access.window_reader import Asked, Source, environment
 from hotspots.ingest.access.windows import Box, overview_level, split_boxes, tile_names
-from hotspots.ingest.gridding.raw import Origin
-from hotspots.ingest.source_model import Tiles
+from hotspots.ingest.regrid.source_raster import Origin
+from hotspots.ingest.sources.model import Tiles
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _existing(
     names = tile_names(tiles, asked.boxes)
     if not names:
         raise EmptyRegionError(
-            f"'{faults.shown(asked.address)}' has no tiles there: it goes from latitude"
+            f"'{server_errors.shown(asked.address)}' has no tiles there: it goes from latitude"
             f" {tiles.south:g} to {tiles.north:g}. Ask for another region or source."
         )
 
@@ -100,7 +100,7 @@ def _existing(
         first = next(iter(names))
         raise FetchError(
             f"None of the {len(names)} tiles of the region is there; the first asked for was"
-            f" '{faults.shown(of.address(address(first)))}' ({told[first].status}). Either all is"
+            f" '{server_errors.shown(of.address(address(first)))}' ({told[first].status}). Either all is"
             " sea, or the source has moved: look at its own page, and tell the project."
         )
     return [
@@ -114,7 +114,7 @@ def _path(address: str, told: Told, headers: Mapping[str, str], cache: Path, of:
         return f"/vsicurl/{of.address(address)}"
     if not 0 <= told.size <= WHOLE_LIMIT:
         raise FetchError(
-            f"The server of '{faults.shown(address)}' gives no parts of files, and the tile is too"
+            f"The server of '{server_errors.shown(address)}' gives no parts of files, and the tile is too"
             f" large to be fetched whole (more than {WHOLE_LIMIT / 1e6:.0f} MB, or of unknown"
             " size). Name a copy on another server in HOTSPOTS_MIRRORS."
         )
@@ -158,12 +158,12 @@ def _kind(asked: Asked, tiles: Tiles, found: list[_Tile], of: Client) -> tuple[K
         except rasterio.errors.RasterioError as error:
             _check(asked, [first], of)
             raise FetchError(
-                f"'{faults.shown(first.address)}' isn't read as a raster ({error}). It may be"
+                f"'{server_errors.shown(first.address)}' isn't read as a raster ({error}). It may be"
                 " damaged upstream: try again later, then tell the project."
             ) from error
     if sizes != (tiles.cells, tiles.cells):
         raise FetchError(
-            f"The tile '{faults.shown(first.address)}' has {sizes[0]} x {sizes[1]} cells where"
+            f"The tile '{server_errors.shown(first.address)}' has {sizes[0]} x {sizes[1]} cells where"
             f" {tiles.cells} x {tiles.cells} are due. The source has changed: tell the project."
         )
     # Overviews of a size that isn't whole would shift the tiles against each other.

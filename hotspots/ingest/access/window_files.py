@@ -12,13 +12,13 @@ import numpy as np
 from affine import Affine
 
 from hotspots.errors import WriteError
-from hotspots.files import file_hash
 from hotspots.ingest.access.download import Progress, disk
+from hotspots.ingest.access.http_settings import CACHE_VARIABLE
 from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
-from hotspots.ingest.access.settings import CACHE_VARIABLE
 from hotspots.ingest.access.window_reader import Reader
 from hotspots.ingest.access.windows import Window
-from hotspots.ingest.permissions import quiet_libtiff
+from hotspots.io.atomic import file_hash
+from hotspots.io.os_errors import quiet_libtiff
 
 _STRIP_BYTES = 32_000_000
 _BLOCK = 256

@@ -11,7 +11,7 @@ from typing import Any
 import pyproj
 
 from hotspots.errors import EmptyRegionError, FetchError
-from hotspots.ingest.access import faults
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.fetch import key_of
 from hotspots.ingest.access.http import USER_AGENT, Client
 from hotspots.ingest.access.windows import Box, Window, overview_level, split_boxes, windows
@@ -122,7 +122,7 @@ class Reader:
         """The declared CRS, else the file's own."""
         if not self.asked.crs and not self.file.crs:
             raise FetchError(
-                f"'{faults.shown(self.source.address)}' has no coordinate reference system, and the"
+                f"'{server_errors.shown(self.source.address)}' has no coordinate reference system, and the"
                 " catalogue declares none. Tell the project."
             )
         return pyproj.CRS.from_user_input(self.asked.crs or self.file.crs.to_wkt())
@@ -135,7 +135,7 @@ class Reader:
         if not found:
             shown = "; ".join(",".join(f"{v:g}" for v in box) for box in self.asked.boxes)
             raise EmptyRegionError(
-                f"'{faults.shown(self.source.address)}' holds nothing of the box {shown}. Ask for"
+                f"'{server_errors.shown(self.source.address)}' holds nothing of the box {shown}. Ask for"
                 " another region, or another source ('hotspots sources' lists all)."
             )
         return [self._aligned(window) for window in found]
@@ -180,7 +180,7 @@ class Reader:
     def _unread(self, error: Exception) -> FetchError:
         said = str(error.__cause__ or error).splitlines()[0].replace("/vsicurl/", "").rstrip(".")
         return FetchError(
-            f"'{faults.shown(self.source.address)}' answers, but isn't read as a raster ({said})."
+            f"'{server_errors.shown(self.source.address)}' answers, but isn't read as a raster ({said})."
             " It may be damaged upstream: try again later, then tell the project."
         )
 

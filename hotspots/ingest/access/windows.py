@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyproj
 from affine import Affine
 
-from hotspots.ingest.source_model import Tiles
+from hotspots.ingest.sources.model import Tiles
 
 Box = tuple[float, float, float, float]
 # Points along each side of a box. Between two of them a projected edge bulges by less than a cell

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.grid import Grid, grid_of
-from hotspots.ingest.quality.sums import Array, Onto, Strip, places, strips
-from hotspots.variables import Variable, class_nodata
+from hotspots.ingest.quality.statistics import Array, Onto, Strip, places, strips
+from hotspots.layers.grid import Grid, grid_of
+from hotspots.layers.variables import Variable, class_nodata
 
 LEAST_COVERED = 0.5  # of the area that a coarse cell's value stands for
 _SAME_SIZE = 1.001

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hotspots.plausible import MOST_OUTSIDE
+from hotspots.layers.plausibility import MOST_OUTSIDE
 
 _FEW_COVERED = 0.5
 _FACTOR = 2.0  # from here on a mean is worth a remark

@@ -18,11 +18,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from hotspots.countries import key
 from hotspots.errors import BadInputError, near_matches
-from hotspots.limits import require_within
-from hotspots.readers.texts import paced, read_text
-from hotspots.registry import values
+from hotspots.geo.countries import key
+from hotspots.io.limits import require_within
+from hotspots.io.readers.texts import paced, read_text
 from hotspots.registry.adapters.cells import goals, iso_date, joined, nested, tidy, web_address
 from hotspots.registry.adapters.mapping import (
     PLACEHOLDER,
@@ -35,11 +34,12 @@ from hotspots.registry.adapters.mapping import (
 )
 from hotspots.registry.adapters.organisations import is_organisation, organisation_id
 from hotspots.registry.adapters.positions import place_cells, without_position
-from hotspots.registry.checking import check, check_places, parse
-from hotspots.registry.exchange.table import Table
-from hotspots.registry.fields import ORGANISATION, SEPARATOR, fields
-from hotspots.registry.naming import slug
-from hotspots.registry.problems import Problem
+from hotspots.registry.formats.table import Table
+from hotspots.registry.imports.slugs import slug
+from hotspots.registry.imports.validation import check, check_places, parse
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import ORGANISATION, SEPARATOR, fields
+from hotspots.registry.schema.problems import Problem
 
 Row = tuple[int, dict[str, str]]
 _MOST_CELL = 10_000_000  # characters; the csv module stops at 131,072 unless told

@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hotspots.errors import BadInputError, near_matches
-from hotspots.readers.texts import parse_toml, read_text
-from hotspots.registry.fields import fields
-from hotspots.registry.vocabulary import vocabulary
+from hotspots.io.readers.texts import parse_toml, read_text
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.vocabulary import vocabulary
 
 CONVERSIONS = ("text", "date", "sdgs", "web")
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")

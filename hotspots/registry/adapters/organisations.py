@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from hotspots.countries import key
-from hotspots.registry.fields import ORGANISATION
-from hotspots.registry.naming import id_for
+from hotspots.geo.countries import key
+from hotspots.registry.imports.slugs import id_for
+from hotspots.registry.schema.fields import ORGANISATION
 
 _MOST_ID = 90  # an id has 100 characters at most; a mark may be added
 # Legal forms stand behind a name; before it the same letters may be a person's initials.

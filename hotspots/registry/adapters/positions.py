@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotspots.countries import countries, find, key
+from hotspots.geo.countries import countries, find, key
 from hotspots.registry.adapters.cells import at, nested, tidy
 from hotspots.registry.adapters.mapping import Place
-from hotspots.registry.fields import SEPARATOR
-from hotspots.registry.places.gazetteer import units, units_called
-from hotspots.registry.values import write
+from hotspots.registry.gazetteer.gazetteer import units, units_called
+from hotspots.registry.schema.fields import SEPARATOR
+from hotspots.registry.schema.values import write
 
 NEAR_KM = 25.0  # sites further apart than this are no one locality
 _KM_PER_DEGREE = 111.2

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hotspots.registry import values
 from hotspots.registry.adapters.adapt import Adapted, Row
-from hotspots.registry.fields import SEPARATOR, fields
-from hotspots.registry.store.reading import current_ids, fetch, history
+from hotspots.registry.database.queries import current_ids, fetch, history
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import SEPARATOR, fields
 
 
 def note_of(adapted: Adapted) -> str:

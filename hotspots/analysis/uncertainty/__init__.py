@@ -1,0 +1,1 @@
+"""Uncertainty: error models, random fields, totals, stability, ranks, sensitivity, validation."""

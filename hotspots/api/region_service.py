@@ -1,0 +1,170 @@
+"""From rows of an edition's table to answers: every number with its unit, every gap with a reason.
+
+Nothing is computed here; the numbers are those that a notebook reads from ``edition.table``.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Hashable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from hotspots.api.models import (
+    Caveat,
+    Input,
+    Names,
+    Quantity,
+    RegionDetail,
+    RegionEntry,
+    RegionKind,
+    Summary,
+)
+from hotspots.edition.caveats import CAVEATS
+from hotspots.edition.codebook import column_unit
+from hotspots.edition.edition import Edition
+from hotspots.errors import UnknownRegionError
+from hotspots.geo import countries
+from hotspots.locale import has_text, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The table's sets, in the words of `Region.kind`: "total" is the whole of an edition that isn't of
+# the world, "outside" the land that no region covers; any other set is the user's own.
+KINDS: Mapping[str, RegionKind] = {
+    "countries": "country",
+    "initiative": "initiative",
+    "total": "total",
+    "outside": "outside",
+}
+WORLD: RegionKind = "world"
+MOST_MATCHES = 3
+_ISO2 = re.compile(r"[a-z]{2}", flags=re.IGNORECASE)
+_BOX = re.compile(r"\s*[-+.\d]+\s*(,\s*[-+.\d]+\s*){3}")
+NO_VALUE = "nothing to state here: the region has no land, or no data, that this number stands for"
+NO_DATA = "the data hold no valid cell in this region nor within two cell widths of it"
+
+
+def region_entries(edition: Edition, kind: RegionKind | None = None) -> list[RegionEntry]:
+    """Return the regions of the table, in its order; only those of `kind` if given."""
+    entries = (_entry(key, row) for key, row in edition.table.iterrows())
+    return [entry for entry in entries if kind in (None, entry.kind)]
+
+
+def region_detail(edition: Edition, region_id: str) -> RegionDetail:
+    """Return one region, its members if it is one of the initiative's, and its links."""
+    from hotspots.geo.regions import initiative_members
+
+    entry = _entry(*find_row(edition, region_id))
+    members = initiative_members().get(entry.id) if entry.kind == "initiative" else None
+    return RegionDetail(**entry.model_dump(), members=members, summary=f"{entry.link}/summary")
+
+
+def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summary:
+    """Return the row of a region with units, provenance and caveats, these in `lang`."""
+    key, row = find_row(edition, region_id)
+    manifest = edition.manifest
+    return Summary(
+        **_entry(key, row).model_dump(),
+        edition=edition.id,
+        value_from=str(row["value_from"]),
+        note=_text(row.get("note")),
+        values=dict(_quantities(row)),
+        inputs=[_input(name, told) for name, told in manifest["inputs"].items()],
+        caveats=_caveats(manifest["caveats"], lang),
+        notes=manifest["notes"],
+    )
+
+
+def find_row(edition: Edition, region_id: str) -> tuple[Hashable, pd.Series[Any]]:
+    """Return index and row of a region by id or ISO 3166-1 alpha-2, upper or lower case.
+
+    Only ids of the table and of the packaged list of countries are looked up, never
+    `hotspots.region`, which would open a file that a caller names and draw outlines.
+    """
+    given = region_id.strip()
+    ids = {str(key).casefold(): key for key in edition.table.index}
+    named = [given, *(countries.find(given) if _ISO2.fullmatch(given) else [])]
+    for name in named:
+        if name.casefold() in ids:
+            key = ids[name.casefold()]
+            return key, edition.table.loc[key]
+    if _BOX.fullmatch(region_id):
+        raise UnknownRegionError(
+            f"'{region_id}' is a box; this service has numbers for countries, regions of the "
+            "initiative and the whole only, which /v1/regions lists."
+        )
+    raise UnknownRegionError(
+        f"No region has the id '{_shortened(region_id)}'{_matches(edition, region_id)} "
+        "Use an id that /v1/regions lists, such as KEN or world."
+    )
+
+
+def _matches(edition: Edition, given: str) -> str:
+    """Return "; did you mean Kenya (KEN)?" for the nearest names and ids, or "."."""
+    labels: dict[str, str] = {}
+    for key, row in edition.table.iterrows():
+        label = f"{row['name_en']} ({key})"
+        for word in (key, row["name_en"], row["name_fr"], row["name_es"]):
+            labels.setdefault(str(word).casefold(), label)
+    wanted = given.strip().casefold()
+    words = [wanted] if wanted in labels else get_close_matches(wanted, labels, n=MOST_MATCHES)
+    found = list(dict.fromkeys(labels[word] for word in words))
+    return f"; did you mean {' or '.join(found)}?" if found else "."
+
+
+def _shortened(given: str, most: int = 80) -> str:
+    return given if len(given) <= most else f"{given[:most]}…"
+
+
+def _caveats(held: Mapping[str, str], lang: str) -> list[Caveat]:
+    """Return an edition's caveats in the order of their list, which a saved one doesn't keep."""
+    ids = sorted(held, key=[*CAVEATS, *held].index)
+    # A caveat of another version, which the catalogues don't have, keeps its English words.
+    words = {i: text(f"caveat.{i}", lang) if has_text(f"caveat.{i}") else held[i] for i in ids}
+    return [Caveat(id=i, text=words[i]) for i in ids]
+
+
+def _entry(key: Hashable, row: pd.Series[Any]) -> RegionEntry:
+    kind = WORLD if key == WORLD else KINDS.get(str(row["set"]), "custom")
+    names = Names(en=row["name_en"], fr=row["name_fr"], es=row["name_es"])
+    return RegionEntry(id=str(key), kind=kind, names=names, link=f"/v1/regions/{key}")
+
+
+def _quantities(row: pd.Series[Any]) -> Iterator[tuple[str, Quantity]]:
+    for column, value in row.items():
+        unit, meaning = column_unit(str(column))
+        if not unit:
+            continue
+        number = _number(value)
+        reason = None if number is not None else _why_missing(row)
+        yield str(column), Quantity(value=number, unit=unit, meaning=meaning, reason=reason)
+
+
+def _number(value: Any) -> float | int | None:
+    """Return a plain number, or None for missing; integers stay integers, floats lose no digit."""
+    import pandas as pd
+
+    if pd.isna(value) or not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def _why_missing(row: pd.Series[Any]) -> str:
+    return NO_DATA if row["value_from"] == "missing" else NO_VALUE
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _input(name: str, told: Mapping[str, Any]) -> Input:
+    kept = {key: _told(told.get(key)) for key in ("year", "licence", "source", "citation")}
+    return Input(name=name, **kept)
+
+
+def _told(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)

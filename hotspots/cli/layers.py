@@ -1,0 +1,230 @@
+"""The commands that bring data in: sources, ingest, add-layer, layers, stock, variables."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.output import (
+    Json,
+    print_rows,
+    print_table,
+    progress_bar,
+    put,
+    put_block,
+    put_json,
+    say,
+    tell,
+)
+from hotspots.errors import BadInputError, RasterError
+from hotspots.locale.escaping import markdown_plain
+
+if TYPE_CHECKING:
+    from hotspots.store import Store
+
+sources_app = typer.Typer(help="The catalogue of public sources.", invoke_without_command=True)
+
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="HOTSPOTS_STORE",
+        help="The store: a folder, made if absent, or s3://bucket/prefix.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    app.add_typer(sources_app, name="sources")
+    app.command("ingest")(ingest)
+    app.command("add-layer")(add_layer)
+    app.command("layers")(layers)
+    app.command("stock")(stock)
+    app.command("variables")(list_variables)
+
+
+def _store(given: str) -> Store:
+    from hotspots.store import Store
+
+    if not given:
+        raise BadInputError("No store is named. Give a folder: --store DIR, or set HOTSPOTS_STORE.")
+    return Store(given)
+
+
+@sources_app.callback()
+def sources(context: typer.Context, as_json: Json = False) -> None:
+    """List the public sources: what each has, its licence, how sure; 'show' prints a card."""
+    if context.invoked_subcommand is not None:
+        return
+    from hotspots.ingest.sources.cards import rows
+
+    if as_json:
+        put_json(rows())
+        return
+    for row in rows():
+        parts = (row["cell"], row["years"], row["licence"], row["sure"])
+        put(f"{row['name']}: {row['title']}")
+        put(f"  {'; '.join(filter(None, parts))}")
+        if row["variables"]:
+            put_block(textwrap.fill(f"  {row['variables']}", 90, subsequent_indent="  "))
+
+
+@sources_app.command("show")
+def sources_show(name: Annotated[str, typer.Argument(help="A name from the list.")]) -> None:
+    """Print a source's card: products, units, addresses, licence, what isn't confirmed."""
+    from hotspots.ingest.sources.cards import card
+
+    put_block(markdown_plain(card(name)), nl=False)
+
+
+def ingest(
+    source: Annotated[
+        list[str], typer.Argument(help="Sources, or products of one: soilgrids/clay,sand.")
+    ],
+    region: Annotated[str, typer.Option(help="As of 'analyze': a code, a name, W,S,E,N, a file.")],
+    store: StoreOption = "",
+    resolution: Annotated[
+        str, typer.Option(help="Cell size: 1km, 250m, 30s (arc-seconds), 5min, 0.5 (degrees).")
+    ] = "",
+    year: Annotated[list[str] | None, typer.Option(help="Of products with several years.")] = None,
+    depth: Annotated[list[str] | None, typer.Option(help="Of profiles: 0-5, 30-60.")] = None,
+    refresh: Annotated[bool, typer.Option(help="Ask for what the store has already, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch public layers of a region into a store, harmonised on one grid."""
+    from hotspots.ingest.access.http_settings import cache_dir
+    from hotspots.ingest.public_layers import ingest as run
+
+    with progress_bar("fetching") as progress:
+        rows = run(
+            source, hs.region(region), _store(store), resolution=resolution or None,
+            years=year or (), depths=depth or (), cache=cache_dir(), refresh=refresh, say=say,
+            progress=progress,
+        )  # fmt: skip
+    print_rows(rows, ("layer", "source", "state", "note"), as_json=as_json)
+    if any(row["state"] == "failed" for row in rows):
+        raise typer.Exit(1)
+
+
+def add_layer(
+    path: Annotated[str, typer.Argument(help="GeoTIFF, NetCDF, Zarr, table, polygons; or a URL.")],
+    store: StoreOption = "",
+    variable: Annotated[
+        str, typer.Option("--as", help="Canonical variable; without, the file's own names count.")
+    ] = "",
+    unit: Annotated[str, typer.Option(help="Unit of the values: 'kg m-2'.")] = "",
+    depth: Annotated[str, typer.Option(help="0-30 (a layer, cm) or 15 (a point).")] = "",
+    year: Annotated[int | None, typer.Option(help="Year of the values.")] = None,
+    nodata: Annotated[float | None, typer.Option(help="Stored number that means missing.")] = None,
+    scale: Annotated[float | None, typer.Option(help="value = stored x scale + offset.")] = None,
+    offset: Annotated[float | None, typer.Option(help="See --scale.")] = None,
+    band: Annotated[int | None, typer.Option(help="Band, from 1.")] = None,
+    crs: Annotated[str, typer.Option(help="CRS of a file that tells none: EPSG:4326.")] = "",
+    subdataset: Annotated[str, typer.Option(help="Variable of a NetCDF file or Zarr.")] = "",
+    column: Annotated[str, typer.Option(help="Column of a table or of polygons.")] = "",
+    cell: Annotated[float | None, typer.Option(help="Cell size for polygons, CRS units.")] = None,
+    legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
+    guidelines: Annotated[str, typer.Option(help="Of climate zones: 2006 or 2019.")] = "",
+    source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
+    citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
+    licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Add one's own layer to a store: checked, compared with the global layer, sourced."""
+    target = _store(store)
+    if not variable:
+        rows = _canonical_file(path, target)
+    else:
+        from hotspots.ingest.user_layers import add_own
+
+        rows = [
+            add_own(
+                target, path, variable=variable, unit=unit or None, depth=depth or None, year=year,
+                nodata=nodata, scale=scale, offset=offset, band=band, crs=crs or None,
+                subdataset=subdataset or None, column=column or None, cell=cell,
+                legend=legend or None, guidelines=guidelines or None, source=source,
+                citation=citation, licence=licence, say=say,
+            )
+        ]  # fmt: skip
+    if as_json:
+        put_json(rows)
+        return
+    for row in rows:
+        put(f"Added {row['layer']} to {store}.")
+        for line in _told(row):
+            put(f"  {line}")
+
+
+def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
+    from hotspots.ingest import open_layers
+
+    try:
+        opened = open_layers(Path(path))
+    except RasterError as error:
+        raise RasterError(
+            f"{error} Or say what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
+        ) from error
+    return [{"layer": target.add(opened[name])} for name in opened.data_vars]
+
+
+def _told(row: dict[str, Any]) -> list[str]:
+    """Return what a user reads of an added layer: its mean, its report, what looks wrong."""
+    lines = []
+    if row.get("mean") is not None:
+        cells = f"{row['valid_cells']:,} cells"
+        lines.append(f"Mean {row['mean']:.4g} {row['unit']} over {cells}.")
+    if row.get("report"):
+        lines.append(f"Report: {row['report']}")
+    return [*lines, *row.get("notes", ()), *row.get("verdicts", ())]
+
+
+def layers(
+    store: StoreOption = "",
+    check: Annotated[bool, typer.Option(help="Compare every file with its hash.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the layers of a store, with what each is worth: stale, missing, changed."""
+    there = _store(store)
+    rows = there.layers(check=check)
+    if not rows:
+        tell(f"The store '{there.place.shown}' holds no layer.")
+    print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
+
+
+def stock(
+    store: StoreOption = "",
+    to: Annotated[str, typer.Option(help="Depth of the stock, cm.")] = "0-30",
+    points: Annotated[
+        bool | None,
+        typer.Option(
+            "--points/--layers",
+            help="Values at depths (trapezoids), or means of layers; as the layers say by default.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the carbon stock of the soil profile in a store, and add it there as soc_stock."""
+    from hotspots.ingest.stock_from_profiles import stock_in_store
+
+    kind = None if points is None else "points" if points else "layers"
+    row = stock_in_store(_store(store), to=to, kind=kind, say=say)
+    if as_json:
+        put_json(row)
+        return
+    put(row["told"])
+    for line in row["verdicts"]:
+        put(f"  {line}")
+
+
+def list_variables(as_json: Json = False) -> None:
+    """List the canonical variables: name, unit, meaning and valid range."""
+    import pandas as pd
+
+    from hotspots.layers.variables import table
+
+    print_table(pd.DataFrame(table()), as_json=as_json)

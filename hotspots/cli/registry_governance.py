@@ -1,0 +1,283 @@
+"""``hotspots registry …`` for people's work: suggestions, erasure, surveys, the journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hotspots.cli.options import Token, TokenFile, Where
+from hotspots.cli.output import Json, print_short_rows, print_table, put, short_cell, tell
+from hotspots.cli.registry_access import opened
+from hotspots.errors import BadInputError, HotspotsError, RegistryError
+
+if TYPE_CHECKING:
+    from hotspots.registry import Registry
+
+_MOST_LISTED = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module to the group ``registry``."""
+    app.command("suggest")(suggest)
+    app.command("review")(review)
+    app.command("erase")(erase)
+    app.command("survey")(survey)
+    app.command("journal")(show_journal)
+    app.command("stale")(show_stale)
+    app.command("verify")(verify)
+
+
+def suggest(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, GeoJSON, GeoPackage.")],
+    by: Annotated[str, typer.Option("--by", help="Your name, for those who decide.")] = "",
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Suggest new records or changes; who keeps the region decides.
+
+    Your name and personal fields are seen by those who decide, and deleted from the suggestion
+    when they have.
+    """
+    from hotspots.registry import clock
+    from hotspots.registry.formats.read import read_file
+    from hotspots.registry.governance import review, suggestions
+
+    table = read_file(path)
+    registry = opened(where, token, token_file)
+    now = clock.now()
+    with registry.writing() as connection:
+        named = suggestions.suggest(connection, table.rows, registry.actor, now, by, table.problems)
+    with registry.reading() as connection:
+        rows = [
+            review.one(connection, registry.actor, now, number) | {"name": name}
+            for number, name in named.items()
+        ]
+    print_short_rows(rows, ("number", "name", "countries", "deciders"), as_json)
+    if not as_json:
+        tell(f"Suggested {len(rows)}. 'hotspots registry review NUMBER' tells what became of one.")
+
+
+def review(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Suggestions; all without.")
+    ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="Take them in.")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse them; say why.")] = False,
+    reason: Annotated[str, typer.Option(help="Of a refusal.")] = "",
+    state: Annotated[str, typer.Option(help="pending, accepted or refused.")] = "pending",
+    limit: Annotated[int, typer.Option(help="Most suggestions of the list.", min=1)] = 100,
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """List suggestions, show some whole, or decide on them.
+
+    Several that are decided together are all decided, or none.
+    """
+    from hotspots.registry import clock
+    from hotspots.registry.governance import review as reviews
+
+    registry = opened(where, token, token_file)
+    if accept or refuse:
+        _decide(registry, numbers or [], accept, refuse, reason)
+        return
+    with registry.reading() as connection:
+        now = clock.now()
+        if numbers:
+            shown = [reviews.one(connection, registry.actor, now, number) for number in numbers]
+        else:
+            shown = reviews.queue(connection, registry.actor, now, state, limit=limit)
+    if numbers and not as_json:
+        _print_whole(shown)
+        return
+    if not shown:
+        tell(f"No suggestion is {state}.")
+    print_short_rows(
+        shown, ("number", "at", "by", "action", "id", "countries", "deciders"), as_json
+    )
+
+
+def _decide(
+    registry: Registry, numbers: Sequence[int], accept: bool, refuse: bool, reason: str
+) -> None:
+    from hotspots.registry import clock
+    from hotspots.registry.governance import suggestions
+
+    if accept and refuse:
+        raise BadInputError("Give either --accept or --refuse, one of them.")
+    if not numbers:
+        raise BadInputError("No suggestion is named. Give its number; 'review' lists them.")
+    done = []
+    try:
+        with registry.writing() as connection:
+            for number in numbers:
+                if accept:
+                    id = suggestions.accept(connection, number, registry.actor, clock.now())
+                    done.append(f"Accepted {number}: '{id}'.")
+                else:
+                    suggestions.refuse(connection, number, registry.actor, reason, clock.now())
+                    done.append(f"Refused {number}.")
+    except HotspotsError:
+        if len(numbers) > 1:
+            tell(f"None of the {len(numbers)} suggestions was decided.")
+        raise
+    for line in done:
+        put(line)
+
+
+def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
+    for row in shown:
+        what = f"{row['action']} '{row['id']}'" if row["yours"] else "not yours to see"
+        put(f"Suggestion {row['number']} ({row['state']}): {what}")
+        put(f"  suggested {row['at']} by {row['contact'].get('by') or row['by']}")
+        put(f"  where {', '.join(row['countries']) or 'not stated'}")
+        put(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
+        if row["decided_at"]:
+            told = f": {row['reason']}" if row["reason"] else ""
+            put(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
+        for name, (before, after) in row["changes"].items():
+            told = row["contact"].get(name) or (f"{short_cell(before)} -> {short_cell(after)}")
+            put(f"  {name}: {told if before else short_cell(after)}")
+        if row["problem"]:
+            put(f"  It can't be accepted now: {row['problem']}")
+
+
+def erase(
+    id: Annotated[str, typer.Argument(help="Of a record.")] = "",
+    email: Annotated[
+        str,
+        typer.Option(
+            help="Whatever holds this address; '-' reads it from the input, after a token there."
+        ),
+    ] = "",
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Erase personal data for good; the record and its history stay."""
+    from hotspots.registry import clock
+    from hotspots.registry.governance import erasure_remnants, privacy
+
+    registry = opened(where, token, token_file)
+    # An address on the command line would stay in the shell's history.
+    email = sys.stdin.readline().strip() if email == "-" else email
+    with registry.writing() as connection:
+        erased = privacy.erase(
+            connection, registry.actor, id=id or None, email=email or None, now=clock.now()
+        )
+    print_short_rows(erased, ("kind", "id", "fields"), as_json)
+    limits = privacy.limits(registry.actor) if email else ""
+    if erased:
+        tell(privacy.OUT_OF_REACH)
+    else:
+        tell(f"Nothing personal was found {'in what you keep' if limits else 'there'}.")
+    if limits:
+        tell(limits)
+    try:
+        erasure_remnants.tidy(registry.engine)
+    except RegistryError as pending:
+        tell(str(pending))
+        raise typer.Exit(1) from pending
+
+
+def survey(
+    region: Annotated[str, typer.Argument(help="A country or region; all surveys without.")] = "",
+    level: Annotated[str, typer.Argument(help="complete or partial.")] = "",
+    note: Annotated[str, typer.Option(help="What was looked at, shown to all.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back.")] = False,
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Declare how far a region has been gone through, or list what was declared."""
+    from hotspots.registry import clock
+    from hotspots.registry.governance import surveys
+
+    registry = opened(where, token, token_file)
+    if not region:
+        table = registry.surveys
+        if as_json or len(table):
+            print_table(table, as_json=as_json)
+        else:
+            tell("No survey is declared.")
+        return
+    with registry.writing() as connection:
+        if withdraw:
+            code = surveys.withdraw(connection, registry.actor, region, clock.now())
+            done = f"Withdrew the survey of {code}."
+        else:
+            code = surveys.declare(connection, registry.actor, region, level, clock.now(), note)
+            done = f"Declared a {level} survey of {code}."
+    put(done)
+
+
+def show_journal(
+    id: Annotated[str, typer.Argument(help="Of a record, token, region, suggestion.")] = "",
+    by: Annotated[str, typer.Option(help="A holder of a token.")] = "",
+    since: Annotated[str, typer.Option(help="A day or a moment (UTC).")] = "",
+    limit: Annotated[int, typer.Option(help="Most lines.")] = 100,
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show who did what, the newest first; what was done to tokens only to administrators."""
+    from hotspots.registry.governance.journal import journal
+
+    registry = opened(where, token, token_file)
+    with registry.reading() as connection:
+        rows = journal(
+            connection, registry.actor,
+            id=id or None, by=by or None, since=since or None, limit=limit,
+        )  # fmt: skip
+    if not rows:
+        tell("Nothing was done.")
+    print_short_rows(rows, ("at", "by", "action", "target", "detail"), as_json)
+
+
+def show_stale(
+    days: Annotated[int, typer.Option(help="Days since the last verification.")] = 730,
+    region: Annotated[str | None, typer.Option(help="A country or region.")] = None,
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that nobody has verified for long; a correspondent's own with a token."""
+    from hotspots.registry.governance.verification import stale
+
+    table = stale(opened(where, token, token_file), days, region)
+    if as_json:
+        print_table(table, as_json=True)
+        return
+    if not len(table):
+        tell(f"Every record was verified within {days} days.")
+        return
+    ages = ["never" if age != age else f"{age:.0f} days" for age in table["age_days"]]
+    shown = table[["id", "type", "country", "owner"]].assign(verified=ages)
+    print_table(shown.map(short_cell), as_json=False)
+
+
+def verify(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Of records.")],
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Say that records are right as they stand today."""
+    from hotspots.registry.governance.verification import verify as run
+
+    done, already = run(opened(where, token, token_file), ids)
+    for what, some in ((f"Verified {len(done)}", done), ("Already verified today", already)):
+        if some:
+            listed, more = ", ".join(some[:_MOST_LISTED]), len(some) - _MOST_LISTED
+            put(f"{what}: {listed}{f' and {more:,} more' if more > 0 else ''}")

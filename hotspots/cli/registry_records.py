@@ -1,0 +1,234 @@
+"""Commands that show records: export, list, show, graph, matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import hotspots as hs
+from hotspots.cli.options import Force, Token, TokenFile, Where
+from hotspots.cli.output import Json, print_rows, print_table, print_words, put, put_json
+from hotspots.cli.registry_access import opened
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from hotspots.registry import Registry
+
+_SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
+_STALE_AFTER_DAYS = 730
+
+Lang = Annotated[str | None, typer.Option("--lang", help="Headings in en, fr or es.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group `registry`."""
+    app.command("export")(export)
+    app.command("list")(listed)
+    app.command("show")(show)
+    app.command("graph")(graph)
+    app.command("matrix")(matrix)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv .xlsx .geojson .gpkg.")],
+    where: Where = None,
+    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    type: Annotated[str | None, typer.Option(help="Only of this type.")] = None,
+    theme: Annotated[str | None, typer.Option(help="Only with this theme.")] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With the personal fields of the records that you keep."),
+    ] = False,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these, with commas; id and version come with them.")
+    ] = None,
+    lang: Lang = None,
+    force: Force = False,
+    token: Token = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Write records to a file, to edit and import again or to hand on; nothing is lost on the way.
+
+    Leave the columns id and version as they are: by them your edits find their records, and
+    nobody's work is overwritten unseen.
+    """
+    from hotspots.registry.formats.write import write_file
+
+    registry = opened(where, token, token_file)
+    found = list(_matching(registry, region, type=type, theme=theme))
+    if private:
+        found = _kept(registry, found)
+    wanted = _columns({record["type"] for record in found}, columns, private)
+    write_file(out, found, lang=lang, columns=wanted, force=force)
+    put(f"Wrote {len(found):,} records to {out}.")
+
+
+def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
+    """Return the columns of an export: those asked for, or all that these types have."""
+    from hotspots.registry.schema import fields
+    from hotspots.registry.schema.fields import field_called, names
+
+    if asked:
+        found = {name: field_called(name) for name in asked.split(",") if name.strip()}
+        if strange := [name for name, field in found.items() if field is None]:
+            raise BadInputError(
+                f"There is no column '{strange[0].strip()}'. The columns are {', '.join(fields())}."
+            )
+        wanted = dict.fromkeys(["id", *filter(None, found.values()), "version", "changed"])
+        if not private and set(wanted) & set(names("contact")):
+            raise BadInputError(
+                "Personal columns are exported with --private only, of records that you keep:"
+                " without it their cells would be empty, and importing them would take them out."
+            )
+        return list(wanted)
+    return [
+        field.name for field in fields().values()
+        if (private or field.group != "contact") and (not types or field.types & types)
+    ]  # fmt: skip
+
+
+def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those records that the actor keeps, with their personal fields."""
+    from hotspots.registry.permissions import may_keep
+
+    kept = [record for record in found if may_keep(registry.actor, record)]
+    if not kept and found:
+        raise BadInputError(
+            "None of these records is yours to keep, so none is written with its personal fields."
+            " Leave out --private."
+        )
+    with registry.reading() as connection:
+        from hotspots.registry.database.queries import fetch
+
+        whole = fetch(connection, [record["id"] for record in kept])
+    return [whole[record["id"]] for record in kept]
+
+
+def _matching(registry: Registry, region: str | None, **asked: Any) -> Iterator[dict[str, Any]]:
+    """Yield the records of a region, or all, a page at a time."""
+    place = hs.region(region) if region else None
+    if place is not None and place.kind not in ("world", "country", "initiative"):
+        inside = set(registry.within(place)["id"])
+    else:
+        inside, asked["region"] = None, place.id if place else None
+    after = None
+    while page := registry.find(**asked, after=after, limit=10_000):
+        yield from (record for record in page if inside is None or record["id"] in inside)
+        after = page[-1]["id"]
+
+
+def listed(
+    where: Where = None,
+    region: Annotated[
+        str | None, typer.Option(help="A code, a name, a box W,S,E,N, GeoJSON or a file.")
+    ] = None,
+    type: Annotated[str | None, typer.Option(help="organisation, project …")] = None,
+    theme: Annotated[str | None, typer.Option(help="A code such as pillar2 or A6.")] = None,
+    text: Annotated[str | None, typer.Option(help="A part of a name or id.")] = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """List records, of a region or all; with --region, how complete the registry is there."""
+    from hotspots.registry.public_view import table
+
+    registry = opened(where, token, token_file)
+    found = table(_matching(registry, region, type=type, theme=theme, text=text))
+    shown = found.drop(columns="geometry")
+    if as_json or len(shown):
+        if as_json:
+            print_table(shown, as_json=True)
+        else:
+            print_words(shown[list(_SHORT)])
+    if not as_json:
+        _tell_state(registry, found, region)
+
+
+def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
+    from datetime import timedelta
+
+    from hotspots.registry import clock
+
+    day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
+    stale = int((found["verified_on"] < day).sum())
+    one = len(found) == 1
+    put(
+        f"{len(found):,} record{'' if one else 's'} in {registry.source}; {stale:,} not verified"
+        " within two years. No record doesn't mean that nobody is there."
+    )
+    if region:
+        from hotspots.registry.governance.maintenance import region_lines
+
+        for line in region_lines(registry, hs.region(region)):
+            put(line)
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A record's id; a former one is followed.")],
+    where: Where = None,
+    private: Annotated[bool, typer.Option("--private", help="With personal fields.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="What became of it.")] = False,
+    lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show one record, field by field, or its history."""
+    registry = opened(where, token, token_file)
+    if history:
+        from hotspots.registry.governance.journal import changed_fields
+
+        rows = registry.history(id)
+        rows = [r | {"fields": f} for r, f in zip(rows, changed_fields(rows), strict=True)]
+        shown = ("version", "at", "by", "action", "id", "fields", "note")
+        print_rows(rows, shown, as_json=as_json)
+        return
+    record = registry.get(id, private=private)
+    if as_json:
+        put_json(record)
+        return
+    from hotspots.locale import check_language
+    from hotspots.registry.formats.headings import worded
+    from hotspots.registry.schema import fields, values
+
+    [told] = worded([record], list(record), check_language(lang))
+    for name, value in told.items():
+        put(f"{fields()[name].label[lang]}: {values.write(value)}")
+
+
+def graph(
+    out: Annotated[Path, typer.Argument(help="The file to write: .graphml or .json.")],
+    where: Where = None,
+    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    force: Force = False,
+) -> None:
+    """Write who leads, funds and partners what: records as nodes, relations as edges."""
+    from hotspots.registry.formats.relation_graph import write_graph
+
+    registry = opened(where)
+    write_graph(out, list(_matching(registry, region)), force=force)
+    put(f"Wrote {out}.")
+
+
+def matrix(
+    by: Annotated[
+        str, typer.Option(help="pillar, goal, theme, type, practice_kind, land_use, college …")
+    ] = "pillar",
+    regions: Annotated[str, typer.Option(help="initiative or countries.")] = "initiative",
+    where: Where = None,
+    lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Count records by theme and region; a record of several regions counts once in the total."""
+    from hotspots.registry.coverage_matrix import matrix as count
+
+    found = count(opened(where).records, by=by, regions=regions)
+    if as_json:
+        put_json(found.to_dict(lang))
+        return
+    print_words(found.table(lang).reset_index())

@@ -1,0 +1,180 @@
+"""``hotspots registry token …``: who acts on a registry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hotspots.cli.options import Force, Token, TokenFile, Where
+from hotspots.cli.output import Json, print_short_rows, put, tell
+from hotspots.cli.registry_access import opened
+from hotspots.errors import BadInputError
+from hotspots.io.atomic import require_writable, write_text
+
+token_app = typer.Typer(help="Tokens: who acts on a registry.", no_args_is_help=True)
+_CONFIRMED = "recover"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group ``registry``."""
+    app.add_typer(token_app, name="token")
+
+
+@token_app.command("create")
+def token_create(
+    holder: Annotated[str, typer.Option(help="For the history: 'Correspondent Kenya'.")],
+    role: Annotated[str, typer.Option(help="reader, correspondent, editor or administrator.")] = "",
+    region: Annotated[
+        list[str] | None, typer.Option(help="Of a correspondent, may be repeated: KEN, europe.")
+    ] = None,
+    expires: Annotated[str, typer.Option(help="Last day on which it is valid.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the secret to this file, for its owner only; don't print it."),
+    ] = None,
+    force: Force = False,
+    recover: Annotated[
+        bool,
+        typer.Option(
+            "--recover",
+            help="Make an administrator's token without showing one, as where all are lost; those"
+            " of other administrators are revoked. Whoever can write the database can do so.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before a recovery.")] = False,
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Make a token and print its secret, once.
+
+    From the first token of an administrator on, nobody works on the registry without a token.
+    Tokens don't limit those who may write the registry's file or database by other ways.
+    """
+    from hotspots.registry import clock
+    from hotspots.registry.governance import tokens
+    from hotspots.registry.permissions import LOCAL
+
+    if recover and (role not in ("", "administrator") or region or expires):
+        raise BadInputError("--recover makes an administrator's token; give --holder only.")
+    _require_new(out, force)
+    # A token that has run out must not stand in the way of a new one.
+    registry = opened(where, "" if recover else token, None if recover else token_file)
+    now = clock.now()
+    with registry.reading() as connection:
+        beside = tokens.administrators(connection, now)
+    if recover and not yes:
+        _confirm_recovery(registry.source, beside)
+    with registry.writing() as connection:
+        if recover:
+            beside = tokens.administrators(connection, now)
+            made = tokens.recover(connection, holder=holder, now=now)
+        else:
+            made = tokens.create(
+                connection, registry.actor, holder=holder, role=role, regions=region or (),
+                expires=expires, now=now,
+            )  # fmt: skip
+        until = tokens.administered_until(connection, now)
+        open_to_all = tokens.actor_of(connection, None) == LOCAL
+        if out is not None:
+            # Before the transaction's end: a file without its token does no harm, but a token
+            # whose secret nobody knows may lock everybody out.
+            write_text(out, made + "\n", private=True)
+    _give(made, holder, out)
+    if recover:
+        _tell_recovered(beside)
+    if open_to_all:
+        tell(
+            "While there is no administrator's token, whoever can open this registry is its"
+            " administrator. Make one: 'token create --role administrator'."
+        )
+    elif registry.actor == LOCAL:
+        tell("From now on, one without a token reads and suggests only.")
+    if until:
+        tell(
+            f"No administrator's token is valid after {until}. Then 'token create --recover' makes"
+            " one, for whoever can write the database."
+        )
+
+
+def _require_new(out: Path | None, force: bool) -> None:
+    if out is None:
+        return
+    require_writable(out)
+    if out.exists() and not force:
+        raise BadInputError(f"'{out}' exists already. Give another name, or replace it by --force.")
+
+
+def _give(made: str, holder: str, out: Path | None) -> None:
+    if out is None:
+        tell(f"The secret of the token of '{holder}'; it isn't shown again:")
+        put(made)
+        tell("Give it with '--token -' (from the input), --token-file FILE, or HOTSPOTS_TOKEN.")
+    else:
+        tell(f"The secret of the token of '{holder}' is in '{out}': give it with --token-file.")
+
+
+def _confirm_recovery(source: str, administrators: Sequence[str]) -> None:
+    """Let somebody who works at a terminal, or the input of a script, say that it is meant."""
+    gone = ", ".join(administrators) or "none is valid"
+    tell(
+        f"A recovery makes a new administrator's token of '{source}' and revokes those of other"
+        f" administrators ({gone}). The journal keeps it. Type '{_CONFIRMED}' to go on:"
+    )
+    if sys.stdin.readline().strip().casefold() != _CONFIRMED:
+        raise BadInputError(
+            f"Nothing was changed: the recovery wasn't confirmed. Type '{_CONFIRMED}' when asked,"
+            " or give --yes in a script."
+        )
+
+
+def _tell_recovered(administrators: Sequence[str]) -> None:
+    gone = ", ".join(administrators)
+    tell(
+        f"Revoked are the administrators' tokens of {gone}; who uses one is told of the recovery."
+        if administrators
+        else "No other administrator's token was valid."
+    )
+    tell("The journal keeps that this token was made without another one.")
+
+
+@token_app.command("list")
+def token_list(
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    as_json: Json = False,
+) -> None:
+    """List the tokens: who holds them, and whether they are valid."""
+    from hotspots.registry import clock
+    from hotspots.registry.governance import tokens
+
+    registry = opened(where, token, token_file)
+    with registry.reading() as connection:
+        rows = tokens.listed(connection, registry.actor, clock.now())
+    if not rows:
+        tell("There is no token: whoever can open this registry is its administrator.")
+    print_short_rows(
+        rows, ("id", "holder", "role", "regions", "created", "expires", "state"), as_json
+    )
+
+
+@token_app.command("revoke")
+def token_revoke(
+    id: Annotated[str, typer.Argument(help="From 'token list'.")],
+    where: Where = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+) -> None:
+    """End a token at once."""
+    from hotspots.registry import clock
+    from hotspots.registry.governance import tokens
+
+    registry = opened(where, token, token_file)
+    with registry.writing() as connection:
+        tokens.revoke(connection, registry.actor, id, clock.now())
+    put(f"Revoked {id}.")

@@ -1,0 +1,372 @@
+"""From data and a recipe to an edition: the one way that notebook, command line and API go.
+
+Pure: takes a dataset of canonical layers, returns an `Edition`; opens no file but the outlines of
+the regions that tables are made for.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from hotspots.analysis.hotspots.eligibility import mask_states
+from hotspots.analysis.ipcc.tier1 import require_guidelines
+from hotspots.edition.caveats import caveats_of
+from hotspots.edition.draws import Drawn, draw
+from hotspots.edition.edition import FORMAT, Edition, code_version, edition_id, layer_hash
+from hotspots.edition.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
+from hotspots.edition.methods.base import RUN, masks_on
+from hotspots.edition.methods.potential import own_potential
+from hotspots.edition.ranking import axes_of, clusters, rank
+from hotspots.edition.recipe import Recipe
+from hotspots.edition.scenario import scenario
+from hotspots.edition.sensitivity import loss_sensitivity, transitions
+from hotspots.edition.tables.intervals import (
+    Groups,
+    groups_of,
+    units_with_intervals,
+    with_intervals,
+    with_standard_deviations,
+)
+from hotspots.edition.tables.land_use import land_use_table
+from hotspots.edition.tables.region_weights import RegionWeights, outlines_digest, region_weights
+from hotspots.edition.tables.regions import region_table, whole_summary
+from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
+from hotspots.errors import EmptyRegionError, RasterError
+from hotspots.layers.dimensions import require_dimensions
+from hotspots.layers.grid import grid_of, require_dataset, require_same_grid, require_size
+from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
+from hotspots.layers.variables import describe, variable
+from hotspots.store.licences import notices
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+Progress = Callable[[str], None]
+
+
+def analyze(
+    data: xr.Dataset,
+    recipe: Recipe | None = None,
+    regions: str | gpd.GeoDataFrame = "countries",
+    progress: Progress | None = None,
+) -> Edition:
+    """Return the edition of `recipe` on `data`.
+
+    Parameters
+    ----------
+    data : Dataset
+        Canonical layers on one grid with a CRS; ``soc_stock`` is needed, ``climate_zone`` and
+        ``cropland_share`` for potential and hotspots, a second date for the change.
+    recipe : Recipe, optional
+        The default recipe if not given.
+    regions : str or GeoDataFrame
+        "countries" (with the regions of the initiative), "initiative", a file of regions, or a
+        GeoDataFrame with ``id``.
+    progress : callable, optional
+        Told each step in a few words.
+
+    Returns
+    -------
+    Edition
+        In memory, with its id; ``edition.save(path)`` writes it.
+
+    Raises
+    ------
+    RasterError, GridMismatchError, BadInputError
+        For layers without name, unit or CRS, on unlike grids, or zones of other guidelines.
+    """
+    recipe = recipe or Recipe()
+    tell = progress or (lambda _: None)
+    started, clock = datetime.now(UTC), time.monotonic()
+    require_size(require_dataset(data))
+    tell("checking the layers")
+    data, prepared = checked(data, recipe)
+    weights = region_weights(data, regions)
+    tell("computing stock, potential and change per cell")
+    layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
+    states = [*prepared, *states]
+    notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
+    notes += out_of_range(data) + unlike_makers(data)
+    layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
+    layers = layers.assign(own_potential(data, layers, recipe))
+    layers, raw, errors = _ranked(data, layers, weights, recipe, notes, tell)
+    weighed, sensitive = loss_sensitivity(layers, recipe)
+    layers = layers.assign(weighed)
+    tell("tables of regions and units")
+    tables = _tables(layers, raw, weights, errors, recipe)
+    notes += without_potential(tables.regions, recipe)
+    manifest = _manifest(data, recipe, weights.digest, prepared) | {
+        "notes": notes,
+        "methods": [state.to_dict() for state in states],
+        "masks": mask_states(data, masks_on(recipe)),
+        "uncertainty": {} if errors is None else errors.drawn.told,
+        "sensitivity": sensitive,
+        "transitions": transitions(data) if "sdg_soc_class" in layers else [],
+        "caveats": caveats_of(layers, data),
+        "summary": tables.summary,
+    }
+    times = {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 1),
+    }
+    return Edition(
+        layers, tables.patches, tables.units, tables.regions, manifest, recipe, times,
+        tables.land_use,
+    )  # fmt: skip
+
+
+class _Errors(NamedTuple):
+    """What the draws gave, and the groups of cells that they were summed for."""
+
+    drawn: Drawn
+    groups: Groups
+
+
+def _ranked(
+    data: xr.Dataset,
+    layers: xr.Dataset,
+    weights: RegionWeights,
+    recipe: Recipe,
+    notes: list[str],
+    tell: Progress,
+) -> tuple[xr.Dataset, xr.Dataset, _Errors | None]:
+    """Return the layers with hotspots and clusters, the clusters of raw values, and the draws."""
+    axes = axes_of(data, layers, recipe, notes)
+    if axes is None:
+        return layers, xr.Dataset(), None
+    tell("drawing errors and methods")
+    groups = groups_of(layers, weights, recipe)
+    drawn = draw(data, layers, axes, recipe, groups.hectares, groups.cells)
+    tell("ranking hotspots")
+    layers = layers.assign(rank(axes, recipe, drawn, notes))
+    tell("Gi* clusters")
+    clustered, raw = clusters(axes, data["climate_zone"], recipe)
+    return layers.assign(clustered), raw, None if drawn is None else _Errors(drawn, groups)
+
+
+class _Tables(NamedTuple):
+    regions: pd.DataFrame
+    units: pd.DataFrame
+    land_use: pd.DataFrame
+    patches: gpd.GeoDataFrame
+    summary: dict[str, Any]
+
+
+def _tables(
+    layers: xr.Dataset,
+    raw: xr.Dataset,
+    weights: RegionWeights,
+    errors: _Errors | None,
+    recipe: Recipe,
+) -> _Tables:
+    table = region_table(layers, weights, recipe)
+    uses = land_use_table(layers, weights, recipe)
+    if errors is not None:
+        table = with_intervals(table, *errors, recipe)
+        if (error := errors.drawn.error) is not None:
+            table = with_standard_deviations(table, layers, weights, error, errors.groups, recipe)
+    if "hotspot_class" not in layers:
+        summary = whole_summary(table, None, recipe)
+        return _Tables(table, no_units(), uses, no_patches(layers), summary)
+    land = land_cells(layers.assign(raw), recipe)
+    units = unit_table(land, weights, recipe)
+    if errors is not None:
+        units = units_with_intervals(units, *errors, recipe)
+    patches = hot_patches(layers, land, weights, recipe)
+    return _Tables(table, units, uses, patches, whole_summary(table, land, recipe))
+
+
+# Of these three a map of hotspots is made; what else is missing is told by the methods' states.
+_TEXTURE = ("clay", "silt", "sand")
+MOST_OFF_PERCENT = 5.0
+LEAST_TOLD = 0.02  # of the managed land
+_TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
+_CARRIED = ("soc_stock", "soc_stock_reference", "climate_zone", "cropland_share", "pasture_share",
+            "grassland_share", "forest_share", "soil_class", "land_cover",
+            "valid_share")  # fmt: skip
+
+
+def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
+    """Return `data` in memory, with inputs that can be made of others, after all checks.
+
+    Names, units, grids, guidelines and plausible values; the states are those of the inputs made.
+    """
+    require_dataset(data)
+    require_usable(recipe, METHODS)
+    require_dimensions(data)
+    for name in data.data_vars:
+        require_unit(data[name])
+        require_same_grid(data, data[name], str(name))
+    data = data.compute()  # not load(), which would fill the caller's own dataset
+    for name in data.data_vars:
+        require_plausible(data[name])
+    _require_texture(data)
+    data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
+    made, states = run_methods(INPUT_METHODS, data, recipe)
+    data = data.assign(made)
+    if "soc_stock" not in data:
+        given = ", ".join(map(str, data.data_vars))
+        raise RasterError(f"The data hold {given}; the layer 'soc_stock' is needed too.")
+    data = _of_guidelines(data, recipe)
+    if "climate_zone" in data:
+        require_guidelines(data["climate_zone"], recipe.potential.guidelines)
+    known = data["soc_stock"].notnull()
+    if not known.values.any():
+        raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
+    share = data["valid_share"].where(known, 0) if "valid_share" in data else known
+    return data.assign(valid_share=describe(share.astype("float32"), "valid_share")), states
+
+
+def _of_guidelines(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
+    """Return `data` with the zones of the recipe's guidelines, where those of 2006 are beside."""
+    wants_2006 = recipe.potential.guidelines == "2006" and "climate_zone_2006" in data
+    if not wants_2006 or data.get("climate_zone", xr.DataArray()).attrs.get("guidelines") == "2006":
+        return data
+    return data.assign(climate_zone=data["climate_zone_2006"].rename("climate_zone"))
+
+
+def _require_texture(data: xr.Dataset) -> None:
+    """Raise `RasterError` where clay, silt and sand can't be parts of one soil."""
+    if not all(name in data for name in _TEXTURE):
+        return
+    total = data["clay"] + data["silt"] + data["sand"]
+    off = (abs(total - 100) > MOST_OFF_PERCENT).sum()
+    if int(off) > MOST_OUTSIDE * int(total.notnull().sum()):
+        raise RasterError(
+            f"Clay, silt and sand sum to {float(total.median()):.3g} % in the median cell; they are"
+            " parts of the fine earth and sum to 100 %. Check units and which layer is which."
+        )
+
+
+def whole_codes(layer: xr.DataArray) -> xr.DataArray:
+    """Return a class layer as bytes; NaN in one that is of real numbers is no class."""
+    if layer.dtype.kind in "iu":
+        return layer
+    return layer.fillna(0).astype("uint8").assign_attrs(layer.attrs)
+
+
+def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
+    """Return a note where much managed land has no potential, so that a total isn't taken whole."""
+    column = f"{recipe.methods.ranking_potential}_missing_share"
+    missing = float(table[table["set"] == "total"].iloc[0].get(column, 0.0))
+    if not missing > LEAST_TOLD:
+        return []
+    return [
+        f"{recipe.methods.ranking_potential} has no value on {missing:.0%} of the managed land (no"
+        " factor for its climate zone, organic soil, or an input missing): its totals leave that"
+        " out."
+    ]
+
+
+def out_of_range(data: xr.Dataset) -> list[str]:
+    """Return a note for each layer with values outside its valid range; they are kept, not cut."""
+    notes = []
+    for name, layer in data.data_vars.items():
+        row = variable(str(name))
+        if row.classes is None and not layer.notnull().any():
+            notes.append(f"{name}: holds no value, so what needs it has none either.")
+        bad = int(((layer < row.low) | (layer > row.high)).sum())
+        if bad:
+            unit = row.unit or "class"
+            notes.append(f"{name}: {bad} cells outside {row.low:g} to {row.high:g} ({unit}).")
+    return notes
+
+
+_SERIES = re.compile(r"soc_stock_(\d{4}|reference)")
+
+
+def unlike_makers(data: xr.Dataset) -> list[str]:
+    """Return a note for each stock that is compared with ``soc_stock`` and is cited otherwise."""
+    own = str(data["soc_stock"].attrs.get("citation", "")) if "soc_stock" in data else ""
+    others = {
+        str(name): str(layer.attrs.get("citation", ""))
+        for name, layer in data.data_vars.items()
+        if _SERIES.fullmatch(str(name))
+    }
+    return [
+        f"soc_stock and {name} are of different makers ({own[:60]}; {other[:60]}): what is computed"
+        " between them holds the difference of two methods, and may be no change at all. Take both"
+        " from one maker."
+        for name, other in others.items()
+        if own and other and own != other
+    ]
+
+
+def identify(
+    data: xr.Dataset, recipe: Recipe, regions: str | gpd.GeoDataFrame = "countries"
+) -> str:
+    """Return the id that `analyze` would give, without the analysis."""
+    data, states = checked(data, recipe)
+    return str(_manifest(data, recipe, outlines_digest(data, regions), states)["id"])
+
+
+def _manifest(
+    data: xr.Dataset, recipe: Recipe, regions_digest: str, prepared: list[State]
+) -> dict[str, Any]:
+    # What is made of other inputs follows from them, but for digits that are the processor's.
+    made = {name for state in prepared if state.status == RUN for name in state.gives}
+    inputs = {str(n): _provenance(data[n]) for n in sorted(map(str, data.data_vars))}
+    identity = {
+        "recipe": recipe.to_dict(),
+        # Not only the values: the year of a stock decides its change per year.
+        "inputs": {
+            name: {key: row.get(key) for key in _OF_IDENTITY}
+            for name, row in inputs.items()
+            if name.removesuffix("_valid_share") not in made
+        },
+        "region": data.attrs.get("region", "world"),
+        "regions": regions_digest,
+        "code": code_version(),
+    }
+    grid = grid_of(data)
+    return {
+        "id": edition_id(identity),
+        "format": FORMAT,
+        "title": "Soil-carbon hotspots",
+        "region": identity["region"],
+        "regions_sha256": regions_digest,
+        "code": identity["code"],
+        "recipe": identity["recipe"],
+        "scenario": scenario(recipe),
+        "inputs": inputs,
+        "grid": {
+            "shape": list(grid.shape),
+            "bounds": list(grid.bounds),
+            "crs": grid.crs.to_string(),
+        },
+        "versions": {n: version(n) for n in ("numpy", "xarray", "rasterio", "exactextract")},
+        "licences": sorted({r["licence"] for r in inputs.values() if r.get("licence")}),
+        "licence_notices": notices(_licences(inputs)),
+        "citations": sorted({r["citation"] for r in inputs.values() if r.get("citation")}),
+    }
+
+
+def _licences(inputs: dict[str, Any]) -> dict[str, str]:
+    """Return name -> licence of the inputs that are somebody's; a share has that of its layer."""
+    return {
+        name: str(row.get("licence", ""))
+        for name, row in inputs.items()
+        if not name.endswith("valid_share")
+    }
+
+
+_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
+_TOLD = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
+
+
+def _provenance(layer: xr.DataArray) -> dict[str, Any]:
+    told = {k: _plain(layer.attrs[k]) for k in _TOLD if k in layer.attrs}
+    return {"sha256": layer_hash(layer)} | told
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

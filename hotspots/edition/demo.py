@@ -1,0 +1,108 @@
+"""The demonstration: the packaged sample, the default recipe, the sample registry."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import hotspots as hs
+from hotspots.edition.analyze import identify
+from hotspots.edition.edition import MANIFEST, Edition, open_edition
+from hotspots.edition.preflight import PAGE_BYTES, edition_bytes, read_through, require_space
+from hotspots.errors import EditionError
+from hotspots.io.atomic import (
+    aside,
+    exchange,
+    publish,
+    require_free,
+    sweep,
+    write_error,
+    write_text,
+)
+from hotspots.registry import Registry
+
+# In times.json, which doesn't enter the id: the user may make the very same edition by 'analyze'.
+_MARK = {"made_by": "demo"}
+_BESIDE = {MANIFEST, "times.json", "map.html"}
+
+
+def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
+    """Return the sample's edition, saved with its map in `out`.
+
+    Where `out` holds the same edition already, only its map is drawn anew; a former demo of other
+    code is replaced once the new one is complete. Any other folder is refused.
+
+    Raises
+    ------
+    EditionError
+        `out` holds what no demo made, or can't be used.
+    WriteError
+        The disk is full or fails; a former demo stays as it was.
+    """
+    recorded = read_through(hs.open_registry())
+    if not os.path.isfile(out / MANIFEST):
+        require_free(out)
+        return _made(out, lang, recorded, tell)
+    former = open_edition(out)
+    if former.id == identify(hs.sample(), hs.Recipe(), "countries"):
+        tell(f"the edition {former.id} is there already; drawing its map")
+        sweep(Path(os.path.realpath(out)))
+        require_space(out, PAGE_BYTES)
+        write_text(out / "map.html", _page(former, lang, recorded))
+        return former
+    _require_demo(out, former)
+    tell(f"replacing the demo of edition {former.id}, made by other code")
+    place = Path(os.path.realpath(out))
+    try:
+        with aside(place) as folder:
+            edition = _made(folder / "new", lang, recorded, tell)
+            _require_demo(out, former)  # once more: the analysis took its time
+            _exchange(place, folder)
+    except OSError as error:
+        raise write_error(out, error) from error
+    return edition
+
+
+def _require_demo(out: Path, edition: Edition) -> None:
+    """Raise `EditionError` unless a demo made all that `out` holds."""
+    refused = f"'{out}' %s, so it is not replaced. Give another --out, or remove the folder."
+    if any(edition.times.get(key) != value for key, value in _MARK.items()):
+        raise EditionError(refused % f"holds the edition {edition.id}, which no demo made")
+    known = set(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]) | _BESIDE
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            raise EditionError(refused % f"holds '{name}', which is no part of a demo")
+
+
+def _exchange(out: Path, folder: Path) -> None:
+    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was.
+
+    In one step where the file system has one. Elsewhere a kill between two renames leaves no demo
+    at all, and the next run makes one.
+    """
+    if exchange(folder / "new", out):
+        return
+    former = folder / "former"
+    try:
+        os.rename(out, former)
+        publish(folder / "new", out)
+    finally:
+        if former.exists() and not out.exists():
+            os.rename(former, out)
+
+
+def _made(out: Path, lang: str, recorded: Registry, tell: Callable[[str], None]) -> Edition:
+    data = hs.sample()
+    require_space(out, edition_bytes(data, hs.Recipe()))
+    edition = hs.analyze(data, progress=tell)
+    edition.times |= _MARK
+    tell("drawing the map")
+    edition.save(out, beside={"map.html": _page(edition, lang, recorded)})
+    return edition
+
+
+def _page(edition: Edition, lang: str, recorded: Registry) -> str:
+    return str(hs.explore(edition, recorded, lang=lang).get_root().render())

@@ -1,0 +1,383 @@
+"""The edition: the immutable, sourced result of a recipe on given layers.
+
+A folder of an edition holds ``rasters/*.tif`` (COGs), ``hotspots.gpkg``, ``units.parquet``,
+``regions`` and ``land_use`` (``.parquet`` and ``.csv``) with ``codebook.csv``, ``recipe.toml``
+and ``manifest.json``. Its id is the hash of recipe, inputs, regions and code: no clock enters it
+or any file but ``times.json``, so the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import xarray as xr
+
+from hotspots import __version__
+from hotspots.edition.codebook import codebook
+from hotspots.edition.recipe import Recipe
+from hotspots.errors import BadInputError, EditionError
+from hotspots.io.atomic import aside, file_hash, publish, reason, require_free, write_error
+from hotspots.io.limits import require_regular, require_within
+from hotspots.io.readers.amounts import read_table
+from hotspots.io.readers.paths import confined
+from hotspots.io.readers.texts import parse_json, read_text
+from hotspots.io.readers.vectors import read_vector
+from hotspots.layers.grid import axis_names, grid_of
+from hotspots.layers.rounding import steady
+from hotspots.layers.variables import classes_of, describe
+from hotspots.locale.escaping import one_line, spreadsheet_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+# GDAL stamps GeoPackages with the time of writing; the times are in times.json instead.
+_NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
+_COG = {"driver": "COG", "compress": "DEFLATE", "overview_resampling": "NEAREST", "blocksize": 512}
+
+
+def no_land_use() -> pd.DataFrame:
+    """Return a table of land use without a row."""
+    import pandas as pd
+
+    return pd.DataFrame({"id": pd.Series(dtype="object"), "land_use": pd.Series(dtype="object")})
+
+
+@dataclass
+class Edition:
+    """Result of an analysis, in memory or read from a folder.
+
+    Attributes
+    ----------
+    rasters : Dataset
+        Layers (y, x) with canonical names and units; missing is NaN, 0 for classes.
+    hotspots : GeoDataFrame
+        Hot patches, EPSG:4326 or the grid's CRS.
+    units : DataFrame
+        Country × climate zone units, ranked by t C per year.
+    table : DataFrame
+        One row per region (index ``id``), the whole and what lies outside all regions.
+    manifest : dict
+        Id, inputs with hashes, versions, licences, citations, caveats and summary figures.
+    recipe : Recipe
+        The choices made.
+    times : dict
+        When and how long; apart, since it must not enter the id.
+    land_use : DataFrame
+        One row per region and land use, with stock and potential in t C and t CO2e.
+    """
+
+    rasters: xr.Dataset
+    hotspots: gpd.GeoDataFrame
+    units: pd.DataFrame
+    table: pd.DataFrame
+    manifest: dict[str, Any]
+    recipe: Recipe
+    times: dict[str, Any] = field(default_factory=dict)
+    land_use: pd.DataFrame = field(default_factory=no_land_use)
+
+    @property
+    def id(self) -> str:
+        """The edition's id: the hash of recipe, inputs, regions and code."""
+        return str(self.manifest["id"])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures of the whole: totals and what share is called hot."""
+        return dict(self.manifest["summary"])
+
+    def save(self, path: str | Path, beside: Mapping[str, str] | None = None) -> Path:
+        """Write the edition to a new folder: aside first, then renamed into place.
+
+        Parameters
+        ----------
+        path : str or Path
+            A folder that doesn't exist, or is empty.
+        beside : mapping, optional
+            Text files by name that go into the folder too, e.g. ``map.html``.
+
+        Raises
+        ------
+        EditionError
+            The folder holds something, or its path can't be used; nothing is left behind.
+        WriteError
+            The disk is full or fails; nothing is left behind.
+        """
+        require_free(Path(path))
+        target = Path(os.path.realpath(path))
+        try:
+            with aside(target) as folder:
+                # One more level: the folder itself is for this user alone, an edition needn't be.
+                edition = folder / "edition"
+                edition.mkdir()
+                self._write(edition)
+                for name, text in (beside or {}).items():
+                    (edition / name).write_text(text, encoding="utf-8")
+                require_free(target)
+                publish(edition, target)
+        except OSError as error:
+            raise write_error(target, error) from error
+        return target
+
+    def _write(self, folder: Path) -> None:
+        (folder / "rasters").mkdir()
+        for name in self.rasters.data_vars:
+            write_cog(self.rasters[name], folder / "rasters" / f"{name}.tif")
+        _write_patches(self.hotspots, folder / "hotspots.gpkg")
+        self.units.to_parquet(folder / "units.parquet", index=False)
+        self.table.to_parquet(folder / "regions.parquet")
+        _write_csv(self.table.reset_index(), folder / "regions.csv")
+        self.land_use.to_parquet(folder / "land_use.parquet", index=False)
+        _write_csv(self.land_use, folder / "land_use.csv")
+        book = codebook(self.table, self.units, self.hotspots, self.land_use)
+        _write_csv(book, folder / "codebook.csv")
+        (folder / "recipe.toml").write_text(self.recipe.to_toml(), encoding="utf-8")
+        (folder / "LICENCES.txt").write_text(licences_text(self.manifest), encoding="utf-8")
+        files = {
+            str(p.relative_to(folder)): file_hash(p)
+            for p in sorted(folder.rglob("*"))
+            if p.is_file()
+        }
+        _write_json(folder / MANIFEST, self.manifest | {"files": files})
+        _write_json(folder / "times.json", self.times)
+
+
+def licences_text(manifest: Mapping[str, Any]) -> str:
+    """Return what goes with anything taken from an edition: whose layers it is made of."""
+    told = [
+        f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
+        *map(one_line, manifest.get("licence_notices", [])),
+    ]
+    for name, row in manifest["inputs"].items():
+        citation = row.get("citation") or row.get("source") or "not stated"
+        lines = (
+            name,
+            f"  licence: {row.get('licence') or 'not stated'}",
+            f"  citation: {citation}",
+        )
+        told.append("\n".join(map(one_line, lines)))
+    return "\n\n".join(told) + "\n"
+
+
+def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd.DataFrame:
+    """Return id, region, scenario, start time and folder of the editions right below `folder`.
+
+    A folder whose manifest can't be used is left out, and named to `tell`.
+    """
+    import pandas as pd
+
+    if not folder.is_dir():
+        raise EditionError(f"'{folder}' is no folder. Give the folder that holds the editions.")
+    found = []
+    for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
+        try:
+            manifest, times = _read_manifest(path)
+        except _DAMAGE as error:
+            if tell:
+                tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
+            continue
+        told = {k: manifest[k] for k in ("id", "region", "scenario")}
+        found.append(told | {"started": times.get("started", ""), "folder": str(path)})
+    return pd.DataFrame(found, columns=["id", "region", "scenario", "started", "folder"])
+
+
+# What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
+_DAMAGE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
+    MemoryError, BadInputError,
+)  # fmt: skip
+# What is read from a manifest, and as what.
+_MEMBERS: Mapping[str, type] = {
+    "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
+    "caveats": dict, "notes": list, "methods": list, "files": dict,
+}  # fmt: skip
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
+    manifest, times = (
+        parse_json(read_text(confined(folder, name), "json_bytes"))
+        for name in (MANIFEST, "times.json")
+    )
+    if not isinstance(manifest, dict) or not isinstance(times, dict):
+        raise ValueError(f"its {MANIFEST} or times.json holds no JSON object")
+    for name, kind in _MEMBERS.items():
+        if not isinstance(manifest.get(name), kind):
+            raise ValueError(f"its {MANIFEST} has no '{name}' as this version writes it")
+    return manifest, times
+
+
+def _damage(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(str(error.filename)).name}: {reason(error)}"
+    return reason(error)
+
+
+def open_edition(path: str | Path) -> Edition:
+    """Return the edition saved in the folder `path`; rasters are read when used."""
+    folder = Path(path)
+    require_regular(folder)
+    if not os.path.isfile(folder / MANIFEST):
+        raise EditionError(
+            f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
+        )
+    try:
+        manifest, times = _read_manifest(folder)
+        return Edition(
+            rasters=read_rasters(folder / "rasters"),
+            hotspots=cast("gpd.GeoDataFrame", read_vector(confined(folder, "hotspots.gpkg"))),
+            units=read_table(confined(folder, "units.parquet")),
+            table=read_table(confined(folder, "regions.parquet")),
+            land_use=read_table(confined(folder, "land_use.parquet")),
+            manifest={k: v for k, v in manifest.items() if k != "files"},
+            recipe=Recipe.from_file(confined(folder, "recipe.toml")),
+            times=times,
+        )
+    except _DAMAGE as error:
+        raise EditionError(
+            f"The edition '{folder}' is damaged ({_damage(error)}). Remove it and make it anew."
+        ) from error
+
+
+def write_cog(layer: xr.DataArray, path: Path) -> None:
+    """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes for classes."""
+    import rasterio
+
+    if layer.ndim != 2:
+        raise EditionError(
+            f"Layer '{layer.name}' of the edition lies along {', '.join(map(str, layer.dims))}; an"
+            " edition's layers are of two dimensions (y, x)."
+        )
+    grid = grid_of(layer)
+    is_class = classes_of(layer) is not None
+    signed = is_class and min(classes_of(layer) or [0]) < 0
+    dtype = ("int8" if signed else "uint8") if is_class else "float32"
+    nodata = (-128 if signed else 0) if is_class else np.nan
+    tags = {k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
+    profile = _COG | ({} if is_class else {"predictor": 3})
+    # In memory first: on a full disk GDAL may end without a word and leave a file that is cut.
+    with rasterio.MemoryFile() as memory:
+        with memory.open(
+            width=grid.shape[1], height=grid.shape[0], count=1, dtype=dtype, nodata=nodata,
+            crs=grid.crs.to_wkt(), transform=grid.transform, **profile,
+        ) as out:  # fmt: skip
+            out.write(np.asarray(layer.values, dtype=dtype), 1)
+            out.update_tags(**tags)
+            out.set_band_description(1, str(layer.name))
+        path.write_bytes(memory.getbuffer())
+
+
+def read_rasters(folder: Path) -> xr.Dataset:
+    """Return the layers of `folder`, read lazily; attributes come from the files' tags."""
+    from hotspots.io.readers.rasters import lazy_geotiff
+
+    layers = {}
+    for path in sorted(folder.glob("*.tif")):
+        raw = lazy_geotiff(confined(folder.parent, f"{folder.name}/{path.name}"))
+        tags = {k: v for k, v in raw.attrs.items() if k not in _FILE_TAGS}
+        layers[path.stem] = describe(raw.squeeze("band", drop=True), path.stem, **tags)
+    if not layers:
+        raise EditionError(f"'{folder}' holds no raster.")
+    require_within(
+        f"'{folder}' has", sum(layer.size for layer in layers.values()), "raster_cells",
+        "make the edition of a smaller region",
+    )  # fmt: skip
+    return xr.Dataset(layers)
+
+
+_FILE_TAGS = {"_FillValue", "scale_factor", "add_offset", "AREA_OR_POINT", "OVR_RESAMPLING_ALG",
+              "STATISTICS_MAXIMUM", "long_name", "units"}  # fmt: skip
+
+
+def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
+    import pyogrio
+
+    before = {key: pyogrio.get_gdal_config_option(key) for key in _NO_CLOCK}
+    pyogrio.set_gdal_config_options(_NO_CLOCK)
+    try:
+        made = BytesIO()  # in memory first, as in `write_cog`
+        patches.to_file(
+            made, layer="hotspots", driver="GPKG", geometry_type="MultiPolygon", engine="pyogrio"
+        )
+    finally:
+        pyogrio.set_gdal_config_options(before)
+    path.write_bytes(made.getvalue())
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index; a spreadsheet takes none of its texts for a formula."""
+    import pandas as pd
+
+    shown = table.copy()
+    for name in table.select_dtypes(exclude=["number", "bool"]).columns:
+        cells = [spreadsheet_text(v) if isinstance(v, str) else v for v in table[name]]
+        shown[name] = pd.Series(cells, index=table.index, dtype="object")
+    shown.to_csv(path, index=False, float_format="%.6g")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------ identity
+
+
+def edition_id(content: Mapping[str, Any]) -> str:
+    """Return the 16-digit hash of recipe, inputs, regions and code."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def layer_hash(layer: xr.DataArray) -> str:
+    """Return the SHA-256 of a layer's grid and values, as float32 (NaN in one form) or bytes."""
+    grid = grid_of(layer)
+    y, x = axis_names(layer)
+    digest = hashlib.sha256()
+    edges = [round(v, 9) for v in grid.transform[:6]]
+    digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
+    # What the steps of months or soil layers stand for decides the result as their values do.
+    for name in sorted({str(d) for d in layer.dims} | {"thickness"}) if layer.ndim > 2 else ():
+        if name not in (y, x) and name in layer.coords:
+            steps = layer[name].values
+            steps = steps.astype("float64" if steps.dtype.kind in "iuf" else "str")
+            digest.update(json.dumps([name, steps.tolist()]).encode())
+    kind = "int16" if classes_of(layer) else "float32"
+    values = layer.transpose(..., y, x).values
+    if values.dtype == "float64":
+        values = steady(values)
+    values = np.ascontiguousarray(values, dtype=kind)
+    if kind == "float32":
+        values = np.where(np.isnan(values), np.float32(np.nan), values)
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+_CODE = ("*.py", "methods/*.py", "analysis/**/*.py", "analysis/**/*.csv")
+
+
+# That these change moves no number of an edition.
+_NO_NUMBERS = ("cards.py", "edition_gaps.py", "gaps")
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """Return the package's version and the hash of its analysis code and tables."""
+    home = Path(__file__).parent
+    digest = hashlib.sha256()
+    parts = [p for where in _CODE for p in home.glob(where)]
+    for path in sorted(parts):
+        if not set(path.relative_to(home).parts) & set(_NO_NUMBERS):
+            digest.update(path.read_bytes())
+    return {"version": __version__, "code_sha256": digest.hexdigest()[:16]}

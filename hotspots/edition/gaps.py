@@ -1,0 +1,281 @@
+"""Gaps of an edition and a registry as they stand, for notebook, command line and API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hotspots.errors import BadInputError, near_matches
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from hotspots.analysis.gaps.records_table import Wanted
+    from hotspots.edition.edition import Edition
+    from hotspots.geo.regions import Region
+
+KINDS = ("hotspots", "regions", "crowded", "outside", "practices", "research")
+_DETAIL = "50m"
+
+
+class HasRecords(Protocol):
+    """A registry, as gaps need it; ``surveys`` (region, level, on, note) is read if it is there."""
+
+    @property
+    def records(self) -> gpd.GeoDataFrame:
+        """The records."""
+        ...
+
+
+def gaps(
+    edition: Edition,
+    registry: HasRecords,
+    of: str = "hotspots",
+    *,
+    region: Any = None,
+    within_km: float | None = None,
+    theme: str | Sequence[str] | None = None,
+    practice_kind: str | Sequence[str] | None = None,
+    land_use: str | Sequence[str] | None = None,
+    types: str | Sequence[str] | None = None,
+    active_only: bool = True,
+    years: float = 5,
+    today: date | None = None,
+) -> Any:
+    """Return what an edition's hotspots and regions need and no record of a registry gives.
+
+    Parameters
+    ----------
+    edition : Edition
+        Its hotspots, table and recipe are read.
+    registry : any object with ``records``, a GeoDataFrame, and maybe ``surveys``, a DataFrame
+        See `hotspots.open_registry`.
+    of : str
+        hotspots (those without anyone first), regions, crowded (places with more than their share
+        of records), outside (records in no hotspot), practices (known to work in the same climate
+        and land use, and absent) or research (pillar x region without recent action).
+    region : optional
+        Keeps the hotspots that touch it, or the regions within it: whatever `hotspots.region`
+        takes. Ranks are counted within it; records beyond its border still count as near. Of
+        "outside", the records placed in it, against all hotspots.
+    within_km : float, optional
+        How far from a hotspot a record is near, 0 to 1000 km; 50 by default, and 0 for "outside".
+    theme, practice_kind, land_use, types, active_only, today
+        As of `hotspots.analysis.gaps`; which records count. Codes or their labels in English,
+        French or Spanish ("pillar2", "Pilier 2", "agroforesterie").
+    years : float
+        Of "research": from when on an action is old.
+
+    Returns
+    -------
+    GeoDataFrame (hotspots, crowded, outside) or DataFrame
+        Ranked; columns as in ``hotspots.edition.gaps.COLUMNS``. ``attrs`` holds ``edition`` (its
+        id), ``of``, ``within_km`` and ``statement``: how complete the registry is there; of
+        "practices" also ``practices`` and ``left_out``, see `practice_gaps`.
+
+    Raises
+    ------
+    BadInputError
+        No such kind of table, an unknown code, or a distance out of range.
+
+    Notes
+    -----
+    Of "practices": a record that states no climate zone, but a town or better, has the zone of the
+    edition's cell there (of a footprint: at a point within it).
+    """
+    from hotspots.analysis.gaps.records_table import Wanted, wanted
+    from hotspots.geo.regions import initiative_members, regions
+    from hotspots.registry.completeness import completeness, statement
+
+    if of not in KINDS:
+        raise BadInputError(
+            f"There are no gaps of '{of}'. Give one of {', '.join(KINDS)}"
+            f"{near_matches(of, KINDS) or '.'}"
+        )
+    asked = wanted(theme, practice_kind, land_use, types, active_only)
+    choice = Wanted(
+        _codes("theme", asked.theme), _codes("practice_kind", asked.practice_kind),
+        _codes("land_use", asked.land_use), _codes("type", asked.types), active_only,
+    )  # fmt: skip
+    members, outlines = initiative_members(), regions("countries", _DETAIL)
+    known = completeness(
+        registry.records, getattr(registry, "surveys", None),
+        members=members, outlines=outlines, today=today,
+    )  # fmt: skip
+    near = within_km if within_km is not None else 0 if of == "outside" else 50
+    place = _area(region)
+    shared: dict[str, Any] = {"completeness": known, "today": today}
+    if of in ("regions", "research"):
+        shared |= {"members": members, "outlines": outlines}
+        shared["potential"] = f"{edition.recipe.methods.ranking_potential}_total"
+        table = _of_regions(edition, registry, of, choice, place, years, shared)
+    else:
+        shared |= {"within_km": near, "members": members}
+        table = _of_hotspots(edition, registry, of, choice, place, shared)
+    table.attrs |= {"edition": edition.id, "of": of, "within_km": near}
+    there = known.index.isin(_involved(table, members)) if len(table) else slice(None)
+    table.attrs["statement"] = statement(known[there])
+    return table
+
+
+def _of_hotspots(
+    edition: Edition, registry: HasRecords, of: str, choice: Wanted, place: Region | None,
+    shared: dict[str, Any],
+) -> gpd.GeoDataFrame | pd.DataFrame:  # fmt: skip
+    from hotspots.analysis.gaps import crowded, outside, practice_gaps
+    from hotspots.analysis.gaps import gaps as hotspot_gaps
+
+    records = registry.records
+    if of == "outside":
+        found = outside(
+            edition.hotspots, records,
+            choice=choice, within_km=shared["within_km"], today=shared["today"],
+        )  # fmt: skip
+        return found if place is None else _ranked(found[_meet(found, place)])
+    patches = _hotspots_in(edition.hotspots, place)
+    members = shared.pop("members")
+    if of == "hotspots":
+        return hotspot_gaps(patches, records, members=members, **vars(choice), **shared)
+    if of == "crowded":
+        return crowded(patches, records, choice=choice, **shared)
+    return practice_gaps(patches, _with_zones(records, edition), choice=choice, **shared)
+
+
+def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame:
+    """Return records with the climate zone of the edition's cell where they state none."""
+    import numpy as np
+    import shapely
+    import xarray as xr
+    from pyproj import Transformer
+
+    from hotspots.analysis.gaps.records_table import shapes_of, tidy
+    from hotspots.layers.grid import axis_names, crs_of, grid_of
+    from hotspots.layers.variables import CLIMATE_ZONES
+
+    table = tidy(records)
+    shapes = shapes_of(table)
+    rows = np.flatnonzero((table["climate_zone"] == "") & ~shapely.is_missing(shapes))
+    if "climate_zone" not in edition.rasters or not len(rows):
+        return table
+    layer = edition.rasters["climate_zone"]
+    at, grid = shapely.point_on_surface(shapes[rows]), grid_of(layer)
+    carry = Transformer.from_crs("EPSG:4326", crs_of(layer), always_xy=True)
+    x, y = carry.transform(shapely.get_x(at), shapely.get_y(at))
+    column = np.floor((np.asarray(x) - grid.transform.c) / grid.transform.a)
+    row = np.floor((np.asarray(y) - grid.transform.f) / grid.transform.e)
+    within = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+    down, across = (
+        xr.DataArray(cells[within].astype(int), dims="record") for cells in (row, column)
+    )
+    y_name, x_name = axis_names(layer)
+    codes = layer.isel({y_name: down, x_name: across}).to_numpy()
+    zones = [CLIMATE_ZONES.get(int(code), "") for code in np.nan_to_num(codes)]
+    table.loc[rows[within], "climate_zone"] = zones
+    return table
+
+
+def _of_regions(
+    edition: Edition, registry: HasRecords, of: str, choice: Wanted, place: Region | None,
+    years: float, shared: dict[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    from hotspots.analysis.gaps import region_gaps, research_gaps
+
+    rows = edition.table
+    if place is not None:
+        rows = rows[rows.index.isin(_regions_in(place, shared["members"], shared["outlines"]))]
+    if of == "regions":
+        return region_gaps(rows, registry.records, choice=choice, **shared)
+    own: dict[str, Any] = {"types": choice.types} if choice.types else {}
+    own |= {"pillars": choice.theme} if choice.theme else {}
+    return research_gaps(rows, registry.records, years=years, **own, **shared)
+
+
+def _area(region: Any) -> Region | None:
+    """Return the region that was asked for; None where that is the whole."""
+    from hotspots.geo.regions import region as region_of
+
+    found = None if region is None else region_of(region)
+    return None if found is None or found.kind == "world" else found
+
+
+def _hotspots_in(hotspots: gpd.GeoDataFrame, place: Region | None) -> gpd.GeoDataFrame:
+    """Return the hotspots of a region: by the countries they list, or else by outline."""
+    from hotspots.analysis.gaps.hotspot_gaps import polygons_of
+    from hotspots.geo.countries import countries
+    from hotspots.geo.regions import initiative_members
+
+    patches = polygons_of(hotspots)
+    if place is None:
+        return patches
+    lists = [text.split(",") for text in patches["countries"]]
+    if place.kind in ("country", "initiative") and any(
+        code in countries() for codes in lists for code in codes
+    ):
+        wanted = {place.id, *initiative_members().get(place.id, ())}
+        return patches[[not wanted.isdisjoint(codes) for codes in lists]]
+    return patches[_meet(patches, place)]
+
+
+def _meet(table: gpd.GeoDataFrame, place: Region) -> pd.Series:
+    return table.geometry.intersects(place.geometry)
+
+
+def _regions_in(
+    place: Region, members: Mapping[str, Sequence[str]], outlines: gpd.GeoDataFrame
+) -> set[str]:
+    """Return the ids of a region and its countries; of any other area, of those it meets."""
+    if place.kind in ("country", "initiative"):
+        return {place.id, *members.get(place.id, ())}
+    return set(outlines.loc[_meet(outlines, place), "id"])
+
+
+def _codes(column: str, words: Collection[str]) -> tuple[str, ...]:
+    """Return the codes that words mean; refuse an unknown one: it would match nobody, like a gap.
+
+    A word is a code, its label in a language, or the label up to its colon ("Pilier 2").
+    """
+    from hotspots.registry.schema.fields import code_called
+    from hotspots.registry.schema.vocabulary import vocabulary
+
+    known = vocabulary()[column]
+    heads: dict[str, set[str]] = {}
+    for code, labels in known.items():
+        for label in labels.values():
+            head, colon, _ = label.partition(":")
+            heads.setdefault(_plain(head) if colon else "", set()).add(code)
+    found = []
+    for word in words:
+        short = heads.get(_plain(word), set())  # "Criterion" heads several: it means none
+        meant = code_called(column, word) or (min(short) if len(short) == 1 else None)
+        if meant is None:
+            near = near_matches(word, known) or f". Give one of {', '.join(known)}."
+            raise BadInputError(f"There is no {column.replace('_', ' ')} '{word}'{near}")
+        found.append(meant)
+    return tuple(found)
+
+
+def _plain(word: str) -> str:
+    from hotspots.geo.countries import key
+
+    return key(word).replace(" ", "")
+
+
+def _ranked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return rows numbered anew."""
+    table = table.reset_index(drop=True)
+    table["rank"] = table.index + 1
+    return table
+
+
+def _involved(table: pd.DataFrame, members: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the countries that a table speaks of."""
+    found: set[str] = set()
+    for column in ("countries", "country", "region", "id"):
+        if column in table:
+            for text in set(table[column].astype(str)):
+                for code in text.split(","):
+                    found |= set(members.get(code, (code,)))
+            break
+    return found

@@ -1,0 +1,263 @@
+"""Data for a region: from the packaged sample, a file or a store, cut to the region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+
+from hotspots.analysis.zonal.coverage import column_sums, cover_fractions, share_of_land, share_out
+from hotspots.errors import BadInputError, EmptyRegionError, RasterError
+from hotspots.geo.regions import Region, initiative_members, regions
+from hotspots.geo.regions import region as find_region
+from hotspots.layers.grid import Grid, cell_area, grid_of, require_size
+from hotspots.layers.variables import classes_of, describe, variable
+from hotspots.store.clipping import clipped
+
+if TYPE_CHECKING:
+    pass
+
+
+_LARGE = 4_000_000  # cells
+
+
+def load(
+    region: Any = "world",
+    layers: Sequence[str] | None = None,
+    resolution: float | None = None,
+    store: str | Path | None = None,
+) -> xr.Dataset:
+    """Return the canonical layers of a region on one grid.
+
+    Parameters
+    ----------
+    region : anything that `hotspots.region` takes
+        A code or name, "world", a box (W, S, E, N) in degrees, GeoJSON or a file.
+    layers : sequence of str, optional
+        Canonical names; all by default. Their valid shares come with them.
+    resolution : float, optional
+        Cell size that is wanted, in the CRS's units; a grid finer than that is averaged in blocks
+        of whole cells, which are the same for every region.
+    store : path, optional
+        A store of layers; the packaged world sample by default.
+
+    Returns
+    -------
+    Dataset
+        Dask-backed; cells outside the region have ``valid_share`` 0 and missing values, cells at
+        its edge the share inside.
+
+    Raises
+    ------
+    BadInputError, RasterError
+        An unknown layer or region, one without land (`EmptyRegionError`), a `resolution` that the
+        grid has no whole blocks for.
+    """
+    data = _opened(layers, store)
+    if layers is not None:
+        absent = [name for name in layers if name not in data]
+        if absent:
+            raise BadInputError(
+                f"There is no layer {', '.join(absent)}; there are {', '.join(map(str, data))}."
+            )
+        shares = {"valid_share", *(f"{name}_valid_share" for name in layers)}
+        data = data[[n for n in data if n in layers or n in shares]]
+    data = data.chunk({"y": 1024, "x": 1024})
+    factor = 1 if resolution is None else _factor(grid_of(data), resolution)
+    clipped = clip(data, find_region(region))
+    return clipped if factor == 1 else _coarsen(_whole_blocks(clipped, data, factor), factor)
+
+
+def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Dataset:
+    """Return the world sample, or of a store the layers asked for: others may be half a profile."""
+    from hotspots.ingest import Store
+
+    if store is None or layers is None:
+        return open_any("sample", store)
+    there = Store(store)
+    shares = ["valid_share", *(f"{name}_valid_share" for name in layers)]
+    return there.open([*layers, *(name for name in shares if name in there.names())])
+
+
+def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:
+    """Return the layers of "sample", of a file or folder, or of a store."""
+    from hotspots.ingest import Store, open_data
+    from hotspots.ingest.sample import sample
+
+    if store is not None:
+        return Store(store).open()
+    return sample() if data == "sample" else open_data(data)
+
+
+def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
+    """Return `data` cut to `region`.
+
+    The grid becomes the region's bounding box in whole cells; ``valid_share`` is multiplied by the
+    share of each cell that is inside, so that totals are those of the region. A region's part of
+    a cell is its part of the cell's *land* (see `hotspots.analysis.zonal.coverage.share_out`).
+    ``region_share`` keeps the share, and the attributes ``region``, ``region_kind``,
+    ``region_countries`` and, for a drawn region, ``region_wkt`` what was asked for.
+
+    Raises
+    ------
+    EmptyRegionError
+        The region doesn't meet the data, or no soil data lie in it.
+    """
+    import geopandas as gpd
+
+    if region.kind == "world":
+        return data
+    grid = grid_of(data)
+    if grid.shape[0] * grid.shape[1] > _LARGE:
+        # Shares are held of the whole grid: of a large one, only what is near is looked at.
+        data = clipped(data, region.geometry.bounds)
+        grid = grid_of(data)
+    require_size(data)
+    outlines = regions("countries")
+    cover = cover_fractions(grid, outlines.geometry)
+    if region.kind in ("country", "initiative"):
+        ids = [region.id] if region.kind == "country" else initiative_members()[region.id]
+        inside = column_sums(share_out(cover)[np.flatnonzero(outlines["id"].isin(ids))])
+    else:
+        shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
+        inside = column_sums(share_of_land(grid, shape, outlines.geometry, cover))
+        ids = outlines.loc[outlines.intersects(region.geometry), "id"].tolist()
+    if not (inside > 0).any():
+        west, south, east, north = grid.bounds
+        raise EmptyRegionError(
+            f"The region '{region.id}' doesn't meet the data, which span"
+            f" {west:g},{south:g},{east:g},{north:g} ({grid.crs.to_string()[:40]})."
+        )
+    share = inside.reshape(grid.shape)
+    window = _window(share > 0, grid)
+    out = _on_grid(_masked(data, share).isel(window), grid)
+    out.attrs |= {"region": region.id, "region_kind": region.kind}
+    out.attrs["region_countries"] = ",".join(sorted(map(str, ids)))
+    if region.kind not in ("country", "initiative"):
+        out.attrs["region_wkt"] = region.geometry.wkt
+    has_soil = "soc_stock" not in out or bool(out["soc_stock"].notnull().any())
+    if not has_soil:
+        raise EmptyRegionError(
+            f"The region '{region.id}' holds no land with soil data. Choose another region."
+        )
+    return out
+
+
+def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
+    """Return the rows and columns that hold all cells inside.
+
+    Across the antimeridian these are all columns between the first and the last.
+    """
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return {
+        "y": slice(int(rows[0]), int(rows[-1]) + 1),
+        "x": slice(int(columns[0]), int(columns[-1]) + 1),
+    }
+
+
+def _masked(data: xr.Dataset, share: np.ndarray) -> xr.Dataset:
+    inside = xr.DataArray(share, dims=("y", "x"), coords={"y": data["y"], "x": data["x"]})
+    out = {}
+    for name, layer in data.data_vars.items():
+        if str(name).endswith("valid_share"):
+            cut = (layer * inside).astype(layer.dtype)
+        else:
+            nodata = 0 if variable(str(name)).classes else np.nan
+            cut = layer.where(inside > 0, nodata).astype(layer.dtype)
+        out[name] = cut.assign_attrs(layer.attrs)
+    if "valid_share" not in data:
+        valid = inside * data["soc_stock"].notnull() if "soc_stock" in data else inside
+        out["valid_share"] = describe(valid.astype("float32"), "valid_share")
+    out["region_share"] = describe(inside.astype("float32"), "region_share")
+    cut_data = data.assign(out)
+    cut_data.attrs = dict(data.attrs)
+    return cut_data
+
+
+def coarsen(data: xr.Dataset, resolution: float) -> xr.Dataset:
+    """Return `data` averaged to whole blocks of cells of about `resolution` (CRS units).
+
+    Quantities are means weighted by cell area and valid share, ``valid_share`` by cell area;
+    classes are those of the largest valid area. Totals of what ``valid_share`` stands for are
+    kept: mean × valid share × area of a block is the sum over its cells.
+
+    Raises
+    ------
+    RasterError
+        Blocks of that size don't fit the grid.
+    """
+    factor = _factor(grid_of(data), resolution)
+    return data if factor == 1 else _coarsen(data, factor)
+
+
+def _factor(grid: Grid, resolution: float) -> int:
+    """Return how many cells a block of `resolution` is wide."""
+    width = abs(grid.transform.a)
+    factor = round(resolution / width) if 0 < resolution < np.inf else 0
+    if factor < 1 or grid.shape[0] % factor or grid.shape[1] % factor:
+        raise RasterError(
+            f"The cells are {width:g} wide and {grid.shape} in number; a resolution"
+            f" of {resolution:g} is no whole multiple that fits them."
+        )
+    return factor
+
+
+def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Dataset:
+    """Return `part` of `whole` with empty margins up to the edges of `whole`'s blocks."""
+    wider = {}
+    for axis in ("y", "x"):
+        first = int(np.flatnonzero(whole[axis].values == part[axis].values[0])[0])
+        start, stop = first // factor, -(-(first + part.sizes[axis]) // factor)
+        wider[axis] = whole[axis].values[start * factor : stop * factor]
+    shares = [n for n in part if str(n).endswith(("valid_share", "region_share"))]
+    empty: dict[Any, float] = {n: 0 for n in part if n in shares or classes_of(part[n])}
+    fill = {n: empty.get(n, np.nan) for n in part}
+    return _on_grid(part.reindex(wider, fill_value=fill), grid_of(part))
+
+
+def _on_grid(data: xr.Dataset, grid: Grid, factor: int = 1) -> xr.Dataset:
+    """Return `data` with `grid`'s CRS, and the transform of its own place on it, written."""
+    step = grid.transform
+    west = float(data["x"][0]) - step.a * factor / 2
+    north = float(data["y"][0]) - step.e * factor / 2
+    # Without it, a single row or column wouldn't tell its size.
+    place = Affine(step.a * factor, 0, west, 0, step.e * factor, north)
+    return data.rio.write_crs(grid.crs).rio.write_transform(place)
+
+
+def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
+    def block_sum(layer: xr.DataArray) -> xr.DataArray:
+        return layer.coarsen(y=factor, x=factor).sum()
+
+    def block_mean(layer: xr.DataArray, weight: xr.DataArray) -> xr.DataArray:
+        total = block_sum(weight)
+        return block_sum(layer.fillna(0) * weight) / total.where(total > 0)
+
+    area = cell_area(data)
+    valid = data["valid_share"].fillna(0) if "valid_share" in data else xr.ones_like(area)
+    out = {}
+    for name, layer in data.data_vars.items():
+        weight = area * data.get(f"{name}_valid_share", valid).fillna(0)
+        classes = classes_of(layer)
+        if classes:
+            areas = [block_sum(weight.where(layer == code, 0)) for code in classes]
+            coarse = _largest(areas, list(classes))
+        elif str(name) == "region_share" or str(name).endswith("valid_share"):
+            coarse = block_mean(layer, area)
+        else:
+            coarse = block_mean(layer, weight.where(layer.notnull(), 0))
+        out[name] = coarse.astype(layer.dtype).assign_attrs(layer.attrs)
+    return _on_grid(xr.Dataset(out, attrs=data.attrs), grid_of(data), factor)
+
+
+def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
+    """Return the code with the largest area in each block; 0 where none has any."""
+    most, found = xr.zeros_like(areas[0]), xr.zeros_like(areas[0])
+    for area, code in zip(areas, codes, strict=True):
+        found = xr.where(area > most, code, found)
+        most = xr.where(area > most, area, most)
+    return found

@@ -1,0 +1,383 @@
+"""Method cards: one page for each method, and for each number of an edition that no method gives.
+
+What the code knows is taken from it: inputs, outputs and units, parameters with default and range,
+the status of every row of the factor tables. ``cards.toml`` has the words.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hotspots.analysis.ipcc.factor_tables import status_counts, status_kind, table
+from hotspots.edition.codebook import column_unit
+from hotspots.edition.methods import METHODS
+from hotspots.edition.recipe import Recipe
+from hotspots.errors import UnknownMethodError, near_matches
+from hotspots.io.atomic import write_text
+from hotspots.layers.variables import Variable, variable
+from hotspots.locale.escaping import markdown_plain, markdown_table
+
+# What each kind is of; the first six are methods of the table, which a recipe can skip.
+KINDS = {
+    "input": "made of other inputs, where it isn't given",
+    "potential": "what could be gained",
+    "yardstick": "what a potential is compared with",
+    "change": "what a model or a series saw",
+    "loss": "what is at risk",
+    "evidence": "what the losses add up to as evidence",
+    "ranking": "which land stands out",
+    "tables": "what regions, units and land uses hold",
+    "errors": "how sure the numbers are",
+}
+DOUBTFUL = ("from memory", "convention")
+INDEX = "../methods.md"  # from a card
+VALIDATION = "validation"
+_REPO = "../../"  # from docs/methods/
+_TABLES = "hotspots/analysis/tables"
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+_DOI = re.compile(r"doi:(10\.\S+[^\s.,;:)])")
+# Columns of the factor tables that aren't the number itself, nor what it is for.
+_ASIDE = ("source", "status", "note", "error_meaning", "uncertainty_meaning", "symbolic")
+
+Words = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a card is of.
+
+    Attributes
+    ----------
+    id, kind, title : str
+        `kind` is one of `KINDS`.
+    needs, gives : tuple of str
+        Layers, by the default recipe; "a|b" where either will do.
+    functions, tables, sections : tuple of str
+        "module:function" (below ``hotspots.analysis`` unless it says ``hotspots.``), factor
+        tables, sections of the recipe.
+    """
+
+    id: str
+    kind: str
+    title: str
+    needs: tuple[str, ...]
+    gives: tuple[str, ...]
+    functions: tuple[str, ...]
+    tables: tuple[str, ...]
+    sections: tuple[str, ...]
+
+
+def card_ids() -> list[str]:
+    """Return the ids of all cards: the methods in their order, then the others."""
+    return list(entries())
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Return what the cards are of, by id, in the order of `card_ids`."""
+    found = {}
+    for method in METHODS:
+        told = _words(method.id)
+        sections = (*method.sections, *told.get("also_sections", ()))
+        found[method.id] = Entry(
+            method.id, method.kind, told["title"], method.needs(Recipe()), method.gives,
+            method.functions, method.tables, sections,
+        )  # fmt: skip
+    for key in _told():
+        if key not in found and key != "index":
+            told = _words(key)
+            lists = [tuple(told.get(name, ())) for name in
+                     ("needs", "gives", "functions", "tables", "sections")]  # fmt: skip
+            found[key] = Entry(key, told["kind"], told["title"], *lists)
+    return found
+
+
+def rows() -> list[dict[str, str]]:
+    """Return the cards as rows of text: id, kind, what they give (layers, else columns), need."""
+    return [
+        {"id": e.id, "kind": e.kind, "gives": ", ".join(_given(e)),
+         "needs": ", ".join(name.replace("|", " or ") for name in e.needs)}
+        for e in entries().values()
+    ]  # fmt: skip
+
+
+def card(card_id: str) -> str:
+    """Return a card as Markdown, with links relative to ``docs/methods/``.
+
+    Raises
+    ------
+    UnknownMethodError
+        No card has this id; near matches are named.
+    """
+    entry, told = _entry(card_id), _words(card_id)
+    parts = [
+        f"# {entry.title}",
+        f"`{entry.id}`, {entry.kind}: {KINDS[entry.kind]}. [All methods]({INDEX}).",
+        "## What it answers",
+        told["answers"],
+        "## Formula",
+        f"```text\n{told['formula'].strip()}\n```",
+        *([told["where"].strip()] if "where" in told else []),
+        "## Inputs",
+        _inputs(entry, told),
+        "## Outputs",
+        _outputs(entry, told),
+        "## Parameters",
+        _parameters(entry),
+        "## Assumptions",
+        _bullets(told["assumptions"]),
+        "## Status of each number",
+        *_statuses(entry, told),
+        *(["## Result", _validation_table()] if card_id == VALIDATION else []),
+        "## Limits",
+        _bullets(told["limits"]),
+        "## References",
+        _DOI.sub(r"[doi:\1](https://doi.org/\1)", _bullets(told["references"])),
+        "## Code",
+        _bullets(f"[`{name}`]({_REPO}{source_of(name)})" for name in entry.functions),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def index() -> str:
+    """Return the page that lists all cards, as Markdown with links relative to ``docs/``."""
+    parts = ["# Methods", _words("index")["text"].strip()]
+    for kind, about in KINDS.items():
+        rows = [
+            (f"[{entry.title}](methods/{entry.id}.md)", f"`{entry.id}`", _names(entry.needs),
+             _names(_given(entry)))
+            for entry in entries().values() if entry.kind == kind
+        ]  # fmt: skip
+        parts += [f"## {kind.capitalize()}: {about}"]
+        parts += [markdown_table(("Card", "Id", "Needs", "Gives"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_cards(folder: str | Path) -> list[Path]:
+    """Write the cards into `folder` and the index beside it (``<folder>.md``); return the paths."""
+    home = Path(folder)
+    pages = {home / f"{card_id}.md": card(card_id) for card_id in card_ids()}
+    pages[home.with_suffix(".md")] = index()
+    for path, text in pages.items():
+        write_text(path, text)
+    return list(pages)
+
+
+def relinked(markdown: str, home: str | None = None) -> str:
+    """Return a card, or the index, for another place than ``docs/``.
+
+    With `home`, links to cards lead below it and links to the web stay; links to files of the
+    repository become plain text. Without `home` all do, and escapes go: for a terminal.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        """Return a link as it is there."""
+        text, target = found[1], found[2]
+        if home is not None and target == INDEX:
+            return f"[{text}]({home})"
+        if home is None or target.startswith(".."):
+            return text
+        if target.startswith("https:"):
+            return found[0]
+        return f"[{text}]({home}/{target.removeprefix('methods/').removesuffix('.md')})"
+
+    linked = _LINK.sub(link, markdown)
+    return linked if home is not None else markdown_plain(linked)
+
+
+def source_of(function: str) -> str:
+    """Return the file of "module:function" or "module:NAME", from the repository's root."""
+    return _module(function).replace(".", "/") + ".py"
+
+
+def value_of(name: str) -> Any:
+    """Return the value of "module:NAME", or the default of "module:function.parameter"."""
+    path, _, parameter = name.partition(":")[2].partition(".")
+    found = getattr(import_module(_module(name)), path)
+    return inspect.signature(found).parameters[parameter].default if parameter else found
+
+
+# ---------------------------------------------------------------------------- what the code knows
+
+
+def _inputs(entry: Entry, told: Words) -> str:
+    needs = dict.fromkeys((*told.get("also_needs", ()), *entry.needs))
+    rows = [_layer_row(name, "needed") for name in needs]
+    rows += [_layer_row(name, "where given") for name in told.get("optional", ())]
+    return markdown_table(("Layer", "Unit", "Meaning", "Range", "Use"), rows)
+
+
+def _layer_row(name: str, use: str) -> tuple[str, ...]:
+    first = _layer(name.split("|")[0])
+    low_high = "" if first.classes else _range(first.low, first.high)
+    return (_either(name), _unit(first), first.long_name, low_high, use)
+
+
+def _outputs(entry: Entry, told: Words) -> str:
+    rows = []
+    for name in entry.gives:
+        row = _layer(name)
+        classes = f": {', '.join(row.classes.values())}" if row.classes else ""
+        rows.append((f"`{name}`", _unit(row), f"{row.long_name}{classes}"))
+    for name in told.get("columns", ()):
+        unit, meaning = column_unit(name.replace("<years>", "20"))
+        meaning = meaning.replace("20 years", "so many years") if "<" in name else meaning
+        rows.append((f"`{name}` (column)", f"`{unit}`" if unit else "text", meaning))
+    if not rows:
+        return "No layer and no column of an edition: the table below."
+    return markdown_table(("Name", "Unit", "Meaning"), rows)
+
+
+def _parameters(entry: Entry) -> str:
+    rows = []
+    for name, field in _choices(entry):
+        meta = field.metadata
+        allowed = _range(meta["low"], meta["high"]) or ", ".join(f"`{a}`" for a in meta["allowed"])
+        if meta["factor"]:
+            allowed = f"a level of {meta['factor'][1]} for {meta['factor'][0]}, see the table"
+        unit = f"`{meta['unit']}`" if meta["unit"] else ""
+        rows.append((f"`{name}`", f"`{_shown(field.default)}`", unit, allowed, meta["about"]))
+    if not rows:
+        return "None."
+    return markdown_table(("Parameter", "Default", "Unit", "Allowed", "Meaning"), rows)
+
+
+def _choices(entry: Entry) -> Iterable[tuple[str, Any]]:
+    """Yield "section.key" and the field of each parameter that a card's method reads."""
+    recipe = Recipe()
+    for section in entry.sections:
+        for field in fields(getattr(recipe, section)):
+            yield f"{section}.{field.name}", field
+
+
+def _statuses(entry: Entry, told: Words) -> list[str]:
+    parts = [told["status"]]
+    for name in entry.tables:
+        parts += [f"{_table_link(name)}: {_counted(name)}.", *_doubtful_rows(name)]
+    if "constants" in told:
+        rows = [
+            (f"`{c['at'].partition(':')[2]}`", f"`{_shown(value_of(c['at']))}`",
+             f"`{c['unit']}`" if c["unit"] else "", c["about"], c["status"])
+            for c in told["constants"]
+        ]  # fmt: skip
+        heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
+        parts.append(markdown_table(heads, rows))
+    for status in DOUBTFUL:
+        named = [f"`{name}`" for name, choice in _choices(entry)
+                 if status in choice.metadata["about"]]  # fmt: skip
+        if named:
+            parts.append(f"Parameters that are {_STATUS_WORDS[status]}: {', '.join(named)}.")
+    for name in told.get("context", ()):
+        parts.append(f"As context, not computed with here: {_table_link(name)}: {_counted(name)}.")
+        parts += _doubtful_rows(name)
+    return parts
+
+
+_STATUS_WORDS = {"from memory": "from memory", "convention": "conventions"}
+
+
+def _counted(name: str) -> str:
+    return ", ".join(f"{count} {status}" for status, count in status_counts(name).items())
+
+
+def _doubtful_rows(name: str) -> list[str]:
+    """Return a table of a factor table's rows that are from memory or a convention, if any."""
+    rows = [row for row in table(name) if status_kind(row["status"]) in DOUBTFUL]
+    if not rows:
+        return []
+    known = [c for c in rows[0] if c not in _ASIDE and any(row[c] for row in rows)]
+    known += [c for c in ("status", "note") if any(row.get(c) for row in rows)]
+    cells = [tuple((row[c] or "").replace("*", r"\*") for c in known) for row in rows]
+    return [markdown_table([c.replace("_", " ") for c in known], cells)]
+
+
+def _table_link(name: str) -> str:
+    return f"[`{name}.csv`]({_REPO}{_TABLES}/{name}.csv)"
+
+
+def _validation_table() -> str:
+    """Return the last result of docs/validation.py, which needs what isn't packaged."""
+    path = files("hotspots.edition.methods").joinpath("validation_table.md")
+    return path.read_text(encoding="utf-8").strip()
+
+
+# ------------------------------------------------------------------------------- words and helpers
+
+
+@cache
+def _told() -> dict[str, Words]:
+    path = files("hotspots.edition.methods").joinpath("cards.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _words(key: str) -> Words:
+    return _told()[key]
+
+
+def _given(entry: Entry) -> Iterable[str]:
+    """Return the layers that an entry gives, else its columns of the tables."""
+    return entry.gives or _words(entry.id).get("columns", ())
+
+
+def _entry(card_id: str) -> Entry:
+    known = entries()
+    if card_id not in known:
+        raise UnknownMethodError(
+            f"There is no method card '{card_id[:80]}'{near_matches(card_id, known) or '.'}"
+            f" The cards are {', '.join(known)}."
+        )
+    return known[card_id]
+
+
+def _module(name: str) -> str:
+    module = name.partition(":")[0]
+    return module if module.startswith("hotspots.") else f"hotspots.analysis.{module}"
+
+
+def _layer(name: str) -> Variable:
+    """Return the variable of a layer; a family is known by one of its years."""
+    return variable(name.replace("<year>", "2000"))
+
+
+def _unit(row: Variable) -> str:
+    return "class" if row.classes else f"`{row.unit}`"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    bounded = [v is not None and abs(v) < float("inf") for v in (low, high)]
+    if all(bounded):
+        return f"{low:g} to {high:g}"
+    return f"{low:g} or more" if bounded[0] else ""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(v)}" for key, v in value.items())
+    return str(value)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(_either, names))
+
+
+def _either(name: str) -> str:
+    return " or ".join(f"`{part}`" for part in name.split("|"))
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

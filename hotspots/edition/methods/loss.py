@@ -1,0 +1,316 @@
+"""Change and loss, as methods of an edition: what a model or a series saw, and what is at risk.
+
+Change between maps (``modelled_change``, ``soc_trend``, the SDG indicator) and the loss at risk
+(L1 to L5 and their sum) are kept apart: they are never added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from hotspots import analysis as an
+from hotspots.analysis.elementwise import class_codes, common_depth
+from hotspots.analysis.hotspots.eligibility import is_organic, under_mask
+from hotspots.analysis.ipcc.organic_soils import organic_soil_factor
+from hotspots.analysis.loss import components, convergence, land_use_response
+from hotspots.analysis.loss.trend import theil_sen
+from hotspots.analysis.rothc.gsocseq import disequilibrium_and_warming
+from hotspots.edition.methods.base import (
+    Layers,
+    Method,
+    NotPossible,
+    masks_on,
+    need,
+    own_factors,
+    thresholds_of,
+)
+from hotspots.edition.methods.potential import gsocseq_inputs, managed_share
+from hotspots.edition.methods.soil import topsoil
+from hotspots.layers.variables import CLIMATE_ZONES, LOSS_COMPONENTS
+
+if TYPE_CHECKING:
+    from hotspots.edition.recipe import Recipe
+
+_MANAGEMENT = next(code for code, name in LOSS_COMPONENTS.items() if name == "disequilibrium")
+_LOSSES = tuple(f"loss_{name}" for name in LOSS_COMPONENTS.values())
+_DATED_STOCK = re.compile(r"soc_stock_(\d{4})")
+_DATED_COVER = re.compile(r"land_cover_(\d{4})")
+MIN_DATES = 4
+DECIMALS = 6  # of t ha-1 yr-1
+
+
+def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
+    change = an.modelled_change(
+        data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
+    )
+    made = {str(k): v for k, v in change.items()}
+    return {**made, **_finer_gross(data, made["modelled_change"].attrs.get("period"))}
+
+
+def _finer_gross(data: xr.Dataset, period: object) -> Layers:
+    """Return gross loss and gain of the same period that the data bring from a finer map.
+
+    Within a coarse cell loss and gain cancel, so what was summed before coarsening is better.
+    """
+    names = ("modelled_gross_loss", "modelled_gross_gain")
+    finer = {n: data[n] for n in names if n in data and data[n].attrs.get("period") == period}
+    return finer if len(finer) == len(names) else {}
+
+
+def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.DataArray | None:
+    """Return the layers named by year as one along ``year``; `undated` joins by its attribute."""
+    dated = {int(found[1]): data[name] for name in map(str, data)
+             if (found := pattern.fullmatch(name))}  # fmt: skip
+    if undated in data and "year" in data[undated].attrs:
+        dated.setdefault(int(data[undated].attrs["year"]), data[undated])
+    if not dated:
+        return None
+    common_depth(*dated.values())
+    years = sorted(dated)
+    layers = [dated[year].drop_attrs(deep=False).rename("series") for year in years]
+    out = xr.concat(layers, xr.DataArray(years, dims="year", name="year"))
+    out.attrs = {k: v for k, v in dated[years[0]].attrs.items() if k not in ("year", "period")}
+    return out
+
+
+def _trend(data: xr.Dataset, recipe: Recipe) -> Layers:
+    stocks = series(data, _DATED_STOCK, "soc_stock")
+    dates = 0 if stocks is None else stocks.sizes["year"]
+    if stocks is None or dates < MIN_DATES:
+        raise NotPossible(f"No trend: the data have {dates} dates of the stock; 4 are needed.")
+    found = theil_sen(series=stocks)
+    return {name: found[name] for name in ("soc_trend", "soc_trend_p")}
+
+
+def _sdg(data: xr.Dataset, recipe: Recipe) -> Layers:
+    cover = cover_series(data)
+    found = an.sdg_soc_change(
+        soc_stock=data["soc_stock"], land_cover=cover, climate_zone=data["climate_zone"]
+    )
+    return {name: found[name] for name in ("sdg_soc_change", "sdg_soc_class")}
+
+
+def cover_series(data: xr.Dataset) -> xr.DataArray:
+    """Return the land cover along ``year``, or raise `NotPossible` below two dates."""
+    cover = series(data, _DATED_COVER, "land_cover")
+    dates = 0 if cover is None else cover.sizes["year"]
+    if cover is None or dates < 2:
+        raise NotPossible(
+            f"No SDG indicator: the data have {dates} dates of land cover; 2 are needed"
+            " (land_cover_2000, land_cover_2015)."
+        )
+    return cover
+
+
+def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
+    choice = recipe.potential
+    levels = {"F_LU": choice.land_use, "F_MG": choice.from_management, "F_I": choice.from_input}
+    factor: Any = 1.0
+    for name, level in levels.items():
+        factor = factor * an.stock_change_factor(
+            factor=name, level=level, climate_zone=data["climate_zone"],
+            guidelines=choice.guidelines, factors=own_factors(recipe, choice.guidelines),
+        )  # fmt: skip
+    years = recipe.loss.conversion_over_years
+    loss = components.loss_conversion(
+        soc_stock=data["soc_stock"], factor=factor, conversion_rate=data["conversion_rate"],
+        over_years=None if years == 1 else years,
+    )  # fmt: skip
+    return {"loss_conversion": loss}
+
+
+def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
+    """Take disequilibrium and warming from one joint run, so that they may be summed.
+
+    Per hectare of the cell's land: of the cropland alone, where no land cover is given, the rest
+    of the land has none.
+    """
+    found = disequilibrium_and_warming(
+        warming=recipe.gsocseq.warming, years=recipe.gsocseq.years, **gsocseq_inputs(data, recipe)
+    )
+    if "land_cover" not in data:
+        share = managed_share(data, recipe)
+        found = xr.Dataset({n: _of_land(layer, share) for n, layer in found.items()})
+    masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
+    # An equilibrium solved to the last digit leaves a dust of them, which is no loss.
+    return {
+        str(n): v.round(DECIMALS).where(~masked).assign_attrs(v.attrs) for n, v in found.items()
+    }
+
+
+def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
+    """Return a rate per hectare of a use as one per hectare of all land: 0 without that use."""
+    return (layer * share).where(~(share == 0), 0).assign_attrs(layer.attrs)
+
+
+def _erosion(data: xr.Dataset, recipe: Recipe) -> Layers:
+    given: dict[str, Any] = {
+        "soil_erosion": data["soil_erosion"], "soc": topsoil(data["soc"]),
+        "enrichment": recipe.loss.enrichment,
+    }  # fmt: skip
+    lost = components.loss_erosion(**given, lost_share=recipe.loss.eroded_share_lost)
+    return {"loss_erosion": lost, "loss_erosion_gross": components.loss_erosion_gross(**given)}
+
+
+def _drained(data: xr.Dataset, recipe: Recipe) -> Layers:
+    use = recipe.loss.drained_land_use
+    by_zone = np.array([np.nan, *(organic_soil_factor(zone, use) for zone in CLIMATE_ZONES)])
+    zone = data["climate_zone"]
+    codes = class_codes(zone, CLIMATE_ZONES, "IPCC climate zone")
+    factor = zone.copy(data=by_zone[codes.values]).drop_attrs(deep=False)
+    loss = components.loss_drained_organic(
+        drained_share=data["drained_organic_share"], emission_factor=factor
+    )
+    return {"loss_drained_organic": loss}
+
+
+def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
+    parts: dict[Hashable, Any] = {name: data[name] for name in _LOSSES if name in data}
+    if not parts:
+        raise NotPossible("No loss at risk: no component (L1 to L5) could be computed.")
+    # Without a layer of drained peat the sum is missing on organic soil: its loss isn't known.
+    organic = is_organic(data, recipe.eligibility.organic_stock)
+    found = components.loss_total(
+        parts, organic=organic, conversion_share=_converted(data, parts, recipe)
+    )
+    # Of the parts as they are stored, so that a reader's sum is the layer's.
+    kept = {n: found[n].astype("float32", keep_attrs=True) for n in _LOSSES if n in found}
+    total = xr.concat(kept.values(), "part", coords="minimal", compat="override")
+    total = total.sum("part", skipna=False, dtype="float64").where(found["loss_total"].notnull())
+    exact = total.rename("loss_total").assign_attrs(found["loss_total"].attrs)
+    main = found["loss_main_component"]
+    return kept | {"loss_total": exact, "loss_main_component": main}
+
+
+def _converted(data: xr.Dataset, parts: dict[Hashable, Any], recipe: Recipe) -> xr.DataArray | None:
+    """Return the share converted over the horizon of the disequilibrium, where both are there."""
+    if not {"loss_conversion", "loss_disequilibrium"} <= parts.keys():
+        return None
+    over = recipe.gsocseq.years / recipe.loss.conversion_over_years
+    return (data["conversion_rate"] * over).clip(max=1)
+
+
+def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
+    """Weigh the loss at risk, or, where no component is known, the modelled loss."""
+    potential = recipe.methods.ranking_potential
+    if potential not in data:
+        raise NotPossible(f"No response: there is no layer '{potential}' to regain a loss by.")
+    if "loss_total" in data:
+        loss, main = data["loss_total"], data["loss_main_component"]
+        told = "from the loss at risk"
+    elif "modelled_change" in data:
+        loss = (-data["modelled_change"]).clip(min=0)
+        main = loss.notnull() * np.uint8(_MANAGEMENT)
+        told = "from the modelled loss, taken as one of management"
+    else:
+        raise NotPossible("No response: there is neither loss_total nor modelled_change.")
+    gain = data[potential].clip(min=0)
+    lost = land_use_response.loss_over_horizon(
+        loss_total=loss, years=recipe.loss.horizon_years, soc_stock=data["soc_stock"]
+    )
+    managed = managed_share(data, recipe)
+    # The loss is per hectare of all land, the gain per hectare of what is managed of it.
+    of_land = (gain * managed).where(managed > 0, 0)
+    never = land_use_response.irrecoverable(lost=lost, attainable_rate=of_land)
+    response = land_use_response.response_class(
+        loss_total=loss, main_component=main, irrecoverable=never,
+        historic_deficit=data.get("deficit_historic", np.nan), attainable_rate=gain,
+        loss_threshold=recipe.hotspots.loss_threshold,
+        gain_threshold=recipe.hotspots.gain_threshold,
+    )  # fmt: skip
+    years = land_use_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
+    # What land users can answer is on land that they manage.
+    enough = managed >= recipe.eligibility.min_managed_share
+    return {
+        "irrecoverable": never.assign_attrs(comment=told),
+        "years_to_lose_tenth": years.assign_attrs(comment=told),
+        "response_class": response.where(enough, 0).astype("uint8").assign_attrs(response.attrs,
+                                                                                 comment=told),
+    }  # fmt: skip
+
+
+def _evidence(data: xr.Dataset, recipe: Recipe) -> Layers:
+    least = recipe.hotspots.loss_threshold
+    known: dict[str, tuple[Any, ...]] = {}
+    if "modelled_change" in data:
+        known["modelled_loss"] = (data["modelled_change"], -least, "below")
+    if "soc_trend" in data:
+        sure = data["soc_trend_p"] <= recipe.change.trend_alpha
+        falling = data["soc_trend"].where(sure | data["soc_trend"].isnull(), 0)
+        known["falling_trend"] = (falling, -least, "below")
+    if "sdg_soc_class" in data:
+        known["sdg_degraded"] = (data["sdg_soc_class"], "degraded")
+    if "loss_total" in data:
+        known["loss_at_risk"] = (data["loss_total"], least)
+    if len(known) < 2:
+        raise NotPossible(
+            f"No convergence of evidence: {len(known)} indicator of loss is known; 2 are needed."
+        )
+    found = convergence.converging_evidence(known)
+    return {name: found[name] for name in ("evidence_count", "evidence_known")}
+
+
+LOSS_METHODS: tuple[Method, ...] = (
+    Method(
+        "modelled_change", "change", "modelled change",
+        lambda recipe: (recipe.change.start, recipe.change.end),
+        ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"), _change,
+        functions=("urgency.change:modelled_change",), sections=("change",),
+    ),
+    Method(
+        "soc_trend", "change", "trend of a series", need("soc_stock"),
+        ("soc_trend", "soc_trend_p"), _trend, functions=("urgency.trend:theil_sen",),
+        sections=("change",),
+    ),
+    Method(
+        "sdg_soc", "change", "SDG 15.3.1 indicator", need("climate_zone"),
+        ("sdg_soc_change", "sdg_soc_class"), _sdg, functions=("urgency.sdg:sdg_soc_change",),
+        tables=("sdg1531_soc_transition_factors", "sdg1531_climate_group"),
+    ),
+    Method(
+        "loss_conversion", "loss", "loss by conversion (L1)",
+        need("conversion_rate", "climate_zone"), ("loss_conversion",), _conversion,
+        functions=("urgency.components:loss_conversion",), tables=("ipcc_stock_change_factors",),
+        sections=("loss", "potential"),
+    ),
+    Method(
+        "loss_rothc", "loss", "loss by disequilibrium and warming (L2, L4)",
+        need("clay", "air_temperature", "precipitation", "evaporation", "plant_cover",
+             "land_cover|soc_stock_managed"),
+        ("loss_disequilibrium", "loss_warming"), _rothc_losses,
+        functions=("potential.gsocseq:disequilibrium_and_warming",), sections=("gsocseq",),
+    ),
+    Method(
+        "loss_erosion", "loss", "loss by erosion (L3)", need("soil_erosion", "soc"),
+        ("loss_erosion", "loss_erosion_gross"), _erosion,
+        functions=("urgency.components:loss_erosion",), sections=("loss",),
+    ),
+    Method(
+        "loss_drained_organic", "loss", "loss of drained organic soil (L5)",
+        need("drained_organic_share", "climate_zone"), ("loss_drained_organic",), _drained,
+        functions=("potential.organic:organic_soil_factor",
+                   "urgency.components:loss_drained_organic"),
+        tables=("ipcc_drained_organic_soils_co2",), sections=("loss",),
+    ),
+    Method(
+        "loss_total", "loss", "loss at risk (L1 to L5)", need("soc_stock"),
+        (*_LOSSES, "loss_total", "loss_main_component"), _total,
+        functions=("urgency.components:loss_total",), sections=("loss",),
+    ),
+    Method(
+        "risk", "evidence", "response and irrecoverability", need("soc_stock", "cropland_share"),
+        ("irrecoverable", "years_to_lose_tenth", "response_class"), _risk,
+        functions=("urgency.risk:irrecoverable", "urgency.risk:years_to_lose_tenth",
+                   "urgency.risk:response_class"), sections=("loss", "hotspots"),
+    ),
+    Method(
+        "evidence", "evidence", "convergence of evidence", need("soc_stock"),
+        ("evidence_count", "evidence_known"), _evidence,
+        functions=("urgency.evidence:converging_evidence",), sections=("hotspots", "change"),
+    ),
+)  # fmt: skip

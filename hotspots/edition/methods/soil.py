@@ -1,0 +1,105 @@
+"""Inputs that can be made of others: the stock of soil layers, the climate zone, the soil class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from hotspots import analysis as an
+from hotspots.edition.methods.base import Layers, Method, NotPossible, need
+
+if TYPE_CHECKING:
+    from hotspots.edition.recipe import Recipe
+
+_CLIMATE = ("mean_annual_temperature", "annual_precipitation", "annual_pet", "elevation",
+            "frost_days", "warmest_month_temperature")  # fmt: skip
+
+
+def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
+    """Return the thickness of the soil layer or layers of `layer`, cm.
+
+    Layers along ``depth`` have it in their coordinate ``thickness``; a single one in ``depth_cm``
+    ("0-30").
+    """
+    if "depth" in layer.dims:
+        if "thickness" not in layer.coords:
+            raise NotPossible(
+                f"'{layer.name}' has a dimension 'depth' without a coordinate 'thickness' (cm)."
+            )
+        return layer["thickness"]
+    top, _, bottom = str(layer.attrs.get("depth_cm", "")).partition("-")
+    try:
+        return float(bottom) - float(top)
+    except ValueError as error:
+        raise NotPossible(
+            f"'{layer.name}' doesn't say its depth in attrs['depth_cm'], such as '0-30'."
+        ) from error
+
+
+def topsoil(layer: xr.DataArray) -> xr.DataArray:
+    """Return the mean over ``depth``, weighted by thickness; a single layer as it is."""
+    if "depth" not in layer.dims:
+        return layer
+    weight = layer["thickness"]
+    return (layer * weight).sum("depth", skipna=False).drop_vars("depth", errors="ignore") / float(
+        np.sum(weight)
+    )
+
+
+def require_layers_alike(*layers: xr.DataArray) -> None:
+    """Raise `NotPossible` where some lie along ``depth`` and the first doesn't.
+
+    Its one thickness would be counted for each of their layers.
+    """
+    first, *others = layers
+    for layer in others:
+        if "depth" in layer.dims and "depth" not in first.dims:
+            raise NotPossible(
+                f"'{layer.name}' lies along 'depth', but '{first.name}' doesn't. Give both for the"
+                " same soil layers."
+            )
+
+
+def _stock(data: xr.Dataset, recipe: Recipe) -> Layers:
+    require_layers_alike(data["soc"], data["bulk_density"], data["coarse_fragments"])
+    stock = an.soc_stock(
+        soc=data["soc"], bulk_density=data["bulk_density"],
+        coarse_fragments=data["coarse_fragments"], thickness=thickness_of(data["soc"]),
+    )  # fmt: skip
+    told = {"method": "SOC x bulk density x (1 - coarse fragments) x thickness, layers summed"}
+    kept = {k: v for k, v in data["soc"].attrs.items() if k in ("year", "source", "licence")}
+    return {"soc_stock": stock.assign_attrs(told | kept)}
+
+
+def _climate_zone(data: xr.Dataset, recipe: Recipe) -> Layers:
+    given = {name: data[name] for name in _CLIMATE if name in data}
+    zone = an.climate_zone(**given, guidelines=recipe.potential.guidelines)
+    return {"climate_zone": zone.assign_attrs(method="IPCC rules on the climate layers given")}
+
+
+def _soil_class(data: xr.Dataset, recipe: Recipe) -> Layers:
+    found = an.soil_class(
+        group=data["soil_group"], sand=topsoil(data["sand"]), clay=topsoil(data["clay"])
+    )
+    return {"soil_class": found.assign_attrs(method="IPCC rules on WRB group and texture")}
+
+
+INPUT_METHODS: tuple[Method, ...] = (
+    Method(
+        "soc_stock", "input", "stock from soil layers",
+        need("soc", "bulk_density", "coarse_fragments"), ("soc_stock",), _stock,
+        functions=("stock:soc_stock",),
+    ),
+    Method(
+        "climate_zone", "input", "climate zone from climate layers",
+        need("mean_annual_temperature", "annual_precipitation", "annual_pet"), ("climate_zone",),
+        _climate_zone, functions=("climate:climate_zone",), tables=("ipcc_climate_zone_rules",),
+    ),
+    Method(
+        "soil_class", "input", "soil class from soil groups", need("soil_group", "sand", "clay"),
+        ("soil_class",), _soil_class, functions=("soils:soil_class",),
+        tables=("ipcc_soil_class_crosswalk",),
+    ),
+)  # fmt: skip

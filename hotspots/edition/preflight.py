@@ -1,0 +1,71 @@
+"""What is checked before minutes of work: room on the disk, and the registry that is drawn last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import xarray as xr
+
+from hotspots.edition.methods import METHODS
+from hotspots.edition.methods.base import missing_layers
+from hotspots.edition.recipe import Recipe
+from hotspots.errors import WriteError
+from hotspots.layers.grid import grid_of
+from hotspots.registry import Registry
+
+# Layers of an edition that no method gives: hotspot classes, shares of draws, clusters.
+_RANKING_LAYERS = 24
+# Of a cell and layer before it is compressed; the overviews take no more than that saves.
+_BYTES = 4
+TABLES_BYTES, PAGE_BYTES = 1_000_000, 2_000_000
+
+
+def edition_bytes(data: xr.Dataset, recipe: Recipe) -> int:
+    """Return about how many bytes the edition of `recipe` on `data` takes, with its map.
+
+    Cells with a stock × layers that the data allow × 4 bytes, and the tables: on the safe side by
+    a factor of 2 to 3, since layers are compressed.
+    """
+    rows, columns = grid_of(data).shape
+    cells = int(data["soc_stock"].notnull().sum()) if "soc_stock" in data else rows * columns
+    layers = set(map(str, data.data_vars))
+    for method in METHODS:
+        if method.id not in recipe.methods.skip and not missing_layers(method, layers, recipe):
+            layers |= set(method.gives)
+    return cells * (len(layers) + _RANKING_LAYERS) * _BYTES + TABLES_BYTES + PAGE_BYTES
+
+
+def require_space(target: Path, needed: int) -> None:
+    """Raise `WriteError` if the disk of `target` has less room than is needed.
+
+    Parameters
+    ----------
+    target : Path
+        What is to be written; neither it nor the folders above need exist.
+    needed : int
+        Bytes.
+    """
+    folder = Path(os.path.realpath(target))
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WriteError(
+            f"'{target}' needs about {_megabytes(needed)} MB, and {_megabytes(free)} MB are free"
+            " on its disk. Free some space or give another --out; nothing was computed yet."
+        )
+
+
+def read_through(registry: Registry) -> Registry:
+    """Return a registry whose records were read once; raises as reading them does.
+
+    A damaged file may open well and fail where its records are.
+    """
+    _ = registry.records
+    return registry
+
+
+def _megabytes(amount: int) -> str:
+    return f"{amount / 1e6:,.1f}"

@@ -1,0 +1,190 @@
+"""Ranking an edition's layers: managed mineral land in hotspot classes, Gi* clusters beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hotspots import analysis as an
+from hotspots.analysis.hotspots.classify import class_share, classify_hotspots
+from hotspots.analysis.hotspots.eligibility import excluded_reason
+from hotspots.edition.draws import Drawn
+from hotspots.edition.methods import METHODS
+from hotspots.edition.methods.base import masks_on, thresholds_of
+from hotspots.edition.methods.potential import managed_share
+from hotspots.edition.recipe import Recipe
+from hotspots.errors import RecipeError, near_matches
+from hotspots.layers.grid import cell_area
+from hotspots.layers.rounding import SAME_SUM
+from hotspots.layers.variables import describe, variable
+
+_POTENTIALS = [
+    name for method in METHODS for name in method.gives
+    if name.startswith("potential_") and variable(name).unit == "t ha-1 yr-1"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What ranks: gain and loss of each cell, and the land that they stand for.
+
+    Attributes
+    ----------
+    gain, loss : DataArray, DataArray or None
+        t ha-1 yr-1, positive; loss is None where no layer tells it.
+    reason : DataArray
+        Why a cell isn't ranked, 0 where it is.
+    managed, valid : DataArray
+        Managed share of the cell's land; share of the cell that is land with values.
+    groups : mapping
+        Name of each ranking -> group of each cell, or None for one group.
+    """
+
+    gain: xr.DataArray
+    loss: xr.DataArray | None
+    reason: xr.DataArray
+    managed: xr.DataArray
+    valid: xr.DataArray
+    groups: dict[str, xr.DataArray | None]
+
+    @property
+    def ranked(self) -> xr.DataArray:
+        """Where a cell is ranked and has a gain."""
+        return (self.reason == 0) & self.gain.notnull()
+
+
+def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:
+    """Return what ranks, or None where there is no potential to rank by."""
+    potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
+    if potential not in layers or "soc_stock_managed" not in layers:
+        if potential not in {name for method in METHODS for name in method.gives}:
+            raise RecipeError(
+                f"methods.ranking_potential is '{potential}', which no method gives and the data"
+                f" don't hold{near_matches(potential, _POTENTIALS) or '.'} Methods give:"
+                f" {', '.join(_POTENTIALS)}."
+            )
+        if potential != "potential_ipcc_tier1":
+            notes.append(f"No hotspots: there is no layer '{potential}' to rank by.")
+        return None
+    rules, managed = recipe.eligibility, managed_share(data, recipe)
+    reason = excluded_reason(
+        data, managed, min_managed_share=rules.min_managed_share,
+        masks=masks_on(recipe),
+        thresholds=thresholds_of(recipe),
+    )  # fmt: skip
+    loss = None
+    if loss_layer in layers:
+        sign = -1 if loss_layer == "modelled_change" else 1
+        loss = sign * layers[loss_layer]
+    else:
+        other = next((n for n in ("loss_total", "modelled_change") if n in layers), None)
+        hint = f'; set methods.ranking_loss = "{other}" to rank by that' if other else ""
+        notes.append(f"Hotspots are for gain only: there is no layer {loss_layer}{hint}.")
+    groups = {"hotspot_class": None, "hotspot_class_in_zone": stratum(data, recipe)}
+    return Axes(layers[potential], loss, reason, managed, data["valid_share"], groups)
+
+
+def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
+    """Return climate zone × leading managed land use (cropland, or pasture where that counts)."""
+    zone = data["climate_zone"].astype("int64")
+    if not recipe.potential.include_pasture:
+        return zone
+    return zone + 100 * (data["pasture_share"] > data["cropland_share"])
+
+
+def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> xr.Dataset:
+    """Return hotspot classes over the whole and within stratum, and why land is excluded.
+
+    ``hotspot_class`` goes by the best estimate and what `recipe` wants it to be stable over;
+    ``hotspot_class_stable`` asks that a cell be hot in enough of all draws.
+    """
+    hot = recipe.hotspots
+    few = hot.min_patch_cells / hot.top_share
+    if (count := int(axes.ranked.sum())) < few:
+        notes.append(
+            f"Only {count} cells are ranked: with a top share of {hot.top_share:.0%} and patches of"
+            f" at least {hot.min_patch_cells} cells, hardly any can be hot among so few. See what"
+            " the edition of a larger region says of this one."
+        )
+    out = {"excluded_reason": axes.reason}
+    for name, groups in axes.groups.items():
+        suffix = name.removeprefix("hotspot_class")
+        out[name] = _classes(axes, recipe, groups, _gate(recipe, drawn, suffix))
+    if drawn is not None:
+        every = (drawn.stability["stability_gain"], drawn.stability.get("stability_loss"))
+        stable = _classes(axes, recipe, None, every)
+        out["hotspot_class_stable"] = describe(stable, "hotspot_class_stable")
+        out |= drawn.stability
+    for name in [n for n in out if n.startswith("hotspot_class")]:
+        share = class_share(out[name], axes.managed, axes.valid).astype("float32")
+        out[f"{name}_valid_share"] = describe(share, f"{name}_valid_share")
+    return xr.Dataset(out)
+
+
+Gate = tuple[xr.DataArray | None, xr.DataArray | None]
+
+
+def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
+    """Return the stability of gain and loss that the best estimate's classes must have."""
+    over = recipe.hotspots.stability_over
+    if drawn is None or over == "nothing" or (over == "sd" and not drawn.has_sd):
+        return None, None
+    gain = "stability_gain" if over == "all" else "stability_gain_errors"
+    return drawn.stability[gain + suffix], drawn.stability.get(f"stability_loss{suffix}")
+
+
+def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate) -> xr.DataArray:
+    hot = recipe.hotspots
+    return classify_hotspots(
+        axes.gain, axes.loss, axes.reason, axes.managed, valid_share=axes.valid, groups=groups,
+        top_share=hot.top_share, gain_threshold=hot.gain_threshold,
+        loss_threshold=hot.loss_threshold, gain_stability=gate[0], loss_stability=gate[1],
+        stability=hot.stability, min_patch_cells=hot.min_patch_cells,
+        min_patch_area_km2=hot.min_patch_area_km2,
+    )  # fmt: skip
+
+
+def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return Gi* of gain and loss on ranked land: on the residual from the climate zone's mean.
+
+    The second dataset holds the clusters of the raw values, which is what Gi* is mostly used for:
+    what it alone would have called hot is told for comparison only.
+    """
+    choice = recipe.clusters
+    values_of = {"potential": axes.gain} | ({} if axes.loss is None else {"loss": axes.loss})
+    gi_star = partial(
+        an.getis_ord, radius=choice.radius_km, area_weighted=True,
+        alpha=choice.alpha, method=choice.method,
+    )  # fmt: skip
+    out: dict[str, xr.DataArray] = {}
+    raw: dict[str, xr.DataArray] = {}
+    for axis, values in values_of.items():
+        ranked = values.where(axes.ranked)
+        told = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
+        out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", told)
+        raw[f"cluster_{axis}_raw"] = gi_star(ranked)["cluster"].astype("int8")
+    return xr.Dataset(out), xr.Dataset(raw)
+
+
+def _as_stored(found: xr.Dataset, name: str, told: dict[str, Any]) -> dict[str, xr.DataArray]:
+    """Return what Gi* found as small layers, so that its float64 ones can go."""
+    parts = {f"{name}_{part}": found[part] for part in ("z", "p_adjusted", "effect")}
+    stored = {key: describe(v.astype("float32"), key, **told) for key, v in parts.items()}
+    return {name: describe(found["cluster"].astype("int8"), name, **told)} | stored
+
+
+def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArray:
+    """Return `values` less the area-weighted mean of their stratum; NaN stays NaN."""
+    v = values.values.astype("float64")
+    codes = stratum.values.astype("int64").ravel()
+    area = np.where(np.isnan(v), 0.0, cell_area(values).values).ravel()
+    sums = np.bincount(codes, weights=np.nan_to_num(v).ravel() * area)
+    areas = np.bincount(codes, weights=area)
+    means = np.divide(sums, areas, out=np.zeros_like(sums), where=areas > 0)
+    residual = v - means[codes].reshape(v.shape)
+    # Of a stratum whose values are all alike only the last digits of the mean would be left.
+    return values.copy(data=np.where(np.abs(residual) <= SAME_SUM * np.abs(v), 0.0, residual))

@@ -1,0 +1,72 @@
+"""How far the loss at risk hangs on its components, and which land-cover changes the SDG sees."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from hotspots.analysis.loss.sdg_15_3_1 import transition_table
+from hotspots.analysis.uncertainty.sensitivity import sensitivity
+from hotspots.edition.methods.loss import cover_series
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import LOSS_COMPONENTS, describe
+
+if TYPE_CHECKING:
+    from hotspots.edition.recipe import Recipe
+
+# Each draw ranks all cells anew; finer maps take fewer draws, not more time.
+_CELL_DRAWS = 20_000_000
+_LAYERS = {
+    "stability_errors": "stability_loss_components",
+    "stability_weights": "stability_loss_weights",
+}
+
+
+def loss_sensitivity(
+    layers: xr.Dataset, recipe: Recipe
+) -> tuple[dict[str, xr.DataArray], dict[str, Any]]:
+    """Return METHODS 7 a to e of ``loss_total``: layers of stability, and figures for the manifest.
+
+    Both empty where there is no loss at risk in any cell, or no draws are wanted.
+    """
+    if "loss_total" not in layers or recipe.uncertainty.draws == 0:
+        return {}, {}
+    parts: dict[Hashable, xr.DataArray] = {
+        n: layers[n] for c in LOSS_COMPONENTS.values() if (n := f"loss_{c}") in layers
+    }
+    area = cell_area(layers) * layers["valid_share"].where(layers["loss_total"].notnull(), 0)
+    cells = int((area > 0).sum())
+    if not cells:  # a component that isn't known anywhere makes the sum unknown everywhere
+        return {}, {}
+    draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
+    inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
+    found = sensitivity(
+        parts, area, inputs=inputs, top_share=recipe.hotspots.top_share, draws=draws,
+        seed=recipe.uncertainty.seed,
+    )  # fmt: skip
+    made = {to: describe(found.pop(of).astype("float32"), to) for of, to in _LAYERS.items()}
+    return made, {key: _plain(value) for key, value in found.items()}
+
+
+def transitions(data: xr.Dataset) -> list[dict[str, Any]]:
+    """Return area and SOC change by land-cover transition, from the first to the last date."""
+    table = transition_table(
+        soc_stock=data["soc_stock"], land_cover=cover_series(data),
+        climate_zone=data["climate_zone"], area=cell_area(data) * data["valid_share"],
+    )  # fmt: skip
+    kept = table[(table["area_ha"] > 0) | (table["change_t"] != 0)]
+    return [{str(k): _plain(v) for k, v in row.items()} for row in kept.to_dict(orient="records")]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: numbers plain and finite or None."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

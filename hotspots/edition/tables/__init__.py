@@ -1,0 +1,1 @@
+"""The tables of an edition: regions, country and climate zone units, land use, intervals."""

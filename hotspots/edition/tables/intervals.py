@@ -1,0 +1,202 @@
+"""Intervals of the tables: what the draws and the errors say of each region and unit.
+
+Three standard deviations stand for what is known of the errors' correlation between cells: none
+(a lower bound), by distance, and perfect (an upper bound).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import sparse
+
+from hotspots.analysis.uncertainty.random_fields import total_sd
+from hotspots.analysis.uncertainty.ranks import rank_interval, stable_top_k
+from hotspots.analysis.uncertainty.shrinkage import shrunk_mean
+from hotspots.edition.draws import Drawn, StockError, field_points
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import CLIMATE_ZONES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hotspots.edition.recipe import Recipe
+    from hotspots.edition.tables.region_weights import RegionWeights
+
+Array = npt.NDArray[np.float64]
+_SD = ("independent", "correlated", "perfect")
+HA_PER_MHA = 1e6
+# Of the correlated sd, which errs by some 1 % for half of the countries, by some 5 % at most.
+FEATURES = 2000
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Regions of the table, then country × climate zone units, and the hectares that they hold.
+
+    Attributes
+    ----------
+    hectares : csr_array (groups, n)
+        Hectares of each of `cells` that the ranking potential stands for in a group.
+    cells : array (n,)
+        Flat numbers of the cells with any such land.
+    regions : int
+        Number of regions, which come first.
+    units : list of str
+        Ids of the units that follow.
+    """
+
+    hectares: sparse.csr_array
+    cells: npt.NDArray[np.int64]
+    regions: int
+    units: list[str]
+
+
+def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Groups:
+    """Return the regions and units of the tables with the hectares of the ranking potential."""
+    name = recipe.methods.ranking_potential
+    area = (cell_area(layers) * layers[f"{name}_valid_share"].fillna(0)).values.ravel()
+    # Only cells with such land: of a fine grid, all others would cost memory for nothing.
+    cells = np.flatnonzero(area)
+    of_regions = _scaled(weights.matrix[:, cells], area[cells])
+    of_units = of_regions[weights.units]
+    zone = layers["climate_zone"].values.ravel()[cells]
+    parts = [_scaled(of_units, (zone == code).astype("float64")) for code in CLIMATE_ZONES]
+    for part in parts:
+        part.eliminate_zeros()
+    ids = weights.rows["id"].iloc[weights.units]
+    units = [f"{place}:{zone}" for zone in CLIMATE_ZONES.values() for place in ids]
+    hectares = sparse.csr_array(sparse.vstack([of_regions, *parts]))
+    return Groups(hectares, cells, len(weights.rows), units)
+
+
+def _scaled(matrix: Any, by_column: Array) -> sparse.csr_array:
+    """Return a matrix with each column multiplied, without the dense helpers of `multiply`."""
+    out = sparse.csr_array(matrix, dtype="float64", copy=True)
+    out.data *= by_column[out.indices]
+    return out
+
+
+def with_intervals(
+    table: pd.DataFrame, drawn: Drawn, groups: Groups, recipe: Recipe
+) -> pd.DataFrame:
+    """Return the region table with intervals of potential and rank, and the stable top k."""
+    known = table[f"{recipe.methods.ranking_potential}_total"].notnull().to_numpy()
+    totals = np.where(known, drawn.tonnes[:, : groups.regions], np.nan)
+    return _with(table, _columns(totals, recipe, table["set"].to_numpy()))
+
+
+def units_with_intervals(
+    units: pd.DataFrame, drawn: Drawn, groups: Groups, recipe: Recipe
+) -> pd.DataFrame:
+    """Return the unit table with the same; ranks are among the units."""
+    place = {unit: i for i, unit in enumerate(groups.units)}
+    chosen = [groups.regions + place[unit] for unit in units["id"]]
+    return _with(units, _columns(drawn.tonnes[:, chosen], recipe, None))
+
+
+def _columns(totals: Array, recipe: Recipe, sets: Any) -> dict[str, Any]:
+    choice = recipe.uncertainty
+    if not totals.shape[1]:
+        return {}
+    tail = (1 - choice.level) / 2
+    low, high = np.quantile(totals, [tail, 1 - tail], axis=0)
+    ranks = rank_interval(totals, level=choice.level, groups=sets)
+    k = min(choice.top_k, totals.shape[1])
+    sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe asks for nothing
+    top = stable_top_k(totals, k, probability=sure, groups=sets)
+    return {
+        "potential_low_t_yr": low,
+        "potential_high_t_yr": high,
+        "rank_low": ranks["rank_low"].to_numpy(),
+        "rank_high": ranks["rank_high"].to_numpy(),
+        "top_k_share": top["top_share"].to_numpy(),
+        "stable_top_k": top["stable"].to_numpy().astype("int64"),
+    }
+
+
+def with_standard_deviations(
+    table: pd.DataFrame,
+    layers: xr.Dataset,
+    weights: RegionWeights,
+    error: StockError,
+    groups: Groups,
+    recipe: Recipe,
+) -> pd.DataFrame:
+    """Return the region table with the sd of stock and potential, three each, by the stock's error.
+
+    The factors' errors aren't in them: they are in the interval of the draws.
+    """
+    gain = layers[recipe.methods.ranking_potential]
+    stock, sd = layers["soc_stock"], error.sd
+    land = (cell_area(layers) * layers["valid_share"]).values.ravel()
+    relative = (sd / stock).where(stock > 0)
+    on_land = np.flatnonzero(land)
+    amounts = {
+        "soc_stock": (_scaled(weights.matrix[:, on_land], land[on_land]), on_land, sd),
+        "potential": (groups.hectares[: groups.regions], groups.cells, gain * relative),
+    }
+    columns: dict[str, Any] = {}
+    for name, given in amounts.items():
+        found = three_sds(*given, range_km=recipe.uncertainty.range_km)
+        columns |= {f"{name}_sd_{kind}": found[kind] for kind in _SD}
+    name = recipe.methods.ranking_potential
+    area = table[f"{name}_valid_area_ha"].to_numpy()
+    mean = table[f"{name}_mean"].to_numpy()
+    own = np.divide(columns["potential_sd_correlated"], area, out=np.full_like(area, np.nan),
+                    where=area > 0)  # fmt: skip
+    single = (table["set"] == "countries").to_numpy() | (table["set"] == "regions").to_numpy()
+    columns["potential_mean_shrunk"] = _shrunk(mean, own, area, single)
+    floor = recipe.uncertainty.small_region_mha * HA_PER_MHA
+    columns["small_region"] = ((area < floor) & single).astype("int64")
+    return _with(table, columns)
+
+
+def _with(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    """Return the table with more columns; all at once, or pandas copies it for each."""
+    import pandas as pd
+
+    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
+
+
+def _shrunk(mean: Array, sd: Array, area: Array, of: npt.NDArray[np.bool_]) -> Array:
+    """Return the shrunk mean of the regions `of`; NaN of the others, which are sums of these."""
+    out = np.full_like(mean, np.nan)
+    if (of & np.isfinite(mean)).sum() > 2:
+        out[of] = shrunk_mean(mean[of], sd[of], area[of]).mean
+    return out
+
+
+def three_sds(
+    hectares: sparse.csr_array,
+    cells: npt.NDArray[np.int64],
+    sd: xr.DataArray,
+    *,
+    range_km: float,
+) -> dict[str, Array]:
+    """Return the sd of each row's total Σ hectares·value, t: independent, correlated, perfect.
+
+    `hectares` is (rows, n) for the n flat `cells` of the grid of `sd`. Cells much smaller than the
+    range are summed to blocks, within which errors are as one.
+    """
+    values = sd.values.ravel()[cells].astype("float64")
+    known = np.flatnonzero(np.isfinite(values))
+    by_cell = _scaled(hectares[:, known], values[known])
+    number, points = field_points(sd, cells[known], range_km)
+    rows = np.arange(len(known))
+    into = sparse.csr_array((np.ones(len(known)), (rows, number)), shape=(len(known), len(points)))
+    found = total_sd(
+        by_cell @ into, np.ones(len(points)), points, range_km=range_km, features=FEATURES
+    )
+    empty = np.diff(by_cell.indptr) == 0
+    by_cell.data **= 2
+    independent = np.sqrt(by_cell @ np.ones(len(known)))
+    return {
+        "independent": np.where(empty, np.nan, independent),
+        "correlated": found["exponential"].to_numpy(),
+        "perfect": found["perfect"].to_numpy(),
+    }

@@ -1,0 +1,156 @@
+"""Stock and potential by land use: cropland, grassland, forest and other, for each region.
+
+A cell's stock is shared out by unmixing it: cropland has what the factors of its use leave of it,
+the other uses what makes the sum come out. Where unmixing isn't possible (organic soil, no factor)
+all uses have the cell's own stock. So the uses of a region add up to its stock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.edition.edition import no_land_use
+from hotspots.edition.tables.regions import T_CO2E_PER_T_C
+from hotspots.layers.grid import cell_area
+from hotspots.layers.variables import LAND_USES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hotspots.edition.recipe import Recipe
+    from hotspots.edition.tables.region_weights import RegionWeights
+
+Array = npt.NDArray[np.float64]
+LEAST_REST = 1e-6  # of a cell's land: below it, the managed land holds all of the stock
+_SHARES = {
+    "cropland": ("cropland_share",),
+    "grassland": ("grassland_share", "pasture_share"),  # the first that is there
+    "forest": ("forest_share",),
+}
+
+
+def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
+    """Return one row per region and land use: hectares, stock and potential, t C and t CO2e.
+
+    Parameters
+    ----------
+    layers : Dataset
+        With ``soc_stock`` and ``cropland_share``; ``pasture_share`` or ``grassland_share``, and
+        ``forest_share``, where known. Grassland is pasture with rangeland where the source doesn't
+        tell them apart; without a forest layer, "other" holds the forest too.
+    weights, recipe
+        Who holds which land, and the choices.
+
+    Returns
+    -------
+    DataFrame
+        id, land_use, land_ha, soc_stock_t, soc_stock_mean (t ha-1), soc_stock_tco2e,
+        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are empty where
+        the use isn't managed land. Rows without land aren't there, nor is any without the layers.
+    """
+    import pandas as pd
+
+    needed = ("cropland_share", "pasture_share")[: len(_managed(recipe))]
+    if any(name not in layers for name in needed):
+        return no_land_use()
+    cells = _Cells(layers)
+    held_by = weights.matrix[:, cells.number]
+    hectares, stocks, gains = _by_use(cells, recipe)
+    frames = []
+    for use in LAND_USES.values():
+        if use not in hectares:
+            continue
+        land = held_by @ hectares[use]
+        frame = pd.DataFrame({"id": weights.rows["id"].to_numpy(), "land_use": use})
+        frame["land_ha"] = land
+        frame["soc_stock_t"] = held_by @ stocks[use]
+        gain = gains.get(use)
+        frame["potential_t_yr"] = np.nan if gain is None else held_by @ gain
+        frames.append(frame[land > 0])
+    out = pd.concat(frames, ignore_index=True)
+    for name, per in (("soc_stock", ""), ("potential", "_yr")):
+        out[f"{name}_mean"] = out[f"{name}_t{per}"] / out["land_ha"]
+        out[f"{name}_tco2e{per}"] = T_CO2E_PER_T_C * out[f"{name}_t{per}"]
+    place = {key: i for i, key in enumerate(weights.rows["id"])}
+    return out.sort_values("id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
+
+
+class _Cells:
+    """Layers at the cells that are land with soil data, one number a cell."""
+
+    def __init__(self, layers: xr.Dataset) -> None:
+        self._layers = layers
+        land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
+        known = np.isfinite(layers["soc_stock"].values.ravel())
+        self.number = np.flatnonzero((land > 0) & known)
+        self.land_ha = land[self.number]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._layers
+
+    def __getitem__(self, name: str) -> Array:
+        return np.asarray(self._layers[name].values.ravel()[self.number], dtype="float64")
+
+
+def _by_use(
+    cells: _Cells, recipe: Recipe
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """Return hectares, tonnes of stock and tonnes of gain per year of each use, by cell."""
+    land, stock = cells.land_ha, cells["soc_stock"]
+    shares = _shares(cells)
+    managed = _managed(recipe)
+    owns = {use: _own_stock(cells, use, managed, stock) for use in managed}
+    share = np.clip(sum((shares[use] for use in managed), start=np.zeros_like(land)), 0, 1)
+    held = sum((shares[use] * own for use, own in owns.items()), start=np.zeros_like(land))
+    rest = 1 - share
+    # What the managed land doesn't hold of the cell's stock is on the rest of it.
+    has_rest = rest > LEAST_REST
+    of_rest = np.divide(stock - held, rest, out=stock.copy(), where=has_rest)
+    scale = np.divide(stock, held, out=np.ones_like(stock), where=~has_rest & (held > 0))
+    hectares = {use: land * part for use, part in shares.items()}
+    tonnes = {
+        use: np.nan_to_num(hectares[use] * (owns[use] * scale if use in owns else of_rest))
+        for use in shares
+    }
+    return hectares, tonnes, _gains(cells, recipe, hectares, managed)
+
+
+def _managed(recipe: Recipe) -> list[str]:
+    return ["cropland", "grassland"] if recipe.potential.include_pasture else ["cropland"]
+
+
+def _own_stock(cells: _Cells, use: str, managed: list[str], stock: Array) -> Array:
+    """Return a managed use's own stock, t ha-1; the cell's where it couldn't be unmixed."""
+    name = f"soc_stock_{use}" if len(managed) > 1 else "soc_stock_managed"
+    if name not in cells:
+        return stock
+    own = cells[name]
+    return np.where(np.isfinite(own), own, stock)
+
+
+def _shares(cells: _Cells) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for use, names in _SHARES.items():
+        name = next((n for n in names if n in cells), None)
+        if name is not None:
+            found[use] = np.nan_to_num(cells[name])
+    found["other"] = np.clip(1 - sum(found.values()), 0, 1)
+    return found
+
+
+def _gains(
+    cells: _Cells, recipe: Recipe, hectares: dict[str, Array], managed: list[str]
+) -> dict[str, Array]:
+    leading = recipe.methods.ranking_potential
+    if leading not in cells:
+        return {}
+    out = {}
+    for use in managed:
+        own = f"{leading}_{use}"
+        rate = cells[own if own in cells else leading]
+        out[use] = hectares[use] * np.nan_to_num(rate)
+    return out

@@ -1,0 +1,299 @@
+"""Who holds which share of each cell's land: one matrix behind all tables of an edition.
+
+Countries are a partition of the land, so a cell's valid land is shared out wholly among them;
+regions of the initiative are sums of countries, and what no country holds is a row of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import sparse
+
+from hotspots.analysis.zonal.coverage import (
+    ROUNDING,
+    column_sums,
+    cover_fractions,
+    remainder,
+    share_of_land,
+    share_out,
+)
+from hotspots.errors import BadInputError
+from hotspots.geo.antimeridian import polygons_of
+from hotspots.geo.regions import initiative_members
+from hotspots.geo.regions import regions as region_set
+from hotspots.layers.grid import Grid, cell_area, grid_of
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+WHOLE, OUTSIDE = "world", "outside"
+NEAREST_WITHIN_CELLS = 2.0
+_NAMES = ["name_en", "name_fr", "name_es", "note"]
+_TOTAL_NAMES = {
+    WHOLE: ("World", "Monde", "Mundo"),
+    "total": ("Whole region", "Région entière", "Toda la región"),
+    OUTSIDE: ("Outside all regions", "Hors de toute région", "Fuera de toda región"),
+}
+
+
+class Part(NamedTuple):
+    """Some rows of the table: who they are, what they hold of each cell's land, and their area."""
+
+    rows: pd.DataFrame
+    matrix: sparse.csr_array
+    area_ha: Array
+
+
+@dataclass(frozen=True)
+class RegionWeights:
+    """Rows of regions and, for each, the share of every cell's valid land that it holds.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        id, set, names, value_from, note, in table order.
+    matrix : csr_array (n_rows, n_cells)
+        Share of each cell's *valid* land that a row holds.
+    area_ha : array (n_rows,)
+        Area of the region that the grid covers.
+    units : slice
+        The rows that units are made for (countries, or the regions of the user's own set).
+    digest : str
+        SHA-256 of ids and outlines, part of the edition's id.
+    """
+
+    rows: pd.DataFrame
+    matrix: sparse.csr_array
+    area_ha: Array
+    units: slice
+    digest: str
+
+
+def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionWeights:
+    """Return the weights of all table rows on `data`'s grid.
+
+    Countries are a partition of the land: the valid land of a cell is shared out among the
+    countries in it, since cover × valid_share would discount a coastal cell's sea twice. Regions
+    of the user's own get their part of the cell's land in the same sense. A region without a
+    valid cell takes the nearest ones within two cell widths, and says so.
+    """
+    import pandas as pd
+
+    grid = grid_of(data)
+    area = cell_area(data).values.ravel()
+    known = np.isfinite(data["soc_stock"].values.ravel())
+    land = area * np.where(known, data["valid_share"].fillna(0).values.ravel(), 0)
+    whole_id = WHOLE if _spans_the_world(data, grid) else "total"
+    countries = outlines(data, "countries")
+    of_land = cover_fractions(grid, countries.geometry)
+    if whole_id != WHOLE:  # no rows for countries that the grid doesn't reach
+        met = np.flatnonzero(of_land @ area > 0)
+        countries, of_land = countries.iloc[met].reset_index(drop=True), of_land[met]
+    if is_partition(regions):
+        shapes, cover, weights = countries, of_land, share_out(of_land)
+    else:
+        shapes = outlines(data, regions)
+        cover = cover_fractions(grid, shapes.geometry)
+        weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
+    weights, value_from = _with_nearest(weights, area, land, shapes, grid)
+    covered = _kept(weights, value_from == "covered")
+    parts = [Part(_rows(shapes, value_from), weights, cover @ area)]
+    if is_partition(regions) and (regions == "initiative" or whole_id == WHOLE):
+        groups = _initiative(parts[0], covered, land)
+        parts = [groups] if regions == "initiative" else [*parts, groups]
+    totals = _totals(whole_id, covered, of_land, area, land)
+    return RegionWeights(
+        rows=pd.concat([part.rows for part in (*parts, totals)], ignore_index=True),
+        matrix=sparse.csr_array(sparse.vstack([part.matrix for part in (*parts, totals)])),
+        area_ha=np.concatenate([part.area_ha for part in (*parts, totals)]),
+        units=slice(0, len(parts[0].rows)),
+        digest=outlines_digest(data, regions),
+    )
+
+
+def is_partition(regions: str | gpd.GeoDataFrame) -> bool:
+    """Return whether the regions are all countries, or groups of them."""
+    return isinstance(regions, str) and regions in ("countries", "initiative")
+
+
+def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the outlines that `data` has rows for, with id, names and note.
+
+    Where the data are cut to countries, those; where they are cut to a drawn region, the parts of
+    outlines inside it.
+    """
+    import shapely
+
+    frame = _named(regions)
+    members = data.attrs.get("region_countries")
+    if members is not None and is_partition(regions):
+        frame = frame[frame["id"].isin(str(members).split(","))]
+    if drawn := data.attrs.get("region_wkt"):
+        inside = frame.intersection(shapely.from_wkt(drawn))
+        frame = frame.set_geometry(inside.map(lambda p: shapely.MultiPolygon(polygons_of(p))))
+        frame = frame[~frame.is_empty]
+    return frame.reset_index(drop=True)
+
+
+def _named(regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    if isinstance(regions, str):
+        return region_set("countries" if regions == "initiative" else regions)
+    if "id" not in regions:
+        raise BadInputError("The regions need a column 'id' with one name for each.")
+    frame = regions.copy() if regions.crs is None else regions.to_crs(4326)
+    frame["id"] = frame["id"].astype(str)
+    for column in ("name_en", "name_fr", "name_es"):
+        if column not in frame:
+            frame[column] = frame["id"]
+    if "note" not in frame:
+        frame["note"] = ""
+    return frame
+
+
+def outlines_digest(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> str:
+    """Return the hash of all that regions bring into the tables, part of an edition's id."""
+    digest = hashlib.sha256()
+    frame = outlines(data, regions)
+    for row in _rows(frame, np.full(len(frame), "")).itertuples(index=False):
+        digest.update(repr(tuple(row)).encode())
+    for geometry in frame.geometry:
+        digest.update(b"" if geometry is None else geometry.wkb)
+    if is_partition(regions):
+        digest.update(json.dumps(initiative_members()).encode())
+        digest.update(region_set("initiative")[_NAMES].to_json().encode())
+    return digest.hexdigest()[:16]
+
+
+def _spans_the_world(data: xr.Dataset, grid: Grid) -> bool:
+    """Return whether the grid has room for all land but the poles' ice."""
+    if "region" in data.attrs or not grid.is_geographic:
+        return False
+    _, south, _, north = grid.bounds
+    return grid.wraps and south <= -55 and north >= 75
+
+
+def _kept(weights: sparse.csr_array, rows: npt.NDArray[np.bool_]) -> sparse.csr_array:
+    """Return `weights` with all other rows empty."""
+    return sparse.csr_array(sparse.diags_array(rows.astype("float64")) @ weights)
+
+
+def _with_nearest(
+    weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
+) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
+    """Give regions without a valid cell the nearest valid ones; tell where each row comes from."""
+    on_land = sparse.diags_array((land > 0).astype("float64"))
+    weights = sparse.csr_array(weights @ on_land)
+    weights.eliminate_zeros()
+    value_from = np.where(weights @ land > 0, "covered", "missing").astype("U8")
+    extra = sparse.csr_array(weights.shape)
+    for row in np.flatnonzero((value_from == "missing") & ~shapes.is_empty):
+        found = _nearest_weights(shapes.geometry.iloc[[row]], area, land, grid)
+        if found.nnz:
+            at_row = sparse.csr_array(([1.0], ([row], [0])), shape=(weights.shape[0], 1))
+            extra = extra + at_row @ found
+            value_from[row] = "nearest"
+    return sparse.csr_array(_kept(weights, value_from == "covered") + extra), value_from
+
+
+def _nearest_weights(
+    shape: gpd.GeoSeries, area: Array, land: Array, grid: Grid
+) -> sparse.csr_array:
+    """Return one row of weights that gives each island the land of the cells nearest to it.
+
+    An island farther than that from any valid cell adds nothing: its area stays without data.
+    """
+    islands = shape.to_crs(grid.crs.to_wkt()).explode(ignore_index=True)
+    hectares = cover_fractions(grid, islands) @ area
+    row = np.zeros(land.size)
+    for island, held in zip(islands, hectares, strict=True):
+        cells = nearest_cells(island, grid, land > 0)
+        if cells.size:
+            row[cells] += held / land[cells].sum()
+    return sparse.csr_array(row[None, :])
+
+
+def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the valid cells nearest to `geometry`, none farther than two cell widths.
+
+    Cells that are at most half a cell farther than the nearest one count too. `geometry` is in
+    the grid's CRS (EPSG:4326 for a geographic one); `valid` is flat, in C order.
+    """
+    import shapely
+
+    t, (n_rows, n_columns) = grid.transform, grid.shape
+    shape = shapely.transform(
+        geometry, lambda xy: np.column_stack([(xy[:, 0] - t.c) / t.a, (xy[:, 1] - t.f) / t.e])
+    )
+    found: list[npt.NDArray[np.int64]] = []
+    distance: list[Array] = []
+    reach = NEAREST_WITHIN_CELLS
+    for part in shapely.get_parts(shape):
+        west, north, east, south = part.bounds
+        columns = np.arange(int(np.floor(west - reach)), int(np.ceil(east + reach)))
+        rows = np.arange(max(0, int(north - reach)), min(n_rows, int(np.ceil(south + reach))))
+        if not grid.wraps:
+            columns = columns[(columns >= 0) & (columns < n_columns)]
+        c, r = (v.ravel() for v in np.meshgrid(columns, rows))
+        flat = r * n_columns + c % n_columns
+        c, r, flat = c[valid[flat]], r[valid[flat]], flat[valid[flat]]
+        found.append(flat)
+        distance.append(shapely.distance(shapely.box(c, r, c + 1, r + 1), part))
+    cells, far = np.concatenate(found), np.concatenate(distance)
+    if not (far <= reach).any():
+        return np.array([], dtype="int64")
+    return np.unique(cells[(far <= reach) & (far <= far.min() + 0.5)])
+
+
+def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.DataFrame:
+    frame = shapes[["id", *_NAMES]].copy()
+    kind = np.asarray(shapes.get("kind", ["regions"] * len(shapes)))
+    frame.insert(1, "set", np.where(kind == "country", "countries", "regions"))
+    frame["value_from"] = value_from
+    return frame
+
+
+def _initiative(countries: Part, covered: sparse.csr_array, land: Array) -> Part:
+    """Return the initiative's regions that have members among `countries`, as their sums."""
+    position = {c: i for i, c in enumerate(countries.rows["id"])}
+    members = {
+        group: [position[c] for c in ids if c in position]
+        for group, ids in initiative_members().items()
+    }
+    groups = [group for group, found in members.items() if found]
+    pairs = [(row, column) for row, group in enumerate(groups) for column in members[group]]
+    rows, columns = np.array(pairs, dtype="int64").reshape(-1, 2).T
+    shape = (len(groups), len(position))
+    membership = sparse.csr_array((np.ones(rows.size), (rows, columns)), shape=shape)
+    matrix = membership @ covered
+    frame = region_set("initiative").set_index("id").loc[groups, _NAMES].reset_index()
+    frame.insert(1, "set", "initiative")
+    frame["value_from"] = np.where(matrix @ land > 0, "covered", "missing")
+    return Part(frame, matrix, np.asarray(membership @ countries.area_ha))
+
+
+def _totals(
+    whole_id: str, covered: sparse.csr_array, of_land: sparse.csr_array, area: Array, land: Array
+) -> Part:
+    """Return the row of the whole, and that of the land in no region."""
+    import pandas as pd
+
+    rows = [
+        (key, "total" if key == whole_id else key, *_TOTAL_NAMES[key], "", "covered")
+        for key in (whole_id, OUTSIDE)
+    ]
+    frame = pd.DataFrame(rows, columns=["id", "set", *_NAMES, "value_from"])
+    on_land = (land > 0).astype("float64")
+    outside = remainder(covered) @ sparse.diags_array(on_land)
+    outlined = np.minimum(column_sums(of_land), 1)
+    whole_ha = area @ outlined + land[outlined < ROUNDING].sum()
+    matrix = sparse.vstack([sparse.csr_array(on_land[None, :]), sparse.csr_array(outside)])
+    return Part(frame, sparse.csr_array(matrix), np.array([whole_ha, (outside @ land).item()]))

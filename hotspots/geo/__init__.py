@@ -1,0 +1,1 @@
+"""Regions and their outlines: countries, regions of the initiative, a user's geometry."""

@@ -1,0 +1,320 @@
+"""Outlines from TopoJSON files, and outlines made safe on the globe.
+
+world-atlas files are *geo-stitched*: a ring that crosses the antimeridian jumps by 360 degrees
+there instead of being cut, and Antarctica's ring goes round the pole without a line to it. Read as
+plane figures, Russia would cover the Atlantic. The cure: unwrap such a ring by counting its turns,
+close it over the pole if it went round, make the figure valid, and cut it at 180 degrees. Most
+rings need none of that, so validity is tested on all at once and only the rest is touched.
+
+References
+----------
+Bostock M., "The TopoJSON Format Specification" (arcs, quantisation, ``~i`` for a reversed arc).
+RFC 7946 section 3.1.9 (areas are cut at the antimeridian).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely import affinity
+from shapely.geometry.base import BaseGeometry
+
+from hotspots.errors import MissingAssetError
+from hotspots.geo.edges import require_simple, require_untangled
+
+WORLD_BOX = shapely.box(-180, -90, 180, 90)
+
+_FEWEST_POINTS = 4  # of a closed ring that can have an area
+_Coordinates = npt.NDArray[np.float64]
+_Geometries = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One object of a TopoJSON collection; `id` is "" where the file gives none."""
+
+    id: str
+    name: str
+    geometry: BaseGeometry
+
+
+def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
+    """Read a quantised TopoJSON collection of polygons.
+
+    Parameters
+    ----------
+    path
+        A TopoJSON file with a `transform`; longitude and latitude in degrees (WGS84).
+    layer
+        Name of the collection within the file.
+
+    Returns
+    -------
+    list of Feature
+        In the file's order. Geometries are valid Polygons or MultiPolygons in EPSG:4326, cut at
+        the antimeridian; empty where quantisation left nothing of a feature.
+
+    Raises
+    ------
+    MissingAssetError
+        The file is absent, cut short or no quantised TopoJSON.
+    """
+    try:
+        topology = json.loads(Path(path).read_bytes())
+        objects = topology["objects"][layer]["geometries"]
+        polygons, owners = _polygons(objects, *_decode_arcs(topology))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise MissingAssetError(
+            f"The outlines in '{path}' can't be read ({error!r}). Install the package again."
+        ) from error
+    geometries = _collect(_mend_all(polygons), owners, len(objects))
+    return [
+        Feature(str(item.get("id") or ""), str(item["properties"]["name"]), geometry)
+        for item, geometry in zip(objects, geometries, strict=True)
+    ]
+
+
+def mend(geometry: BaseGeometry) -> BaseGeometry:
+    """Return the areal part of `geometry`, valid and cut at the antimeridian.
+
+    Parameters
+    ----------
+    geometry
+        Any geometry in EPSG:4326, valid or not. An edge over more than 180 degrees of longitude is
+        taken the short way, across the antimeridian; only a ring that joins -180 to 180 exactly
+        and is sound as drawn (a box round the world) stays as it is. Longitudes may exceed 180.
+
+    Returns
+    -------
+    shapely geometry
+        Polygon or MultiPolygon within -180..180, -90..90; empty where nothing has an area.
+    """
+    return mend_each([geometry])[0]
+
+
+def mend_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry as of `mend`; those that are sound already cost one look at all."""
+    parts, owners = _parts(geometries)
+    parts = shapely.remove_repeated_points(shapely.force_2d(parts))
+    require_simple(parts)
+    odd = _is_odd(parts)
+    if odd.any():
+        require_untangled(parts[odd])
+        parts[odd] = [mend_polygon(part) for part in parts[odd]]
+    return _collect(parts, owners, len(geometries))
+
+
+def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
+    """Return one polygon unwrapped, valid and cut at the antimeridian (see `mend`).
+
+    `stitched` says that every jump is a crossing, as in world-atlas files; then a ring which goes
+    once round the globe is closed over the nearer pole.
+    """
+    rings = [_unwrap(shapely.get_coordinates(ring), stitched) for ring in _rings(polygon)]
+    if stitched:
+        # Antarctica at 1:50m comes with a ring at 89.999 S first and its coast as the "hole".
+        rings.sort(key=lambda ring: -shapely.Polygon(ring).area)
+    shell, *holes = rings
+    centre = (shell[:, 0].min() + shell[:, 0].max()) / 2
+    for hole in holes:
+        hole[:, 0] += 360 * np.round((centre - hole[:, 0].mean()) / 360)
+    return _cut(_valid(shapely.Polygon(shell, holes)))
+
+
+def has_jump(geometry: BaseGeometry) -> bool:
+    """Whether an edge of a polygon spans more than 180 degrees of longitude, short of a turn."""
+    return bool(jumps_of([geometry])[0])
+
+
+def jumps_of(geometries: Sequence[BaseGeometry]) -> npt.NDArray[np.bool_]:
+    """Return `has_jump` of each geometry."""
+    parts, owners = _parts(geometries)
+    steps, part_of_step = _steps(parts)
+    found = np.zeros(len(geometries), dtype=bool)
+    found[owners[part_of_step[(steps > 180) & (steps < 360)]]] = True
+    return found
+
+
+def _is_odd(polygons: _Geometries) -> npt.NDArray[np.bool_]:
+    """Return which polygons jump, reach over the antimeridian or aren't valid."""
+    odd = ~shapely.is_valid(polygons)
+    steps, polygon_of_step = _steps(polygons)
+    odd[polygon_of_step[steps > 180]] = True
+    bounds = shapely.bounds(polygons).reshape(-1, 4)
+    return np.asarray(odd | (bounds[:, 0] < -180) | (bounds[:, 2] > 180))
+
+
+def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
+    """Return the polygons within `geometry`, however nested, without the empty ones."""
+    return list(_parts([geometry])[0])
+
+
+def _parts(geometries: Sequence[BaseGeometry]) -> tuple[_Geometries, npt.NDArray[np.int64]]:
+    """Return the polygons within geometries, as of `polygons_of`, and whose part each is."""
+    parts, owners = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
+        parts, index = shapely.get_parts(parts, return_index=True)
+        owners = owners[index]
+    areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    kept = areal & ~shapely.is_empty(parts)
+    return parts[kept], owners[kept]
+
+
+def areal_union(geometries: Sequence[BaseGeometry]) -> BaseGeometry:
+    """Return the union of areas as a Polygon or MultiPolygon, dropping lines and points."""
+    # Several times faster than union_all on archipelagos, with the same result.
+    union = shapely.disjoint_subset_union_all(list(geometries))
+    return union if union.geom_type in ("Polygon", "MultiPolygon") else _joined(polygons_of(union))
+
+
+def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
+    return [polygon.exterior, *polygon.interiors]
+
+
+def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
+    if len(polygons) == 1:
+        return polygons[0]
+    joined: BaseGeometry = shapely.MultiPolygon(polygons)
+    return joined
+
+
+def _valid(polygon: BaseGeometry) -> BaseGeometry:
+    # "structure" takes a ring as what it encloses; "linework" would punch holes into overlaps.
+    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+
+
+def _unwrap(xy: _Coordinates, stitched: bool) -> _Coordinates:
+    """Return a closed ring (n, 2) without jumps in longitude, closed over a pole if round it."""
+    xy = xy[:, :2].copy()
+    steps = np.diff(xy[:, 0])
+    # np.round takes 180 degrees exactly as no jump: half a turn is left as drawn.
+    turns = np.where(np.abs(steps) > 180, np.round(steps / 360), 0)
+    if not turns.any() or (not stitched and _is_sound_belt(xy, steps)):
+        return xy
+    xy[1:, 0] -= 360 * np.cumsum(turns)
+    if abs(xy[-1, 0] - xy[0, 0]) > 180:
+        pole = np.copysign(90.0, xy[:, 1].mean())
+        xy = np.vstack([xy, [xy[-1, 0], pole], [xy[0, 0], pole], xy[:1]])
+    return xy
+
+
+def _is_sound_belt(xy: _Coordinates, steps: npt.NDArray[np.float64]) -> bool:
+    """Whether a ring's only jumps join -180 to 180, and it is a sound figure as drawn."""
+    jumping = steps[np.abs(steps) > 180]
+    return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
+
+
+def _cut(geometry: BaseGeometry) -> BaseGeometry:
+    """Return a figure with longitudes beyond 180 cut into turns and shifted home."""
+    if geometry.is_empty:
+        return geometry
+    west, _, east, _ = geometry.bounds
+    turns = range(floor((west + 180) / 360), ceil((east + 180) / 360))
+    if turns == range(1):
+        return geometry
+    shifted = [affinity.translate(geometry, -360 * turn) for turn in turns]
+    return areal_union([shapely.intersection(part, WORLD_BOX) for part in shifted])
+
+
+def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np.int64]]:
+    """Return the points of all arcs (n, 2) in degrees, and where each arc starts (arcs + 1)."""
+    arcs = topology["arcs"]
+    starts = np.concatenate([[0], np.cumsum([len(arc) for arc in arcs])]).astype(np.int64)
+    points = chain.from_iterable(chain.from_iterable(arcs))
+    steps = np.fromiter(points, dtype=np.int64, count=2 * int(starts[-1])).reshape(-1, 2)
+    # Quantised arcs hold differences: sum them all, then take off what came before each arc.
+    sums = np.cumsum(steps, axis=0)
+    before = np.vstack([np.zeros((1, 2), np.int64), sums])[starts[:-1]]
+    quantised = sums - np.repeat(before, np.diff(starts), axis=0)
+    transform = topology["transform"]
+    return quantised * np.array(transform["scale"]) + np.array(transform["translate"]), starts
+
+
+def _polygons(
+    objects: Sequence[dict[str, Any]], points: _Coordinates, starts: npt.NDArray[np.int64]
+) -> tuple[_Geometries, npt.NDArray[np.int64]]:
+    """Return raw polygons and, for each, the index of the object that it belongs to."""
+    pieces: list[_Coordinates] = []
+    lengths: list[int] = []  # of each ring kept
+    polygon_of_ring: list[int] = []
+    owners: list[int] = []
+    for owner, rings in _polygons_of_objects(objects):
+        arcs = [_ring(ring, points, starts) for ring in rings]
+        # Quantisation shrinks tiny islands to a point; their holes are gone with them.
+        if not arcs or len(arcs[0]) < _FEWEST_POINTS:
+            continue
+        kept = [ring for ring in arcs if len(ring) >= _FEWEST_POINTS]
+        pieces += kept
+        lengths += [len(ring) for ring in kept]
+        polygon_of_ring += [len(owners)] * len(kept)
+        owners.append(owner)
+    ring_of_point = np.repeat(np.arange(len(lengths)), lengths)
+    closed = np.asarray(shapely.linearrings(np.concatenate(pieces), indices=ring_of_point))
+    polygons = shapely.polygons(closed, indices=np.array(polygon_of_ring))
+    return np.asarray(polygons, dtype=object), np.array(owners)
+
+
+def _polygons_of_objects(
+    objects: Sequence[dict[str, Any]],
+) -> Iterable[tuple[int, list[list[int]]]]:
+    for owner, item in enumerate(objects):
+        if item["type"] == "Polygon":
+            yield owner, item["arcs"]
+        elif item["type"] == "MultiPolygon":
+            for rings in item["arcs"]:
+                yield owner, rings
+
+
+def _ring(arcs: list[int], points: _Coordinates, starts: npt.NDArray[np.int64]) -> _Coordinates:
+    """Return the closed ring of some arcs; neighbours share a point, ``~i`` is arc i reversed."""
+    pieces: list[_Coordinates] = []
+    for arc in arcs:
+        index = arc if arc >= 0 else ~arc
+        piece = points[starts[index] : starts[index + 1]]
+        pieces.append((piece if arc >= 0 else piece[::-1])[1 if pieces else 0 :])
+    return np.concatenate(pieces)
+
+
+def _steps(
+    polygons: _Geometries,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return |difference| in longitude along every edge, and the index of the edge's polygon."""
+    rings, polygon_of_ring = shapely.get_rings(polygons, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    within = np.diff(ring) == 0
+    return np.abs(np.diff(xy[:, 0]))[within], polygon_of_ring[ring[1:][within]]
+
+
+def _mend_all(polygons: _Geometries) -> _Geometries:
+    """Return valid areas, one a polygon given; only rings that jump or are invalid are touched."""
+    mended = polygons.copy()
+    steps, polygon_of_step = _steps(polygons)
+    for index in np.unique(polygon_of_step[steps > 180]):
+        mended[index] = mend_polygon(polygons[index], stitched=True)
+    broken = ~shapely.is_valid(mended)
+    mended[broken] = [_valid(polygon) for polygon in mended[broken]]
+    return mended
+
+
+def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> list[BaseGeometry]:
+    """Return one valid geometry for each of `count` owners; empty where an owner has no area."""
+    parts, index = shapely.get_parts(areas, return_index=True)
+    kept = ~shapely.is_empty(parts)
+    parts, owner_of_part = parts[kept], owners[index[kept]]
+    # In order of owners, as they came.
+    found = np.split(parts, np.searchsorted(owner_of_part, np.arange(1, count)))
+    geometries = [_joined(list(group)) for group in found]
+    # Islands which quantisation pushed into each other make a MultiPolygon invalid: dissolve them.
+    for owner in np.flatnonzero(~shapely.is_valid(geometries)):
+        require_untangled(found[owner])
+        geometries[owner] = areal_union(list(found[owner]))
+    return geometries

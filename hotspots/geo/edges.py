@@ -1,0 +1,92 @@
+"""How entangled the edges of outlines are, looked at before they are compared pair by pair.
+
+Testing, repairing and uniting outlines takes time and memory by the pairs of edges that lie near
+each other, and by their crossings. A few kilobytes of a comb, or of a hatch of long diagonals, have
+millions of either. Both are counted with a tree of the edges, which ends at the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from hotspots.errors import BadInputError
+from hotspots.io.limits import PREFIX, limits
+
+Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
+_FEW = 3_000  # edges; all pairs of so many are compared in less than a second
+_MOST_BOXES = 1_000_000
+_CHUNK = 64  # edges asked at once, each of which may meet all others
+
+
+def require_simple(geometries: Geometries) -> None:
+    """Raise `BadInputError` if too many pairs of edges lie near each other.
+
+    Parameters
+    ----------
+    geometries : sequence of Polygon
+        Outlines that will be tested or united together.
+    """
+    ends, starts = _ends(geometries)
+    if len(starts) <= _FEW:
+        return
+    # Neighbouring edges share a box where there are very many, or the tree outgrows the outline.
+    pieces = _pieces(ends, starts, 1 + len(starts) // _MOST_BOXES)
+    found = _count(pieces, limits().edge_pairs, predicate=None)
+    if found > limits().edge_pairs:
+        raise _entangled("edge_pairs", "pairs of edges near each other")
+
+
+def require_untangled(geometries: Geometries) -> None:
+    """Raise `BadInputError` if edges cross each other too often to be repaired or united."""
+    ends, starts = _ends(geometries)
+    if math.comb(len(starts), 2) <= limits().crossings:
+        return
+    found = _count(_pieces(ends, starts, 1), 2 * limits().crossings, predicate="crosses")
+    if found > 2 * limits().crossings:
+        raise _entangled("crossings", "crossings of its edges")
+
+
+def _entangled(limit: str, what: str) -> BadInputError:
+    most = getattr(limits(), limit)
+    return BadInputError(
+        f"The outline has more than {most:,} {what}, the most allowed. Simplify it, or raise the"
+        f" limit: {PREFIX}{limit.upper()}={most * 10}."
+    )
+
+
+def _ends(geometries: Geometries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the points (n, 2) of all outlines, and the index of the point each edge starts at."""
+    rings = shapely.get_rings(np.asarray(geometries, dtype=object))
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    return points, np.flatnonzero(np.diff(ring) == 0)
+
+
+def _pieces(
+    points: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], together: int
+) -> npt.NDArray[np.object_]:
+    """Return the edges as lines; the boxes of `together` neighbours in their place if above 1."""
+    first, last = points[starts], points[starts + 1]
+    if together == 1:
+        return np.asarray(shapely.linestrings(np.stack([first, last], axis=1)))
+    at = np.arange(0, len(starts), together)
+    low = np.minimum.reduceat(np.minimum(first, last), at)
+    high = np.maximum.reduceat(np.maximum(first, last), at)
+    return np.asarray(shapely.box(*low.T, *high.T))
+
+
+def _count(pieces: npt.NDArray[np.object_], most: int, predicate: Literal["crosses"] | None) -> int:
+    """Return the ordered pairs of pieces that meet; counting ends above `most`."""
+    tree = shapely.STRtree(pieces)
+    found = 0
+    for at in range(0, len(pieces), _CHUNK):
+        found += tree.query(pieces[at : at + _CHUNK], predicate=predicate).shape[1]
+        if found > most:
+            break
+    return found

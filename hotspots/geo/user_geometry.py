@@ -1,0 +1,291 @@
+"""Areas that a user gives: a box, GeoJSON, or a file of outlines.
+
+Everything leaves as valid polygons in EPSG:4326, cut at the antimeridian. What has no area, lies
+off the globe or can't be placed on it (no CRS) is refused with one plain sentence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from hotspots.errors import BadInputError, EmptyRegionError
+from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, mend_each
+from hotspots.io.limits import require_within
+from hotspots.io.readers.texts import parse_json
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".shp", ".fgb")
+
+# What the readers of vector files raise at damaged ones.
+DAMAGE = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError,
+    MemoryError, shapely.errors.ShapelyError,
+)  # fmt: skip
+NOTE = "outline_note"  # column of `read_areas`
+
+_BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
+_SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
+_MOST_LONGITUDE = 360.0  # drawing tools write 185 for 175 W
+_SEGMENTS = 100  # pieces that an area's longest side is cut into before it is reprojected
+
+
+def parse_box(text: str) -> tuple[float, ...] | None:
+    """Return the numbers of "W,S,E,N", or None if `text` isn't a list of numbers."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    return numbers if len(numbers) > 1 else None
+
+
+def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
+    """Return the Polygon of a box (W, S, E, N) in degrees, or two of them if W > E.
+
+    Raises
+    ------
+    BadInputError
+        Not four finite numbers, S >= N, W = E, or off the globe (longitude -180 to 180).
+    """
+    said = ",".join(f"{value:g}" for value in bounds)
+    if len(bounds) != 4 or not all(math.isfinite(value) for value in bounds):
+        raise BadInputError(f"A box has four finite numbers, not {said}. {_BOX_RULE}")
+    west, south, east, north = bounds
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
+        raise BadInputError(
+            f"The box {said} lies off the globe, where longitude runs from -180 to 180 and"
+            f" latitude from -90 to 90. {_BOX_RULE}"
+        )
+    if south >= north:
+        raise BadInputError(f"The box {said} has its south not below its north. {_BOX_RULE}")
+    if (west - east) % 360 == 0 and west >= east:
+        raise BadInputError(f"The box {said} has no width. {_BOX_RULE}")
+    if west < east:
+        return shapely.box(west, south, east, north)
+    halves = [(west, 180.0), (-180.0, east)]
+    return areal_union([shapely.box(a, south, b, north) for a, b in halves if a < b])
+
+
+def parse_geojson(text: str) -> dict[str, Any]:
+    """Return the object in a GeoJSON text."""
+    try:
+        parsed = parse_json(text)
+    except ValueError as error:
+        raise BadInputError(
+            f"The GeoJSON text can't be read ({error}). Check that it is whole."
+        ) from error
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
+    """Return the area of a GeoJSON object, and a note on how it was read.
+
+    It may be a Polygon, MultiPolygon, GeometryCollection, Feature or FeatureCollection.
+
+    Raises
+    ------
+    BadInputError
+        Points or lines, coordinates off the globe, another CRS, or no GeoJSON at all.
+    EmptyRegionError
+        Nothing in it has an area.
+    """
+    _check_crs(data.get("crs"))
+    try:
+        geometry = _assembled(list(_rings(data)))
+    except RecursionError as error:
+        raise BadInputError("The GeoJSON is nested too deep. Give a simple collection.") from error
+    return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
+
+
+def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
+    """Return the polygons of rings (the shell, then its holes; each (n, 2)) as one geometry."""
+    rings = [ring for polygon in polygons for ring in polygon]
+    if not rings:
+        return shapely.MultiPolygon()
+    points = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    closed: Any = shapely.linearrings(np.concatenate(rings), indices=points)
+    owners = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
+    polygons_of_rings: Any = shapely.polygons(closed, indices=owners)
+    joined: BaseGeometry = shapely.multipolygons(polygons_of_rings)
+    return joined
+
+
+def usable(geometry: BaseGeometry) -> BaseGeometry:
+    """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
+    return usable_each([geometry])[0]
+
+
+def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry as of `usable`."""
+    xy = shapely.get_coordinates(geometries)
+    what = "The area has" if len(geometries) == 1 else "The areas have"
+    require_within(what, len(xy), "vertices", "simplify it")
+    if not np.isfinite(xy).all() or (np.abs(xy) > (_MOST_LONGITUDE, 90.0)).any():
+        far = xy[~(np.abs(xy) <= (_MOST_LONGITUDE, 90.0)).all(axis=1)][0]
+        raise BadInputError(
+            f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
+            " in degrees, latitude from -90 to 90."
+        )
+    mended = mend_each(geometries)
+    if shapely.is_empty(mended).any():
+        raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
+    return mended
+
+
+def read_areas(path: Path) -> gpd.GeoDataFrame:
+    """Read the polygons of a file and carry them to EPSG:4326, mended; attributes are kept.
+
+    Parameters
+    ----------
+    path
+        GeoJSON, GeoPackage, GeoParquet, KML (all its folders) or another vector file of GDAL's.
+
+    Returns
+    -------
+    GeoDataFrame
+        The file's columns and `NOTE`, which says how an outline was read, or is "".
+
+    Raises
+    ------
+    BadInputError
+        No such file, unreadable, several layers, no CRS, points or lines in it, off the globe.
+    EmptyRegionError
+        It holds no feature, or one without an area.
+    """
+    try:
+        table = _read(path)
+    except DAMAGE as error:
+        reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
+        raise BadInputError(
+            f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
+            " GeoPackage, GeoParquet or KML."
+        ) from error
+    return to_globe(table, path.name)
+
+
+def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
+    """Return a table of polygons in any CRS as mended polygons in EPSG:4326."""
+    if table.crs is None:
+        raise BadInputError(f"'{called}' names no CRS. Save it with one, such as EPSG:4326.")
+    if not len(table):
+        raise EmptyRegionError(f"'{called}' holds no feature. Give at least one polygon.")
+    for kind in table.geometry.geom_type.dropna().unique():
+        if kind not in ("Polygon", "MultiPolygon", "GeometryCollection"):
+            raise BadInputError(_not_an_area(kind))
+    geometries = table.geometry.force_2d()
+    if not table.crs.is_geographic:
+        west, south, east, north = geometries.total_bounds
+        # A straight side in a projection is curved on the globe; corners alone would lose area.
+        step = max(east - west, north - south) / _SEGMENTS
+        geometries = geometries.segmentize(step) if step > 0 else geometries
+    try:
+        geometries = geometries.to_crs("EPSG:4326")
+    except RuntimeError as error:  # pyproj's, for a site's own coordinates
+        raise BadInputError(
+            f"The CRS of '{called}' can't be placed on the globe. Save it in EPSG:4326."
+        ) from error
+    if (geometries.isna() | geometries.is_empty).any():
+        row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
+        raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
+    # Read from a projection, a jump is just where the antimeridian was crossed.
+    jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
+    placed = table.copy()
+    placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
+    return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
+
+
+def _not_an_area(kind: str) -> str:
+    return f"A region needs an area, not a {kind}. Give a Polygon or a MultiPolygon."
+
+
+def _read(path: Path) -> gpd.GeoDataFrame:
+    import pandas as pd
+
+    from hotspots.io.readers.vectors import PARQUET, read_vector, vector_layers
+
+    if path.suffix.lower() in PARQUET:
+        return read_vector(path)
+    layers = [name for name, kind in vector_layers(path) if kind is not None]
+    if not layers:
+        raise ValueError("it holds no layer of outlines")
+    if len(layers) > 1 and path.suffix.lower() != ".kml":
+        raise BadInputError(
+            f"'{path.name}' holds {len(layers)} layers ({', '.join(layers)}). Save the one you"
+            " mean in a file of its own."
+        )
+    tables = [read_vector(path, layer) for layer in layers]
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+
+
+def _check_crs(member: Any) -> None:
+    """Refuse a GeoJSON of before RFC 7946 whose `crs` isn't longitude/latitude on WGS84."""
+    named: Any = member
+    for key in ("properties", "name"):
+        # Some write the name alone, as "crs": "EPSG:4326".
+        if not isinstance(named, str):
+            named = named.get(key) if isinstance(named, Mapping) else None
+    name = str(named or "")
+    if name and not name.upper().endswith(("CRS84", "CRS84H", ":4326", "EPSG4326")):
+        raise BadInputError(
+            f"GeoJSON is in longitude and latitude, but this names the CRS '{name}'. Reproject it,"
+            " or give it as a file."
+        )
+
+
+def _rings(data: Any) -> Iterator[list[Any]]:
+    """Yield the rings of each polygon in a GeoJSON object: the shell, then its holes."""
+    kind = data.get("type") if isinstance(data, Mapping) else None
+    if kind == "FeatureCollection":
+        for feature in _list(data, "features"):
+            yield from _rings(feature)
+    elif kind == "Feature":
+        if data.get("geometry") is not None:
+            yield from _rings(data["geometry"])
+    elif kind == "GeometryCollection":
+        for geometry in _list(data, "geometries"):
+            yield from _rings(geometry)
+    elif kind == "Polygon":
+        yield from _polygon(_list(data, "coordinates"))
+    elif kind == "MultiPolygon":
+        for polygon in _list(data, "coordinates"):
+            yield from _polygon(polygon)
+    elif kind in ("Point", "MultiPoint", "LineString", "MultiLineString"):
+        raise BadInputError(_not_an_area(kind))
+    else:
+        raise BadInputError(
+            f"This is no area in GeoJSON (its type is {str(kind)[:40]!r}). Give a Polygon,"
+            " MultiPolygon, Feature or FeatureCollection."
+        )
+
+
+def _list(data: Mapping[str, Any], member: str) -> Sequence[Any]:
+    value = data.get(member)
+    if not isinstance(value, list | tuple):
+        raise BadInputError(f"The GeoJSON {data['type']} has no list '{member}'. Give it one.")
+    return value
+
+
+def _polygon(rings: Any) -> Iterator[list[Any]]:
+    try:
+        arrays = [np.asarray([point[:2] for point in ring], dtype=float) for ring in rings]
+    # KeyError: an object for a point; OverflowError: a whole number of hundreds of digits.
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise BadInputError(
+            "A polygon's coordinates can't be read. Give rings of [longitude, latitude] numbers."
+        ) from error
+    if not all(np.isfinite(ring).all() for ring in arrays):
+        raise BadInputError("A polygon has a coordinate that is no finite number. Mend it.")
+    if any(ring.ndim != 2 or ring.shape[0] < 3 or ring.shape[1] != 2 for ring in arrays):
+        raise BadInputError(
+            "A polygon's ring has too few points. Give at least four, the last like the first."
+        )
+    if arrays:
+        yield arrays

@@ -1,0 +1,328 @@
+"""From what is asked of a source to local files: one way for each kind of access.
+
+Each call can be interrupted at any moment: what is whole in the cache is found again, the rest is
+gone on with or begun anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import BadInputError, FetchError, TokenError
+from hotspots.ingest.access.download import Progress, disk, held
+from hotspots.ingest.access.fetch import fetch, key_of
+from hotspots.ingest.access.http import Client, client
+from hotspots.ingest.access.windows import Box
+from hotspots.ingest.regrid.source_raster import Origin, Raw
+from hotspots.ingest.sources.model import Access, Product, Source, filled, values_of
+from hotspots.io.atomic import file_hash
+
+# (access, values, request, bands, cache, progress, client) -> local file and its origin
+_Way = Callable[["_Job"], tuple[Path, Origin]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a source.
+
+    Attributes
+    ----------
+    product : Product
+        Of the source.
+    access : Access
+        One of the source's ways to it.
+    bounds : sequence of (west, south, east, north)
+        Degrees; several boxes, or one with west > east, at the antimeridian. Files that are had
+        whole are not cut to it.
+    cell_degrees : float
+        Side of an asked cell; decides which overview serves where the access allows any.
+    year : int or str, optional
+        Of the product's years; the first by default.
+    depth : str
+        Of its depths; "" for all that it has by default.
+    values : mapping
+        Further placeholders, such as ``iso3``.
+    """
+
+    product: Product
+    access: Access
+    bounds: Sequence[Box] = ((-180.0, -90.0, 180.0, 90.0),)
+    cell_degrees: float = 0.0
+    year: Any = None
+    depth: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Job:
+    request: Request
+    values: Mapping[str, Any]
+    bands: tuple[int, ...]
+    cache: Path
+    progress: Progress | None
+    client: Client
+
+    @property
+    def access(self) -> Access:
+        """How the bytes are had."""
+        return self.request.access
+
+    @property
+    def address(self) -> str:
+        """The address, filled."""
+        return filled(self.access.address, self.values)
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes asked for."""
+        return tuple((float(w), float(s), float(e), float(n)) for w, s, e, n in self.request.bounds)
+
+
+def acquire(
+    source: Source,
+    request: Request,
+    cache: Path,
+    progress: Progress | None = None,
+    *,
+    with_client: Client | None = None,
+) -> list[Raw]:
+    """Return local rasters of what is asked for, as stored and with what the catalogue declares.
+
+    Returns
+    -------
+    list of Raw
+        One for each part of the product, and for each depth if none is asked for (parts within
+        depths); ``origin.stale`` tells if upstream couldn't be asked and the cached one is used.
+
+    Raises
+    ------
+    FetchError
+        It can't be had: the server's fault in a sentence, within 30 s if none can be reached.
+    TokenError
+        The source needs a token that is missing or refused.
+    EmptyRegionError
+        It holds nothing of the region.
+    WriteError
+        The cache can't be written.
+    """
+    product = request.product
+    if product.kind != "raster":
+        raise BadInputError(f"'{source.name}/{product.name}' is no raster but {product.kind}.")
+    depths = (request.depth,) if request.depth else product.depths or (product.depth,)
+    jobs = [
+        _job(replace(request, depth=depth), part, cache, progress, with_client)
+        for depth in depths
+        for part in product.parts or ({},)
+    ]
+    return [_raw(job, *_ways(source, job)(job)) for job in jobs]
+
+
+def acquire_file(
+    source: Source,
+    request: Request,
+    cache: Path,
+    progress: Progress | None = None,
+    *,
+    with_client: Client | None = None,
+) -> tuple[Path, Origin]:
+    """Return the local file of a product that is no raster: polygons, a table.
+
+    Raises as `acquire` does.
+    """
+    job = _job(request, {}, cache, progress, with_client)
+    return _ways(source, job)(job)
+
+
+def _job(
+    request: Request, part: Mapping[str, Any], cache: Path, progress: Progress | None,
+    of: Client | None,
+) -> _Job:  # fmt: skip
+    product = request.product
+    values = values_of(
+        product, request.access, year=request.year, depth=request.depth, part=part, **request.values
+    )
+    bands = tuple(range(1, 13)) if product.months else (product.band,)
+    return _Job(request, values, bands, Path(cache), progress, of or client())
+
+
+def _ways(source: Source, job: _Job) -> _Way:
+    ways: dict[str, _Way] = {
+        "file": _file,
+        "window": _window,
+        "tiles": _tiles,
+        "stac": _stac,
+        "cds": _cds,
+        "geoboundaries": _geoboundaries,
+    }
+    if job.access.kind not in ways:
+        raise BadInputError(
+            f"'{source.name}' has the access '{job.access.name}' of kind '{job.access.kind}';"
+            f" allowed are {', '.join(ways)}."
+        )
+    return ways[job.access.kind]
+
+
+def _raw(job: _Job, path: Path, origin: Origin) -> Raw:
+    product, given = job.request.product, job.request.product.nodata
+    name = str(path)
+    # A window of a NetCDF file is a GeoTIFF already.
+    if product.subdataset and path.suffix.lower() in (".nc", ".nc4"):
+        name = f'NETCDF:"{path}":{filled(product.subdataset, job.values)}'
+    return Raw(
+        path=name,
+        bands=_bands_of(job, path),
+        scale=product.scale,
+        offset=product.offset,
+        transform=product.transform,
+        nodata=(*(() if given is None else (given,)), *product.also_nodata),
+        crs=job.access.crs,
+        unit=product.unit,
+        origin=origin,
+        use_file_nodata=given is None,
+        use_file_scale=product.packed,
+    )
+
+
+def _bands_of(job: _Job, path: Path) -> tuple[int, ...]:
+    """Return the bands of the local file: a window holds the asked ones only, from 1 on."""
+    is_window = "windows" in path.parts[-3:-2]
+    return tuple(range(1, len(job.bands) + 1)) if is_window else job.bands
+
+
+def _headers(access: Access) -> dict[str, str]:
+    if not access.token:
+        return {}
+    token = os.environ.get(access.token, "").strip()
+    if not token:
+        raise TokenError(
+            f"'{access.name}' needs a token of your own, and none is set. Get one:"
+            f" {access.token_from}. Then set it: export {access.token}=TOKEN."
+        )
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _file(job: _Job) -> tuple[Path, Origin]:
+    return fetch(
+        job.address, job.cache, checksum=job.access.checksum,
+        member=filled(job.access.member, job.values), headers=_headers(job.access),
+        progress=job.progress, with_client=job.client,
+    )  # fmt: skip
+
+
+def _asked(job: _Job, address: str) -> Any:
+    from hotspots.ingest.access.window_reader import Asked
+
+    return Asked(
+        address, job.boxes, job.bands, job.access.crs, job.request.cell_degrees,
+        job.access.samples, _headers(job.access),
+    )  # fmt: skip
+
+
+def _window(job: _Job) -> tuple[Path, Origin]:
+    from hotspots.ingest.access.remote_windows import window
+
+    return window(
+        _asked(job, job.address), job.cache, progress=job.progress, with_client=job.client
+    )
+
+
+def _tiles(job: _Job) -> tuple[Path, Origin]:
+    from hotspots.ingest.access.tiles import tiled_window
+
+    if job.access.tiles is None:
+        raise BadInputError(f"The access '{job.access.name}' is of tiles and doesn't say which.")
+
+    def address(tile: str) -> str:
+        """Return a tile's address."""
+        return filled(job.access.address, {**job.values, "tile": tile})
+
+    return tiled_window(
+        # The set's own address leaves the tile's place open.
+        _asked(job, address("TILE")),
+        job.access.tiles,
+        address,
+        job.cache,
+        progress=job.progress,
+        with_client=job.client,
+    )
+
+
+def _stac(job: _Job) -> tuple[Path, Origin]:
+    from hotspots.ingest.access.remote_windows import window
+    from hotspots.ingest.access.stac_search import Search, assets
+
+    told = {key: filled(str(value), job.values) for key, value in job.access.extra.items()}
+    year = job.values.get("year")
+    search = Search(
+        job.address, job.boxes, told.get("collection", ""), told.get("asset", ""),
+        told.get("match", ""), told.get("datetime", "" if year is None else str(year)),
+    )  # fmt: skip
+    folder = job.cache / "stac" / key_of(search, job.request.cell_degrees)
+    with held(folder / ".lock"):
+        late = ""
+        try:
+            found = assets(search, with_client=job.client)
+            with disk(folder):
+                (folder / "assets.txt").write_text("\n".join(found), encoding="utf-8")
+        except FetchError as error:
+            if error.reached or not (folder / "assets.txt").exists():
+                raise
+            late = f"The catalogue couldn't be searched anew: {error}"
+            found = (folder / "assets.txt").read_text(encoding="utf-8").split("\n")
+        had = [
+            window(_asked(job, one), job.cache, progress=job.progress, with_client=job.client)
+            for one in found
+        ]
+        path, origin = had[0] if len(had) == 1 else _together(had, folder / "windows" / "x")
+    return path, replace(origin, stale=origin.stale or late)
+
+
+def _together(had: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, Origin]:
+    """Return one virtual raster of several windows of a set."""
+    import rasterio
+
+    from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
+
+    parts = []
+    for path, _ in had:
+        with rasterio.open(path) as file:
+            kind = kind_of(file)
+            where = str(path.resolve())
+            parts.append(Part(where, file.transform, (file.height, file.width)))
+    hashes = [origin.sha256 for _, origin in had]
+    whole = folder / f"{key_of(*hashes)}.vrt"
+    with disk(whole):
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = whole.with_name(f"{whole.name}.new")
+        beside.write_text(vrt_text(parts, kind, note=" ".join(hashes)), encoding="utf-8")
+        os.replace(beside, whole)
+    first = had[0][1]
+    return whole, replace(
+        first,
+        sha256=file_hash(whole),
+        address=" ".join(dict.fromkeys(origin.address for _, origin in had)),
+        version=" ".join(origin.version for _, origin in had),
+        retrieved=min(origin.retrieved for _, origin in had),
+        stale=next((origin.stale for _, origin in had if origin.stale), ""),
+    )
+
+
+def _cds(job: _Job) -> tuple[Path, Origin]:
+    from hotspots.ingest.access.cds import cds_file
+
+    return cds_file(
+        job.access, job.values, job.boxes, job.cache, progress=job.progress,
+        with_client=job.client,
+    )  # fmt: skip
+
+
+def _geoboundaries(job: _Job) -> tuple[Path, Origin]:
+    from hotspots.ingest.access.geoboundaries import boundaries_file
+
+    return boundaries_file(
+        job.access, job.values, job.cache, progress=job.progress, with_client=job.client
+    )

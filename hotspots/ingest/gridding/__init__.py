@@ -1,1 +1,0 @@
-"""From files as stored to layers on the asked grid: area-true means, majorities, shares."""

@@ -1,0 +1,278 @@
+"""Putting what was made into the store: each layer with its report, its provenance, its share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pyproj
+import xarray as xr
+from affine import Affine
+
+from hotspots.errors import BadInputError, RasterError
+from hotspots.geo.regions import Region
+from hotspots.ingest.quality.report import report
+from hotspots.ingest.quality.report_page import page
+from hotspots.ingest.regrid.source_raster import Raw, open_grid
+from hotspots.ingest.sample import sample
+from hotspots.ingest.sources.model import Product, Source
+from hotspots.io.readers.paths import confined
+from hotspots.io.readers.vectors import read_vector
+from hotspots.layers.grid import Grid, grid_of
+from hotspots.layers.variables import describe
+from hotspots.store import Store
+from hotspots.store.profiles import layer_key
+from hotspots.store.provenance import PREFIX, json_bytes
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+REGIONS, TABLES = "regions", "tables"
+_MOST_MASKED = 50_000_000  # cells; above, coverage is of the grid and not of the region
+_MAIN = "soc_stock"
+_COARSER = 2.0
+_NUMBERS = ("valid_cells", "valid_area_ha", "coverage", "min", "mean", "max", "total",
+            "range", "classes", "comparison")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A layer that was added.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the store.
+    verdicts : tuple of str
+        What looks wrong, in sentences.
+    numbers : dict
+        The main numbers of the report.
+    file, page : str
+        The GeoTIFF and the readable report, relative to the store.
+    """
+
+    key: str
+    verdicts: tuple[str, ...]
+    numbers: dict[str, Any]
+    file: str
+    page: str
+
+
+def shelve(
+    store: Store,
+    layer: xr.DataArray,
+    share: xr.DataArray | None,
+    *,
+    raws: Sequence[Raw] = (),
+    provenance: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None,
+    region: Region | None = None,
+) -> Shelved:
+    """Add a layer to the store with its quality report, and with it the share it stands for.
+
+    Parameters
+    ----------
+    layer, share
+        As `regrid.on_grid` gives them. The share of ``soc_stock`` becomes ``valid_share``; of a
+        profile, that of the first depth stands for all.
+    raws : sequence of Raw
+        What the layer was made of; told in the report.
+    provenance, given : mapping
+        For the item, and for the report.
+    region : Region, optional
+        What coverage is of; else the grid.
+
+    Returns
+    -------
+    Shelved
+    """
+    reference, reference_share = _reference(str(layer.name))
+    found = report(
+        layer, share, given=dict(given or {}) | _stored(raws), reference=reference,
+        reference_share=reference_share, region_share=_region_share(layer, region),
+    )  # fmt: skip
+    found["verdicts"] += _coarser(raws, layer)
+    key = layer_key(layer)
+    # First the share: a run that is killed between the two begins again with the layer.
+    _put_share(store, layer, share, key, provenance)
+    store.add(
+        layer, provenance=provenance, report=found, beside={"quality.html": page(found).encode()}
+    )
+    numbers = {name: found.get(name) for name in _NUMBERS if found.get(name) is not None}
+    file = f"{key}/{store.file(key).name}"
+    return Shelved(
+        key,
+        tuple(map(str, found["verdicts"])),
+        numbers,
+        file,
+        file.replace(".tif", ".quality.html"),
+    )
+
+
+def _coarser(raws: Sequence[Raw], layer: xr.DataArray) -> list[str]:
+    """Return a sentence if the source's cells are much wider than the grid's."""
+    if not raws or not raws[0].path:
+        return []
+    ratio = open_grid(raws[0]).cell_width_m / grid_of(layer).cell_width_m
+    if ratio < _COARSER:
+        return []
+    return [
+        f"The source's cells are {ratio:.3g} times as wide as the grid's: each value repeats over"
+        " many cells, which show no detail of their own."
+    ]
+
+
+def _put_share(
+    store: Store, layer: xr.DataArray, share: xr.DataArray | None, key: str,
+    provenance: Mapping[str, Any] | None,
+) -> None:  # fmt: skip
+    """Add the share that `layer` stands for, or take away the one that came with its forerunner."""
+    name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
+    former = _came_with(store, name, key, whole=key == layer.name)
+    if share is None:
+        if former:
+            store.remove(name)
+    elif former or key == layer.name or name not in store.names():
+        kept = {k: layer.attrs[k] for k in ("source", "citation", "licence", "year", "url")
+                if k in layer.attrs}  # fmt: skip
+        store.add(describe(share, name, **kept), provenance=provenance)
+
+
+def _came_with(store: Store, share: str, key: str, *, whole: bool) -> bool:
+    """Say whether a share was added with the layer `key`, and not as a layer of its own."""
+    there = store.names()
+    if share not in there:
+        return False
+    request = store.item(share)["properties"].get(f"{PREFIX}request")
+    if not request or request.get("variable") == share:
+        return False
+    if whole:
+        return True
+    # Of a profile, that of the depth that was first.
+    same: bool = key in there and store.item(key)["properties"].get(f"{PREFIX}request") == request
+    return same
+
+
+def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
+    if not raws:
+        return {}
+    raw = raws[0]
+    return {
+        "unit": raw.unit or "class", "scale": raw.scale, "offset": raw.offset,
+        "nodata": list(raw.nodata), "crs": raw.crs,
+        "files": [r.origin.address for r in raws if r.origin is not None],
+    }  # fmt: skip
+
+
+def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
+    """Return the packaged world layer of the same variable, and what its cells stand for."""
+    world = sample()
+    if name not in world:
+        return None, None
+    own = f"{name}_valid_share"
+    return world[name], world[own if own in world else "valid_share"]
+
+
+def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | None:
+    """Return 1 where a cell's middle lies in the region, 0 elsewhere."""
+    if region is None or region.kind in ("world", "box"):
+        return None
+    grid = grid_of(layer)
+    if grid.shape[0] * grid.shape[1] > _MOST_MASKED or not grid.is_geographic:
+        return None
+    from rasterio.features import rasterize
+
+    inside = rasterize([region.geometry], out_shape=grid.shape, transform=grid.transform)
+    plane = layer if layer.ndim == 2 else layer[0]
+    return xr.DataArray(inside.astype("float32"), dims=("y", "x"),
+                        coords={"y": plane["y"], "x": plane["x"]})  # fmt: skip
+
+
+def grid_of_store(store: Store) -> Grid | None:
+    """Return the grid that the layers of a store share, or None if it has none yet."""
+    for name in store.names():
+        told = store.item(name)["properties"]
+        crs = told.get("proj:code") or told.get("proj:wkt2")
+        if crs and "proj:transform" in told:
+            shape = (int(told["proj:shape"][0]), int(told["proj:shape"][1]))
+            transform = Affine(*told["proj:transform"][:6])
+            return Grid(transform, shape, pyproj.CRS.from_user_input(crs))
+    return None
+
+
+def holds(store: Store, key: str, request: Mapping[str, Any]) -> bool:
+    """Say whether the store has, whole, the layer that an equal request made, and isn't stale."""
+    if key not in store.names():
+        return False
+    told = store.item(key)["properties"]
+    same: bool = told.get(f"{PREFIX}request") == json.loads(json.dumps(request))
+    states = {row["layer"]: row["state"] for row in store.layers()}
+    return same and states.get(key) == "ok"
+
+
+def shelve_file(
+    store: Store,
+    made: Source,
+    product: Product,
+    path: Path,
+    country: str,
+    provenance: Mapping[str, Any],
+) -> str:
+    """Put polygons or a table into the store's folder of regions or tables, and say where."""
+    stem = "-".join(word for word in (made.name, product.asked, country) if word)
+    if product.kind == "polygons":
+        key = f"{REGIONS}/{stem}.geojson"
+        content = _polygons(path, product)
+    else:
+        key = f"{TABLES}/{stem}.csv"
+        content = path.read_bytes()
+    told = dict(provenance) | {"citation": made.citation, "url": made.url}
+    with store.writing(), store.place.locked():
+        store.place.write(key, content)
+        store.place.write(f"{key}.json", json_bytes(told))
+    return f"Written to {store.place.shown}/{key}."
+
+
+def _polygons(path: Path, product: Product) -> bytes:
+    """Return polygons as GeoJSON in degrees, with id, name and country."""
+    import geopandas as gpd
+
+    try:
+        frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
+    except Exception as error:  # whatever the readers of vector files raise
+        raise RasterError(
+            f"'{path}' can't be read as polygons ({error}). Fetch it again."
+        ) from error
+    columns = {str(name).casefold(): name for name in frame.columns}
+    out = gpd.GeoDataFrame(geometry=frame.geometry, crs=4326)
+    for ours, theirs in product.attrs.items():
+        if str(theirs).casefold() not in columns:
+            raise BadInputError(
+                f"'{path.name}' has no column '{theirs}'; it has {', '.join(map(str, frame))}."
+                " The source may have changed: correct its description."
+            )
+        out[ours] = frame[columns[str(theirs).casefold()]].astype(str)
+    out = out[~out.geometry.is_empty & out.geometry.notna()]
+    if not len(out):
+        raise BadInputError(f"'{path.name}' holds no polygons. Fetch it again with --refresh.")
+    return bytes(out.to_json(na="null", drop_id=True), "utf-8")
+
+
+def region_file(store: Store, name: str) -> Path | None:
+    """Return the local file of a region set that was ingested: "natural-earth-units", or None.
+
+    "first-level" is the first set of first-level units that the store has.
+    """
+    folder = getattr(store.place, "path", None)
+    if folder is None:
+        return None
+    found = sorted((Path(folder) / REGIONS).glob("*.geojson"))
+    stems = {path.stem: path for path in found}
+    if name == "first-level":
+        chosen = next((path for stem, path in stems.items() if "-units" in stem), None)
+    else:
+        chosen = stems.get(name)
+    return None if chosen is None else confined(folder, f"{REGIONS}/{chosen.name}")

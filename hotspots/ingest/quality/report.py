@@ -1,0 +1,327 @@
+"""What a layer is like: the numbers by which one decides whether to trust it.
+
+Nothing is changed and nothing is refused here: cells outside the valid range are counted and told,
+never clipped. `quality_page.page` makes a report readable.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.ingest.quality.compare import Comparison
+from hotspots.ingest.quality.statistics import (
+    Array,
+    ClassSums,
+    Strip,
+    Sums,
+    area_of,
+    rows_of,
+    strips,
+)
+from hotspots.ingest.quality.verdicts import verdicts
+from hotspots.layers.grid import WGS84_A_M, Grid, axis_names, grid_of
+from hotspots.layers.variables import Variable, class_nodata, classes_of, variable
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+TEXTURE = ("clay", "silt", "sand")
+TEXTURE_SLACK = 1.0  # %, the rounding of three whole numbers
+_BARS = 40
+_PICTURE_CELLS = 360  # along the longer side
+_LEVELS = 255
+_M_PER_KM = 1000
+_T_PER_PG, _T_PER_MT = 1e9, 1e6
+
+
+def report(
+    layer: xr.DataArray,
+    share: xr.DataArray | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+    reference: xr.DataArray | None = None,
+    reference_share: xr.DataArray | None = None,
+    region_share: xr.DataArray | None = None,
+    texture: Mapping[str, xr.DataArray] | None = None,
+) -> dict[str, Any]:
+    """Return what a canonical layer is like, in one pass over it.
+
+    Parameters
+    ----------
+    layer : DataArray
+        Canonical name and unit, (y, x) with a CRS, one more dimension before them where the name
+        goes along one. Missing is NaN, or for classes the code that their legend leaves free. A
+        lazy layer is read block by block.
+    share : DataArray, optional
+        Part of each cell's area that its value stands for, 0-1, on the same cells; 1 by default.
+    given : mapping, optional
+        What was declared or asked for (file, unit, scale, nodata, source); passed on as it is.
+    reference : DataArray, optional
+        The global layer of the same variable, or any other to compare with, on any grid.
+    reference_share : DataArray, optional
+        As `share`, of the reference.
+    region_share : DataArray, optional
+        Part of each cell that lies in the region asked for, 0-1, on the layer's cells.
+    texture : mapping, optional
+        The layers of "clay", "silt" and "sand" that `layer` isn't, on its cells.
+
+    Returns
+    -------
+    dict
+        Numbers, texts and lists that JSON can hold; None where a number isn't known. Areas are
+        true hectares; means and quantiles are weighted by area x share. ``coverage`` is the share
+        of the region's area with a value, or of the grid's where no region is given; on a coast,
+        region and share leave the same sea out, so the smaller of the two counts.
+        ``verdicts`` are sentences on what looks wrong; none if nothing does.
+
+    Raises
+    ------
+    RasterError
+        No canonical name, or no CRS.
+
+    Notes
+    -----
+    The comparison is of means of the finer layer over the cells of the coarser, where at least
+    half of the area that the coarser value stands for is covered (`quality_compare`). Of several
+    steps (depths, months) the first is what coverage, comparison and picture are of.
+    """
+    row = variable(str(layer.name))
+    grid = grid_of(layer)
+    own = classes_of(layer) or row.classes or {}
+    sums = Sums(row.low, row.high)
+    codes = ClassSums(class_nodata(row.classes or {}))
+    cover, picture, soil = _Cover(), _Picture(grid, row), _Texture()
+    comparison = Comparison(layer, row, grid, reference, reference_share)
+    beside = _beside(str(layer.name), region_share, texture)
+    for strip in strips(layer, share, beside):
+        (codes if row.classes else sums).add(strip)
+        valid = strip.values[0] != codes.nodata if row.classes else ~np.isnan(strip.values[0])
+        cover.add(strip, valid)
+        picture.add(strip)
+        soil.add(strip)
+        comparison.add(strip, valid)
+    out = _told(layer, row, grid) | {"given": dict(given or {})} | cover.told()
+    out |= _classes(codes, own) if row.classes else _quantity(sums, row, layer)
+    out |= {"texture": soil.told(), "comparison": comparison.told()}
+    out["picture"] = picture.told(out)
+    return out | {"verdicts": verdicts(out)}
+
+
+def _beside(
+    name: str, region_share: xr.DataArray | None, texture: Mapping[str, xr.DataArray] | None
+) -> dict[str, xr.DataArray]:
+    found = {} if region_share is None else {"region": region_share}
+    others = {k: v for k, v in (texture or {}).items() if k in TEXTURE and k != name}
+    return found | (others if len(others) == 2 and name in TEXTURE else {})
+
+
+def _told(layer: xr.DataArray, row: Variable, grid: Grid) -> dict[str, Any]:
+    attrs = layer.attrs
+    unit = "class" if row.classes else str(attrs.get("units", row.unit))
+    return {
+        "name": str(layer.name),
+        "long_name": str(attrs.get("long_name", row.long_name)),
+        "unit": unit,
+        "year": attrs.get("year"),
+        "depth_cm": attrs.get("depth_cm"),
+        "crs": grid.crs.to_string() if grid.crs.to_epsg() else grid.crs.name,
+        "resolution": _resolution(grid),
+        "shape": list(grid.shape),
+        "bounds": [float(f"{edge:.10g}") for edge in grid.bounds],
+        "steps": _steps(layer),
+    }
+
+
+def _steps(layer: xr.DataArray) -> list[str]:
+    y, x = axis_names(layer)
+    others = [str(dim) for dim in layer.dims if dim not in (y, x)]
+    if not others:
+        return []
+    dim = others[0]
+    labels = layer[dim].values if dim in layer.coords else range(layer.sizes[dim])
+    return [f"{dim} {label}" for label in labels]
+
+
+def _resolution(grid: Grid) -> dict[str, Any]:
+    """Return the side of a cell, and km along x and y at the middle of the layer."""
+    dx, dy = abs(grid.transform.a), abs(grid.transform.e)
+    middle = rows_of(grid, grid.shape[0] // 2, 1)
+    if not grid.is_geographic:
+        metres = [dx * f for f in (1, dy / dx)]
+        return {"degrees": None, "km": [round(m / _M_PER_KM, 6) for m in metres]}
+    height = dy * np.pi / 180 * WGS84_A_M / _M_PER_KM
+    # The width of a cell of the true area at that height.
+    width = float(area_of(middle)[0, 0]) / 100 / height
+    return {"degrees": [float(f"{v:.10g}") for v in (dx, dy)],
+            "km": [round(width, 4), round(height, 4)]}  # fmt: skip
+
+
+class _Cover:
+    """Cells and area with a value, within the region where one is given."""
+
+    def __init__(self) -> None:
+        self.cells = self.all_cells = 0
+        self.valid = self.asked = self.covered = 0.0
+        self.of = "grid"
+
+    def add(self, strip: Strip, valid: npt.NDArray[np.bool_]) -> None:
+        """Add a strip, and which of its cells have a value."""
+        self.all_cells += valid.size
+        self.cells += int(valid.sum())
+        self.valid += float(strip.weight[valid].sum())
+        inside = strip.beside.get("region")
+        if inside is None:
+            self.asked += float(strip.area.sum())
+            self.covered += float(strip.weight[valid].sum())
+            return
+        self.of = "region"
+        region = strip.area * np.nan_to_num(inside)
+        self.asked += float(region.sum())
+        self.covered += float(np.minimum(strip.weight, region)[valid].sum())
+
+    def told(self) -> dict[str, Any]:
+        """Return the part of the report on coverage."""
+        return {
+            "cells": self.all_cells,
+            "valid_cells": self.cells,
+            "valid_area_ha": self.valid,
+            "coverage": self.covered / self.asked if self.asked else None,
+            "coverage_of": self.of,
+        }
+
+
+class _Texture:
+    """Clay + silt + sand of the cells that have all three."""
+
+    def __init__(self) -> None:
+        self.cells = self.off = 0
+        self.total = 0.0
+        self.least, self.greatest = np.inf, -np.inf
+
+    def add(self, strip: Strip) -> None:
+        """Add a strip that has all three."""
+        others = [strip.beside[name] for name in TEXTURE if name in strip.beside]
+        if len(others) != 2:
+            return
+        whole = strip.values[0].astype("float64") + others[0] + others[1]
+        whole = whole[np.isfinite(whole)]
+        if whole.size:
+            self.cells += whole.size
+            self.total += float(whole.sum())
+            self.off += int((np.abs(whole - 100) > TEXTURE_SLACK + 1e-4).sum())
+            self.least = min(self.least, float(whole.min()))
+            self.greatest = max(self.greatest, float(whole.max()))
+
+    def told(self) -> dict[str, Any] | None:
+        """Return the part of the report on texture; None where it has none."""
+        if not self.cells:
+            return None
+        return {"cells": self.cells, "mean": self.total / self.cells, "min": self.least,
+                "max": self.greatest, "off": self.off, "slack": TEXTURE_SLACK}  # fmt: skip
+
+
+class _Picture:
+    """The first step thinned to a small map."""
+
+    def __init__(self, grid: Grid, row: Variable) -> None:
+        self.stride = max(1, -(-max(grid.shape) // _PICTURE_CELLS))
+        self.classes = row.classes
+        self.rows: list[npt.NDArray[Any]] = []
+
+    def add(self, strip: Strip) -> None:
+        """Add the cells of a strip that are shown."""
+        first = -strip.top % self.stride
+        picked = strip.values[0, first :: self.stride, :: self.stride]
+        self.rows += [np.array(line, dtype="float64") for line in picked]
+
+    def told(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the picture as bytes: 0 missing, else a class's code or 1-255 from low to high."""
+        values = np.array(self.rows)
+        low, high = 0.0, float(_LEVELS)
+        if self.classes is None:
+            least, greatest = (found["quantiles"][key] for key in ("1", "99"))
+            low, high = (0.0, 1.0) if least is None else (least, greatest)
+            levels = 1 + np.clip((values - low) / ((high - low) or 1), 0, 1) * (_LEVELS - 1)
+        else:
+            levels = np.where(values == class_nodata(self.classes), 0, np.clip(values, 0, _LEVELS))
+        pixels = np.nan_to_num(levels).astype("uint8")
+        return {"rows": pixels.shape[0], "columns": pixels.shape[1], "low": low, "high": high,
+                "stride": self.stride,
+                "levels": base64.b64encode(pixels.tobytes()).decode("ascii")}  # fmt: skip
+
+
+def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
+    cells, area = sum(sums.cells), sum(sums.area)
+    quantiles = [_known(v) for v in sums.quantiles(QUANTILES)]
+    steps = list(zip(sums.cells, sums.total, sums.area, strict=True))
+    return {
+        "min": _known(sums.least),
+        "mean": sum(sums.total) / area if area else None,
+        "max": _known(sums.greatest),
+        "step_means": [t / a if a else None for _, t, a in steps] if len(steps) > 1 else [],
+        "quantiles": {f"{100 * q:g}": v for q, v in zip(QUANTILES, quantiles, strict=True)},
+        "total": _total(sum(sums.total), row) if area and len(steps) == 1 else None,
+        "range": {
+            "low": _known(row.low), "high": _known(row.high),
+            "below": sums.below, "above": sums.above, "infinite": sums.infinite,
+            "outside": sums.below + sums.above + sums.infinite,
+            "outside_share": (sums.below + sums.above + sums.infinite) / cells if cells else 0.0,
+            "least": _known(sums.least) if sums.below else None,
+            "greatest": _known(sums.greatest) if sums.above else None,
+        },
+        "zero_cells": sums.zeros,
+        "histogram": _histogram(*sums.distribution()),
+        "classes": [],
+    }  # fmt: skip
+
+
+def _known(number: float) -> float | None:
+    # A float32 has seven digits; the rest would look like precision.
+    return float(f"{number:.7g}") if np.isfinite(number) else None
+
+
+def _total(tonnes: float, row: Variable) -> dict[str, Any] | None:
+    if not row.per_hectare:
+        return None
+    per_year = " yr-1" if row.unit.endswith("yr-1") else ""
+    # Soil of erosion is no carbon, and a stock of a country reads better in Mt.
+    large = abs(tonnes) >= _T_PER_PG / 10
+    number = tonnes / (_T_PER_PG if large else _T_PER_MT)
+    return {"value": number, "unit": ("Pg" if large else "Mt") + per_year}
+
+
+def _histogram(means: Array, areas: Array) -> dict[str, Any] | None:
+    """Return the area by value between the 1 % and 99 % quantiles, and all beyond at the ends."""
+    if not means.size:
+        return None
+    below = np.cumsum(areas) / areas.sum()
+    low, high = (float(means[np.searchsorted(below, q * (1 - 1e-12))]) for q in (0.01, 0.99))
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, _BARS + 1)
+    bars, _ = np.histogram(np.clip(means, low, high), bins=edges, weights=areas)
+    return {"edges": [float(f"{e:.6g}") for e in edges], "area_ha": [float(b) for b in bars]}
+
+
+def _classes(sums: ClassSums, legend: Mapping[int, str]) -> dict[str, Any]:
+    whole = sum(sums.area.values())
+    rows = [
+        {"code": code, "name": legend.get(code, "?"), "cells": sums.cells[code],
+         "area_ha": area, "share": area / whole if whole else 0.0}
+        for code, area in sorted(sums.area.items())
+    ]  # fmt: skip
+    strange = [code for code in sorted(sums.cells) if code not in legend]
+    outside = sum(sums.cells[code] for code in strange)
+    cells = sum(sums.cells.values())
+    return {
+        "min": None, "mean": None, "max": None, "quantiles": {}, "step_means": [], "total": None,
+        "histogram": None, "classes": rows,
+        "range": {
+            "codes": sorted(legend), "strange": strange,
+            "outside": outside, "outside_share": outside / cells if cells else 0.0,
+        },
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""From files as stored to layers on the requested grid."""

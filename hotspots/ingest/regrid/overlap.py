@@ -1,0 +1,281 @@
+"""Area-true means and majorities: from one grid to another of the same CRS, by exact overlap.
+
+Cells of two regular grids overlap in rectangles, so the shared area is the product of a row part
+and a column part. On a geographic grid the row part is a difference of the authalic q(φ) (as in
+`hotspots.layers.grid`) and columns meet modulo 360 degrees; on a projected one both are lengths. Nothing
+is sampled: ``value × share × area``, summed over the target, is the sum over the source.
+
+`Overlap` lists, for one axis, the source cells under each target cell; the compiled functions walk
+those lists. Sums are float64; memory is that of the values given and of one row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from hotspots.layers.grid import Grid, authalic_q
+from hotspots.layers.rounding import split
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+
+# Edges nearer to each other than this part of a source cell are the same edge, written roughly.
+_SAME_EDGE = 1e-5
+# Areas that differ by less than this part are a tie: they were summed in another order.
+_TIE = 1e-9
+# Before float64 becomes float32, so that its last digit doesn't decide the other's.
+_steady = numba.njit(cache=True, nogil=True)(split)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Source cells under each target cell, along one axis.
+
+    Target cell i lies over the source cells ``index[first[i]:first[i + 1]]``, and shares with them
+    ``weight`` (same positions); ``size[i]`` is its own measure. Weights and sizes are degrees of
+    longitude, differences of q(φ), or lengths, in one unit each. `same` says that each target cell
+    is one whole source cell, or lies outside.
+    """
+
+    first: Index
+    index: Index
+    weight: Array
+    size: Array
+    same: bool
+
+    def part(self, start: int, end: int) -> Overlap:
+        """Return the overlap of the target cells from `start` to `end` (exclusive)."""
+        low, high = self.first[start], self.first[end]
+        return Overlap(
+            self.first[start : end + 1] - low,
+            self.index[low:high],
+            self.weight[low:high],
+            self.size[start:end],
+            self.same,
+        )
+
+
+def overlaps(source: Grid, target: Grid) -> tuple[Overlap, Overlap]:
+    """Return the overlaps of rows and of columns of two grids of one CRS, in any orientation."""
+    s, t = source.transform, target.transform
+    geographic = source.is_geographic
+    rows = _overlap(
+        (s.f, s.e, source.shape[0]), (t.f, t.e, target.shape[0]), areal=geographic, turn=0.0
+    )
+    columns = _overlap(
+        (s.c, s.a, source.shape[1]),
+        (t.c, t.a, target.shape[1]),
+        areal=False,
+        turn=360.0 if geographic else 0.0,
+    )
+    return rows, columns
+
+
+def _overlap(
+    source: tuple[float, float, int], target: tuple[float, float, int], *, areal: bool, turn: float
+) -> Overlap:
+    """Return the overlap of two axes, each given as (first edge, step, number of cells)."""
+    (start, step, count), (t_start, t_step, t_count) = source, target
+    edges = t_start + t_step * np.arange(t_count + 1)
+    # Counted in source cells from its first edge, so that orientation and rounding fall away.
+    at = _rounded((edges - start) / step)
+    low, high = np.minimum(at[:-1], at[1:]), np.maximum(at[:-1], at[1:])
+    period = _rounded(abs(turn / step))
+    most = min(count, period) if turn else count  # a column that comes twice counts once
+    shifts = _shifts(low, high, most, period) if turn else [0.0]
+    pieces = [_pieces(low + shift, high + shift, most) for shift in shifts]
+    cell, index, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    order = np.argsort(cell, kind="stable")
+    cell, index, left, right = cell[order], index[order], left[order], right[order]
+    first = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=t_count))])
+    whole_cells = (high - low == 1).all() and (low == np.rint(low)).all()
+    return Overlap(
+        first.astype("int64"),
+        index,
+        _measure(start + step * left, start + step * right, areal),
+        _measure(edges[:-1], edges[1:], areal),
+        bool(whole_cells and (right - left == 1).all()),
+    )
+
+
+def _rounded(cells: Any) -> Any:
+    whole = np.rint(cells)
+    return np.where(np.abs(cells - whole) < _SAME_EDGE, whole, cells)[()]
+
+
+def _shifts(low: Array, high: Array, most: float, period: float) -> list[float]:
+    """Return the whole turns, in cells, by which target cells come to lie over source cells."""
+    least = int(np.floor(-high.max() / period))
+    last = int(np.ceil((most - low.min()) / period))
+    return [n * period for n in range(least, last + 1)]
+
+
+def _pieces(low: Array, high: Array, most: float) -> tuple[Index, Index, Array, Array]:
+    """Return target cell, source cell, left and right end (in source cells) of each overlap."""
+    low, high = np.clip(low, 0, most), np.clip(high, 0, most)
+    begin = np.floor(low).astype("int64")
+    number = np.where(high > low, np.ceil(high).astype("int64") - begin, 0)
+    cell = np.repeat(np.arange(low.size), number)
+    offset = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    source = begin[cell] + offset
+    return cell, source, np.maximum(low[cell], source), np.minimum(high[cell], source + 1)
+
+
+def _measure(a: npt.NDArray[Any], b: npt.NDArray[Any], areal: bool) -> Array:
+    if areal:
+        a, b = (authalic_q(np.clip(edge, -90, 90)) for edge in (a, b))
+    return np.asarray(np.abs(b - a), dtype="float64")
+
+
+@numba.njit(cache=True, nogil=True)
+def _mean(
+    values: npt.NDArray[np.floating],
+    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
+    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
+    mean: npt.NDArray[np.float32], share: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    rows, columns = mean.shape
+    for i in range(rows):
+        total, area = np.zeros(columns), np.zeros(columns)
+        for k in range(row_first[i], row_first[i + 1]):
+            line, height = values[row_index[k]], row_weight[k]
+            for j in range(columns):
+                part, width = 0.0, 0.0
+                for n in range(column_first[j], column_first[j + 1]):
+                    value = line[column_index[n]]
+                    if value == value:
+                        part += column_weight[n] * value
+                        width += column_weight[n]
+                total[j] += height * part
+                area[j] += height * width
+        for j in range(columns):
+            mean[i, j] = _steady(total[j] / area[j]) if area[j] > 0 else np.nan
+            share[i, j] = min(_steady(area[j] / (row_size[i] * column_size[j])), 1.0)
+
+
+def mean(
+    values: npt.NDArray[np.floating], rows: Overlap, columns: Overlap
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the area-weighted mean of the valid source values, and the share of area they cover.
+
+    Parameters
+    ----------
+    values : array, shape (source rows, source columns)
+        float32 or float64, NaN is missing.
+    rows, columns : Overlap
+        With indices into `values`.
+
+    Returns
+    -------
+    mean, share : float32, shape (target rows, target columns)
+        NaN and 0 where no valid value is.
+    """
+    shape = (rows.size.size, columns.size.size)
+    out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
+    _mean(values, *_arrays(rows), *_arrays(columns), out, share)
+    return out, share
+
+
+@numba.njit(cache=True, nogil=True)
+def _class_areas(
+    codes: npt.NDArray[np.uint8], start: int, end: int, row_index: Index, row_weight: Array,
+    column_first: Index, column_index: Index, column_weight: Array, areas: Array,
+) -> None:  # fmt: skip
+    """Set ``areas[j, c - 1]`` to the area of class c in column j of one target row."""
+    areas[:] = 0.0
+    for k in range(start, end):
+        line, height = codes[row_index[k]], row_weight[k]
+        for j in range(areas.shape[0]):
+            for n in range(column_first[j], column_first[j + 1]):
+                code = line[column_index[n]]
+                if code > 0:
+                    areas[j, code - 1] += height * column_weight[n]
+
+
+@numba.njit(cache=True, nogil=True)
+def _majority(
+    codes: npt.NDArray[np.uint8], classes: int,
+    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
+    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
+    most: npt.NDArray[np.uint8], share: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    rows, columns = most.shape
+    areas = np.zeros((columns, classes))
+    for i in range(rows):
+        _class_areas(codes, row_first[i], row_first[i + 1], row_index, row_weight, column_first,
+                     column_index, column_weight, areas)  # fmt: skip
+        for j in range(columns):
+            best, largest, valid = 0, 0.0, 0.0
+            for c in range(classes):
+                valid += areas[j, c]
+                if areas[j, c] > largest * (1 + _TIE):
+                    best, largest = c + 1, areas[j, c]
+            most[i, j] = best
+            share[i, j] = min(_steady(valid / (row_size[i] * column_size[j])), 1.0)
+
+
+def majority(
+    codes: npt.NDArray[np.uint8], classes: int, rows: Overlap, columns: Overlap
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return the class of the largest area, the lowest of equals, and the share of valid area.
+
+    Parameters
+    ----------
+    codes : array of uint8, shape (source rows, source columns)
+        1 to `classes`; 0 is missing.
+
+    Returns
+    -------
+    most : uint8, shape (target rows, target columns)
+        0 where no class is.
+    share : float32
+    """
+    shape = (rows.size.size, columns.size.size)
+    out, share = np.empty(shape, "uint8"), np.empty(shape, "float32")
+    _majority(codes, classes, *_arrays(rows), *_arrays(columns), out, share)
+    return out, share
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_of(
+    codes: npt.NDArray[np.uint8], classes: int, wanted: int, water: int,
+    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
+    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
+    out: npt.NDArray[np.float32], share: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    rows, columns = out.shape
+    areas = np.zeros((columns, classes))
+    for i in range(rows):
+        _class_areas(codes, row_first[i], row_first[i + 1], row_index, row_weight, column_first,
+                     column_index, column_weight, areas)  # fmt: skip
+        for j in range(columns):
+            land = 0.0
+            for c in range(classes):
+                if c + 1 != water:
+                    land += areas[j, c]
+            out[i, j] = _steady(areas[j, wanted - 1] / land) if land > 0 else np.nan
+            share[i, j] = min(_steady(land / (row_size[i] * column_size[j])), 1.0)
+
+
+def share_of(
+    codes: npt.NDArray[np.uint8], classes: int, wanted: int, water: int,
+    rows: Overlap, columns: Overlap,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:  # fmt: skip
+    """Return the share of class `wanted` in each cell's land, and the land's share of the cell.
+
+    Land is what has a class, other than `water` (0: no class is water); `codes` as in `majority`.
+    The share is NaN where there is no land.
+    """
+    shape = (rows.size.size, columns.size.size)
+    out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
+    _share_of(codes, classes, wanted, water, *_arrays(rows), *_arrays(columns), out, share)
+    return out, share
+
+
+def _arrays(overlap: Overlap) -> tuple[Index, Index, Array, Array]:
+    return overlap.first, overlap.index, overlap.weight, overlap.size

@@ -1,0 +1,173 @@
+"""A raster of another CRS, sampled on a fine grid of the target's: for the overlap kernel.
+
+Each target cell is divided into so many parts that a part is at most half a source cell wide, and
+each part takes the source cell that its centre lies in (GDAL, nearest). A mean over the parts is
+then a mean over the target's own area, whatever areas the source's projection claims; and what
+lies in the gaps between the lobes of an interrupted projection is never met, for one looks from
+the target into the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+from affine import Affine
+from numpy.lib.stride_tricks import sliding_window_view
+
+from hotspots.errors import RasterError
+from hotspots.ingest.regrid.source_raster import Raw, Stored, Window, meanings, opened
+from hotspots.layers.grid import Grid
+
+# Parts of a target cell's side: a finer source is sampled sparsely, which is exact enough at
+# 64 × 64 samples a cell.
+FEWEST, MOST = 2, 64
+_SAMPLES = 40  # target cells looked at along each side
+_WARP_MB = 64
+_SAME_PLACE = 1e-3  # of a cell
+
+
+@dataclass(frozen=True)
+class Warped:
+    """A raster seen through a refined target grid: `down` × `across` parts to a target cell."""
+
+    raw: Raw
+    source: Grid
+    target: Grid
+    down: int
+    across: int
+
+    @property
+    def grid(self) -> Grid:
+        """The refined grid."""
+        t, (rows, columns) = self.target.transform, self.target.shape
+        step = Affine(t.a / self.across, 0, t.c, 0, t.e / self.down, t.f)
+        return Grid(step, (rows * self.down, columns * self.across), self.target.crs)
+
+
+def warped(raw: Raw, source: Grid, target: Grid) -> Warped:
+    """Return `raw`, whose grid is `source`, seen through a grid as fine as it needs."""
+    down, across = _refinement(source, target)
+    return Warped(raw, source, target, down, across)
+
+
+def _refinement(source: Grid, target: Grid) -> tuple[int, int]:
+    """Return into how many parts a target cell is divided, downwards and across."""
+    rows, columns = (
+        np.unique(np.linspace(0, n - 1, _SAMPLES).astype("int64")) + 0.5 for n in target.shape
+    )
+    x, y = np.meshgrid(columns, rows)
+    here = _in_source(source, target, x, y)
+    parts = []
+    for dx, dy in ((0.0, 0.5), (0.5, 0.0)):
+        there = _in_source(source, target, x + dx, y + dy)
+        with np.errstate(invalid="ignore"):
+            side = 2 * np.max(np.abs(there - here), axis=0)
+        known = side[np.isfinite(side)]
+        # Not the very largest: steps over a cut between lobes are no cells.
+        span = np.quantile(known, 0.9) if known.size else 0.0
+        parts.append(int(np.clip(np.ceil(2 * span - 1e-6), FEWEST, MOST)))
+    return parts[0], parts[1]
+
+
+def _in_source(
+    source: Grid, target: Grid, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return places of the target, in its cells, as (column, row) of the source; inf outside."""
+    to = _transformer(target.crs.to_wkt(), source.crs.to_wkt())
+    there = to.transform(*(target.transform * (x, y)))
+    return np.stack(~source.transform * there)
+
+
+@lru_cache(maxsize=16)
+def _transformer(given: str, wanted: str) -> Any:
+    return pyproj.Transformer.from_crs(given, wanted, always_xy=True)
+
+
+def read_warped(view: Warped, rows: tuple[int, int]) -> Stored:
+    """Return the numbers as stored under the refined rows ``rows[0]`` to ``rows[1]`` (exclusive).
+
+    Raises
+    ------
+    RasterError
+        Unreadable.
+    """
+    window = (rows, (0, view.grid.shape[1]))
+    with opened(view.raw) as file:
+        parts = [_part(view, file, turn, window) for turn in _turns(view.source)]
+        numbers, inside = parts[0]
+        for more, there in parts[1:]:
+            numbers = np.where(there, more, numbers)
+            inside = inside | there
+        inside &= ~_off_the_globe(view, rows)
+        return Stored(view.raw, numbers, inside, meanings(view.raw, file))
+
+
+def _off_the_globe(view: Warped, rows: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Return which parts of a projected target show no place: there the other side would repeat.
+
+    Only target cells near the globe's edge are looked at part by part: those with a corner off it,
+    unless all corners of their neighbours are off it too.
+    """
+    parts = np.zeros((rows[1] - rows[0], view.grid.shape[1]), dtype=bool)
+    if view.target.is_geographic:
+        return parts
+    top, bottom = rows[0] // view.down, rows[1] // view.down
+    x, y = np.meshgrid(np.arange(-1, view.target.shape[1] + 2), np.arange(top - 1, bottom + 2))
+    corners = _repeats(view.target, x, y)
+    off = sliding_window_view(corners, (4, 4)).all(axis=(2, 3))
+    edge = sliding_window_view(corners[1:-1, 1:-1], (2, 2)).any(axis=(2, 3)) & ~off
+    parts |= np.repeat(np.repeat(off, view.down, axis=0), view.across, axis=1)
+    near = np.repeat(np.repeat(edge, view.down, axis=0), view.across, axis=1)
+    down, across = np.nonzero(near)
+    parts[down, across] = _repeats(view.grid, across + 0.5, down + rows[0] + 0.5)
+    return parts
+
+
+def _repeats(grid: Grid, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which places of `grid`, in its cells, aren't where their longitude and latitude is."""
+    there = grid.transform * (x, y)
+    wgs84 = pyproj.CRS(4326).to_wkt()
+    lonlat = _transformer(grid.crs.to_wkt(), wgs84).transform(*there)
+    back = _transformer(wgs84, grid.crs.to_wkt()).transform(*lonlat)
+    size = max(abs(grid.transform.a), abs(grid.transform.e))
+    with np.errstate(invalid="ignore"):
+        return ~(np.hypot(back[0] - there[0], back[1] - there[1]) < _SAME_PLACE * size)
+
+
+def _turns(source: Grid) -> list[float]:
+    """Return the shifts, in degrees, by which GDAL finds all of a source beyond 180° east."""
+    if not source.is_geographic:
+        return [0.0]
+    west, _, east, _ = source.bounds
+    half = abs(source.transform.a) / 2
+    inside = west < 180 - half and east > half - 180
+    found = ((0.0, inside), (-360.0, east > 180 + half), (360.0, west < -180 - half))
+    return [turn for turn, there in found if there]
+
+
+def _part(
+    view: Warped, file: Any, turn: float, window: Window
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    from rasterio.enums import Resampling
+    from rasterio.vrt import WarpedVRT
+
+    grid, start = view.grid, view.source.transform
+    if "alpha" in (flag.name for band in view.raw.bands for flag in file.mask_flag_enums[band - 1]):
+        raise RasterError(
+            f"'{view.raw.path}' has a transparency band and another CRS than the asked grid. Write"
+            " its missing cells as a nodata value (gdalwarp -dstnodata)."
+        )
+    with WarpedVRT(
+        file, src_crs=view.source.crs.to_wkt(), crs=grid.crs.to_wkt(), transform=grid.transform,
+        src_transform=Affine(start.a, 0, start.c + turn, 0, start.e, start.f),
+        width=grid.shape[1], height=grid.shape[0], resampling=Resampling.nearest,
+        src_nodata=None, add_alpha=True,  # stored numbers as they are, and where they are from
+        warp_mem_limit=_WARP_MB, warp_extras={"SAMPLE_GRID": "YES", "SOURCE_EXTRA": "4"},
+    ) as vrt:  # fmt: skip
+        stored = vrt.read([*view.raw.bands, vrt.count], window=window)
+    return stored[:-1], stored[-1] != 0

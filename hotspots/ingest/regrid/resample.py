@@ -1,0 +1,431 @@
+"""From files as stored to a layer on the asked grid: area-true means, majorities, shares.
+
+The target is worked off in strips of whole rows, each of which reads only the window of the
+source that lies under it; a strip is small enough that a world of 30 arc-seconds passes through a
+gigabyte. Grids of one CRS meet in the exact overlap of their cells (`overlap`); another CRS is
+first sampled on a refined target grid (`warped`). Where the grids coincide, nothing is computed:
+the stored numbers come through exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import xarray as xr
+
+from hotspots.errors import RasterError
+from hotspots.ingest.regrid import overlap
+from hotspots.ingest.regrid.overlap import Overlap
+from hotspots.ingest.regrid.reproject import Warped, read_warped, warped
+from hotspots.ingest.regrid.source_raster import Raw, Stored, open_grid, read_stored
+from hotspots.layers.grid import Grid
+from hotspots.layers.legends import legend as legend_of
+from hotspots.layers.legends import recode, to_canonical
+from hotspots.layers.rounding import steady
+from hotspots.layers.units import conversion, spelled
+from hotspots.layers.variables import Variable, class_nodata, describe, variable
+
+Planes = npt.NDArray[Any]
+
+COMBINATIONS = ("", "sum", "mean")
+MONTHLY = ("", "keep", "sum", "mean")
+WATER = "water_body"
+# Up to so many target cells are computed at once: whether a share is needed is then known.
+AT_ONCE = 4_000_000
+_SOURCE_CELLS = 16_000_000  # of a strip; decoded, 128 MB
+_STRIP_ROWS = 512  # at most; a power of two, so that strips fill the tiles of the file written
+_SHARE_MATTERS = 1e-3
+
+
+def on_grid(
+    raws: Raw | Sequence[Raw],
+    grid: Grid,
+    name: str,
+    *,
+    legend: str = "",
+    share_of: str = "",
+    combine: str = "",
+    months: str = "",
+    attrs: Mapping[str, Any] | None = None,
+) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """Return a layer on the asked grid, and the share of each cell's area that has values.
+
+    Parameters
+    ----------
+    raws : Raw or sequence of Raw
+        Files that lie side by side (where two have a cell, the mean by area, or the class of the
+        one that covers more of it); or the parts of a sum or mean; or the bands of 12 months.
+    grid : Grid
+        Asked grid, north up, any CRS; longitudes from -180.
+    name : str
+        Canonical variable: its unit is what values are converted to.
+    legend : str
+        Name of the legend that the codes of class files are in; "" if it is the canonical one.
+    share_of : str
+        Class of that legend, whose share of each cell's land is asked for. Land is what has a
+        class, without water.
+    combine : str
+        "sum" or "mean" of the files; a cell that one of them lacks is missing.
+    months : str
+        What is done with 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where
+        files are combined, with the 12 of each.
+    attrs : mapping, optional
+        Further attributes: ``source``, ``depth_cm``, ``year``.
+
+    Returns
+    -------
+    layer : DataArray
+        (y, x), or (month, y, x), on `grid`; float32 with NaN, or uint8 with 0 for classes;
+        attributes as of `describe`. Up to `AT_ONCE` cells in memory; above, dask-backed in
+        strips, which read their files when they are computed.
+    share : DataArray or None
+        ``<name>_valid_share``, float32, 0 where nothing is; of a `share_of`, the land's share of
+        the cell. None where each cell is covered wholly or not at all (to 0.001): of a grid that
+        coincides with the source's this is known, of a small one it is looked up, and a large one
+        always brings its share.
+
+    Raises
+    ------
+    RasterError
+        What can't be read, has no CRS or another unit, an undeclared nodata number, an unknown
+        class code; of a large layer, when it is computed.
+    """
+    plan = _plan([raws] if isinstance(raws, Raw) else list(raws), grid, name,
+                 legend=legend, share_of=share_of, combine=combine, months=months)  # fmt: skip
+    made = _lazily(plan)
+    if grid.shape[0] * grid.shape[1] <= AT_ONCE:
+        made = made.compute()
+    layer = made[: plan.planes]
+    coincide = len(plan.views) == 1 and plan.views[0].same and not share_of
+    share = None if coincide else made[plan.planes]
+    if isinstance(share, np.ndarray):
+        valid = share > 0
+        share = share if (np.abs(share[valid] - 1) > _SHARE_MATTERS).any() else None
+    out = describe(_placed(layer, plan), name, **dict(attrs or {}))
+    if share is None:
+        return out, None
+    kept = _placed(share[None].astype("float32"), replace(plan, months=""), "float32")
+    return out, describe(kept, f"{name}_valid_share")
+
+
+@dataclass(frozen=True)
+class _View:
+    """One file and how its cells lie under those of the target.
+
+    ``columns`` counts from the first column of ``runs``, the parts of a row that are read.
+    """
+
+    raw: Raw
+    warp: Warped | None
+    rows: Overlap
+    columns: Overlap
+    runs: tuple[tuple[int, int], ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether each target cell is a whole source cell."""
+        return self.warp is None and self.rows.same and self.columns.same
+
+    @property
+    def width(self) -> int:
+        """Columns that are read."""
+        return sum(end - start for start, end in self.runs)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    views: tuple[_View, ...]
+    grid: Grid
+    row: Variable
+    legend: str
+    share_of: str
+    combine: str
+    months: str
+
+    @property
+    def planes(self) -> int:
+        """How many (y, x) planes the layer has."""
+        return 12 if self.months == "keep" else 1
+
+    @property
+    def dtype(self) -> str:
+        """Type of the layer."""
+        if self.row.classes is None:
+            return "float32"
+        return "int8" if class_nodata(self.row.classes) else "uint8"
+
+
+def _plan(raws: list[Raw], grid: Grid, name: str, **how: str) -> _Plan:
+    row = variable(name)
+    if not raws:
+        raise RasterError(f"No file is given for '{name}'. Give at least one.")
+    for key, allowed in (("combine", COMBINATIONS), ("months", MONTHLY)):
+        if how[key] not in allowed:
+            raise RasterError(f"'{key}' is '{how[key]}'; allowed are {', '.join(allowed[1:])}.")
+    bands = sum(len(raw.bands) for raw in raws)
+    years = bands // 12 if how["combine"] else 1  # each part of a sum or mean has its months
+    if how["months"] and (bands != 12 * years or not years):
+        raise RasterError(f"'{name}' has {bands} bands; the 12 months of a year are needed.")
+    if not how["months"] and any(len(raw.bands) != 1 for raw in raws):
+        raise RasterError(f"'{name}' takes one band of each file. Say which one.")
+    if how["share_of"]:
+        _class_code(how["legend"], how["share_of"])
+    elif row.classes is None:
+        for raw in raws:
+            conversion(_unit(raw, how["months"]), row.unit)
+    return _Plan(tuple(_view(raw, grid) for raw in raws), grid, row, **how)
+
+
+def _class_code(legend: str, name: str) -> int:
+    classes = variable(legend_of(legend).variable).classes or {}
+    for code, own in classes.items():
+        if own == name:
+            return code
+    raise RasterError(f"'{name}' is no class; allowed are {', '.join(classes.values())}.")
+
+
+def _unit(raw: Raw, months: str) -> str:
+    """Return the unit of a file's values once its months are summed up."""
+    # The catalogue tells that of the sum, as of any product.
+    if months != "sum" or spelled(raw.unit).endswith("yr-1"):
+        return raw.unit
+    unit = raw.unit.replace("/month", " month-1")
+    return unit.replace("month-1", "yr-1") if "month-1" in unit else f"{unit} yr-1"
+
+
+def _view(raw: Raw, grid: Grid) -> _View:
+    source = open_grid(raw)
+    warp = None if _same_crs(source.crs, grid.crs) else warped(raw, source, grid)
+    rows, columns = overlap.overlaps(source if warp is None else warp.grid, grid)
+    used = np.unique(columns.index)
+    gaps = np.flatnonzero(np.diff(used) > 1)
+    starts = used[np.concatenate([[0], gaps + 1])] if used.size else []
+    ends = used[np.concatenate([gaps, [used.size - 1]])] + 1 if used.size else []
+    runs = tuple((int(a), int(b)) for a, b in zip(starts, ends, strict=True))
+    if warp is not None:
+        runs = ((0, warp.grid.shape[1]),)
+    else:
+        columns = replace(columns, index=np.searchsorted(used, columns.index).astype("int64"))
+    return _View(raw, warp, rows, columns, runs)
+
+
+def _same_crs(a: pyproj.CRS, b: pyproj.CRS) -> bool:
+    """Return whether coordinates of both mean the same place, to some metres."""
+    if a.equals(b, ignore_axis_order=True):
+        return True
+    if not (a.is_geographic and b.is_geographic) or a.ellipsoid is None or b.ellipsoid is None:
+        return False
+    # WGS84 without its name, NAD83, ETRS89: a metre apart; a sphere or NAD27 is not.
+    alike = abs(a.ellipsoid.semi_major_metre - b.ellipsoid.semi_major_metre) < 1e-3
+    alike &= abs(a.ellipsoid.inverse_flattening - b.ellipsoid.inverse_flattening) < 1e-3
+    meridians = (a.prime_meridian, b.prime_meridian)
+    return bool(alike) and all(m is None or m.longitude == 0 for m in meridians)
+
+
+# ------------------------------------------------------------------------------------- strips
+
+
+def _lazily(plan: _Plan) -> Any:
+    import dask.array as da
+
+    rows, columns = plan.grid.shape
+    step = _strip_rows(plan)
+    chunks = tuple(min(step, rows - top) for top in range(0, rows, step))
+    coincide = len(plan.views) == 1 and plan.views[0].same and not plan.share_of
+    planes = plan.planes if coincide else plan.planes + 1
+    dtype = plan.dtype if coincide else "float32"
+    return da.map_blocks(
+        _strip, plan=plan, with_share=not coincide, chunks=((planes,), chunks, (columns,)),
+        dtype=dtype, meta=np.empty((0, 0, 0), dtype=dtype),
+    )  # fmt: skip
+
+
+def _strip_rows(plan: _Plan) -> int:
+    """Return how many target rows a strip has: a power of two."""
+    heaviest = 1.0
+    for view in plan.views:
+        per_row = max(view.rows.index.size / max(view.rows.size.size, 1), 1.0)
+        cells = per_row * view.width * len(view.raw.bands)
+        heaviest = max(heaviest, cells, plan.grid.shape[1] * (plan.planes + 1))
+    most = int(_SOURCE_CELLS / heaviest)
+    return int(np.clip(1 << max(most, 1).bit_length() - 1, 1, _STRIP_ROWS))
+
+
+def _strip(plan: _Plan, with_share: bool, block_info: Any = None) -> Planes:
+    """Return the planes of some target rows, and after them the share."""
+    _, (top, bottom), _ = block_info[None]["array-location"]
+    if plan.share_of or plan.row.classes is not None:
+        parts = [_classes(plan, view, top, bottom) for view in plan.views]
+    else:
+        parts = [_quantity(plan, view, top, bottom) for view in plan.views]
+    values, share = _together(plan, parts)
+    return np.concatenate([values, share[None]]) if with_share else values
+
+
+def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, Planes]:
+    """Return the planes of several files as one, (planes, rows, columns), and their share."""
+    if plan.months:
+        values = np.concatenate([part[0] for part in parts])
+        share = np.min([part[1] for part in parts], axis=0)
+        if plan.combine:
+            whole = values.reshape(-1, 12, *values.shape[1:]).sum(axis=0, dtype="float64")
+            count = len(values) // 12 if plan.combine == "mean" else 1
+            values = steady(whole / count).astype("float32")
+        if plan.months == "keep":
+            return values, share
+        reduced = values.sum(axis=0, dtype="float64") / (12 if plan.months == "mean" else 1)
+        return steady(reduced)[None].astype("float32"), share
+    if len(parts) == 1:
+        return parts[0]
+    values = np.stack([part[0][0] for part in parts])
+    shares = np.stack([part[1] for part in parts])
+    if plan.combine:
+        total = values.sum(axis=0, dtype="float64")
+        total = total / len(parts) if plan.combine == "mean" else total
+        return steady(total)[None].astype("float32"), np.where(
+            np.isnan(total), 0, shares.min(axis=0)
+        )
+    return _side_by_side(plan, values, shares)
+
+
+def _side_by_side(plan: _Plan, values: Planes, shares: Planes) -> tuple[Planes, Planes]:
+    covered = shares.sum(axis=0, dtype="float64")
+    if plan.row.classes is None:
+        weighted = np.where(shares > 0, values.astype("float64") * shares, 0).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            made = steady(weighted / covered).astype("float32")
+    else:
+        made = np.take_along_axis(values, shares.argmax(axis=0)[None], axis=0)[0]
+    return made[None], np.minimum(covered, 1).astype("float32")
+
+
+def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, Planes]:
+    shape = (len(view.raw.bands), bottom - top, plan.grid.shape[1])
+    out = np.full(shape, np.nan, dtype="float32")
+    share = np.zeros(shape, dtype="float32")
+    found = _read(view, top, bottom)
+    if found is None:
+        return out, share[0]
+    stored, rows = found
+    unit = _unit(view.raw, plan.months)
+    # The range of a year's sum is no range of its months, but its unit must be theirs here.
+    row = replace(plan.row, unit=view.raw.unit) if plan.months == "sum" else plan.row
+    values = stored.values(row, "float32" if view.same else "float64")
+    for i, plane in enumerate(values):
+        if view.same:
+            out[i] = _taken(plane, rows, view.columns, np.nan)
+            share[i] = np.isfinite(out[i])
+        else:
+            out[i], share[i] = overlap.mean(plane, rows, view.columns)
+    factor, offset = conversion(unit, plan.row.unit)
+    if factor != 1 or offset:
+        out = steady(out.astype("float64") * factor + offset).astype("float32")
+    return out, share.min(axis=0)
+
+
+def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, Planes]:
+    shape = (bottom - top, plan.grid.shape[1])
+    found = _read(view, top, bottom)
+    classes, nodata = _legend(plan)
+    empty = np.nan if plan.share_of else nodata
+    if found is None:
+        return np.full((1, *shape), empty, dtype=plan.dtype), np.zeros(shape, dtype="float32")
+    stored, rows = found
+    codes = _canonical(stored, plan, classes)
+    low = min(classes)
+    if view.same and not plan.share_of:
+        taken = _taken(codes, rows, view.columns, nodata)
+        return taken[None], (taken != nodata).astype("float32")
+    # The kernel's codes count from 1; those of most legends do already.
+    if low != 1:
+        codes = np.where(codes == nodata, 0, codes.astype("int16") - low + 1).astype("uint8")
+    number = max(classes) - low + 1
+    if plan.share_of:
+        names = {name: code - low + 1 for code, name in classes.items()}
+        part, land = overlap.share_of(
+            codes, number, names[plan.share_of], names.get(WATER, 0), rows, view.columns
+        )
+        return part[None], land
+    most, share = overlap.majority(codes, number, rows, view.columns)
+    made = np.where(most == 0, nodata, most.astype("int16") + low - 1)
+    return made[None].astype(plan.dtype), share
+
+
+def _legend(plan: _Plan) -> tuple[dict[int, str], int]:
+    """Return the canonical classes of the codes, and the code that means missing."""
+    classes = plan.row.classes
+    if plan.legend:
+        classes = variable(legend_of(plan.legend).variable).classes
+    if not classes:
+        raise RasterError(f"'{plan.row.name}' has no classes. Name the legend that the file is in.")
+    return classes, class_nodata(classes)
+
+
+def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> npt.NDArray[Any]:
+    """Return the stored codes of the first band in the canonical numbering."""
+    numbers, missing = stored.numbers[0], stored.missing()
+    nodata = class_nodata(classes)
+    some = next(iter(legend_of(plan.legend).classes)) if plan.legend else nodata
+    if missing.any():  # a number that means missing is in no legend
+        numbers = np.where(missing, some, numbers)
+    try:
+        codes = (
+            to_canonical(numbers, plan.legend) if plan.legend else recode(numbers, classes, classes)
+        )
+    except RasterError as error:
+        raise RasterError(f"'{stored.raw.path}': {error}") from error
+    codes[missing] = nodata
+    return codes
+
+
+def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
+    """Return what lies under some target rows, and their overlap with it; None if nothing does."""
+    rows = view.rows.part(top, bottom)
+    if not rows.index.size or not view.width:
+        return None
+    first, end = int(rows.index.min()), int(rows.index.max()) + 1
+    rows = replace(rows, index=rows.index - first)
+    if view.warp is not None:
+        return read_warped(view.warp, (first, end)), rows
+    parts = [read_stored(view.raw, ((first, end), run)) for run in view.runs]
+    if len(parts) == 1:
+        return parts[0], rows
+    numbers = np.concatenate([part.numbers for part in parts], axis=2)
+    masks = [part.inside for part in parts if part.inside is not None]
+    inside = np.concatenate(masks, axis=2) if masks else None
+    return replace(parts[0], numbers=numbers, inside=inside), rows
+
+
+def _taken(
+    values: npt.NDArray[Any], rows: Overlap, columns: Overlap, missing: float
+) -> npt.NDArray[Any]:
+    """Return the cells of a source whose grid coincides with the target's."""
+    down, across = (np.diff(axis.first) > 0 for axis in (rows, columns))
+    taken = values
+    if not np.array_equal(rows.index, np.arange(len(values))):
+        taken = taken[rows.index]
+    if not np.array_equal(columns.index, np.arange(values.shape[1])):
+        taken = taken[:, columns.index]
+    if down.all() and across.all():
+        return taken
+    out = np.full((down.size, across.size), missing, dtype=values.dtype)
+    out[np.ix_(down, across)] = taken
+    return out
+
+
+def _placed(planes: Any, plan: _Plan, dtype: str = "") -> xr.DataArray:
+    """Return planes as a layer of `plan`'s grid."""
+    grid = plan.grid
+    kept = plan.months == "keep"
+    dims = ("month", "y", "x") if kept else ("y", "x")
+    data = (planes if kept else planes[0]).astype(dtype or plan.dtype, copy=False)
+    out = xr.DataArray(data, dims=dims, coords={"y": grid.y, "x": grid.x})
+    if kept:
+        out = out.assign_coords(month=np.arange(1, 13))
+    placed: xr.DataArray = out.rio.write_crs(grid.crs).rio.write_transform(grid.transform)
+    return placed

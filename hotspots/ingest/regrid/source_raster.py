@@ -1,0 +1,352 @@
+"""A local raster as its maker stored it: its grid, and its numbers decoded.
+
+What the catalogue (or the user) declares of a file wins over what the file says of itself, after
+a check that the two don't contradict each other. `value = stored * scale + offset`; stored numbers
+declared as nodata become NaN before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+
+from hotspots.errors import RasterError
+from hotspots.io.readers.rasters import raster
+from hotspots.layers.grid import Grid
+from hotspots.layers.harmonise import ABSURD, BESIDE_DECLARED, SENTINELS, UNBOUNDED, snapped
+from hotspots.layers.units import conversion
+from hotspots.layers.variables import Variable
+from hotspots.locale.escaping import shell_word
+
+Window = tuple[tuple[int, int], tuple[int, int]]
+HOMOLOSINE = "ESRI:54052"
+# Some writers drop the first word; the name of the ocean's cuts is another projection.
+_HOMOLOSINE_METHODS = ("Interrupted Goode Homolosine", "Goode Homolosine")
+_ROWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where bytes came from; travels into the STAC item.
+
+    Attributes
+    ----------
+    address : str
+        URL or path as given, never with a token.
+    retrieved : str
+        ISO date-time (UTC) of the download, "" for a local file.
+    version : str
+        ETag or Last-Modified told by the server.
+    sha256 : str
+        Of the local file.
+    stale : str
+        "" or, in one sentence, why it couldn't be renewed.
+    """
+
+    address: str
+    retrieved: str
+    version: str = ""
+    sha256: str = ""
+    stale: str = ""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A local raster as stored, with what the catalogue (or the user) declares of it.
+
+    Attributes
+    ----------
+    path : str
+        A name as `hotspots.io.readers.rasters.raster` takes: a file, ``NETCDF:"f.nc":var``.
+    bands : tuple of int
+        Bands to read, counted from 1.
+    scale, offset : float
+        ``value = stored * scale + offset``.
+    transform : str
+        "" or "expm1": what makes the quantity of that value, in files of log(1 + quantity).
+    nodata : tuple of float
+        Stored numbers that mean missing (besides NaN); wins over the file's own.
+    crs : str
+        Declared CRS, "" = the file's.
+    unit : str
+        Unit after scale and offset, "" for classes.
+    origin : Origin, optional
+        Where the bytes came from.
+    use_file_nodata, use_file_scale : bool
+        Whether the file's own nodata (where none is declared) and scale and offset count.
+    """
+
+    path: str
+    bands: tuple[int, ...] = (1,)
+    scale: float = 1.0
+    offset: float = 0.0
+    transform: str = ""
+    nodata: tuple[float, ...] = ()
+    crs: str = ""
+    unit: str = ""
+    origin: Origin | None = None
+    use_file_nodata: bool = True
+    use_file_scale: bool = False
+
+
+@contextmanager
+def opened(raw: Raw) -> Iterator[Any]:
+    """Open the file with rasterio; what can't be read, then or later, raises `RasterError`."""
+    import rasterio
+
+    try:
+        with raster(raw.path) as file:
+            missing = [band for band in raw.bands if not 1 <= band <= file.count]
+            if missing:
+                raise RasterError(
+                    f"'{raw.path}' has no band {missing[0]}; it has {file.count}. Give a band from"
+                    f" 1 to {file.count}."
+                )
+            yield file
+    except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
+        told = str(error).rstrip(".") or type(error).__name__
+        raise RasterError(
+            f"'{raw.path}' can't be read as a raster; it may be damaged or cut short ({told})."
+            " Fetch or write it again."
+        ) from error
+
+
+def open_grid(raw: Raw) -> Grid:
+    """Return the grid that a file is stored on, in any orientation.
+
+    Returns
+    -------
+    Grid
+        Rows may run north or south, columns east or west, longitudes from 0 to 360; its CRS is
+        the declared one, else the file's. The interrupted Homolosine is always `HOMOLOSINE`, in
+        however many ways it is written. A step that was rounded, of a grid that clearly spans all
+        longitudes (and latitudes), is made exact.
+
+    Raises
+    ------
+    RasterError
+        Unreadable, rotated, no CRS and none declared, or a declared CRS that can't be true.
+    """
+    with opened(raw) as file:
+        transform, shape = file.transform, (file.height, file.width)
+        own = pyproj.CRS.from_user_input(file.crs.to_wkt()) if file.crs else None
+    if transform.b or transform.d:
+        raise RasterError(f"'{raw.path}' is rotated against its CRS. Warp it north up (rio warp).")
+    crs = _crs(raw, own)
+    grid = Grid(transform, shape, crs)
+    if not crs.is_geographic:
+        return grid
+    _require_degrees(raw, grid)
+    return snapped(grid)
+
+
+def _crs(raw: Raw, own: pyproj.CRS | None) -> pyproj.CRS:
+    if not raw.crs and own is None:
+        raise RasterError(
+            f"'{raw.path}' has no coordinate reference system (CRS). After checking its source add"
+            f" one: --crs EPSG:4326, or rio edit-info --crs EPSG:4326"
+            f" {shell_word(raw.path)} (GeoTIFF)."
+        )
+    declared = pyproj.CRS.from_user_input(raw.crs) if raw.crs else own
+    assert declared is not None
+    # By method and never by ==: ISRIC's own text of it compares unequal to ESRI:54052.
+    if _method(declared) not in _HOMOLOSINE_METHODS:
+        return declared
+    if own is not None and _method(own) not in _HOMOLOSINE_METHODS:
+        raise RasterError(
+            f"'{raw.path}' is in '{own.name}', but declared as Homolosine ({raw.crs}). Declare the"
+            " CRS that its coordinates are in, or fetch the file anew."
+        )
+    interrupted = _method(declared) == _HOMOLOSINE_METHODS[0]
+    return pyproj.CRS.from_user_input(HOMOLOSINE) if interrupted else declared
+
+
+def _method(crs: pyproj.CRS) -> str:
+    operation = crs.coordinate_operation
+    return "" if operation is None else str(operation.method_name)
+
+
+def _require_degrees(raw: Raw, grid: Grid) -> None:
+    west, south, east, north = grid.bounds
+    cell = abs(grid.transform.a)
+    turns = west >= -180 - cell and east <= 540 and east - west <= 360 + cell
+    if not turns or north > 90 + cell or south < -90 - cell:
+        raise RasterError(
+            f"'{raw.path}' claims degrees but spans {west:g},{south:g},{east:g},{north:g}."
+            " Declare the CRS that its coordinates are in."
+        )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Numbers of a window as they are stored, and what they mean.
+
+    Attributes
+    ----------
+    raw : Raw
+        Whose they are.
+    numbers : array, shape (bands, rows, columns)
+        Of the file's type.
+    inside : array of bool, optional
+        Of that shape, or of (rows, columns): false where nothing is stored.
+    meanings : tuple of (scale, offset, numbers that mean missing)
+        One for each band.
+    """
+
+    raw: Raw
+    numbers: npt.NDArray[Any]
+    inside: npt.NDArray[np.bool_] | None
+    meanings: tuple[tuple[float, float, tuple[float, ...]], ...]
+
+    def values(self, row: Variable | None = None, dtype: str = "float64") -> npt.NDArray[Any]:
+        """Return the numbers decoded: see `read`."""
+        out: npt.NDArray[Any] = np.empty(self.numbers.shape, dtype=dtype)
+        for i, meaning in enumerate(self.meanings):
+            for top in range(0, self.numbers.shape[1], _ROWS_AT_ONCE):  # small enough for the cache
+                part = slice(top, top + _ROWS_AT_ONCE)
+                out[i, part] = _decoded(self.numbers[i, part], *meaning)
+            if self.raw.transform == "expm1":
+                np.expm1(out[i], out=out[i])
+            if self.inside is not None:
+                out[i][~self._inside(i)] = np.nan
+            if row is not None and row.classes is None:
+                _require_declared(self.raw, self.numbers[i], out[i], meaning, row)
+        return out
+
+    def missing(self, band: int = 0) -> npt.NDArray[np.bool_]:
+        """Return which numbers of a band (its position) mean missing, shape (rows, columns)."""
+        numbers = self.numbers[band]
+        out = np.zeros(numbers.shape, dtype=bool) if self.inside is None else ~self._inside(band)
+        for number in self.meanings[band][2]:
+            out |= numbers == number
+        return out | np.isnan(numbers) if numbers.dtype.kind == "f" else out
+
+    def _inside(self, band: int) -> npt.NDArray[np.bool_]:
+        assert self.inside is not None
+        return self.inside[band] if self.inside.ndim == self.numbers.ndim else self.inside
+
+
+def read(
+    raw: Raw,
+    window: Window | None = None,
+    *,
+    row: Variable | None = None,
+    dtype: str = "float64",
+) -> npt.NDArray[Any]:
+    """Return the decoded values of a window.
+
+    Parameters
+    ----------
+    raw : Raw
+        Its bands are read in the order given.
+    window : ((first row, end row), (first column, end column)), optional
+        As stored; the whole file by default.
+    row : Variable, optional
+        The quantity that they are: customary nodata outside its range is then looked for.
+    dtype : str
+        "float64" or "float32".
+
+    Returns
+    -------
+    array, shape (bands, rows, columns)
+        In ``raw.unit``; NaN is missing.
+
+    Raises
+    ------
+    RasterError
+        Unreadable, or an undeclared nodata number, which it names.
+    """
+    return read_stored(raw, window).values(row, dtype)
+
+
+def read_stored(raw: Raw, window: Window | None = None) -> Stored:
+    """Return the numbers of a window as stored; arguments as in `read`."""
+    with opened(raw) as file:
+        numbers = file.read(list(raw.bands), window=window)
+        inside = None
+        if _has_mask(raw, file):
+            inside = file.read_masks(list(raw.bands), window=window) != 0
+        return Stored(raw, numbers, inside, meanings(raw, file))
+
+
+def meanings(raw: Raw, file: Any) -> tuple[tuple[float, float, tuple[float, ...]], ...]:
+    """Return scale, offset and numbers that mean missing, for each band of an open file."""
+    return tuple(_decoding(raw, file, band) for band in raw.bands)
+
+
+def _has_mask(raw: Raw, file: Any) -> bool:
+    if not raw.use_file_nodata or raw.nodata:
+        return False
+    return any(
+        flag.name in ("per_dataset", "alpha")
+        for band in raw.bands
+        for flag in file.mask_flag_enums[band - 1]
+    )
+
+
+def _decoding(raw: Raw, file: Any, band: int) -> tuple[float, float, tuple[float, ...]]:
+    """Return scale, offset and the numbers that mean missing, rounded as the file's type is."""
+    scale, offset = raw.scale, raw.offset
+    if raw.use_file_scale:
+        scale, offset = float(file.scales[band - 1]), float(file.offsets[band - 1])
+    own = file.nodatavals[band - 1]
+    nodata = raw.nodata
+    if not nodata and raw.use_file_nodata and own is not None:
+        nodata = (float(own),)
+    kind = np.dtype(file.dtypes[band - 1])
+    if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
+        with np.errstate(over="ignore"):
+            nodata = tuple(float(kind.type(number)) for number in nodata)
+    return scale, offset, tuple(number for number in nodata if not np.isnan(number))
+
+
+def _decoded(
+    stored: npt.NDArray[Any], scale: float, offset: float, nodata: tuple[float, ...]
+) -> npt.NDArray[np.float64]:
+    values = stored.astype("float64")
+    missing = [values == number for number in nodata]
+    if scale != 1:
+        values *= scale
+    if offset:
+        values += offset
+    for where in missing:
+        values[where] = np.nan
+    return values
+
+
+def _require_declared(
+    raw: Raw,
+    stored: npt.NDArray[Any],
+    values: npt.NDArray[Any],
+    decoding: tuple[float, float, tuple[float, ...]],
+    row: Variable,
+) -> None:
+    """Raise `RasterError` where numbers are left that mean nodata by custom or by their size."""
+    factor, shift = conversion(raw.unit, row.unit)
+    low = row.low if np.isfinite(row.low) else UNBOUNDED
+    least, most = sorted(((low - shift) / factor, (row.high - shift) / factor))
+    # The first look costs little; it is the only one that sound data get.
+    lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
+    if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > ABSURD):
+        return
+    strange = (values < least) | (values > most) | (np.abs(values) > ABSURD)
+    numbers = np.unique(stored[strange].astype("float64"))
+    as_values = numbers * decoding[0] + decoding[1]
+    customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
+    customary |= (np.abs(numbers) > ABSURD) | (np.abs(as_values) > ABSURD)
+    if row.unit in ("1", "%") or stored.dtype == np.uint8:
+        customary |= numbers == 255
+    if decoding[2]:
+        customary &= np.abs(numbers) >= BESIDE_DECLARED
+    if customary.any():
+        number = f"{numbers[customary][0]:.9g}"
+        raise RasterError(
+            f"'{raw.path}' holds {number}, which looks like a nodata value of '{row.name}' that"
+            f" isn't declared. Declare it (--nodata {number}, or nodata in the catalogue)."
+        )

@@ -1,0 +1,269 @@
+"""Source cards: one page for each public source, made of nothing but the catalogue.
+
+`rows` is for lists, `card` for one source, `markdown` for the whole of ``docs/sources.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hotspots.ingest.sources.catalogue import SOURCES_VARIABLE, source, sources
+from hotspots.ingest.sources.model import Access, Product, Source, canonical_name
+from hotspots.layers.legends import legend
+from hotspots.layers.variables import variable
+from hotspots.locale.escaping import (
+    markdown_code,
+    markdown_link,
+    markdown_table,
+    markdown_text,
+    one_line,
+    shell_word,
+)
+from hotspots.store.licences import licence, told
+
+SURE_WORDS = {
+    "verified": "the files themselves were opened and checked",
+    "secondary": "from documentation and public programs that agree; the server was not asked",
+    "from memory": "from general knowledge, to be checked before it is relied on",
+    "convention": "a choice of this project",
+}
+_ACCESS_WORDS = {
+    "file": "whole file",
+    "window": "window of a file, read over HTTP",
+    "tiles": "tiles that the region needs",
+    "stac": "items of a STAC catalogue",
+    "cds": "job of the Climate Data Store",
+    "geoboundaries": "one file for each country, found by the API",
+}
+_BOUNDS = ("_lower", "_upper")
+_INTRODUCTION = f"""
+Every source that `hotspots ingest` knows. This page is made from the catalogue
+(`hotspots/ingest/sources/`, one TOML file each) by `python docs/figures.py`; `hotspots sources`
+lists the same, `hotspots sources show NAME` prints one. A source of your own is a TOML file in the
+folder that the environment variable `{SOURCES_VARIABLE}` names.
+
+What the catalogue declares (unit, scale, missing value, depth, year) wins over what a file says of
+itself. How sure each declaration is, and what nobody has confirmed, is said under "How sure".
+""".strip()
+
+
+def rows() -> list[dict[str, str]]:
+    """Return the sources as rows of text, sorted by name.
+
+    ``name``, ``title``, ``variables``, ``cell`` (finest), ``years``, ``licence`` and ``sure``.
+    """
+    return [
+        {
+            "name": made.name,
+            "title": made.title,
+            "variables": ", ".join(_variables(made)),
+            "cell": _finest(made),
+            "years": _years(y for p in made.products for y in p.years),
+            "licence": licence(made.licence).title,
+            "sure": made.sure,
+        }
+        for made in sources().values()
+    ]
+
+
+def card(name: str) -> str:
+    """Return the card of one source as Markdown, or raise `UnknownSourceError`."""
+    return "\n\n".join(_card(source(name), "#")) + "\n"
+
+
+def markdown() -> str:
+    """Return the page of all sources as Markdown."""
+    heads = ("Source", "What", "Finest cell", "Years", "Licence", "How sure")
+    listed = [
+        (f"[`{row['name']}`](#{row['name']})",
+         *(markdown_text(row[key]) for key in ("title", "cell", "years", "licence", "sure")))
+        for row in rows()
+    ]  # fmt: skip
+    parts = ["# Sources", _INTRODUCTION, markdown_table(heads, listed)]
+    for made in sources().values():
+        parts += _card(made, "##")
+    return "\n\n".join(parts) + "\n"
+
+
+def _card(made: Source, level: str) -> list[str]:
+    page = level == "##"  # a heading of its own name is what the list links to
+    title, text = markdown_text(made.title), markdown_text
+    return [
+        f"{level} {made.name if page else title}",
+        *([f"**{title}**"] if page else [f"`{made.name}`"]),
+        f"{text(made.about)} By {text(made.publisher)}"
+        f"{f', version {text(made.version)}' if made.version else ''}: {markdown_link(made.url)}.",
+        f"{level}# Products",
+        _products(made),
+        f"{level}# Where the bytes come from",
+        _accesses(made),
+        *_tokens(made),
+        f"{level}# Licence and citation",
+        f"{text(told(made.licence))} ({markdown_link(licence(made.licence).url)})."
+        + (f" {text(made.licence_note)}" if made.licence_note else ""),
+        text(made.citation) + ".",
+        f"{level}# How sure",
+        f"{made.sure.capitalize()}: {SURE_WORDS[made.sure]}.",
+        *(["\n".join(f"- {text(doubt)}" for doubt in made.doubts)] if made.doubts else []),
+        f"{level}# Commands",
+        f"```bash\n{_commands(made)}\n```",
+    ]
+
+
+# ------------------------------------------------------------------------------------ the products
+
+
+def _products(made: Source) -> str:
+    heads = ("Product", "What", "Stored as", "Becomes", "Missing", "Depth, cm", "Years", "From")
+    return markdown_table(heads, [_product_row(made, product) for product in made.products])
+
+
+def _product_row(made: Source, product: Product) -> tuple[str, ...]:
+    star = " \\*" if product in made.defaults() else ""
+    ways = made.accesses(product, next(iter(product.years), None))
+    others = [a for a in made.accesses(product) if a not in ways]
+    sure = f" ({product.sure})" if product.sure else ""
+    return (
+        f"{markdown_code(product.name)}{star}",
+        markdown_text(product.title) + sure,
+        _stored(product),
+        _becomes(product),
+        _missing(product),
+        markdown_text(_depths(product)),
+        markdown_text(_years(product.years)),
+        ", ".join(markdown_text(a.name) for a in (*ways, *others)),
+    )
+
+
+def _stored(product: Product) -> str:
+    if product.kind != "raster":
+        return product.kind
+    if product.legend:
+        return f"codes of the legend {markdown_code(product.legend)}"
+    if not product.unit:
+        return "codes"
+    if product.packed:
+        return f"{markdown_code(product.unit)}, packed as the file says"
+    formula = "stored" if product.scale == 1 else f"stored x {product.scale:g}"
+    formula += f" + {product.offset:g}" if product.offset else ""
+    formula = f"{product.transform}({formula})" if product.transform else formula
+    joined = f"; {product.combine} of {len(product.parts)} files" if product.parts else ""
+    return f"{formula} = {markdown_code(product.unit)}{joined}"
+
+
+def _becomes(product: Product) -> str:
+    if product.kind != "raster":
+        return ""
+    row = variable(canonical_name(product))
+    unit = "class" if row.classes else f"`{row.unit}`"
+    months = {"keep": ", 12 months", "sum": ", months summed", "mean": ", mean of the months"}
+    share = f", share of {markdown_code(product.share_of)}" if product.share_of else ""
+    return f"`{row.name}`, {unit}{share}{months.get(product.months, '')}"
+
+
+def _missing(product: Product) -> str:
+    if product.kind != "raster":
+        return ""
+    codes = [product.nodata] if product.nodata is not None else []
+    codes += product.also_nodata
+    if product.legend:
+        codes += [c for c in legend(product.legend).missing if c not in codes]
+    return ", ".join(f"{code:g}" for code in codes) or "as the file says"
+
+
+def _depths(product: Product) -> str:
+    if not product.depths:
+        return product.depth
+    more = f" (also {', '.join(product.more_depths)})" if product.more_depths else ""
+    return ", ".join(product.depths) + more
+
+
+def _variables(made: Source) -> list[str]:
+    """Return what a source has, once each, without the bounds of what it has."""
+    names = dict.fromkeys(
+        canonical_name(p) if p.kind == "raster" else p.name for p in made.products
+    )
+    return [n for n in names if n.rpartition("_")[0] not in names or n[-6:] not in _BOUNDS]
+
+
+# ------------------------------------------------------------------------------------ the accesses
+
+
+def _accesses(made: Source) -> str:
+    heads = ("Access", "Cell", "CRS", "How", "Address")
+    return markdown_table(heads, [_access_row(access) for access in made.access])
+
+
+def _access_row(access: Access) -> tuple[str, ...]:
+    how = _ACCESS_WORDS[access.kind]
+    if access.limits:
+        limits = ", ".join(f"{k} {_years(v)}" for k, v in access.limits.items())
+        how += f"; only {markdown_text(limits)}"
+    if access.token:
+        how += f"; token {markdown_code(access.token)}"
+    if access.checksum:
+        how += "; checksum known"
+    inside = f", in it {markdown_code(access.member)}" if access.member else ""
+    address = f"{markdown_code(access.address)}{inside}"
+    return (markdown_text(access.name), _cell(access), markdown_text(access.crs), how, address)
+
+
+def _tokens(made: Source) -> list[str]:
+    return [
+        f"{markdown_code(a.name)} needs a token, set as the environment variable"
+        f" {markdown_code(a.token)}. {markdown_text(a.token_from)}."
+        for a in made.access
+        if a.token
+    ]
+
+
+def _cell(access: Access) -> str:
+    if not access.cell:
+        return ""
+    if access.crs != "EPSG:4326":
+        return f"{access.cell:g} m"
+    seconds = access.cell * 3600
+    if seconds < 60:
+        return f"{seconds:.3g}\u2033"
+    return f"{seconds / 60:g}\u2032" if seconds < 1800 else f"{access.cell:g}\u00b0"
+
+
+def _finest(made: Source) -> str:
+    cells = [a for a in made.access if a.cell]
+    return _cell(min(cells, key=lambda a: a.cell)) if cells else ""
+
+
+def _years(years: Iterable[Any]) -> str:
+    """Return years in order, those on end as a range; words (statistics, periods) as they are."""
+    told = list(dict.fromkeys(years))
+    if not all(isinstance(year, int) for year in told):
+        return ", ".join(str(year).replace("_", "-") for year in told)
+    runs: list[list[int]] = []
+    for year in sorted(told):
+        if runs and year == runs[-1][1] + 1:
+            runs[-1][1] = year
+        else:
+            runs.append([year, year])
+    return ", ".join(f"{a}-{b}" if b > a else str(a) for a, b in runs)
+
+
+def _commands(made: Source) -> str:
+    first = made.defaults()[0]
+    names = [p.asked for p in made.products]
+    ask = "hotspots ingest {} --region KEN --store DIR"
+    lines = [
+        f"{ask.format(made.name)}    # the products marked *",
+        ask.format(_typed(made, first, names)),
+    ]
+    dated = next((p for p in made.products if len(p.years) > 1), None)
+    if dated:
+        year = shell_word(dated.years[-1])
+        lines.append(ask.format(f"{_typed(made, dated, names)} --year {year}"))
+    return "\n".join(dict.fromkeys(map(one_line, lines)))
+
+
+def _typed(made: Source, product: Product, names: Sequence[str]) -> str:
+    """Return a source's product as a shell takes it; in full where the short name is two."""
+    name = product.asked if names.count(product.asked) == 1 else product.name
+    return f"{made.name}/{shell_word(name)}"

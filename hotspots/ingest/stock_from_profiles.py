@@ -1,0 +1,329 @@
+"""A soil profile made a stock: contents at several depths, or of several layers, to 0-30 cm.
+
+The arithmetic is `hotspots.analysis.stock`; here it is found out which depths a profile has, and
+whether its values hold at points or are means of layers. The two aren't interchangeable: the
+trapezoid rule over means of layers, or the reverse, is off by some percent to tens of percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.analysis.stock import DEPTH, stock_to_depth
+from hotspots.errors import BadInputError
+from hotspots.layers.plausibility import require_plausible, require_unit
+from hotspots.layers.variables import describe, require_aligned
+
+if TYPE_CHECKING:
+    from hotspots.store import Store
+
+KINDS = ("points", "layers")
+CONTENTS = ("soc", "bulk_density", "coarse_fragments")
+DENSITY = "soc_density"
+# Attributes that travel into the stock: each once, joined.
+_TRAVEL = ("source", "citation", "licence", "url", "doi")
+_METHOD = {
+    "points": "trapezoid rule of {} at {} cm (FAO GSOCseq manual, eq 6.1)",
+    "layers": "sum of {} over the layers {} cm",
+}
+_FORMULA = "content x bulk density x (1 - coarse fragments)"
+
+Depths = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """One property with its depths, cm: `top` is `bottom` where values hold at points."""
+
+    name: str
+    values: xr.DataArray
+    top: Depths
+    bottom: Depths
+
+    def told(self) -> str:
+        """Return the depths as text."""
+        pairs = zip(self.top, self.bottom, strict=True)
+        return ", ".join(f"{a:g}" if a == b else f"{a:g}-{b:g}" for a, b in pairs)
+
+
+def stock_from_profile(
+    profiles: Mapping[str, xr.DataArray],
+    to: tuple[float, float] = (0, 30),
+    kind: str | None = None,
+) -> xr.DataArray:
+    """Return the stock of soil organic carbon between two depths.
+
+    Parameters
+    ----------
+    profiles : mapping of str to DataArray
+        ``soc`` (g kg-1), ``bulk_density`` (of the fine earth, g cm-3) and ``coarse_fragments``
+        (volume share, 0-1); or ``soc_density`` (kg m-3, all of the soil's volume) alone. Each on
+        one grid along ``depth``. At points: the coordinate ``depth`` is in cm. Of layers:
+        coordinates ``top`` and ``bottom`` along ``depth``, cm, or ``thickness``, cm, of layers
+        that follow on each other from the surface. The attribute ``depth_kind`` says which.
+    to : tuple of float
+        Top and bottom of the stock, cm.
+    kind : str, optional
+        "points" or "layers", for profiles that don't say; where they do it must be the same.
+
+    Returns
+    -------
+    DataArray
+        ``soc_stock``, t ha-1, float64, with ``depth_cm``, ``method`` and the sources and licences
+        of what it is made of. NaN where any value that it needs is missing. Lazy if the profiles
+        are.
+
+    Raises
+    ------
+    BadInputError
+        A property missing, unlike depths or grids, another unit, depths that don't reach `to`, no
+        kind, or one that the profiles contradict.
+
+    Notes
+    -----
+    Points: ``content x BD x (1 - CF)`` is linear between the depths. Layers: the sum over layers,
+    one partly within `to` by that part. See `hotspots.analysis.stock.stock_to_depth`.
+    """
+    low, high = (float(depth) for depth in to)
+    if not 0 <= low < high:
+        raise BadInputError(f"The depths {low:g} to {high:g} cm are a top and a deeper bottom, cm.")
+    names = _names(profiles)
+    given = [profiles[name] for name in names]
+    chosen = _kind(names, given, kind)
+    found = [
+        _needed(_profile(name, array, chosen), low, high)
+        for name, array in zip(names, given, strict=True)
+    ]
+    _require_alike(found)
+    stock = _stock(found, chosen, (low, high))
+    depth = f"{low:g}-{high:g}"
+    method = _METHOD[chosen].format(names[0] if len(names) == 1 else _FORMULA, found[0].told())
+    attrs = {"depth_cm": depth, "method": method} | _lineage(given)
+    return describe(stock, "soc_stock", long_name=f"Soil organic carbon stock, {depth} cm", **attrs)
+
+
+def _names(profiles: Mapping[str, xr.DataArray]) -> tuple[str, ...]:
+    if DENSITY in profiles and "soc" not in profiles:
+        return (DENSITY,)
+    lacking = [name for name in CONTENTS if name not in profiles]
+    if lacking:
+        has = ", ".join(profiles) or "nothing"
+        raise BadInputError(
+            f"A stock needs {', '.join(CONTENTS)}, or {DENSITY} alone; there is {has}, and"
+            f" '{lacking[0]}' is missing. Add that profile."
+        )
+    return CONTENTS
+
+
+def _kind(names: Iterable[str], given: Iterable[xr.DataArray], asked: str | None) -> str:
+    if asked is not None and asked not in KINDS:
+        raise BadInputError(f"'{asked}' is no kind of depths; allowed are {' and '.join(KINDS)}.")
+    told = dict(zip(names, (_own_kind(array) for array in given), strict=True))
+    known = {kind for kind in told.values() if kind}
+    if asked:
+        known.add(asked)
+    if not known:
+        raise BadInputError(
+            "The profiles don't say whether their values hold at points or are means of layers."
+            " Say --kind points or --kind layers."
+        )
+    if len(known) > 1:
+        listed = ", ".join(f"{name}: {kind or 'not said'}" for name, kind in told.items())
+        raise BadInputError(
+            f"Values at points and means of layers don't mix ({listed}"
+            f"{f'; asked for: {asked}' if asked else ''}). Give profiles of one kind, and say that."
+        )
+    return known.pop()
+
+
+def _own_kind(array: xr.DataArray) -> str:
+    """Return what a profile says of its depths, or shows by coordinates that only layers have."""
+    kind = str(array.attrs.get("depth_kind", ""))
+    if kind and kind not in KINDS:
+        raise BadInputError(
+            f"'{array.name}' has the depth_kind '{kind}'; allowed are {' and '.join(KINDS)}."
+        )
+    has_layers = {"thickness"} & set(array.coords) or {"top", "bottom"} <= set(array.coords)
+    if has_layers and kind == "points" and not _are_points(array):
+        raise BadInputError(
+            f"'{array.name}' says that it holds at points, but has layers with a thickness. Correct"
+            " its depth_kind, or drop the thickness."
+        )
+    if kind or not has_layers:
+        return kind
+    return "points" if _are_points(array) else "layers"
+
+
+def _are_points(array: xr.DataArray) -> bool:
+    if "thickness" in array.coords:
+        return not np.any(np.asarray(array["thickness"].values, dtype="float64") > 0)
+    return bool(np.array_equal(array["top"].values, array["bottom"].values))
+
+
+def _profile(name: str, array: xr.DataArray, kind: str) -> _Profile:
+    if DEPTH not in array.dims:
+        raise BadInputError(
+            f"'{name}' has no dimension 'depth'. Give its values at two depths at least."
+        )
+    array = array.rename(name)
+    require_unit(array)
+    if not array.chunks:
+        require_plausible(array)
+    top, bottom = _layers(name, array) if kind == "layers" else _points(name, array)
+    order = np.argsort(top, kind="stable")
+    if not np.all(np.isfinite(top) & np.isfinite(bottom)) or len(set(top.tolist())) < top.size:
+        raise BadInputError(f"'{name}' has a depth twice, or one that is no number.")
+    return _Profile(name, array.isel({DEPTH: order}), top[order], bottom[order])
+
+
+def _points(name: str, array: xr.DataArray) -> tuple[Depths, Depths]:
+    if DEPTH not in array.coords:
+        raise BadInputError(f"'{name}' doesn't say at which depths, cm, its values hold.")
+    at = np.asarray(array[DEPTH].values, dtype="float64")
+    return at, at
+
+
+def _layers(name: str, array: xr.DataArray) -> tuple[Depths, Depths]:
+    if {"top", "bottom"} <= set(array.coords):
+        return (
+            np.asarray(array["top"].values, dtype="float64"),
+            np.asarray(array["bottom"].values, dtype="float64"),
+        )
+    if "thickness" not in array.coords:
+        raise BadInputError(
+            f"'{name}' is said to be of layers, but doesn't tell their top and bottom, cm. Name"
+            " layers by both (--depth 0-5), or say --kind points."
+        )
+    bottom = np.cumsum(np.asarray(array["thickness"].values, dtype="float64"))
+    return np.concatenate(([0.0], bottom[:-1])), bottom
+
+
+def _needed(profile: _Profile, low: float, high: float) -> _Profile:
+    """Return the depths that the target needs, or raise `BadInputError` if they don't reach."""
+    top, bottom = profile.top, profile.bottom
+    if top[0] > low or bottom[-1] < high:
+        raise BadInputError(
+            f"'{profile.name}' reaches from {top[0]:g} to {bottom[-1]:g} cm, where a stock of"
+            f" {low:g} to {high:g} cm needs all of that. Add the depths that are missing."
+        )
+    if np.array_equal(top, bottom):
+        first = int(np.searchsorted(top, low, side="right")) - 1
+        last = int(np.searchsorted(top, high, side="left"))
+        used = np.arange(first, last + 1)
+    else:
+        used = np.flatnonzero((bottom > low) & (top < high))
+    return _Profile(profile.name, profile.values.isel({DEPTH: used}), top[used], bottom[used])
+
+
+def _require_alike(found: list[_Profile]) -> None:
+    for other in found[1:]:
+        if other.told() != found[0].told():
+            raise BadInputError(
+                f"'{found[0].name}' has the depths {found[0].told()} cm, '{other.name}'"
+                f" {other.told()} cm. Give the same depths of each."
+            )
+    require_aligned(*(profile.values.isel({DEPTH: 0}, drop=True) for profile in found))
+
+
+def _stock(found: list[_Profile], kind: str, target: tuple[float, float]) -> xr.DataArray:
+    bare = [_bare(profile.values) for profile in found]
+    # g kg-1 x g cm-3 is kg m-3: a density is the content of a soil of 1 g cm-3 without fragments.
+    one, none = xr.ones_like(bare[0]), xr.zeros_like(bare[0])
+    soc, density, rock = bare if len(bare) == 3 else (bare[0], one, none)
+    depths = {"at": found[0].top} if kind == "points" else {
+        "top": found[0].top, "bottom": found[0].bottom}  # fmt: skip
+    stock: xr.DataArray = stock_to_depth(
+        soc=soc, bulk_density=density, coarse_fragments=rock, target=target, **depths
+    )
+    return stock if found[0].values.chunks else stock.compute()
+
+
+def _bare(values: xr.DataArray) -> xr.DataArray:
+    """Return values without labels or depths of their own, all depths of a place in one block.
+
+    Lazy in any case, so that a value out of its range (OCD has negative cells) is carried, and not
+    refused in memory only.
+    """
+    coords = [c for c in values.coords if DEPTH in values[c].dims or c == "depth_cm"]
+    return values.drop_vars(coords).drop_attrs(deep=False).chunk({DEPTH: -1})
+
+
+def _lineage(given: Iterable[xr.DataArray]) -> dict[str, object]:
+    arrays = list(given)
+    out: dict[str, object] = {}
+    for key in _TRAVEL:
+        told = dict.fromkeys(str(a.attrs[key]) for a in arrays if a.attrs.get(key))
+        if told:
+            out[key] = "; ".join(told)
+    years = {a.attrs["year"] for a in arrays if "year" in a.attrs}
+    return out | ({"year": years.pop()} if len(years) == 1 else {})
+
+
+def stock_in_store(
+    store: Store, *, to: str = "0-30", kind: str | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Compute the stock of the profile in a store and add it there as ``soc_stock``.
+
+    Parameters
+    ----------
+    store : Store
+        With depths of ``soc``, ``bulk_density`` and ``coarse_fragments``, or of ``soc_density``.
+    to : str
+        Top and bottom, cm: "0-30".
+    kind : str, optional
+        "points" or "layers", where the layers don't say.
+    say : callable
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        ``layer``, ``told`` (a sentence), ``verdicts``, ``file``, ``report`` and the main numbers.
+
+    Raises
+    ------
+    BadInputError
+        As `stock_from_profile`, or a depth that can't be read.
+    """
+    from hotspots.ingest.publish import shelve
+    from hotspots.store.provenance import PREFIX
+
+    top, _, bottom = to.partition("-")
+    try:
+        limits = (float(top), float(bottom))
+    except ValueError as error:
+        raise BadInputError(
+            f"'{to}' is no depth of a stock. Give top and bottom in cm: --to 0-30."
+        ) from error
+    there = {str(store.item(name)["properties"][f"{PREFIX}variable"]) for name in store.names()}
+    wanted = (DENSITY,) if DENSITY in there and "soc" not in there else CONTENTS
+    profiles = {name: store.profile(name) for name in wanted if name in there}
+    shares = [name for content in profiles if (name := f"{content}_valid_share") in there]
+    say("computing the stock")
+    stock = stock_from_profile(profiles, limits, kind)
+    share = _least(store, shares, stock)
+    done = shelve(
+        store, stock.astype("float32"), share, provenance={
+            "source_id": "derived", "steps": [str(stock.attrs["method"])],
+            "request": {"depth": to, "of": sorted(profiles)},
+        },
+    )  # fmt: skip
+    told = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
+    return {"layer": done.key, "told": told, "verdicts": list(done.verdicts), "file": done.file,
+            "report": done.page, **done.numbers}  # fmt: skip
+
+
+def _least(store: Store, names: Iterable[str], stock: xr.DataArray) -> xr.DataArray | None:
+    """Return the share of each cell that a stock stands for: the least of what it is made of."""
+    shares = [store.open([name])[name] for name in names]
+    if not shares:
+        return None
+    least = xr.concat(shares, "of", compat="override", coords="minimal", combine_attrs="drop")
+    known = least.min("of").where(stock.notnull(), 0).astype("float32")
+    return describe(known, "soc_stock_valid_share")

@@ -1,5 +1,0 @@
-"""The store of layers: cloud-optimised GeoTIFFs under a static STAC catalogue."""
-
-from hotspots.ingest.store.store import Store
-
-__all__ = ["Store"]

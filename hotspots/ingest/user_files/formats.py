@@ -1,0 +1,282 @@
+"""What one's own file is, by its format: the raster in it, and what it says of itself.
+
+GeoTIFF, NetCDF and Zarr (version 2) are read by GDAL where they lie. Zarr of version 3, tables and
+polygons are first made a plain GeoTIFF, strip by strip.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import RasterError, near_matches
+from hotspots.io.os_errors import permitted, require_permitted
+from hotspots.io.readers.rasters import raster, zarr
+from hotspots.io.readers.zarr_store import is_zarr
+from hotspots.layers.dimensions import MONTH, third_dimension
+from hotspots.layers.variables import Variable
+
+TIFF = (".tif", ".tiff")
+NETCDF = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
+TABLES = (".csv", ".tsv", ".txt")
+POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb")
+_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
+_MONTHS = 12
+_AXES = (("lat", "lon"), ("latitude", "longitude"))
+DEGREES = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A raster that GDAL opens, and what its file says.
+
+    Attributes
+    ----------
+    path : str
+        What GDAL opens.
+    bands : tuple of int
+        Bands to read.
+    layer : str
+        Variable of a NetCDF file or Zarr store, attribute of polygons, column of a table.
+    unit, crs : str
+        As the file says; "" if it doesn't.
+    crs_needed : str
+        The CRS where it follows from the file, but GDAL doesn't see it.
+    nodata : float or None
+    dtype : str
+    attrs : dict
+        Year, depth and source that the file tells.
+    notes : tuple of str
+        Sentences on what was done.
+    """
+
+    path: str
+    bands: tuple[int, ...] = (1,)
+    layer: str = ""
+    unit: str = ""
+    crs: str = ""
+    crs_needed: str = ""
+    nodata: float | None = None
+    dtype: str = "float64"
+    attrs: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def own_folder(given: str | Path | None) -> Path:
+    """Return the folder for what is made or fetched; a temporary one of this program by default."""
+    if given is None:
+        return Path(_temporary().name)
+    path = Path(given)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="hotspots-own-", ignore_cleanup_errors=True)
+
+
+def found(
+    path: Path,
+    row: Variable,
+    *,
+    band: int | None,
+    year: int | str | None,
+    crs: str,
+    subdataset: str | None,
+    column: str | None,
+    cell: float | None,
+    folder: str | Path | None,
+) -> Found:
+    """Return the raster in a file; see `own.read_own` for what is given.
+
+    Raises
+    ------
+    RasterError
+        A format that isn't read, nothing of the asked name in it, several bands and none chosen.
+    """
+    if path.is_file():
+        require_permitted(path)
+    with permitted(path):
+        suffix = path.suffix.lower()
+        if is_zarr(path):
+            return _zarr(path, row, band, year, subdataset, own_folder(folder))
+        if path.is_dir():
+            raise RasterError(
+                f"'{path}' is a folder, but no Zarr store. Give one file (add-layer takes one)."
+            )
+        if suffix in TIFF:
+            return _described(str(path), row, band, year)
+        if suffix in NETCDF:
+            return _netcdf(path, row, band, year, subdataset)
+        from hotspots.ingest.user_files import tables as own_tables
+
+        if suffix in TABLES:
+            return own_tables.table(path, row, column, own_folder(folder), crs)
+        if suffix in POLYGONS:
+            return own_tables.polygons(path, row, column, cell, own_folder(folder), crs)
+    read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
+    raise RasterError(f"'{path.name}' is of no format that is read ({read}). Convert it first.")
+
+
+@contextmanager
+def _open(path: str, shown: str) -> Iterator[Any]:
+    import rasterio
+
+    try:
+        with raster(path) as file:
+            yield file
+    except rasterio.errors.RasterioError as error:
+        told = str(error).rstrip(".") or type(error).__name__
+        raise RasterError(
+            f"'{shown}' can't be read; it may be damaged or cut short ({told}). Fetch or write it"
+            " again."
+        ) from error
+
+
+def _described(
+    path: str, row: Variable, band: int | None, year: Any, layer: str = "", shown: str = ""
+) -> Found:
+    with _open(path, shown or path) as file:
+        bands, notes = _bands(file, row, band, year, shown or path)
+        first = bands[0]
+        tags = {k.casefold(): v for k, v in (file.tags() | file.tags(first)).items()}
+        if "license" in tags:
+            tags.setdefault("licence", tags["license"])
+        attrs: dict[str, Any] = {key: tags[key] for key in _TAGS if tags.get(key)}
+        unit = file.units[first - 1] or tags.get("units") or tags.get("unit") or ""
+        crs = file.crs.to_string() if file.crs else ""
+        seen = "" if crs or not _has_axes(tags) else DEGREES
+        return Found(
+            path, bands, layer, str(unit), crs or seen, seen, file.nodatavals[first - 1],
+            file.dtypes[first - 1], attrs, notes,
+        )  # fmt: skip
+
+
+def _has_axes(tags: dict[str, Any]) -> bool:
+    """Say whether coordinates along latitude and longitude, in degrees, are told (CF)."""
+    return any(
+        str(tags.get(f"{y}#units", "")).startswith("deg")
+        and str(tags.get(f"{x}#units", "")).startswith("deg")
+        for y, x in _AXES
+    )
+
+
+def _bands(
+    file: Any, row: Variable, band: int | None, year: Any, shown: str
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    count = file.count
+    if band is not None:
+        if not 1 <= band <= count:
+            raise RasterError(
+                f"'{shown}' has no band {band}; it has {count}. Give --band from 1 to {count}."
+            )
+        return (band,), ()
+    if count == 1:
+        return (1,), ()
+    if third_dimension(row.name) == MONTH and count == _MONTHS:
+        return tuple(range(1, count + 1)), ("Its 12 bands are the months.",)
+    steps = [_step(file, i) for i in file.indexes]
+    if year is not None and steps.count(str(year)) == 1:
+        index = steps.index(str(year)) + 1
+        return (index,), (f"Band {index} is that of {year}.",)
+    some = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
+    raise RasterError(
+        f"'{shown}' has {count} bands: {some}{' and more' if count > 12 else ''}. Choose one with"
+        " --band."
+    )
+
+
+def _step(file: Any, index: int) -> str:
+    """Return what a band says it is: its step along time, or its description."""
+    tags = file.tags(index)
+    along = [v for k, v in tags.items() if k.startswith("NETCDF_DIM_")]
+    text = along[0] if along else file.descriptions[index - 1] or ""
+    return str(text).removesuffix(".0")
+
+
+def _netcdf(
+    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None
+) -> Found:
+    with _open(f'NETCDF:"{path}":', str(path)) as file:
+        names = [text.rpartition(":")[2] for text in file.subdatasets]
+        if not names and file.count:
+            names = [file.tags(1).get("NETCDF_VARNAME", "")]
+    name = chosen(path, row, [n for n in names if n], subdataset)
+    return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
+
+
+def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
+    """Return names joined by commas; of very many, or very long ones, only the beginning."""
+    cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(cut) + more
+
+
+def chosen(
+    path: Path, row: Variable, names: Sequence[str], asked: str | None, *, of: str = "variable",
+    option: str = "--subdataset",
+) -> str:  # fmt: skip
+    """Return which of a file's variables (or columns) is meant.
+
+    The one that is asked for; else the one of the canonical name; else the only one.
+
+    Raises
+    ------
+    RasterError
+        There is none of that name, or a choice; says the names and the option.
+    """
+    if asked and asked not in names:
+        raise RasterError(
+            f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
+            f" {listed(names)}."
+        )
+    if asked or row.name in names:
+        return asked or row.name
+    if len(names) != 1:
+        raise RasterError(
+            f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"
+            f" '{row.name}'. Choose one with {option}."
+        )
+    return names[0]
+
+
+def _zarr(
+    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
+) -> Found:
+    import rasterio
+
+    try:
+        with zarr(path) as file:
+            names = [text.rpartition("/")[2] for text in file.subdatasets]
+        degrees = any(set(pair) <= set(names) for pair in _AXES)
+        axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
+        names = [n for n in names if n not in axes] or [""]
+        name = chosen(path, row, names, subdataset) if names != [""] else ""
+        address = f'ZARR:"{path}":/{name}' if name else str(path)
+        with raster(address):
+            pass
+    except rasterio.errors.RasterioError:
+        return _zarr_aside(path, row, band, year, subdataset, folder)
+    seen = _described(address, row, band, year, name, str(path))
+    if seen.crs or not degrees:
+        return seen
+    return Found(**{**seen.__dict__, "crs": DEGREES, "crs_needed": DEGREES})
+
+
+def _zarr_aside(
+    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
+) -> Found:
+    from hotspots.ingest.user_files.zarr import to_geotiff
+
+    made, layer, notes = to_geotiff(
+        path, row, band=band, year=year, folder=folder,
+        choose=lambda names: chosen(path, row, names, subdataset),
+    )  # fmt: skip
+    seen = _described(str(made), row, None, None, layer, str(path))
+    return Found(**{**seen.__dict__, "notes": (*notes, *seen.notes)})

@@ -1,0 +1,337 @@
+"""Points on a regular grid, and polygons, made rasters."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from affine import Affine
+
+from hotspots.errors import RasterError, near_matches
+from hotspots.ingest.user_files.formats import DEGREES, Found, chosen, listed
+from hotspots.io.atomic import reason
+from hotspots.io.limits import require_regular, require_within
+from hotspots.io.readers.texts import paced, require_size
+from hotspots.layers.variables import Variable
+
+Array = npt.NDArray[np.float64]
+
+_Y_NAMES = ("lat", "latitude", "y", "northing")
+_X_NAMES = ("lon", "longitude", "lng", "long", "x", "easting")
+_IN_DEGREES = ("lat", "latitude")
+_DELIMITERS = (",", ";", "\t")
+# Coordinates are printed with few digits; beyond this part of a cell they lie on no grid.
+_OFF = 0.05
+_MOST_CELLS = 500_000_000
+_LONGEST_HEADER = 1_000_000  # letters
+_LONGEST_REASON = 120
+_PART = 100_000  # rows read at once
+_FARTHEST = 1e9  # m, or degrees; the globe is 4e7 m round
+_STRIP = 512
+_NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
+
+
+def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> Found:
+    """Return a table of points on a regular grid as a raster; cells without a row are missing.
+
+    Raises
+    ------
+    RasterError
+        No columns of coordinates, no such column, text where numbers are needed, points that lie
+        on no regular grid, or two on one cell.
+    """
+    require_regular(path)
+    require_size(path)
+    delimiter, names = _header(path)
+    require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
+    y_name, x_name = (_axis(path, names, known) for known in (_Y_NAMES, _X_NAMES))
+    name = _column(path, row, names, column, (y_name, x_name))
+    ys, xs, values = _columns(path, delimiter, names, (y_name, x_name, name))
+    rows, north, dy = _lattice(ys, path, y_name)
+    columns, west, dx = _lattice(xs, path, x_name)
+    shape = (int(rows.max()) + 1, int(columns.max()) + 1)
+    _require_cells(path, shape[0] * shape[1], "give points on a coarser grid")
+    out = np.full(shape, np.nan)
+    rows = shape[0] - 1 - rows  # from the north
+    _require_single(path, rows * shape[1] + columns)
+    out[rows, columns] = values
+    transform = Affine(dx, 0, west - dx / 2, 0, -dy, north + (shape[0] - 0.5) * dy)
+    own_crs = crs or (DEGREES if y_name.casefold() in _IN_DEGREES else "")
+    made = folder / f"{path.stem}_{name}.tif"
+    _write(made, out, transform, own_crs)
+    note = f"{values.size:,} points were placed on a grid of {shape[0]} x {shape[1]} cells."
+    return Found(str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,))
+
+
+def _header(path: Path) -> tuple[str, list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline(_LONGEST_HEADER)
+    except UnicodeDecodeError as error:
+        raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
+    if len(line) == _LONGEST_HEADER or "\0" in line:
+        raise RasterError(
+            f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or of bytes that"
+            " are no text. Give a table whose first line names its columns."
+        )
+    if not line.strip():
+        raise RasterError(f"'{path}' is empty. Give a table whose first line names its columns.")
+    delimiter = max(_DELIMITERS, key=line.count)
+    try:
+        names = next(csv.reader([line.strip()], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise RasterError(f"The first line of '{path}' can't be read ({error}).") from error
+    return delimiter, [name.strip() for name in names]
+
+
+def _axis(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
+    by_key = {name.casefold(): name for name in names}
+    for key in known:
+        if key in by_key:
+            return by_key[key]
+    raise RasterError(
+        f"'{path}' has no column of coordinates named {known[0]} or {known[2]}; it has"
+        f" {listed(names)}. Rename it."
+    )
+
+
+def _column(
+    path: Path, row: Variable, names: Sequence[str], asked: str | None, taken: Sequence[str]
+) -> str:
+    others = [name for name in names if name and name not in taken]
+    return chosen(path, row, others, asked, of="column", option="--column")
+
+
+def _columns(
+    path: Path, delimiter: str, names: Sequence[str], wanted: Sequence[str]
+) -> tuple[Array, Array, Array]:
+    import pandas as pd
+
+    # By position, and the first column no index: rows that end in a delimiter of their own would
+    # else shift every column by one.
+    at = [names.index(name) for name in wanted]
+    for decimal in (".", ",") if delimiter != "," else (".",):
+        try:
+            data = _read(path, delimiter, at, decimal)
+        except (ValueError, pd.errors.ParserError, LookupError, ArithmeticError) as error:
+            told = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
+            raise RasterError(
+                f"'{path}' can't be read as a table ({told}). Save it again as CSV in UTF-8."
+            ) from error
+        if all(data[i].dtype.kind in "fiu" for i in at):
+            ys, xs, values = (data[i].to_numpy(dtype="float64") for i in at)
+            return ys, xs, values
+    text = next(n for n, i in zip(wanted, at, strict=True) if data[i].dtype.kind not in "fiu")
+    raise RasterError(
+        f"The column '{text}' of '{path}' isn't all numbers. Correct it, or choose another with"
+        " --column."
+    )
+
+
+def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
+    """Return some columns of a table, read in parts, so that limits end it before memory does."""
+    import warnings
+
+    import pandas as pd
+
+    parts, rows = [], 0
+    with warnings.catch_warnings(), pd.read_csv(
+        path, sep=delimiter, header=None, skiprows=1, usecols=list(at), index_col=False,
+        skipinitialspace=True, decimal=decimal, encoding="utf-8-sig", compression=None,
+        chunksize=_PART,
+    ) as reader:  # fmt: skip
+        warnings.simplefilter("ignore")  # on columns of mixed kinds, which are refused as text
+        for part in paced(reader, path.name):
+            rows += len(part)
+            require_within(f"'{path.name}' has", rows, "rows", "give a raster")
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64], float, float]:
+    """Return the index of each coordinate on a regular axis, the first centre, and the step."""
+    values = np.unique(given)
+    if not np.isfinite(values).all() or values.size < 2:
+        raise RasterError(
+            f"The coordinates '{name}' of '{path}' are missing in places, or are all the same."
+            " Points on a regular grid are needed."
+        )
+    if np.abs(values).max() > _FARTHEST:
+        far = values[np.abs(values).argmax()]
+        raise RasterError(
+            f"The coordinate {far:g} in the column '{name}' of '{path}' lies off the globe. Give"
+            " degrees, or the units of the CRS that --crs names."
+        )
+    steps = np.diff(values)
+    least = np.median(steps[steps > steps.max() * 1e-6])
+    count = np.rint((values[-1] - values[0]) / least)
+    _require_cells(path, count, "give points on a coarser grid")
+    step = float((values[-1] - values[0]) / count)
+    index = np.rint((given - values[0]) / step)
+    if np.abs(values[0] + index * step - given).max() > _OFF * step:
+        raise RasterError(
+            f"The points of '{path}' aren't on a regular grid: steps of '{name}' run from"
+            f" {steps.min():g} to {steps.max():g}. Grid them first (gdal_grid), or give a raster."
+        )
+    return index.astype("int64"), float(values[0]), step
+
+
+def _require_cells(path: Path, cells: float, remedy: str) -> None:
+    if cells > _MOST_CELLS:
+        raise RasterError(
+            f"'{path}' spans {cells:,.0f} cells; at most {_MOST_CELLS:,} are made of a table or of"
+            f" polygons. {remedy[:1].upper()}{remedy[1:]}."
+        )
+
+
+def _require_single(path: Path, flat: npt.NDArray[np.int64]) -> None:
+    _, counts = np.unique(flat, return_counts=True)
+    if (counts > 1).any():
+        raise RasterError(
+            f"'{path}' has {int((counts > 1).sum()):,} cells with more than one row. Keep one of"
+            " each, or take their mean first."
+        )
+
+
+def _write(made: Path, values: Array, transform: Affine, crs: str) -> None:
+    import rasterio
+
+    with rasterio.open(
+        made, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
+        dtype="float64", crs=crs or None, transform=transform, compress="DEFLATE",
+        nodata=float("nan"),
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+
+
+def polygons(
+    path: Path, row: Variable, column: str | None, cell: float | None, folder: Path, crs: str
+) -> Found:
+    """Return polygons burnt into cells by an attribute: the value at a cell's centre.
+
+    Raises
+    ------
+    RasterError
+        No cell size, no CRS, no such attribute, text that is no class of the variable.
+    """
+    frame = _frame(path)
+    own_crs = crs or (frame.crs.to_string() if frame.crs else "")
+    names = [str(n) for n in frame.columns if n != frame.geometry.name]
+    name = _column(path, row, names, column, ())
+    if not cell or not 0 < cell < np.inf:
+        raise RasterError(
+            f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
+            " units of its CRS: --cell 0.05."
+        )
+    frame = frame[~(frame.geometry.is_empty | frame.geometry.isna())]
+    values = _attribute(frame[name], path, name, row)
+    kept = np.isfinite(values)
+    shapes = [(g, v) for g, v, k in zip(frame.geometry, values, kept, strict=True) if k]
+    if not shapes:
+        raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
+    degrees = bool(own_crs) and pyproj.CRS.from_user_input(own_crs).is_geographic
+    _require_drawable(frame[kept].geometry, path)
+    transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
+    made = folder / f"{path.stem}_{name}_{cell:g}.tif"
+    _burn(shapes, made, transform, shape, own_crs)
+    note = f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells."
+    return Found(
+        str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,),
+    )  # fmt: skip
+
+
+def _frame(path: Path) -> Any:
+    from hotspots.geo.user_geometry import DAMAGE
+    from hotspots.io.readers.vectors import read_vector
+
+    try:
+        frame = read_vector(path)
+    except DAMAGE as error:
+        raise RasterError(
+            f"'{path}' can't be read as polygons ({reason(error)[:_LONGEST_REASON]}). Write it"
+            " again as GeoPackage or GeoJSON."
+        ) from error
+    if getattr(frame, "active_geometry_name", None) is None:
+        raise RasterError(f"'{path}' is a table without outlines. Give polygons, or a CSV table.")
+    return frame
+
+
+def _require_drawable(outlines: Any, path: Path) -> None:
+    """Refuse outlines with too many vertices, or with coordinates that aren't on the globe."""
+    xy = shapely.get_coordinates(outlines)
+    require_within(f"'{path.name}' has", len(xy), "vertices", "simplify its outlines")
+    if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():  # false for NaN too
+        raise RasterError(
+            f"'{path}' has an outline without points, or with a coordinate off the globe. Remove"
+            " it, or save the file in its CRS."
+        )
+
+
+def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
+    """Return the numbers of an attribute; names of classes become their codes, none is NaN."""
+    if column.dtype.kind in "fiu":
+        return np.asarray(column.to_numpy(dtype="float64"))
+    if row.classes is None:
+        raise RasterError(
+            f"The attribute '{name}' of '{path}' is text, where '{row.name}' is a quantity. Choose"
+            " another with --column."
+        )
+    code_of = {_key(text): code for code, text in row.classes.items()}
+    out = []
+    for text in column:
+        key = _key(str(text))
+        if key not in code_of and key not in _NO_CLASS:
+            raise RasterError(
+                f"'{str(text)[:_LONGEST_REASON]}' of '{path}' is no class of '{row.name}'"
+                f"{near_matches(key, code_of) or '.'} Classes: {', '.join(code_of)}."
+            )
+        out.append(float(code_of.get(key, np.nan)))
+    return np.array(out)
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+
+
+def _frame_grid(
+    bounds: Sequence[float], cell: float, degrees: bool, path: Path
+) -> tuple[Affine, tuple[int, int]]:
+    """Return the whole cells, counted from 180 W and 90 N (or from 0), that hold the bounds."""
+    x0, y0 = (-180.0, 90.0) if degrees else (0.0, 0.0)
+    west, south, east, north = bounds
+    slack = 1e-6
+    left, right = (np.floor((west - x0) / cell + slack), np.ceil((east - x0) / cell - slack))
+    top, bottom = (np.floor((y0 - north) / cell + slack), np.ceil((y0 - south) / cell - slack))
+    shape = (max(1, int(bottom - top)), max(1, int(right - left)))
+    _require_cells(path, shape[0] * shape[1], "give a larger --cell")
+    return Affine(cell, 0, x0 + left * cell, 0, -cell, y0 - top * cell), shape
+
+
+def _burn(
+    shapes: Sequence[tuple[Any, float]],
+    made: Path,
+    transform: Affine,
+    shape: tuple[int, int],
+    crs: str,
+) -> None:
+    import rasterio
+    from rasterio.features import rasterize
+
+    with rasterio.open(
+        made, "w", driver="GTiff", width=shape[1], height=shape[0], count=1, dtype="float64",
+        crs=crs or None, transform=transform, compress="DEFLATE", nodata=float("nan"),
+    ) as file:  # fmt: skip
+        for top in range(0, shape[0], _STRIP):
+            rows = min(_STRIP, shape[0] - top)
+            moved = transform * Affine.translation(0, top)
+            part = rasterize(
+                shapes, out_shape=(rows, shape[1]), transform=moved, fill=np.nan, dtype="float64"
+            )
+            file.write(part, 1, window=((top, top + rows), (0, shape[1])))

@@ -1,0 +1,129 @@
+"""Zarr stores that GDAL can't read (version 3 as xarray writes it), written aside as GeoTIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hotspots.errors import RasterError
+from hotspots.io.readers.netcdf import open_zarr_store
+from hotspots.layers.dimensions import MONTH, third_dimension
+from hotspots.layers.grid import axis_names, crs_of, grid_of
+from hotspots.layers.variables import Variable
+
+_ROWS = 512
+_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "license", "url")
+_MONTHS = 12
+
+
+def to_geotiff(
+    path: Path,
+    row: Variable,
+    *,
+    band: int | None,
+    year: Any,
+    folder: Path,
+    choose: Callable[[Sequence[str]], str],
+) -> tuple[Path, str, tuple[str, ...]]:
+    """Write one variable of a store as a GeoTIFF and return its path, name, and what to say.
+
+    Nodata and scale are as stored: both are carried over, so that what the user declares can take
+    their place. Rows are read and written in strips.
+    """
+    data = _opened(path)
+    planes = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]
+    name = choose(planes)
+    layer = data[name]
+    steps = _steps(layer, row, band, year, path)
+    made = folder / f"{path.stem}_{name}.tif"
+    _write(layer, steps, made)
+    return made, name, (f"The Zarr store was copied to a GeoTIFF ({name}).",)
+
+
+def _opened(path: Path) -> xr.Dataset:
+    try:
+        return open_zarr_store(path, mask_and_scale=False, decode_times=False, decode_coords="all")
+    except ImportError as error:
+        raise RasterError(
+            f"'{path}' is Zarr that needs the package 'zarr' to be read. Install it (pip install"
+            " zarr), or write the layer as GeoTIFF."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RasterError(
+            f"'{path}' can't be read as Zarr; it may be damaged or not whole"
+            f" ({str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__})."
+            " Copy or write it again."
+        ) from error
+
+
+def _steps(
+    layer: xr.DataArray, row: Variable, band: int | None, year: Any, path: Path
+) -> list[dict[str, int]]:
+    """Return the steps along the other dimensions that become bands."""
+    y, x = axis_names(layer)
+    others = [str(dim) for dim in layer.dims if dim not in (y, x)]
+    if not others:
+        if band not in (None, 1):
+            raise RasterError(f"'{path}' has no band {band}; '{layer.name}' has 1.")
+        return [{}]
+    dim, count = others[0], layer.sizes[others[0]]
+    rest = dict.fromkeys(others[1:], 0)
+    if any(layer.sizes[d] > 1 for d in rest):
+        raise RasterError(f"'{layer.name}' of '{path}' has more than three dimensions. Reduce it.")
+    if band is not None:
+        if not 1 <= band <= count:
+            raise RasterError(
+                f"'{path}' has no band {band}; it has {count} along '{dim}'. Give --band from 1 to"
+                f" {count}."
+            )
+        return [{dim: band - 1, **rest}]
+    if count == 1 or (third_dimension(row.name) == MONTH and count == _MONTHS):
+        return [{dim: i, **rest} for i in range(count)]
+    labels = [str(v) for v in layer[dim].values.tolist()] if dim in layer.coords else []
+    if year is not None and labels.count(str(year)) == 1:
+        return [{dim: labels.index(str(year)), **rest}]
+    raise RasterError(
+        f"'{path}' has {count} steps along '{dim}'"
+        f"{': ' + ', '.join(labels[:12]) if labels else ''}. Choose one with --band, from 1."
+    )
+
+
+def _write(layer: xr.DataArray, steps: list[dict[str, int]], made: Path) -> None:
+    import rasterio
+
+    y, _ = axis_names(layer)
+    grid = grid_of(_placed(layer))
+    fill = layer.attrs.get("_FillValue", layer.attrs.get("missing_value"))
+    with rasterio.open(
+        made, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(steps),
+        dtype=str(layer.dtype), crs=_crs(layer), transform=grid.transform, tiled=True,
+        compress="DEFLATE", nodata=None if fill is None else float(np.asarray(fill)),
+        bigtiff="IF_SAFER",
+    ) as file:  # fmt: skip
+        scale = float(layer.attrs.get("scale_factor", 1))
+        offset = float(layer.attrs.get("add_offset", 0))
+        file.scales, file.offsets = (scale,) * len(steps), (offset,) * len(steps)
+        file.units = (str(layer.attrs.get("units", "")),) * len(steps)
+        file.update_tags(**{k: layer.attrs[k] for k in _TAGS if k in layer.attrs})
+        for top in range(0, grid.shape[0], _ROWS):
+            rows = slice(top, min(top + _ROWS, grid.shape[0]))
+            for index, step in enumerate(steps, start=1):
+                part = layer.isel({**step, y: rows}).transpose(*axis_names(layer)).values
+                window = ((rows.start, rows.stop), (0, grid.shape[1]))
+                file.write(part, index, window=window)
+
+
+def _placed(layer: xr.DataArray) -> xr.DataArray:
+    """Return the layer with some CRS, for its grid alone is asked for."""
+    return layer if _crs(layer) else layer.rio.write_crs(4326)
+
+
+def _crs(layer: xr.DataArray) -> str | None:
+    try:
+        return str(crs_of(layer).to_wkt())
+    except RasterError:
+        return None

@@ -1,0 +1,124 @@
+"""One's own layer into a store: read as declared, on the store's grid, checked and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from affine import Affine
+
+from hotspots.ingest.publish import grid_of_store, shelve
+from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.source_raster import open_grid
+from hotspots.ingest.user_files.read import Own, read_own
+from hotspots.io.limits import require_within
+from hotspots.layers.grid import Grid, same_grid
+from hotspots.layers.harmonise import first_beyond
+from hotspots.layers.target_grid import size_text
+from hotspots.store import Store
+from hotspots.store.licences import recognise
+from hotspots.store.profiles import layer_key
+from hotspots.store.provenance import OWN
+from hotspots.store.store import LESS
+
+Say = Callable[[str], None]
+NOT_STATED = "not stated"
+
+
+def add_own(
+    store: Store, path: str, *, say: Say = lambda line: None, **declared: Any
+) -> dict[str, Any]:
+    """Add one's own layer to a store.
+
+    Parameters
+    ----------
+    store : Store
+        Has layers on another grid: the layer is brought to it. Else it keeps its own cells.
+    path : str
+        File or address.
+    say : callable
+        Told what is being done.
+    **declared
+        As of `hotspots.ingest.user_files.read.read_own`.
+
+    Returns
+    -------
+    dict
+        ``layer`` (its name in the store), ``variable``, ``unit``, ``depth``, ``year``,
+        ``notes`` (what was taken from the file itself), ``verdicts`` (what looks wrong),
+        ``file`` and ``report`` (where they are in the store) and the main numbers of the report.
+
+    Raises
+    ------
+    RasterError
+        As `read_own`, or what the values themselves show: an undeclared nodata number, an unknown
+        class. The store is as it was.
+    """
+    own = read_own(path, **declared)
+    grid = grid_of_store(store)
+    notes = list(own.notes)
+    if grid is None:
+        grid = turned(open_grid(own.raw))
+    elif not same_grid(grid, turned(open_grid(own.raw))):
+        notes.append(f"Brought to the store's grid, {_told(grid)}.")
+    cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
+    require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
+    say(f"reading {PurePath(path).name}")
+    layer, share = on_grid(
+        own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path),
+        months="keep" if len(own.raw.bands) > 1 else "",
+    )  # fmt: skip
+    former = store.replacing(layer_key(layer), OWN)
+    say("checking and writing")
+    done = shelve(
+        store, layer, share, raws=[own.raw], provenance=_provenance(own, path, notes),
+        given=own.given,
+    )  # fmt: skip
+    return {
+        "layer": done.key, "variable": own.variable, "unit": layer.attrs.get("units", "class"),
+        "depth": layer.attrs.get("depth_cm", ""), "year": layer.attrs.get("year", ""),
+        "notes": [*notes, former] if former else notes, "verdicts": done.verdicts,
+        "file": done.file, "report": done.page,
+        **done.numbers,
+    }  # fmt: skip
+
+
+def turned(grid: Grid) -> Grid:
+    """Return a file's grid north up, with longitudes of -180 to 180 if it is geographic."""
+    west, _, east, north = grid.bounds
+    dx, dy = abs(grid.transform.a), abs(grid.transform.e)
+    up = Grid(Affine(dx, 0, west, 0, -dy, north), grid.shape, grid.crs)
+    if not up.is_geographic or east <= 180 + dx / 2:
+        return up
+    beyond = first_beyond(up)
+    if beyond > 0 and not up.wraps:
+        return up
+    return Grid(Affine(dx, 0, west + beyond * dx - 360, 0, -dy, north), grid.shape, grid.crs)
+
+
+def _told(grid: Grid) -> str:
+    rows, columns = grid.shape
+    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.transform.a:g} units"
+    return f"{rows:,} x {columns:,} cells of {size}"
+
+
+def _attrs(own: Own, path: str) -> dict[str, Any]:
+    """Return the layer's attributes; what nobody stated is said to be not stated."""
+    name = PurePath(path).name
+    told = {"source": f"own file {name}", "citation": f"{name}, {NOT_STATED} by whom",
+            "licence": NOT_STATED}  # fmt: skip
+    return told | {key: value for key, value in own.attrs.items() if value not in (None, "")}
+
+
+def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, Any]:
+    origin = own.raw.origin
+    return {
+        "source_id": OWN,
+        "address": origin.address if origin else PurePath(path).name,
+        "sha256": [origin.sha256] if origin else [],
+        "retrieved": origin.retrieved if origin else "",
+        "request": {key: value for key, value in own.given.items() if key != "file"},
+        "licence_id": recognise(str(own.attrs.get("licence", ""))) or "",
+        "steps": notes,
+    }

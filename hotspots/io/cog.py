@@ -1,0 +1,145 @@
+"""Cloud-optimised GeoTIFFs: the one place that writes them, strip by strip and with all cores.
+
+The same layer gives the same bytes, with however many threads: no clock enters, and GDAL writes
+the tiles in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hotspots.errors import RasterError, WriteError
+from hotspots.io.os_errors import quiet_libtiff
+from hotspots.layers.dimensions import labels_as_text
+from hotspots.layers.grid import grid_of
+from hotspots.layers.harmonise import crs_text
+from hotspots.layers.variables import class_nodata, classes_of
+
+BLOCK = 512
+DTYPES = ("float32", "uint8", "int8", "int16")
+# Average and mode of overviews are for looking at; no number is ever taken from an overview.
+OPTIONS: dict[str, Any] = {
+    "COMPRESS": "DEFLATE",
+    "PREDICTOR": "YES",
+    "BLOCKSIZE": BLOCK,
+    "BIGTIFF": "IF_SAFER",
+    "NUM_THREADS": "ALL_CPUS",
+}
+# GDAL would take 5 % of the machine's memory to hold blocks that nobody asks for again.
+_CACHE = 256 * 2**20
+_OF_THE_STORE = ("sha256", "_FillValue")  # attributes that are no tags
+
+
+def write_cog(
+    layer: xr.DataArray,
+    path: str | Path,
+    *,
+    named: str = "",
+    on_progress: Callable[[float], None] | None = None,
+) -> None:
+    """Write a layer as a cloud-optimised GeoTIFF.
+
+    Parameters
+    ----------
+    layer : DataArray
+        Dimensions (y, x), before them one more where its name goes along that (it becomes bands);
+        regular coordinates and a CRS; one of `DTYPES`. Missing is NaN; for classes the code that
+        their legend leaves free; else ``attrs["_FillValue"]``. May be dask-backed: it is computed
+        in strips of whole tiles.
+    path : path
+        The file; beside it a ``.plain.tif`` stands while writing. Rename it into place yourself.
+    named : str, optional
+        What an error calls the place: "The store 'x'"; the file by default.
+    on_progress : callable, optional
+        Is told the share that is done, 0 to 1.
+
+    Raises
+    ------
+    RasterError
+        Another data type.
+    WriteError
+        The disk is full or fails; nothing of the file is left.
+    """
+    import rasterio.shutil
+    from rasterio._err import CPLE_BaseError  # what closing a file on a full disk raises
+
+    path = Path(path)
+    if str(layer.dtype) not in DTYPES:
+        raise RasterError(
+            f"Layer '{layer.name}' is of type {layer.dtype}; a layer is written as one of"
+            f" {', '.join(DTYPES)}. Convert it first."
+        )
+    plain = path.with_name(f".{path.stem.removeprefix('.')}.plain.tif")
+    method = "MODE" if classes_of(layer) is not None else "AVERAGE"
+    said: list[str] = []
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE), quiet_libtiff() as said:
+            _write_plain(layer, plain, on_progress or _nobody)
+            rasterio.shutil.copy(
+                plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS
+            )  # fmt: skip
+    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+        path.unlink(missing_ok=True)  # it would take the space that is lacking
+        reason = (said[0].split(": ")[-1] if said else str(error)).rstrip(".")
+        place = named or f"'{path}'"
+        raise WriteError(
+            f"{place} can't be written ({reason}). Free some space or give another place; nothing"
+            " was left half-written."
+        ) from error
+    finally:
+        plain.unlink(missing_ok=True)
+    (on_progress or _nobody)(1.0)
+
+
+def tags(layer: xr.DataArray) -> dict[str, str]:
+    """Return the attributes of a layer as the tags of its file, with its name and its labels."""
+    out = {"variable": str(layer.name)}
+    for key, value in layer.attrs.items():
+        if key in _OF_THE_STORE:
+            continue
+        told = " ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value
+        out[str(key)] = str(told)
+    return out | labels_as_text(layer)
+
+
+def nodata(layer: xr.DataArray) -> float | None:
+    """Return the stored number that means missing."""
+    if layer.dtype.kind == "f":
+        return float("nan")
+    classes = classes_of(layer)
+    if classes is not None:
+        return class_nodata(classes)
+    return layer.attrs.get("_FillValue")
+
+
+def _write_plain(layer: xr.DataArray, path: Path, tell: Callable[[float], None]) -> None:
+    """Write a layer as a GeoTIFF without overviews, computing it strip by strip."""
+    import rasterio
+
+    grid = grid_of(layer)
+    rows, columns = grid.shape
+    bands = list(range(1, int(np.prod(layer.shape[:-2])) + 1))
+    with rasterio.open(
+        path, "w", driver="GTiff", width=columns, height=rows, count=len(bands),
+        dtype=str(layer.dtype), crs=crs_text(grid.crs), transform=grid.transform,
+        nodata=nodata(layer), tiled=True, blockxsize=BLOCK, blockysize=BLOCK, BIGTIFF="IF_SAFER",
+    ) as file:  # fmt: skip
+        for top in range(0, rows, BLOCK):
+            strip = layer.isel(y=slice(top, top + BLOCK)).values
+            strip = strip.reshape(len(bands), -1, columns)
+            file.write(strip, bands, window=((top, top + strip.shape[1]), (0, columns)))
+            tell(0.5 * min(top + BLOCK, rows) / rows)
+        for band in bands:
+            file.set_band_description(band, str(layer.name))
+            if layer.attrs.get("units"):
+                file.set_band_unit(band, str(layer.attrs["units"]))
+        file.update_tags(**tags(layer))
+
+
+def _nobody(share: float) -> None:
+    pass

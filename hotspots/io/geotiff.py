@@ -1,0 +1,193 @@
+"""GeoTIFF files read as layers: each block masked, scaled and checked as it is read.
+
+Blocks are read through a function of this module and not through an open file object, so that a
+lazy layer pickles, and a spoilt block gives this project's error at whatever time it is met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.errors import RasterError
+from hotspots.io.os_errors import require_permitted
+from hotspots.io.readers.rasters import geotiff
+from hotspots.layers.dimensions import LABELS
+from hotspots.layers.variables import variable
+
+LAZY_CELLS = 4_000_000
+_CHUNK = 1024
+# Tags that become attributes; GDAL's own and a maker's many others stay outside.
+_TAGS = (
+    "long_name", "year", "period", "depth_cm", "source", "citation", "licence", "method",
+    "guidelines", "url", "doi", "flag_values", "flag_meanings", *LABELS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Where one band is; size and time of the file tell a dask graph when it has changed."""
+
+    path: str
+    index: int
+    scale: float
+    offset: float
+    whole_numbers: bool
+    stamp: tuple[int, int]
+
+
+def read_geotiff(path: str | Path) -> list[xr.DataArray]:
+    """Return the bands of a GeoTIFF as layers named by band description, tag or file stem.
+
+    Parameters
+    ----------
+    path : path
+        One band: its canonical name is the band's description (or tag ``variable``) where that
+        is one, else the file's stem. Several bands: each needs a canonical description.
+
+    Returns
+    -------
+    list of DataArray
+        On the file's grid and orientation, nodata (and masks) as NaN before scale and offset are
+        applied; ``units`` from the band's unit or a tag UNITS. Above 4 million cells lazy.
+
+    Raises
+    ------
+    RasterError
+        Unreadable (permission, damage) or cut short, rotated, without CRS, or a band without
+        canonical name.
+    """
+    import rasterio
+
+    path = Path(path)
+    require_permitted(path)
+    try:
+        with geotiff(path) as file:
+            _require_whole(file, path)
+            names = [_band_name(file, i, path) for i in file.indexes]
+            return [_layer(file, path, i, name) for i, name in enumerate(names, start=1)]
+    except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception | str) -> RasterError:
+    return RasterError(
+        f"'{path}' can't be read as a GeoTIFF; it may be damaged or cut short"
+        f" ({str(error).rstrip('.') or type(error).__name__}). Fetch or write it again."
+    )
+
+
+def _require_whole(file: Any, path: Path) -> None:
+    """Raise unless every block that the file's directory names lies within the file."""
+    size = path.stat().st_size
+    rows, columns = file.block_shapes[0]
+    for y in range(-(-file.height // rows)):
+        for x in range(-(-file.width // columns)):
+            offset = file.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1)
+            length = file.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)
+            end = int(offset) + int(length) if offset and length else 0
+            if end > size:
+                raise _unreadable(path, f"{size} bytes, where {end} are named")
+
+
+def _band_name(file: Any, index: int, path: Path) -> str:
+    description = file.descriptions[index - 1] or file.tags(index).get("variable") or ""
+    if file.count == 1:
+        description = description or file.tags().get("variable") or ""
+        return description if _is_canonical(description) else path.stem
+    if not description:
+        raise RasterError(
+            f"Band {index} of '{path}' has no description. Give each band the name of a canonical"
+            f" variable (rio edit-info --bidx {index} --description soc_stock FILE), or write one"
+            " file for each."
+        )
+    return str(description)
+
+
+def _is_canonical(name: str) -> bool:
+    try:
+        variable(name)
+    except RasterError:
+        return False
+    return True
+
+
+def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
+    row = variable(name)
+    transform = file.transform
+    if file.crs is None:
+        raise RasterError(
+            f"'{path}' has no coordinate reference system (CRS). After checking its source give it"
+            " one: rio edit-info --crs EPSG:4326 FILE."
+        )
+    if transform.b or transform.d:
+        raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up (rio warp).")
+    stat = path.stat()
+    band = _Band(
+        str(path), index, float(file.scales[index - 1]), float(file.offsets[index - 1]),
+        row.classes is not None, (stat.st_size, stat.st_mtime_ns),
+    )  # fmt: skip
+    shape = (file.height, file.width)
+    lazy = shape[0] * shape[1] * file.count > LAZY_CELLS
+    data = _lazily(band, shape, file.block_shapes[index - 1]) if lazy else _read(band, None)
+    out = xr.DataArray(data, dims=("y", "x"), name=name, attrs=_attrs(file, index))
+    y = transform.f + transform.e * (np.arange(shape[0]) + 0.5)
+    x = transform.c + transform.a * (np.arange(shape[1]) + 0.5)
+    out = out.assign_coords(y=("y", y), x=("x", x))
+    placed: xr.DataArray = out.rio.write_crs(file.crs).rio.write_transform(transform)
+    return placed
+
+
+def _attrs(file: Any, index: int) -> dict[str, Any]:
+    tags = {k.casefold(): v for k, v in (file.tags() | file.tags(index)).items()}
+    if "license" in tags:
+        tags.setdefault("licence", tags["license"])
+    attrs: dict[str, Any] = {key: tags[key] for key in _TAGS if key in tags}
+    if str(attrs.get("year", "")).isdigit():
+        attrs["year"] = int(attrs["year"])
+    if "flag_values" in attrs:
+        codes = attrs["flag_values"].replace(",", " ").split()
+        attrs["flag_values"] = np.array(codes, dtype="int16")
+    unit = file.units[index - 1] or tags.get("units") or tags.get("unit")
+    return attrs | ({"units": unit} if unit else {})
+
+
+def _lazily(band: _Band, shape: tuple[int, int], block: tuple[int, int]) -> Any:
+    import dask.array as da
+
+    # Whole file blocks, or a block that two chunks share is decoded twice.
+    chunks = tuple(
+        _split(n, min(n, -(-_CHUNK // b) * b)) for n, b in zip(shape, block, strict=True)
+    )
+    meta = np.empty((0, 0), dtype="float32")
+    return da.map_blocks(_read_chunk, band=band, chunks=chunks, dtype="float32", meta=meta)
+
+
+def _split(length: int, chunk: int) -> tuple[int, ...]:
+    return tuple(min(chunk, length - start) for start in range(0, length, chunk))
+
+
+def _read_chunk(band: _Band, block_info: Any = None) -> npt.NDArray[np.float32]:
+    (top, bottom), (left, right) = block_info[None]["array-location"]
+    return _read(band, ((top, bottom), (left, right)))
+
+
+def _read(
+    band: _Band, window: tuple[tuple[int, int], tuple[int, int]] | None
+) -> npt.NDArray[np.float32]:
+    import rasterio
+
+    try:
+        with geotiff(band.path) as file:
+            stored = file.read(band.index, window=window, masked=True)
+    except rasterio.errors.RasterioError as error:
+        raise _unreadable(band.path, error) from error
+    values = stored.data.astype("float64")
+    if not band.whole_numbers:
+        values = values * band.scale + band.offset
+    return np.where(np.ma.getmaskarray(stored), np.nan, values).astype("float32")

@@ -1,0 +1,42 @@
+"""NetCDF and Zarr by xarray, after what they refer to was looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from hotspots.io.readers.hdf5 import HDF5, require_sound_netcdf
+from hotspots.io.readers.paths import first_bytes, plain_path
+from hotspots.io.readers.zarr_store import require_sound_zarr
+
+
+def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
+    """Open a NetCDF file with xarray; close it as any other.
+
+    Parameters
+    ----------
+    path : path
+    **options
+        Of `xarray.open_dataset`.
+
+    Raises
+    ------
+    BadInputError
+        There is no such file; it leads to other files; a chunk of it is too large.
+    RasterError
+        It isn't NetCDF, or its metadata are damaged.
+    Exception
+        Nearly any, of the libraries below, where the rest is damaged.
+    """
+    file = plain_path(path)
+    require_sound_netcdf(file)
+    engine = "h5netcdf" if first_bytes(file, 8) == HDF5 else "scipy"
+    return xr.open_dataset(str(file), engine=engine, **options)
+
+
+def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
+    """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
+    folder = require_sound_zarr(path)
+    return xr.open_zarr(folder, chunks=None, consolidated=False, **options)

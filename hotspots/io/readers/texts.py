@@ -1,0 +1,168 @@
+"""Files that are read as text or bytes: of a plain kind, within their limit, and not for ever.
+
+`Deadline` holds the time that the reading of one file may take. It is looked at between chunks,
+rows and steps of a database; what one call into a library does between two looks isn't
+interrupted, so what it is given is bounded in bytes, rows, vertices and pairs of edges instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hotspots.errors import BadInputError
+from hotspots.io.limits import PREFIX, limits, require_regular, require_within, shown_path
+
+_CHUNK = 1 << 20
+_MOST_SHOWN = 100  # letters of a parser's words
+# Python's parser takes a time that grows with the square of a key's parts.
+_MOST_PARTS = 100
+_LONG_KEY = re.compile(
+    r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*)"
+    f"{{{_MOST_PARTS}}}"
+)
+_Item = TypeVar("_Item")
+
+
+class Deadline:
+    """The end of the time that the reading of one input may take.
+
+    Parameters
+    ----------
+    name : str
+        What is read, as messages call it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seconds = limits().read_seconds
+        self._end = time.monotonic() + self.seconds
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self._end
+
+    def check(self) -> None:
+        """Raise `BadInputError` if the time is over."""
+        if self.is_past:
+            raise BadInputError(
+                f"The reading of '{self.name}' took more than {self.seconds:,} seconds. Give a"
+                f" smaller file, or raise the limit: {PREFIX}READ_SECONDS={self.seconds * 10}."
+            )
+
+
+def paced(items: Iterable[_Item], name: str) -> Iterator[_Item]:
+    """Yield the items; raise `BadInputError` when reading them takes too long."""
+    deadline = Deadline(name)
+    for item in items:
+        deadline.check()
+        yield item
+
+
+def read_bytes(path: str | Path, limit: str = "file_bytes") -> bytes:
+    """Return the content of a regular file.
+
+    Parameters
+    ----------
+    path : path
+    limit : str
+        The attribute of `Limits` that its bytes stay within.
+
+    Raises
+    ------
+    BadInputError
+        A pipe, socket or device; larger than the limit, or growing beyond it; too slow.
+    OSError
+        It isn't there, or can't be read.
+    """
+    require_regular(path)
+    file = Path(path)
+    require_size(file, limit)
+    deadline = Deadline(file.name)
+    content = bytearray()
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            content += chunk
+            _require(file, len(content), limit)
+            deadline.check()
+    return bytes(content)
+
+
+def read_text(path: str | Path, limit: str = "file_bytes") -> str:
+    """Return the text of a regular file in UTF-8, with or without a byte-order mark.
+
+    Raises
+    ------
+    BadInputError, OSError
+        As of `read_bytes`.
+    UnicodeDecodeError
+        It isn't in UTF-8.
+    """
+    return read_bytes(path, limit).decode("utf-8-sig")
+
+
+def require_size(path: Path, limit: str = "file_bytes") -> None:
+    """Raise `BadInputError` if a file is larger than a limit; nothing is read."""
+    _require(path, path.stat().st_size, limit)
+
+
+def _require(path: Path, size: int, limit: str) -> None:
+    require_within(f"'{shown_path(path.name)}' has", size, limit, "keep only what is needed")
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML, or longer than its limit; the text says why, in few words.
+    """
+    most = limits().toml_bytes
+    if len(text) > most:
+        raise ValueError(f"it has more than {most:,} letters, the limit {PREFIX}TOML_BYTES")
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key has more than {_MOST_PARTS} dotted parts")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_why(error)) from error
+
+
+def parse_json(text: str) -> Any:
+    """Return what a JSON text holds.
+
+    Raises
+    ------
+    ValueError
+        It is no JSON, or names one member twice; the text says why, in few words.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_single)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_why(error)) from error
+
+
+def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members; which of two of one name is meant can't be known."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in members if names.count(name) > 1)
+        raise ValueError(f"an object has '{twice[:40]}' twice")
+    return members
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if "integer string conversion" in str(error):
+        return "it holds a number of thousands of digits"
+    told = " ".join(str(error).split()).rstrip(".")
+    return told if len(told) <= _MOST_SHOWN else f"{told[:_MOST_SHOWN]}…"

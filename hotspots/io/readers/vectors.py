@@ -1,0 +1,179 @@
+"""Vector files, each by its own driver only.
+
+pyogrio can't restrict GDAL's drivers: GDAL asks each whether a file is its own, so that a virtual
+layer (OGR VRT), a GDAL pipeline or a web service's description opens whatever its name ends in.
+So the first bytes are compared with the format that the name says, before GDAL sees the file, and
+JSON, which many drivers share, is opened by the name ``GeoJSON:PATH``, which only one takes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotspots.errors import BadInputError
+from hotspots.io.limits import require_within
+from hotspots.io.readers.amounts import (
+    require_amounts,
+    require_modest_geopackage,
+    require_modest_parquet,
+)
+from hotspots.io.readers.paths import CLOSED, first_bytes, plain_path, require_beside
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARQUET = (".parquet", ".geoparquet")
+_OPTIONS = CLOSED | {
+    "GDAL_PAM_ENABLED": "NO",
+    "LIBKML_RESOLVE_STYLE": "NO",
+    "OGR_SQLITE_LOAD_EXTENSIONS": None,
+}
+_BOM = b"\xef\xbb\xbf"
+# What a file begins with, once blanks are left out of those that are text.
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    ".geojson": (b"{",),
+    ".json": (b"{",),
+    ".gpkg": (b"SQLite format 3\x00",),
+    ".kml": (b"<?xml", b"<kml", b"<!--"),
+    ".shp": (b"\x00\x00\x27\x0a",),
+    ".fgb": (b"fgb\x03fgb",),
+    ".parquet": (b"PAR1",),
+    ".geoparquet": (b"PAR1",),
+}
+_TEXT = (".geojson", ".json", ".kml")
+_BESIDE = {".shp": (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".idm", ".ind")}
+# The one kind of virtual table that a GeoPackage has; others reach files outside.
+_VIRTUAL = ("rtree",)
+
+
+def vector_layers(path: str | Path) -> list[tuple[str, str | None]]:
+    """Return name and kind of geometry (None: a table without) of each layer of a file."""
+    import pyogrio
+
+    name = _checked(path)
+    with _pinned():
+        return [(str(layer), kind) for layer, kind in pyogrio.list_layers(name)]
+
+
+def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> pd.DataFrame:
+    """Return a layer of a vector file as a GeoDataFrame; a table without geometry as DataFrame.
+
+    Parameters
+    ----------
+    path : path
+        A file whose name ends in one of `_MAGIC`.
+    layer : str, optional
+        By default the first; of GeoParquet there is one.
+    **options
+        Of `pyogrio.read_dataframe`.
+
+    Raises
+    ------
+    BadInputError
+        There is no such file; it or a file beside it is no regular file or of another format than
+        its name says; it is larger than the limits allow; a GeoPackage that reaches outside.
+    pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError
+        It is damaged, or has no such layer.
+    """
+    import geopandas
+    import pyogrio
+
+    name = _checked(path)
+    suffix = Path(name).suffix.lower()
+    if suffix in PARQUET:
+        require_modest_parquet(Path(name))
+        return geopandas.read_parquet(Path(name))
+    if suffix == ".gpkg":
+        require_modest_geopackage(Path(name), layer)
+    with _pinned():
+        if suffix not in _TEXT:  # which GDAL reads whole to count its features
+            told = pyogrio.read_info(name, layer=layer)
+            require_amounts(Path(name).name, told["features"], len(told["fields"]))
+        frame = pyogrio.read_dataframe(name, layer=layer, **options)
+    require_amounts(Path(name).name, *frame.shape)
+    return frame
+
+
+def _checked(path: str | Path) -> str:
+    """Return what GDAL is given for a file that is what its name says, or raise."""
+    file = plain_path(path)
+    suffix = file.suffix.lower()
+    if suffix not in _MAGIC:
+        raise BadInputError(
+            f"'{file.name}' is of no vector format that is read ({', '.join(_MAGIC)}). Convert it"
+            " to GeoPackage or GeoJSON."
+        )
+    require_within(
+        f"'{file.name}' has", file.stat().st_size, "file_bytes", "keep only what is needed"
+    )
+    _require_format(file, suffix)
+    require_beside(file, tuple(f"{file.stem}{end}" for end in _BESIDE.get(suffix, ())))
+    if suffix == ".gpkg":
+        require_beside(file, tuple(f"{file.name}{end}" for end in ("-wal", "-shm", "-journal")))
+        _require_self_contained(file)
+    if suffix in (".geojson", ".json"):
+        return f"GeoJSON:{file}"
+    if "!" in str(file):  # pyogrio would read what stands behind it as another file's path
+        raise BadInputError(f"'{file}' has an exclamation mark in its path. Rename that part.")
+    return str(file)
+
+
+def _require_format(file: Path, suffix: str) -> None:
+    begins = first_bytes(file, 1024)
+    if suffix in _TEXT:
+        begins = begins.removeprefix(_BOM).lstrip()
+    if not begins.startswith(_MAGIC[suffix]):
+        raise BadInputError(
+            f"'{file.name}' can't be read as {suffix}: it doesn't begin like such a file. Give it"
+            " the ending of its format, or save it again."
+        )
+    if suffix == ".kml" and b"<kml" not in first_bytes(file, 65_536):
+        raise BadInputError(
+            f"'{file.name}' can't be read as .kml: it is XML of another kind. Save it again as KML"
+            " or GeoPackage."
+        )
+
+
+def _require_self_contained(file: Path) -> None:
+    """Raise `BadInputError` if a GeoPackage has parts that reach outside when they are read.
+
+    A view or trigger may call functions of GDAL that fetch or read files, and a virtual table may
+    stand for another file.
+    """
+    try:
+        uri = f"{file.as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as base:
+            rows = base.execute("SELECT name, lower(sql) FROM sqlite_master WHERE sql <> ''")
+            for name, sql in rows:
+                _require_harmless(file, str(name), str(sql))
+    except sqlite3.Error:
+        return  # damaged: GDAL says so
+
+
+def _require_harmless(file: Path, name: str, sql: str) -> None:
+    words = sql.split()
+    virtual = words[:3] == ["create", "virtual", "table"]
+    kind = sql.partition(" using ")[2].strip() if virtual else ""
+    outside = any(f"{prefix}_" in sql for prefix in ("ogr", "gdal")) and "view" in words[:3]
+    if outside or "load_extension" in sql or (virtual and not kind.startswith(_VIRTUAL)):
+        raise BadInputError(
+            f"'{file.name}' holds '{name[:60]}', which reads outside the file. Export the layer you"
+            " mean to a new GeoPackage."
+        )
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
+    """Hold GDAL's options of vectors to `_OPTIONS`, and give the former ones back."""
+    import pyogrio
+
+    before = {key: pyogrio.get_gdal_config_option(key) for key in _OPTIONS}
+    pyogrio.set_gdal_config_options(_OPTIONS)
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)

@@ -1,0 +1,141 @@
+"""What a Zarr store must not do: lead out of its folder, run code, or unpack to more than allowed.
+
+A store's metadata name the codecs that unpack it, and one of those (pickle) runs whatever code the
+bytes hold. So only numbers and text by known codecs are read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import BadInputError
+from hotspots.io.limits import require_regular, require_within, shown_path
+
+_METADATA = (".zarray", ".zgroup", "zarr.json")
+_MARKS = (*_METADATA, ".zmetadata")
+_METADATA_BYTES = 10_000_000
+_CODECS = frozenset({
+    "bytes", "transpose", "sharding_indexed", "crc32c", "gzip", "zlib", "zstd", "blosc", "lz4",
+    "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "quantize", "bitround", "packbits",
+    "astype", "adler32", "crc32", "fletcher32", "vlen-utf8", "vlen-bytes",
+})  # fmt: skip
+# Of arrays of numbers and of plain text; "O" needs a codec of text beside.
+_KINDS = frozenset("biufcSUMm")
+_TEXT = frozenset({"vlen-utf8", "vlen-bytes"})
+
+
+def is_zarr(path: Path) -> bool:
+    """Say whether a folder is a Zarr store, by its name or by what lies in it."""
+    return path.is_dir() and (
+        path.suffix.lower() == ".zarr" or any((path / mark).is_file() for mark in _MARKS)
+    )
+
+
+def require_sound_zarr(path: str | Path) -> Path:
+    """Return the absolute path of a Zarr store in which nothing leads out, or raise.
+
+    Raises
+    ------
+    BadInputError
+        A symbolic link, a pipe or a device in it; a codec that isn't known to be harmless; more
+        steps or larger chunks than the limits allow; metadata that can't be read.
+    """
+    folder = Path(os.path.abspath(path))
+    if not folder.is_dir():
+        raise BadInputError(f"There is no folder '{shown_path(path)}'. Give a Zarr store.")
+    _require_all_sound(folder, folder.stat().st_mtime_ns)
+    return folder
+
+
+@lru_cache(maxsize=64)  # a raster is opened for each of its strips
+def _require_all_sound(folder: Path, modified: int) -> None:
+    for file in _files(folder):
+        if file.name in _METADATA:
+            _require_sound(file, folder)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            item = Path(where, name)
+            if item.is_symlink():
+                raise BadInputError(
+                    f"'{item.relative_to(folder)}' of '{shown_path(folder)}' is a symbolic link,"
+                    " which may lead anywhere. Copy the store with what the links stand for"
+                    " (cp -rL)."
+                )
+        for name in names:
+            item = Path(where, name)
+            require_regular(item)
+            yield item
+
+
+def _require_sound(file: Path, folder: Path) -> None:
+    shown = f"{folder.name}/{file.relative_to(folder)}"
+    if file.stat().st_size > _METADATA_BYTES:
+        raise BadInputError(f"'{shown}' is too large for metadata of Zarr. Write the store again.")
+    try:
+        told = json.loads(file.read_bytes())
+    except (ValueError, RecursionError, OSError) as error:
+        raise BadInputError(
+            f"'{shown}' can't be read as metadata of Zarr. Copy or write the store again."
+        ) from error
+    if not isinstance(told, dict):
+        raise BadInputError(f"'{shown}' isn't metadata of Zarr. Copy or write the store again.")
+    if file.name == ".zgroup" or told.get("node_type") == "group":
+        return
+    try:
+        _require_harmless(told, shown)
+        _require_small(told, shown)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise BadInputError(
+            f"'{shown}' doesn't describe an array as Zarr does. Copy or write the store again."
+        ) from error
+
+
+def _require_harmless(told: Mapping[str, Any], shown: str) -> None:
+    codecs = set(_names(told))
+    unknown = sorted(codecs - _CODECS)
+    kind = str(told.get("dtype", "i1" if "data_type" in told else ""))
+    is_text = bool(codecs & _TEXT)
+    if not unknown and kind.lstrip("<>|=")[:1] not in _KINDS and not is_text:
+        unknown = [f"values of type {kind[:20] or 'none'}"]
+    if unknown or told.get("storage_transformers"):
+        what = unknown[0][:40] if unknown else "a transformer of its storage"
+        raise BadInputError(
+            f"'{shown}' is packed by '{what}', which isn't read. Write the store again with zstd or"
+            " zlib."
+        )
+
+
+def _names(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of all codecs that an array's metadata ask for, those of shards too."""
+    listed = [told.get("compressor"), *(told.get("filters") or ()), *(told.get("codecs") or ())]
+    for codec in filter(None, listed):
+        name = str(codec.get("id") or codec.get("name") or "")
+        yield name.removeprefix("numcodecs.").lower()
+        within = codec.get("configuration") or {}
+        if name == "sharding_indexed":
+            yield from _names(within)
+            yield from _names({"codecs": within.get("index_codecs")})
+
+
+def _require_small(told: Mapping[str, Any], shown: str) -> None:
+    shape = [int(size) for size in told["shape"]]
+    grid = told.get("chunk_grid") or {}
+    chunks = told.get("chunks") or grid["configuration"]["chunk_shape"] if shape else ()
+    require_within(
+        f"'{shown}' has", math.prod(shape[:-2]), "raster_bands", "keep the steps that you need"
+    )
+    # A chunk of no more than 8 bytes a value; an axis is read whole.
+    at_once = math.prod(int(size) for size in (shape if len(shape) == 1 else chunks))
+    require_within(
+        f"A chunk or axis of '{shown}' has", at_once * 8, "block_bytes",
+        "write it again in smaller chunks",
+    )  # fmt: skip

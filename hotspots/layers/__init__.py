@@ -1,0 +1,1 @@
+"""Layers as such: canonical variables, units, dimensions, plausible values, legends, grids."""

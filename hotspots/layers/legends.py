@@ -1,0 +1,236 @@
+"""Legends of other sources, converted at the door to the numbering of `hotspots.layers.variables`.
+
+A legend is written down by names, and numbers are matched through the names: nowhere is one
+numbering laid over another. The tables in ``legends/`` have a row for each code: the publisher's
+label, the canonical class (none for a code that means missing), who says so and how sure that is.
+The third column's heading is the canonical variable that the classes are of.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hotspots.errors import RasterError, near_matches
+from hotspots.layers.variables import CLIMATE_ZONES, class_nodata, variable
+
+LEGENDS = Path(__file__).parent / "crosswalks"
+_MOST_NAMED = 5
+
+# github.com/colinahill/ipcc_climate_zones @ 8344cd5911, attribute "Labels for climate zones".
+_COLINAHILL_2019: dict[int, str] = {
+    1: "tropical_montane",
+    2: "tropical_wet",
+    3: "tropical_moist",
+    4: "tropical_dry",
+    5: "warm_temperate_moist",
+    6: "warm_temperate_dry",
+    7: "cool_temperate_moist",
+    8: "cool_temperate_dry",
+    9: "boreal_moist",
+    10: "boreal_dry",
+    11: "polar_moist",
+    12: "polar_dry",
+}
+# Hiederer et al. (2010), JRC, EUR 24483 EN: the project's own numbering.
+_JRC_2010 = CLIMATE_ZONES
+CLIMATE_ZONE_LEGENDS: dict[str, dict[int, str]] = {
+    "colinahill_2019": _COLINAHILL_2019,
+    "jrc_2010": _JRC_2010,
+}
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The codes of one source, and what they are here.
+
+    Attributes
+    ----------
+    name : str
+        As in the catalogue's ``legend``.
+    variable : str
+        Canonical variable that the classes are of: "land_cover", "koppen_geiger", "climate_zone".
+    classes : mapping of int to str
+        Code -> canonical class.
+    labels : mapping of int to str
+        Code -> the publisher's words, missing ones too.
+    missing : tuple of int
+        Codes that mean missing.
+    statuses : mapping of int to str
+        Code -> how sure the class is, as in the method tables.
+    """
+
+    name: str
+    variable: str
+    classes: Mapping[int, str]
+    labels: Mapping[int, str]
+    missing: tuple[int, ...]
+    statuses: Mapping[int, str]
+
+
+def legend_names() -> list[str]:
+    """Return the names of all legends."""
+    return sorted([*(path.stem for path in LEGENDS.glob("*.csv")), *CLIMATE_ZONE_LEGENDS])
+
+
+@cache
+def legend(name: str) -> Legend:
+    """Return the legend of this name, or raise `RasterError` with near matches."""
+    if name not in legend_names():
+        raise RasterError(
+            f"The legend '{name}' is unknown{near_matches(name, legend_names()) or '.'}"
+            f" Legends: {', '.join(legend_names())}."
+        )
+    if name in CLIMATE_ZONE_LEGENDS:
+        zones = CLIMATE_ZONE_LEGENDS[name]
+        return Legend(name, "climate_zone", zones, zones, (0,), dict.fromkeys(zones, "verified"))
+    with (LEGENDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    canonical = list(rows[0])[2]
+    return Legend(
+        name, canonical,
+        classes={int(row["code"]): row[canonical] for row in rows if row[canonical]},
+        labels={int(row["code"]): row["label"] for row in rows},
+        missing=tuple(int(row["code"]) for row in rows if not row[canonical]),
+        statuses={int(row["code"]): row["status"] for row in rows},
+    )  # fmt: skip
+
+
+def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
+    """Return `codes` of a legend as the codes of its canonical variable.
+
+    Parameters
+    ----------
+    codes : array of int or float, any shape
+        NaN and the legend's codes for missing become 0.
+    given : str or Legend
+        As of `legend`.
+
+    Returns
+    -------
+    array of uint8, the shape of `codes`
+
+    Raises
+    ------
+    RasterError
+        Codes that aren't in the legend: it names them, the legend and how many cells have them.
+    """
+    told = legend(given) if isinstance(given, str) else given
+    array = np.asarray(codes)
+    if array.dtype == np.uint8:  # as maps of 10 m are: 256 codes are matched, then looked up
+        every, unmatched = _matched(np.arange(256), told)
+        new, strange = every[array], unmatched[array]
+    else:
+        new, strange = _matched(array, told)
+    if strange.any():
+        raise _unknown(array[strange], told)
+    return np.asarray(new)
+
+
+def _matched(
+    array: npt.NDArray[np.generic], told: Legend
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Return the canonical codes, and where a code isn't in the legend."""
+    code_of = {name: code for code, name in (variable(told.variable).classes or {}).items()}
+    to = dict.fromkeys(told.missing, 0) | {c: code_of[name] for c, name in told.classes.items()}
+    new, strange = _looked_up(array, to, "uint8")
+    blank = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
+    return np.where(blank, np.uint8(0), new), strange & ~blank
+
+
+def _looked_up(
+    array: npt.NDArray[Any], to: Mapping[int, int], dtype: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Return what `to` has for each code, and where it has nothing."""
+    known = np.array(sorted(to))
+    new = np.array([to[code] for code in known], dtype=dtype)
+    # Searched and not indexed: codes may be negative, thousands, or no whole numbers.
+    at = np.minimum(np.searchsorted(known, array), len(known) - 1)
+    return new[at], known[at] != array
+
+
+def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
+    """Return `codes` of a land cover legend as UNCCD's seven classes; else as `to_canonical`."""
+    told = legend(given) if isinstance(given, str) else given
+    if told.variable != "land_cover":
+        raise RasterError(
+            f"The legend '{told.name}' is of '{told.variable}', not of land cover. Give one of"
+            f" {', '.join(n for n in legend_names() if legend(n).variable == 'land_cover')}."
+        )
+    return to_canonical(codes, told)
+
+
+def _unknown(strange: npt.NDArray[np.generic], told: Legend) -> RasterError:
+    codes, cells = np.unique(strange, return_counts=True)
+    named = [
+        f"{code:g} ({count:,} {'cell' if count == 1 else 'cells'})"
+        for code, count in zip(codes, cells, strict=True)
+    ]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return RasterError(
+        f"Not in the legend '{told.name}' are the codes {', '.join(named[:_MOST_NAMED])}{more}."
+        " Name the legend that the file is in, or declare them as nodata."
+    )
+
+
+def zones_to_jrc(codes: npt.ArrayLike, legend: str) -> npt.NDArray[np.uint8]:
+    """Return climate zone `codes` of the named `legend` in the JRC numbering.
+
+    Parameters
+    ----------
+    codes : array of int, any shape
+        0 is nodata, before and after.
+    legend : str
+        A key of `CLIMATE_ZONE_LEGENDS`.
+
+    Returns
+    -------
+    array of uint8, the shape of `codes`
+
+    Raises
+    ------
+    RasterError
+        The legend is unknown, or a code isn't in it.
+    """
+    if legend not in CLIMATE_ZONE_LEGENDS:
+        raise RasterError(
+            f"The climate zone legend '{legend}' is unknown"
+            f"{near_matches(legend, CLIMATE_ZONE_LEGENDS) or '.'}"
+            f" Legends: {', '.join(CLIMATE_ZONE_LEGENDS)}."
+        )
+    return recode(codes, CLIMATE_ZONE_LEGENDS[legend], CLIMATE_ZONES).astype("uint8")
+
+
+def recode(
+    codes: npt.ArrayLike, given: Mapping[int, str], canonical: Mapping[int, str]
+) -> npt.NDArray[np.uint8 | np.int8]:
+    """Return `codes` of the legend `given` as the codes that `canonical` has for the same names.
+
+    Both legends map code -> name. Nodata stays nodata: 0 in uint8, or -128 in int8 where 0 is a
+    class of `canonical`. A name or a code without a partner raises `RasterError`, for a class that
+    is silently dropped would look like missing data.
+    """
+    code_of = {name: code for code, name in canonical.items()}
+    strange = [name for name in given.values() if name not in code_of]
+    if strange:
+        raise RasterError(
+            f"The class '{strange[0]}' is not one of {', '.join(code_of)}"
+            f"{near_matches(strange[0], code_of) or '.'} Rename the classes in flag_meanings."
+        )
+    array = np.asarray(codes)
+    nodata = class_nodata(canonical)
+    to = {nodata: nodata} | {code: code_of[name] for code, name in given.items()}
+    new, unknown = _looked_up(array, to, "int8" if nodata else "uint8")
+    if unknown.any():
+        raise RasterError(
+            f"The class code {array[unknown].min():g} is not in the legend {sorted(to)}"
+            f" ({nodata} = nodata). Declare it as nodata or add it to the legend."
+        )
+    return np.asarray(new)

@@ -1,0 +1,255 @@
+"""Layers cut into the classes that the map colours: named ones, and steps of a scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from hotspots.layers.variables import CLUSTERS, HOT_CLASSES, HOTSPOT_CLASSES
+from hotspots.locale import number, percent, text
+from hotspots.maps import palettes
+
+if TYPE_CHECKING:
+    from hotspots.edition.edition import Edition
+
+Codes = npt.NDArray[np.uint8]
+
+# Upper edges of all classes but the last. Fixed, so that two editions compare at a glance; the
+# hotspot threshold of the default recipe (0.2) is one of them.
+POTENTIAL_BREAKS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+LOSS_BREAKS = (0.05, 0.1, 0.2, 0.5, 1.0)
+# The stocks behind it are whole t/ha: a deficit within 1 t/ha of none is none to be seen.
+DEFICIT_BREAKS = (-1.0, 1.0, 2.0, 5.0, 10.0, 20.0)
+# Below the share that the recipe asks for, which is the edge of the last class.
+STABILITY_BREAKS = (0.1, 0.2, 0.4, 0.6)
+# A rate per hectare of cropland says nothing to the eye where there is next to none.
+LEAST_MANAGED_SHARE = 0.01
+# Multiples of the smallest change that is told apart, see `change_steps`.
+CHANGE_STEPS = (1, 2, 4, 10)
+_CODE = {name: code for code, name in HOTSPOT_CLASSES.items()}
+_HOT_FOR = {"protect": ("loss",), "restore": ("gain", "loss"), "build": ("gain",)}
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A layer cut into classes.
+
+    Attributes
+    ----------
+    codes : array (rows, columns)
+        0 = no colour, k = the k-th class.
+    colours, labels : sequence of str
+        One a class. Classes of one label share a line of the legend.
+    is_scale : bool
+        A quantity from low to high, whose legend shows all steps; else what occurs is listed.
+    key : str
+        What the legend says of the colours, "" for nothing.
+    """
+
+    codes: Codes
+    colours: Sequence[str]
+    labels: Sequence[str]
+    is_scale: bool = False
+    key: str = ""
+
+
+def hotspot_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut the classes, the hot ones twice: what is stable over errors and methods, and paler."""
+    labels = [text(f"class.{n}", lang) for n in HOTSPOT_CLASSES.values()]
+    found = _by_code(layer, HOTSPOT_CLASSES, palettes.HOTSPOT, labels)
+    stable = stable_cells(edition, layer)
+    if stable is None:
+        return found
+    codes, colours = found.codes.copy(), list(found.colours)
+    names = list(HOTSPOT_CLASSES.values())
+    hot = np.isin(found.codes, [names.index(n) + 1 for n in HOT_CLASSES])
+    for name in HOT_CLASSES:
+        place = names.index(name)
+        colours.append(palettes.PALE[name])
+        labels.append(labels[place])
+        codes[(found.codes == place + 1) & ~stable] = len(colours)
+    return Classes(codes, colours, labels, key=_stability_key(edition, hot, stable, lang))
+
+
+def stable_cells(edition: Edition, layer: xr.DataArray) -> npt.NDArray[np.bool_] | None:
+    """Return where what makes a cell hot is so in enough of the draws; None without draws.
+
+    A cell whose stability isn't known counts as stable, as it does in `classify_hotspots`.
+    """
+    suffix = str(layer.name).removeprefix("hotspot_class")
+    if f"stability_gain{suffix}" not in edition.rasters:
+        return None
+    unsure = {
+        axis: np.asarray(edition.rasters[name].values) < edition.recipe.hotspots.stability
+        for axis in ("gain", "loss")
+        if (name := f"stability_{axis}{suffix}") in edition.rasters
+    }
+    out = np.ones(layer.shape, dtype=bool)
+    for name, axes in _HOT_FOR.items():
+        of_class = layer.values == _CODE[name]
+        for axis in axes:
+            out &= ~(of_class & unsure.get(axis, np.zeros_like(out)))
+    return out
+
+
+def _stability_key(
+    edition: Edition, hot: npt.NDArray[np.bool_], stable: npt.NDArray[np.bool_], lang: str
+) -> str:
+    if not hot.any():
+        return ""
+    amount = "some" if (hot & stable).any() else "none"
+    level = percent(edition.recipe.hotspots.stability, lang)
+    return text(f"legend.stable_{amount}", lang, level=level)
+
+
+def stable_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut the classes of the full definition, and say so where nothing is stable."""
+    labels = [text(f"class.{n}", lang) for n in HOTSPOT_CLASSES.values()]
+    found = _by_code(layer, HOTSPOT_CLASSES, palettes.HOTSPOT, labels)
+    hot = np.isin(layer.values, [_CODE[n] for n in HOT_CLASSES])
+    level = percent(edition.recipe.hotspots.stability, lang)
+    key = "" if hot.any() else text("legend.stable_nowhere", lang, level=level)
+    return Classes(found.codes, found.colours, found.labels, key=key)
+
+
+def named_classes(
+    table: str, names: Mapping[int, str], colours: Mapping[str, str]
+) -> Callable[[Edition, xr.DataArray, str], Classes]:
+    """Return the cut of a layer of classes that are worded as ``<table>.<name>``."""
+
+    def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+        """Return the layer, cut into its classes."""
+        labels = [text(f"{table}.{n}", lang) for n in names.values()]
+        return _without_little(edition, layer, _by_code(layer, names, colours, labels))
+
+    return cut
+
+
+def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
+    """Return the cut of a layer of Gi* clusters."""
+    from_high = dict(reversed(CLUSTERS.items()))
+
+    def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+        """Return the layer, cut into its classes."""
+        labels = [text(f"cluster.{n}", lang) for n in from_high.values()]
+        found = _by_code(layer, from_high, colours, labels)
+        # 0 stands for "not significant" and for cells outside the graph; only the former have a z.
+        z = edition.rasters.get(f"{layer.name}_z")
+        outside = np.zeros(layer.shape, bool) if z is None else np.isnan(z.values)
+        return replace(found, codes=np.where(outside, 0, found.codes).astype("uint8"))
+
+    return cut
+
+
+def _by_code(
+    layer: xr.DataArray, names: Mapping[int, str], colours: Mapping[str, str], labels: Sequence[str]
+) -> Classes:
+    values = np.nan_to_num(np.asarray(layer.values, dtype="float32"), nan=-128).astype("int16")
+    codes = np.zeros(values.shape, "uint8")
+    for position, code in enumerate(names, start=1):
+        codes[values == code] = position
+    return Classes(codes, [colours[n] for n in names.values()], labels)
+
+
+def potential_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut a gain per hectare of managed land."""
+    return _without_little(edition, layer, _by_breaks(layer, POTENTIAL_BREAKS, palettes.GAIN, lang))
+
+
+def _without_little(edition: Edition, layer: xr.DataArray, found: Classes) -> Classes:
+    """Return classes of managed land without the cells that have next to none."""
+    managed = edition.rasters.get(f"{layer.name}_valid_share")
+    land = edition.rasters.get("valid_share")
+    if managed is None or land is None:
+        return found
+    little = ~(managed.values >= LEAST_MANAGED_SHARE * land.values)
+    return replace(found, codes=np.where(little, 0, found.codes).astype("uint8"))
+
+
+def loss_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut a loss per hectare."""
+    return _by_breaks(layer, LOSS_BREAKS, palettes.DEFICIT, lang)
+
+
+def stability_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut a share of the draws, the last step from where the recipe calls it stable."""
+    least = edition.recipe.hotspots.stability
+    breaks = [b for b in STABILITY_BREAKS if b < least] + [least]
+    # float32 puts a share of exactly the least one to either side of it.
+    shifted = layer.copy(data=np.asarray(layer.values, dtype="float64") + 1e-6)
+    colours = [*palettes.STABILITY[: len(breaks)], palettes.STABILITY[-1]]
+    return _by_breaks(shifted, breaks, colours, lang, percent)
+
+
+def deficit_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut the historical deficit; more than without land use is a step of its own."""
+    found = _by_breaks(layer, DEFICIT_BREAKS, (palettes.SURPLUS, *palettes.DEFICIT), lang)
+    surplus = text("legend.surplus", lang, high=number(DEFICIT_BREAKS[0], lang))
+    return replace(found, labels=[surplus, *found.labels[1:]])
+
+
+def _by_breaks(
+    layer: xr.DataArray,
+    breaks: Sequence[float],
+    colours: Sequence[str],
+    lang: str,
+    show: Callable[[float, str], str] = number,
+) -> Classes:
+    values = np.asarray(layer.values, dtype="float64")
+    codes = np.where(np.isfinite(values), np.digitize(values, breaks) + 1, 0)
+    shown = [show(b, lang) for b in breaks]
+    between = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)]
+    labels = [text("legend.below", lang, high=shown[0]), *between,
+              text("legend.above", lang, low=shown[-1])]  # fmt: skip
+    return Classes(codes.astype("uint8"), colours, labels, is_scale=True)
+
+
+def change_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
+    """Cut the change evenly on both sides of what the data can't tell from none.
+
+    Without its years that isn't known, and nothing is drawn.
+    """
+    years = _years_between(edition, layer)
+    if not years > 0:
+        return Classes(np.zeros(layer.shape, "uint8"), [], [], is_scale=True)
+    smallest = edition.recipe.change.detectable / years
+    edges = [step * smallest for step in CHANGE_STEPS]
+    values = np.asarray(layer.values, dtype="float64")
+    # float32 rounds a change of exactly the threshold to either side of it; it is detectable.
+    depth = np.digitize(np.abs(values) * (1 + 1e-6), edges)
+    middle = len(edges) + 1
+    codes = np.where(np.isfinite(values), middle + np.sign(values) * depth, 0)
+    colours = [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE]
+    labels = _change_labels(edges, lang)
+    return Classes(np.nan_to_num(codes).astype("uint8"), colours, labels, is_scale=True)
+
+
+def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
+    shown = [number(e, lang) for e in edges]
+    sizes = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)] + [
+        text("legend.above", lang, low=shown[-1])
+    ]
+    losses = [f"{text('legend.loss_side', lang)} {size}" for size in sizes]
+    gains = [f"{text('legend.gain_side', lang)} {size}" for size in sizes]
+    return [*losses[::-1], text("change.no_detectable_change", lang), *gains]
+
+
+def _years_between(edition: Edition, layer: xr.DataArray) -> float:
+    """Return the length of the change's period, years; NaN if neither end is said in figures."""
+    inputs: Mapping[str, Any] = edition.manifest["inputs"]
+    change = edition.recipe.change
+    start, _, end = str(layer.attrs.get("period", "")).partition("-")
+    dated = (inputs.get(name, {}).get("year") for name in (change.start, change.end))
+    for first, last in ((start, end), dated):
+        try:
+            return float(last) - float(first)
+        except (TypeError, ValueError):
+            continue
+    return math.nan

@@ -1,0 +1,282 @@
+"""Countries, hot patches and records as plain data for the page.
+
+All text stays text: `hotspots.maps.embedding` writes it as JSON, and the page's script shows it
+with ``textContent``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import shapely
+
+from hotspots.locale import code_label, text
+from hotspots.maps import number_rows, palettes
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from hotspots.edition.edition import Edition
+
+Bounds = tuple[float, float, float, float]
+
+# World outlines are drawn at 1:50 million; this takes out what a screen doesn't show.
+WORLD_TOLERANCE_DEG = 0.06
+WORLD_WIDTH_DEG = 90.0
+MOST_PATCHES = 1500
+
+
+class Labels:
+    """The labels of all tables of a page, each once: ``told`` is a list of (label, depth)."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, int], int] = {}
+
+    @property
+    def told(self) -> list[tuple[str, int]]:
+        """The labels with their depths, in the order of their places."""
+        return list(self._places)
+
+    def shorten(self, rows: Iterable[number_rows.Row]) -> list[tuple[int, str]]:
+        """Return rows as (place of the label, value)."""
+        return [
+            (self._places.setdefault((label, depth), len(self._places)), value)
+            for label, value, depth in rows
+        ]
+
+
+def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[str, Any]:
+    """Return the outlines in view and each country's numbers.
+
+    Parameters
+    ----------
+    edition : Edition
+    bounds : tuple = (west, south, east, north)
+        Degrees, of the edition's rasters.
+    period : str
+        Years of the modelled change.
+    lang : str
+
+    Returns
+    -------
+    dict
+        ``shapes``: GeoJSON features with ``id``; a country too small for the outlines is a point.
+        ``rows``: id -> name, rows (label, value, depth), notes.
+    """
+    from hotspots.geo.regions import regions
+
+    frame = regions("countries", detail="50m" if _is_wide(bounds) else "10m")
+    frame = _in_view(frame, bounds)
+    table = number_rows.by_id(edition.table)
+    shapes = _features(frame["id"], _simplified(frame.geometry.to_numpy(), bounds), bounds)
+    drawn = set(frame["id"])
+    absent = _in_view(_undrawn(table, drawn), bounds)
+    shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
+    ranked = number_rows.count_ranked(table.values(), "countries")
+    uses = number_rows.stocks_by_use(edition.land_use)
+    rows = {}
+    for key, name in _names([frame, absent], lang).items():
+        row = table.get(key)
+        rows[key] = {
+            "name": name,
+            "rows": []
+            if row is None
+            else number_rows.region_rows(row, period, ranked, edition.recipe, lang, uses.get(key)),
+            "notes": number_rows.region_notes(row, lang),
+        }
+    return {"shapes": shapes, "rows": rows}
+
+
+def _undrawn(table: Mapping[str, Mapping[str, Any]], drawn: set[str]) -> gpd.GeoDataFrame:
+    """Return the finer outlines of the table's countries that the coarse map leaves out."""
+    from hotspots.geo.regions import regions
+
+    wanted = [k for k, row in table.items() if row.get("set") == "countries" and k not in drawn]
+    fine = regions("countries", detail="10m")
+    return fine[fine["id"].isin(wanted) & ~fine.geometry.is_empty & fine.geometry.notna()]
+
+
+def _names(frames: Iterable[gpd.GeoDataFrame], lang: str) -> dict[str, str]:
+    pairs = [p for f in frames for p in zip(f["id"], f[f"name_{lang}"], strict=True)]
+    return {str(key): str(name) for key, name in pairs}
+
+
+def _is_wide(bounds: Bounds) -> bool:
+    return bounds[2] - bounds[0] > WORLD_WIDTH_DEG / 2
+
+
+def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
+    """Return the rows that touch the view with a margin; all of them for a wide one."""
+    if bounds[2] - bounds[0] > WORLD_WIDTH_DEG:
+        return frame
+    west, south, east, north = bounds
+    margin = max(2.0, (east - west) / 2)
+    view = shapely.box(west - margin, south - margin, east + margin, north + margin)
+    # East of 180 the outlines start again at -180.
+    views = shapely.union_all([view, shapely.transform(view, lambda xy: xy - [360, 0])])
+    return frame[shapely.intersects(frame.geometry.to_numpy(), views)]
+
+
+def _simplified(shapes: Any, bounds: Bounds) -> Any:
+    """Return thinned outlines; neighbours keep their common border."""
+    share = min(1.0, (bounds[2] - bounds[0]) / 360)
+    return shapely.coverage_simplify(shapes, tolerance=max(0.002, WORLD_TOLERANCE_DEG * share))
+
+
+def _features(ids: Iterable[str], shapes: Any, bounds: Bounds) -> list[dict[str, Any]]:
+    digits = 2 if _is_wide(bounds) else 3
+    return [
+        {
+            "type": "Feature",
+            "properties": {"id": str(key)},
+            "geometry": _geojson(shape, digits, seam(bounds)),
+        }
+        for key, shape in zip(ids, shapes, strict=True)
+        if shape is not None and not shape.is_empty
+    ]
+
+
+def seam(bounds: Bounds) -> float:
+    """Return the longitude west of which shapes are drawn a turn further east.
+
+    It lies opposite a view that crosses the antimeridian; no other view has one (minus infinity).
+    """
+    west, _, east, _ = bounds
+    return (west + east - 360) / 2 if east > 180 else -math.inf
+
+
+def _turn(west: float, east: float, cut: float) -> float:
+    return 360.0 if (west + east) / 2 < cut else 0.0
+
+
+def _geojson(shape: Any, digits: int, cut: float) -> dict[str, Any]:
+    """Return GeoJSON with rounded coordinates, without the rings that rounding makes empty."""
+    if shape.geom_type == "Point":
+        x = shape.x + _turn(shape.x, shape.x, cut)
+        return {"type": "Point", "coordinates": [round(x, digits), round(shape.y, digits)]}
+    polygons = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    coordinates = [rings for p in polygons if (rings := _rings(p, digits, cut))]
+    return {"type": "MultiPolygon", "coordinates": coordinates}
+
+
+def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
+    west, _, east, _ = polygon.bounds
+    shift = [_turn(west, east, cut), 0.0]
+    rings = []
+    for ring in (polygon.exterior, *polygon.interiors):
+        xy = np.round(shapely.get_coordinates(ring) + shift, digits) + 0.0
+        kept = np.r_[True, (np.diff(xy, axis=0) != 0).any(axis=1)]
+        if kept.sum() >= 4:
+            rings.append(xy[kept].tolist())
+        elif ring is polygon.exterior:
+            return []
+    return rings
+
+
+def patches(
+    edition: Edition, names: Mapping[str, str], bounds: Bounds, period: str, lang: str
+) -> dict[str, Any]:
+    """Return the hot patches, the largest first, at most `MOST_PATCHES`: features and counts."""
+    frame = edition.hotspots
+    if len(frame) == 0:
+        return {"shapes": [], "total": 0}
+    frame = frame.to_crs(4326) if frame.crs is not None else frame.set_crs(4326)
+    largest = frame.sort_values("land_ha", ascending=False, kind="stable").head(MOST_PATCHES)
+    # Cell outlines have a vertex at each cell; only those at corners are needed.
+    shapes = shapely.simplify(largest.geometry.to_numpy(), 1e-6)
+    features = []
+    for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
+        told = {
+            "title": code_label("class", row["class"], lang),
+            "rows": number_rows.patch_rows(row.to_dict(), names, period, lang),
+            "colour": palettes.HOTSPOT.get(str(row["class"]), palettes.BORDER),
+        }
+        features.append(
+            {"type": "Feature", "properties": told, "geometry": _geojson(shape, 3, seam(bounds))}
+        )
+    return {"shapes": features, "total": len(frame)}
+
+
+def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) -> dict[str, Any]:
+    """Return the registry's records that have a place, and how many have none.
+
+    `names` gives the countries' names by id. Only ``http`` and ``https`` addresses become links;
+    any other stays text.
+    """
+    frame = registry.records
+    found = []
+    for (_, row), shape in zip(frame.iterrows(), frame.geometry, strict=True):
+        if shape is None or shape.is_empty:
+            continue
+        point = shape if shape.geom_type == "Point" else shape.representative_point()
+        if not (math.isfinite(point.x) and math.isfinite(point.y)):
+            continue
+        x = point.x + _turn(point.x, point.x, seam(bounds))
+        found.append(
+            {"at": [round(point.y, 4), round(x, 4)], **_record(row.to_dict(), names, lang)}
+        )
+    return {"points": found, "unplaced": len(frame) - len(found)}
+
+
+def _record(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> dict[str, Any]:
+    official = _word(row.get(f"name_{lang}"))
+    name = official or _word(row.get("name")) or text("record.unnamed", lang)
+    code = _word(row.get("country"))
+    place = ", ".join(filter(None, (_word(row.get("place")), names.get(code, code))))
+    precision = _label("place_precision", _word(row.get("place_precision")), lang)
+    web = _word(row.get("web"))
+    started, ended = _word(row.get("start")), _word(row.get("end"))
+    verified = _word(row.get("verified_on")) or text("record.not_verified", lang)
+    rows = [
+        ("type", _label("type", _word(row.get("type")), lang)),
+        ("summary", _word(row.get("summary"))),
+        ("theme", _themes(_word(row.get("theme")), lang)),
+        ("place", place + (f" ({precision})" if place and precision else "")),
+        ("start", _dated(started, _label("status", _word(row.get("status")), lang))),
+        ("end", ended),
+        ("web", "" if is_web_address(web) else web),
+        ("source", _word(row.get("source"))),
+        ("verified_on", verified),
+    ]
+    return {
+        "name": name,
+        "rows": [(fields()[key].label[lang], value, 0) for key, value in rows if value],
+        "web": web if is_web_address(web) else None,
+    }
+
+
+def _dated(day: str, status: str) -> str:
+    return f"{day} ({status})" if day and status else day or status
+
+
+def is_web_address(value: str) -> bool:
+    """Return whether `value` may become a link: an http or https address with a host."""
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not value[:1].isspace()
+
+
+def _themes(codes: str, lang: str) -> str:
+    return text("format.semicolon", lang).join(
+        _label("theme", c.strip(), lang) for c in codes.split(";") if c.strip()
+    )
+
+
+def _label(column: str, code: str, lang: str) -> str:
+    """Return the vocabulary's label of a code; a code that it doesn't know stays as it is."""
+    return vocabulary().get(column, {}).get(code, {}).get(lang, code)
+
+
+def _word(value: Any) -> str:
+    """Return text; nothing for None and NaN."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()

@@ -1,0 +1,260 @@
+"""The numbers of a country, of the whole and of a hot patch, as rows of (label, value) in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hotspots.layers.variables import EXCLUSION_REASONS
+from hotspots.locale import code_label, hectares, number, percent, text, tonnes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hotspots.edition.recipe import Recipe
+
+# (label, value); a label of depth 1 is drawn indented below the row before.
+Row = tuple[str, str, int]
+
+_CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
+_CHANGE_OF_PATCH = ("gross_loss_t_yr", "gross_gain_t_yr", "net_change_t_yr")
+_OF_CROPLAND = ("potential_per_mille", "target_four_per_mille_total", "potential_co2e_total",
+                "potential_low_t_yr", "potential_lowest_total")  # fmt: skip
+
+
+def region_rows(
+    row: Mapping[str, Any],
+    period: str,
+    rank_total: int,
+    recipe: Recipe,
+    lang: str,
+    uses: Mapping[str, float] | None = None,
+) -> list[Row]:
+    """Return what a popup tells of one row of an edition's table.
+
+    Parameters
+    ----------
+    row : mapping
+        Columns of `edition.table`; rows whose columns an edition lacks are left out.
+    period : str
+        Years of the modelled change.
+    rank_total : int
+        How many rows are ranked with this one; 0 leaves the rank out.
+    recipe : Recipe
+        Which potential ranks, and the level of the intervals.
+    lang : str
+        Of the words.
+    uses : mapping, optional
+        Land use -> its stock, t; see `stocks_by_use`.
+    """
+    leading = f"{recipe.methods.ranking_potential}_total"
+    told: list[Row] = []
+
+    def tell(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
+        if column in row:
+            told.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
+
+    def carbon(value: float) -> str:
+        return _worded("numbers.of_carbon", tonnes(value, lang), value, lang)
+
+    def per_year(value: float) -> str:
+        return _worded("numbers.per_year", tonnes(value, lang), value, lang)
+
+    def co2e(value: float) -> str:
+        return _worded("numbers.co2e_per_year", tonnes(value, lang), value, lang)
+
+    def per_mille(value: float) -> str:
+        return _worded("numbers.per_mille_value", number(value, lang, 2), value, lang)
+
+    whole = row.get("set") == "total"
+    area = ("land", "land_valid_ha") if whole else ("area", "area_ha")
+    tell(*area, lambda v: hectares(v, lang))
+    tell("stock", "soc_stock_total", carbon)
+    told += _use_row(uses or {}, lang)
+    if _has_no_cropland(row, leading):
+        told.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
+        row = {k: v for k, v in row.items() if k not in (*_OF_CROPLAND, leading)}
+    tell("potential", leading, per_year)
+    told += _range_rows(row, recipe, lang)
+    tell("co2e", "potential_co2e_total", co2e, 1)
+    tell("per_mille", "potential_per_mille", per_mille, 1)
+    tell("yardstick", "target_four_per_mille_total", per_year, 1)
+    if "modelled_change_total" in row:
+        told += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
+    tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
+    tell("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
+    if not whole and _float(row.get("soc_stock_missing_share")) != 0:
+        tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
+    return told + (_rank_rows(row, rank_total, recipe, lang) if rank_total else [])
+
+
+def stocks_by_use(land_use: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return region -> land use -> stock, t, of an edition's table of land uses."""
+    out: dict[str, dict[str, float]] = {}
+    if "soc_stock_t" not in land_use:
+        return out
+    columns = (land_use[name] for name in ("id", "land_use", "soc_stock_t"))
+    for key, use, stock in zip(*columns, strict=True):
+        out.setdefault(str(key), {})[str(use)] = float(stock)
+    return out
+
+
+def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
+    """Return the row that shares out a stock to land uses."""
+    whole = sum(uses.values())
+    if not whole > 0:
+        return []
+    parts = (f"{code_label('use', u, lang)} {percent(t / whole, lang)}" for u, t in uses.items())
+    return [(text("numbers.by_use", lang), ", ".join(parts), 1)]
+
+
+def _range_rows(row: Mapping[str, Any], recipe: Recipe, lang: str) -> list[Row]:
+    """Return what is known of how far the potential may be off: by errors, and by method."""
+    level = percent(recipe.uncertainty.level, lang)
+    told: list[Row] = []
+    for label, columns in (
+        ("interval", ("potential_low_t_yr", "potential_high_t_yr")),
+        ("methods", ("potential_lowest_total", "potential_highest_total")),
+    ):
+        low, high = (_float(row.get(c)) for c in columns)
+        if math.isfinite(low) and math.isfinite(high):
+            ends = _span(tonnes(low, lang), tonnes(high, lang), lang)
+            shown = text("numbers.per_year", lang, value=ends)
+            told.append((text(f"numbers.{label}", lang, level=level), shown, 1))
+    return told
+
+
+def _span(low: str, high: str, lang: str) -> str:
+    """Return "3.6–13.2 Mt" of "3.6 Mt" and "13.2 Mt"; both in full by another unit or sign."""
+    blank = "\N{NO-BREAK SPACE}"
+    same_unit = low.rpartition(blank)[2] == high.rpartition(blank)[2]
+    if same_unit and "\N{MINUS SIGN}" not in low:
+        return f"{low.rpartition(blank)[0]}–{high}"
+    return text("numbers.range", lang, low=low, high=high)
+
+
+def _rank_rows(row: Mapping[str, Any], total: int, recipe: Recipe, lang: str) -> list[Row]:
+    """Return the rank, what it may be within the errors, and whether it is surely a high one."""
+    if not math.isfinite(_float(row.get("rank"))):
+        return []
+    value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=total)
+    low, high = _float(row.get("rank_low")), _float(row.get("rank_high"))
+    level = percent(recipe.uncertainty.level, lang)
+    told: list[Row] = [(text("numbers.rank", lang), value, 0)]
+    if math.isfinite(low) and math.isfinite(high):
+        span = text("legend.between", lang, low=int(low), high=int(high))
+        told.append((text("numbers.interval", lang, level=level), span, 1))
+    if _float(row.get("stable_top_k")) == 1:
+        k, sure = recipe.uncertainty.top_k, percent(recipe.hotspots.stability, lang)
+        told.append((text("numbers.stable_top", lang, k=k, level=sure), "", 1))
+    return told
+
+
+def _has_no_cropland(row: Mapping[str, Any], leading: str) -> bool:
+    """Return whether there is land with data, none of it managed as the potential asks."""
+    managed = row.get(leading.removesuffix("_total") + "_valid_area_ha")
+    return _float(managed) == 0 and _float(row.get("land_valid_ha")) > 0
+
+
+def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:
+    """Return gross loss, gross gain and net (positive = gain): always the three together."""
+    heading = (
+        text("numbers.change_heading", lang, years=period)
+        if period
+        else text("numbers.change_heading_plain", lang)
+    )
+    told: list[Row] = [(heading, "", 0)]
+    for label, amount in zip(("gross_loss", "gross_gain", "net"), amounts, strict=True):
+        value = _float(amount)
+        signed = tonnes(value, lang, sign=label == "net")
+        shown = _worded("numbers.per_year", signed, value, lang)
+        told.append((text(f"numbers.{label}", lang), shown, 1))
+    return told
+
+
+def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
+    share = _float(row.get("hot_share"))
+    if not math.isfinite(share):
+        return hectares(value, lang)
+    return text("numbers.of_ranked", lang, value=hectares(value, lang), share=percent(share, lang))
+
+
+def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
+    """Return the excluded share of the land and its reasons, the weightiest first."""
+    shown = _worded("numbers.of_land", percent(value, lang), value, lang, name="share")
+    areas = {n: _float(row.get(f"excluded_reason_{n}_area_ha")) for n in EXCLUSION_REASONS.values()}
+    areas["unmanaged"] = _float(row.get("unmanaged_in_ranked_cells_ha"))
+    found = sorted((n for n in areas if areas[n] > 0), key=lambda n: -areas[n])
+    whole = sum(areas[n] for n in found)
+    if not found or not math.isfinite(value) or value <= 0:
+        return shown
+    reasons = ", ".join(
+        f"{text(f'reason.{n}', lang)} {percent(areas[n] / whole, lang)}" for n in found[:3]
+    )
+    return f"{shown}. {text('numbers.reasons', lang, reasons=reasons)}"
+
+
+def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
+    """Return what qualifies a country's numbers: taken from nearest cells, missing, no row.
+
+    The table's own note says that and more, but in English only.
+    """
+    if row is None:
+        return [text("numbers.not_in_edition", lang)]
+    told = row.get("note")
+    if lang == "en" and isinstance(told, str) and told.strip():
+        return [told.strip()[0].upper() + told.strip()[1:]]
+    keys = {"nearest": "numbers.nearest", "missing": "numbers.no_value"}
+    key = keys.get(str(row.get("value_from", "covered")))
+    return [text(key, lang)] if key else []
+
+
+def patch_rows(
+    row: Mapping[str, Any], names: Mapping[str, str], period: str, lang: str
+) -> list[Row]:
+    """Return what a tooltip tells of one hot patch; `names` gives the countries' names by id."""
+
+    def per_year(value: float) -> str:
+        return _worded("numbers.per_year", tonnes(value, lang), value, lang)
+
+    told: list[Row] = [(text("patch.area", lang), hectares(_float(row["land_ha"]), lang), 0)]
+    if "managed_ha" in row:
+        told.append((text("patch.managed", lang), hectares(_float(row["managed_ha"]), lang), 1))
+    told.append((text("patch.potential", lang), per_year(_float(row["potential_t_yr"])), 0))
+    if "net_change_t_yr" in row:
+        told += _change_rows([row[c] for c in _CHANGE_OF_PATCH], period, lang)
+    zone = str(row.get("climate_zone", ""))
+    if zone:
+        told.append((text("patch.zone", lang), code_label("zone", zone, lang), 0))
+    ids = [i for i in str(row.get("countries", "")).split(",") if i]
+    if ids:
+        told.append((text("patch.countries", lang), ", ".join(names.get(i, i) for i in ids), 0))
+    return told
+
+
+def count_ranked(rows: Iterable[Mapping[str, Any]], of_set: str) -> int:
+    """Return how many rows of a set have a rank."""
+    return sum(r.get("set") == of_set and math.isfinite(_float(r.get("rank"))) for r in rows)
+
+
+def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the rows of an edition's table by id."""
+    records = table.to_dict(orient="records")
+    return {
+        str(key): {str(column): value for column, value in row.items()}
+        for key, row in zip(table.index, records, strict=True)
+    }
+
+
+def _float(value: Any) -> float:
+    """Return a number, NaN for what is missing in any of pandas' ways."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _worded(key: str, shown: str, value: float, lang: str, name: str = "value") -> str:
+    """Put a formatted number into its sentence; "no data" stays as it is."""
+    return text(key, lang, **{name: shown}) if math.isfinite(value) else shown

@@ -1,0 +1,244 @@
+"""The panel and the script of the page: what the reader sees beside the raster images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from branca.element import CssLink, Element, Figure, JavascriptLink
+
+from hotspots.edition.caveats import CAVEATS
+from hotspots.edition.scenario import scenario
+from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
+from hotspots.maps import number_rows, palettes
+from hotspots.maps.embedding import Verbatim, data_block, inert
+from hotspots.maps.theme_legends import Legend, is_region, provenance, variable_label, year_of
+from hotspots.maps.themes import GROUPS
+
+if TYPE_CHECKING:
+    from hotspots.edition.edition import Edition
+
+UNITS_SHOWN = 10
+# Names of `figure.ASSETS`: the figure puts the files in their place.
+_LIBRARIES = {
+    JavascriptLink: ("Control.Fullscreen.js", "markercluster"),
+    CssLink: ("Control.FullScreen.css", "markerclustercss"),
+}
+# Words that the script needs.
+_WORDS = ("map.zoom_in", "map.zoom_out", "map.fullscreen", "map.fullscreen_exit",
+          "map.panel_show", "map.panel_hide", "map.aria",
+          "map.close", "record.recorded", "record.web", "notice.short",
+          "notice.short_areas", "notice.no_record", "patch.heading", "format.colon")  # fmt: skip
+
+
+class Page(Element):
+    """Styles, panel, data and script, for one map: all of them verbatim.
+
+    The styles and the script are the same for every map; what differs are data.
+
+    Parameters
+    ----------
+    panel : str
+        HTML of the panel, from `panel`.
+    data : mapping
+        What `map.js` reads.
+    """
+
+    def __init__(self, panel: str, data: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._name = "HotspotsPage"
+        self.html = f"{inert(panel)}\n{data_block(data)}"
+        self._bounds = data["bounds"]
+
+    def render(self, **kwargs: Any) -> str:
+        """Put the parts in the figure's sections."""
+        figure = self.get_root()
+        assert isinstance(figure, Figure)
+        assert self._parent is not None
+        for link in (JavascriptLink, CssLink):
+            for name in _LIBRARIES[link]:
+                figure.header.add_child(link(name), name=name)
+        name = self.get_name()
+        figure.header.add_child(Verbatim(f"<style>\n{_style()}\n</style>"), name=name)
+        figure.html.add_child(Verbatim(self.html), name=name)
+        script = f"{_asset('map.js')}\nhotspotsMap({self._parent.get_name()});"
+        figure.script.add_child(Verbatim(script), name=name)
+        return ""
+
+    def _get_self_bounds(self) -> list[list[float | None]]:
+        """Return [[south, west], [north, east]], for `folium.Map.get_bounds`."""
+        return [list(corner) for corner in self._bounds]
+
+
+def words(lang: str) -> dict[str, str]:
+    """Return the words that the script writes itself."""
+    return {key: text(key, lang) for key in _WORDS} | {
+        # The count is filled in by the script.
+        key: text(key, lang, count="#")
+        for key in ("record.cluster", "record.in_view")
+    }
+
+
+def panel(
+    edition: Edition,
+    legends: Sequence[Legend],
+    country_names: Mapping[str, str],
+    patch_counts: tuple[int, int],
+    record_counts: tuple[int, int] | None,
+    has_rings: bool,
+    period: str,
+    lang: str,
+    cards: str = "",
+) -> str:
+    """Return the panel's HTML; every value that comes from data is escaped by the template."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(_asset("panel.html"))
+    return template.render(
+        t=lambda key, **values: text(key, lang, **values),
+        title=title(edition, lang),
+        how=how_to_read(edition, lang),
+        groups=[(g, [x for x in legends if x.group == g]) for g in GROUPS],
+        legends=legends,
+        country_names=sorted(country_names.items(), key=lambda kv: _sort_key(kv[1])),
+        patch_counts=patch_counts,
+        patches_label=_patches_label(patch_counts, lang),
+        has_rings=has_rings,
+        records_told=None if record_counts is None else _records_told(record_counts, lang),
+        whole=whole_rows(edition, period, lang),
+        units=unit_rows(edition, lang),
+        units_note=text("map.units_note", lang, count=min(UNITS_SHOWN, len(edition.units)),
+                        total=number(len(edition.units), lang)),
+        notices=notices(edition, record_counts is not None, lang),
+        sources=sources(edition, lang),
+        edition_id=edition.id,
+        cards=cards,
+    )  # fmt: skip
+
+
+def title(edition: Edition, lang: str) -> str:
+    """Return the page's title: the world, or the region that the edition was made for."""
+    if not is_region(edition):
+        return text("map.title", lang)
+    region = str(edition.manifest["region"])
+    table = edition.table
+    name = str(table.loc[region, f"name_{lang}"]) if region in table.index else _box(region, lang)
+    return text("map.title_region", lang, region=name)
+
+
+def _box(region: str, lang: str) -> str:
+    """Return "6°W–40°E, 42°N–60°N" for "-6,42,40,60"; any other name as it is."""
+    try:
+        west, south, east, north = (float(part) for part in region.split(","))
+    except ValueError:
+        return region
+
+    def at(degrees: float, signs: str) -> str:
+        side = text(f"map.{signs.split()[degrees < 0]}", lang) if degrees else ""
+        return f"{number(abs(degrees), lang)}°{side}"
+
+    ends = [at(west, "east west"), at(east, "east west")]
+    return f"{'–'.join(ends)}, {at(south, 'north south')}–{at(north, 'north south')}"
+
+
+def how_to_read(edition: Edition, lang: str) -> str:
+    """Return how to read the map, with the recipe's thresholds."""
+    hot = edition.recipe.hotspots
+    return text(
+        "map.how",
+        lang,
+        top_share=percent(hot.top_share, lang),
+        gain=number(hot.gain_threshold, lang),
+        loss=number(hot.loss_threshold, lang),
+        patch=number(hot.min_patch_area_km2, lang),
+        cells=number(hot.min_patch_cells, lang),
+    )
+
+
+def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
+    """Return the caveats that always stand on the map."""
+    first = [scenario(edition.recipe, lang)] if "potential_ipcc_tier1" in edition.rasters else []
+    keys = [f"caveat.{key}" for key in CAVEATS if key in edition.manifest["caveats"]]
+    keys += ["notice.mercator", "notice.boundaries"] + ["notice.no_record"] * has_registry
+    licences = list(edition.manifest.get("licence_notices", []))  # in English, as licences are
+    return first + [text(key, lang) for key in keys] + licences
+
+
+def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
+    """Return (labels, years, citation, licence) per source; layers of one source share a row."""
+    grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name in edition.manifest.get("inputs", {}):
+        row = provenance(name, edition)
+        if name.endswith("valid_share"):
+            continue
+        key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))
+        grouped.setdefault(key, []).append((variable_label(name, lang), year_of(row)))
+    told = []
+    for (citation, licence), layers in grouped.items():
+        labels = ", ".join(dict.fromkeys(label for label, _ in layers))
+        years = ", ".join(sorted({year for _, year in layers if year}))
+        told.append((labels, years, citation, licence))
+    outlines = "Natural Earth, world-atlas 2.0.2"
+    return [*told, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
+
+
+def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row]:
+    """Return the numbers of the whole area."""
+    table = edition.table
+    rows = number_rows.by_id(table[table["set"] == "total"])
+    uses = number_rows.stocks_by_use(edition.land_use)
+    return [
+        told
+        for key, row in rows.items()
+        for told in number_rows.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
+    ]
+
+
+def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
+    """Return (country, climate zone, potential, hot land) of the first units."""
+    told = []
+    for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
+        hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
+        told.append((
+            str(row.get(f"name_{lang}", row["country"])),
+            code_label("zone", row["climate_zone"], lang),
+            tonnes(float(row["potential_t_yr"]), lang),
+            hectares(hot, lang),
+        ))  # fmt: skip
+    return told
+
+
+def _patches_label(counts: tuple[int, int], lang: str) -> str:
+    shown, total = counts
+    if shown == total:
+        return text("overlay.patches", lang)
+    return text("overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang))
+
+
+def _records_told(counts: tuple[int, int], lang: str) -> list[str]:
+    """Return how many records are on the map, and how many can't be."""
+    placed, unplaced = counts
+    told = [counted("record.count", placed, lang)]
+    return told + [counted("record.unplaced", unplaced, lang)] * (unplaced > 0)
+
+
+def _sort_key(name: str) -> str:
+    """Return a key that sorts accented letters beside their plain ones."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("hotspots.maps").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    style = _asset("map.css")
+    for word in ("SEA", "LAND", "BORDER", "RECORD"):
+        style = style.replace(f"var(--{word.lower()})", getattr(palettes, word))
+    return style

@@ -1,0 +1,133 @@
+"""The legend of each theme: title, unit, data years, classes and what to know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hotspots.locale import has_text, text
+from hotspots.maps.classes import Classes
+from hotspots.maps.themes import Theme, note, unit
+
+if TYPE_CHECKING:
+    from hotspots.edition.edition import Edition
+
+_FORMULA = re.compile(r"^## Formula\s+```text\n(.*?)\n```", re.DOTALL | re.MULTILINE)
+_YEARS = re.compile(r"\d{4}([-–]\d{4})?")
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the panel shows of a theme; plain text, escaped by the template.
+
+    A class may have two colours: in full, and paler. `key_line` says which is which.
+    """
+
+    key: str
+    group: str
+    title: str
+    unit: str
+    years: str
+    note: str
+    key_line: str
+    classes: list[tuple[list[str], str]]
+    bare: str
+    empty: bool
+    method: str
+    formula: str
+
+
+def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Legend:
+    """Return the legend of a theme.
+
+    Steps of a scale are listed from high to low, as one stacks them; of named classes, those that
+    occur.
+    """
+    present = set(np.unique(classes.codes).tolist())
+    colours: dict[str, list[str]] = {label: [] for label in classes.labels}
+    for code, (colour, label) in enumerate(zip(classes.colours, classes.labels, strict=True), 1):
+        if classes.is_scale or code in present:
+            colours[label].append(colour)
+    rows = [(shown, label) for label, shown in colours.items() if shown]
+    if classes.is_scale:
+        rows.reverse()
+    method, formula = method_of(theme.key)
+    return Legend(
+        key=theme.key,
+        group=theme.group,
+        title=text(f"theme.{theme.key}.title", lang),
+        unit=unit(theme, edition, lang),
+        years=data_years(theme, edition, lang),
+        note=note(theme, edition, lang),
+        key_line=classes.key,
+        classes=rows,
+        bare=text(f"legend.{theme.bare}" + "_region" * is_region(edition), lang),
+        empty=present <= {0},
+        method=method,
+        formula=formula,
+    )
+
+
+def is_region(edition: Edition) -> bool:
+    """Return whether an edition is of a part of the world."""
+    return str(edition.manifest.get("region") or "world") != "world"
+
+
+def method_of(layer: str) -> tuple[str, str]:
+    """Return the id and the formula of a layer's method card, "" where none is.
+
+    Of several cards it is the one that gives fewest layers.
+    """
+    from hotspots.edition.methods.cards import card, entries
+
+    cards = [entry for entry in entries().values() if layer in entry.gives]
+    if not cards:
+        return "", ""
+    found = min(cards, key=lambda entry: len(entry.gives)).id
+    formula = _FORMULA.search(card(found))
+    return found, formula[1] if formula else ""
+
+
+def data_years(theme: Theme, edition: Edition, lang: str) -> str:
+    """Return "Data of …": the years of the inputs behind a theme, and the soil depth."""
+    inputs = {n: provenance(n, edition) for n in theme.inputs(edition.recipe)}
+    years: dict[str, list[str]] = {}
+    for name, row in inputs.items():
+        if year_of(row):
+            years.setdefault(_short(name, lang), []).append(year_of(row))
+    told = [f"{label} {', '.join(given)}" for label, given in years.items()]
+    between = text("format.semicolon", lang)
+    parts = [text("legend.data_year", lang, years=between.join(told))] if told else []
+    depths = {str(row["depth_cm"]) for row in inputs.values() if row.get("depth_cm")}
+    parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
+    return between.join(parts)
+
+
+def provenance(name: str, edition: Edition) -> Mapping[str, Any]:
+    """Return what an edition says of an input: its manifest's row over the raster's attributes."""
+    attrs = dict(edition.rasters[name].attrs) if name in edition.rasters else {}
+    return attrs | dict(edition.manifest.get("inputs", {}).get(name, {}))
+
+
+def year_of(row: Mapping[str, Any]) -> str:
+    """Return the year or the period of an input, "" if it isn't said in figures."""
+    for key in ("period", "year"):
+        told = str(row.get(key, ""))
+        if _YEARS.fullmatch(told):
+            return told.replace("-", "–")
+    return ""
+
+
+def variable_label(name: str, lang: str) -> str:
+    """Return the label of a layer, or its name where the catalogues don't know it."""
+    key = f"variable.{name}"
+    return text(key, lang) if has_text(key) else name.replace("_", " ")
+
+
+def _short(name: str, lang: str) -> str:
+    key = f"variable_short.{name}"
+    return text(key, lang) if has_text(key) else variable_label(name, lang)

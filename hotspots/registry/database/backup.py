@@ -1,0 +1,351 @@
+"""Backup of a registry and its return: one file that either kind of database can be made from.
+
+A backup is an SQLite file, of whichever database it was taken: itself a registry, with everything
+in it, so what is erased from the registry is in no later backup. As it holds personal fields and
+the digests of tokens, only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hotspots.errors import HotspotsError, RegistryError, WriteError
+from hotspots.io.atomic import aside, make_private, reason, write_error
+from hotspots.io.limits import require_regular
+from hotspots.io.readers.amounts import timed
+from hotspots.registry.database import changes, schema, tables
+from hotspots.registry.database.connection import (
+    engine_for,
+    is_sqlite,
+    plain_faults,
+    reading,
+    shown,
+)
+from hotspots.registry.database.connection import writing as writing_to
+
+_Then = Callable[[sa.Connection], object]
+_BATCH = 5_000
+# Made anew from the records wherever they are copied to SQLite; PostGIS has no use for them.
+_DERIVED = ("record_part", "record_box")
+_DAMAGE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+
+
+def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mapping[str, int]:
+    """Write a backup of one moment of a registry, while others read and write it.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        The registry; its schema may be an older one.
+    path : str or path
+        The file to make; it is written aside and checked before it gets its name.
+    force : bool
+        Replace a file that is there.
+
+    Returns
+    -------
+    mapping of str to int
+        How many rows each table has in the backup.
+
+    Raises
+    ------
+    RegistryError
+        There is no registry, or a sound one can't be read from it; a file of this name is there.
+    WriteError
+        The disk is full, or the file can't be written. A former file stays as it was.
+    """
+    target = Path(path)
+    try:
+        _require_free(target, engine, force)
+        with aside(target) as folder:
+            made = folder / "backup"
+            make_private(made)
+            with _told_of(target):
+                (_copy_file if is_sqlite(engine) else _copy_server)(engine, made)
+            counts = _checked(made)
+            _to_disk(made)
+            os.replace(made, target)
+            _to_disk(target.parent)
+    except OSError as fault:
+        raise write_error(target, fault) from fault
+    return counts
+
+
+def restore(
+    path: str | Path,
+    engine: sa.Engine,
+    *,
+    force: bool = False,
+    then: _Then = lambda _: None,
+) -> Mapping[str, int]:
+    """Make a registry from a backup, wholly or not at all, on either kind of database.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `backup` made, by this version or an older one; it isn't changed.
+    engine : sqlalchemy.Engine
+        The database to fill. Others that have it open see the former registry until the end.
+    force : bool
+        Replace the registry that is there, or a damaged SQLite file.
+    then : callable, optional
+        What else to write, on a connection, in the same transaction: it is done with the rest, or
+        nothing is.
+
+    Returns
+    -------
+    mapping of str to int
+        How many rows each table has in the backup.
+
+    Raises
+    ------
+    RegistryError
+        The backup isn't there, is damaged, or is none; the database holds something already.
+    WriteError
+        The disk is full, or the database can't be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:  # only its owner may enter it
+        copy = Path(folder) / "backup"
+        counts = _take(Path(path), copy)
+        source = engine_for(copy)
+        try:
+            with reading(source) as taken:
+                _require_backed(taken, str(path))
+            schema.upgrade(source)
+            if lost := set(tables.metadata.tables) - set(sa.inspect(source).get_table_names()):
+                raise _unsound(Path(path), f"it lacks the table '{min(lost)}'")
+            if is_sqlite(engine) and is_damaged(engine):
+                _replace(source, engine, force, then)
+            else:
+                _fill(source, engine, force, then)
+        finally:
+            source.dispose()
+    return counts
+
+
+def _require_free(target: Path, engine: sa.Engine, force: bool) -> None:
+    if target.is_dir():
+        raise RegistryError(f"'{target}' is a folder. Give the name of a file in it.")
+    if not target.exists():
+        return
+    if is_sqlite(engine) and engine.url.database and target.samefile(engine.url.database):
+        raise RegistryError(f"'{target}' is the registry itself. Give the backup another name.")
+    if not force:
+        raise RegistryError(
+            f"'{target}' exists already. Give another name, or replace it by --force."
+        )
+
+
+@contextmanager
+def _told_of(target: Path) -> Iterator[None]:
+    """Name the backup, not the file aside, in what is told of a fault while it is written."""
+    try:
+        yield
+    except HotspotsError as error:
+        fault = getattr(error.__cause__, "orig", error.__cause__)
+        if isinstance(fault, sqlite3.Error) and _code(fault) in _DISK:
+            raise write_error(target, fault) from fault
+        raise
+
+
+def _copy_file(engine: sa.Engine, made: Path) -> None:
+    with plain_faults(engine), engine.connect() as connection:
+        _require_backed(connection)
+        connection.rollback()
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        # One moment of the registry, without what freed pages may still hold.
+        driver.execute("VACUUM INTO ?", (str(made),))
+
+
+def _copy_server(engine: sa.Engine, made: Path) -> None:
+    file = engine_for(made)
+    try:
+        with reading(engine) as source, writing_to(file) as target:
+            _require_backed(source)
+            schema.migrate(target, schema.number(source))
+            _copy(source, target, _tables(target))
+    finally:
+        file.dispose()
+    with closing(sqlite3.connect(made)) as connection:
+        connection.execute(
+            "PRAGMA journal_mode = DELETE"
+        )  # a file alone, also where none may write
+
+
+def _require_backed(connection: sa.Connection, where: str = "") -> None:
+    if schema.state(connection) != schema.OLD:  # which is what one backs up before an upgrade
+        schema.require_current(connection, where)
+
+
+def _take(path: Path, copy: Path) -> Mapping[str, int]:
+    """Copy a sound backup; a registry that is in use is one too."""
+    require_regular(path)
+    if not path.is_file():
+        raise RegistryError(f"There is no file '{path}'. Give a file that 'registry backup' made.")
+    counts = _checked(path)
+    try:
+        make_private(copy)
+        with closing(_opened(path)) as connection, timed(connection, path.name):
+            connection.execute("VACUUM INTO ?", (str(copy),))
+    except (sqlite3.Error, OSError) as fault:
+        there = copy.parent.parent
+        raise WriteError(
+            f"'{path}' can't be copied to '{there}' ({reason(fault)}); make room there."
+        ) from fault
+    return counts
+
+
+def _checked(path: Path) -> Mapping[str, int]:
+    """Return the rows of each table of a backup; raise RegistryError unless it is sound."""
+    try:
+        with closing(_opened(path)) as connection, timed(connection, path.name):
+            _check_sound(connection, path)
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            own = [name for (name,) in names if name in tables.metadata.tables]
+            return {
+                name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                for name in own
+                if name not in _DERIVED
+            }
+    except sqlite3.Error as fault:
+        raise _unsound(path, reason(fault)) from fault
+
+
+def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
+    found = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    if (schema.VERSION_TABLE,) not in found or ("record",) not in found:
+        raise RegistryError(
+            f"'{path}' is no backup of a registry. Give a file that 'registry backup' made."
+        )
+    (said,) = connection.execute("PRAGMA integrity_check").fetchone()
+    if said != "ok":
+        raise _unsound(path, said.splitlines()[0])
+
+
+def _unsound(path: Path, why: str) -> RegistryError:
+    return RegistryError(f"The backup '{path}' is damaged ({why}). Take another one.")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _fill(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
+    with reading(source) as taken, writing_to(engine) as target:
+        _make_room(target, force)
+        kept = [table for table in tables.metadata.sorted_tables if table.name not in _DERIVED]
+        _copy(taken, target, kept)
+        if not is_sqlite(target):
+            _set_counters(target, kept)
+        then(target)
+
+
+def _make_room(target: sa.Connection, force: bool) -> None:
+    if schema.state(target) in (schema.NEW, schema.OLD):
+        schema.migrate(target)
+    schema.require_current(target)
+    held = {name: _count(target, table) for name, table in tables.metadata.tables.items()}
+    if any(held.values()) and not force:
+        raise RegistryError(
+            f"'{shown(target.engine)}' holds a registry already, of {held['record']:,} records."
+            " Back it up, then replace it by --force, or give another place."
+        )
+    for table in tables.metadata.tables.values():
+        target.execute(table.delete())
+    if is_sqlite(target):
+        target.execute(sa.delete(changes.record_box))
+
+
+def _count(connection: sa.Connection, table: sa.Table) -> int:
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+
+
+def _tables(file: sa.Connection) -> list[sa.Table]:
+    """Return the tables of an SQLite registry, whatever its schema's number, to be copied."""
+    found = sa.MetaData()
+    left = (schema.VERSION_TABLE, *_DERIVED)
+    names = [name for name in sa.inspect(file).get_table_names() if not name.startswith(left)]
+    found.reflect(file, only=names)
+    return found.sorted_tables
+
+
+def _copy(source: sa.Connection, target: sa.Connection, copied: list[sa.Table]) -> None:
+    for table in copied:
+        rows = source.execute(sa.select(table).execution_options(yield_per=_BATCH))
+        for part in rows.mappings().partitions():
+            target.execute(sa.insert(table), [dict(row) for row in part])
+    if is_sqlite(target):
+        record = tables.record.c
+        places = (record.no, record.latitude, record.longitude, record.footprint)
+        for part in target.execute(sa.select(*places)).mappings().partitions(_BATCH):
+            given = [{k: v for k, v in row.items() if v is not None} for row in part]
+            changes.put_boxes(target, [(row["no"], row) for row in given])
+
+
+def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:
+    """Let PostgreSQL number on from the rows that it was given with their numbers."""
+    for table in copied:
+        if "no" not in table.c:
+            continue
+        counter = target.scalar(sa.select(sa.func.pg_get_serial_sequence(table.name, "no")))
+        if counter is not None:
+            following = (target.scalar(sa.select(sa.func.max(table.c.no))) or 0) + 1
+            # Not setval(), which would stay if the transaction failed.
+            target.exec_driver_sql(f"ALTER SEQUENCE {counter} RESTART WITH {following}")
+
+
+def is_damaged(engine: sa.Engine) -> bool:
+    """Say whether an SQLite registry is a file that SQLite finds unsound."""
+    file = Path(engine.url.database or "")
+    if not file.is_file():
+        return False
+    try:
+        with closing(_opened(file)) as connection:
+            return bool(connection.execute("PRAGMA quick_check").fetchone() != ("ok",))
+    except sqlite3.DatabaseError as fault:
+        return _code(fault) in _DAMAGE
+
+
+def _code(fault: sqlite3.Error) -> int:
+    return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # without the details
+
+
+def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
+    """Put a new file in the place of a damaged one, which nothing can be written into."""
+    file = Path(engine.url.database or "")
+    if not force:
+        raise RegistryError(
+            f"'{file}' is no sound SQLite file. Keep a copy if it may be of use, then replace it by"
+            " --force."
+        )
+    engine.dispose()
+    try:
+        with aside(file) as folder:
+            made = engine_for(folder / "registry")
+            with _told_of(file):
+                _fill(source, made, force, then)
+            made.dispose()
+            _to_disk(folder / "registry")
+            for suffix in ("-wal", "-shm"):  # the new file's, SQLite would think
+                file.with_name(file.name + suffix).unlink(missing_ok=True)
+            os.replace(folder / "registry", file)
+    except OSError as fault:
+        raise write_error(file, fault) from fault
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file or folder is on the disk, so that a power cut can't undo it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

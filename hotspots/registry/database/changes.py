@@ -1,0 +1,172 @@
+"""Writing records: rights are checked here, on each change, whichever way it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hotspots.registry.database import rows, tables
+from hotspots.registry.database.connection import is_sqlite
+from hotspots.registry.permissions import Actor, require_keep
+
+_BATCH = 5_000
+_MANY = 1_000  # changes after which a server's statistics are made anew
+record_box = sa.table(
+    "record_box", *(sa.column(name) for name in ("id", "west", "east", "south", "north"))
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one record.
+
+    Attributes
+    ----------
+    action : str
+        "created", "changed", "verified", "merged" or "removed"; stands in the history.
+    before, after : mapping or None
+        The record as it is, with its system fields, and as it shall be; None where there is none.
+        Both hold personal fields, or neither.
+    note : str
+        For the history.
+    """
+
+    action: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    note: str = ""
+
+
+def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, now: str) -> None:
+    """Write changes and their history; the caller's transaction makes them all or none.
+
+    Parameters
+    ----------
+    connection
+        One that `writing` gave.
+    changes
+        With sound records; what is sound was checked before.
+    actor, now
+        Who does it, and when (moment, UTC).
+
+    Raises
+    ------
+    NotAllowedError
+        The actor may not change one of the records, before or after.
+    """
+    for change in changes:
+        for record in (change.before, change.after):
+            if record is not None:
+                require_keep(actor, record)
+    numbers = _numbers(connection, changes)
+    gone = [numbers[c.before["id"]] for c in changes if c.before is not None]
+    _clear(connection, gone, [c.before["id"] for c in changes if c.before is not None])
+    placed = [(numbers[c.after["id"]], c.after) for c in changes if c.after is not None]
+    _put(connection, placed)
+    _insert(connection, tables.version, (_history(c, actor, now) for c in changes))
+    if len(changes) > _MANY and not is_sqlite(connection):
+        # A server that doesn't know yet how many there are takes minutes for what takes a second.
+        for table in (tables.record, tables.record_code, tables.contact, tables.relation):
+            connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+
+def log(
+    connection: sa.Connection,
+    actor: Actor,
+    now: str,
+    action: str,
+    target: str = "",
+    detail: str = "",
+) -> None:
+    """Add a line to the audit log: what isn't the history of one record."""
+    connection.execute(
+        tables.audit.insert().values(
+            at=now, by=actor.name, action=action, target=target, detail=detail
+        )
+    )
+
+
+def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, int]:
+    """Return the row number of each record: its own, or the next ones for new records."""
+    known = [c.before["id"] for c in changes if c.before is not None]
+    found: dict[str, int] = {}
+    for batch in _batches(known):
+        query = sa.select(tables.record.c.id, tables.record.c.no)
+        for id_, no in connection.execute(query.where(tables.record.c.id.in_(batch))):
+            found[id_] = no
+    last = connection.scalar(sa.select(sa.func.max(tables.record.c.no))) or 0
+    for change in changes:
+        if change.after is not None and change.after["id"] not in found:
+            last += 1
+            found[change.after["id"]] = last
+    return found
+
+
+def _clear(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]) -> None:
+    if is_sqlite(connection):
+        parts = tables.record_part
+        for batch in _batches(numbers):
+            mine = sa.select(parts.c.id).where(parts.c.no.in_(batch))
+            connection.execute(sa.delete(record_box).where(record_box.c.id.in_(mine)))
+            connection.execute(parts.delete().where(parts.c.no.in_(batch)))
+    for table in (tables.record, tables.record_code, tables.contact):
+        for batch in _batches(numbers):
+            connection.execute(table.delete().where(table.c.no.in_(batch)))
+    for some in _batches(ids):
+        connection.execute(tables.relation.delete().where(tables.relation.c.subject.in_(some)))
+
+
+def _put(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    _insert(connection, tables.record, (rows.to_row(record, no) for no, record in placed))
+    _insert(
+        connection, tables.record_code, (c for no, record in placed for c in rows.codes(record, no))
+    )
+    _insert(
+        connection, tables.relation, (r for _, record in placed for r in rows.relations(record))
+    )
+    _insert(
+        connection, tables.contact, (c for no, record in placed if (c := rows.contact(record, no)))
+    )
+    if is_sqlite(connection):
+        put_boxes(connection, placed)
+
+
+def put_boxes(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+    """Index where records (by row number) are drawn; of SQLite only, PostGIS does it itself."""
+    last = connection.scalar(sa.select(sa.func.max(tables.record_part.c.id))) or 0
+    parts, found = [], []
+    for no, record in placed:
+        for west, south, east, north in rows.boxes(record):
+            last += 1
+            parts.append({"id": last, "no": no})
+            found.append({"id": last, "west": west, "east": east, "south": south, "north": north})
+    _insert(connection, tables.record_part, parts)
+    _insert(connection, record_box, found)
+
+
+def _history(change: Change, actor: Actor, now: str) -> dict[str, Any]:
+    kept = change.after or change.before or {}
+    return {
+        "id": kept["id"],
+        "version": kept["version"],
+        "at": now,
+        "by": actor.name,
+        "action": change.action,
+        "note": change.note,
+        "snapshot": rows.snapshot(change.after) if change.after else "",
+    }
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table | sa.TableClause, given: Iterable[dict[str, Any]]
+) -> None:
+    for batch in _batches(list(given)):
+        connection.execute(sa.insert(table), batch)
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

@@ -1,0 +1,14 @@
+"""Runs the migrations on the connection, and in the transaction, that `schema` gives."""
+
+from alembic import context
+
+from hotspots.registry.database.schema import VERSION_TABLE
+from hotspots.registry.database.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    render_as_batch=True,  # SQLite alters a table only by making it anew
+)
+context.run_migrations()

@@ -1,0 +1,196 @@
+"""Reading records: by id, by box, region, theme or type, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from hotspots.geo.countries import key
+from hotspots.registry import clock
+from hotspots.registry.database import rows, tables
+from hotspots.registry.database.changes import record_box
+from hotspots.registry.database.connection import is_sqlite
+from hotspots.registry.schema.fields import names
+
+Record = dict[str, Any]
+Box = tuple[float, float, float, float]
+_BATCH = 5_000
+# A box that takes in much of the globe is met by most records: walking through them in order
+# until the page is full is then faster than sorting all that the index finds.
+_WIDE_DEGREES = 90.0
+_record = tables.record
+
+
+def current_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return id -> id that stands for it now, for those ids that were given up by a merge."""
+    found: dict[str, str] = {}
+    for batch in _batches(ids):
+        query = sa.select(tables.alias.c.former, tables.alias.c.id)
+        for former, now in connection.execute(query.where(tables.alias.c.former.in_(batch))):
+            found[former] = now
+    return found
+
+
+def known_ids(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
+    """Return those ids that a record has."""
+    found: set[str] = set()
+    for batch in _batches(ids):
+        found.update(connection.scalars(sa.select(_record.c.id).where(_record.c.id.in_(batch))))
+    return found
+
+
+def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Record]:
+    """Return records by id, complete with personal and system fields; unknown ids are left out."""
+    found: dict[str, Record] = {}
+    query = _whole()
+    for batch in _batches(ids):
+        for row in connection.execute(query.where(_record.c.id.in_(batch))).mappings():
+            found[row["id"]] = rows.from_row(dict(row))
+    return found
+
+
+def everything(connection: sa.Connection) -> Iterator[Record]:
+    """Yield every record in the order of entry, complete with personal and system fields."""
+    query = _whole().order_by(_record.c.no)
+    for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
+        yield rows.from_row(dict(row))
+
+
+def count(connection: sa.Connection) -> int:
+    """Return the number of records."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(_record)) or 0
+
+
+def state(connection: sa.Connection) -> tuple[object, ...]:
+    """Return what is the same as long as the table of records is.
+
+    The last change of a record and the last line of the journal (an erasure changes no version),
+    each with its moment, as a restored backup may have the same numbers; and the day, on which a
+    project's status depends.
+    """
+    found: list[object] = [clock.today()]
+    for table in (tables.version, tables.audit):
+        last = sa.select(table.c.no, table.c.at).order_by(table.c.no.desc()).limit(1)
+        found.extend(connection.execute(last).one_or_none() or (0, ""))
+    return tuple(found)
+
+
+def page_query(
+    connection: sa.Connection,
+    *,
+    boxes: Sequence[Box] = (),
+    countries: Iterable[str] = (),
+    codes: Mapping[str, str] | None = None,
+    type: str | None = None,
+    text: str | None = None,
+    stale_before: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> sa.Select[Any]:
+    """Return the query of one page of records, in the order of entry.
+
+    Parameters
+    ----------
+    boxes
+        (west, south, east, north) in degrees; records drawn in one of them. Footprints are taken
+        by their bounding boxes: the caller looks closer.
+    countries
+        Ids; records that sit there, or name one among their regions.
+    codes
+        Field of `tables.CODED` -> code that it must hold.
+    type, text, stale_before
+        A record type; a part of a name; a day since which nobody verified it.
+    after, limit
+        Row number after which the page begins; most records of it.
+    """
+    query = _whole().where(_record.c.no > after).order_by(_record.c.no).limit(limit)
+    if boxes:
+        query = query.where(sa.or_(*(_in_box(connection, box) for box in boxes)))
+    if countries := list(countries):
+        query = query.where(sa.or_(_record.c.country.in_(countries), _coded("regions", countries)))
+    for field, code in (codes or {}).items():
+        query = query.where(_coded(field, [code]))
+    if type:
+        query = query.where(_record.c.type == type)
+    if text:
+        found = _record.c.search_key.contains(key(text), autoescape=True)
+        query = query.where(found if key(text) else sa.false())
+    if stale_before:
+        never = _record.c.verified_on.is_(None)
+        query = query.where(sa.or_(never, _record.c.verified_on < stale_before))
+    return query
+
+
+def _coded(field: str, codes: Sequence[str]) -> sa.ColumnElement[bool]:
+    code = tables.record_code
+    mine = sa.select(code.c.no).where(code.c.field == field, code.c.code.in_(codes))
+    return _record.c.no.in_(mine)
+
+
+def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
+    west, south, east, north = box
+    wide = (east - west) * (north - south) > _WIDE_DEGREES**2
+    if not is_sqlite(connection):
+        envelope = sa.func.ST_MakeEnvelope(west, south, east, north, 4326)
+        meeting = sa.literal_column("record.geometry").op("&&", is_comparison=True)(envelope)
+        # Within a function, the index on geometry isn't taken.
+        return sa.func.coalesce(meeting, sa.false()) if wide else meeting
+    part = tables.record_part
+    meets = (
+        (record_box.c.west <= east) & (record_box.c.east >= west)
+        & (record_box.c.south <= north) & (record_box.c.north >= south)
+    )  # fmt: skip
+    if wide:
+        joined = part.join(record_box, record_box.c.id == part.c.id)
+        return sa.exists().select_from(joined).where(part.c.no == _record.c.no, meets)
+    inside = sa.select(record_box.c.id).where(meets)
+    return _record.c.no.in_(sa.select(part.c.no).where(part.c.id.in_(inside)))
+
+
+def history(connection: sa.Connection, ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what became of records, oldest first: version, at, by, action, note, snapshot."""
+    found: list[dict[str, Any]] = []
+    for batch in _batches(ids):
+        query = sa.select(tables.version).where(tables.version.c.id.in_(batch))
+        found += [dict(row) for row in connection.execute(query).mappings()]
+    return sorted(found, key=lambda row: row["no"])
+
+
+def snapshot(connection: sa.Connection, id: str, version: int) -> Record | None:
+    """Return the content that a record had in a version, or None where history lacks it."""
+    kept = tables.version
+    text = connection.scalar(
+        sa.select(kept.c.snapshot)
+        .where(kept.c.id == id, kept.c.version == version, kept.c.snapshot != "")
+        .order_by(kept.c.no.desc())
+        .limit(1)
+    )
+    return rows.from_snapshot(text) if text else None
+
+
+def former_ids(connection: sa.Connection, id: str) -> list[str]:
+    """Return the ids that were given up for this one by merges."""
+    alias = tables.alias
+    return sorted(connection.scalars(sa.select(alias.c.former).where(alias.c.id == id)))
+
+
+def related_to(connection: sa.Connection, id: str) -> list[str]:
+    """Return the ids of the records that name this one in a relation."""
+    relation = tables.relation
+    query = sa.select(relation.c.subject).where(relation.c.object == id).distinct()
+    return sorted(connection.scalars(query))
+
+
+def _whole() -> sa.Select[Any]:
+    """Return the query of records with their personal fields."""
+    contact = tables.contact
+    personal = (contact.c[name] for name in names("contact"))
+    return sa.select(_record, *personal).outerjoin(contact, contact.c.no == _record.c.no)
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    listed = list(dict.fromkeys(ids))
+    for start in range(0, len(listed), _BATCH):
+        yield listed[start : start + _BATCH]

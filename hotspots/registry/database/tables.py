@@ -1,0 +1,152 @@
+"""The tables of a registry; migrations make them (`migrations/`), a test holds both equal.
+
+``record`` has one column a field, so that a GIS or a spreadsheet reads it as it is. Personal fields
+stand in ``contact`` and nowhere else: history never holds them, so that they can be erased.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from hotspots.registry.schema.fields import Field, fields, names
+
+metadata = sa.MetaData()
+# PostgreSQL's integers of 64 bits; in SQLite only INTEGER is the row's own number.
+_Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+# Lists whose codes are looked up one by one; `country` is a column with an index of its own.
+CODED = ("theme", "regions", "land_use", "climate_zone", "practice_kind", "external_ids")
+
+
+def _column(field: Field) -> sa.Column[object]:
+    kinds: dict[str, Any] = {"number": sa.Double, "whole": sa.Integer}
+    needed = field.name in ("id", "type", "name", "version", "created", "changed")
+    return sa.Column(field.name, kinds.get(field.kind, sa.Text)(), nullable=not needed)
+
+
+record = sa.Table(
+    "record",
+    metadata,
+    sa.Column("no", _Number, primary_key=True, autoincrement=True),
+    *(_column(fields()[name]) for name in (*names("content"), *names("system"))),
+    # All names without case and accents, so that both databases find the same.
+    sa.Column("search_key", sa.Text, nullable=False, server_default=""),
+    sa.Index("record_id", "id", unique=True),
+    sa.Index("record_country", "country", "no"),
+    sa.Index("record_type", "type", "no"),
+    sa.Index("record_verified", "verified_on", "no"),
+)
+
+record_code = sa.Table(
+    "record_code",
+    metadata,
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("no", _Number, primary_key=True, autoincrement=False),
+    sa.Index("record_code_no", "no"),
+)
+
+# Boxes of records, one a part, so that what crosses the antimeridian has no box round the world.
+# SQLite only, beside its R*Tree `record_box`; PostGIS has an index on the geometry itself.
+record_part = sa.Table(
+    "record_part",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Index("record_part_no", "no"),
+)
+
+relation = sa.Table(
+    "relation",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("start", sa.Text, primary_key=True, server_default=""),
+    sa.Column("end", sa.Text, nullable=False, server_default=""),
+    sa.Index("relation_object", "object"),
+)
+
+contact = sa.Table(
+    "contact",
+    metadata,
+    sa.Column("no", _Number, primary_key=True, autoincrement=False),
+    *(sa.Column(name, sa.Text) for name in names("contact")),
+)
+
+version = sa.Table(
+    "version",
+    metadata,
+    sa.Column("no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    # The content fields after the change, as JSON text; "" for a removal.
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Index("version_id", "id", "version"),
+)
+
+# A former id, of a record that was merged, and the record that it stands for now.
+alias = sa.Table(
+    "alias",
+    metadata,
+    sa.Column("former", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Index("alias_id", "id"),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False, server_default=""),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+)
+
+token = sa.Table(
+    "token",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("regions", sa.Text, nullable=False, server_default=""),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("created", sa.Text, nullable=False),
+    sa.Column("expires", sa.Text, nullable=False, server_default=""),
+    sa.Column("revoked", sa.Text, nullable=False, server_default=""),
+)
+
+suggestion = sa.Table(
+    "suggestion",
+    metadata,
+    sa.Column("no", _Number, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False, server_default=""),
+    sa.Column("id", sa.Text, nullable=False, server_default=""),
+    # Cells by field name, as JSON text; personal ones apart, so that they can be erased.
+    sa.Column("cells", sa.Text, nullable=False),
+    sa.Column("contact", sa.Text, nullable=False, server_default=""),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("decided_at", sa.Text, nullable=False, server_default=""),
+    sa.Column("decided_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Index("suggestion_state", "state", "no"),
+)
+
+# What a correspondent declares of how far a region has been gone through.
+survey = sa.Table(
+    "survey",
+    metadata,
+    sa.Column("region", sa.Text, primary_key=True),
+    sa.Column("level", sa.Text, nullable=False),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+)

@@ -1,0 +1,1 @@
+"""Two records of one thing: how alike names are, candidates, and merging them."""

@@ -1,0 +1,298 @@
+"""Records that are likely the same thing twice: by ids, web address, names and place.
+
+Only records of one type are compared. Each piece of evidence has a strength e from 0 to 1, and
+together they give
+
+    score = 1 - product of (1 - e)    (0.99 at most without an id in common)
+
+=========================  =====================================================================
+evidence                   strength
+=========================  =====================================================================
+same ROR id, WOCAT id or   1, whatever else differs
+id elsewhere
+same data DOI              0.6: several actions may share their data
+same web address           0.85 of organisations, 0.5 of others; 0.3 if more than three records
+                           have it. Scheme, www., a default page and a language as last step
+                           don't count; another page of the same host is no evidence
+names alike                likeness * knowledge * countries of `hotspots.registry.deduplication.name_similarity`: names
+                           in all languages and other names, all against all
+near points                0.4 beside names alike: within 1 km, if both are exact; that two
+                           offices are in one town is no evidence
+=========================  =====================================================================
+
+Where ROR ids, or ids in the same registry elsewhere, are given and differ, the score is halved.
+
+Pairs are looked for in blocks, never all against all: same id, address, squeezed name, cell of a
+grid, or one of the rarest words of a name that make up 40 % of its weight. Pairs that names alone
+bring over the threshold share such a word, so blocks miss none, but for these: a block of more
+than `_MOST` records is gone through in alphabetical order, each with the next `_NEXT` only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hotspots.registry.deduplication.name_similarity import Name, Names, names_of
+from hotspots.registry.schema.fields import ORGANISATION
+
+THRESHOLD = 0.75  # pairs with a lower score aren't worth a look
+NEAR_KM = 1.0
+_NOT_SURE = 0.99
+_MOST, _NEXT = 60, 8
+_EARTH_KM = 6371.0
+_CELL_KM = 2 * NEAR_KM
+_PAGE = re.compile(r"/(?:index|default|home)(?:\.\w+)?$")
+_LANGUAGE_STEP = re.compile(r"/(?:en|fr|es|pt)(?:[-_][a-z]{2})?$")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two records that are likely the same.
+
+    Attributes
+    ----------
+    a, b : str
+        Their ids, in the order in which the records came.
+    score : float
+        From `THRESHOLD` to 1, sure.
+    reasons : tuple of str
+        What speaks for it, and what against it, in plain words.
+    """
+
+    a: str
+    b: str
+    score: float
+    reasons: tuple[str, ...]
+
+
+def likely_pairs(
+    records: Iterable[Mapping[str, Any]], *, among: Collection[str] | None = None
+) -> list[Pair]:
+    """Return pairs of records that are likely the same, the surest first.
+
+    Parameters
+    ----------
+    records
+        All that are known, new ones too; each id once.
+    among
+        Ids; only pairs with at least one of them, which is much faster if they are few.
+    """
+    index = _Index(records)
+    new = None
+    if among is not None:
+        ids = set(among)
+        new = {n for n, record in enumerate(index.records) if record["id"] in ids}
+    found: dict[tuple[int, int], Pair] = {}
+    for pair in _candidates(index, new):
+        if pair not in found and (likely := index.compare(*pair)):
+            found[pair] = likely
+    return sorted(found.values(), key=lambda pair: (-pair.score, pair.a, pair.b))
+
+
+@dataclass(slots=True)
+class _Item:
+    id: str
+    type: str
+    country: str
+    names: list[Name]
+    web: str
+    ids: frozenset[str]
+    doi: str
+    point: tuple[float, float] | None
+
+
+class _Index:
+    """The records: words, weights and addresses of all; the rest of those that are compared.
+
+    Each is worked out once a record, not once a pair.
+    """
+
+    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
+        self.records = list(records)
+        self.given = [names_of(record) for record in self.records]
+        self.names = Names(self.given)
+        self.webs = [_address(record.get("web", "")) for record in self.records]
+        self.sharers = Counter(self.webs)
+        self._items: dict[int, _Item] = {}
+
+    def item(self, n: int) -> _Item:
+        """Return a record, prepared."""
+        if n not in self._items:
+            record = self.records[n]
+            self._items[n] = _Item(
+                record["id"], record["type"], _country(record),
+                [self.names.prepared(one) for one in self.given[n]], self.webs[n], _ids(record),
+                record.get("data_doi", "").casefold(), _exact_point(record),
+            )  # fmt: skip
+        return self._items[n]
+
+    def compare(self, first: int, second: int) -> Pair | None:
+        """Return the pair, if its score reaches the threshold."""
+        a, b = self.item(first), self.item(second)
+        if a.type != b.type:
+            return None
+        evidence = [*_same_ids(a, b), *self._same_web(a, b), *self._alike(a, b)]
+        score = 1 - math.prod(1 - strength for strength, _ in evidence)
+        if not a.ids & b.ids:
+            score = min(score, _NOT_SURE) * (0.5 if _differing_ids(a, b) else 1)
+        if score < THRESHOLD:
+            return None
+        told = [reason for _, reason in evidence]
+        if a.country and b.country and a.country != b.country:
+            told.append(f"but in {a.country} and {b.country}")
+        return Pair(a.id, b.id, round(score, 3), tuple(told))
+
+    def _same_web(self, a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
+        if not a.web or a.web != b.web:
+            return
+        sharers = self.sharers[a.web]
+        if sharers > 3:
+            yield 0.3, f"same web address, which {sharers} records have"
+        else:
+            yield (0.85 if a.type == ORGANISATION else 0.5), "same web address"
+
+    def _alike(self, a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
+        best: tuple[float, float, Name, Name] | None = None
+        for x in a.names:
+            for y in b.names:
+                if likeness := self.names.likeness(x, y):
+                    strength = likeness * self.names.knowledge(x, y, a.country, b.country)
+                    if best is None or strength > best[0]:
+                        best = strength, likeness, x, y
+        if best is None:
+            return
+        yield best[0], _told(*best[1:])
+        if a.point and b.point and (km := _km(a.point, b.point)) <= NEAR_KM:
+            yield 0.4, f"{km * 1000:.0f} m apart"
+
+
+def _country(record: Mapping[str, Any]) -> str:
+    regions = record.get("regions", ())
+    only = regions[0] if len(regions) == 1 and len(regions[0]) == 3 else ""
+    return str(record.get("country", only))
+
+
+def _ids(record: Mapping[str, Any]) -> frozenset[str]:
+    given = [f"{name} {record[name]}" for name in ("ror", "wocat_id") if name in record]
+    return frozenset([*given, *record.get("external_ids", ())])
+
+
+def _exact_point(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    if record.get("place_precision") != "exact" or "latitude" not in record:
+        return None
+    return record["latitude"], record["longitude"]
+
+
+def _address(web: str) -> str:
+    """Return what tells a web address from another: host and path, without defaults."""
+    told = web.partition("://")[2].partition("#")[0].casefold().removeprefix("www.").rstrip("/")
+    return _LANGUAGE_STEP.sub("", _PAGE.sub("", told)) if "/" in told else told
+
+
+def _same_ids(a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
+    for same in sorted(a.ids & b.ids):
+        kind = same.split(" ")[0]
+        yield 1.0, {"ror": "same ROR id", "wocat_id": "same WOCAT id"}.get(kind, f"same id {same}")
+    if a.doi and a.doi == b.doi:
+        yield 0.6, "same data DOI"
+
+
+def _differing_ids(a: _Item, b: _Item) -> bool:
+    """Say whether both have an id in the same registry; none is in common."""
+    return not {_registry(one) for one in a.ids}.isdisjoint(_registry(one) for one in b.ids)
+
+
+def _registry(one: str) -> str:
+    return one.split(" ")[0] if one.startswith(("ror ", "wocat_id ")) else one.partition(":")[0]
+
+
+def _told(likeness: float, x: Name, y: Name) -> str:
+    language = x.language or y.language
+    where = f" in {language}" if language else ""
+    if likeness == 1:
+        return f"same name{where}: {x.text}"
+    return f"names alike{where}: {x.text} / {y.text}"
+
+
+def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of records that share a block, the lower one first; maybe repeatedly."""
+    blocks: dict[tuple[object, ...], list[int]] = {}
+    numbers = range(len(index.records))
+    if new is None:
+        for n in numbers:
+            for key in _keys(index, n):
+                blocks.setdefault(key, []).append(n)
+    else:
+        blocks = {key: [] for n in new for key in _keys(index, n)}
+        sought = index.names.spellings({str(key[2]) for key in blocks if key[0] == "word"})
+        for n in numbers:
+            # Preparing a record is worth it only where a word that is sought stands in its names.
+            some = any(not sought.isdisjoint(listed) for _, _, listed, _ in index.given[n])
+            for key in _keys(index, n) if some else _plain_keys(index, n):
+                if key in blocks:
+                    blocks[key].append(n)
+    for members in blocks.values():
+        yield from _pairs_of(index, members, new)
+
+
+def _pairs_of(index: _Index, members: list[int], new: set[int] | None) -> Iterator[tuple[int, int]]:
+    width = len(members)
+    if width > _MOST:
+        members = sorted(members, key=lambda n: (index.given[n][0][3], n))
+        width = _NEXT + 1
+    for at, one in enumerate(members):
+        for other in members[at + 1 : at + width]:
+            if new is None or one in new or other in new:
+                yield (one, other) if one < other else (other, one)
+
+
+def _keys(index: _Index, n: int) -> set[tuple[object, ...]]:
+    item = index.item(n)
+    found = {
+        ("word", item.type, word)
+        for name in item.names
+        for word in index.names.rarest(name, THRESHOLD)
+    }
+    return found.union(_plain_keys(index, n))
+
+
+def _plain_keys(index: _Index, n: int) -> Iterator[tuple[object, ...]]:
+    record = index.records[n]
+    kind = record["type"]
+    for one in _ids(record):
+        yield "id", kind, one
+    if "data_doi" in record:
+        yield "doi", kind, record["data_doi"].casefold()
+    if index.webs[n]:
+        yield "web", kind, index.webs[n]
+    for _, _, _, squeezed in index.given[n]:
+        yield "name", kind, squeezed
+    if point := _exact_point(record):
+        yield from _cells(*point)
+
+
+def _cells(latitude: float, longitude: float) -> Iterator[tuple[object, ...]]:
+    """Yield a cell of each of four grids, half a cell apart: points within `NEAR_KM` share one."""
+    rows = latitude / math.degrees(_CELL_KM / _EARTH_KM)
+    for north in (0.0, 0.5):
+        row = math.floor(rows + north)
+        # The cells of a row are wide enough at its end nearer to the pole, too.
+        furthest = max(abs(row - north), abs(row + 1 - north)) * _CELL_KM / _EARTH_KM
+        around = 2 * math.pi * _EARTH_KM * math.cos(min(furthest, math.pi / 2))
+        cells = max(1, math.floor(around / _CELL_KM))
+        for east in (0.0, 0.5):
+            column = math.floor(longitude % 360 / 360 * cells + east) % cells
+            yield "near", north, east, row, column
+
+
+def _km(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Return the distance of two points (latitude, longitude) on a sphere, good to 0.6 %."""
+    north, east = math.radians(b[0] - a[0]), math.radians(b[1] - a[1])
+    across = math.cos(math.radians(a[0])) * math.cos(math.radians(b[0]))
+    half = math.sin(north / 2) ** 2 + across * math.sin(east / 2) ** 2
+    return 2 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))

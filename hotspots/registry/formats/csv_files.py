@@ -1,0 +1,152 @@
+"""CSV files of records: UTF-8 or UTF-16; comma, semicolon or tab.
+
+In French and Spanish they are written as spreadsheets in these languages read them: semicolons
+between cells, commas before decimals.
+
+A text cell that a spreadsheet would take for a formula is written with one apostrophe before it,
+and reading takes exactly that one away again, so nothing is lost and nothing is run.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import RegistryError
+from hotspots.io.readers.texts import read_bytes
+from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
+from hotspots.registry.formats.table import RawRow, Table, table
+from hotspots.registry.schema.fields import field_called
+from hotspots.registry.schema.values import write
+
+DELIMITERS = ",;\t"
+_SEMICOLON = frozenset({"fr", "es"})
+MOST_CELL = 10_000_000  # characters; a footprint of many points is the longest cell there is
+
+
+def read_csv(path: Path, encoding: str | None = None) -> Table:
+    """Read a CSV file.
+
+    Raises
+    ------
+    RegistryError
+        Not in the encoding, or its headings can't be used.
+    OSError
+        It can't be read.
+    """
+    # The limit is the whole process's; it is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))
+    text = _decoded(read_bytes(path), path.name, encoding)
+    rows = _rows(text, _delimiter(text))
+    header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
+    if header is None:
+        raise RegistryError(f"'{path.name}' is empty. Give a file with a row of headings.")
+    return table(path.name, header.cells, rows)
+
+
+def write_csv(
+    path: Path,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    lang: str | None = None,
+) -> None:
+    """Write rows of values as UTF-8 with a byte-order mark, by which spreadsheets know it."""
+    local = lang in _SEMICOLON
+    with path.open("w", encoding="utf-8-sig", newline="") as opened:
+        writer = csv.writer(
+            opened,
+            delimiter=";" if local else ",",
+            # One heading alone doesn't tell what stands between cells.
+            quoting=csv.QUOTE_ALL if len(headings) == 1 else csv.QUOTE_MINIMAL,
+        )
+        writer.writerow(headings)
+        writer.writerows([_cell(value, local) for value in row] for row in rows)
+
+
+def _cell(value: Any, local: bool) -> str:
+    if isinstance(value, float) and local:
+        return write(value).replace(".", ",")
+    return spreadsheet_text(write(value))
+
+
+def _decoded(data: bytes, name: str, encoding: str | None) -> str:
+    codec = encoding or _marked(data)
+    try:
+        text = data.decode(codec)
+    except LookupError as fault:
+        raise RegistryError(
+            f"There is no encoding '{encoding}'. Give one such as utf-8 or cp1252."
+        ) from fault
+    except UnicodeDecodeError as fault:
+        raise RegistryError(_undecoded(data, name, fault, encoding)) from fault
+    return text.removeprefix("\ufeff")
+
+
+def _marked(data: bytes) -> str:
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _undecoded(data: bytes, name: str, fault: UnicodeDecodeError, encoding: str | None) -> str:
+    line = data.count(b"\n", 0, fault.start) + 1
+    odd = data[fault.start]
+    told = f"'{name}' is not in {encoding or 'UTF-8'}: line {line} holds the byte 0x{odd:02X}"
+    if encoding:
+        return f"{told}. Give the encoding that the file was saved in."
+    guess = data[max(0, fault.start - 15) : fault.start + 15]
+    try:
+        # Cut from the middle of text, it may still be what a western spreadsheet saves.
+        shown = " ".join(guess.decode("cp1252").split())
+    except UnicodeDecodeError:
+        return f"{told}. Save it as 'CSV UTF-8', or name its encoding with --encoding."
+    return (
+        f"{told}, which looks like Windows-1252 ('{shown}'). Save it as 'CSV UTF-8', or give"
+        " --encoding cp1252."
+    )
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter by which the header names the most fields."""
+
+    def known(delimiter: str) -> tuple[int, int]:
+        """Return how many fields the first row names, and how many cells it has."""
+        first = next((row for row in _rows(text, delimiter) if any(row.cells)), None)
+        cells = first.cells if first else ()
+        return sum(field_called(cell) is not None for cell in cells), len(cells)
+
+    return max(DELIMITERS, key=known)
+
+
+def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 0
+    while True:
+        number, line = number + 1, reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            yield RawRow(number, (), ((None, "", _broken(fault, line, reader.line_num)),))
+            continue
+        zero = tuple(
+            (at, "", "it holds a zero byte; type it anew")
+            for at, cell in enumerate(cells)
+            if "\0" in cell
+        )
+        yield RawRow(number, [from_spreadsheet(cell) for cell in cells], zero)
+
+
+def _broken(fault: csv.Error, first: int, last: int) -> str:
+    where = f"line {first}" if last <= first else f"lines {first} to {last}"
+    if "unexpected end" in str(fault):
+        return (
+            f"a double quote that opens in line {first} is never closed, so {where} can't be"
+            " read; close it, or write it twice if it is part of the text"
+        )
+    if "field limit" in str(fault):
+        return f"{where} hold a cell of more than {MOST_CELL:,} characters; is a quote unclosed?"
+    return f"{where} can't be read; a double quote within a quoted cell must be written twice"

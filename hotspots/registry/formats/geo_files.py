@@ -1,0 +1,357 @@
+"""GeoJSON and GeoPackage files of records: the geometry is the footprint, else the point.
+
+A point gives latitude and longitude, a polygon the footprint; each stands in the file once, so
+that moving it in a GIS moves the record. The point of a record with a footprint stands in the
+properties. A feature without geometry says nothing of either.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotspots.errors import BadInputError, RegistryError, near_matches
+from hotspots.io.limits import require_within
+from hotspots.io.readers.texts import paced, parse_json, read_text
+from hotspots.io.readers.vectors import read_vector, vector_layers
+from hotspots.registry.formats.table import Table, columns_of, notes, written
+from hotspots.registry.schema.fields import SEPARATOR, fields
+from hotspots.registry.schema.footprints import canonical
+from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.values import write
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
+
+LAYER = "records"
+POINT = ("latitude", "longitude")
+FOOTPRINT = "footprint"
+_ROW_IDS = frozenset({"fid", "ogc_fid"})  # put in by GIS programs
+_MOST_SAID = 100  # letters of what GDAL says
+_SAME = 1e-6  # degrees between a point's two statements that are one
+_WGS84 = ("CRS84", "CRS84H", ":4326", "EPSG4326")
+_EXACT = 16  # decimals of a coordinate
+
+
+def read_geojson(path: Path) -> Table:
+    """Read a GeoJSON FeatureCollection (RFC 7946); a feature's row is its number plus 1.
+
+    Raises
+    ------
+    RegistryError
+        No sound GeoJSON, another CRS, or a property that no record has.
+    OSError
+        It can't be read.
+    """
+    features = _features(path)
+    called = list(dict.fromkeys(key for feature in features for key in feature["properties"] or ()))
+    kept = [key for key in called if key.casefold() not in _ROW_IDS]
+    shapes = _shapes([feature.get("geometry") for feature in features])
+    rows = (
+        _row(number, feature["properties"] or {}, kept, shape)
+        for number, (feature, shape) in enumerate(zip(features, shapes, strict=True), start=2)
+    )
+    return _geo_table(path.name, kept, rows)
+
+
+def read_gpkg(path: Path, layer: str | None = None) -> Table:
+    """Read a layer of a GeoPackage, carried to EPSG:4326: the one named, "records" or the only.
+
+    Raises
+    ------
+    RegistryError
+        No sound GeoPackage, no such layer, no CRS, or a column that no record has.
+    """
+    frame = _frame(path, layer)
+    kept = [name for name in frame.columns if name not in ("geometry", *_ROW_IDS)]
+    columns = [_plain(frame[name]) for name in kept]
+    shapes = list(frame.geometry) if "geometry" in frame.columns else [None] * len(frame)
+    rows = (
+        _row(number, dict(zip(kept, values, strict=True)), kept, shape)
+        for number, (shape, *values) in enumerate(zip(shapes, *columns, strict=True), start=2)
+    )
+    return _geo_table(path.name, kept, rows)
+
+
+def write_geojson(
+    path: Path,
+    columns: Sequence[str],
+    headings: Sequence[str],
+    records: Iterable[Mapping[str, Any]],
+) -> None:
+    """Write records as a FeatureCollection; lists are arrays, what is empty is null."""
+    import shapely
+
+    with path.open("w", encoding="utf-8", newline="\n") as opened:
+        opened.write('{"type": "FeatureCollection", "features": [')
+        for at, record in enumerate(records):
+            shape, carried = _placed(record, columns)
+            properties = {
+                heading: None if name in carried else record.get(name)
+                for name, heading in zip(columns, headings, strict=True)
+                if name != FOOTPRINT
+            }
+            geometry = json.loads(shapely.to_geojson(shape)) if shape is not None else None
+            feature = {"type": "Feature", "geometry": geometry, "properties": properties}
+            opened.write(",\n" if at else "\n")
+            opened.write(json.dumps(feature, ensure_ascii=False, allow_nan=False))
+        opened.write("\n]}\n")
+
+
+def write_gpkg(
+    path: Path,
+    columns: Sequence[str],
+    headings: Sequence[str],
+    records: Iterable[Mapping[str, Any]],
+) -> None:
+    """Write records as the layer "records" of a new GeoPackage, EPSG:4326."""
+    import geopandas as gpd
+    import pandas as pd
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+    names = [name for name in columns if name != FOOTPRINT]
+    shapes: list[BaseGeometry | None] = []
+    rows: list[list[Any]] = []
+    for record in records:
+        shape, carried = _placed(record, columns)
+        shapes.append(shape)
+        rows.append([None if name in carried else record.get(name) for name in names])
+    data = {}
+    for at, name in enumerate(names):
+        values = [row[at] for row in rows]
+        kind = fields()[name].kind
+        types = {"number": "float64", "whole": "Int64"}
+        if kind not in types:
+            values = [write(value) or None for value in values]
+        heading = headings[columns.index(name)]
+        data[heading] = pd.Series(values, dtype=types.get(kind, "object"))
+    frame = gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs="EPSG:4326"))
+    try:
+        frame.to_file(
+            path, layer=LAYER, driver="GPKG", engine="pyogrio",
+            geometry_type="Unknown", promote_to_multi=False, index=False,
+        )  # fmt: skip
+    except (DataLayerError, DataSourceError, FeatureError) as fault:  # GDAL's word for a full disk
+        # GDAL puts the statement that failed, which may be long, before the reason.
+        said = str(fault).splitlines()[0].rpartition("failed: ")[2]
+        raise OSError(said[:_MOST_SAID]) from fault
+
+
+def _placed(
+    record: Mapping[str, Any], columns: Sequence[str]
+) -> tuple[BaseGeometry | None, tuple[str, ...]]:
+    """Return a record's geometry, and the fields that needn't be written beside it."""
+    import shapely
+
+    if FOOTPRINT in columns and record.get(FOOTPRINT):
+        return shapely.from_wkt(record[FOOTPRINT]), (FOOTPRINT,)
+    if all(name in columns and record.get(name) is not None for name in POINT):
+        return shapely.Point(record["longitude"], record["latitude"]), POINT
+    return None, ()
+
+
+def _features(path: Path) -> list[dict[str, Any]]:
+    try:
+        data = parse_json(read_text(path))
+    except UnicodeDecodeError as fault:
+        raise RegistryError(
+            f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it anew."
+        ) from fault
+    except ValueError as fault:
+        raise RegistryError(
+            f"'{path.name}' can't be read as GeoJSON ({fault}). Check that it is whole."
+        ) from fault
+    features = data.get("features") if isinstance(data, dict) else None
+    if not isinstance(features, list) or data.get("type") != "FeatureCollection":
+        raise RegistryError(
+            f"'{path.name}' is no FeatureCollection. Put the records in one, a Feature each."
+        )
+    require_within(f"'{path.name}' has", len(features), "rows", "split it")
+    for number, feature in enumerate(features, start=1):
+        properties = feature.get("properties", 0) if isinstance(feature, dict) else 0
+        if not isinstance(properties, dict | None):
+            raise RegistryError(
+                f"Feature {number} of '{path.name}' has no properties. Give it an object of them."
+            )
+    _check_crs(data.get("crs"), path.name)
+    return features
+
+
+def _check_crs(member: Any, name: str) -> None:
+    told = member
+    for key in ("properties", "name"):
+        told = told.get(key) if isinstance(told, dict) else told
+    if told and not str(told).upper().endswith(_WGS84):
+        raise RegistryError(
+            f"'{name}' names the CRS '{str(told)[:60]}', yet GeoJSON is in WGS 84 longitude and"
+            " latitude. Save it so, or as a GeoPackage."
+        )
+
+
+def _shapes(geometries: Sequence[Any]) -> list[BaseGeometry | str | None]:
+    """Return each geometry, None, or what is wrong with it."""
+    import shapely
+
+    texts = [json.dumps(g) if g is not None else None for g in geometries]
+    shapes = shapely.from_geojson(texts, on_invalid="ignore")
+    return [
+        "its geometry can't be read; give a Point, Polygon or MultiPolygon"
+        if shape is None and text is not None
+        else shape
+        for shape, text in zip(shapes, texts, strict=True)
+    ]
+
+
+def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+    import pyogrio
+    import shapely
+    from pyproj.exceptions import CRSError, ProjError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GDAL's on oddities of the file
+            layers = [name for name, _ in vector_layers(path)]
+            frame = read_vector(path, _layer(layers, layer, path.name))
+        if not isinstance(frame, gpd.GeoDataFrame):
+            return frame
+        if frame.crs is None:
+            raise RegistryError(f"'{path.name}' names no CRS. Save it with one, such as EPSG:4326.")
+        if frame.crs.equals("EPSG:4326", ignore_axis_order=True):
+            return frame
+        return frame.to_crs("EPSG:4326")
+    except (
+        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError,
+    ) as fault:  # fmt: skip
+        raise RegistryError(
+            f"'{path.name}' can't be read as a GeoPackage ({str(fault).splitlines()[0][:80]})."
+            " Save it anew."
+        ) from fault
+    except (CRSError, ProjError) as fault:
+        raise RegistryError(
+            f"The CRS of '{path.name}' can't be placed on the globe. Save it in EPSG:4326."
+        ) from fault
+
+
+def _layer(layers: Sequence[str], called: str | None, name: str) -> str:
+    if called in layers:
+        return str(called)
+    if called is None and LAYER in layers:
+        return LAYER
+    if called is None and len(layers) == 1:
+        return layers[0]
+    listed = ", ".join(layers) or "none"
+    if called is None:
+        raise RegistryError(f"'{name}' has {len(layers)} layers ({listed}). Name one with --sheet.")
+    near = near_matches(called, layers) or ";"
+    raise RegistryError(f"'{name}' has no layer '{called}'{near} it has {listed}.")
+
+
+def _plain(column: Any) -> list[Any]:
+    """Return a column's values with None for what is missing."""
+    return [
+        None if missing else value for value, missing in zip(column, column.isna(), strict=True)
+    ]
+
+
+def _row(
+    number: int, properties: Mapping[str, Any], order: Sequence[str], shape: Any
+) -> tuple[int, dict[str, str], Any, str]:
+    """Return the row's number, its cells by property, its geometry, and what is wrong with it."""
+    cells: dict[str, str] = {}
+    for key in order:
+        if key not in properties:
+            continue
+        text = _text(properties[key])
+        if text is None:
+            return number, {}, None, f"'{key[:40]}' holds an object; give text, a number or a list"
+        cells[key] = text
+    return (number, cells, None, shape) if isinstance(shape, str) else (number, cells, shape, "")
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return write(value)
+    if isinstance(value, list):
+        parts = [_text(part) for part in value if not isinstance(part, list)]
+        whole = len(parts) == len(value) and None not in parts
+        return SEPARATOR.join(filter(None, parts)) if whole else None
+    if hasattr(value, "isoformat"):
+        told = str(value.isoformat())
+        return told.removesuffix("T00:00:00").replace("+00:00", "Z")
+    return write(value.item()) if hasattr(value, "item") else None
+
+
+def _geo_table(
+    name: str, called: Sequence[str], rows: Iterable[tuple[int, dict[str, str], Any, str]]
+) -> Table:
+    """Return the table of features: their properties, and the fields that geometries give."""
+    columns = dict(zip(called, columns_of(called, name) if called else (), strict=True))
+    kept: list[tuple[int, dict[str, str]]] = []
+    problems: list[Problem] = []
+    for number, properties, shape, fault in paced(rows, name):
+        cells = {columns[key]: text for key, text in properties.items() if columns[key]}
+        fault = fault or _place(cells, shape)
+        if fault:
+            problems.append(Problem(number, "", "", fault))
+        elif any(text.strip() for text in cells.values()):
+            kept.append((number, cells))
+            problems += notes(number, cells)
+    given = dict.fromkeys(c for c in columns.values() if c)
+    given |= dict.fromkeys(c for c in (*POINT, FOOTPRINT) if any(c in cells for _, cells in kept))
+    headings = written(tuple(columns.values()), tuple(columns))
+    return Table(name, tuple(given), tuple(kept), tuple(problems), headings)
+
+
+def _place(cells: dict[str, str], shape: Any) -> str:
+    """Put what a geometry says into the cells; return what is wrong with it, or ""."""
+    import shapely
+
+    if shape is None or shape.is_empty:
+        return ""
+    if shape.geom_type == "MultiPoint" and len(shape.geoms) == 1:
+        shape = shape.geoms[0]  # as some programs save points
+    if shape.geom_type == "Point":
+        told = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
+        if not all(_close(cells.get(name, ""), text) for name, text in told.items()):
+            return (
+                f"its point lies at {told['latitude']}, {told['longitude']} but its latitude and"
+                f" longitude say {cells.get('latitude')}, {cells.get('longitude')}; mend one or"
+                " empty it"
+            )
+        cells.update(told)
+        return ""
+    if shape.geom_type not in ("Polygon", "MultiPolygon"):
+        return f"its geometry is a {shape.geom_type}; give a Point, Polygon or MultiPolygon"
+    told_area = str(shapely.to_wkt(shapely.force_2d(shape), rounding_precision=_EXACT, trim=True))
+    if cells.get(FOOTPRINT, "").strip() and not _same_area(cells[FOOTPRINT], told_area):
+        return "its geometry and its footprint differ; mend one or empty it"
+    cells[FOOTPRINT] = told_area
+    return ""
+
+
+def _close(cell: str, text: str) -> bool:
+    """Return whether a property says the same as the geometry, or nothing."""
+    try:
+        return not cell.strip() or abs(float(cell) - float(text)) <= _SAME
+    except ValueError:
+        return False
+
+
+def _same_area(one: str, other: str) -> bool:
+    try:
+        return canonical(one) == canonical(other)
+    except BadInputError:
+        return False

@@ -1,0 +1,46 @@
+"""Codes as words of a language, where the word means the code again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from hotspots.geo.countries import countries
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.values import read
+from hotspots.registry.schema.vocabulary import vocabulary
+
+_KINDS = frozenset({"code", "codes", "country"})
+_LONG = frozenset({"theme"})  # fields whose labels would fill a page
+
+
+def worded(
+    records: Iterable[Mapping[str, Any]], columns: Sequence[str], lang: str
+) -> Iterator[Mapping[str, Any]]:
+    """Yield records with the words of a language for the codes of these columns."""
+    chosen = [name for name in columns if fields()[name].kind in _KINDS and name not in _LONG]
+    for record in records:
+        words = {name: _words(name, record[name], lang) for name in chosen if record.get(name)}
+        yield {**record, **words}
+
+
+@cache
+def word(name: str, code: str, lang: str) -> str:
+    """Return what a code of a field is called; the code itself where its name may mean others."""
+    field = fields()[name]
+    if field.kind == "country":
+        called = countries()[code].names if code in countries() else {}
+    else:
+        called = vocabulary()[field.vocabulary].get(code, {})
+    told = called.get(lang, code)
+    try:
+        return told if read(field, told) in (code, (code,)) else code
+    except ValueError:
+        return code
+
+
+def _words(name: str, value: Any, lang: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(word(name, code, lang) for code in value)
+    return word(name, value, lang)

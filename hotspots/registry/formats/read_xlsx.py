@@ -1,0 +1,193 @@
+"""Reading XLSX files of records as text; what a formula last gave is never believed."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from zipfile import BadZipFile
+
+from hotspots.errors import RegistryError, near_matches
+from hotspots.registry.formats.table import RawRow, Table, table
+from hotspots.registry.formats.workbooks import check_workbook
+from hotspots.registry.formats.write_xlsx import MOST_ROWS
+from hotspots.registry.schema.fields import field_called
+from hotspots.registry.schema.values import write
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+MOST_COLUMNS = 1_000
+_LAST_ROW = 1 << 20  # of any sheet
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # how XLSX writes what XML can't hold
+_CONTINUED = re.compile(r"(?P<heading>.+) \((?P<part>\d{1,3})\)", re.DOTALL)
+
+
+def read_xlsx(path: Path, sheet: str | None = None) -> Table:
+    """Read one sheet of an XLSX file: the one named, else the visible one with most headings.
+
+    Raises
+    ------
+    RegistryError
+        No sound XLSX, no such sheet, too large, or its headings can't be used.
+    OSError
+        It can't be read.
+    """
+    merged = check_workbook(path)
+    # Opened here, so that it is closed too where openpyxl gives up on it.
+    with path.open("rb") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on styles and extensions, which hold no records
+        book = _opened(opened, path)
+        try:
+            chosen = _sheet(book, sheet, path.name)
+            spoilt = _covered(merged.get(getattr(chosen, "_worksheet_path", "").lstrip("/"), ()))
+            rows = _rows(chosen, spoilt, path.name)
+            header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
+            if header is None:
+                raise RegistryError(f"'{path.name}' is empty. Give a sheet with a row of headings.")
+            headings, owners = _joined_headings(header.cells)
+            joined = (_joined(row, owners, len(headings)) for row in rows)
+            return table(path.name, headings, joined)
+        finally:
+            book.close()
+
+
+def _opened(opened: BinaryIO, path: Path) -> Workbook:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        return load_workbook(opened, read_only=True)
+    # What openpyxl raises for a workbook that isn't well made.
+    except (
+        InvalidFileException, BadZipFile, KeyError, ValueError, TypeError, SyntaxError,
+        AttributeError, IndexError,
+    ) as fault:  # fmt: skip
+        raise RegistryError(
+            f"'{path.name}' can't be read as XLSX ({str(fault)[:80]}). Save it anew from a"
+            " spreadsheet program."
+        ) from fault
+
+
+def _sheet(book: Workbook, called: str | None, name: str) -> Any:
+    sheets = {sheet.title: sheet for sheet in book.worksheets}
+    if called is not None:
+        if called not in sheets:
+            raise RegistryError(
+                f"'{name}' has no sheet '{called}'{near_matches(called, sheets) or ';'} it has"
+                f" {', '.join(sheets)}."
+            )
+        return sheets[called]
+    visible = [sheet for sheet in sheets.values() if sheet.sheet_state == "visible"]
+    if not visible:
+        raise RegistryError(f"'{name}' has no visible sheet. Name one with --sheet.")
+    return max(visible, key=lambda sheet: _known(sheet, name))
+
+
+def _known(sheet: Any, name: str) -> int:
+    rows = _rows(sheet, b"", name)
+    first = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
+    return sum(field_called(cell) is not None for cell in first.cells) if first else 0
+
+
+def _covered(spans: Iterable[tuple[int, int]]) -> bytes:
+    """Return, by row number, whether merged cells lie in it."""
+    covered = bytearray(MOST_ROWS + 2)
+    for first, last in spans:
+        end = min(last + 1, len(covered))
+        covered[first:end] = b"\1" * max(0, end - first)
+    return bytes(covered)
+
+
+def _rows(sheet: Any, merged: bytes, name: str) -> Iterator[RawRow]:
+    sheet.reset_dimensions()  # what a file says of its own extent may be wrong
+    seen_header = False
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        if number > _LAST_ROW or len(row) > MOST_COLUMNS:
+            raise RegistryError(
+                f"Row {number:,} of '{name}' is {len(row):,} cells wide; at most {MOST_COLUMNS:,}"
+                f" columns and {_LAST_ROW:,} rows are read. Delete what is right of and below"
+                " your table."
+            )
+        cells, faults = _texts(row)
+        if number > MOST_ROWS + 1 and any(cells):
+            raise RegistryError(
+                f"'{name}' has more than {MOST_ROWS:,} rows. Split it, or give CSV or GeoPackage."
+            )
+        if seen_header and number < len(merged) and merged[number]:
+            faults.append((None, "", "cells are merged in it; unmerge them and fill each"))
+        seen_header = seen_header or any(cells)
+        yield RawRow(number, cells, tuple(faults), ragged=False)
+
+
+def _texts(row: Sequence[Any]) -> tuple[list[str], list[tuple[int | None, str, str]]]:
+    cells: list[str] = []
+    faults: list[tuple[int | None, str, str]] = []
+    for at, cell in enumerate(row):
+        value = cell.value
+        if value is None:
+            cells.append("")
+        elif cell.data_type == "f":
+            # The value beside it may be of another day, or of another file.
+            faults.append((at, str(value), "it holds a formula; paste its value instead"))
+            cells.append("")
+        elif cell.data_type == "e":
+            faults.append((at, str(value), f"it holds the error {value}; empty it or mend it"))
+            cells.append("")
+        else:
+            cells.append(_text(cell, value))
+    return cells, faults
+
+
+def _text(cell: Any, value: Any) -> str:
+    if isinstance(value, str):
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return write(float(value)) if abs(value) < 1e15 else write(value)
+    if isinstance(value, datetime | date):
+        return _day(value, cell.number_format)
+    return str(value)
+
+
+def _day(value: date, pattern: str) -> str:
+    """Return a date cell as text, no more exact than it is shown: "May 2018" is 2018-05."""
+    told = value.isoformat().removesuffix("T00:00:00")
+    shown = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", pattern.casefold())
+    if len(told) > 10 or "d" in shown or "y" not in shown:
+        return told
+    return told[:7] if "m" in shown else told[:4]
+
+
+def _joined_headings(cells: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Return the headings without those of continued text, and the heading of each cell."""
+    headings: list[str] = []
+    owners: list[int] = []
+    for heading in cells:
+        match = _CONTINUED.fullmatch(heading)
+        base = match["heading"] if match and field_called(heading) is None else ""
+        owner = headings.index(base) if match and base in headings else len(headings)
+        if match and int(match["part"]) != owners.count(owner) + 1:
+            owner = len(headings)  # a part without the one before it is told as unknown
+        if owner == len(headings):
+            headings.append(heading)
+        owners.append(owner)
+    return headings, owners
+
+
+def _joined(row: RawRow, owners: Sequence[int], width: int) -> RawRow:
+    if width == len(owners):
+        return row
+    cells = [""] * width
+    for owner, cell in zip(owners, row.cells, strict=False):
+        cells[owner] += cell
+    beyond = row.cells[len(owners) :]
+    faults = tuple(
+        (owners[at] if at is not None and at < len(owners) else None, value, reason)
+        for at, value, reason in row.faults
+    )
+    return RawRow(row.number, [*cells, *beyond], faults, ragged=False)

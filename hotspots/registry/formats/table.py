@@ -1,0 +1,181 @@
+"""What a file of records holds: text cells by field name, and what couldn't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hotspots.errors import RegistryError, near_matches
+from hotspots.io.limits import require_within
+from hotspots.io.readers.texts import paced
+from hotspots.locale.escaping import like_formula
+from hotspots.registry.schema.fields import field_called, fields
+from hotspots.registry.schema.problems import Problem
+
+_FREE_TEXT = frozenset({"text", "texts"})
+_MOST_UNKNOWN = 5  # columns named in one fault
+
+
+@dataclass(frozen=True)
+class Table:
+    """The records of a file as text.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, without its folder.
+    columns : tuple of str
+        Field names in the file's order.
+    rows : tuple of (int, dict of str to str)
+        The row's number as a spreadsheet counts, and its cells by field name. An empty cell is "";
+        a field that isn't there (a property that a feature lacks) isn't named by the row at all.
+        Rows that are blank or can't be read are left out.
+    problems : tuple of Problem
+        The rows that can't be read (serious), and what is worth a word (not serious).
+    headings : mapping of str to str
+        Field name -> heading as written in the file; none for what a geometry gives.
+    spoiled : tuple of (int, dict of str to str)
+        Of the rows left out, those whose bad cells are known (a formula, an error): the row's
+        number and its other cells, so that their faults can be told at once too.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]
+    problems: tuple[Problem, ...]
+    headings: Mapping[str, str] = field(default_factory=dict)
+    spoiled: tuple[tuple[int, dict[str, str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One row before its columns are known: cells by position, or the faults that spoil it."""
+
+    number: int
+    cells: Sequence[str]
+    faults: tuple[tuple[int | None, str, str], ...] = ()  # position, value, reason
+    ragged: bool = True  # whether fewer cells than headings are a fault
+
+
+def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
+    """Return the table of a file's headings and rows.
+
+    Raises
+    ------
+    RegistryError
+        A heading that no field has, one that stands twice, or cells below none.
+    """
+    columns = columns_of(headings, name)
+    kept: list[tuple[int, dict[str, str]]] = []
+    spoiled: list[tuple[int, dict[str, str]]] = []
+    problems: list[Problem] = []
+    for row in paced(rows, name):
+        require_within(f"'{name}' has", row.number, "rows", "split it")
+        if not row.faults and not any(cell.strip() for cell in row.cells):
+            continue
+        found = list(_faults(row, columns, name))
+        problems += found
+        bad = {at for at, _, _ in row.faults}
+        aligned = not row.ragged or len(row.cells) == len(columns)
+        if found and (not bad or None in bad or not aligned):
+            continue  # which of its cells can be trusted isn't known
+        cells = dict(zip(columns, row.cells, strict=False))
+        sound = {c: cells.get(c, "") for at, c in enumerate(columns) if c and at not in bad}
+        (spoiled if bad else kept).append((row.number, sound))
+        problems += notes(row.number, sound)
+    return Table(
+        name, tuple(c for c in columns if c), tuple(kept), tuple(problems),
+        written(columns, headings), tuple(spoiled),
+    )  # fmt: skip
+
+
+def written(columns: Sequence[str], headings: Sequence[str]) -> dict[str, str]:
+    """Return the heading of each field as it is written in the file, in one line."""
+    pairs = zip(columns, headings, strict=True)
+    return {column: " ".join(heading.split()) for column, heading in pairs if column}
+
+
+def columns_of(headings: Sequence[str], name: str) -> list[str]:
+    """Return the field of each heading, "" for an empty one.
+
+    Raises
+    ------
+    RegistryError
+        A heading that no field has, or two for one field.
+    """
+    require_within(f"'{name}' has", len(headings), "columns", "keep those that a record has")
+    columns = [field_called(heading) if heading.strip() else "" for heading in headings]
+    unknown = [h for h, column in zip(headings, columns, strict=True) if column is None]
+    if unknown:
+        raise RegistryError(_unknown_told(unknown, name))
+    found = [column or "" for column in columns]
+    for at, column in enumerate(found):
+        if column and column in found[:at]:
+            first = headings[found.index(column)]
+            raise RegistryError(
+                f"'{name}' has two columns for '{column}': '{first}' and '{headings[at]}'."
+                " Keep one of them."
+            )
+    if not any(found):
+        raise RegistryError(f"'{name}' has no headings. Its first row must name the columns.")
+    return found
+
+
+def _unknown_told(unknown: Sequence[str], name: str) -> str:
+    listed = []
+    for heading in unknown[:_MOST_UNKNOWN]:
+        near = near_matches(heading[:60], _known_headings(), most=2).removeprefix("; ")
+        listed.append(f"'{' '.join(heading.split())[:60]}'" + f" ({near})" * bool(near))
+    more = f" and {len(unknown) - len(listed)} more" * (len(unknown) > len(listed))
+    what, each = ("a column", "the column") if len(unknown) == 1 else ("columns", "each of them")
+    return (
+        f"'{name}' has {what} that no record has: {', '.join(listed)}{more}. Delete {each}, or"
+        " give it the heading of a field ('hotspots registry template' shows them)."
+    )
+
+
+def _known_headings() -> list[str]:
+    labels = [label for field in fields().values() for label in field.label.values()]
+    return [*labels, *fields()]  # the last of those that differ in case alone is shown
+
+
+def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]:
+    for at, value, reason in row.faults:
+        column = columns[at] if at is not None and at < len(columns) else ""
+        yield Problem(row.number, column, value, reason)
+    if row.faults:
+        return
+    filled = [at for at, cell in enumerate(row.cells) if cell.strip()]
+    for at in filled:
+        if at < len(columns) and not columns[at]:
+            raise RegistryError(
+                f"Column {at + 1} of '{name}' has no heading, yet row {row.number} holds"
+                f" '{row.cells[at][:40]}' there. Name the column, or empty it."
+            )
+    if filled[-1] >= len(columns) or (row.ragged and len(row.cells) < len(columns)):
+        yield Problem(
+            row.number, "", "",
+            f"it has {len(row.cells)} cells where the header has {len(columns)}; put text that"
+            " holds the separator in double quotes, and leave empty cells empty",
+        )  # fmt: skip
+
+
+def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is worth a word in the cells of a row that can be read."""
+    for column, cell in cells.items():
+        if not cell:
+            continue
+        if like_formula(cell) and fields()[column].kind in _FREE_TEXT:
+            reason = f"it begins with '{cell.lstrip()[:1]}' as a formula does; it is kept as text"
+            yield Problem(number, column, cell, reason, serious=False)
+        elif ("Ã" in cell or "â€" in cell) and _garbled(cell):
+            reason = f"it looks garbled; should it be '{_garbled(cell)[:60]}'?"
+            yield Problem(number, column, cell, reason, serious=False)
+
+
+def _garbled(cell: str) -> str:
+    """Return what UTF-8 text that was opened as Windows-1252 was meant to be, or ""."""
+    try:
+        return cell.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return ""

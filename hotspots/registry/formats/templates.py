@@ -1,0 +1,156 @@
+"""Templates of records to be filled in: headings, drop-down lists and help in three languages."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotspots.errors import RegistryError, near_matches
+from hotspots.locale import check_language
+from hotspots.registry.formats.dropdowns import add_dropdowns
+from hotspots.registry.formats.workbooks import save
+from hotspots.registry.formats.write import whole
+from hotspots.registry.schema.fields import TYPES, Field, fields
+from hotspots.registry.schema.vocabulary import label, vocabulary
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
+
+SUFFIXES = (".xlsx", ".csv")
+_DARK, _LIGHT, _PLAIN = "1B5E20", "A5D6A7", "ECEFF1"
+
+
+def write_template(
+    path: str | Path, *, lang: str = "en", type: str | None = None, force: bool = False
+) -> None:
+    """Write an empty file of records to be filled in.
+
+    An XLSX file has drop-down lists, marked required columns and a sheet of help; a CSV file has
+    the headings alone. Either is read by `read_file`. What the registry sets itself isn't in it.
+
+    Parameters
+    ----------
+    path : path
+        The file, ending in .xlsx or .csv.
+    lang : str
+        Language of headings, lists and help: "en", "fr" or "es".
+    type : str, optional
+        A record type, for its columns alone; by default all columns.
+    force : bool
+        Whether a file that is there is replaced.
+
+    Raises
+    ------
+    BadInputError
+        An unknown language, type or suffix, or a file that is there.
+    WriteError
+        The disk fails.
+    """
+    target = Path(path)
+    check_language(lang)
+    if type is not None and type not in TYPES:
+        raise RegistryError(
+            f"No record is of type '{type}'{near_matches(type, TYPES) or ';'} types are"
+            f" {', '.join(TYPES)}."
+        )
+    if target.suffix.lower() not in SUFFIXES:
+        raise RegistryError(
+            f"A template can't be written as '{target.name}'. Give a name that ends in one of"
+            f" {', '.join(SUFFIXES)}."
+        )
+    types = TYPES if type is None else (type,)
+    chosen = [
+        field
+        for field in fields().values()
+        if field.group != "system" and not field.types.isdisjoint(types)
+    ]
+    with whole(target, force=force) as part:
+        if part.suffix == ".csv":
+            from hotspots.registry.formats.csv_files import write_csv
+
+            write_csv(part, [field.label[lang] for field in chosen], (), lang)
+        else:
+            _write_workbook(part, chosen, types, lang)
+
+
+def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], lang: str) -> None:
+    from openpyxl import Workbook
+
+    words = _words()[lang]
+    book = Workbook()
+    sheet = book.create_sheet(words["records"], 0)
+    helping = book.create_sheet(words["help"])
+    book.remove(book.worksheets[1])  # the one that a new workbook has
+    add_dropdowns(book, sheet, [field.name for field in chosen], lang, types=types)
+    _fill_headings(sheet, chosen, types, lang)
+    _fill_help(helping, chosen, types, lang)
+    save(book, path)
+
+
+@cache
+def _words() -> Mapping[str, Mapping[str, Any]]:
+    text = files(__package__).joinpath("templates.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _fill_headings(
+    sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], lang: str
+) -> None:
+    from openpyxl.comments import Comment
+    from openpyxl.styles import Alignment, Font, PatternFill
+
+    from hotspots.registry.formats.write_xlsx import format_column
+
+    for at, field in enumerate(chosen, start=1):
+        format_column(sheet, at, field.name)
+        cell = sheet.cell(1, at, field.label[lang])
+        needed = _required(field, types, lang)
+        always = needed and field.required >= set(types)
+        colour = _DARK if always else _LIGHT if needed else _PLAIN
+        cell.font = Font(bold=bool(needed), color="FFFFFF" if colour == _DARK else "000000")
+        cell.fill = PatternFill("solid", fgColor=colour)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        told = [field.help.get(lang, ""), f"{_words()[lang]['required']}: {needed}" * bool(needed)]
+        if any(told):
+            cell.comment = Comment("\n".join(filter(None, told)), "hotspots", height=110, width=260)
+    sheet.freeze_panes = "A2"
+
+
+def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], lang: str) -> None:
+    from openpyxl.styles import Alignment, Font
+
+    words = _words()[lang]
+    sheet.append([words["title"]])
+    sheet["A1"].font = Font(bold=True, size=14)
+    for line in words["lines"]:
+        sheet.append([line])
+    sheet.append([])
+    sheet.append([words[k] for k in ("column", "what", "required", "unit", "code", "meaning")])
+    for cell in sheet[sheet.max_row]:
+        cell.font = Font(bold=True)
+    for field in chosen:
+        told = field.help.get(lang, "")
+        needed = _required(field, types, lang)
+        sheet.append([field.label[lang], told, needed, field.unit, field.name])
+        sheet.cell(sheet.max_row, 1).font = Font(bold=True)
+        if field.vocabulary:
+            codes = types if field.name == "type" else vocabulary()[field.vocabulary]
+            for code in codes:
+                sheet.append(["", "", "", "", code, label(field.vocabulary, code, lang)])
+    for letter, width in zip("ABCDEF", (32, 70, 30, 14, 24, 80), strict=True):
+        sheet.column_dimensions[letter].width = width
+    for cell in sheet["B"]:
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+
+
+def _required(field: Field, types: Sequence[str], lang: str) -> str:
+    """Return the types that can't be without a field, as text; "" if none is."""
+    # An empty id is made from the name.
+    needed = [type for type in types if type in field.required and field.name != "id"]
+    if len(needed) == len(TYPES):
+        return str(_words()[lang]["all"])
+    return ", ".join(label("type", type, lang) for type in needed)

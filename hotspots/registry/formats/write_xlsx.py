@@ -1,0 +1,120 @@
+"""Writing XLSX files of records: text stays text, numbers are numbers to the last digit.
+
+A cell holds 32,767 characters at most; longer text, as of a footprint, goes on in a column whose
+heading ends in "(2)", "(3)" and so on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotspots.errors import RegistryError
+from hotspots.locale.escaping import like_formula
+from hotspots.registry.formats.dropdowns import add_dropdowns
+from hotspots.registry.formats.workbooks import save
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.values import write
+
+MOST_ROWS = 200_000
+MOST_CELL = 16_000  # characters; each may count twice towards Excel's 32,767
+NUMBERS = frozenset({"number", "whole"})
+_TEXT = "@"  # the format that keeps a program from making a date of "2018-05" as it is typed
+_DATES = frozenset({"date", "day", "moment"})
+# XML can't hold these characters; spreadsheets write them as _x0007_, and so that text itself.
+_UNWRITABLE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+def write_xlsx(
+    path: Path,
+    columns: Sequence[str],
+    headings: Sequence[str],
+    records: Iterable[Mapping[str, Any]],
+    lang: str | None = None,
+) -> None:
+    """Write records to a sheet, one row each; with `lang`, drop-down lists of words in it.
+
+    Raises
+    ------
+    RegistryError
+        More than `MOST_ROWS` records.
+    """
+    from openpyxl import Workbook
+
+    rows = [[_value(name, record.get(name)) for name in columns] for record in records]
+    if len(rows) > MOST_ROWS:
+        raise RegistryError(
+            f"{len(rows):,} records are more than the {MOST_ROWS:,} that an XLSX file may hold."
+            " Write CSV or GeoPackage."
+        )
+    extra = _continued(rows)
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("records")
+    sheet.freeze_panes = "A2"
+    for at, name in enumerate(columns, start=1):
+        format_column(sheet, at, name)
+    more = [f"{headings[at]} ({part + 1})" for at, part in extra]
+    sheet.append([*headings, *more])
+    for row in rows:
+        first = [_cell(sheet, n, _part(v, 0)) for n, v in zip(columns, row, strict=True)]
+        rest = [_cell(sheet, columns[at], _part(row[at], part)) for at, part in extra]
+        sheet.append(first + rest)
+    if lang is not None:
+        add_dropdowns(book, sheet, columns, lang, rows=len(rows))
+    save(book, path)
+
+
+def format_column(sheet: Any, at: int, name: str) -> None:
+    """Give a field's column (`at` counts from 1) its width; what is typed in it stays text."""
+    from openpyxl.utils import get_column_letter
+
+    column = sheet.column_dimensions[get_column_letter(at)]
+    column.width = 34 if fields()[name].kind in ("text", "area") else 18
+    if fields()[name].kind not in NUMBERS:
+        column.number_format = _TEXT
+
+
+def _value(name: str, value: Any) -> Any:
+    numeric = isinstance(value, int | float) and fields()[name].kind in NUMBERS
+    return value if numeric else write(value) or None
+
+
+def _part(value: Any, part: int) -> Any:
+    """Return the part of a text that stands in one cell."""
+    if isinstance(value, str):
+        return value[part * MOST_CELL : (part + 1) * MOST_CELL] or None
+    return value
+
+
+def _continued(rows: Sequence[Sequence[Any]]) -> list[tuple[int, int]]:
+    """Return the further cells that the longest texts need: position of the column, part."""
+    longest: dict[int, int] = {}
+    for row in rows:
+        for at, value in enumerate(row):
+            if isinstance(value, str) and len(value) > MOST_CELL:
+                longest[at] = max(longest.get(at, 0), len(value))
+    return [
+        (at, part)
+        for at, length in sorted(longest.items())
+        for part in range(1, -(-length // MOST_CELL))
+    ]
+
+
+def _cell(sheet: Any, name: str, value: Any) -> Any:
+    """Return what is to be appended: the value, or a cell that nothing else is made of."""
+    from openpyxl.cell import WriteOnlyCell
+
+    if isinstance(value, float) and float(f"{value:.16g}") != value:
+        cell = WriteOnlyCell(sheet, repr(value))  # openpyxl writes 16 digits of a number
+        cell.data_type = "n"
+        return cell
+    if not isinstance(value, str):
+        return value
+    text = _UNWRITABLE.sub(lambda odd: f"_x{ord(odd.group()):04X}_", value)
+    if fields()[name].kind not in _DATES and text[0] not in "=#" and not like_formula(text):
+        return text
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type, cell.number_format = "s", _TEXT
+    return cell

@@ -1,0 +1,326 @@
+"""Names and codes to places: a country, a unit of ISO 3166-2 or a town, with a point.
+
+Which place a name means, without a guess (`place`):
+
+- A code in capitals is what it is a code of: "KE", "KEN", "KE-31", "geonames:184622".
+- What stands after a comma narrows: "Paris, Texas, USA", "Nakuru, KE", "Paris, US-TX".
+- The name of a country is the country, though a town in it has the same name ("Luxembourg"); within
+  a country that is given, it's the town.
+- The name of a unit and of a town in it is the town ("Nairobi"), unless the town is only called so
+  for short, as New York City is: "New York" is the state.
+- A town that is only spelt so in some language, or was once, is left out where a country or a more
+  populous town has just this name ("London", once also a name of other towns).
+- If there are still several, they're listed to choose from. Neither population nor fame decides:
+  "Paris" may be in France or in Texas, "Georgia" a country or a state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hotspots.errors import BadInputError, near_matches
+from hotspots.geo import countries as land
+from hotspots.registry.gazetteer import gazetteer
+
+KINDS = ("country", "unit", "city")
+
+_PRECISIONS = {"country": "country", "unit": "region", "city": "locality"}
+_MOST_CHOICES = 10
+_ID = re.compile(r"geonames:(\d+)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of the gazetteer.
+
+    Attributes
+    ----------
+    name : str
+        In English where there's such a name, else that of the place.
+    kind : str
+        "country", "unit" or "city".
+    country : str
+        Id as in `hotspots.geo.countries`.
+    unit : str
+        ISO 3166-2 code: that of the unit, or of the largest that holds the city; "" if not known.
+    latitude, longitude : float
+        Degrees, EPSG:4326. For a country its capital's, for a unit its most populous town's: a
+        point that lies in it and is no centre. A country without a capital has a point on its land.
+    precision : str
+        What the point stands for: "country", "region" or "locality".
+    population : int or None
+        Of a city, where GeoNames has it.
+    source : str
+        Where the point is from.
+    """
+
+    name: str
+    kind: str
+    country: str
+    unit: str
+    latitude: float
+    longitude: float
+    precision: str
+    population: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A place that has the name asked for; `own` if it's the name that it's shown by."""
+
+    place: Place
+    own: bool
+    units: frozenset[str]  # those that hold it, itself included
+    countries: frozenset[str]  # likewise: Cayenne is in French Guiana (GUF) and in France
+    town: gazetteer.City | None = None
+
+
+def find_places(text: str, *, country: str = "", unit: str = "", kind: str = "") -> list[Place]:
+    """Return every place that `text` may mean, those with just this name first, then by population.
+
+    Parameters
+    ----------
+    text
+        A name in English, French, Spanish or its own language in Latin letters, a spelling known to
+        GeoNames, or a code; case and accents don't matter. After commas may follow what holds it.
+    country, unit
+        A code or name that narrows the search.
+    kind
+        One of `KINDS`, or "" for any.
+
+    Raises
+    ------
+    BadInputError
+        `country`, `unit` or `kind` isn't known.
+    """
+    return [match.place for match in _matches(text, country, unit, kind)]
+
+
+def place(text: str, *, country: str = "", unit: str = "", kind: str = "") -> Place:
+    """Return the place that `text` means; the parameters are those of `find_places`.
+
+    Raises
+    ------
+    BadInputError
+        None is known, or several could be meant (the message lists up to ten, in a form that can be
+        given instead), or the place meant has no point.
+    """
+    found = _matches(text, country, unit, kind)
+    if not found:
+        raise BadInputError(_unknown(text, country, unit))
+    likely = _likely(found, within_country=bool(country))
+    if len(likely) > 1:
+        raise BadInputError(_several(text, likely))
+    return likely[0].place
+
+
+def _matches(text: str, country: str, unit: str, kind: str) -> list[_Match]:
+    if kind and kind not in KINDS:
+        raise BadInputError(f"There is no kind of place '{kind}'. Give {', '.join(KINDS)}.")
+    limits = [_country_limit(country)] if country.strip() else []
+    limits += [_unit_limit(unit)] if unit.strip() else []
+    for head, qualifiers in _readings(text):
+        asked = [_limit(word) for word in qualifiers]
+        found = [
+            match
+            for match in _called(head)
+            if kind in ("", match.place.kind) and all(_within(match, x) for x in limits + asked)
+        ]
+        if found:
+            return sorted(found, key=_order)
+    return []
+
+
+def _readings(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield what may be the name and what narrows it: the whole text first, commas included."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for count in range(len(parts), 0, -1):
+        yield ", ".join(parts[:count]), parts[count:]
+
+
+# A limit is the country ids, unit codes and suffixes of unit codes (TX) that a word stands for.
+_Limit = tuple[set[str], set[str], str]
+
+
+def _limit(word: str) -> _Limit:
+    if word.upper() in gazetteer.units():
+        return set(), {word.upper()}, ""
+    return set(land.find(word)), set(gazetteer.units_called(land.key(word))), word.upper()
+
+
+def _country_limit(text: str) -> _Limit:
+    if not (ids := set(land.find(text))):
+        known = (name for name, _ in land.known_names())
+        raise BadInputError(
+            f"There is no country '{text}'{near_matches(text, known) or '.'} Give an ISO code or a"
+            " name."
+        )
+    return ids, set(), ""
+
+
+def _unit_limit(text: str) -> _Limit:
+    code = text.strip().upper()
+    codes = {code} if code in gazetteer.units() else set(gazetteer.units_called(land.key(text)))
+    if not codes:
+        raise BadInputError(
+            f"There is no unit '{text}'. Give an ISO 3166-2 code, such as KE-31, or a name."
+        )
+    return set(), codes, ""
+
+
+def _within(match: _Match, limit: _Limit) -> bool:
+    ids, codes, suffix = limit
+    suffixes = {code.partition("-")[2] for code in match.units}
+    return bool(match.countries & ids) or bool(match.units & codes) or suffix in suffixes
+
+
+def _order(match: _Match) -> tuple[bool, int, int]:
+    return not match.own, KINDS.index(match.place.kind), -(match.place.population or 0)
+
+
+def _called(text: str) -> list[_Match]:
+    """Return the places with this name or code."""
+    if number := _ID.fullmatch(text.strip().casefold()):
+        town = gazetteer.cities().get(int(number[1]))
+        return [_city(town, own=True)] if town else []
+    if unit := gazetteer.units().get(text.strip().upper()):
+        return [match for match in [_unit(unit)] if match]
+    wanted = land.key(text)
+    found: list[_Match | None] = [_country(code) for code in land.find(text)]
+    if found and text.isupper() and len(text) <= 3:
+        return [match for match in found if match]
+    found += [_unit(gazetteer.units()[code]) for code in gazetteer.units_called(wanted)]
+    found += [_city(town, own) for town, own in gazetteer.cities_called(wanted)]
+    return [match for match in found if match is not None]
+
+
+def _city(town: gazetteer.City, own: bool) -> _Match:
+    twin = gazetteer.twin_of(town.country)
+    units = [holder for code in (*town.units, twin) for holder in gazetteer.holders(code)]
+    nations = [_id_of(code) for code in (town.country, twin.partition("-")[0]) if code]
+    item = Place(
+        name=town.name,
+        kind="city",
+        country=_id_of(town.country),
+        unit=town.units[0] if town.units else "",
+        latitude=town.latitude,
+        longitude=town.longitude,
+        precision=_PRECISIONS["city"],
+        population=town.population or None,
+        source=f"GeoNames {town.id}",
+    )
+    return _Match(item, own, frozenset(units), frozenset(nations), town)
+
+
+def _unit(unit: gazetteer.Unit) -> _Match | None:
+    town = gazetteer.cities().get(unit.city)
+    if town is None:
+        return None
+    item = Place(
+        name=unit.names[0],
+        kind="unit",
+        country=_id_of(unit.code.partition("-")[0]),
+        unit=unit.code,
+        latitude=town.latitude,
+        longitude=town.longitude,
+        precision=_PRECISIONS["unit"],
+        population=None,
+        source=f"GeoNames {town.id} ({town.name}, the most populous town in it)",
+    )
+    holders = frozenset(gazetteer.holders(unit.code))
+    return _Match(item, True, holders, frozenset([item.country]))
+
+
+def _country(code: str) -> _Match:
+    country = land.countries()[code]
+    town = gazetteer.capital(country.iso2) if country.iso2 else None
+    if town:
+        latitude, longitude = town.latitude, town.longitude
+        source = f"GeoNames {town.id} ({town.name}, the capital)"
+    else:
+        point = land.outline(code).representative_point()
+        latitude, longitude = round(point.y, 4), round(point.x, 4)
+        source = "Natural Earth (a point within the outline)"
+    item = Place(
+        name=country.names["en"],
+        kind="country",
+        country=code,
+        unit="",
+        latitude=latitude,
+        longitude=longitude,
+        precision=_PRECISIONS["country"],
+        population=None,
+        source=source,
+    )
+    return _Match(item, True, frozenset(), frozenset([code]))
+
+
+def _id_of(iso2: str) -> str:
+    return land.find(iso2)[0]
+
+
+def _likely(found: list[_Match], within_country: bool) -> list[_Match]:
+    """Return the matches that are left by the rules at the head of this module."""
+    nations = {match.place.country for match in found if match.place.kind == "country"}
+    inner = [match for match in found if match.place.kind != "country"]
+    if within_country and inner:
+        found = inner
+    else:
+        found = [m for m in found if m.place.kind == "country" or m.place.country not in nations]
+    towns = [match for match in found if match.town and not _is_short_for(match, found)]
+    units = [m for m in found if m.place.kind == "unit" and not _holds_one(m, towns)]
+    top = max((m.place.population or 0 for m in towns if m.own), default=0)
+    land_so_called = [m for m in found if m.place.kind == "country"]
+    spelt = [m for m in towns if (m.place.population or 0) > top and not land_so_called]
+    return [*land_so_called, *_outermost(units), *(m for m in towns if m.own or m in spelt)]
+
+
+def _is_short_for(match: _Match, found: Iterable[_Match]) -> bool:
+    """Tell whether a town is called by its unit's name for short, as New York City in New York."""
+    return not match.own and any(
+        land.key(match.place.name).startswith(land.key(m.place.name) + " ")
+        for m in found
+        if m.place.kind == "unit" and m.place.unit in match.units
+    )
+
+
+def _holds_one(unit: _Match, towns: Iterable[_Match]) -> bool:
+    return any(unit.place.unit in town.units for town in towns)
+
+
+def _outermost(units: list[_Match]) -> list[_Match]:
+    codes = {match.place.unit for match in units}
+    return [match for match in units if not (match.units - {match.place.unit}) & codes]
+
+
+def _unknown(text: str, country: str, unit: str) -> str:
+    where = f" in {unit or country}" if unit or country else ""
+    head = text.split(",")[0].strip()
+    ids = set(land.find(country)) if country else set()
+    known = [
+        town.name for town in gazetteer.cities_like(head) if not ids or _id_of(town.country) in ids
+    ]
+    return (
+        f"There is no place '{text}'{where} in the gazetteer, which has towns of 15,000 inhabitants"
+        f" and more{near_matches(head, known) or '.'} Give a larger town near it, an ISO 3166-2"
+        " code, or latitude and longitude."
+    )
+
+
+def _several(text: str, matches: list[_Match]) -> str:
+    listed = "; ".join(map(_choice, sorted(matches, key=_order)[:_MOST_CHOICES]))
+    more = f" (and {len(matches) - _MOST_CHOICES} more)" if len(matches) > _MOST_CHOICES else ""
+    return f"'{text}' may be one of several places: {listed}{more}. Give one of these."
+
+
+def _choice(match: _Match) -> str:
+    """Return a text that means this match alone, as "Springfield, US-IL"."""
+    if match.town is None:
+        return match.place.unit or match.place.country
+    told = f"{match.place.name}, {match.town.units[-1] if match.town.units else match.town.country}"
+    meant = _likely(_matches(told, "", "", ""), within_country=False)
+    alone = [other.place for other in meant] == [match.place]
+    return told if alone else f"geonames:{match.town.id}"

@@ -1,0 +1,118 @@
+"""Looking after a registry: is every record sound, who keeps a region, bringing it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from hotspots.errors import RegistryError
+from hotspots.registry import clock
+from hotspots.registry.database import queries
+from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.imports import validation
+from hotspots.registry.permissions import ADMINISTRATOR, CORRESPONDENT, LOCAL, Actor, require_role
+from hotspots.registry.schema import values
+from hotspots.registry.schema.problems import Problem
+
+if TYPE_CHECKING:
+    from hotspots.geo.regions import Region
+    from hotspots.registry.registry import Registry
+
+
+def check_all(registry: Registry) -> list[tuple[str, Problem]]:
+    """Return (record id, what is wrong) of every record, by the rules of an import."""
+    with registry.reading() as connection:
+        records = list(queries.everything(connection))
+        ids = {record["id"] for record in records}
+        gone = queries.current_ids(connection, ids)
+    found: list[tuple[str, Problem]] = []
+    for record in records:
+        found += [(record["id"], problem) for problem in _of_one(record)]
+        for text in record.get("relations", ()):
+            if values.relation(text)[1] not in ids:
+                found.append((record["id"], Problem(0, "relations", text, "it names no record")))
+    for problem in validation.check_places(list(enumerate(records))):
+        found.append((records[problem.row]["id"], problem.of_row(0)))
+    found += [(id_, Problem(0, "id", id_, "it was merged and lives")) for id_ in gone]
+    return found
+
+
+def _of_one(record: dict[str, object]) -> Iterator[Problem]:
+    _, problems = validation.parse(values.to_cells(record), 0)
+    yield from problems
+    yield from validation.check(record)
+
+
+def region_lines(registry: Registry, place: Region) -> Iterator[str]:
+    """Yield who keeps a region's records and how far it has been gone through."""
+    from hotspots.registry.governance.tokens import keepers
+    from hotspots.registry.permissions import countries_of
+
+    surveys = registry.surveys
+    if place.kind not in ("country", "initiative", "world"):
+        return
+    mine = countries_of(place.id)
+    with registry.reading() as connection:
+        kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & mine]
+    names = sorted(actor.name for actor in kept if actor.role == CORRESPONDENT)
+    yield f"Kept by: {', '.join(names) if names else 'no correspondent yet'}."
+    told = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & mine]
+    for row in told:
+        note = f" ({row['note']})" if row["note"] else ""
+        yield f"Survey of {row['region']}: {row['level']}, {row['on']}, by {row['by']}{note}."
+    if not told:
+        yield "Nobody has declared a survey of it."
+
+
+def restore_into(
+    file: Path, where: str | None, *, token: str | None, force: bool
+) -> tuple[str, Mapping[str, int]]:
+    """Restore a backup; return where, and the rows of each table.
+
+    Of a registry that holds something, only its administrator may do so. Tokens are those of the
+    backup, but what was revoked since stays revoked.
+    """
+    from hotspots.registry.database.backup import restore
+    from hotspots.registry.database.connection import engine_for, log_ahead, shown
+    from hotspots.registry.governance.tokens import keep_revoked
+    from hotspots.registry.open import located
+
+    engine = engine_for(located(where, create=True))
+    actor = _restorer(engine, token)
+    require_role(actor, ADMINISTRATOR, doing="restore a registry")
+    digests = _revoked(engine)
+
+    def keep(connection: sa.Connection) -> None:
+        keep_revoked(connection, actor, digests, clock.now())
+
+    counts = restore(file, engine, force=force, then=keep)
+    log_ahead(engine)
+    return shown(engine), counts
+
+
+def _restorer(engine: sa.Engine, token: str | None) -> Actor:
+    """Return who acts; of a damaged file, which has no tokens to ask, whoever may write it."""
+    from hotspots.registry.database.backup import is_damaged
+    from hotspots.registry.database.connection import is_sqlite
+    from hotspots.registry.open import actor_there
+
+    try:
+        return actor_there(engine, token)
+    except RegistryError:
+        if is_sqlite(engine) and is_damaged(engine):
+            return LOCAL
+        raise
+
+
+def _revoked(engine: sa.Engine) -> dict[str, str]:
+    """Return the tokens that are revoked; none where there is no sound registry to ask."""
+    from hotspots.registry.governance.tokens import revoked_digests
+
+    try:
+        with reads(engine) as connection:
+            return revoked_digests(connection)
+    except RegistryError:
+        return {}

@@ -1,0 +1,166 @@
+"""Erasing personal data on request, while the record and its history stay (WHO-15).
+
+Personal fields stand in the table ``contact`` and, of suggestions that wait, in the column of that
+name; history never holds them. Erasing deletes them there; `remnants.tidy` then sees to it that no
+byte of them is left in the database's own files. `OUT_OF_REACH` says where they may still be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from hotspots.errors import BadInputError, RegistryError
+from hotspots.registry.database import queries
+from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.database.tables import contact, record, suggestion
+from hotspots.registry.governance.erasure_remnants import ERASED
+from hotspots.registry.governance.suggestions import base_of, sides_of
+from hotspots.registry.permissions import (
+    ADMINISTRATOR,
+    CORRESPONDENT,
+    EDITOR,
+    Actor,
+    may_keep,
+    require_keep,
+    require_role,
+)
+from hotspots.registry.schema.fields import names
+
+NOTE = "personal fields erased"
+OUT_OF_REACH = (
+    "Not reached: backups and exports made before, what others copied, a server's logs and replicas"
+    " (of PostgreSQL also the files in pg_wal until they are used again), the free space of the"
+    " disk. An older export that holds the contact brings it back if it is imported."
+)
+_CONTACT = names("contact")
+# What may stand round an address: "A person <name@example.org>".
+_APART = re.compile(r"[\s<>(),;:\"']+")
+
+
+def erase(
+    connection: sa.Connection,
+    actor: Actor,
+    *,
+    id: str | None = None,
+    email: str | None = None,
+    now: str,
+) -> list[dict[str, Any]]:
+    """Erase the personal fields of a record, or of whatever holds an e-mail address.
+
+    Suggestions are looked through too, those for the record or with the address. Of what the actor
+    doesn't keep nothing is looked at, and nothing told; `limits` says so. Call
+    `remnants.tidy` after the transaction.
+
+    Parameters
+    ----------
+    connection, actor, now
+        One that `writing` gave; one who keeps the records; the moment (UTC).
+    id, email : str, optional
+        A record's id, or an address in any case; one of them.
+
+    Returns
+    -------
+    list of dict
+        What was erased: kind ("record" or "suggestion"), id (of the record; of a suggestion its
+        number) and fields (their names).
+
+    Raises
+    ------
+    NotAllowedError
+        The actor keeps no records, or not this one.
+    BadInputError
+        Neither or both of id and email; no such record.
+    """
+    require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="erase personal data")
+    if bool(id) == bool(email and email.strip()):
+        raise BadInputError("Give either a record's id or an e-mail address, one of them.")
+    if id:
+        id = queries.current_ids(connection, [id]).get(id, id)
+        chosen = queries.fetch(connection, [id])
+        if not chosen:
+            raise RegistryError(
+                f"No record has the id '{id}'. 'hotspots registry list' shows them."
+            )
+        require_keep(actor, chosen[id], "erase personal data of")
+    else:
+        ids = _ids_with(connection, str(email).strip())
+        found = queries.fetch(connection, ids)
+        chosen = {id_: found[id_] for id_ in ids}
+    erased = _from_records(connection, actor, chosen, now)
+    erased += _from_suggestions(connection, actor, id, str(email or "").strip())
+    told = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
+    nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
+    log(connection, actor, now, ERASED, id or "", told or nothing)
+    return erased
+
+
+def limits(actor: Actor) -> str:
+    """Return a sentence on what a search for an address left out, or "" if it went everywhere.
+
+    It says the same whatever is elsewhere.
+    """
+    if actor.role != CORRESPONDENT:
+        return ""
+    return (
+        f"Only what is wholly in {', '.join(actor.regions)} was looked at. The address may stand"
+        " elsewhere: an editor or administrator can erase it everywhere; ask one."
+    )
+
+
+def _ids_with(connection: sa.Connection, email: str) -> list[str]:
+    joined = sa.select(record.c.id, contact).join(record, record.c.no == contact.c.no)
+    query = joined.order_by(record.c.no)
+    return [row["id"] for row in connection.execute(query).mappings() if _holds(dict(row), email)]
+
+
+def _holds(row: Mapping[str, Any], email: str) -> bool:
+    wanted = email.casefold()
+    given = (str(row.get(name) or "").casefold() for name in (*_CONTACT, "by"))
+    return any(wanted == text or wanted in _APART.split(text) for text in given)
+
+
+def _from_records(
+    connection: sa.Connection, actor: Actor, chosen: Mapping[str, dict[str, Any]], now: str
+) -> list[dict[str, Any]]:
+    changes, erased = [], []
+    for before in chosen.values():
+        gone = [name for name in _CONTACT if name in before]
+        if not gone or not may_keep(actor, before):
+            continue
+        after = {name: value for name, value in before.items() if name not in _CONTACT}
+        # A version of its own: whoever keeps a copy of the records then sees that it is old.
+        after |= {"version": before["version"] + 1, "changed": now}
+        changes.append(Change("changed", before, after, NOTE))
+        erased.append({"kind": "record", "id": before["id"], "fields": gone})
+    apply(connection, changes, actor, now)
+    return erased
+
+
+def _from_suggestions(
+    connection: sa.Connection, actor: Actor, id: str | None, email: str
+) -> list[dict[str, Any]]:
+    erased = []
+    for row, personal in _waiting(connection):
+        if row["id"] != id and not (email and _holds(personal, email)):
+            continue
+        cells = json.loads(row["cells"])
+        known = queries.fetch(connection, [row["id"]]) if "version" in cells else {}
+        # The record as it stands says whose it is, also where a suggestion would move it.
+        before = base_of(connection, cells, known.get(row["id"]))
+        if not may_keep(actor, sides_of(cells, before)[-1]):
+            continue
+        mine = suggestion.c.no == row["no"]
+        connection.execute(suggestion.update().where(mine).values(contact=""))
+        erased.append({"kind": "suggestion", "id": row["no"], "fields": list(personal)})
+    return erased
+
+
+def _waiting(connection: sa.Connection) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
+    query = sa.select(suggestion).where(suggestion.c.contact != "").order_by(suggestion.c.no)
+    for row in connection.execute(query).mappings().all():
+        yield dict(row), json.loads(row["contact"])

@@ -1,0 +1,95 @@
+"""What correspondents declare of how far a region has been gone through (GAP-6)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from hotspots.errors import BadInputError, NotAllowedError, RegistryError, near_matches
+from hotspots.registry.database.changes import log
+from hotspots.registry.database.tables import survey
+from hotspots.registry.governance.text_fields import checked, regions
+from hotspots.registry.permissions import (
+    ADMINISTRATOR,
+    CORRESPONDENT,
+    EDITOR,
+    Actor,
+    countries_of,
+    require_role,
+)
+
+LEVELS = ("complete", "partial")
+_MOST_NOTE = 1_000
+
+
+def declare(
+    connection: sa.Connection, actor: Actor, region: str, level: str, now: str, note: str = ""
+) -> str:
+    """Declare that a region has been gone through; an earlier survey of it is replaced.
+
+    Parameters
+    ----------
+    connection, actor, now
+        One that `writing` gave; one who keeps the whole region; the moment (UTC).
+    region : str
+        A country, a first-level unit such as KE-31, a region of the initiative, or "world".
+    level : str
+        "complete": whoever isn't recorded isn't known there; "partial": a part of it was looked at.
+    note : str
+        What was looked at, shown to all.
+
+    Returns
+    -------
+    str
+        The region's code.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor doesn't keep the whole region.
+    BadInputError
+        An unknown region or level, or a note that can't be shown.
+    """
+    code = _kept(actor, region)
+    if level not in LEVELS:
+        raise BadInputError(
+            f"'{level}' is no level of a survey{near_matches(level, LEVELS) or '.'} Use"
+            f" {' or '.join(LEVELS)}."
+        )
+    note = checked("The note", note, _MOST_NOTE)
+    connection.execute(survey.delete().where(survey.c.region == code))
+    connection.execute(
+        survey.insert().values(region=code, level=level, day=now[:10], by=actor.name, note=note)
+    )
+    log(connection, actor, now, "survey declared", code, level)
+    return code
+
+
+def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> str:
+    """Take back what was declared of a region; return its code.
+
+    Raises
+    ------
+    NotAllowedError
+        The actor doesn't keep the whole region.
+    RegistryError
+        Nothing is declared of it.
+    """
+    code = _kept(actor, region)
+    if not connection.execute(survey.delete().where(survey.c.region == code)).rowcount:
+        raise RegistryError(f"No survey of {code} is declared, so none can be withdrawn.")
+    log(connection, actor, now, "survey withdrawn", code)
+    return code
+
+
+def _kept(actor: Actor, region: str) -> str:
+    require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="declare a survey")
+    codes = regions("a survey", region, units=True)
+    if len(codes) != 1:
+        raise BadInputError("A survey is of one region. Give a country's code such as KEN.")
+    code = codes[0]
+    if actor.role == CORRESPONDENT and not countries_of(code) <= actor.countries:
+        raise NotAllowedError(
+            f"'{actor.name}' ({actor.role}) may not declare a survey of {code}, which isn't wholly"
+            f" within {', '.join(actor.regions)}. Ask an editor."
+        )
+    return code

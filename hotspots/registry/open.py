@@ -1,0 +1,232 @@
+"""Opening a registry: a database by path or address, or files of records, read into memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from hotspots.errors import RegistryError, TokenError
+from hotspots.locale.escaping import shell_word
+from hotspots.registry.database import schema
+from hotspots.registry.database.connection import engine_for, file_of, shown
+from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.governance.erasure_remnants import finish
+from hotspots.registry.permissions import LOCAL, Actor
+from hotspots.registry.registry import Registry
+from hotspots.registry.schema.problems import Problem, told
+
+if TYPE_CHECKING:
+    from hotspots.registry.formats.read import Table
+
+VARIABLE, TOKEN_VARIABLE = "HOTSPOTS_REGISTRY", "HOTSPOTS_TOKEN"
+FILES = (".csv", ".tsv", ".xlsx", ".geojson", ".json", ".gpkg")
+_ROWS = 10_000_000  # more than a file has
+_SQLITE = b"SQLite format 3\x00"
+
+
+def open_registry(
+    url: str | Path | None = None, *, token: str | None = None, create: bool = False
+) -> Registry:
+    """Open a registry.
+
+    Parameters
+    ----------
+    url : str or path, optional
+        An SQLite file; ``postgresql://user:password@host/database``; or a file or folder of
+        records (CSV, XLSX, GeoJSON, GeoPackage), which is read and can't be written. By default
+        what the environment variable HOTSPOTS_REGISTRY names, else your own registry
+        (`own_registry`) if you have made one, else the small sample that comes with the project.
+    token : str, optional
+        Who acts: the secret of a token, by default that of HOTSPOTS_TOKEN. While a registry has no
+        token of an administrator, whoever can open its database is its administrator.
+    create : bool
+        Make an empty registry where there is none.
+
+    Raises
+    ------
+    RegistryError
+        There is none, or it can't be read; of a file, one sentence a bad row: nothing is taken
+        from a file that has one.
+    TokenError
+        The token isn't known, has run out or was revoked.
+    """
+    where = located(url, create=create)
+    if _is_files(where):
+        return _read(Path(where))
+    engine = engine_for(where)
+    if create:
+        _require_makeable(engine, token)
+        schema.create(engine)
+    else:
+        require_there(engine)
+    with reads(engine) as connection:
+        schema.require_current(connection)
+    actor = actor_there(engine, token)
+    finish(engine)
+    return Registry(engine, actor=actor)
+
+
+def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
+    """Open a registry to take records in; where there is none, the first of them make it.
+
+    Parameters
+    ----------
+    url, token
+        As of `open_registry`.
+
+    Raises
+    ------
+    RegistryError, TokenError
+        See `open_registry`.
+    """
+    where = located(url, create=True)
+    engine = None if _is_files(where) else engine_for(where)
+    if engine is None or is_there(engine):
+        return open_registry(url, token=token, create=True)
+    _require_makeable(engine, token)
+    return Registry(engine, unmade=True)
+
+
+def _require_makeable(engine: sa.Engine, token: str | None) -> None:
+    _make_room(engine)
+    if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
+        raise TokenError(
+            f"There is no registry '{shown(engine)}' yet, and so no token of it. Make it first:"
+            " 'hotspots registry create', without a token."
+        )
+
+
+def located(url: str | Path | None = None, *, create: bool = False) -> str:
+    """Return the address or path that `open_registry` takes; with `create`, never the sample."""
+    return str(url or os.environ.get(VARIABLE) or _default(create))
+
+
+def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
+    """Return who acts: the holder of the token (or of HOTSPOTS_TOKEN), else local or public."""
+    from hotspots.registry.governance.tokens import actor_of
+
+    with reads(engine) as connection:
+        if schema.state(connection) in (schema.NEW, schema.FOREIGN):
+            return LOCAL  # there are no tokens to ask
+        secret = os.environ.get(TOKEN_VARIABLE) if token is None else token
+        return actor_of(connection, secret)
+
+
+def is_there(engine: sa.Engine) -> bool:
+    """Say whether a database holds a registry already; none is made."""
+    path = file_of(engine)
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
+        return False
+    with reads(engine) as connection:
+        return schema.state(connection) != schema.NEW
+
+
+def own_registry() -> Path:
+    """Return the path of this user's own registry; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("hotspots")) / "registry.sqlite"
+
+
+def _default(create: bool) -> Path:
+    # What a killed first import left is no registry.
+    if create or (os.path.isfile(own_registry()) and is_there(engine_for(own_registry()))):
+        return own_registry()
+    from hotspots.config import data_dir
+
+    return data_dir() / "registry"
+
+
+def _is_files(where: str) -> bool:
+    path = Path(where)
+    if "://" in where:
+        return False
+    return os.path.isdir(path) or path.suffix.casefold() in FILES
+
+
+def _make_room(engine: sa.Engine) -> None:
+    path = file_of(engine)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RegistryError(
+            f"The registry '{path}' can't be made ({fault.strerror}). Give another path."
+        ) from fault
+
+
+def require_there(engine: sa.Engine) -> None:
+    """Refuse a path without a database: opening it would make an empty one."""
+    path = file_of(engine)
+    if path is None:
+        return
+    if not os.path.isfile(path) or not path.stat().st_size:
+        raise RegistryError(
+            f"There is no registry '{path}'. This makes one: hotspots registry import FILE"
+            f" --registry {shell_word(path)} (a file of records ends in {', '.join(FILES)})."
+        )
+    with path.open("rb") as opened:
+        if opened.read(len(_SQLITE)) != _SQLITE:
+            raise RegistryError(
+                f"'{path}' is no registry (no SQLite file). A file of records ends in"
+                f" {', '.join(FILES)}."
+            )
+
+
+def _read(path: Path) -> Registry:
+    """Return a registry of this process that holds the records of files."""
+    from hotspots.registry.formats.read import read_file
+
+    tables = [read_file(file) for file in _files(path)]
+    engine = engine_for(":memory:")
+    schema.create(engine)
+    made = Registry(engine, source=path.name, files=(path.resolve(),))
+    _refuse_twins(tables)
+    # One plan for all files, for relations reach over them; a row's number tells its file too.
+    rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]
+    bad = [(table, p) for table in tables for p in table.problems if p.serious]
+    for problem in made.plan(rows).problems:
+        at, row = divmod(problem.row, _ROWS)
+        bad.append((tables[at], problem.of_row(row)))
+    if bad:
+        raise RegistryError(_told(path, bad))
+    made.take(rows)
+    made.read_only = True
+    return made
+
+
+def _refuse_twins(tables: list[Table]) -> None:
+    """Refuse one id in two files; within a file the plan does."""
+    first: dict[str, str] = {}
+    for table in tables:
+        for id_ in {cells.get("id", "") for _, cells in table.rows} - {""}:
+            if id_ in first:
+                raise RegistryError(
+                    f"The id '{id_}' stands in '{first[id_]}' and in '{table.name}'. Give each"
+                    " record its own."
+                )
+            first[id_] = table.name
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(f for f in path.iterdir() if f.suffix.casefold() in FILES)
+    if not found:
+        raise RegistryError(
+            f"'{path}' is neither a registry nor a folder with files of records"
+            f" ({', '.join(FILES)}); give one of these."
+        )
+    return found
+
+
+def _told(path: Path, bad: list[tuple[Table, Problem]]) -> str:
+    lines = []
+    for table in dict.fromkeys(table.name for table, _ in bad):
+        mine = [problem for t, problem in bad if t.name == table]
+        lines.append(f"'{table}' has {told(mine)}")
+    return "\n".join(lines) + f"\nNothing was taken from '{path.name}'."

@@ -1,0 +1,140 @@
+"""Who acts on a registry, and what each role may do: the one place where that is decided.
+
+======================  ======  =============  ======  =============
+what                    reader  correspondent  editor  administrator
+======================  ======  =============  ======  =============
+read public fields      yes     yes            yes     yes
+read personal fields    no      own regions    yes     yes
+change, merge, decide   no      own regions    yes     yes
+erase personal data     no      own regions    yes     yes
+declare a survey        no      own regions    yes     yes
+tokens, restore         no      no             no      yes
+======================  ======  =============  ======  =============
+
+Anyone may suggest. Regions may overlap: the first who decides a suggestion has decided it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hotspots.errors import BadInputError, NotAllowedError
+
+READER, CORRESPONDENT, EDITOR, ADMINISTRATOR = "reader", "correspondent", "editor", "administrator"
+ROLES = (READER, CORRESPONDENT, EDITOR, ADMINISTRATOR)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who acts: a name for the history, a role, and the regions of a correspondent.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in the history; a token's holder.
+    role : str
+        One of `ROLES`.
+    regions : tuple of str
+        Ids of countries and regions of the initiative, or "world"; only of a correspondent.
+    """
+
+    name: str
+    role: str
+    regions: tuple[str, ...] = ()
+
+    @property
+    def countries(self) -> frozenset[str]:
+        """Ids of the countries that a correspondent may change records of."""
+        return frozenset().union(*(countries_of(region) for region in self.regions))
+
+
+# Who uses a registry's file on this machine, while it has no token of an administrator.
+LOCAL = Actor("local", ADMINISTRATOR)
+# Who shows no token to a registry that has some.
+PUBLIC = Actor("public", READER)
+
+
+def may_keep(actor: Actor, record: Mapping[str, Any] | None) -> bool:
+    """Say whether the actor may change a record (and see its personal fields); None is no limit."""
+    if actor.role in (EDITOR, ADMINISTRATOR):
+        return True
+    if actor.role != CORRESPONDENT:
+        return False
+    if record is None:
+        return True
+    home = home_of(record)
+    return bool(home) and home <= actor.countries
+
+
+def require_keep(actor: Actor, record: Mapping[str, Any], doing: str = "change") -> None:
+    """Raise `NotAllowedError` unless the actor may change the record."""
+    if may_keep(actor, record):
+        return
+    countries = sorted(home_of(record))
+    home = ", ".join(countries[:5]) + (f" and {len(countries) - 5} more" if countries[5:] else "")
+    where = {"move": f"to {home}", "add": f"in {home}"}.get(doing, f"which is in {home}")
+    raise NotAllowedError(
+        f"{_named(actor)} may not {doing} '{record.get('id') or record.get('name')}'"
+        f"{', ' if doing not in ('move', 'add') else ' '}"
+        f"{where if home else 'without a country or region'}. {_remedy(actor)}"
+    )
+
+
+def require_role(actor: Actor, *roles: str, doing: str) -> None:
+    """Raise `NotAllowedError` unless the actor has one of the roles."""
+    if actor.role not in roles:
+        raise NotAllowedError(
+            f"{_named(actor)} may not {doing}; that is for {' or '.join(roles)}. Give a token of"
+            " such a role with --token or HOTSPOTS_TOKEN."
+        )
+
+
+def home_of(record: Mapping[str, Any]) -> frozenset[str]:
+    """Return the countries that decide who keeps a record: its country, else all of its regions."""
+    if country := record.get("country"):
+        return frozenset([country])
+    return frozenset().union(*(countries_of(region) for region in record.get("regions", ())))
+
+
+@cache
+def countries_of(region: str) -> frozenset[str]:
+    """Return the ids of a region's countries; a first-level unit has its country.
+
+    Raises
+    ------
+    BadInputError
+        No such region.
+    """
+    from hotspots.geo.countries import countries
+    from hotspots.geo.initiative import groups
+
+    if region == "world":
+        return frozenset(countries()) | {"world"}
+    if region in countries():
+        return frozenset([region])
+    if region in groups():
+        return frozenset(groups()[region].members)
+    found = [
+        row.id for row in countries().values() if row.iso2 and region.startswith(row.iso2 + "-")
+    ]
+    if found:
+        return frozenset(found[:1])
+    raise BadInputError(
+        f"'{region}' is no region of a registry. Give a country's code such as KEN, a region of the"
+        f" initiative ({', '.join(groups())}) or world."
+    )
+
+
+def _named(actor: Actor) -> str:
+    return "Without a token, one" if actor is PUBLIC else f"'{actor.name}' ({actor.role})"
+
+
+def _remedy(actor: Actor) -> str:
+    if actor.role == CORRESPONDENT:
+        return f"This token is for {', '.join(actor.regions)}; ask an editor, or suggest it."
+    return (
+        "Give a token of a correspondent or an editor, or suggest it: 'hotspots registry suggest'."
+    )

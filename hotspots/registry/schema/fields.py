@@ -1,0 +1,124 @@
+"""The fields of a record (`fields.toml`): the one table behind templates, checks and database."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from hotspots.geo.countries import key
+from hotspots.registry.schema.vocabulary import vocabulary
+
+ORGANISATION, PROJECT, ACTION, PRACTICE = "organisation", "project", "research_action", "practice"
+TYPES = (ORGANISATION, PROJECT, ACTION, PRACTICE)
+SEPARATOR = ";"
+# Fields that mean something only as a whole: no two people's edits are joined within one.
+TOGETHER = (
+    ("place", "latitude", "longitude", "footprint", "place_precision"),
+    ("surface_ha", "surface_year"),
+    ("effect_size", "effect_low", "effect_high", "effect_n"),
+)
+# Kinds whose values are tuples, written with SEPARATOR between.
+LISTS = frozenset({"codes", "regions", "texts", "languages", "relations"})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record.
+
+    Attributes
+    ----------
+    name, kind : str
+        Column name; what values it takes (see `fields.toml`).
+    types, required : frozenset of str
+        The record types that have it, and those that can't be without it.
+    vocabulary : str
+        The list in `vocabulary.toml` that its codes come from, or "".
+    group : str
+        "content", "contact" (personal) or "system" (set by the registry).
+    unit : str
+        Unit of a number, or "".
+    label, help : mapping of str to str
+        By language: en, fr, es; `help` may be empty.
+    """
+
+    name: str
+    kind: str
+    types: frozenset[str]
+    required: frozenset[str]
+    vocabulary: str
+    group: str
+    unit: str
+    label: Mapping[str, str]
+    help: Mapping[str, str]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a value is a tuple."""
+        return self.kind in LISTS
+
+
+@cache
+def fields() -> Mapping[str, Field]:
+    """Return every field by name, in the order of an exported table."""
+    text = files("hotspots.registry.schema").joinpath("fields.toml").read_text(encoding="utf-8")
+    return MappingProxyType({name: _field(name, row) for name, row in tomllib.loads(text).items()})
+
+
+@cache
+def names(group: str) -> tuple[str, ...]:
+    """Return the names of the fields of a group: content, contact or system."""
+    return tuple(field.name for field in fields().values() if field.group == group)
+
+
+def field_called(heading: str) -> str | None:
+    """Return the field that a column's heading means, or None.
+
+    A heading is a field's name or its label in one of the three languages; case, accents and
+    punctuation don't count.
+    """
+    return _headings().get(key(heading))
+
+
+@cache
+def _headings() -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for field in fields().values():
+        for heading in (*field.label.values(), field.name):
+            found.setdefault(key(heading), field.name)
+    # A name is never another field's label.
+    return found | {key(name): name for name in fields()}
+
+
+def _field(name: str, row: Mapping[str, object]) -> Field:
+    types = frozenset(row.get("types", TYPES))  # type: ignore[call-overload]
+    required = row.get("required", ())
+    return Field(
+        name=name,
+        kind=str(row["kind"]),
+        types=types,
+        required=types if required == ["all"] else frozenset(required),  # type: ignore[call-overload]
+        vocabulary=str(row.get("vocabulary", "")),
+        group=str(row.get("group", "content")),
+        unit=str(row.get("unit", "")),
+        label=row["label"],  # type: ignore[arg-type]
+        help=row.get("help", {}),  # type: ignore[arg-type]
+    )
+
+
+def code_called(list_name: str, word: str) -> str | None:
+    """Return the code that a word means: the code itself or its label in one of the languages."""
+    known = vocabulary()[list_name]
+    return word if word in known else _labels(list_name).get(key(word))
+
+
+@cache
+def _labels(list_name: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for code, labels in vocabulary()[list_name].items():
+        for word in (code, *labels.values()):
+            found.setdefault(key(word), code)
+    return found

@@ -1,0 +1,105 @@
+"""Footprints: polygons as people give them, and the one text form in which they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hotspots.errors import BadInputError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+DIGITS = 7  # of a degree: a centimetre
+MOST_POINTS = 200_000
+
+
+def canonical(text: str) -> str:
+    """Return the canonical WKT of a footprint given as WKT or GeoJSON.
+
+    Parameters
+    ----------
+    text : str
+        Polygon or MultiPolygon in degrees, EPSG:4326, longitude first.
+
+    Returns
+    -------
+    str
+        WKT of a valid Polygon or MultiPolygon: crossing rings are mended, what reaches over the
+        antimeridian is cut there, coordinates are rounded to `DIGITS` decimals. It is its own
+        canonical form.
+
+    Raises
+    ------
+    BadInputError
+        It can't be read, is no polygon, lies off the globe, or has no area.
+    """
+    import shapely
+
+    from hotspots.geo.user_geometry import usable
+
+    shape = _parsed(text)
+    if shape.geom_type not in ("Polygon", "MultiPolygon"):
+        raise BadInputError(f"It is a {shape.geom_type}. Give a Polygon or MultiPolygon.")
+    if (points := shapely.get_num_coordinates(shape)) > MOST_POINTS:
+        raise BadInputError(
+            f"It has {points:,} points, more than {MOST_POINTS:,}. Simplify it first."
+        )
+    rounded = shapely.from_wkt(_written(shape))
+    if rounded.is_valid and _on_globe(rounded):
+        return _written(rounded)
+    mended = shapely.set_precision(usable(shape), 10.0**-DIGITS)
+    if mended.is_empty:
+        raise BadInputError("It has no area. Give at least one polygon with an area.")
+    return _written(mended)
+
+
+def _written(shape: BaseGeometry) -> str:
+    """Return the one text of a shape: parts, rings and their first points in shapely's order."""
+    import shapely
+
+    parts = shapely.get_parts(shape)
+    shape = parts[0] if len(parts) == 1 else shape
+    ordered = shapely.orient_polygons(shapely.normalize(shape))
+    return str(shapely.to_wkt(ordered, rounding_precision=DIGITS, trim=True))
+
+
+def _parsed(text: str) -> BaseGeometry:
+    import shapely
+
+    from hotspots.geo.user_geometry import geojson_geometry, parse_geojson
+
+    if text.lstrip().startswith("{"):
+        return geojson_geometry(parse_geojson(text))[0]
+    try:
+        shape = shapely.from_wkt(text)
+    except shapely.errors.GEOSException as fault:
+        raise BadInputError(
+            "It can't be read as WKT. Write POLYGON((36 -1, 37 -1, 37 0, 36 -1)), longitude first."
+        ) from fault
+    if shape is None or shape.is_empty:
+        raise BadInputError("It is empty. Draw at least one polygon.")
+    return shapely.force_2d(shape)
+
+
+def _on_globe(shape: BaseGeometry) -> bool:
+    west, south, east, north = shape.bounds
+    # A jump of more than half the globe is an edge over the antimeridian, for `usable` to cut.
+    return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90) and not _jumps(shape)
+
+
+def _jumps(shape: BaseGeometry) -> bool:
+    from hotspots.geo.antimeridian import has_jump
+
+    return bool(has_jump(shape))
+
+
+def position(record: Mapping[str, Any]) -> BaseGeometry | None:
+    """Return where a record is drawn: its footprint, else its point (EPSG:4326), else None."""
+    import shapely
+
+    if area := record.get("footprint"):
+        return shapely.from_wkt(area)
+    if "latitude" in record and "longitude" in record:
+        return shapely.Point(record["longitude"], record["latitude"])
+    return None

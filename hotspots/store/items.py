@@ -1,0 +1,181 @@
+"""The items of a store as read: which file is a layer, what must be true of it, what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hotspots.errors import RasterError
+from hotspots.store.profiles import depth_of
+from hotspots.store.provenance import PREFIX, STALE, STALE_SINCE
+from hotspots.store.stac import CATALOGUE, CATALOGUE_ID, LayerFile, item_file
+from hotspots.store.storage import Entry
+
+# Files of the store's own making; what a user lays beside them is left alone.
+_MADE = re.compile(r"[0-9a-f]{16}\..+|\.part\..+")
+OK, MISSING, CHANGED = "ok", "missing", "changed"
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer of a store, as its item tells of it.
+
+    Attributes
+    ----------
+    key : str
+        Its name in the store: the canonical name, and the depth in a profile.
+    file : LayerFile
+        Its GeoTIFF.
+    item : mapping
+        The whole item.
+    """
+
+    key: str
+    file: LayerFile
+    item: Mapping[str, Any]
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The item's properties."""
+        told: Mapping[str, Any] = self.item["properties"]
+        return told
+
+    @property
+    def variable(self) -> str:
+        """The canonical name."""
+        return str(self.properties[f"{PREFIX}variable"])
+
+    @property
+    def path(self) -> str:
+        """The GeoTIFF's key in the place."""
+        return f"{self.key}/{self.file.name}"
+
+    @property
+    def is_of_one_depth(self) -> bool:
+        """Whether it is one depth of a profile of several layers."""
+        return self.key != self.variable
+
+    def row(self, state: str) -> dict[str, Any]:
+        """Return what a list of layers shows; absent things are ""."""
+        told = self.properties
+        rows, columns = told["proj:shape"]
+        fetched = {k: told.get(f"{PREFIX}{k}", "") for k in ("source_id", "retrieved", "stale")}
+        return {
+            "layer": self.key,
+            "unit": told.get(f"{PREFIX}unit") or "class",
+            "depth": told.get("depth_cm", ""),
+            "year": told.get("year", ""),
+            "licence": told["licence"],
+            "source": fetched["source_id"] or told["source"],
+            "retrieved": fetched["retrieved"],
+            "stale": fetched["stale"],
+            "cells": f"{rows} x {columns}",
+            "crs": told.get("proj:code") or "own",
+            "file": self.path,
+            "state": state,
+        }
+
+    def state(self, sizes: Mapping[str, int]) -> str:
+        """Return "ok", "missing", "changed" or "stale since ...", by the sizes of the files."""
+        if self.path not in sizes:
+            return MISSING
+        if sizes[self.path] != self.file.size:
+            return CHANGED
+        if any(path not in sizes for path in self.paths()):
+            return MISSING
+        return self.freshness
+
+    @property
+    def freshness(self) -> str:
+        """Whether its source could be asked when it was last looked for."""
+        return f"stale since {self.properties[STALE_SINCE]}" if self.properties.get(STALE) else OK
+
+    def paths(self) -> set[str]:
+        """Return the keys of all files that the item names, and of itself."""
+        hrefs = [str(asset["href"]) for asset in self.item["assets"].values()]
+        return {item_file(self.key)} | {f"{self.key}/{_name(href)}" for href in hrefs}
+
+
+def read_item(content: bytes, key: str, shown: str) -> StoredLayer:
+    """Return the layer that an item tells of, or raise `RasterError`."""
+    path = f"{shown}/{item_file(key)}"
+    item = read_json(content, path)
+    try:
+        asset = item["assets"]["data"]
+        digest = str(asset["file:checksum"]).removeprefix("1220")
+        file = LayerFile(_name(asset["href"]), digest, int(asset["file:size"]))
+        found = StoredLayer(key, file, item)
+        found.row(OK)
+        found.paths()
+        if found.is_of_one_depth:
+            depth_of(found.properties["depth_cm"], found.variable)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RasterError(
+            f"'{path}' is not the item of a layer as a store has them. Add '{key}' anew."
+        ) from error
+    return found
+
+
+def keys_of(entries: Iterable[Entry]) -> list[str]:
+    """Return the layers whose items are there, sorted."""
+    folders = (entry.key.partition("/")[0] for entry in entries)
+    paths = {entry.key for entry in entries}
+    return sorted({folder for folder in folders if item_file(folder) in paths})
+
+
+def unnamed(entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: float) -> list[str]:
+    """Return files that no item names: of former versions, and what killed runs left.
+
+    Those younger than `grace` seconds are left out: another run may be at work on them. Their age
+    is reckoned from the newest file, so that no clock but the place's own matters.
+    """
+    listed = list(entries)
+    named = {path for layer in layers for path in layer.paths()}
+    newest = max((entry.modified for entry in listed), default=0.0)
+    return [
+        entry.key
+        for entry in listed
+        if entry.key not in named
+        and _MADE.fullmatch(entry.key.rpartition("/")[2])
+        and newest - entry.modified >= grace
+    ]
+
+
+def require_ours(content: bytes, shown: str) -> None:
+    """Raise `RasterError` unless this is the catalogue of a store, of the present layout."""
+    catalogue = read_json(content, f"{shown}/{CATALOGUE}")
+    if not isinstance(catalogue, dict) or catalogue.get("id") != CATALOGUE_ID:
+        raise RasterError(
+            f"'{shown}' is no store of layers: its {CATALOGUE} is of something else. Give a folder"
+            " that 'hotspots add-layer' has filled, or a new one."
+        )
+    links = [link for link in catalogue.get("links", []) if link.get("rel") == "item"]
+    former = [link for link in links if link.get("href") != f"./{item_file(str(link['title']))}"]
+    if former:
+        raise RasterError(
+            f"The store '{shown}' was written by an earlier version, in another layout. Give a new"
+            " folder and add its layers there anew: its .tif files can be given to 'hotspots"
+            " add-layer' as they are."
+        )
+
+
+def read_json(content: bytes, path: str) -> Any:
+    """Return the content of a JSON file, or raise `RasterError`."""
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise RasterError(
+            f"'{path}' of the store can't be read: {error}. If it was changed by hand, undo that;"
+            f" a {CATALOGUE} may be removed, the next layer added writes it anew."
+        ) from error
+
+
+def _name(href: str) -> str:
+    """Return the file's name of an address beside the item; no other is ours."""
+    name = href.removeprefix("./")
+    if "/" in name or not name:
+        raise ValueError(href)
+    return name

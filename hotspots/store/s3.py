@@ -1,0 +1,258 @@
+"""A store in an S3-compatible bucket, by pyarrow's own client.
+
+Objects appear whole or not at all. Nothing locks a bucket, and none of its newer conditional
+writes is asked for; `Store` is made so that runs which meet lose no layer all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hotspots.errors import BadInputError, FetchError, RasterError
+from hotspots.io.atomic import aside, file_hash
+from hotspots.store.storage import ChangedError, Entry
+
+ENDPOINT_VARIABLES = ("HOTSPOTS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+ANONYMOUS_VARIABLE = "HOTSPOTS_S3_ANONYMOUS"
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_CONNECT_SECONDS, _STALL_SECONDS, _TRIES = 5, 7, 2  # so that the last word comes within 30 s
+_AT_ONCE = 8 * 2**20
+_HOUR = 3600.0
+# Words of the client's errors, by what they mean.
+_REFUSED = re.compile(
+    r"ACCESS_DENIED|ACCESSDENIED|INVALID_ACCESS_KEY|INVALIDACCESSKEY|SIGNATURE|INVALID_CLIENT_TOKEN"
+    r"|UNRECOGNIZED_CLIENT|EXPIRED|MISSING_AUTHENTICATION|status: 40[13]|HTTP (?:response )?40[13]",
+    re.IGNORECASE,
+)
+_UNREACHED = re.compile(r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|timed out", re.IGNORECASE)
+_NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket|bucket does not exist", re.IGNORECASE)
+_NO_KEY = re.compile(r"NO_SUCH_KEY|NoSuchKey", re.IGNORECASE)
+_READ_AGAIN = 5
+
+
+def _tags(content: bytes) -> tuple[str, str]:
+    """Return the ETag of an object written whole, and of one written as a single part."""
+    whole = hashlib.md5(content, usedforsecurity=False)
+    part = hashlib.md5(whole.digest(), usedforsecurity=False)
+    return whole.hexdigest(), f"{part.hexdigest()}-1"
+
+
+class Bucket:
+    """A bucket, or the part of it below a prefix.
+
+    Parameters
+    ----------
+    address : str
+        ``s3://bucket/prefix``. The server is AWS, or what ``HOTSPOTS_S3_ENDPOINT`` (or
+        ``AWS_ENDPOINT_URL``) names; credentials are those of the usual AWS variables and files,
+        or none with ``HOTSPOTS_S3_ANONYMOUS=1``.
+    """
+
+    grace = _HOUR
+
+    def __init__(self, address: str) -> None:
+        self.shown = address
+        self.bucket, _, prefix = address.removeprefix("s3://").strip("/").partition("/")
+        self.root = f"{self.bucket}/{prefix}".rstrip("/")
+        self.workshop = f"The folder of downloads ('{_kept()}')"
+
+    def entries(self) -> list[Entry]:
+        """Return the objects; none below a prefix that isn't there yet."""
+        from pyarrow.fs import FileSelector, FileType
+
+        with self._plainly("listed"):
+            try:
+                found = self._client.get_file_info(FileSelector(self.root, recursive=True))
+            except FileNotFoundError:
+                found = []
+            if not found and self._client.get_file_info(self.bucket).type == FileType.NotFound:
+                raise self._no_bucket()
+        files = [f for f in found if f.type == FileType.File and not f.path.endswith("/")]
+        keys = [f.path.removeprefix(f"{self.root}/") for f in files]
+        return [
+            Entry(key, int(file.size), file.mtime.timestamp())
+            for key, file in sorted(zip(keys, files, strict=True), key=lambda pair: pair[0])
+            if key == "catalog.json" or key.count("/") == 1
+        ]
+
+    def read(self, key: str) -> bytes:
+        """Return the content of an object, whole though another run replaces it meanwhile.
+
+        The client asks for the size first and then for so many bytes: of a longer version that
+        came between it gets a part only. So the content is held against the ETag, and asked for
+        again; a server whose ETags are no checksums is believed in the end.
+        """
+        content = b""
+        with self._plainly("read"):
+            for _ in range(_READ_AGAIN):
+                with self._client.open_input_stream(self._path(key)) as stream:
+                    tag = stream.metadata().get("ETag", b"").decode().strip('"')
+                    content = bytes(stream.read())
+                if tag in _tags(content):
+                    break
+        return content
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write an object, or replace it."""
+        with self._plainly("written"), self._client.open_output_stream(self._path(key)) as stream:
+            stream.write(content)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Upload a local file."""
+        with (
+            path.open("rb") as file,
+            self._plainly("written"),
+            self._client.open_output_stream(self._path(key)) as stream,
+        ):
+            while part := file.read(_AT_ONCE):
+                stream.write(part)
+
+    def local(self, key: str, size: int, sha256: str) -> Path:
+        """Return the copy in the folder of downloads, fetched if it isn't there whole.
+
+        Copies are named by their content, so all stores share them.
+        """
+        kept = _kept() / f"{sha256}{Path(key).suffix}"
+        if kept.is_file() and kept.stat().st_size == size and file_hash(kept) == sha256:
+            return kept
+        with _room(), aside(kept) as folder:
+            fetched = folder / "fetched"
+            with fetched.open("wb") as file:
+                digest = self._fetched(key, file)
+            if digest != sha256:
+                raise ChangedError
+            os.replace(fetched, kept)
+        return kept
+
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of an object, which is read whole for it."""
+        return self._fetched(key, None)
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        with self._plainly("written"):
+            try:
+                self._client.delete_file(self._path(key))
+            except FileNotFoundError:
+                return
+
+    def locked(self) -> nullcontext[None]:
+        """Lock nothing; see the module."""
+        return nullcontext()
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder in that of downloads."""
+        with aside(_kept() / "new") as folder:
+            yield folder
+
+    def _path(self, key: str) -> str:
+        return f"{self.root}/{key}"
+
+    def _fetched(self, key: str, file: Any) -> str:
+        digest = hashlib.sha256()
+        with self._plainly("read"), self._client.open_input_stream(self._path(key)) as stream:
+            while part := stream.read(_AT_ONCE):
+                digest.update(part)
+                if file is not None:
+                    file.write(part)
+        return digest.hexdigest()
+
+    @cached_property
+    def _endpoint(self) -> str:
+        return next((os.environ[v] for v in ENDPOINT_VARIABLES if os.environ.get(v)), "")
+
+    @cached_property
+    def _client(self) -> Any:
+        from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem, resolve_s3_region
+
+        options: dict[str, Any] = {}
+        if self._endpoint:
+            parts = urlsplit(self._endpoint)
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise BadInputError(
+                    f"The S3 endpoint '{self._endpoint}' is no address. Set {ENDPOINT_VARIABLES[0]}"
+                    " to one such as https://minio.example.org:9000."
+                )
+            host = f"{parts.netloc}{parts.path}".rstrip("/")
+            options |= {"scheme": parts.scheme, "endpoint_override": host}
+        if os.environ.get(ANONYMOUS_VARIABLE, "").lower() in ("1", "true", "yes"):
+            options["anonymous"] = True
+        region = next((os.environ[v] for v in _REGION_VARIABLES if os.environ.get(v)), "")
+        with self._plainly("opened"):
+            if not region:  # only Amazon's own servers mind which
+                region = "us-east-1" if self._endpoint else resolve_s3_region(self.bucket)
+            return S3FileSystem(
+                region=region,
+                connect_timeout=_CONNECT_SECONDS,
+                request_timeout=_STALL_SECONDS,
+                retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_TRIES),
+                **options,
+            )
+
+    @contextmanager
+    def _plainly(self, done: str) -> Iterator[None]:
+        """Turn what the client says into one sentence; `FileNotFoundError` of a key passes."""
+        try:
+            yield
+        except OSError as error:
+            said = str(error)
+            if _NO_BUCKET.search(said):
+                raise self._no_bucket() from error
+            if isinstance(error, FileNotFoundError) or _NO_KEY.search(said):
+                raise FileNotFoundError(said) from error
+            if _REFUSED.search(said):
+                raise RasterError(
+                    f"The bucket of '{self.shown}' refuses the credentials, or they don't allow"
+                    " this. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to ones that do, or"
+                    f" {ANONYMOUS_VARIABLE}=1 for a public bucket that is only read."
+                ) from error
+            if _UNREACHED.search(said):
+                raise FetchError(
+                    f"The server of '{self.shown}' ({self._server}) can't be reached. Check the"
+                    f" network and {ENDPOINT_VARIABLES[0]}, or try again later."
+                ) from error
+            short = re.sub(r"\s+", " ", said)[:200].rstrip(".")
+            raise RasterError(
+                f"The store '{self.shown}' can't be {done} ({short}). Mend that, or give another"
+                " store."
+            ) from error
+
+    @property
+    def _server(self) -> str:
+        return self._endpoint or "Amazon S3"
+
+    def _no_bucket(self) -> RasterError:
+        return RasterError(
+            f"There is no bucket '{self.bucket}' at {self._server}. Make it first, or correct the"
+            " address of the store."
+        )
+
+
+def _kept() -> Path:
+    """Return the folder of the local copies of layers."""
+    from hotspots.ingest.access.http import cache_dir
+
+    return cache_dir() / "layers"
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Tell in one sentence that the folder of downloads can't be written."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RasterError(
+            f"The folder of downloads '{_kept()}' can't be written ({error.strerror or error})."
+            " Free some space, or set HOTSPOTS_CACHE to another folder."
+        ) from error
