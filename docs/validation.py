@@ -1,9 +1,9 @@
 """The packaged map against measured sites: the result on docs/methods/validation.md.
 
-``python docs/figures.py`` stores it in hotspots/edition/methods/validation_table.md, from where the card
-takes it; ``python docs/validation.py`` prints it. Both need the originals and the workbook of sites
-in the reference folder (HOTSPOTS_SHARED), and openpyxl. Every number is computed here; the sites
-are those of Sanderman (2017), Remnant native SOC database, Harvard Dataverse,
+``python docs/figures.py`` stores it in hotspots/edition/methods/validation_table.md, from where the
+card takes it; ``python docs/validation.py`` prints it. Both need the originals and the workbook of
+sites in the reference folder (HOTSPOTS_SHARED), and openpyxl. Every number is computed here; the
+sites are those of Sanderman (2017), Remnant native SOC database, Harvard Dataverse,
 doi:10.7910/DVN/QQQM8V: native, farmed and restored soils sampled beside each other.
 """
 

@@ -12,6 +12,7 @@ from hotspots.errors import BadInputError, MissingAssetError
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 DATA_VARIABLE = "HOTSPOTS_DATA"
+CACHE_VARIABLE = "HOTSPOTS_CACHE"
 
 
 def vendor_file(name: str) -> Path:
@@ -72,6 +73,12 @@ def data_dir() -> Path:
         if path.is_dir():
             return path
     raise _not_built("its data folder")
+
+
+def cache_dir() -> Path:
+    """Return the folder of downloads: ``HOTSPOTS_CACHE``, else ``~/.cache/hotspots``."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "hotspots"
 
 
 def _not_built(what: str) -> MissingAssetError:

@@ -15,7 +15,7 @@ import pytest
 from test_store import layer, state, zones
 
 import hotspots as hs
-from hotspots.edition import demo
+from hotspots.cli import demo
 from hotspots.edition.inputs import clip
 from hotspots.edition.preflight import edition_bytes, read_through, require_space
 from hotspots.errors import RegistryError, WriteError

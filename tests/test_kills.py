@@ -18,7 +18,7 @@ from test_store import layer, zones
 from test_store_bucket import bucket, server, settings  # noqa: F401  (fixtures)
 
 import hotspots as hs
-from hotspots.edition import demo
+from hotspots.cli import demo
 from hotspots.edition.inputs import clip
 from hotspots.errors import EditionError
 from hotspots.ingest import Store

@@ -407,7 +407,7 @@ def test_no_room_for_copies(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
 
 FLIP = """
 import sys
-from hotspots.store.storage import place_of
+from hotspots.store.open_storage import place_of
 place = place_of(sys.argv[1])
 for i in range(400):
     place.write("catalog.json", b"a" * 399 + b"z" if i % 2 else b"a" * 899 + b"z")

@@ -62,8 +62,8 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
     Notes
     -----
     ``OCS = Σ SOC·BD·(1 − CF)·h·0.1`` (definition, verified). Values outside of the valid ranges
-    of `hotspots.layers.variables` are not clipped. The product of layer means is not the mean of the
-    products: such a stock and a mapped product of stocks don't belong into one map.
+    of `hotspots.layers.variables` are not clipped. The product of layer means is not the mean of
+    the products: such a stock and a mapped product of stocks don't belong into one map.
     """
     check_soil(soc, bulk_density, coarse_fragments, thickness)
     layer = stock_of_content(soc, bulk_density, coarse_fragments, thickness)

@@ -151,7 +151,7 @@ def demo(
     lang: Lang = "en",
 ) -> None:
     """Make the world's hotspots from the packaged sample: an edition, a map, a table."""
-    from hotspots.edition.demo import run_demo
+    from hotspots.cli.demo import run_demo
 
     edition = run_demo(out, lang, say)
     print_summary(edition, out)

@@ -97,7 +97,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Fetch public layers of a region into a store, harmonised on one grid."""
-    from hotspots.ingest.access.http_settings import cache_dir
+    from hotspots.config import cache_dir
     from hotspots.ingest.public_layers import ingest as run
 
     with progress_bar("fetching") as progress:

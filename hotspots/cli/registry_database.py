@@ -60,7 +60,7 @@ def restore(
     token_file: TokenFile = None,
 ) -> None:
     """Bring a registry back from a backup, wholly or not at all."""
-    from hotspots.registry.governance.maintenance import restore_into
+    from hotspots.registry.maintenance import restore_into
 
     warn_of_password(where)
     warn_if_exposed(file)

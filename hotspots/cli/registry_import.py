@@ -261,7 +261,7 @@ def validate(
 
     headings: Mapping[str, str] = {}
     if file is None:
-        from hotspots.registry.governance.maintenance import check_all
+        from hotspots.registry.maintenance import check_all
 
         faults = check_all(opened(where, token, token_file))
     else:

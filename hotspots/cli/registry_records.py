@@ -162,7 +162,7 @@ def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None)
         " within two years. No record doesn't mean that nobody is there."
     )
     if region:
-        from hotspots.registry.governance.maintenance import region_lines
+        from hotspots.registry.maintenance import region_lines
 
         for line in region_lines(registry, hs.region(region)):
             put(line)

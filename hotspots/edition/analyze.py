@@ -21,6 +21,7 @@ from hotspots.analysis.ipcc.tier1 import require_guidelines
 from hotspots.edition.caveats import caveats_of
 from hotspots.edition.draws import Drawn, draw
 from hotspots.edition.edition import FORMAT, Edition, code_version, edition_id, layer_hash
+from hotspots.edition.inputs import require_grid_size
 from hotspots.edition.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
 from hotspots.edition.methods.base import RUN, masks_on
 from hotspots.edition.methods.potential import own_potential
@@ -41,7 +42,7 @@ from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.layers.dimensions import require_dimensions
-from hotspots.layers.grid import grid_of, require_dataset, require_same_grid, require_size
+from hotspots.layers.grid import grid_of, require_dataset, require_same_grid
 from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.layers.variables import describe, variable
 from hotspots.store.licences import notices
@@ -87,7 +88,7 @@ def analyze(
     recipe = recipe or Recipe()
     tell = progress or (lambda _: None)
     started, clock = datetime.now(UTC), time.monotonic()
-    require_size(require_dataset(data))
+    require_grid_size(require_dataset(data))
     tell("checking the layers")
     data, prepared = checked(data, recipe)
     weights = region_weights(data, regions)

@@ -30,7 +30,7 @@ from hotspots.layers.grid import cell_area, grid_of
 from hotspots.layers.variables import describe
 
 if TYPE_CHECKING:
-    from hotspots.edition.ranking import Axes
+    from hotspots.edition.ranking_axes import Axes
     from hotspots.edition.recipe import Recipe
 
 Array = npt.NDArray[np.float64]

@@ -14,7 +14,8 @@ from hotspots.analysis.zonal.coverage import column_sums, cover_fractions, share
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
 from hotspots.geo.regions import Region, initiative_members, regions
 from hotspots.geo.regions import region as find_region
-from hotspots.layers.grid import Grid, cell_area, grid_of, require_size
+from hotspots.io.limits import require_within
+from hotspots.layers.grid import Grid, cell_area, grid_of
 from hotspots.layers.variables import classes_of, describe, variable
 from hotspots.store.clipping import clipped
 
@@ -116,7 +117,7 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         # Shares are held of the whole grid: of a large one, only what is near is looked at.
         data = clipped(data, region.geometry.bounds)
         grid = grid_of(data)
-    require_size(data)
+    require_grid_size(data)
     outlines = regions("countries")
     cover = cover_fractions(grid, outlines.geometry)
     if region.kind in ("country", "initiative"):
@@ -261,3 +262,12 @@ def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
         found = xr.where(area > most, code, found)
         most = xr.where(area > most, area, most)
     return found
+
+
+def require_grid_size(data: xr.Dataset) -> None:
+    """Raise `BadInputError` if layers have more cells than may be held at once; reads no value."""
+    rows, columns = grid_of(data).shape
+    less = "ask for a smaller region, or give layers of larger cells"
+    require_within(f"The grid of {rows:,} x {columns:,} has", rows * columns, "grid_cells", less)
+    held = sum(layer.size for layer in data.data_vars.values())
+    require_within("The layers together have", held, "raster_cells", less)

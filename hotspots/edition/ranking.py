@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from hotspots.edition.draws import Drawn
 from hotspots.edition.methods import METHODS
 from hotspots.edition.methods.base import masks_on, thresholds_of
 from hotspots.edition.methods.potential import managed_share
+from hotspots.edition.ranking_axes import Axes
 from hotspots.edition.recipe import Recipe
 from hotspots.errors import RecipeError, near_matches
 from hotspots.layers.grid import cell_area
@@ -26,35 +26,6 @@ _POTENTIALS = [
     name for method in METHODS for name in method.gives
     if name.startswith("potential_") and variable(name).unit == "t ha-1 yr-1"
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Axes:
-    """What ranks: gain and loss of each cell, and the land that they stand for.
-
-    Attributes
-    ----------
-    gain, loss : DataArray, DataArray or None
-        t ha-1 yr-1, positive; loss is None where no layer tells it.
-    reason : DataArray
-        Why a cell isn't ranked, 0 where it is.
-    managed, valid : DataArray
-        Managed share of the cell's land; share of the cell that is land with values.
-    groups : mapping
-        Name of each ranking -> group of each cell, or None for one group.
-    """
-
-    gain: xr.DataArray
-    loss: xr.DataArray | None
-    reason: xr.DataArray
-    managed: xr.DataArray
-    valid: xr.DataArray
-    groups: dict[str, xr.DataArray | None]
-
-    @property
-    def ranked(self) -> xr.DataArray:
-        """Where a cell is ranked and has a gain."""
-        return (self.reason == 0) & self.gain.notnull()
 
 
 def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:

@@ -20,7 +20,6 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
-from hotspots.io.limits import require_within
 from hotspots.layers.variables import describe
 
 WGS84_A_M = 6378137.0
@@ -251,12 +250,3 @@ def require_dataset(data: Any) -> xr.Dataset:
         )
     grid_of(data)
     return data
-
-
-def require_size(data: xr.Dataset) -> None:
-    """Raise `BadInputError` if layers have more cells than may be held at once; reads no value."""
-    rows, columns = grid_of(data).shape
-    less = "ask for a smaller region, or give layers of larger cells"
-    require_within(f"The grid of {rows:,} x {columns:,} has", rows * columns, "grid_cells", less)
-    held = sum(layer.size for layer in data.data_vars.values())
-    require_within("The layers together have", held, "raster_cells", less)

@@ -239,7 +239,7 @@ class Bucket:
 
 def _kept() -> Path:
     """Return the folder of the local copies of layers."""
-    from hotspots.ingest.access.http import cache_dir
+    from hotspots.config import cache_dir
 
     return cache_dir() / "layers"
 

@@ -7,7 +7,6 @@ all else one folder down.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -81,28 +80,6 @@ class Place(Protocol):
 
     def scratch(self) -> AbstractContextManager[Path]:
         """Give an empty local folder for the making of files, removed at the end."""
-
-
-def place_of(given: str | Path | Place) -> Place:
-    """Return the place of an address: a folder's path, or ``s3://bucket/prefix``.
-
-    Raises
-    ------
-    BadInputError
-        An address of another kind.
-    """
-    if not isinstance(given, str | Path):
-        return given
-    text = re.sub("^s3:/+", "s3://", str(given))  # of two slashes a Path keeps one
-    if "://" in text:
-        if text.startswith("s3://") and text[5:].strip("/"):
-            from hotspots.store.s3 import Bucket
-
-            return Bucket(text)
-        raise BadInputError(
-            f"'{text}' is no place for a store. Give a folder, or a bucket as s3://NAME/PREFIX."
-        )
-    return Folder(Path(given))
 
 
 class Folder:

@@ -24,11 +24,11 @@ from typing import Any
 import xarray as xr
 
 from hotspots.errors import RasterError, WriteError, near_matches
-from hotspots.ingest.user_files.rasters import on_one_grid
 from hotspots.io.atomic import OF_THE_DISK, file_hash, reason
 from hotspots.io.cog import write_cog
 from hotspots.io.geotiff import read_geotiff
 from hotspots.io.limits import require_within
+from hotspots.layers.alignment import on_one_grid
 from hotspots.layers.dimensions import DEPTH, stacked
 from hotspots.layers.harmonise import harmonise
 from hotspots.layers.variables import how_to_set
@@ -43,6 +43,7 @@ from hotspots.store.items import (
     require_ours,
     unnamed,
 )
+from hotspots.store.open_storage import place_of
 from hotspots.store.profiles import (
     depth_of,
     layer_key,
@@ -60,7 +61,7 @@ from hotspots.store.provenance import (
     today,
 )
 from hotspots.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
-from hotspots.store.storage import ChangedError, Entry, Place, place_of
+from hotspots.store.storage import ChangedError, Entry, Place
 
 LESS = "cut it to your region, or average it to larger cells"
 REQUIRED = ("source", "citation", "licence")

@@ -1,1 +1,1 @@
-"""IPCC guidelines: climate zones, soil classes, reference stocks, factors, Tier 1, organic soils."""
+"""IPCC guidelines: climate zones, soil classes, reference stocks, factors, Tier 1, organic soil."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http import Client, Told, told_of
-from hotspots.ingest.access.http_settings import CACHE_VARIABLE
 from hotspots.io.atomic import lock, reason
 
 if TYPE_CHECKING:

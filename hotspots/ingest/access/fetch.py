@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
 from hotspots.ingest.access.http import Client, Told, client
-from hotspots.ingest.access.http_settings import CACHE_VARIABLE
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
 

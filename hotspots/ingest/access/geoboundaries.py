@@ -74,7 +74,7 @@ def _named(of: Client, url: str, key: str) -> dict[str, str]:
     address = told.get(key) if isinstance(told, dict) else None
     if not isinstance(address, str) or not address.startswith("http"):
         raise FetchError(
-            f"'{server_errors.shown(url)}' names no file of boundaries ('{key}'). The country may have no"
-            " such level; else the source has changed: tell the project."
+            f"'{server_errors.shown(url)}' names no file of boundaries ('{key}'). The country may"
+            " have no such level; else the source has changed: tell the project."
         )
     return {"file": address, "version": str(told.get("boundaryID", ""))}

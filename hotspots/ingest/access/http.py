@@ -11,11 +11,10 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,12 +22,12 @@ from urllib.parse import urlsplit
 from hotspots import __version__
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.http_settings import Settings, cache_dir, settings
+from hotspots.ingest.access.http_settings import Settings, settings
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Client", "Settings", "Told", "cache_dir", "client", "settings", "told_of"]
+__all__ = ["Client", "Settings", "Told", "client", "settings", "told_of"]
 
 USER_AGENT = f"hotspots/{__version__} (soil-carbon research software; python-requests)"
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -186,20 +185,6 @@ class Client:
         except ValueError as wrong:
             raise server_errors.no_json(where) from wrong
         return content.decode("utf-8-sig")
-
-    def download(
-        self,
-        url: str,
-        path: Path,
-        *,
-        checksum: str = "",
-        headers: Mapping[str, str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Told:
-        """Download a whole file, going on where a former run ended; see `download.download`."""
-        from hotspots.ingest.access.download import download
-
-        return download(self, url, path, checksum=checksum, headers=headers, progress=progress)
 
     def first_bytes(self, response: requests.Response) -> bytes:
         """Return up to 1 KiB of a streaming answer, or raise `FetchError`."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from hotspots.errors import BadInputError
 
-CACHE_VARIABLE = "HOTSPOTS_CACHE"
 MIRRORS_VARIABLE = "HOTSPOTS_MIRRORS"
 TIMEOUT_VARIABLE = "HOTSPOTS_HTTP_TIMEOUT"
 TRIES_VARIABLE = "HOTSPOTS_HTTP_TRIES"
@@ -50,12 +48,6 @@ class Settings:
     silence: float = 60.0
     per_host: int = 2
     mirrors: tuple[tuple[str, str], ...] = ()
-
-
-def cache_dir() -> Path:
-    """Return the folder of downloads: ``HOTSPOTS_CACHE``, else ``~/.cache/hotspots``."""
-    given = os.environ.get(CACHE_VARIABLE)
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "hotspots"
 
 
 def settings() -> Settings:

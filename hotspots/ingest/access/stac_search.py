@@ -75,8 +75,8 @@ class _Io(StacApiIO):
         self.read += 1
         if self.read > MOST_DOCUMENTS:
             raise FetchError(
-                f"The STAC catalogue '{server_errors.shown(self.address)}' is too large to be walked"
-                f" through: more than {MOST_DOCUMENTS} documents. Name one collection of it."
+                f"The STAC catalogue '{server_errors.shown(self.address)}' is too large to be"
+                f" walked through: more than {MOST_DOCUMENTS} documents. Name one collection of it."
             )
         if (method or "GET").upper() == "POST":
             return self.of.text(href, headers=headers, body=parameters or {})
@@ -109,8 +109,8 @@ def assets(search: Search, *, with_client: Client | None = None) -> list[str]:
         if isinstance(inner, FetchError):
             raise inner from error
         raise FetchError(
-            f"'{server_errors.shown(search.address)}' isn't a STAC catalogue that can be read ({error})."
-            " Look at the source's own page, and tell the project."
+            f"'{server_errors.shown(search.address)}' isn't a STAC catalogue that can be read"
+            f" ({error}). Look at the source's own page, and tell the project."
         ) from error
     addresses = list(dict.fromkeys(address for _, address in found if address))
     if not addresses:

@@ -100,8 +100,8 @@ def _existing(
         first = next(iter(names))
         raise FetchError(
             f"None of the {len(names)} tiles of the region is there; the first asked for was"
-            f" '{server_errors.shown(of.address(address(first)))}' ({told[first].status}). Either all is"
-            " sea, or the source has moved: look at its own page, and tell the project."
+            f" '{server_errors.shown(of.address(address(first)))}' ({told[first].status}). Either"
+            " all is sea, or the source has moved: look at its own page, and tell the project."
         )
     return [
         _Tile(address(n), names[n], told[n], _path(address(n), told[n], asked.headers, cache, of))
@@ -114,9 +114,9 @@ def _path(address: str, told: Told, headers: Mapping[str, str], cache: Path, of:
         return f"/vsicurl/{of.address(address)}"
     if not 0 <= told.size <= WHOLE_LIMIT:
         raise FetchError(
-            f"The server of '{server_errors.shown(address)}' gives no parts of files, and the tile is too"
-            f" large to be fetched whole (more than {WHOLE_LIMIT / 1e6:.0f} MB, or of unknown"
-            " size). Name a copy on another server in HOTSPOTS_MIRRORS."
+            f"The server of '{server_errors.shown(address)}' gives no parts of files, and the tile"
+            f" is too large to be fetched whole (more than {WHOLE_LIMIT / 1e6:.0f} MB, or of"
+            " unknown size). Name a copy on another server in HOTSPOTS_MIRRORS."
         )
     return str(fetch(address, cache, headers=headers, with_client=of)[0].resolve())
 
@@ -158,13 +158,14 @@ def _kind(asked: Asked, tiles: Tiles, found: list[_Tile], of: Client) -> tuple[K
         except rasterio.errors.RasterioError as error:
             _check(asked, [first], of)
             raise FetchError(
-                f"'{server_errors.shown(first.address)}' isn't read as a raster ({error}). It may be"
-                " damaged upstream: try again later, then tell the project."
+                f"'{server_errors.shown(first.address)}' isn't read as a raster ({error}). It may"
+                " be damaged upstream: try again later, then tell the project."
             ) from error
     if sizes != (tiles.cells, tiles.cells):
         raise FetchError(
-            f"The tile '{server_errors.shown(first.address)}' has {sizes[0]} x {sizes[1]} cells where"
-            f" {tiles.cells} x {tiles.cells} are due. The source has changed: tell the project."
+            f"The tile '{server_errors.shown(first.address)}' has {sizes[0]} x {sizes[1]} cells"
+            f" where {tiles.cells} x {tiles.cells} are due. The source has changed: tell the"
+            " project."
         )
     # Overviews of a size that isn't whole would shift the tiles against each other.
     while factors and tiles.cells % factors[-1]:

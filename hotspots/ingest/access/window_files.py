@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
+from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import WriteError
 from hotspots.ingest.access.download import Progress, disk
-from hotspots.ingest.access.http_settings import CACHE_VARIABLE
 from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
 from hotspots.ingest.access.window_reader import Reader
 from hotspots.ingest.access.windows import Window

@@ -122,8 +122,8 @@ class Reader:
         """The declared CRS, else the file's own."""
         if not self.asked.crs and not self.file.crs:
             raise FetchError(
-                f"'{server_errors.shown(self.source.address)}' has no coordinate reference system, and the"
-                " catalogue declares none. Tell the project."
+                f"'{server_errors.shown(self.source.address)}' has no coordinate reference system,"
+                " and the catalogue declares none. Tell the project."
             )
         return pyproj.CRS.from_user_input(self.asked.crs or self.file.crs.to_wkt())
 
@@ -135,8 +135,8 @@ class Reader:
         if not found:
             shown = "; ".join(",".join(f"{v:g}" for v in box) for box in self.asked.boxes)
             raise EmptyRegionError(
-                f"'{server_errors.shown(self.source.address)}' holds nothing of the box {shown}. Ask for"
-                " another region, or another source ('hotspots sources' lists all)."
+                f"'{server_errors.shown(self.source.address)}' holds nothing of the box {shown}."
+                " Ask for another region, or another source ('hotspots sources' lists all)."
             )
         return [self._aligned(window) for window in found]
 
@@ -180,8 +180,8 @@ class Reader:
     def _unread(self, error: Exception) -> FetchError:
         said = str(error.__cause__ or error).splitlines()[0].replace("/vsicurl/", "").rstrip(".")
         return FetchError(
-            f"'{server_errors.shown(self.source.address)}' answers, but isn't read as a raster ({said})."
-            " It may be damaged upstream: try again later, then tell the project."
+            f"'{server_errors.shown(self.source.address)}' answers, but isn't read as a raster"
+            f" ({said}). It may be damaged upstream: try again later, then tell the project."
         )
 
     def _overview(self) -> int:

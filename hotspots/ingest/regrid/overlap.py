@@ -2,8 +2,8 @@
 
 Cells of two regular grids overlap in rectangles, so the shared area is the product of a row part
 and a column part. On a geographic grid the row part is a difference of the authalic q(φ) (as in
-`hotspots.layers.grid`) and columns meet modulo 360 degrees; on a projected one both are lengths. Nothing
-is sampled: ``value × share × area``, summed over the target, is the sum over the source.
+`hotspots.layers.grid`) and columns meet modulo 360 degrees; on a projected one both are lengths.
+Nothing is sampled: ``value × share × area``, summed over the target, is the sum over the source.
 
 `Overlap` lists, for one axis, the source cells under each target cell; the compiled functions walk
 those lists. Sums are float64; memory is that of the values given and of one row.

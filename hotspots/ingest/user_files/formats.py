@@ -7,14 +7,14 @@ polygons are first made a plain GeoTIFF, strip by strip.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hotspots.errors import RasterError, near_matches
+from hotspots.errors import RasterError
+from hotspots.ingest.user_files.source import DEGREES, Found, chosen
 from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.rasters import raster, zarr
 from hotspots.io.readers.zarr_store import is_zarr
@@ -28,43 +28,6 @@ POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".f
 _TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
 _MONTHS = 12
 _AXES = (("lat", "lon"), ("latitude", "longitude"))
-DEGREES = "EPSG:4326"
-
-
-@dataclass(frozen=True)
-class Found:
-    """A raster that GDAL opens, and what its file says.
-
-    Attributes
-    ----------
-    path : str
-        What GDAL opens.
-    bands : tuple of int
-        Bands to read.
-    layer : str
-        Variable of a NetCDF file or Zarr store, attribute of polygons, column of a table.
-    unit, crs : str
-        As the file says; "" if it doesn't.
-    crs_needed : str
-        The CRS where it follows from the file, but GDAL doesn't see it.
-    nodata : float or None
-    dtype : str
-    attrs : dict
-        Year, depth and source that the file tells.
-    notes : tuple of str
-        Sentences on what was done.
-    """
-
-    path: str
-    bands: tuple[int, ...] = (1,)
-    layer: str = ""
-    unit: str = ""
-    crs: str = ""
-    crs_needed: str = ""
-    nodata: float | None = None
-    dtype: str = "float64"
-    attrs: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def own_folder(given: str | Path | None) -> Path:
@@ -209,41 +172,6 @@ def _netcdf(
             names = [file.tags(1).get("NETCDF_VARNAME", "")]
     name = chosen(path, row, [n for n in names if n], subdataset)
     return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
-
-
-def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
-    """Return names joined by commas; of very many, or very long ones, only the beginning."""
-    cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(cut) + more
-
-
-def chosen(
-    path: Path, row: Variable, names: Sequence[str], asked: str | None, *, of: str = "variable",
-    option: str = "--subdataset",
-) -> str:  # fmt: skip
-    """Return which of a file's variables (or columns) is meant.
-
-    The one that is asked for; else the one of the canonical name; else the only one.
-
-    Raises
-    ------
-    RasterError
-        There is none of that name, or a choice; says the names and the option.
-    """
-    if asked and asked not in names:
-        raise RasterError(
-            f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
-            f" {listed(names)}."
-        )
-    if asked or row.name in names:
-        return asked or row.name
-    if len(names) != 1:
-        raise RasterError(
-            f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"
-            f" '{row.name}'. Choose one with {option}."
-        )
-    return names[0]
 
 
 def _zarr(

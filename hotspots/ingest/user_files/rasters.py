@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.hdf5 import DAMAGE, unreadable
 from hotspots.io.readers.netcdf import open_netcdf
 from hotspots.io.readers.paths import confined
-from hotspots.layers.dimensions import THICKNESS, require_same_labels, stacked
-from hotspots.layers.grid import axis_names, require_same_grid
+from hotspots.layers.alignment import on_one_grid
+from hotspots.layers.dimensions import THICKNESS, stacked
+from hotspots.layers.grid import axis_names
 from hotspots.layers.harmonise import harmonise
 from hotspots.layers.variables import variable
 from hotspots.locale.escaping import shell_word
@@ -90,22 +90,6 @@ def open_layers(path: str | Path) -> xr.Dataset:
                 " folder of GeoTIFFs."
             )
         return on_one_grid(harmonise(layer) for layer in _layers(path))
-
-
-def on_one_grid(layers: Iterable[xr.DataArray]) -> xr.Dataset:
-    """Return layers of `harmonise` as one Dataset, or raise `GridMismatchError`."""
-    out = xr.Dataset()
-    for layer in layers:
-        name = str(layer.name)
-        if name in out:
-            raise RasterError(f"The layer '{name}' is given twice. Keep one of them.")
-        if out.data_vars:
-            require_same_grid(out, layer, name)
-            require_same_labels(out, layer)
-            # Equal within the tolerance is made equal, or xarray would join the coordinates.
-            layer = layer.assign_coords({c: out[c] for c in ("y", "x", "spatial_ref")})
-        out[name] = layer
-    return out
 
 
 def _layers(path: Path) -> list[xr.DataArray]:

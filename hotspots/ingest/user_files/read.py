@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import RasterError, near_matches
 from hotspots.ingest.regrid.source_raster import Origin, Raw
-from hotspots.ingest.user_files.formats import Found, found
+from hotspots.ingest.user_files.formats import found
+from hotspots.ingest.user_files.source import Found
 from hotspots.io.atomic import file_hash
 from hotspots.layers.harmonise import GUIDELINES
 from hotspots.layers.units import conversion

@@ -15,7 +15,7 @@ import shapely
 from affine import Affine
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.user_files.formats import DEGREES, Found, chosen, listed
+from hotspots.ingest.user_files.source import DEGREES, Found, chosen, listed
 from hotspots.io.atomic import reason
 from hotspots.io.limits import require_regular, require_within
 from hotspots.io.readers.texts import paced, require_size

@@ -14,7 +14,8 @@ same data DOI              0.6: several actions may share their data
 same web address           0.85 of organisations, 0.5 of others; 0.3 if more than three records
                            have it. Scheme, www., a default page and a language as last step
                            don't count; another page of the same host is no evidence
-names alike                likeness * knowledge * countries of `hotspots.registry.deduplication.name_similarity`: names
+names alike                likeness * knowledge * countries of
+`hotspots.registry.deduplication.name_similarity`: names
                            in all languages and other names, all against all
 near points                0.4 beside names alike: within 1 km, if both are exact; that two
                            offices are in one town is no evidence

@@ -42,8 +42,8 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
     Returns
     -------
     Table
-        Text cells by field name; values are made of them by `hotspots.registry.schema.values.read`. A
-        row that can't be read is a problem of that row and keeps no other out.
+        Text cells by field name; values are made of them by `hotspots.registry.schema.values.read`.
+        A row that can't be read is a problem of that row and keeps no other out.
 
     Raises
     ------

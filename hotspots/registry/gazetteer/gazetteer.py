@@ -67,7 +67,7 @@ def cities() -> Mapping[int, City]:
 
 
 def cities_called(wanted: str) -> tuple[tuple[City, bool], ...]:
-    """Return the towns with this `hotspots.geo.countries.key`, and whether it is that of their name.
+    """Return the towns with this key of a name, and whether it is that of their own name.
 
     False stands for a town that is spelt so in some language, or was once.
     """
@@ -105,7 +105,7 @@ def units() -> Mapping[str, Unit]:
 
 
 def units_called(wanted: str) -> tuple[str, ...]:
-    """Return the codes of the units with this `hotspots.geo.countries.key` as their code or name."""
+    """Return the codes of the units with this key of a name as their code or name."""
     return _unit_index().get(wanted, ())
 
 
