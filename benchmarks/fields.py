@@ -37,8 +37,10 @@ def main() -> None:
     wrong = _error(points, drawn), _error(points, exact)
     assert wrong[0] < 1.1 * wrong[1] < 0.1, wrong
     print(f"covariance, rms error: features {wrong[0]:.4f}, exact {wrong[1]:.4f}")
-    print(f"{FEW:,} cells x {DRAWS} draws: {seconds:.2f} s; ratio to exact"
-          f" {seconds / seconds_exact:.2f}")  # fmt: skip
+    print(
+        f"{FEW:,} cells x {DRAWS} draws: {seconds:.2f} s; ratio to exact"
+        f" {seconds / seconds_exact:.2f}"
+    )
     _print_many()
 
 

@@ -55,10 +55,23 @@ def make_world(path: Path, grid: Grid) -> None:
     at = np.minimum(x.astype(int), 179)
     part = x - at
     with rasterio.open(
-        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype="int16",
-        nodata=SEA, crs="EPSG:4326", transform=grid.transform, tiled=True, blockxsize=STRIP,
-        blockysize=STRIP, compress="DEFLATE", predictor=2, num_threads="ALL_CPUS",
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=columns,
+        height=rows,
+        count=1,
+        dtype="int16",
+        nodata=SEA,
+        crs="EPSG:4326",
+        transform=grid.transform,
+        tiled=True,
+        blockxsize=STRIP,
+        blockysize=STRIP,
+        compress="DEFLATE",
+        predictor=2,
+        num_threads="ALL_CPUS",
+    ) as file:
         for top in range(0, rows, STRIP):
             y = np.linspace(0, 90, rows)[top : top + STRIP]
             low = np.minimum(y.astype(int), 89)
@@ -66,8 +79,11 @@ def make_world(path: Path, grid: Grid) -> None:
             lines = coarse[:, at] * (1 - part) + coarse[:, at + 1] * part
             field = lines[low] * (1 - down) + lines[low + 1] * down
             values = (900 + 300 * field).astype("int16") + np.roll(fine, top, axis=1)[: len(y)]
-            file.write(np.where(field > 0.35, values, SEA).astype("int16"), 1,
-                       window=((top, top + len(y)), (0, columns)))  # fmt: skip
+            file.write(
+                np.where(field > 0.35, values, SEA).astype("int16"),
+                1,
+                window=((top, top + len(y)), (0, columns)),
+            )
 
 
 def ours(source: Path, target: Path, per_degree: int) -> None:
@@ -96,11 +112,17 @@ def gdals(source: Path, target: Path, per_degree: int) -> None:
     with (
         rasterio.open(scaled) as file,
         WarpedVRT(
-            file, crs="EPSG:4326", transform=grid.transform, width=grid.shape[1],
-            height=grid.shape[0], resampling=how, nodata=np.nan, dtype="float32",
+            file,
+            crs="EPSG:4326",
+            transform=grid.transform,
+            width=grid.shape[1],
+            height=grid.shape[0],
+            resampling=how,
+            nodata=np.nan,
+            dtype="float32",
             warp_extras={"NUM_THREADS": "ALL_CPUS"},
         ) as vrt,
-    ):  # fmt: skip
+    ):
         rasterio.shutil.copy(vrt, target, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", **OPTIONS)
 
 
@@ -123,8 +145,10 @@ def measured(side: str, source: Path, target: Path, per_degree: int) -> tuple[fl
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--side", side, str(source), str(target), str(per_degree)],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return time.perf_counter() - began, float(done.stdout.split()[-1]) / 2**20
 
 

@@ -28,9 +28,22 @@ from hotspots.registry import open_registry
 from hotspots.registry.formats.read import read_file
 
 COLUMNS = (
-    "id", "type", "name", "summary", "theme", "country", "latitude", "longitude", "footprint",
-    "place_precision", "web", "start", "source", "source_kind", "verified_on",
-)  # fmt: skip
+    "id",
+    "type",
+    "name",
+    "summary",
+    "theme",
+    "country",
+    "latitude",
+    "longitude",
+    "footprint",
+    "place_precision",
+    "web",
+    "start",
+    "source",
+    "source_kind",
+    "verified_on",
+)
 THEMES = ("pillar1", "pillar2", "pillar3", "pillar4", "A1", "A2", "A6", "E1", "sdg13", "sdg15")
 QUERIES = 200
 
@@ -61,14 +74,21 @@ def write_csv(path: Path, count: int) -> None:
         writer.writeheader()
         for n, (country, x, y) in enumerate(points(count, np.random.default_rng(1))):
             row: dict[str, Any] = {
-                "id": f"test-{n}", "type": ("organisation", "project", "research_action")[n % 3],
-                "name": f"Test record {n}", "summary": f"Made up for a benchmark, number {n}",
-                "theme": ";".join(luck.sample(THEMES, 3)), "country": country,
-                "latitude": f"{y:.5f}", "longitude": f"{x:.5f}", "place_precision": "exact",
-                "web": f"https://example.org/{n}", "start": str(luck.randint(1990, 2025)),
-                "source": "made up for a benchmark", "source_kind": "publication",
+                "id": f"test-{n}",
+                "type": ("organisation", "project", "research_action")[n % 3],
+                "name": f"Test record {n}",
+                "summary": f"Made up for a benchmark, number {n}",
+                "theme": ";".join(luck.sample(THEMES, 3)),
+                "country": country,
+                "latitude": f"{y:.5f}",
+                "longitude": f"{x:.5f}",
+                "place_precision": "exact",
+                "web": f"https://example.org/{n}",
+                "start": str(luck.randint(1990, 2025)),
+                "source": "made up for a benchmark",
+                "source_kind": "publication",
                 "verified_on": f"20{luck.randint(18, 26)}-01-15",
-            }  # fmt: skip
+            }
             if n % 10 == 1 and abs(x) < 179:
                 east, north = x + 0.1, min(y + 0.1, 90)
                 row["footprint"] = shapely.box(x, y, east, north).wkt
@@ -126,10 +146,14 @@ def main(count: int, url: str) -> None:
         assert [r["id"] for r in registry.find(box=box, limit=10_000)] == met[:10_000]
         whole = seconds["read"] + seconds["import"]
         print(f"{count:,} records in {registry.source}")
-        print(f"read {seconds['read']:.1f} s, import {seconds['import']:.1f} s; the same file again"
-              f" {seconds['again']:.1f} s")  # fmt: skip
-        print(f"bound (csv to one bare table) {seconds['bound']:.1f} s: ratio"
-              f" {whole / seconds['bound']:.0f}")  # fmt: skip
+        print(
+            f"read {seconds['read']:.1f} s, import {seconds['import']:.1f} s; the same file again"
+            f" {seconds['again']:.1f} s"
+        )
+        print(
+            f"bound (csv to one bare table) {seconds['bound']:.1f} s: ratio"
+            f" {whole / seconds['bound']:.0f}"
+        )
         for width in (1, 10, 60, 180, 340):
 
             def boxed(width: int = width) -> object:

@@ -32,8 +32,11 @@ def main() -> None:
     months = {k: xr.concat([v.rename(month="time")] * YEARS, "time") for k, v in drivers.items()}
     few = {name: value[:2] for name, value in drivers.items()}
     start = model.equilibrium(**few, **(site | {"clay": site["clay"][:2]}))  # compiles
-    model.simulate(initial=start, **{k: v[:2] for k, v in months.items()},
-                   **(run_site | {"clay": site["clay"][:2]}))  # fmt: skip
+    model.simulate(
+        initial=start,
+        **{k: v[:2] for k, v in months.items()},
+        **(run_site | {"clay": site["clay"][:2]}),
+    )
 
     t0 = time.perf_counter()
     exact = model.equilibrium(**drivers, **site)

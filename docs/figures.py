@@ -56,19 +56,21 @@ def definition() -> str:
     """Return what makes a cell hot, in the numbers of the default recipe."""
     recipe = hs.Recipe()
     hot, land, gi = recipe.hotspots, recipe.eligibility, recipe.clusters
-    return "\n".join([
-        f"- Ranked land: managed land is at least {land.min_managed_share:.0%} of the cell's land;"
-        f" not polar; at least {land.hyper_arid_precipitation:g} mm of rain a year; not organic"
-        f" soil (a stock above {land.organic_stock:g} t C/ha).",
-        f"- A ranked cell is hot for gain if its own potential is in the top {hot.top_share:.0%} of"
-        f" the ranked managed hectares *and* at least {hot.gain_threshold:g} t C/ha/yr; hot for"
-        f" loss if its own modelled loss is in the top {hot.top_share:.0%} *and* at least"
-        f" {hot.loss_threshold:g} t C/ha/yr.",
-        f"- It stays hot only in a patch of at least {hot.min_patch_cells} touching cells *and*"
-        f" {hot.min_patch_area_km2:,.0f} km² of land.",
-        f"- Beside it, not in it: Gi* within {gi.radius_km:g} km at a false discovery rate of"
-        f" {gi.alpha:.0%}.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"- Ranked land: managed land is at least {land.min_managed_share:.0%} of the cell's"
+            f" land; not polar; at least {land.hyper_arid_precipitation:g} mm of rain a year; not"
+            f" organic soil (a stock above {land.organic_stock:g} t C/ha).",
+            f"- A ranked cell is hot for gain if its own potential is in the top"
+            f" {hot.top_share:.0%} of the ranked managed hectares *and* at least"
+            f" {hot.gain_threshold:g} t C/ha/yr; hot for loss if its own modelled loss is in the"
+            f" top {hot.top_share:.0%} *and* at least {hot.loss_threshold:g} t C/ha/yr.",
+            f"- It stays hot only in a patch of at least {hot.min_patch_cells} touching cells *and*"
+            f" {hot.min_patch_area_km2:,.0f} km² of land.",
+            f"- Beside it, not in it: Gi* within {gi.radius_km:g} km at a false discovery rate of"
+            f" {gi.alpha:.0%}.",
+        ]
+    )
 
 
 def errors() -> str:
@@ -85,18 +87,20 @@ def errors() -> str:
         int(np.isin(edition.rasters[name].values, hot).sum())
         for name in ("hotspot_class", "hotspot_class_stable")
     )
-    return "\n".join([
-        f"- The errors of stock and factors are carried into totals and ranks: the potential is"
-        f" {middle:.2f} Pg C/yr, and {choice.level:.0%} of {choice.draws} draws lie between"
-        f" {low:.2f} and {high:.2f}. Of the methods compared, cell by cell, the lowest add up to"
-        f" {spread[0]:.2f}, the medians to {spread[1]:.2f} and the highest to {spread[2]:.2f}"
-        " Pg C/yr.",
-        f"- The map's classes go by the best estimate: it calls {called:,} cells hot. In"
-        f" {hs.Recipe().hotspots.stability:.0%} of the draws over errors *and* methods, {stable:,}"
-        " of them are still hot: the map's error is given for points, not for cells, and the"
-        " methods rank the land differently"
-        " ([why, and how to gate the map](docs/methods/hotspots.md)).",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"- The errors of stock and factors are carried into totals and ranks: the potential is"
+            f" {middle:.2f} Pg C/yr, and {choice.level:.0%} of {choice.draws} draws lie between"
+            f" {low:.2f} and {high:.2f}. Of the methods compared, cell by cell, the lowest add up"
+            f" to {spread[0]:.2f}, the medians to {spread[1]:.2f} and the highest to"
+            f" {spread[2]:.2f} Pg C/yr.",
+            f"- The map's classes go by the best estimate: it calls {called:,} cells hot. In"
+            f" {hs.Recipe().hotspots.stability:.0%} of the draws over errors *and* methods,"
+            f" {stable:,} of them are still hot: the map's error is given for points, not for"
+            " cells, and the methods rank the land differently"
+            " ([why, and how to gate the map](docs/methods/hotspots.md)).",
+        ]
+    )
 
 
 def sources() -> str:
@@ -105,9 +109,10 @@ def sources() -> str:
     rows = ["| Data set | Used for | Licence | Citation |", "|---|---|---|---|"]
     for key, data_set in told["data_sets"].items():
         names = [
-            name for name, row in told["variables"].items()
+            name
+            for name, row in told["variables"].items()
             if told["originals"][row["originals"][0]]["data_set"] == key
-        ]  # fmt: skip
+        ]
         used = ", ".join(f"`{n}`" for n in names if not n.endswith("_valid_share"))
         rows.append(
             f"| [{data_set['title']}]({data_set['url']}) | {used} | {data_set['licence']}"

@@ -155,12 +155,14 @@ def unmixed(sites: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, str, str]]:
         managed[f"unmixed {grid}"] = managed[name] / farmed_share
     return {
         "Pairs at exact places, loss against the deficit": (
-            every[every["exact"]], "loss", "deficit_historic",
+            every[every["exact"]],
+            "loss",
+            "deficit_historic",
         ),
         "Cropland pairs, loss against the deficit": (cropped, "loss", "deficit_historic"),
         "the same pairs, deficit / cropland share": (cropped, "loss", "unmixed"),
         "Pairs, deficit / share of cropland and pasture": (managed, "loss", "unmixed"),
-    }  # fmt: skip
+    }
 
 
 def overall(sites: pd.DataFrame) -> list[str]:

@@ -73,12 +73,13 @@ def made(region: str = "UGA", seed: int = 0) -> xr.Dataset:
         "electrical_conductivity": filled(data, rng.uniform(0, 5, shape), "dS m-1"),
         "annual_pet": filled(data, 1500, "mm yr-1"),
         "air_temperature": monthly(data, lambda i: warmth + 3 * np.sin(i / 2), "degC"),
-        "precipitation": monthly(data, lambda i: rain / 12 * (1 + 0.8 * np.sin(i / 2)),
-                                 "mm month-1"),
+        "precipitation": monthly(
+            data, lambda i: rain / 12 * (1 + 0.8 * np.sin(i / 2)), "mm month-1"
+        ),
         "evaporation": monthly(data, lambda i: 90 + 40 * np.cos(i / 2), "mm month-1"),
         "plant_cover": monthly(data, lambda i: 0.9 if i > 3 else 0.2, "1"),
         "soil_group": classed(data, 20, SOIL_GROUPS),
-    }  # fmt: skip
+    }
     for year, cover in ((2000, 1), (2008, 3), (2015, 3)):
         codes = np.where(rng.random(shape) < 0.3, cover, 2)
         layers[f"land_cover_{year}"] = classed(data, codes, LAND_COVERS)

@@ -21,9 +21,12 @@ _PATIENCE_S = 1200  # to notice a hang, not to measure
 
 
 def forked_kills(
-    base: object, imports: str, before: str, change: str,
+    base: object,
+    imports: str,
+    before: str,
+    change: str,
     functions: Sequence[str] = kill_points.FUNCTIONS,
-) -> Iterator[tuple[str, str]]:  # fmt: skip
+) -> Iterator[tuple[str, str]]:
     """Kill a change once at each of its points, each time at a place of its own.
 
     Parameters
@@ -42,12 +45,21 @@ def forked_kills(
     """
     if not hasattr(os, "fork"):
         pytest.skip("this system has no such processes")
-    job = {"base": str(base), "imports": imports, "before": before, "change": change,
-           "functions": list(functions)}  # fmt: skip
+    job = {
+        "base": str(base),
+        "imports": imports,
+        "before": before,
+        "change": change,
+        "functions": list(functions),
+    }
     done = subprocess.run(
-        [sys.executable, __file__, json.dumps(job)], capture_output=True, text=True, check=False,
-        timeout=_PATIENCE_S, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        [sys.executable, __file__, json.dumps(job)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PATIENCE_S,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found, "there was nothing to be killed at"

@@ -31,8 +31,10 @@ def main() -> None:
     given, made = map(Path, sys.argv[1:])
     # What commands import late is imported now, and the collector needn't look through it again.
     nowhere = "/no/such/raster.tif"
-    for words in (["analyze", "--data", nowhere, "--out", "/no/such"],
-                  ["add-layer", nowhere, "--as", "soc_stock", "--store", "/no/such"]):  # fmt: skip
+    for words in (
+        ["analyze", "--data", nowhere, "--out", "/no/such"],
+        ["add-layer", nowhere, "--as", "soc_stock", "--store", "/no/such"],
+    ):
         with redirect_stderr(io.StringIO()), suppress(SystemExit):
             sys.argv = ["hotspots", *words]
             command()
@@ -56,9 +58,13 @@ def forked(words: list[str]) -> dict[str, Any]:
             stream.seek(0)
             texts.append(stream.read().decode(errors="replace"))
     return {
-        "words": words, "code": code, "out": texts[0], "err": texts[1], "mb": memory,
+        "words": words,
+        "code": code,
+        "out": texts[0],
+        "err": texts[1],
+        "mb": memory,
         "seconds": time.monotonic() - began,
-    }  # fmt: skip
+    }
 
 
 def run(words: list[str]) -> None:

@@ -27,9 +27,15 @@ def geotiff(
     """Write a sound `soc_stock` of some cells in East Africa."""
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {
-        "driver": "GTiff", "width": SIDE, "height": SIDE, "count": 1, "dtype": "float32",
-        "crs": "EPSG:4326", "transform": Affine(0.5, 0, 34, 0, -0.5, 5), "nodata": float("nan"),
-    } | profile  # fmt: skip
+        "driver": "GTiff",
+        "width": SIDE,
+        "height": SIDE,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": Affine(0.5, 0, 34, 0, -0.5, 5),
+        "nodata": float("nan"),
+    } | profile
     with rasterio.open(path, "w", **told) as file:
         if told["width"] == SIDE:
             values = np.linspace(20, 90, SIDE * SIDE, dtype="float32").reshape(1, SIDE, SIDE)
@@ -82,12 +88,24 @@ def _dataset(side: int):
 
     values = np.linspace(20, 90, side * side, dtype="float32").reshape(side, side)
     data = xr.Dataset(
-        {"soc_stock": (("lat", "lon"), values, {"units": "t ha-1", "depth_cm": "0-30",
-                                                "source": "x", "citation": "x",
-                                                "licence": "CC BY 4.0"})},
-        coords={"lat": ("lat", 4.75 - 0.5 * np.arange(side), {"units": "degrees_north"}),
-                "lon": ("lon", 34.25 + 0.5 * np.arange(side), {"units": "degrees_east"})},
-    )  # fmt: skip
+        {
+            "soc_stock": (
+                ("lat", "lon"),
+                values,
+                {
+                    "units": "t ha-1",
+                    "depth_cm": "0-30",
+                    "source": "x",
+                    "citation": "x",
+                    "licence": "CC BY 4.0",
+                },
+            )
+        },
+        coords={
+            "lat": ("lat", 4.75 - 0.5 * np.arange(side), {"units": "degrees_north"}),
+            "lon": ("lon", 34.25 + 0.5 * np.arange(side), {"units": "degrees_east"}),
+        },
+    )
     return data.rio.write_crs(4326)
 
 
@@ -101,9 +119,15 @@ def zarr(path: Path, **metadata: object) -> Path:
         there = path / name
         there.mkdir()
         told = {
-            "zarr_format": 2, "shape": array.shape, "chunks": array.shape, "order": "C",
-            "dtype": array.dtype.str, "compressor": None, "filters": None, "fill_value": None,
-        }  # fmt: skip
+            "zarr_format": 2,
+            "shape": array.shape,
+            "chunks": array.shape,
+            "order": "C",
+            "dtype": array.dtype.str,
+            "compressor": None,
+            "filters": None,
+            "fill_value": None,
+        }
         told |= metadata if name == "soc_stock" else {}
         (there / ".zarray").write_text(json.dumps(told))
         dims = ["lat", "lon"] if array.ndim == 2 else [name]
@@ -238,13 +262,29 @@ def makers() -> dict[str, Maker]:
         "vrt named tiff": lambda d, u: _text(d / "soc_stock.tiff", vrt(u)),
         "map service named tif": lambda d, u: _text(d / NAME, wms(u)),
         "json of stac named tif": lambda d, u: _text(
-            d / NAME, json.dumps({"type": "Feature", "stac_version": "1.0.0", "assets": {
-                "x": {"href": f"{u}/x.tif", "type": "image/tiff"}}})),
+            d / NAME,
+            json.dumps(
+                {
+                    "type": "Feature",
+                    "stac_version": "1.0.0",
+                    "assets": {"x": {"href": f"{u}/x.tif", "type": "image/tiff"}},
+                }
+            ),
+        ),
         "overviews elsewhere": lambda d, u: geotiff(
-            d / NAME, tags={"OVERVIEWS": {"OVERVIEW_FILE": f"/vsicurl/{u}/o.tif"}}),
+            d / NAME, tags={"OVERVIEWS": {"OVERVIEW_FILE": f"/vsicurl/{u}/o.tif"}}
+        ),
         "coordinates elsewhere": lambda d, u: geotiff(
-            d / NAME, tags={"GEOLOCATION": {"X_DATASET": f"/vsicurl/{u}/g.tif", "X_BAND": "1",
-                                            "Y_DATASET": f"/vsicurl/{u}/g.tif", "Y_BAND": "1"}}),
+            d / NAME,
+            tags={
+                "GEOLOCATION": {
+                    "X_DATASET": f"/vsicurl/{u}/g.tif",
+                    "X_BAND": "1",
+                    "Y_DATASET": f"/vsicurl/{u}/g.tif",
+                    "Y_BAND": "1",
+                }
+            },
+        ),
         "overviews that are a vrt": lambda d, u: _beside(geotiff(d / NAME), f"{NAME}.ovr", vrt(u)),
         "mask that is a vrt": lambda d, u: _beside(geotiff(d / NAME), f"{NAME}.msk", vrt(u)),
         "linked mask": lambda d, u: _linked(geotiff(d / NAME), f"{NAME}.msk"),
@@ -252,9 +292,11 @@ def makers() -> dict[str, Maker]:
         "linked tags": lambda d, u: _linked(geotiff(d / NAME), f"{NAME}.aux.xml"),
         "linked world file": lambda d, u: _linked(geotiff(d / NAME), "soc_stock.tfw"),
         "overviews named by tags beside": lambda d, u: _beside(
-            geotiff(d / NAME), f"{NAME}.aux.xml",
+            geotiff(d / NAME),
+            f"{NAME}.aux.xml",
             '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">'
-            f"/vsicurl/{u}/p.tif</MDI></Metadata></PAMDataset>"),
+            f"/vsicurl/{u}/p.tif</MDI></Metadata></PAMDataset>",
+        ),
         "pipe as mask": lambda d, u: (geotiff(d / NAME), _pipe(d / f"{NAME}.msk"))[0],
         "pipe as world file": lambda d, u: (geotiff(d / NAME), _pipe(d / "soc_stock.tfw"))[0],
         "pipe named tif": lambda d, u: _pipe(d / NAME),
@@ -263,30 +305,57 @@ def makers() -> dict[str, Maker]:
         "netcdf named tif": lambda d, u: netcdf4(d / NAME),
         "png named tif": lambda d, u: _text(d / NAME, b"\x89PNG\r\n\x1a\n" + b"\0" * 100),
         "one huge strip": lambda d, u: lying(
-            geotiff(d / NAME, width=20_000, height=20_000, sparse_ok=True), 278, 20_000),
+            geotiff(d / NAME, width=20_000, height=20_000, sparse_ok=True), 278, 20_000
+        ),
         "huge tiles": lambda d, u: geotiff(
-            d / NAME, width=16_384, height=16_384, tiled=True, blockxsize=16_384,
-            blockysize=8_192, sparse_ok=True),
+            d / NAME,
+            width=16_384,
+            height=16_384,
+            tiled=True,
+            blockxsize=16_384,
+            blockysize=8_192,
+            sparse_ok=True,
+        ),
         "many bands in a pixel": lambda d, u: geotiff(
-            d / NAME, width=4_096, height=4_096, count=200, dtype="uint8", nodata=0, tiled=True,
-            interleave="pixel", blockxsize=4_096, blockysize=4_096, sparse_ok=True),
+            d / NAME,
+            width=4_096,
+            height=4_096,
+            count=200,
+            dtype="uint8",
+            nodata=0,
+            tiled=True,
+            interleave="pixel",
+            blockxsize=4_096,
+            blockysize=4_096,
+            sparse_ok=True,
+        ),
         "sparse bomb": lambda d, u: geotiff(
-            d / NAME, width=60_000, height=30_000, tiled=True, blockxsize=512, blockysize=512,
-            transform=Affine(0.006, 0, -180, 0, -0.006, 90), sparse_ok=True),
+            d / NAME,
+            width=60_000,
+            height=30_000,
+            tiled=True,
+            blockxsize=512,
+            blockysize=512,
+            transform=Affine(0.006, 0, -180, 0, -0.006, 90),
+            sparse_ok=True,
+        ),
         "width that lies": lambda d, u: lying(geotiff(d / NAME), 256, 2**31 - 1),
         "height that lies": lambda d, u: lying(geotiff(d / NAME), 257, 2**31 - 1),
         "strip that lies": lambda d, u: lying(geotiff(d / NAME), 273, 2**32 - 9),
         "bits that lie": lambda d, u: lying(geotiff(d / NAME), 258, 4_000_000),
         "rotated": lambda d, u: geotiff(d / NAME, transform=Affine(0.5, 0.1, 34, 0.1, -0.5, 5)),
         "no crs": lambda d, u: geotiff(d / NAME, crs=None),
-    }  # fmt: skip
-    tif |= {f"tif cut to {s:.0%}": lambda d, u, s=s: cut(geotiff(d / NAME), s)
-            for s in (0.02, 0.2, 0.5, 0.7, 0.8)}  # fmt: skip
+    }
+    tif |= {
+        f"tif cut to {s:.0%}": lambda d, u, s=s: cut(geotiff(d / NAME), s)
+        for s in (0.02, 0.2, 0.5, 0.7, 0.8)
+    }
     nc: dict[str, Maker] = {
         "vrt named nc": lambda d, u: _text(d / "a.nc", vrt(u)),
         "tif named nc": lambda d, u: _text(d / "a.nc", geotiff(d / "t" / NAME).read_bytes()),
         "references named nc": lambda d, u: _text(
-            d / "a.nc", json.dumps({"version": 1, "refs": {"soc_stock/0.0": [f"{u}/a", 0, 9]}})),
+            d / "a.nc", json.dumps({"version": 1, "refs": {"soc_stock/0.0": [f"{u}/a", 0, 9]}})
+        ),
         "link to another file": lambda d, u: _h5(d / "a.nc", _swap_external),
         "storage in another file": lambda d, u: _h5(d / "a.nc", _raw_storage),
         "virtual dataset": lambda d, u: _h5(d / "a.nc", _virtual),
@@ -299,12 +368,17 @@ def makers() -> dict[str, Maker]:
         "empty nc": lambda d, u: _text(d / "a.nc", b""),
         "classic of the fifth kind": lambda d, u: _text(d / "a.nc", b"CDF\x05" + b"\0" * 60),
         "classic with a record count that lies": lambda d, u: _text(
-            d / "a.nc", b"CDF\x01" + b"\x7f\xff\xff\xff" + netcdf3(d / "b.nc").read_bytes()[8:40]),
-    }  # fmt: skip
-    nc |= {f"netcdf-4 cut to {s:.0%}": lambda d, u, s=s: cut(netcdf4(d / "a.nc"), s)
-           for s in (0.1, 0.5, 0.9)}  # fmt: skip
-    nc |= {f"classic cut to {s:.0%}": lambda d, u, s=s: cut(netcdf3(d / "a.nc"), s)
-           for s in (0.05, 0.2, 0.9)}  # fmt: skip
+            d / "a.nc", b"CDF\x01" + b"\x7f\xff\xff\xff" + netcdf3(d / "b.nc").read_bytes()[8:40]
+        ),
+    }
+    nc |= {
+        f"netcdf-4 cut to {s:.0%}": lambda d, u, s=s: cut(netcdf4(d / "a.nc"), s)
+        for s in (0.1, 0.5, 0.9)
+    }
+    nc |= {
+        f"classic cut to {s:.0%}": lambda d, u, s=s: cut(netcdf3(d / "a.nc"), s)
+        for s in (0.05, 0.2, 0.9)
+    }
     return tif | nc
 
 
@@ -325,19 +399,25 @@ def stores() -> dict[str, Maker]:
     return {
         "linked chunk": link,
         "codec that runs code": lambda d, u: zarr(
-            d / "a.zarr", dtype="|O", filters=[{"id": "pickle", "protocol": 5}]),
+            d / "a.zarr", dtype="|O", filters=[{"id": "pickle", "protocol": 5}]
+        ),
         "unknown codec": lambda d, u: zarr(d / "a.zarr", compressor={"id": "imagecodecs_jpeg"}),
         "huge chunk": lambda d, u: zarr(
-            d / "a.zarr", shape=[30_000, 60_000], chunks=[30_000, 60_000], fill_value=1),
+            d / "a.zarr", shape=[30_000, 60_000], chunks=[30_000, 60_000], fill_value=1
+        ),
         "huge array": lambda d, u: zarr(
-            d / "a.zarr", shape=[30_000, 60_000], chunks=[500, 500], fill_value=1),
+            d / "a.zarr", shape=[30_000, 60_000], chunks=[500, 500], fill_value=1
+        ),
         "metadata that are none": lambda d, u: told(d, "{"),
         "metadata of nothing": lambda d, u: told(d, "[]"),
         "metadata without a shape": lambda d, u: told(d, "{}"),
         "metadata nested too deep": lambda d, u: told(d, "[" * 100_000),
-        "pipe as a chunk": lambda d, u: (zarr(d / "a.zarr"), (d / "a.zarr/soc_stock/0.0").unlink(),
-                                         _pipe(d / "a.zarr/soc_stock/0.0"))[0],
-    }  # fmt: skip
+        "pipe as a chunk": lambda d, u: (
+            zarr(d / "a.zarr"),
+            (d / "a.zarr/soc_stock/0.0").unlink(),
+            _pipe(d / "a.zarr/soc_stock/0.0"),
+        )[0],
+    }
 
 
 def damaged() -> dict[str, Maker]:
@@ -352,5 +432,6 @@ def damaged() -> dict[str, Maker]:
             netcdf4(d / "a.nc"), s, 200
         )
         out[f"classic flipped {seed}"] = lambda d, u, s=seed: flipped(
-            netcdf3(d / "a.nc"), s, 12, (0, 0.3))  # fmt: skip
+            netcdf3(d / "a.nc"), s, 12, (0, 0.3)
+        )
     return out

@@ -360,7 +360,7 @@ def tables() -> dict[str, Maker]:
         "polygons-wide": geojson("x.geojson", polygon(SQUARE), **dict.fromkeys(_WIDE, 1)),
         "polygons-view": base(*ENDLESS_LAYER),
         "parquet-bomb": parquet(1_500_000, 5_000),
-    }  # fmt: skip
+    }
 
 
 # --------------------------------------------------------------------------------------- records

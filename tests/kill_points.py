@@ -96,9 +96,13 @@ def _run(
         pytest.skip("this system has no such signals")
     command = [sys.executable, __file__, json.dumps(settings), snippet, *map(str, words)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_PATIENCE_S,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )  # fmt: skip
+    )
 
 
 def _patch(name: str, at_point: Callable[[str], None]) -> None:

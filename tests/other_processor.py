@@ -19,8 +19,20 @@ import pytest
 
 AS_IT_IS, PLAIN, OTHER_DIGITS = "as it is", "plain", "other digits"
 KINDS = (AS_IT_IS, PLAIN, OTHER_DIGITS)
-_FUNCTIONS = ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "arcsin", "arctan2", "power",
-              "cbrt", "hypot")  # fmt: skip
+_FUNCTIONS = (
+    "exp",
+    "log",
+    "log1p",
+    "expm1",
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arctan2",
+    "power",
+    "cbrt",
+    "hypot",
+)
 _PATIENCE_S = 1800  # to notice a hang, not to measure
 
 
@@ -31,8 +43,11 @@ def run(kind: str, work: str, *words: object) -> Any:
         env |= _plain()
     done = subprocess.run(
         [sys.executable, __file__, kind, work, *map(str, words)],
-        capture_output=True, check=False, timeout=_PATIENCE_S, env=env,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+        timeout=_PATIENCE_S,
+        env=env,
+    )
     assert done.returncode == 0, done.stderr.decode()
     return pickle.loads(done.stdout)
 
@@ -98,8 +113,12 @@ def edition(folder: str) -> Any:
     own = gpd.GeoDataFrame({"id": ["a", "b"], "name": ["a", "b"]}, geometry=boxes, crs=4326)
     data = clip(hs.sample(), hs.region("8,-14,40,16"))
     made = hs.open_edition(hs.analyze(data, regions=own).save(Path(folder) / "edition"))
-    tables = {"regions": made.table, "units": made.units, "land_use": made.land_use,
-              "hotspots": made.hotspots.drop(columns="geometry")}  # fmt: skip
+    tables = {
+        "regions": made.table,
+        "units": made.units,
+        "land_use": made.land_use,
+        "hotspots": made.hotspots.drop(columns="geometry"),
+    }
     rasters = {str(name): layer.values for name, layer in made.rasters.items()}
     return {"id": made.id, "rasters": rasters, "tables": tables}
 

@@ -118,10 +118,15 @@ def _started(programs: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     try:
         with subprocess.Popen(
             ["sh", "-c", LIFE, "life", folder, programs, USER, _order(programs), str(port)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            user=user, group=pwd.getpwnam(user).pw_gid if user else None,
-            extra_groups=[] if user else None, start_new_session=True,
-        ) as process:  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            user=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+            extra_groups=[] if user else None,
+            start_new_session=True,
+        ) as process:
             yield process  # then its input is closed, which ends the server
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -27,10 +27,25 @@ from urllib.parse import parse_qs, urlsplit
 
 STATUSES = {"401", "403", "404", "410", "500", "503"}
 FAULTS = STATUSES | {
-    "429", "500then", "truncated", "truncatedonce", "stalled", "reset", "loop", "norange", "html",
-    "htmltyped", "slow", "weak", "undated", "changing", "silent", "meet", "elsewhere",
+    "429",
+    "500then",
+    "truncated",
+    "truncatedonce",
+    "stalled",
+    "reset",
+    "loop",
+    "norange",
+    "html",
+    "htmltyped",
+    "slow",
+    "weak",
+    "undated",
+    "changing",
+    "silent",
+    "meet",
+    "elsewhere",
     "stalledonce",
-}  # fmt: skip
+}
 HOLD_S = 240  # for which a server that stands still does so, unless its client goes away
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in.</body></html>"
 
@@ -111,11 +126,17 @@ class Handler(BaseHTTPRequestHandler):
             self.say(200, json.dumps(told).encode(), "application/json")
             return
         self.entry: dict[str, Any] = {
-            "method": self.command, "path": self.path, "range": self.headers.get("Range"),
-            "if_range": self.headers.get("If-Range"), "agent": self.headers.get("User-Agent"),
-            "token": self.headers.get("PRIVATE-TOKEN"), "status": 0, "sent": 0, "time": time.time(),
+            "method": self.command,
+            "path": self.path,
+            "range": self.headers.get("Range"),
+            "if_range": self.headers.get("If-Range"),
+            "agent": self.headers.get("User-Agent"),
+            "token": self.headers.get("PRIVATE-TOKEN"),
+            "status": 0,
+            "sent": 0,
+            "time": time.time(),
             "if_none_match": self.headers.get("If-None-Match"),
-        }  # fmt: skip
+        }
         with self.seen.guard:
             self.seen.log.append(self.entry)
         self.seen.enter()

@@ -30,8 +30,11 @@ def cds(handler: Any, rest: str, host: str) -> tuple[int, Any]:
             return 403, {"title": "required licences not accepted", "detail": detail}
         handler.seen.orders = [*getattr(handler.seen, "orders", []), handler.body]
         job = f"{host}/cds/api/retrieve/v1/jobs/job-1"
-        return 201, {"jobID": "job-1", "status": "accepted",
-                     "links": [{"rel": "monitor", "href": job}]}  # fmt: skip
+        return 201, {
+            "jobID": "job-1",
+            "status": "accepted",
+            "links": [{"rel": "monitor", "href": job}],
+        }
     if rest.endswith("/results"):
         if token == "failing":
             return 400, {"title": "The job failed", "traceback": "no data for this\nrequest"}
@@ -53,14 +56,19 @@ def item(name: str, host: str, collection: str = "lc") -> dict[str, Any]:
     (west, south, east, north), when, file = ITEMS[name]
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {
-        "type": "Feature", "stac_version": "1.0.0", "id": name, "collection": collection,
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": name,
+        "collection": collection,
         "geometry": {"type": "Polygon", "coordinates": [ring]},
-        "bbox": [west, south, east, north], "properties": {"datetime": when}, "links": [],
+        "bbox": [west, south, east, north],
+        "properties": {"datetime": when},
+        "links": [],
         "assets": {
             "map": {"href": f"{host}/stacfiles/{file}", "type": "image/tiff; application=geotiff"},
             "thumbnail": {"href": f"{host}/stacfiles/thumb.png", "type": "image/png"},
         },
-    }  # fmt: skip
+    }
 
 
 def stac(handler: Any, rest: str, host: str) -> tuple[int, Any]:
@@ -72,20 +80,33 @@ def stac(handler: Any, rest: str, host: str) -> tuple[int, Any]:
         west, south, east, north = map(float, box)
         year = str(body.get("datetime", ""))[:4]
         found = [
-            item(name, host) for name, (b, when, _) in ITEMS.items()
-            if b[0] < east and b[2] > west and b[1] < north and b[3] > south
+            item(name, host)
+            for name, (b, when, _) in ITEMS.items()
+            if b[0] < east
+            and b[2] > west
+            and b[1] < north
+            and b[3] > south
             and when.startswith(year)
-        ]  # fmt: skip
+        ]
         return 200, {"type": "FeatureCollection", "features": found, "links": []}
-    conforms = ["https://api.stacspec.org/v1.0.0/core",
-                "https://api.stacspec.org/v1.0.0/item-search"]  # fmt: skip
+    conforms = [
+        "https://api.stacspec.org/v1.0.0/core",
+        "https://api.stacspec.org/v1.0.0/item-search",
+    ]
     return 200, {
-        "type": "Catalog", "id": "api", "stac_version": "1.0.0", "description": "of tests",
+        "type": "Catalog",
+        "id": "api",
+        "stac_version": "1.0.0",
+        "description": "of tests",
         "conformsTo": conforms,
         "links": [
             {"rel": "self", "href": root, "type": "application/json"},
             {"rel": "root", "href": root, "type": "application/json"},
-            {"rel": "search", "href": f"{root}/search", "type": "application/geo+json",
-             "method": "POST"},
+            {
+                "rel": "search",
+                "href": f"{root}/search",
+                "type": "application/geo+json",
+                "method": "POST",
+            },
         ],
-    }  # fmt: skip
+    }

@@ -28,9 +28,17 @@ BOX = (33.0, -1.0, 36.0, 1.0)
 
 def source(product: Product, access: Access) -> Source:
     return Source(
-        name="made-up", title="", publisher="", about="", url="", citation="", licence="",
-        sure="verified", products=(product,), access=(access,),
-    )  # fmt: skip
+        name="made-up",
+        title="",
+        publisher="",
+        about="",
+        url="",
+        citation="",
+        licence="",
+        sure="verified",
+        products=(product,),
+        access=(access,),
+    )
 
 
 def had(product: Product, access: Access, cache: Path, client: Client, **asked: Any) -> list[Any]:
@@ -38,12 +46,27 @@ def had(product: Product, access: Access, cache: Path, client: Client, **asked: 
     return acquire(source(product, access), request, cache, with_client=client)
 
 
-def raster(path: Path, value: int, west: float, north: float, bands: int = 1, side: int = 50,
-           step: float = 0.1, **options: Any) -> None:  # fmt: skip
+def raster(
+    path: Path,
+    value: int,
+    west: float,
+    north: float,
+    bands: int = 1,
+    side: int = 50,
+    step: float = 0.1,
+    **options: Any,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    profile = {"driver": "GTiff", "dtype": "int16", "count": bands, "crs": "EPSG:4326",
-               "height": side, "width": side, "nodata": -1,
-               "transform": Affine(step, 0, west, 0, -step, north)} | options  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "dtype": "int16",
+        "count": bands,
+        "crs": "EPSG:4326",
+        "height": side,
+        "width": side,
+        "nodata": -1,
+        "transform": Affine(step, 0, west, 0, -step, north),
+    } | options
     with rasterio.open(path, "w", **profile) as file:
         for band in range(1, bands + 1):
             file.write(np.full((side, side), value + band, "int16"), band)
@@ -66,8 +89,15 @@ def test_parts_and_depths_are_rasters_each(server: Serving, quick: Client, tmp_p
     for depth, value in (("0-5cm", 10), ("5-15cm", 20)):
         for part in ("a", "b"):
             raster(server.folder / "p" / f"x_{depth}_{part}.tif", value + ord(part), 31, 3)
-    product = Product("soc", unit="g kg-1", scale=0.1, nodata=-1.0, also_nodata=(-2.0,),
-                      depths=("0-5", "5-15"), parts=({"part": "a"}, {"part": "b"}))  # fmt: skip
+    product = Product(
+        "soc",
+        unit="g kg-1",
+        scale=0.1,
+        nodata=-1.0,
+        also_nodata=(-2.0,),
+        depths=("0-5", "5-15"),
+        parts=({"part": "a"}, {"part": "b"}),
+    )
     access = Access("250m", "window", f"{server.url}/p/x_{{depth}}_{{part}}.tif", 0.1)
     raws = had(product, access, tmp_path, quick)
     assert [values(raw) for raw in raws] == [[[108]], [[109]], [[118]], [[119]]]
@@ -76,8 +106,9 @@ def test_parts_and_depths_are_rasters_each(server: Serving, quick: Client, tmp_p
     assert (first.crs, first.use_file_nodata, first.use_file_scale) == ("EPSG:4326", False, False)
     assert first.origin.address == f"{server.url}/p/x_0-5cm_a.tif"
     assert [values(raw) for raw in had(product, access, tmp_path, quick, depth="5-15")] == [
-        [[118]], [[119]],
-    ]  # fmt: skip
+        [[118]],
+        [[119]],
+    ]
 
 
 def test_years_and_months(server: Serving, quick: Client, tmp_path: Path) -> None:
@@ -133,11 +164,16 @@ def test_polygons_are_a_file_with_its_companions(
             archive.writestr(f"units.{suffix}", suffix)
     product = Product("units", kind="polygons")
     access = Access("10m", "file", f"{server.url}/ne.zip", member="units.shp")
-    path, _ = acquire_file(source(product, access), Request(product, access), tmp_path,
-                           with_client=quick)  # fmt: skip
+    path, _ = acquire_file(
+        source(product, access), Request(product, access), tmp_path, with_client=quick
+    )
     assert path.suffix == ".shp"
-    assert {p.suffix for p in path.parent.glob(f"{path.stem}.*")} == {".shp", ".shx", ".dbf",
-                                                                      ".prj"}  # fmt: skip
+    assert {p.suffix for p in path.parent.glob(f"{path.stem}.*")} == {
+        ".shp",
+        ".shx",
+        ".dbf",
+        ".prj",
+    }
     with pytest.raises(BadInputError, match="'made-up/units' is no raster but polygons"):
         had(product, access, tmp_path, quick)
 
@@ -147,8 +183,11 @@ def test_a_token_is_asked_for(
 ) -> None:
     raster(server.folder / "b.tif", 5, 31, 3)
     access = Access("it", "file", f"{server.url}/b.tif", token="A_TOKEN", token_from="https://x.y")
-    with pytest.raises(TokenError, match=r"'it' needs a token of your own, and none is set. Get"
-                       " one: https://x.y. Then set it: export A_TOKEN=TOKEN."):  # fmt: skip
+    with pytest.raises(
+        TokenError,
+        match=r"'it' needs a token of your own, and none is set. Get"
+        " one: https://x.y. Then set it: export A_TOKEN=TOKEN.",
+    ):
         had(Product("clay", unit="%"), access, tmp_path, quick)
     monkeypatch.setenv("A_TOKEN", "t")
     assert len(had(Product("clay", unit="%"), access, tmp_path, quick)) == 1
@@ -159,13 +198,27 @@ def test_a_token_is_asked_for(
 
 def ordered(server: Serving, cache: Path, client: Client, **options: Any) -> tuple[Path, Any]:
     access = Access(
-        "cds", "cds", f"{server.url}/cds/api", member="*-{year}-*.nc", token="A_TOKEN",
+        "cds",
+        "cds",
+        f"{server.url}/cds/api",
+        member="*-{year}-*.nc",
+        token="A_TOKEN",
         token_from="https://cds.example/profile",
-        extra={"dataset": "satellite-land-cover", "area": True,
-               "request": {"variable": "all", "year": ["{year}"]}},
-    )  # fmt: skip
-    return cds_file(access, {"year": 2020}, [(33.2, -1.5, 36.0, 1.0)], cache, with_client=client,
-                    pause=0.02, **options)  # fmt: skip
+        extra={
+            "dataset": "satellite-land-cover",
+            "area": True,
+            "request": {"variable": "all", "year": ["{year}"]},
+        },
+    )
+    return cds_file(
+        access,
+        {"year": 2020},
+        [(33.2, -1.5, 36.0, 1.0)],
+        cache,
+        with_client=client,
+        pause=0.02,
+        **options,
+    )
 
 
 @pytest.fixture
@@ -193,8 +246,11 @@ def test_an_interrupted_order_is_gone_on_with(
     made: None, server: Serving, quick: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_TOKEN", "endless")
-    with pytest.raises(FetchError, match=r"isn't ready after 0 minutes \(running\). It stays in the"
-                       " queue: run this again later to go on"):  # fmt: skip
+    with pytest.raises(
+        FetchError,
+        match=r"isn't ready after 0 minutes \(running\). It stays in the"
+        " queue: run this again later to go on",
+    ):
         ordered(server, tmp_path, quick, longest_wait=0.1)
     monkeypatch.setenv("A_TOKEN", "good")
     ordered(server, tmp_path, quick)
@@ -202,13 +258,22 @@ def test_an_interrupted_order_is_gone_on_with(
 
 
 CDS_FAULTS = {
-    "refused": (TokenError, r"refuses the token of A_TOKEN \(401\). Get a valid one:"
-                " https://cds.example/profile"),
-    "unlicensed": (FetchError, "wants its licences of 'satellite-land-cover' accepted first"
-                   r" \(required licences not accepted – please accept .* Log in there, open"),
-    "failing": (FetchError, r"couldn't make 'satellite-land-cover' \(failed: The job failed – no"
-                r" data for this request\). Try again later"),
-}  # fmt: skip
+    "refused": (
+        TokenError,
+        r"refuses the token of A_TOKEN \(401\). Get a valid one:"
+        " https://cds.example/profile",
+    ),
+    "unlicensed": (
+        FetchError,
+        "wants its licences of 'satellite-land-cover' accepted first"
+        r" \(required licences not accepted – please accept .* Log in there, open",
+    ),
+    "failing": (
+        FetchError,
+        r"couldn't make 'satellite-land-cover' \(failed: The job failed – no"
+        r" data for this request\). Try again later",
+    ),
+}
 
 
 @pytest.mark.parametrize("token", CDS_FAULTS)
@@ -252,9 +317,13 @@ def catalogue(server: Serving) -> str:
     extent = {"spatial": {"bbox": [[30, -5, 40, 5]]}, "temporal": {"interval": [[None, None]]}}
     kind = {"stac_version": "1.0.0", "description": "of tests"}
     collection = {
-        "type": "Collection", "id": "lc", "license": "CC0-1.0", "extent": extent,
-        "links": [{"rel": "item", "href": f"./{name}.json"} for name in services.ITEMS], **kind,
-    }  # fmt: skip
+        "type": "Collection",
+        "id": "lc",
+        "license": "CC0-1.0",
+        "extent": extent,
+        "links": [{"rel": "item", "href": f"./{name}.json"} for name in services.ITEMS],
+        **kind,
+    }
     (folder / "lc" / "collection.json").write_text(json.dumps(collection))
     links = [{"rel": "child", "href": f"./{name}/collection.json"} for name in ("lc", "other")]
     catalog = {"type": "Catalog", "id": "root", "links": links, **kind}
@@ -278,8 +347,11 @@ def test_a_search_by_box_and_time(
     assert search(address, quick, datetime="2015", **options) == ["east.tif", "west.tif"]
     west = (31.0, 0.0, 34.0, 1.0)
     assert search(address, quick, west, datetime="2015", asset="ma*", **options) == ["west.tif"]
-    with pytest.raises(FetchError, match=r"has nothing for the box 33,-1,36,1, collection 'lc',"
-                       r" datetime '1999'. Ask for another region or year"):  # fmt: skip
+    with pytest.raises(
+        FetchError,
+        match=r"has nothing for the box 33,-1,36,1, collection 'lc',"
+        r" datetime '1999'. Ask for another region or year",
+    ):
         search(address, quick, datetime="1999", **options)
     assert not server.log("/other/collection.json")
 
@@ -291,8 +363,9 @@ def test_several_assets_that_fit_are_told(catalogue: str, quick: Client) -> None
 
 def test_a_walk_is_bounded(catalogue: str, quick: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stac_search, "MOST_DOCUMENTS", 3)
-    with pytest.raises(FetchError, match="is too large to be walked through: more than 3 documents"
-                       ):  # fmt: skip
+    with pytest.raises(
+        FetchError, match="is too large to be walked through: more than 3 documents"
+    ):
         search(catalogue, quick, collection="lc")
 
 
@@ -305,8 +378,7 @@ def test_what_is_no_catalogue(server: Serving, quick: Client) -> None:
 def test_items_of_a_catalogue_are_read_as_one(
     catalogue: str, quick: Client, tmp_path: Path
 ) -> None:
-    access = Access("stac", "stac", catalogue, 0.1,
-                    extra={"collection": "{id}", "match": ".tif"})  # fmt: skip
+    access = Access("stac", "stac", catalogue, 0.1, extra={"collection": "{id}", "match": ".tif"})
     product = Product("soc", unit="g kg-1", parameters={"id": "lc"}, years=(2015,))
     (raw,) = had(product, access, tmp_path, quick)
     with rasterio.open(raw.path) as file:
@@ -321,8 +393,12 @@ def test_items_of_a_catalogue_are_read_as_one(
 
 def boundaries(server: Serving, cache: Path, client: Client, iso3: str = "KEN") -> Any:
     product = Product("units", kind="polygons", parameters={"level": "ADM1"})
-    access = Access("gbOpen", "geoboundaries", f"{server.url}/gb/{{iso3}}-{{level}}.json",
-                    extra={"geometry": "gjDownloadURL"})  # fmt: skip
+    access = Access(
+        "gbOpen",
+        "geoboundaries",
+        f"{server.url}/gb/{{iso3}}-{{level}}.json",
+        extra={"geometry": "gjDownloadURL"},
+    )
     request = Request(product, access, values={"iso3": iso3})
     return acquire_file(source(product, access), request, cache, with_client=client)
 
@@ -361,5 +437,6 @@ def test_without_upstream_what_was_had_serves(quick: Client, tmp_path: Path) -> 
         boundaries(upstream, tmp_path / "c", quick)
     path, origin = boundaries(upstream, tmp_path / "c", quick)
     assert path.read_text() == "{}"
-    assert re.match(r"The copy of \d{4}-\d\d-\d\d is used, for it couldn't be renewed",
-                    origin.stale)  # fmt: skip
+    assert re.match(
+        r"The copy of \d{4}-\d\d-\d\d is used, for it couldn't be renewed", origin.stale
+    )

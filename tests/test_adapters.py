@@ -17,21 +17,42 @@ from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields
 
 VERRA = {
-    "ID": "1", "Name": "Test project", "Proponent": "Test station Ltd",
-    "Project Type": "Agriculture Forestry and Other Land Use", "AFOLU Activities": "ALM",
-    "Methodology": "VM0042", "Status": "Under validation", "Country/Area": "Kenya",
-    "Estimated Annual Emission Reductions": "1,000", "Region": "Africa",
-    "Project Registration Date": "", "Crediting Period Start Date": "2024-04-01",
+    "ID": "1",
+    "Name": "Test project",
+    "Proponent": "Test station Ltd",
+    "Project Type": "Agriculture Forestry and Other Land Use",
+    "AFOLU Activities": "ALM",
+    "Methodology": "VM0042",
+    "Status": "Under validation",
+    "Country/Area": "Kenya",
+    "Estimated Annual Emission Reductions": "1,000",
+    "Region": "Africa",
+    "Project Registration Date": "",
+    "Crediting Period Start Date": "2024-04-01",
     "Crediting Period End Date": "2044-03-31",
-}  # fmt: skip
+}
 CERCARBONO = {
-    "id": "1", "code": "CDC-1", "is_public": "True", "owner": "Test station S.A.S.", "owner_id": "",
-    "developer": "Test station SAS", "developer_id": "", "validator": "", "verifier": "",
-    "credits_type": "", "name": "Test project", "description": "", "standard": "Cercarbono",
-    "sector": "[{'id': 14, 'description': 'Land use (AFOLU)'}]", "evaluation_criteria": "",
-    "quantification_method": "CDM - AR-ACM0003: Afforestation", "stage": "Certified",
-    "locations": "[]", "serials": "[]", "annualEstimated": "0.0",
-}  # fmt: skip
+    "id": "1",
+    "code": "CDC-1",
+    "is_public": "True",
+    "owner": "Test station S.A.S.",
+    "owner_id": "",
+    "developer": "Test station SAS",
+    "developer_id": "",
+    "validator": "",
+    "verifier": "",
+    "credits_type": "",
+    "name": "Test project",
+    "description": "",
+    "standard": "Cercarbono",
+    "sector": "[{'id': 14, 'description': 'Land use (AFOLU)'}]",
+    "evaluation_criteria": "",
+    "quantification_method": "CDM - AR-ACM0003: Afforestation",
+    "stage": "Certified",
+    "locations": "[]",
+    "serials": "[]",
+    "annualEstimated": "0.0",
+}
 
 
 def export(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
@@ -58,11 +79,15 @@ def sites(*places: tuple[str, str, float | str, float | str]) -> str:
     """Return Cercarbono's list of (town, unit, latitude, longitude) as its text."""
     return str(
         [
-            {"city": town, "region": unit, "country": "Colombia",
-             "data_map": {"latitude": lat, "longitude": lon}}
+            {
+                "city": town,
+                "region": unit,
+                "country": "Colombia",
+                "data_map": {"latitude": lat, "longitude": lon},
+            }
             for town, unit, lat, lon in places
         ]
-    )  # fmt: skip
+    )
 
 
 def only(adapted: Adapted) -> dict[str, str]:
@@ -169,15 +194,24 @@ def test_test_entries_of_the_sample_stay_out(samples: dict[str, Adapted]) -> Non
 def test_a_project_is_a_record_of_what_the_export_states(tmp_path: Path) -> None:
     made = verra(tmp_path, {})
     assert only(made) == {
-        "id": "verra-1", "type": "project", "name": "Test project", "theme": "A5",
+        "id": "verra-1",
+        "type": "project",
+        "name": "Test project",
+        "theme": "A5",
         "summary": "Agriculture Forestry and Other Land Use; ALM; methodology VM0042; status: Under"
         " validation; dates are those of the crediting period, from 2024-04-01",
-        "country": "KEN", "regions": "KEN", "place_precision": "country",
-        "start": "2024-04-01", "end": "2044-03-31", "land_use": "cropland;grassland",
-        "relations": "lead=test-station-ltd", "external_ids": "verra:1",
+        "country": "KEN",
+        "regions": "KEN",
+        "place_precision": "country",
+        "start": "2024-04-01",
+        "end": "2044-03-31",
+        "land_use": "cropland;grassland",
+        "relations": "lead=test-station-ltd",
+        "external_ids": "verra:1",
         "source": "Verra registry (Verified Carbon Standard), public export of projects",
-        "source_kind": "registry", "language": "en",
-    }  # fmt: skip
+        "source_kind": "registry",
+        "language": "en",
+    }
     assert made.kept == {
         2: "activity ALM, agricultural land management; "
         "sectoral scope Agriculture Forestry and Other Land Use"
@@ -189,8 +223,10 @@ def test_a_project_is_a_record_of_what_the_export_states(tmp_path: Path) -> None
 def test_organisations_come_first_and_once(tmp_path: Path) -> None:
     made = verra(tmp_path, {}, {"Proponent": "TEST STATION, LTD."})
     assert [(row, cells["id"]) for row, cells in made.rows] == [
-        (2, "test-station-ltd"), (2, "verra-1"), (3, "verra-2"),
-    ]  # fmt: skip
+        (2, "test-station-ltd"),
+        (2, "verra-1"),
+        (3, "verra-2"),
+    ]
     assert made.organisations[0][1]["summary"] == (
         "Has land-use projects in Verra registry, Verified Carbon Standard"
     )
@@ -284,9 +320,18 @@ def test_owner_leads_and_developer_helps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Test S.A.S.", "Test S A S", "Test GmbH", "Ministry of Tests", "Fundación Prueba",
-             "PT Test", "Test (Pty) Ltd", "Test e.V."],
-)  # fmt: skip
+    "name",
+    [
+        "Test S.A.S.",
+        "Test S A S",
+        "Test GmbH",
+        "Ministry of Tests",
+        "Fundación Prueba",
+        "PT Test",
+        "Test (Pty) Ltd",
+        "Test e.V.",
+    ],
+)
 def test_a_mark_of_an_organisation_is_seen(name: str) -> None:
     assert is_organisation(name)
 
@@ -427,10 +472,15 @@ def test_no_country_is_invented(tmp_path: Path) -> None:
 
 
 RESERVE = {
-    "Project Type": "Soil Enrichment", "Project Name": "Test project", "Project ID": "CAR1",
-    "Project Site Country": "US", "Project Site State": "TEXAS", "Status": "Listed",
-    "Project Owner": "Test station Ltd", "Project Developer": "Test station Ltd",
-}  # fmt: skip
+    "Project Type": "Soil Enrichment",
+    "Project Name": "Test project",
+    "Project ID": "CAR1",
+    "Project Site Country": "US",
+    "Project Site State": "TEXAS",
+    "Status": "Listed",
+    "Project Owner": "Test station Ltd",
+    "Project Developer": "Test station Ltd",
+}
 
 
 def reserve(tmp_path: Path, **changes: str) -> dict[str, str]:
@@ -456,9 +506,12 @@ def test_states_are_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "place"),
-    [("Bailey County, Texas", "Bailey County, Texas"), ("1 Test Road, Galt", None),
-     ("LOC. PRUEBA S/N", None)],
-)  # fmt: skip
+    [
+        ("Bailey County, Texas", "Bailey County, Texas"),
+        ("1 Test Road, Galt", None),
+        ("LOC. PRUEBA S/N", None),
+    ],
+)
 def test_an_address_with_a_number_may_be_a_home(
     tmp_path: Path, stated: str, place: str | None
 ) -> None:

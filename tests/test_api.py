@@ -53,9 +53,21 @@ ROWS = [
     ("world", "total", "World", "Monde", "Mundo", "covered", "", 1.3e10, 8e11, 65.0, 1e9, 1),
     ("outside", "outside", "Outside", "Dehors", "Fuera", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
     ("my-farm", "custom", "My farm", "My farm", "My farm", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
-]  # fmt: skip
-COLUMNS = ["id", "set", "name_en", "name_fr", "name_es", "value_from", "note", "area_ha",
-           "soc_stock_total", "soc_stock_mean", "potential_ipcc_tier1_total", "rank"]  # fmt: skip
+]
+COLUMNS = [
+    "id",
+    "set",
+    "name_en",
+    "name_fr",
+    "name_es",
+    "value_from",
+    "note",
+    "area_ha",
+    "soc_stock_total",
+    "soc_stock_mean",
+    "potential_ipcc_tier1_total",
+    "rank",
+]
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +174,14 @@ def test_summary_tells_where_its_numbers_come_from(client: TestClient) -> None:
     assert summary["edition"] == "0123456789abcdef"
     assert (summary["value_from"], summary["note"]) == ("nearest", "Islets")
     assert summary["inputs"] == [
-        {"name": "soc_stock", "year": "2010", "licence": "CC-BY-4.0", "source": "A map",
-         "citation": None}
-    ]  # fmt: skip
+        {
+            "name": "soc_stock",
+            "year": "2010",
+            "licence": "CC-BY-4.0",
+            "source": "A map",
+            "citation": None,
+        }
+    ]
     assert summary["caveats"] == [{"id": "change", "text": text("caveat.change", "en")}]
     assert summary["notes"] == ["soc_stock: 3 cells outside 0 to 5000 (t ha-1)."]
 
@@ -327,10 +344,21 @@ def test_openapi_describes_the_fixed_routes_and_no_page_calls_other_hosts(
     client: TestClient,
 ) -> None:
     document = client.get("/api").json()
-    assert {"/", "/health", "/ready", "/v1/regions", "/v1/regions/{region_id}",
-            "/v1/regions/{region_id}/summary", "/v1/methods", "/v1/methods/{method_id}",
-            "/v1/editions", "/v1/editions/{edition_id}", "/v1/editions/{edition_id}/recipe",
-            "/methods", "/methods/{method_id}"} == set(document["paths"])  # fmt: skip
+    assert {
+        "/",
+        "/health",
+        "/ready",
+        "/v1/regions",
+        "/v1/regions/{region_id}",
+        "/v1/regions/{region_id}/summary",
+        "/v1/methods",
+        "/v1/methods/{method_id}",
+        "/v1/editions",
+        "/v1/editions/{edition_id}",
+        "/v1/editions/{edition_id}/recipe",
+        "/methods",
+        "/methods/{method_id}",
+    } == set(document["paths"])
     summary = document["paths"]["/v1/regions/{region_id}/summary"]["get"]
     assert "404" in summary["responses"]
     for page in ("/docs", "/redoc"):
@@ -401,8 +429,11 @@ def test_summary_is_the_notebooks_table(map_client: TestClient, real: Edition) -
     values: dict[str, Any] = map_client.get("/v1/regions/KEN/summary").json()["values"]
     row = real.table.loc["KEN"]
     assert values["soc_stock_total"] | {"meaning": ""} == {
-        "value": row["soc_stock_total"], "unit": "t", "meaning": "", "reason": None,
-    }  # fmt: skip
+        "value": row["soc_stock_total"],
+        "unit": "t",
+        "meaning": "",
+        "reason": None,
+    }
     numbers = [c for c in real.table.columns if pd.api.types.is_numeric_dtype(real.table[c])]
     assert set(values) == set(numbers)
     for name, quantity in values.items():

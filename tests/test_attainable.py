@@ -79,9 +79,13 @@ def test_deficit_by_hand() -> None:
     """
     soc = row(10, 20, 30, 40, 2, 4, 6, 8, depth_cm="0-30")
     out = attainable(
-        soc_stock=soc, stratum=row(1, 1, 1, 1, 2, 2, 2, 2), area=row(1, 1, 1, 1, 1, 1, 1, 9),
-        quantile=0.75, min_samples=4, years=10,
-    )  # fmt: skip
+        soc_stock=soc,
+        stratum=row(1, 1, 1, 1, 2, 2, 2, 2),
+        area=row(1, 1, 1, 1, 1, 1, 1, 9),
+        quantile=0.75,
+        min_samples=4,
+        years=10,
+    )
     assert flat(out["attainable_deficit"]) == [20, 10, 0, 0, 6, 4, 2, 0]
     assert flat(out["potential_attainable"]) == [2, 1, 0, 0, 0.6, 0.4, 0.2, 0]
     assert flat(out["attainable_level"]) == [0] * 8
@@ -124,9 +128,13 @@ def test_land_use_is_never_dropped() -> None:
     use = describe(row(1, 1, 3, 3), "land_use")
     zone = describe(row(1, 12, 1, 12), "climate_zone")
     out = attainable(
-        soc_stock=soc, stratum=(zone, zone), land_use=use, coarser=[row(1, 1, 1, 1)], min_samples=2,
+        soc_stock=soc,
+        stratum=(zone, zone),
+        land_use=use,
+        coarser=[row(1, 1, 1, 1)],
+        min_samples=2,
         quantile=0.9,
-    )  # fmt: skip
+    )
     assert flat(out["attainable_deficit"]) == [10, 0, 5, 0]
     assert flat(out["attainable_level"]) == [2] * 4
     first = "cropland / warm_temperate_moist / warm_temperate_moist / 1"
@@ -136,9 +144,12 @@ def test_land_use_is_never_dropped() -> None:
 def test_missing_excluded_and_landless_cells_are_neither_samples_nor_answered() -> None:
     soc = row(10, 20, np.nan, 500, 30, 40)
     out = attainable(
-        soc_stock=soc, stratum=row(1, 1, 1, 1, 0, 1), area=row(1, 1, 1, 1, 1, 0),
-        exclude=row(0, 0, 0, 1, 0, 0).astype(bool), min_samples=2,
-    )  # fmt: skip
+        soc_stock=soc,
+        stratum=row(1, 1, 1, 1, 0, 1),
+        area=row(1, 1, 1, 1, 1, 0),
+        exclude=row(0, 0, 0, 1, 0, 0).astype(bool),
+        min_samples=2,
+    )
     np.testing.assert_array_equal(out["attainable_deficit"], [[10, 0] + [np.nan] * 4])
     assert list(out["stratum_samples"].values) == [2]
     nothing = attainable(soc_stock=soc, stratum=row(*[np.nan] * 6), min_samples=1)
@@ -168,9 +179,12 @@ def test_plain_twin_of_strata(zone: list[int], soil: list[int], seed: int, least
     rng = np.random.default_rng(seed)
     stock, area = rng.integers(1, 200, 24), rng.integers(1, 9, 24)
     out = attainable(
-        soc_stock=row(*stock.astype(float)), stratum=(row(*zone), row(*soil)), area=row(*area),
-        min_samples=least, quantile=0.8,
-    )  # fmt: skip
+        soc_stock=row(*stock.astype(float)),
+        stratum=(row(*zone), row(*soil)),
+        area=row(*area),
+        min_samples=least,
+        quantile=0.8,
+    )
     for i, found in enumerate(flat(out["attainable_deficit"])):
         expected = np.nan
         if zone[i] and soil[i]:
@@ -192,9 +206,10 @@ def test_in_chunks_it_is_as_in_memory() -> None:
     zone = xr.zeros_like(stock, dtype="uint8") + rng.integers(0, 4, (20, 30)).astype("uint8")
     whole = attainable(soc_stock=stock, stratum=zone, min_samples=5)
     lazy = attainable(
-        soc_stock=stock.chunk({"y": 7, "x": 11}), stratum=zone.chunk({"y": 7, "x": 11}),
+        soc_stock=stock.chunk({"y": 7, "x": 11}),
+        stratum=zone.chunk({"y": 7, "x": 11}),
         min_samples=5,
-    )  # fmt: skip
+    )
     for name in ("attainable_deficit", "potential_attainable", "attainable_level"):
         assert lazy[name].chunks is not None
     xr.testing.assert_identical(lazy.compute(), whole)
@@ -257,9 +272,12 @@ def test_world_total_is_at_the_low_end_of_the_published_range() -> None:
     totals = {}
     for q in (0.8, 0.9, 0.95):
         out = attainable(
-            soc_stock=stock, stratum=data["climate_zone"], area=kept, quantile=q,
+            soc_stock=stock,
+            stratum=data["climate_zone"],
+            area=kept,
+            quantile=q,
             exclude=stock > 200,
-        )  # fmt: skip
+        )
         totals[q] = float((out["attainable_deficit"] * kept).sum()) / 1e9
     found = pd.Series(totals)
     assert found.is_monotonic_increasing

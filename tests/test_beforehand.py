@@ -194,10 +194,23 @@ def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, small_disk: Path) ->
     layer("clay", layer().values % 100).rio.to_raster(small_disk.parent / "clay.tif")
     fill(small_disk, 0)
     code, _, told = run(
-        "add-layer", small_disk.parent / "clay.tif", "--store", small_disk / "store", "--as",
-        "clay", "--unit", "%", "--depth", "0-30", "--source", "a", "--citation", "b",
-        "--licence", "c",
-    )  # fmt: skip
+        "add-layer",
+        small_disk.parent / "clay.tif",
+        "--store",
+        small_disk / "store",
+        "--as",
+        "clay",
+        "--unit",
+        "%",
+        "--depth",
+        "0-30",
+        "--source",
+        "a",
+        "--citation",
+        "b",
+        "--licence",
+        "c",
+    )
     assert code == 1, told
     assert "No space left" in told
     assert "as it was" in told

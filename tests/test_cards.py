@@ -31,13 +31,32 @@ from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 REPO = Path(__file__).resolve().parents[1]
 FOLDER = REPO / "docs" / "methods"
 TOLD = tomllib.loads((REPO / "hotspots/edition/methods/cards.toml").read_text(encoding="utf-8"))
-HEADINGS = ["What it answers", "Formula", "Inputs", "Outputs", "Parameters", "Assumptions",
-            "Status of each number", "Limits", "References", "Code"]  # fmt: skip
+HEADINGS = [
+    "What it answers",
+    "Formula",
+    "Inputs",
+    "Outputs",
+    "Parameters",
+    "Assumptions",
+    "Status of each number",
+    "Limits",
+    "References",
+    "Code",
+]
 WORDS = {"title", "answers", "formula", "assumptions", "status", "limits", "references"}
 MORE = {"where", "optional", "also_needs", "also_sections", "constants", "context", "columns"}
 OF_NO_METHOD = {"kind", "needs", "gives", "functions", "tables", "sections"}
-OTHERS = {"masks", "hotspots", "clusters", "zonal", "land_use", "horizons", "uncertainty",
-          "sensitivity", "validation"}  # fmt: skip
+OTHERS = {
+    "masks",
+    "hotspots",
+    "clusters",
+    "zonal",
+    "land_use",
+    "horizons",
+    "uncertainty",
+    "sensitivity",
+    "validation",
+}
 
 
 def part(markdown: str, heading: str) -> str:
@@ -147,10 +166,13 @@ def test_constants_are_read_from_the_code(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_written_cards_are_up_to_date(tmp_path: Path) -> None:
     (tmp_path / "methods").mkdir()
-    written = {p.relative_to(tmp_path): p.read_text("utf-8") for p in
-               write_cards(tmp_path / "methods")}  # fmt: skip
-    there = {p.relative_to(REPO / "docs"): p.read_text("utf-8") for p in
-             [*FOLDER.iterdir(), REPO / "docs/methods.md"]}  # fmt: skip
+    written = {
+        p.relative_to(tmp_path): p.read_text("utf-8") for p in write_cards(tmp_path / "methods")
+    }
+    there = {
+        p.relative_to(REPO / "docs"): p.read_text("utf-8")
+        for p in [*FOLDER.iterdir(), REPO / "docs/methods.md"]
+    }
     assert set(there) == set(written)
     stale = [str(name) for name, text in written.items() if there[name] != text]
     assert stale == [], "run: python docs/figures.py"
@@ -180,8 +202,11 @@ def test_validation_has_bias_and_rmse_by_climate_zone() -> None:
     result = part(card("validation"), "Result")
     assert "| Bias | RMSE |" in result
     for zone in ("cool temperate dry", "tropical moist", "warm temperate moist"):
-        assert re.search(rf"^\| Pairs, loss against the deficit \| {zone} \| \d+ \| \d",
-                         result, flags=re.MULTILINE)  # fmt: skip
+        assert re.search(
+            rf"^\| Pairs, loss against the deficit \| {zone} \| \d+ \| \d",
+            result,
+            flags=re.MULTILINE,
+        )
 
 
 def test_stored_validation_is_what_the_sites_give(shared: Path) -> None:

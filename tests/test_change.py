@@ -28,8 +28,15 @@ def test_change_by_hand() -> None:
     end = (48, 49, 49.01, 50, 50.99, 51, 54, np.nan)
     out = modelled_change(stock(*[50] * 8, year=1990), stock(*end, year=2010))
     assert list(out["change_class"].values[0]) == [
-        LOSS, LOSS, NONE, NONE, NONE, GAIN, GAIN, NODATA,
-    ]  # fmt: skip
+        LOSS,
+        LOSS,
+        NONE,
+        NONE,
+        NONE,
+        GAIN,
+        GAIN,
+        NODATA,
+    ]
     expected = [-0.1, -0.05, -0.0495, 0, 0.0495, 0.05, 0.2, np.nan]
     np.testing.assert_allclose(out["modelled_change"].values[0], expected, atol=1e-12)
     loss = [0.1, 0.05, 0.0495, 0, 0, 0, 0, np.nan]

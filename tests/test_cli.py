@@ -35,9 +35,17 @@ def errors_of(text: str) -> list[str]:
 
 def write_layer(path: Path, *, crs="EPSG:4326", unit="t ha-1", size=6, west=36.0) -> Path:
     with rasterio.open(
-        path, "w", driver="GTiff", width=size, height=size, count=1, dtype="float32", crs=crs,
-        transform=from_origin(west, 1, 0.5, 0.5), nodata=-9999,
-    ) as out:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=size,
+        height=size,
+        count=1,
+        dtype="float32",
+        crs=crs,
+        transform=from_origin(west, 1, 0.5, 0.5),
+        nodata=-9999,
+    ) as out:
         out.write(np.full((size, size), 60, dtype="float32"), 1)
         if unit:
             out.set_band_unit(1, unit)
@@ -456,11 +464,13 @@ def test_a_path_that_can_not_be_is_refused_before_any_work(run, tmp_path):
 def test_of_two_runs_into_one_folder_one_wins(tmp_path):
     runs = [
         subprocess.Popen(
-            [*COMMAND, *FIJI, str(tmp_path / "out")], stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True,
+            [*COMMAND, *FIJI, str(tmp_path / "out")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     told = [run.communicate(timeout=240)[1] for run in runs]
     assert sorted(run.returncode for run in runs) == [0, 2], told
     (line,) = errors_of("".join(told))

@@ -119,8 +119,10 @@ def test_type_and_place_can_be_filled_in(cli: Cli, tmp_path: Path) -> None:
     assert "'Springfield' may be one of several places" in out
     found = open_registry(tmp_path / "registry.sqlite").get("test-station")
     assert (found["latitude"], found["place_precision"], found["country"]) == (
-        -0.3072, "locality", "KEN",
-    )  # fmt: skip
+        -0.3072,
+        "locality",
+        "KEN",
+    )
     assert cli("import", "new.csv", "--type", "organisation")[0] == 0
     assert "latitude" in open_registry(tmp_path / "registry.sqlite").get("test-station")
 
@@ -192,8 +194,9 @@ def test_a_registry_in_ruins_is_checked(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("validate")
     assert (code, "faults: 0" in out or "No faults" in out) == (0, True)
     with engine_for(tmp_path / "registry.sqlite").begin() as connection:
-        connection.execute(sa.text("UPDATE record SET theme='G9', relations='lead=nobody'"
-                                   " WHERE id='inrae'"))  # fmt: skip
+        connection.execute(
+            sa.text("UPDATE record SET theme='G9', relations='lead=nobody' WHERE id='inrae'")
+        )
     code, out, _ = cli("validate")
     assert code == 2
     assert "inrae" in out
@@ -203,8 +206,13 @@ def test_a_registry_in_ruins_is_checked(cli: Cli, tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
     """A wrong name of a registry leaves no file behind, whatever the command."""
-    for words in (("list",), ("validate",), ("upgrade",), ("backup", "b.sqlite"),
-                  ("export", "x.csv")):  # fmt: skip
+    for words in (
+        ("list",),
+        ("validate",),
+        ("upgrade",),
+        ("backup", "b.sqlite"),
+        ("export", "x.csv"),
+    ):
         code, _, err = cli(*words, "--registry", "missing.sqlite")
         assert (code, "There is no registry 'missing.sqlite'" in err) == (2, True), words
     code, _, err = cli("import", str(SAMPLE), "--registry", "new.sqlite", "--token", "hsp_x")
@@ -212,6 +220,8 @@ def test_what_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
     assert cli("import", str(SAMPLE), "--registry", ":memory:")[0] == 2
     assert cli("import", str(SAMPLE), "--registry", "new.sqlite", "--dry-run")[0] == 0
     assert {path.name for path in tmp_path.iterdir()} <= {
-        "registry.sqlite", "registry.sqlite-wal", "registry.sqlite-shm",
-    }  # fmt: skip
+        "registry.sqlite",
+        "registry.sqlite-wal",
+        "registry.sqlite-shm",
+    }
     assert "has 46 records" in cli("create")[1]

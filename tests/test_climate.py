@@ -47,8 +47,15 @@ def plain_zone(values: tuple[float, ...]) -> str:
     """The packaged table of rules, read as text: the one row whose condition holds."""
     mat, rain, pet, elev, frost, warmest = values
     ratio = float("inf") if pet == 0 and rain == rain else rain / pet if pet else float("nan")
-    names = {"MAT": mat, "MAP": rain, "elev": elev, "frost_days": frost, "ratio": ratio,
-             "warmest": warmest, "tropical": mat > 18 and frost <= 7}  # fmt: skip
+    names = {
+        "MAT": mat,
+        "MAP": rain,
+        "elev": elev,
+        "frost_days": frost,
+        "ratio": ratio,
+        "warmest": warmest,
+        "tropical": mat > 18 and frost <= 7,
+    }
     held = []
     for row in table("ipcc_climate_zone_rules"):
         told = row["condition"].replace("MAP/PET", "ratio")
@@ -80,8 +87,10 @@ def _needs_missing(zone: str, names: dict[str, Any]) -> bool:
 def test_reference_zones(vectors: Path) -> None:
     with (vectors / "climate_zone.csv").open(encoding="utf-8") as file:
         for case in csv.DictReader(file):
-            values = [float(case[k]) for k in
-                      ("mat", "map", "pet", "elev", "frost_days", "warmest_month_c")]  # fmt: skip
+            values = [
+                float(case[k])
+                for k in ("mat", "map", "pet", "elev", "frost_days", "warmest_month_c")
+            ]
             assert zone_of(values) == case["expected"]
 
 
@@ -95,10 +104,14 @@ def test_every_threshold_with_every_input_missing() -> None:
     nan = float("nan")
     combinations = list(
         product(
-            (0.0, 0.1, 10.0, 10.1, 18.0, 18.1, nan), (1000.0, 1000.1, 2000.0, 2000.1, nan),
-            (0.0, 1000.0, 2500.0, nan), (1000.0, 1000.1, nan), (7.0, 7.1, nan), (9.9, 10.0, nan),
+            (0.0, 0.1, 10.0, 10.1, 18.0, 18.1, nan),
+            (1000.0, 1000.1, 2000.0, 2000.1, nan),
+            (0.0, 1000.0, 2500.0, nan),
+            (1000.0, 1000.1, nan),
+            (7.0, 7.1, nan),
+            (9.9, 10.0, nan),
         )
-    )  # fmt: skip
+    )
     found = zone_of(np.array(combinations).T).values.tolist()
     names = {0: "nodata", **CLIMATE_ZONES}
     for values, code in zip(combinations, found, strict=True):
@@ -119,8 +132,12 @@ def test_the_codes_of_the_table_are_those_of_the_legend() -> None:
 
 def test_each_branch_needs_only_its_own_inputs() -> None:
     base = {"annual_precipitation": 800.0}
-    assert climate_zone(mean_annual_temperature=20, elevation=1500, frost_days=0,
-                        annual_precipitation=np.nan) == "tropical_montane"  # fmt: skip
+    assert (
+        climate_zone(
+            mean_annual_temperature=20, elevation=1500, frost_days=0, annual_precipitation=np.nan
+        )
+        == "tropical_montane"
+    )
     assert climate_zone(mean_annual_temperature=20, elevation=1, frost_days=0, **base) == (
         "tropical_dry"
     )
@@ -212,20 +229,47 @@ def test_temperature_bands_agree_with_the_published_zones(shared: Path) -> None:
     zones = xr.open_dataset(folder / "ipcc_climate_zones_2019.nc")["ipcc_climate_zone"]
     mine = climate_zone(
         mean_annual_temperature=climate["bio1"].values,
-        annual_precipitation=climate["bio12"].values, annual_pet=1000.0, elevation=0.0,
-        frost_days=0.0, warmest_month_temperature=15.0,
-    ).values  # fmt: skip
+        annual_precipitation=climate["bio12"].values,
+        annual_pet=1000.0,
+        elevation=0.0,
+        frost_days=0.0,
+        warmest_month_temperature=15.0,
+    ).values
     # Both by latitude, whichever way their rows run.
     theirs = zones.reindex(lat=climate["lat"], lon=climate["lon"], method="nearest").values
-    hill = {0: "", 1: "montane", 2: "tropical_wet", 3: "tropical_moist", 4: "tropical_dry",
-            5: "warm", 6: "warm", 7: "cool", 8: "cool", 9: "cold", 10: "cold", 11: "cold",
-            12: "cold"}  # fmt: skip
-    band = {0: "", 1: "warm", 2: "warm", 3: "cool", 4: "cool", 5: "cold", 6: "cold", 7: "cold",
-            8: "cold", 9: "montane"} | {c: CLIMATE_ZONES[c] for c in (10, 11, 12)}  # fmt: skip
-    pairs = pd.DataFrame({
-        "mine": [band[c] for c in mine.ravel().tolist()],
-        "theirs": [hill[int(c)] for c in theirs.ravel().tolist()],
-    })  # fmt: skip
+    hill = {
+        0: "",
+        1: "montane",
+        2: "tropical_wet",
+        3: "tropical_moist",
+        4: "tropical_dry",
+        5: "warm",
+        6: "warm",
+        7: "cool",
+        8: "cool",
+        9: "cold",
+        10: "cold",
+        11: "cold",
+        12: "cold",
+    }
+    band = {
+        0: "",
+        1: "warm",
+        2: "warm",
+        3: "cool",
+        4: "cool",
+        5: "cold",
+        6: "cold",
+        7: "cold",
+        8: "cold",
+        9: "montane",
+    } | {c: CLIMATE_ZONES[c] for c in (10, 11, 12)}
+    pairs = pd.DataFrame(
+        {
+            "mine": [band[c] for c in mine.ravel().tolist()],
+            "theirs": [hill[int(c)] for c in theirs.ravel().tolist()],
+        }
+    )
     both = pairs[(pairs["mine"] != "") & ~pairs["theirs"].isin(["", "montane"])]
     frosty = both["mine"].str.startswith("tropical") & ~both["theirs"].str.startswith("tropical")
     both = both[~frosty]

@@ -139,10 +139,18 @@ def test_a_full_disk(tmp_path: Path, limit: int) -> None:
     """In the plain file, and in the copy: one sentence, and nothing is left."""
     pytest.importorskip("resource")
     done = subprocess.run(
-        [sys.executable, "-c", FULL.format(path=[str(Path(__file__).parent), *sys.path]),
-         str(tmp_path), str(limit)],
-        check=False, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            FULL.format(path=[str(Path(__file__).parent), *sys.path]),
+            str(tmp_path),
+            str(limit),
+        ],
+        check=False,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
     assert done.stderr == ""
     assert done.stdout.startswith("The store 'x' can't be written (File too large). Free some")
     assert not list(tmp_path.iterdir())

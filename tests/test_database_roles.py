@@ -18,10 +18,15 @@ from hotspots.registry.registry import Registry
 
 DOCS = Path(__file__).parents[1] / "docs" / "security.md"
 STATION = {
-    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "A station of a test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "public_knowledge",
     "contact_name": "Pelargonia Grata",
-}  # fmt: skip
+}
 RegistryAt = Callable[[str], sa.Engine]
 
 

@@ -91,8 +91,14 @@ def test_the_proxy_passes_the_services_answers_on(proxy: Proxy) -> None:
     for path in ("/", "/health", "/v1/regions/KEN", "/none"):
         got, direct = (at.get(path, "Accept-Encoding: gzip") for at in (proxy, proxy.behind))
         assert (got[0], got[2]) == (direct[0], direct[2])
-        for name in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
-                     "ETag", "Content-Encoding", "Vary"):  # fmt: skip
+        for name in (
+            "Content-Security-Policy",
+            "X-Content-Type-Options",
+            "Referrer-Policy",
+            "ETag",
+            "Content-Encoding",
+            "Vary",
+        ):
             assert got[1].get_all(name) == direct[1].get_all(name)
 
 

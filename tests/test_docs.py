@@ -20,7 +20,7 @@ from hotspots.cli import app
 REPO = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     p for p in [*REPO.glob("*.md"), *REPO.glob("docs/**/*.md"), *REPO.glob("data/**/*.md")]
-)  # fmt: skip
+)
 README = (REPO / "README.md").read_text(encoding="utf-8")
 
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<target>[^)\s]+)\)")

@@ -38,8 +38,9 @@ def test_share_is_the_mean_over_draws_of_two_other_ways(seed: int, share: float)
     np.testing.assert_array_equal(found, np.mean(twin, axis=0))
     fast = [top_share_by_area(v, area, share, group) & (v >= 0.25) & (v > 0) for v in values.T]
     np.testing.assert_array_equal(found, np.mean(fast, axis=0))
-    streamed = hot_share_of_draws(iter(values.T), area, top_share=share, threshold=0.25,
-                                  groups=group)  # fmt: skip
+    streamed = hot_share_of_draws(
+        iter(values.T), area, top_share=share, threshold=0.25, groups=group
+    )
     np.testing.assert_array_equal(found, streamed)
 
 

@@ -257,9 +257,26 @@ def test_words() -> None:
 
 def _random_records(seed: int, many: int) -> list[dict[str, Any]]:
     rng = random.Random(seed)
-    stock = ["kestrel", "osprey", "heron", "condor", "national", "institute", "soil", "project",
-             "falcon", "harrier", "institut", "kestrl", "harier", "valley", "hill", "2", "ii",
-             *(f"place{chr(97 + n)}" for n in range(26))]  # fmt: skip
+    stock = [
+        "kestrel",
+        "osprey",
+        "heron",
+        "condor",
+        "national",
+        "institute",
+        "soil",
+        "project",
+        "falcon",
+        "harrier",
+        "institut",
+        "kestrl",
+        "harier",
+        "valley",
+        "hill",
+        "2",
+        "ii",
+        *(f"place{chr(97 + n)}" for n in range(26)),
+    ]
     made = []
     for n in range(many):
         chosen = [" ".join(rng.sample(stock, rng.randint(1, 5))).title() for _ in range(3)]

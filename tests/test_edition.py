@@ -44,10 +44,20 @@ def saved(fiji, tmp_path_factory) -> Path:
 def test_the_folder_holds_what_an_edition_is(saved):
     names = {p.name for p in saved.iterdir()}
     assert names == {
-        "rasters", "hotspots.gpkg", "units.parquet", "regions.parquet", "regions.csv",
-        "land_use.parquet", "land_use.csv",
-        "codebook.csv", "recipe.toml", "LICENCES.txt", "manifest.json", "times.json", "map.html",
-    }  # fmt: skip
+        "rasters",
+        "hotspots.gpkg",
+        "units.parquet",
+        "regions.parquet",
+        "regions.csv",
+        "land_use.parquet",
+        "land_use.csv",
+        "codebook.csv",
+        "recipe.toml",
+        "LICENCES.txt",
+        "manifest.json",
+        "times.json",
+        "map.html",
+    }
 
 
 def test_saving_twice_gives_the_same_bytes(fiji, saved, tmp_path):

@@ -31,9 +31,15 @@ from hotspots.ingest import Store, open_data, open_layers
 from hotspots.layers.harmonise import harmonise
 from hotspots.layers.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, SOIL_CLASSES
 
-OWN = {"system": "cropland", "factor": "F_MG", "level": "no_tillage",
-       "climate_zone": "tropical_moist", "value": 1.3, "error_pct": 5.0,
-       "source": 'own trials, "long" ones'}  # fmt: skip
+OWN = {
+    "system": "cropland",
+    "factor": "F_MG",
+    "level": "no_tillage",
+    "climate_zone": "tropical_moist",
+    "value": 1.3,
+    "error_pct": 5.0,
+    "source": 'own trials, "long" ones',
+}
 TOLD = {"source": "made", "citation": "made for a test", "licence": "CC0-1.0"}
 
 
@@ -48,8 +54,12 @@ def with_depths(data: xr.Dataset) -> xr.Dataset:
     months = np.arange("2001-01", "2003-01", dtype="datetime64[M]").astype("datetime64[ns]")
     for name in ("air_temperature", "precipitation", "evaporation"):
         twice = np.concatenate([data[name].values] * 2)
-        layer = xr.DataArray(twice, {"time": months, "y": data["y"], "x": data["x"]},
-                             ("time", "y", "x"), attrs=data[name].attrs)  # fmt: skip
+        layer = xr.DataArray(
+            twice,
+            {"time": months, "y": data["y"], "x": data["x"]},
+            ("time", "y", "x"),
+            attrs=data[name].attrs,
+        )
         out[f"warm_up_{name}"] = layer
     return out
 
@@ -88,8 +98,20 @@ def test_a_recipe_replays_everywhere(file: Path, tmp_path: Path) -> None:
     opened = open_data(file)
     mine = hs.analyze(opened, recipe, regions="initiative")
     mine.save(tmp_path / "notebook")
-    command = [sys.executable, "-m", "hotspots", "analyze", "--data", str(file), "--recipe",
-               str(path), "--regions", "initiative", "--out", str(tmp_path / "cli")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "hotspots",
+        "analyze",
+        "--data",
+        str(file),
+        "--recipe",
+        str(path),
+        "--regions",
+        "initiative",
+        "--out",
+        str(tmp_path / "cli"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     theirs = hs.open_edition(tmp_path / "cli")
@@ -114,9 +136,13 @@ def test_own_factors_change_the_result_as_by_hand() -> None:
     after = own.rasters["potential_ipcc_tier1"].values.astype("float64")
     known = moist & np.isfinite(before)
     assert known.any()
-    factor = {name: an.stock_change_factor(factor=kind, level=level, climate_zone="tropical_moist")
-              for name, kind, level in (("till", "F_MG", "no_tillage"),
-                                        ("high", "F_I", "high_without_manure"))}  # fmt: skip
+    factor = {
+        name: an.stock_change_factor(factor=kind, level=level, climate_zone="tropical_moist")
+        for name, kind, level in (
+            ("till", "F_MG", "no_tillage"),
+            ("high", "F_I", "high_without_manure"),
+        )
+    }
     ratio = (1.3 * factor["high"] - 1) / (factor["till"] * factor["high"] - 1)
     np.testing.assert_allclose(after[known], before[known] * ratio, rtol=1e-5)
     np.testing.assert_array_equal(after[~moist], before[~moist])
@@ -130,14 +156,14 @@ def test_own_factors_change_the_result_as_by_hand() -> None:
         ("[gsocseq]\nincreases = [5, 10, 20]", r"gsocseq.increases\[0\] is 5"),
         ('[gsocseq]\nincreases = [0.05, "x"]', r"increases\[1\] is 'x'"),
         ("[gsocseq]\nincreases = 0.1", "a list is needed"),
-        ('[masks]\npeat = true', "'peat' is no key of \\[masks\\]"),
+        ("[masks]\npeat = true", "'peat' is no key of \\[masks\\]"),
         ('[masks]\norganic = "yes"', "true or false is needed"),
         ('[methods]\nranking_loss = "soc_trend"', "modelled_change or loss_total"),
         ("[potential]\nfactors = [1]", r"potential.factors\[0\] is 1"),
         ('[methods]\nskip = "ipcc_tier1"', "a list is needed"),
         ('[hotspots]\nstability_over = "some"', "nothing or sd or all"),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_told_by_recipe_check(run, tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(text, encoding="utf-8")
@@ -169,9 +195,12 @@ def test_what_no_data_could_run_is_known_before(choice: dict[str, Any], said: st
 def test_recipes_are_shown_and_compared_with_their_lists(run, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     recipe = hs.Recipe.from_dict(
-        {"methods": {"skip": ["gsocseq"]}, "potential": {"factors": [OWN]},
-         "masks": {"saline": False}}
-    )  # fmt: skip
+        {
+            "methods": {"skip": ["gsocseq"]},
+            "potential": {"factors": [OWN]},
+            "masks": {"saline": False},
+        }
+    )
     path.write_text(recipe.to_toml(), encoding="utf-8")
     code, out, _ = run("recipe", "show", path)
     assert code == 0
@@ -179,8 +208,10 @@ def test_recipes_are_shown_and_compared_with_their_lists(run, tmp_path: Path) ->
     code, out, _ = run("recipe", "diff", path, "--json")
     assert code == 0
     assert [row["key"] for row in json.loads(out)] == [
-        "methods.skip", "potential.factors", "masks.saline",
-    ]  # fmt: skip
+        "methods.skip",
+        "potential.factors",
+        "masks.saline",
+    ]
 
 
 # ------------------------------------------------------------------------- months, depths and times
@@ -188,8 +219,11 @@ def test_recipes_are_shown_and_compared_with_their_lists(run, tmp_path: Path) ->
 
 def test_layers_of_three_dimensions_open_as_they_are(file: Path) -> None:
     data, opened = with_depths(made()), open_data(file)
-    for name, dim, size in (("precipitation", "month", 12), ("soc", "depth", 3),
-                            ("warm_up_evaporation", "time", 24)):  # fmt: skip
+    for name, dim, size in (
+        ("precipitation", "month", 12),
+        ("soc", "depth", 3),
+        ("warm_up_evaporation", "time", 24),
+    ):
         assert opened[name].dims == (dim, "y", "x")
         assert opened[name].sizes[dim] == size
         np.testing.assert_array_equal(opened[name].values, data[name].values)
@@ -221,12 +255,17 @@ def test_blocks_are_means_month_by_month() -> None:
     data = clip(made(), hs.region("30,-1,34,3"))
     coarse = coarsen(data[["soc_stock", "valid_share", "precipitation"]], 1.0)
     assert coarse["precipitation"].sizes["month"] == 12
-    by_month = coarsen(data[["soc_stock", "valid_share"]].assign(
-        precipitation=data["precipitation"].isel(month=6, drop=True)), 1.0)  # fmt: skip
+    by_month = coarsen(
+        data[["soc_stock", "valid_share"]].assign(
+            precipitation=data["precipitation"].isel(month=6, drop=True)
+        ),
+        1.0,
+    )
     np.testing.assert_allclose(
-        coarse["precipitation"].isel(month=6).transpose("y", "x"), by_month["precipitation"],
+        coarse["precipitation"].isel(month=6).transpose("y", "x"),
+        by_month["precipitation"],
         rtol=1e-6,
-    )  # fmt: skip
+    )
 
 
 def test_labels_of_the_steps_are_part_of_the_edition() -> None:
@@ -260,8 +299,9 @@ def _spoilt(how: str, tmp_path: Path) -> Path:
     elif how == "calendar":
         data["time"] = ("time", np.arange(24), {"units": "moons since the flood"})
     elif how == "stock":
-        data["soc_stock"] = data["soc_stock"].expand_dims(month=12).assign_attrs(
-            data["soc_stock"].attrs)  # fmt: skip
+        data["soc_stock"] = (
+            data["soc_stock"].expand_dims(month=12).assign_attrs(data["soc_stock"].attrs)
+        )
     data.attrs = {}
     for name in data.variables:
         data[name].encoding = {}
@@ -312,10 +352,24 @@ def test_every_hectare_has_a_class_or_a_reason() -> None:
     data = made().drop_vars(["clay", "silt"])  # the sand of this test leaves no room for them
     known = np.argwhere((data["soc_stock"].notnull() & (data["cropland_share"] > 0.15)).values)
     shape = data["soc_stock"].shape
-    cells = dict(zip(
-        ("polar", "hyper_arid", "organic_soil", "paddy", "wetland_soil", "permafrost",
-         "allophanic", "very_sandy", "saline", "high_stock"), known[::3].tolist(), strict=False,
-    ))  # fmt: skip
+    cells = dict(
+        zip(
+            (
+                "polar",
+                "hyper_arid",
+                "organic_soil",
+                "paddy",
+                "wetland_soil",
+                "permafrost",
+                "allophanic",
+                "very_sandy",
+                "saline",
+                "high_stock",
+            ),
+            known[::3].tolist(),
+            strict=False,
+        )
+    )
 
     def at(name: str, there: float, elsewhere: float) -> np.ndarray:
         out = np.full(shape, elsewhere, dtype="float64")
@@ -323,8 +377,11 @@ def test_every_hectare_has_a_class_or_a_reason() -> None:
         return out
 
     soil = np.ones(shape)
-    for reason, name in (("organic_soil", "organic"), ("wetland_soil", "wetland"),
-                         ("allophanic", "volcanic")):  # fmt: skip
+    for reason, name in (
+        ("organic_soil", "organic"),
+        ("wetland_soil", "wetland"),
+        ("allophanic", "volcanic"),
+    ):
         code = next(c for c, n in SOIL_CLASSES.items() if n == name)
         soil[tuple(cells[reason])] = code
     zone = data["climate_zone"].copy(deep=True)
@@ -334,13 +391,15 @@ def test_every_hectare_has_a_class_or_a_reason() -> None:
     rain = data["annual_precipitation"].copy(deep=True)
     rain.values[tuple(cells["hyper_arid"])] = 10
     masked = data.assign(
-        soil_class=classed(data, soil, SOIL_CLASSES), climate_zone=zone, soc_stock=high,
+        soil_class=classed(data, soil, SOIL_CLASSES),
+        climate_zone=zone,
+        soc_stock=high,
         annual_precipitation=rain,
         paddy_share=filled(data, at("paddy", 0.9, 0), "1"),
         permafrost_share=filled(data, at("permafrost", 0.9, 0), "1"),
         sand=filled(data, at("very_sandy", 95, 30), "%", depth_cm="0-30"),
         electrical_conductivity=filled(data, at("saline", 8, 0), "dS m-1"),
-    )  # fmt: skip
+    )
     edition = hs.analyze(masked, quick(uncertainty={"draws": 0}))
     code = {name: number for number, name in EXCLUSION_REASONS.items()}
     for reason, cell in cells.items():

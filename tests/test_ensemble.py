@@ -67,14 +67,18 @@ def test_choices_change_what_is_enough() -> None:
 
 
 @given(
-    values=st.lists(VALUES, min_size=1, max_size=5), threshold=st.floats(0, 1),
-    least=st.integers(1, 4), agreement=st.sampled_from([0.51, 2 / 3, 0.75, 1.0]),
-)  # fmt: skip
+    values=st.lists(VALUES, min_size=1, max_size=5),
+    threshold=st.floats(0, 1),
+    least=st.integers(1, 4),
+    agreement=st.sampled_from([0.51, 2 / 3, 0.75, 1.0]),
+)
 def test_plain_twin(values: list[float], threshold: float, least: int, agreement: float) -> None:
     out = ensemble(
-        methods={f"m{i}": v for i, v in enumerate(values)}, threshold=threshold, min_methods=least,
+        methods={f"m{i}": v for i, v in enumerate(values)},
+        threshold=threshold,
+        min_methods=least,
         min_agreement=agreement,
-    )  # fmt: skip
+    )
     known = [v for v in values if v == v]
     above = sum(v >= threshold for v in known)
     assert out["methods_known"].item() == len(known)
@@ -130,15 +134,17 @@ def test_in_chunks_it_is_as_in_memory() -> None:
     [
         ({"methods": {}}, "methods is empty"),
         ({"methods": {"deficit": row(20.0, units="t ha-1")}}, "'deficit' is in 't ha-1'"),
-        ({"methods": {"a": row(0.1, depth_cm="0-30"), "b": row(0.1, depth_cm="0-100")}},
-         "unlike depths"),
+        (
+            {"methods": {"a": row(0.1, depth_cm="0-30"), "b": row(0.1, depth_cm="0-100")}},
+            "unlike depths",
+        ),
         ({"threshold": NAN}, "threshold is nan"),
         ({"min_methods": 0}, "min_methods is 0"),
         ({"min_agreement": 67}, "min_agreement is 67"),
         ({"min_agreement": 0.5}, "min_agreement is 0.5"),
         ({"max_spread": -1}, "max_spread is -1"),
     ],
-)  # fmt: skip
+)
 def test_wrong_use_is_told(change: dict[str, Any], told: str) -> None:
     kept: dict[str, Any] = {"methods": {"a": row(0.1)}, "threshold": 0.2}
     with pytest.raises(BadInputError, match=told):

@@ -196,10 +196,14 @@ def test_code_shows_the_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("address", "links"),
-    [("https://example.org/a?b=c", True), ("javascript:alert(1)", False),
-     ("data:text/html,x", False),
-     ("https://example.org/> <b>x</b>", False), ("file:///etc/passwd", False)],
-)  # fmt: skip
+    [
+        ("https://example.org/a?b=c", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("https://example.org/> <b>x</b>", False),
+        ("file:///etc/passwd", False),
+    ],
+)
 def test_only_web_addresses_are_links(address: str, links: bool) -> None:
     page = rendered(escaping.markdown_link(address))
     assert ("a" in page.tags) is links
@@ -239,12 +243,37 @@ def test_toml_holds_the_text(text: str) -> None:
 
 # ---------------------------------------------------------------------------- the code keeps to it
 
-SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "ALTER ", "CREATE ", "DROP ", "PRAGMA ", "SET ",
-       "VACUUM ", "ANALYZE ", "ATTACH ")  # fmt: skip
+SQL = (
+    "SELECT ",
+    "INSERT ",
+    "UPDATE ",
+    "DELETE ",
+    "ALTER ",
+    "CREATE ",
+    "DROP ",
+    "PRAGMA ",
+    "SET ",
+    "VACUUM ",
+    "ANALYZE ",
+    "ATTACH ",
+)
 # What stands in the text of a statement: names of our own tables, columns and numbers, never data.
-OUR_NAMES = {"VERSION_TABLE", "_PG_LOCK", "_PATIENCE_MS", "PATIENCE_S", "patience",
-             "table", "name", "column",
-             "view", "shown", "type_", "counter", "following", "table.name"}  # fmt: skip
+OUR_NAMES = {
+    "VERSION_TABLE",
+    "_PG_LOCK",
+    "_PATIENCE_MS",
+    "PATIENCE_S",
+    "patience",
+    "table",
+    "name",
+    "column",
+    "view",
+    "shown",
+    "type_",
+    "counter",
+    "following",
+    "table.name",
+}
 PRINTING = {"hotspots/cli/output.py", "hotspots/api/app.py"}  # the second: where it is served
 
 

@@ -147,11 +147,20 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------- in a language
 
 SPOKEN = {
-    "id": "test-practice", "type": "practice", "theme": ("pillar1", "A6"), "country": "CIV",
-    "regions": ("KE-31",), "place": "a, b; c", "latitude": -5.12, "longitude": 1.5,
-    "start": "2018-05", "surface_year": 2019, "land_use": ("cropland", "grassland"),
-    "relations": ("lead=test-station 2018",), "source_kind": "registry",
-}  # fmt: skip
+    "id": "test-practice",
+    "type": "practice",
+    "theme": ("pillar1", "A6"),
+    "country": "CIV",
+    "regions": ("KE-31",),
+    "place": "a, b; c",
+    "latitude": -5.12,
+    "longitude": 1.5,
+    "start": "2018-05",
+    "surface_year": 2019,
+    "land_use": ("cropland", "grassland"),
+    "relations": ("lead=test-station 2018",),
+    "source_kind": "registry",
+}
 
 
 def test_codes_are_words_of_the_language_but_for_themes_and_relations(tmp_path: Path) -> None:
@@ -491,11 +500,23 @@ def test_cells_of_all_kinds_become_text(tmp_path: Path) -> None:
     book.save(path)
     rows = read_file(path).rows
     assert list(rows[0][1].values()) == [
-        "a", "2019", "1234.5", "2018-05-31", "2018-05", "2026-01-31T12:30:00", "true",
-    ]  # fmt: skip
+        "a",
+        "2019",
+        "1234.5",
+        "2018-05-31",
+        "2018-05",
+        "2026-01-31T12:30:00",
+        "true",
+    ]
     assert list(rows[1][1].values()) == [
-        "b", "2019", "1e-07", "2018", "2018-05", "007", "line\nline",
-    ]  # fmt: skip
+        "b",
+        "2019",
+        "1e-07",
+        "2018",
+        "2018-05",
+        "007",
+        "line\nline",
+    ]
 
 
 def test_formulas_errors_and_merged_cells_spoil_their_rows_alone(tmp_path: Path) -> None:
@@ -520,8 +541,11 @@ def test_the_other_cells_of_a_spoiled_row_are_kept_apart(tmp_path: Path) -> None
     path = tmp_path / "a.xlsx"
     book = openpyxl.Workbook()
     for row in (
-        ["id", "name", "place"], ["a", "=1+1", "ForÃªt"], ["#N/A", "y"], ["c", None, "=1"],
-    ):  # fmt: skip
+        ["id", "name", "place"],
+        ["a", "=1+1", "ForÃªt"],
+        ["#N/A", "y"],
+        ["c", None, "=1"],
+    ):
         book.active.append(row)
     book.active.merge_cells("A4:B4")
     book.save(path)
@@ -537,9 +561,12 @@ def test_the_other_cells_of_a_spoiled_row_are_kept_apart(tmp_path: Path) -> None
 
 def test_the_sheet_with_most_headings_is_read_unless_one_is_named(tmp_path: Path) -> None:
     path = workbook(
-        tmp_path / "a.xlsx", ["Column", "Name"], ["id", "what"],
-        mine=[["id", "name"], ["a", "x"]], hidden=[["id", "name", "type"], ["b", "y", "z"]],
-    )  # fmt: skip
+        tmp_path / "a.xlsx",
+        ["Column", "Name"],
+        ["id", "what"],
+        mine=[["id", "name"], ["a", "x"]],
+        hidden=[["id", "name", "type"], ["b", "y", "z"]],
+    )
     book = openpyxl.load_workbook(path)
     book["hidden"].sheet_state = "hidden"
     book.save(path)
@@ -555,8 +582,13 @@ def test_text_beyond_a_cell_goes_on_in_further_columns(tmp_path: Path) -> None:
     write_file(path, [{"id": "b"}, long], columns=["id", "footprint", "name"], lang="fr")
     headings = [cell.value for cell in openpyxl.load_workbook(path).active[1]]
     assert headings == [
-        "Identifiant", "Emprise", "Nom", "Emprise (2)", "Emprise (3)", "Emprise (4)",
-    ]  # fmt: skip
+        "Identifiant",
+        "Emprise",
+        "Nom",
+        "Emprise (2)",
+        "Emprise (3)",
+        "Emprise (4)",
+    ]
     table = read_file(path)
     assert table.columns == ("id", "footprint", "name")
     assert table.rows[1][1] == long
@@ -656,10 +688,17 @@ def test_properties_of_all_kinds_become_text(tmp_path: Path) -> None:
     more = {"Nom": None, "surface_year": 2019, "effect_size": 0.1, "place": True}
     path = collection(tmp_path, (POINT, {"id": "a", **properties}), (None, more))
     table = read_file(path)
-    assert table.rows[0] == (2, {
-        "id": "a", "name": "x", "theme": "A5;sdg2", "surface_year": "2019",
-        "latitude": "-1.3", "longitude": "36.8",
-    })  # fmt: skip
+    assert table.rows[0] == (
+        2,
+        {
+            "id": "a",
+            "name": "x",
+            "theme": "A5;sdg2",
+            "surface_year": "2019",
+            "latitude": "-1.3",
+            "longitude": "36.8",
+        },
+    )
     assert table.columns[-2:] == ("latitude", "longitude")
 
 
@@ -687,9 +726,11 @@ def test_odd_geometries_spoil_their_feature_alone(tmp_path: Path) -> None:
         assert part in told
     assert table.rows[0][1] == {"id": "e", "latitude": "-1.3", "longitude": "36.8"}
     assert table.rows[1][1] == {
-        "id": "f", "latitude": "-0.5", "longitude": "36.5",
+        "id": "f",
+        "latitude": "-0.5",
+        "longitude": "36.5",
         "footprint": "POLYGON ((36 -1, 37 -1, 37 0, 36 -1))",
-    }  # fmt: skip
+    }
 
 
 def test_geojson_in_another_crs_or_with_unknown_properties_is_refused(tmp_path: Path) -> None:

@@ -160,8 +160,12 @@ def test_parts_of_unknown_version_are_never_joined(
 
 
 def environment(cache: Path) -> dict[str, str]:
-    return {**os.environ, "HOTSPOTS_HTTP_TIMEOUT": "120", "HOTSPOTS_CACHE": str(cache),
-            "PYTHONPATH": str(Path(__file__).parents[1])}  # fmt: skip
+    return {
+        **os.environ,
+        "HOTSPOTS_HTTP_TIMEOUT": "120",
+        "HOTSPOTS_CACHE": str(cache),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
 
 
 FETCHING = """
@@ -176,8 +180,9 @@ print(origin.sha256)
 def test_a_killed_download_is_resumed(server: Serving, quick: Client, tmp_path: Path) -> None:
     half = len(CONTENT) // 2
     url = f"{server.url}/stalledonce/data.bin"
-    run = subprocess.Popen([sys.executable, "-c", FETCHING, url, str(tmp_path)],
-                           env=environment(tmp_path))  # fmt: skip
+    run = subprocess.Popen(
+        [sys.executable, "-c", FETCHING, url, str(tmp_path)], env=environment(tmp_path)
+    )
     await_part(tmp_path, half)
     run.send_signal(signal.SIGKILL)
     run.wait()
@@ -202,10 +207,14 @@ def await_part(folder: Path, least: int) -> None:
 def test_two_runs_at_once_fetch_once(server: Serving, tmp_path: Path) -> None:
     url = f"{server.url}/slow-1000000/data.bin"
     runs = [
-        subprocess.Popen([sys.executable, "-c", FETCHING, url, str(tmp_path)], text=True,
-                         stdout=subprocess.PIPE, env=environment(tmp_path))
+        subprocess.Popen(
+            [sys.executable, "-c", FETCHING, url, str(tmp_path)],
+            text=True,
+            stdout=subprocess.PIPE,
+            env=environment(tmp_path),
+        )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     assert [run.communicate()[0].strip() for run in runs] == [SHA, SHA]
     full = [entry for entry in server.log("data.bin") if entry["sent"] == len(CONTENT)]
     assert len(full) == 1
@@ -228,10 +237,17 @@ def test_a_full_disk_is_told_and_the_part_stays(
     server: Serving, quick: Client, tmp_path: Path
 ) -> None:
     url = f"{server.url}/data.bin"
-    done = subprocess.run([sys.executable, "-c", FULL, url, str(tmp_path)], text=True, check=True,
-                          capture_output=True, env=environment(tmp_path), timeout=240)  # fmt: skip
-    assert re.search(r"can't be written \(File too large\). Free some space, or set HOTSPOTS_CACHE",
-                     done.stdout), done  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, url, str(tmp_path)],
+        text=True,
+        check=True,
+        capture_output=True,
+        env=environment(tmp_path),
+        timeout=240,
+    )
+    assert re.search(
+        r"can't be written \(File too large\). Free some space, or set HOTSPOTS_CACHE", done.stdout
+    ), done
     assert got(quick, url, tmp_path) == CONTENT
     assert server.log("data.bin")[-1]["range"] == "bytes=300000-"
 
@@ -240,8 +256,9 @@ def test_a_full_disk_is_told_and_the_part_stays(
 def small_disk(tmp_path: Path) -> Path:
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)],
-                             capture_output=True)  # fmt: skip
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip("no small disk can be mounted here")
     return folder
@@ -288,8 +305,10 @@ def test_without_upstream_the_cached_file_is_stale(quick: Client, tmp_path: Path
     path, origin = fetch(f"{url}/a.bin", tmp_path / "c", with_client=quick)
     assert path.read_bytes() == b"abc"
     assert not fresh.stale
-    assert origin.stale.startswith(f"The copy of {fresh.retrieved[:10]} is used, for it couldn't be"
-                                   " renewed: '127.0.0.1' can't be reached")  # fmt: skip
+    assert origin.stale.startswith(
+        f"The copy of {fresh.retrieved[:10]} is used, for it couldn't be"
+        " renewed: '127.0.0.1' can't be reached"
+    )
 
 
 def test_a_spoiled_cache_is_noticed(server: Serving, quick: Client, tmp_path: Path) -> None:
@@ -447,8 +466,9 @@ def test_a_broken_archive(server: Serving, quick: Client, tmp_path: Path) -> Non
 def test_a_mirror_is_asked_instead(
     server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOTSPOTS_MIRRORS", f"https://a.example/x={server.url}; https://b.example="
-                       f"{server.url}/404")  # fmt: skip
+    monkeypatch.setenv(
+        "HOTSPOTS_MIRRORS", f"https://a.example/x={server.url}; https://b.example={server.url}/404"
+    )
     client = Client(http_settings.settings())
     path, origin = fetch("https://a.example/x/data.bin", tmp_path, with_client=client)
     assert path.read_bytes() == CONTENT

@@ -69,11 +69,25 @@ def hotspots(shapes: list[Any] | None = None, **columns: Any) -> gpd.GeoDataFram
 def records(*rows: dict[str, Any]) -> gpd.GeoDataFrame:
     """Return records r1, r2 … as a registry tells them; each row says what differs."""
     plain = {
-        "id": "", "type": "project", "name": "", "theme": "", "country": "", "regions": "",
-        "place_precision": "exact", "status": "", "start": "", "end": "", "practice_kind": "",
-        "land_use": "", "climate_zone": "", "basis": "", "verified_on": "",
-        "effect_size": np.nan, "effect_low": np.nan, "geometry": None,
-    }  # fmt: skip
+        "id": "",
+        "type": "project",
+        "name": "",
+        "theme": "",
+        "country": "",
+        "regions": "",
+        "place_precision": "exact",
+        "status": "",
+        "start": "",
+        "end": "",
+        "practice_kind": "",
+        "land_use": "",
+        "climate_zone": "",
+        "basis": "",
+        "verified_on": "",
+        "effect_size": np.nan,
+        "effect_low": np.nan,
+        "geometry": None,
+    }
     table = [plain | {"id": f"r{n}", "name": f"Test {n}"} | row for n, row in enumerate(rows, 1)]
     frame = pd.DataFrame(table, columns=list(plain))
     return gpd.GeoDataFrame(frame, geometry="geometry", crs="EPSG:4326")
@@ -368,7 +382,7 @@ def test_hotspots_without_anyone_come_first_by_tonnes() -> None:
         **{"class": ["build", "protect", "restore", "build", "monitor"]},
         potential_t_yr=[10.0, 100, 30, np.nan, 7],
         gross_loss_t_yr=[500.0, 20, 40, 50, 9],
-    )  # fmt: skip
+    )
     crowd = [{"geometry": Point(20, 0)}, {"geometry": Point(20.05, 0.3)}]
     table = an.gaps(patches, records(*crowd), today=TODAY)
     assert list(table["id"]) == ["hs-2", "hs-1", "hs-5", "hs-4", "hs-3"]
@@ -383,9 +397,13 @@ def test_every_column_has_its_unit_and_meaning() -> None:
     rows = records({"geometry": Point(0.5, 0.5), "country": "KEN"})
     regions = pd.DataFrame({"set": ["countries"], "name_en": ["Kenya"]}, index=["KEN"])
     tables = [
-        an.gaps(hotspots(), rows), crowded(hotspots(), rows), outside(hotspots(), rows),
-        practice_gaps(hotspots(), rows), region_gaps(regions, rows), research_gaps(regions, rows),
-    ]  # fmt: skip
+        an.gaps(hotspots(), rows),
+        crowded(hotspots(), rows),
+        outside(hotspots(), rows),
+        practice_gaps(hotspots(), rows),
+        region_gaps(regions, rows),
+        research_gaps(regions, rows),
+    ]
     told = {column for table in tables for column in table.columns}
     assert told - set(COLUMNS) == set()
     assert set(COLUMNS) - told == set()
@@ -398,8 +416,12 @@ def test_every_column_has_its_unit_and_meaning() -> None:
 
 def test_crowded_places_have_more_than_their_share() -> None:
     two = hotspots([box(0, 0, 1, 1), box(10, 0, 11, 1)], potential_t_yr=[25e6, 75e6])
-    rows = records(*[{"geometry": Point(0.5, 0.5)}] * 3, {"geometry": Point(10.5, 0.5)},
-                   {"geometry": Point(50, 50)}, {"country": "KEN"})  # fmt: skip
+    rows = records(
+        *[{"geometry": Point(0.5, 0.5)}] * 3,
+        {"geometry": Point(10.5, 0.5)},
+        {"geometry": Point(50, 50)},
+        {"country": "KEN"},
+    )
     table = crowded(two, rows, today=TODAY)
     assert list(table["id"]) == ["hs-1", "hs-2"]
     assert list(table["crowding"]) == pytest.approx([0.75 / 0.25, 0.25 / 0.75])
@@ -427,8 +449,12 @@ def test_without_records_nothing_is_crowded() -> None:
 
 
 def test_actors_outside_every_hotspot_the_farthest_first() -> None:
-    rows = records({"geometry": Point(0.5, 0.5)}, {"geometry": Point(1.1, 0.5)},
-                   {"geometry": Point(60, 20)}, {"country": "KEN"})  # fmt: skip
+    rows = records(
+        {"geometry": Point(0.5, 0.5)},
+        {"geometry": Point(1.1, 0.5)},
+        {"geometry": Point(60, 20)},
+        {"country": "KEN"},
+    )
     table = outside(hotspots(), rows, today=TODAY)
     assert list(table["id"]) == ["r3", "r2"]
     assert list(table["nearest_hotspot"]) == ["hs-2", "hs-1"]
@@ -443,10 +469,14 @@ def test_actors_outside_every_hotspot_the_farthest_first() -> None:
 def shown(**row: Any) -> dict[str, Any]:
     """Return a practice that works in the hotspots' climate and land use, far away."""
     works = {
-        "type": "practice", "practice_kind": "agroforestry", "land_use": "cropland",
-        "climate_zone": "tropical_dry", "effect_size": 0.5, "effect_low": 0.1,
+        "type": "practice",
+        "practice_kind": "agroforestry",
+        "land_use": "cropland",
+        "climate_zone": "tropical_dry",
+        "effect_size": 0.5,
+        "effect_low": 0.1,
         "geometry": Point(5, 0.5),
-    }  # fmt: skip
+    }
     return works | row
 
 
@@ -454,8 +484,9 @@ def test_practices_that_work_elsewhere_and_are_absent_here() -> None:
     rows = records(shown(), shown(geometry=Point(10, 0.5), effect_size=0.9, effect_low=0.2))
     table = practice_gaps(hotspots(SHAPES[:2]), rows, today=TODAY)
     assert list(zip(table["id"], table["practice_kind"], strict=True)) == [
-        ("hs-1", "agroforestry"), ("hs-2", "agroforestry"),
-    ]  # fmt: skip
+        ("hs-1", "agroforestry"),
+        ("hs-2", "agroforestry"),
+    ]
     first = table.iloc[0]
     assert (first["examples"], first["land_use"]) == (2, "cropland")
     assert (first["effect_median"], first["effect_least"]) == pytest.approx((0.7, 0.5))
@@ -498,8 +529,9 @@ def test_practices_can_be_narrowed_and_are_sorted_by_examples() -> None:
     rows = records(shown(), shown(practice_kind="biochar;agroforestry"), shown(geometry=None))
     table = practice_gaps(hotspots([SHAPES[0]]), rows, today=TODAY)
     assert list(zip(table["practice_kind"], table["examples"], strict=True)) == [
-        ("agroforestry", 3), ("biochar", 1),
-    ]  # fmt: skip
+        ("agroforestry", 3),
+        ("biochar", 1),
+    ]
     one = practice_gaps(
         hotspots([SHAPES[0]]), rows, choice=wanted(practice_kind="biochar"), today=TODAY
     )
@@ -525,10 +557,12 @@ def regions(**potential: float) -> pd.DataFrame:
 def test_regions_without_a_record_come_first_within_their_set() -> None:
     table = regions(world=999, south_america=50, BRA=40, ARG=10, KEN=30, FRA=np.nan)
     rows = records(
-        {"country": "BRA", "theme": "pillar1"}, {"regions": "south-america", "theme": "pillar2"},
-        {"country": "FRA", "regions": "ARG", "theme": "pillar1"}, {"country": "KEN", "end": "2001"},
+        {"country": "BRA", "theme": "pillar1"},
+        {"regions": "south-america", "theme": "pillar2"},
+        {"country": "FRA", "regions": "ARG", "theme": "pillar1"},
+        {"country": "KEN", "end": "2001"},
         {"regions": "world"},
-    )  # fmt: skip
+    )
     found = region_gaps(table, rows, members=MEMBERS, today=TODAY)
     assert list(found["id"]) == ["south-america", "KEN", "BRA", "ARG", "FRA"]
     assert list(found["rank"]) == [1, 1, 2, 3, 4]
@@ -571,7 +605,7 @@ def test_pillars_with_no_or_only_old_research() -> None:
         brazil | {"type": "organisation", "theme": "pillar4"},
         {"type": "project", "regions": "world", "theme": "pillar4"},
         {"type": "project", "country": "ARG", "theme": "pillar1", "start": "2001", "end": "2030"},
-    )  # fmt: skip
+    )
     table = research_gaps(regions(BRA=40, ARG=10), rows, today=TODAY)
     got = table.set_index(["region", "pillar"])
     states = [got.loc[("BRA", f"pillar{n}"), "state"] for n in (1, 2, 3, 4)]
@@ -631,8 +665,11 @@ def test_completeness_says_how_well_a_country_is_known() -> None:
 
 
 def test_the_best_and_newest_survey_counts() -> None:
-    told = surveys(("BRA", "partial", "2026-10-01"), ("world", "complete", "2026-01-01"),
-                   ("BRA", "complete", "2026-05-01"))  # fmt: skip
+    told = surveys(
+        ("BRA", "partial", "2026-10-01"),
+        ("world", "complete", "2026-01-01"),
+        ("BRA", "complete", "2026-05-01"),
+    )
     brazil = completeness(records(), told, today=TODAY).loc["BRA"]
     assert (brazil["code"], brazil["survey_on"]) == ("surveyed", "2026-05-01")
 
@@ -652,8 +689,10 @@ def test_gaps_carry_the_worst_of_their_countries() -> None:
     patches = hotspots(SHAPES[:3], countries=["UGA", "UGA,KEN", "KEN,TZA"])
     table = by_id(an.gaps(patches, records(), completeness=known, today=TODAY))
     assert table["completeness"].to_dict() == {
-        "hs-1": "surveyed", "hs-2": "records_only", "hs-3": "nothing_recorded",
-    }  # fmt: skip
+        "hs-1": "surveyed",
+        "hs-2": "records_only",
+        "hs-3": "nothing_recorded",
+    }
     assert table.loc["hs-2", "completeness_by_country"] == "UGA:surveyed;KEN:records_only"
     assert "no record is not nobody" in table.loc["hs-3", "note"]
     assert "no record is not nobody" not in table.loc["hs-1", "note"].lower()
@@ -774,8 +813,9 @@ def test_a_practice_without_a_zone_has_that_of_its_place(edition: Any, registry:
     table = edition_gaps(edition, registry, "practices", today=TODAY)
     assert list(table["examples"]) == [2, 2]
     assert table.attrs["left_out"] == {
-        "without a climate zone": 1, "climate zone and land use of no hotspot here": 2,
-    }  # fmt: skip
+        "without a climate zone": 1,
+        "climate zone and land use of no hotspot here": 2,
+    }
     edition.rasters = edition.rasters.sel(x=slice(6, 180))  # the places lie beyond it
     table = edition_gaps(edition, registry, "practices", today=TODAY)
     assert table.attrs["left_out"]["without a climate zone"] == 4
@@ -838,9 +878,15 @@ def test_ids_are_never_cut(run: Any, registry: Any) -> None:
 
 def test_practices_left_out_are_told(run: Any, registry: Any) -> None:
     assert "No practice is recorded." in run("--of", "practices")
-    rows = [shown(), shown(effect_size=np.nan), shown(effect_low=-1), shown(land_use=""),
-            shown(practice_kind="other"), shown(climate_zone="", geometry=None),
-            shown(effect_size=np.nan, land_use="")]  # fmt: skip
+    rows = [
+        shown(),
+        shown(effect_size=np.nan),
+        shown(effect_low=-1),
+        shown(land_use=""),
+        shown(practice_kind="other"),
+        shown(climate_zone="", geometry=None),
+        shown(effect_size=np.nan, land_use=""),
+    ]
     registry.records = records(*rows)
     told = run("--of", "practices").splitlines()
     assert told[-2] == (

@@ -13,10 +13,15 @@ from hotspots.errors import RegistryError
 from hotspots.registry.formats.relation_graph import graph, write_graph
 
 RECORDS: list[dict[str, Any]] = [
-    {"id": "a", "type": "project", "name": 'Test "station" & <5 ha é🌱', "country": "KEN",
-     "relations": ("lead=b 2017-11/2021-02", "funder=b", "partner=gone /2020")},
+    {
+        "id": "a",
+        "type": "project",
+        "name": 'Test "station" & <5 ha é🌱',
+        "country": "KEN",
+        "relations": ("lead=b 2017-11/2021-02", "funder=b", "partner=gone /2020"),
+    },
     {"id": "b", "type": "organisation", "name": "Test office"},
-]  # fmt: skip
+]
 # A relation names its record's other: this project's lead is b.
 EDGES = [
     {"source": "a", "target": "b", "role": "lead", "start": "2017-11", "end": "2021-02"},
@@ -30,16 +35,21 @@ def test_records_are_nodes_and_relations_edges() -> None:
     assert found["edges"] == EDGES
     assert [node["id"] for node in found["nodes"]] == ["a", "b", "gone"]
     assert found["nodes"][1] == {
-        "id": "b", "type": "organisation", "name": "Test office", "country": "", "missing": False,
-    }  # fmt: skip
+        "id": "b",
+        "type": "organisation",
+        "name": "Test office",
+        "country": "",
+        "missing": False,
+    }
     assert [node["missing"] for node in found["nodes"]] == [False, False, True]
 
 
 def test_a_record_named_before_it_comes_is_not_missing() -> None:
     found = graph([{"id": "a", "relations": ("lead=z",)}, {"id": "z", "name": "Test office"}])
     assert [(n["id"], n["name"], n["missing"]) for n in found["nodes"]] == [
-        ("a", "", False), ("z", "Test office", False),
-    ]  # fmt: skip
+        ("a", "", False),
+        ("z", "Test office", False),
+    ]
 
 
 def test_the_graph_is_written_as_json(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ def geodesic_area_ha(obj: xr.DataArray, row: int, column: int, vertices: int = 2
     x0, x1 = grid.x_edges[column : column + 2]
     y0, y1 = grid.y_edges[row : row + 2]
     t = np.linspace(0, 1, vertices, endpoint=False)
-    x = np.concatenate([x0 + (x1 - x0) * t, np.full(vertices, x1), x1 - (x1 - x0) * t,
-                        np.full(vertices, x0)])  # fmt: skip
-    y = np.concatenate([np.full(vertices, y0), y0 + (y1 - y0) * t, np.full(vertices, y1),
-                        y1 - (y1 - y0) * t])  # fmt: skip
+    x = np.concatenate(
+        [x0 + (x1 - x0) * t, np.full(vertices, x1), x1 - (x1 - x0) * t, np.full(vertices, x0)]
+    )
+    y = np.concatenate(
+        [np.full(vertices, y0), y0 + (y1 - y0) * t, np.full(vertices, y1), y1 - (y1 - y0) * t]
+    )
     lon, lat = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True).transform(x, y)
     return abs(GEOD.polygon_area_perimeter(lon, lat)[0]) / 1e4
 

@@ -80,11 +80,16 @@ def test_synthetic_site(vectors: Path, pan: float) -> None:
     expected = expected[(expected["pan_factor"] == pan) & (expected["year"] == 20)]
     by_scenario = expected.set_index("scenario")
     found = gsocseq(
-        soc_stock=54.0, clay=22.0, air_temperature=t["tmp_c"].to_numpy(), dpm_rpm=1.44,
-        precipitation=t["rain_mm"].to_numpy(), evaporation=t["evap_mm"].to_numpy(),
-        plant_cover=t["plant_cover"].to_numpy(), input_share=t["input_share"].to_numpy(),
+        soc_stock=54.0,
+        clay=22.0,
+        air_temperature=t["tmp_c"].to_numpy(),
+        dpm_rpm=1.44,
+        precipitation=t["rain_mm"].to_numpy(),
+        evaporation=t["evap_mm"].to_numpy(),
+        plant_cover=t["plant_cover"].to_numpy(),
+        input_share=t["input_share"].to_numpy(),
         pan_factor=pan,
-    )  # fmt: skip
+    )
     need = by_scenario.loc["BAU", "c_eq_t_ha_yr"]
     assert found["carbon_input"].item() == pytest.approx(need, abs=1e-6)
     for scenario in ("BAU", "SSM1", "SSM2", "SSM3"):
@@ -432,9 +437,12 @@ def test_warm_up_is_shifted_with_the_climatology() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [({"draws": 1}, "draws is 1"), ({"temperature_error": -1.0}, "temperature_error is -1"),
-     ({"increase_error": float("nan")}, "increase_error is nan")],
-)  # fmt: skip
+    [
+        ({"draws": 1}, "draws is 1"),
+        ({"temperature_error": -1.0}, "temperature_error is -1"),
+        ({"increase_error": float("nan")}, "increase_error is nan"),
+    ],
+)
 def test_wrong_uncertainty_is_told(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(BadInputError, match=told):
         gsocseq_uncertainty(**site(2), **wrong)

@@ -34,13 +34,12 @@ def test_horizons_by_hand() -> None:
     assert out["year_of_saturation"].item() == 2045
     assert list(out["horizon"].values) == [5, 10, 20, 30]
     assert (out["gain_total"].attrs["units"], out["gain_rate"].attrs["units"]) == (
-        "t ha-1", "t ha-1 yr-1",
-    )  # fmt: skip
+        "t ha-1",
+        "t ha-1 yr-1",
+    )
 
 
-@given(
-    rate=st.floats(-2, 2), lasting=st.integers(1, 60), horizon=st.integers(0, 80)
-)  # fmt: skip
+@given(rate=st.floats(-2, 2), lasting=st.integers(1, 60), horizon=st.integers(0, 80))
 def test_horizon_twin_year_by_year(rate: float, lasting: int, horizon: int) -> None:
     total = 0.0
     for year in range(horizon):
@@ -94,9 +93,15 @@ def plain_total(
 @pytest.mark.parametrize(("midpoint", "steepness"), [(10, 0.3), (0, 0.1), (25, 1.0), (3, 5.0)])
 def test_ramp_twin_cohort_by_cohort(lasting: float, midpoint: float, steepness: float) -> None:
     out = constrained(
-        potential=0.5, adoption_now=0.1, feasible_share=0.8, ceiling=0.5, midpoint=midpoint,
-        steepness=steepness, years=[0, 7, 30, 60], transition_years=lasting,
-    )  # fmt: skip
+        potential=0.5,
+        adoption_now=0.1,
+        feasible_share=0.8,
+        ceiling=0.5,
+        midpoint=midpoint,
+        steepness=steepness,
+        years=[0, 7, 30, 60],
+        transition_years=lasting,
+    )
     new = 0.8 * 0.5 - 0.1
     for i, year in enumerate((0.0, 7.0, 30.0, 60.0)):
         adopted = plain_adopted(year, midpoint, steepness)
@@ -114,9 +119,14 @@ def test_ramp_stays_within_its_limits(
     now: float, feasible: float, most: float, midpoint: float, steepness: float
 ) -> None:
     out = constrained(
-        potential=0.5, adoption_now=now, feasible_share=feasible, ceiling=most, midpoint=midpoint,
-        steepness=steepness, years=[0, 1, 10, 40, 5000],
-    )  # fmt: skip
+        potential=0.5,
+        adoption_now=now,
+        feasible_share=feasible,
+        ceiling=most,
+        midpoint=midpoint,
+        steepness=steepness,
+        years=[0, 1, 10, 40, 5000],
+    )
     new = max(0.0, feasible * most - now)
     adoption, total = out["adoption"].values, out["gain_total"].values
     assert adoption[0] == now

@@ -172,11 +172,20 @@ def test_flipped_bytes_give_one_sentence_or_numbers(tmp_path_factory: Any) -> No
 @pytest.mark.parametrize(
     "given",
     [
-        "/vsicurl/{url}/x.tif", "/vsizip//a.zip/x.tif", "{url}/x.tif", "{url}/x.nc",
-        "vrt://{url}/x.tif", "zip://a.zip!x.tif", "zip+{url}/a.zip!x.tif", "GTIFF_DIR:1:{file}",
-        'NETCDF:"{url}/x.nc":soc_stock', "WMS:{url}", "s3://a/x.tif", "file://{file}",
+        "/vsicurl/{url}/x.tif",
+        "/vsizip//a.zip/x.tif",
+        "{url}/x.tif",
+        "{url}/x.nc",
+        "vrt://{url}/x.tif",
+        "zip://a.zip!x.tif",
+        "zip+{url}/a.zip!x.tif",
+        "GTIFF_DIR:1:{file}",
+        'NETCDF:"{url}/x.nc":soc_stock',
+        "WMS:{url}",
+        "s3://a/x.tif",
+        "file://{file}",
     ],
-)  # fmt: skip
+)
 def test_an_address_of_gdal_is_a_file_that_is_not_there(
     tmp_path: Path, listener: Listener, given: str
 ) -> None:
@@ -373,16 +382,23 @@ def test_vectors_are_read_by_the_driver_of_their_name_only(
     import geopandas as gpd
 
     frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=[box(0, 0, 1, 1)], crs=4326)
-    drivers = {"gpkg": "GPKG", "geojson": "GeoJSON", "shp": "ESRI Shapefile", "fgb": "FlatGeobuf",
-               "kml": "KML"}  # fmt: skip
+    drivers = {
+        "gpkg": "GPKG",
+        "geojson": "GeoJSON",
+        "shp": "ESRI Shapefile",
+        "fgb": "FlatGeobuf",
+        "kml": "KML",
+    }
     virtual = (
         '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>/vsicurl/'
         f"{listener.url}/a.geojson</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
     )
-    pipeline = json.dumps({
-        "type": "gdal_streamed_alg",
-        "command_line": f"gdal vector pipeline ! read /vsicurl/{listener.url}/a.geojson",
-    })  # fmt: skip
+    pipeline = json.dumps(
+        {
+            "type": "gdal_streamed_alg",
+            "command_line": f"gdal vector pipeline ! read /vsicurl/{listener.url}/a.geojson",
+        }
+    )
     for suffix, driver in drivers.items():
         path = tmp_path / f"a.{suffix}"
         frame.to_file(path, driver=driver)

@@ -28,8 +28,15 @@ CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 REASON = {name: code for code, name in EXCLUSION_REASONS.items()}
 SOIL = {name: code for code, name in SOIL_CLASSES.items()}
 ZONE = {name: code for code, name in CLIMATE_ZONES.items()}
-LETTERS = {".": "monitor", "B": "build", "P": "protect", "R": "restore",
-           "?": "insufficient_evidence", "O": "organic", "x": "excluded"}  # fmt: skip
+LETTERS = {
+    ".": "monitor",
+    "B": "build",
+    "P": "protect",
+    "R": "restore",
+    "?": "insufficient_evidence",
+    "O": "organic",
+    "x": "excluded",
+}
 CELL_KM = 20  # 400 km² a cell in an equal-area projection: three are 1200 km²
 
 
@@ -213,9 +220,12 @@ def test_scaling_changes_no_class(factor: float) -> None:
     patches: dict[str, Any] = {"min_patch_cells": 2, "top_share": 0.3}
     here = classify(gain, loss, gain_threshold=0.2, loss_threshold=0.1, **patches)
     scaled = classify(
-        gain * factor, loss * factor, gain_threshold=0.2 * factor, loss_threshold=0.1 * factor,
+        gain * factor,
+        loss * factor,
+        gain_threshold=0.2 * factor,
+        loss_threshold=0.1 * factor,
         **patches,
-    )  # fmt: skip
+    )
     np.testing.assert_array_equal(here, scaled)
     assert len(np.unique(here)) == 5
 
@@ -234,9 +244,13 @@ def test_patches_below_either_minimum_are_dropped() -> None:
     }
     all_hot, square, none = "BB..BB BB.... ..B...", "BB.... BB.... ..B...", "...... ...... ......"
     assert found == {
-        (1, 0): all_hot, (5, 0): square, (6, 0): none,
-        (1, 799): all_hot, (1, 801): square, (1, 2001): none,
-    }  # fmt: skip
+        (1, 0): all_hot,
+        (5, 0): square,
+        (6, 0): none,
+        (1, 799): all_hot,
+        (1, 801): square,
+        (1, 2001): none,
+    }
 
 
 def test_only_land_counts_for_the_area_of_a_patch() -> None:
@@ -296,15 +310,24 @@ def test_each_reason_and_its_limit() -> None:
     """Limits as documented: ranked are 10 % managed, 200 t/ha and 100 mm themselves."""
     zones = [0, ZONE["polar_dry"], ZONE["polar_moist"], 13, ZONE["boreal_dry"]]
     assert reasons(inputs(climate_zone=zones)) == [
-        "no_climate_zone", "polar", "polar", "no_climate_zone", "ranked",
-    ]  # fmt: skip
+        "no_climate_zone",
+        "polar",
+        "polar",
+        "no_climate_zone",
+        "ranked",
+    ]
     assert reasons(inputs(soc_stock=[50.0] * 4), [0.1, 0.0999, 0, np.nan]) == [
-        "ranked", "little_managed_land", "little_managed_land", "no_land_use_data",
-    ]  # fmt: skip
+        "ranked",
+        "little_managed_land",
+        "little_managed_land",
+        "no_land_use_data",
+    ]
     assert reasons(inputs(soc_stock=[200.0, 200.1])) == ["ranked", "organic_soil"]
     assert reasons(inputs(annual_precipitation=[100.0, 99.9, np.nan])) == [
-        "ranked", "hyper_arid", "ranked",
-    ]  # fmt: skip
+        "ranked",
+        "hyper_arid",
+        "ranked",
+    ]
 
 
 def test_the_first_reason_is_the_one_told() -> None:
@@ -378,8 +401,9 @@ def test_no_soil_data_is_no_reason_and_no_class() -> None:
     assert reasons(data) == ["ranked", "no_climate_zone"]
     managed, valid = plane([[0.5, 0.5]]), plane([[0.0, 1.0]])
     reason = excluded_reason(data, managed)
-    classes = classify(data["soc_stock"], excluded_reason=reason, managed_share=managed,
-                       valid_share=valid)  # fmt: skip
+    classes = classify(
+        data["soc_stock"], excluded_reason=reason, managed_share=managed, valid_share=valid
+    )
     assert drawn(classes) == "0x"
 
 
@@ -408,8 +432,12 @@ def test_class_areas_by_hand() -> None:
     managed, valid = plane([[0.5, 0.4, 0.05, np.nan]]), plane([[0.8, 0.8, 0.8, 0.0]])
     found = hectares(classes, managed, valid)
     for name, share in {
-        "monitor": 0.4, "organic": 0.32, "excluded": 0.8, "unmanaged": 0.4 + 0.48, "build": 0,
-    }.items():  # fmt: skip
+        "monitor": 0.4,
+        "organic": 0.32,
+        "excluded": 0.8,
+        "unmanaged": 0.4 + 0.48,
+        "build": 0,
+    }.items():
         assert found[name] == pytest.approx(40_000 * share)
 
 

@@ -42,10 +42,19 @@ PREFIX = "hotspots:"
 def geotiff(path: Path, values: Any, west: float, north: float, cell: float, **more: Any) -> None:
     """Write a raster as a publisher would: tiled and compressed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"driver": "GTiff", "height": values.shape[0], "width": values.shape[1], "count": 1,
-               "dtype": values.dtype, "crs": "EPSG:4326", "tiled": True, "blockxsize": 256,
-               "blockysize": 256, "compress": "deflate",
-               "transform": from_origin(west, north, cell, cell)} | more  # fmt: skip
+    options = {
+        "driver": "GTiff",
+        "height": values.shape[0],
+        "width": values.shape[1],
+        "count": 1,
+        "dtype": values.dtype,
+        "crs": "EPSG:4326",
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "compress": "deflate",
+        "transform": from_origin(west, north, cell, cell),
+    } | more
     with rasterio.open(path, "w", **options) as file:
         file.write(values, 1)
 
@@ -57,8 +66,9 @@ def debt(folder: Path) -> None:
     values[980:1180, 2520:2680] = 40 + (rows + columns) % 50
     for year, more in (("2010AD", 0), ("1990AD", 3)):
         kept = np.where(values > 0, values + more, values).astype("int16")
-        geotiff(folder / f"SOCS/SOCS_0_30cm_year_{year}_10km.tif", kept, -180, 90, 1 / 12,
-                nodata=-32767)  # fmt: skip
+        geotiff(
+            folder / f"SOCS/SOCS_0_30cm_year_{year}_10km.tif", kept, -180, 90, 1 / 12, nodata=-32767
+        )
     (folder / "SOCS/broken.tif").write_bytes(b"II*\0" + bytes(2000))
 
 
@@ -83,8 +93,9 @@ def cover(folder: Path) -> None:
 def units(folder: Path) -> None:
     frame = gpd.GeoDataFrame(
         {"iso_3166_2": ["KE-01", "KE-02"], "name": ["West", "East"], "adm0_a3": ["KEN", "KEN"]},
-        geometry=[box(33.5, -5, 38, 5.5), box(38, -5, 42, 5.5)], crs=4326,
-    )  # fmt: skip
+        geometry=[box(33.5, -5, 38, 5.5), box(38, -5, 42, 5.5)],
+        crs=4326,
+    )
     made = folder / "made"
     made.mkdir()
     frame.to_file(made / "ne_10m_admin_1_states_provinces.shp")
@@ -181,8 +192,11 @@ def test_land_cover_that_needs_no_token_is_taken_where_there_is_some(
 
 
 def test_layers_of_three_sources_come_onto_one_grid(upstream: Serving, tmp_path: Path) -> None:
-    rows = run(["soil-carbon-debt/soc_stock", "soil-carbon-debt/soc_stock_{year}",
-                "ipcc-climate-zones"], tmp_path, years=[1990])  # fmt: skip
+    rows = run(
+        ["soil-carbon-debt/soc_stock", "soil-carbon-debt/soc_stock_{year}", "ipcc-climate-zones"],
+        tmp_path,
+        years=[1990],
+    )
     assert {row["state"] for row in rows} == {"added"}
     data = Store(tmp_path / "store").open()
     assert {"soc_stock", "soc_stock_1990", "climate_zone"} <= set(data.data_vars)
@@ -236,9 +250,12 @@ def test_tiles_become_shares_of_land(
     (tmp_path / "own/worldcover.toml").write_text(text)
     monkeypatch.setenv("HOTSPOTS_SOURCES", str(tmp_path / "own"))
     rows = ingest(
-        ["worldcover/cropland_share,forest_share"], hs.region((33.0, 0.0, 39.0, 3.0)),
-        Store(tmp_path / "store"), resolution="0.5", cache=tmp_path / "cache",
-    )  # fmt: skip
+        ["worldcover/cropland_share,forest_share"],
+        hs.region((33.0, 0.0, 39.0, 3.0)),
+        Store(tmp_path / "store"),
+        resolution="0.5",
+        cache=tmp_path / "cache",
+    )
     assert {row["state"] for row in rows} == {"added"}
     data = Store(tmp_path / "store").open()
     crops = data["cropland_share"].sel(y=1.25)
@@ -295,10 +312,18 @@ def test_layers_of_a_store_share_one_grid(upstream: Serving, tmp_path: Path) -> 
     with pytest.raises(BadInputError, match="leave --resolution out, or give another --store"):
         run(["ipcc-climate-zones"], tmp_path, resolution="1km")
     with pytest.raises(BadInputError, match="isn't within the layers of the store"):
-        ingest(["ipcc-climate-zones"], hs.region((0, 0, 10, 10)), Store(tmp_path / "store"),
-               cache=tmp_path / "cache")  # fmt: skip
-    smaller = ingest(["ipcc-climate-zones"], hs.region((36, 0, 37, 1)), Store(tmp_path / "store"),
-                     cache=tmp_path / "cache")  # fmt: skip
+        ingest(
+            ["ipcc-climate-zones"],
+            hs.region((0, 0, 10, 10)),
+            Store(tmp_path / "store"),
+            cache=tmp_path / "cache",
+        )
+    smaller = ingest(
+        ["ipcc-climate-zones"],
+        hs.region((36, 0, 37, 1)),
+        Store(tmp_path / "store"),
+        cache=tmp_path / "cache",
+    )
     assert smaller[0]["state"] == "added"
     assert grid_of_store(Store(tmp_path / "store")).shape == (126, 102)
 
@@ -366,8 +391,17 @@ def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) ->
     import subprocess
     import sys
 
-    command = [sys.executable, "-m", "hotspots", "ingest", "soil-carbon-debt/soc_stock",
-               "--region", "33.5,-5,42,5.5", "--resolution", "5min"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "hotspots",
+        "ingest",
+        "soil-carbon-debt/soc_stock",
+        "--region",
+        "33.5,-5,42,5.5",
+        "--resolution",
+        "5min",
+    ]
     home = {**os.environ, "HOTSPOTS_CACHE": str(tmp_path / "cache"), "TERM": "xterm"}
     piped = subprocess.run(
         [*command, "--store", str(tmp_path / "piped")], env=home, capture_output=True, text=True
@@ -378,9 +412,11 @@ def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) ->
     home["HOTSPOTS_CACHE"] = str(tmp_path / "cache2")
     ours, theirs = pty.openpty()
     shown = subprocess.Popen(
-        [*command, "--store", str(tmp_path / "shown")], env=home, stderr=theirs,
+        [*command, "--store", str(tmp_path / "shown")],
+        env=home,
+        stderr=theirs,
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     os.close(theirs)
     seen = b""
     while True:
@@ -467,8 +503,14 @@ def test_every_layer_that_can_be_asked_for_has_a_place_of_its_own_in_a_store(mad
 def test_a_density_of_a_year_comes_by_depths(upstream: Serving, tmp_path: Path) -> None:
     values = np.full((2160, 4320), 300, dtype="int16")
     for depth in ("0cm", "30cm"):
-        geotiff(upstream.folder / f"debt/OCD/OCD_{depth}_year_2010AD_10km.tif", values, -180, 90,
-                1 / 12, nodata=-9999)  # fmt: skip
+        geotiff(
+            upstream.folder / f"debt/OCD/OCD_{depth}_year_2010AD_10km.tif",
+            values,
+            -180,
+            90,
+            1 / 12,
+            nodata=-9999,
+        )
     told = [row["layer"] for row in run(["soil-carbon-debt/soc_density"], tmp_path)]
     assert told == ["soc_density_0cm", "soc_density_30cm"]
     again = run(["soil-carbon-debt/soc_density"], tmp_path)
@@ -508,8 +550,14 @@ def test_small_negative_values_of_a_model_are_kept(upstream: Serving, tmp_path: 
     values = np.full((2160, 4320), -9999, dtype="int16")
     values[1000:1100, 2540:2600] = 200
     values[1050, 2570:2580] = -10
-    geotiff(upstream.folder / "debt/OCD/OCD_0cm_year_2010AD_10km.tif", values, -180, 90, 1 / 12,
-            nodata=-9999)  # fmt: skip
+    geotiff(
+        upstream.folder / "debt/OCD/OCD_0cm_year_2010AD_10km.tif",
+        values,
+        -180,
+        90,
+        1 / 12,
+        nodata=-9999,
+    )
     rows = run(["soil-carbon-debt/soc_density"], tmp_path, years=[2010], depths=["0"])
     assert [row["state"] for row in rows] == ["added"], rows
     assert "10 cells below 0" in rows[0]["note"]

@@ -160,8 +160,7 @@ AFTER = {
     "stale": FORMER,
 }
 OF_A_STORE = ("os.replace", "os.unlink")
-OF_A_BUCKET = tuple(f"hotspots.store.s3.Bucket.{n}" for n in ("write", "put_file",
-                                                                         "remove"))  # fmt: skip
+OF_A_BUCKET = tuple(f"hotspots.store.s3.Bucket.{n}" for n in ("write", "put_file", "remove"))
 
 
 def values(address: str | Path) -> dict[str, bytes]:

@@ -93,8 +93,9 @@ def test_land_that_is_all_crops_keeps_its_stock() -> None:
     full = data["cropland_share"] * 0 + 1
     none = data["cropland_share"] * 0
     attrs = data["cropland_share"].attrs
-    data = data.assign(cropland_share=full.assign_attrs(attrs),
-                       pasture_share=none.assign_attrs(attrs))  # fmt: skip
+    data = data.assign(
+        cropland_share=full.assign_attrs(attrs), pasture_share=none.assign_attrs(attrs)
+    )
     rows = of(hs.analyze(data, quick(**NO_DRAWS)), "total")
     assert list(rows) == ["cropland"]
 

@@ -53,13 +53,30 @@ FACE = "maps"
 ROOT = {"__init__.py", "__main__.py", "errors.py", "config.py", "py.typed"}
 
 HEAVY = {
-    "esda", "exactextract", "fastapi", "folium", "libpysal", "mapclassify", "matplotlib", "numba",
+    "esda",
+    "exactextract",
+    "fastapi",
+    "folium",
+    "libpysal",
+    "mapclassify",
+    "matplotlib",
+    "numba",
     "sklearn",
-}  # fmt: skip
+}
 NOT_FOR_HELP = HEAVY | {
-    "alembic", "dask", "geopandas", "networkx", "openpyxl", "pandas", "pyarrow", "rasterio",
-    "rioxarray", "scipy", "sqlalchemy", "xarray",
-}  # fmt: skip
+    "alembic",
+    "dask",
+    "geopandas",
+    "networkx",
+    "openpyxl",
+    "pandas",
+    "pyarrow",
+    "rasterio",
+    "rioxarray",
+    "scipy",
+    "sqlalchemy",
+    "xarray",
+}
 
 
 def imports(tree: ast.AST, module: str, is_package: bool) -> set[str]:

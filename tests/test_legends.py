@@ -48,12 +48,15 @@ def test_esa_cci_is_the_reference_table(shared: Path) -> None:
     [
         # ESA CCI 40 is a mosaic of which less than half is cropland, and counts as cropland.
         ("esa-cci", [10, 40, 100, 130, 170, 190, 202, 210, 220], [3, 3, 1, 2, 4, 5, 6, 7, 6]),
-        ("worldcover", [10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100],
-         [1, 2, 2, 3, 5, 6, 6, 7, 4, 4, 2]),
+        (
+            "worldcover",
+            [10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100],
+            [1, 2, 2, 3, 5, 6, 6, 7, 4, 4, 2],
+        ),
         ("lc100", [20, 40, 50, 60, 80, 90, 111, 116, 126, 200], [2, 3, 5, 6, 7, 4, 1, 1, 1, 7]),
         ("igbp", [5, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18], [1, 1, 2, 4, 3, 5, 3, 6, 6, 7, 2]),
     ],
-)  # fmt: skip
+)
 def test_known_answers(name: str, codes: list[int], classes: list[int]) -> None:
     assert to_land_cover(codes, name).tolist() == classes
 
@@ -73,9 +76,14 @@ def test_the_igbp_table_of_land_models(shared: Path) -> None:
 @pytest.mark.parametrize("kind", ["uint8", "int16", "float32"])
 @pytest.mark.parametrize(
     ("name", "missing", "cropland"),
-    [("esa-cci", 0, 10), ("worldcover", 0, 40), ("lc100", 0, 40), ("lc100", 255, 40),
-     ("igbp", 255, 12)],
-)  # fmt: skip
+    [
+        ("esa-cci", 0, 10),
+        ("worldcover", 0, 40),
+        ("lc100", 0, 40),
+        ("lc100", 255, 40),
+        ("igbp", 255, 12),
+    ],
+)
 def test_missing_stays_missing(name: str, missing: int, cropland: int, kind: str) -> None:
     got = to_land_cover(np.array([[missing, cropland], [missing, missing]], dtype=kind), name)
     assert got.tolist() == [[0, 3], [0, 0]]

@@ -39,8 +39,11 @@ def test_a_pipe_a_socket_and_a_device_are_refused_at_once(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket.csv")
-        for path, kind in (("pipe.csv", "a named pipe"), ("socket.csv", "a socket"),
-                           ("/dev/zero", "a device")):  # fmt: skip
+        for path, kind in (
+            ("pipe.csv", "a named pipe"),
+            ("socket.csv", "a socket"),
+            ("/dev/zero", "a device"),
+        ):
             with pytest.raises(BadInputError, match=f"'{path}' is {kind}; only files and folders"):
                 require_regular(path)
 

@@ -40,8 +40,10 @@ def world() -> xr.Dataset:
             "climate_zone": rng.integers(0, 13, shape).astype("uint8"),
             "valid_share": rng.random(shape),
         },
-        STEP, -180, 90,
-    )  # fmt: skip
+        STEP,
+        -180,
+        90,
+    )
     west, south, east, north = SOUTH_PACIFIC
     sea = (data.x > west) & (data.x < east) & (data.y > south) & (data.y < north)
     data["soc_stock"] = data["soc_stock"].where(~sea)
@@ -183,8 +185,10 @@ def test_blocks_by_hand() -> None:
             "valid_share": np.array([[1, 0.5, 0, 0], [0.5, 0, 0, 1]]),
             "climate_zone": np.array([[1, 2, 0, 0], [2, 3, 0, 12]], dtype="uint8"),
         },
-        1.0, 0, 1,
-    )  # fmt: skip
+        1.0,
+        0,
+        1,
+    )
     out = coarsen(data, 2.0)
     # (10·1 + 20·½ + 30·½)/2 = 17.5; zone 1 and zone 2 have one cell's area each: the first.
     np.testing.assert_allclose(out["soc_stock"], [[17.5, 80]])

@@ -28,11 +28,17 @@ from serving import running
 LOCKS = ("service", "test", "build", "tools")
 # Markers ask for no more than this, so a lock serves them all.
 MACHINES = [
-    {"python_full_version": f"{python}.9", "python_version": python, "sys_platform": system,
-     "os_name": "nt" if system == "win32" else "posix", "implementation_name": "cpython",
-     "platform_python_implementation": "CPython"}
-    for python in ("3.11", "3.12", "3.13", "3.14") for system in ("linux", "darwin", "win32")
-]  # fmt: skip
+    {
+        "python_full_version": f"{python}.9",
+        "python_version": python,
+        "sys_platform": system,
+        "os_name": "nt" if system == "win32" else "posix",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+    }
+    for python in ("3.11", "3.12", "3.13", "3.14")
+    for system in ("linux", "darwin", "win32")
+]
 
 
 @pytest.fixture(scope="module")
@@ -183,9 +189,21 @@ def test_a_file_that_is_not_the_locked_one_is_refused(
     digest = hashlib.sha256(wheel(tmp_path).read_bytes()).hexdigest()
     pinned = {"right": f" --hash=sha256:{digest}", "tampered": f" --hash=sha256:{'0' * 64}"}
     (tmp_path / "lock.txt").write_text(f"tiny-thing==1.0{pinned.get(lock, '')}\n")
-    command = [sys.executable, "-m", "pip", "--isolated", "install", *options, "--no-index",
-               "--find-links", str(tmp_path), "--target", str(tmp_path / "site"),
-               "--requirement", str(tmp_path / "lock.txt")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--isolated",
+        "install",
+        *options,
+        "--no-index",
+        "--find-links",
+        str(tmp_path),
+        "--target",
+        str(tmp_path / "site"),
+        "--requirement",
+        str(tmp_path / "lock.txt"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == (lock == "right"), done.stderr
     assert (tmp_path / "site" / "tiny_thing.py").exists() == (lock == "right")

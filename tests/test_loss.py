@@ -86,9 +86,10 @@ def test_any_missing_input_gives_a_missing_loss(
 
 def test_a_factor_is_needed_only_where_something_is_converted_or_drained() -> None:
     out = loss_conversion(
-        soc_stock=row(80, 80, np.nan, 80), factor=row(np.nan, 0.5, 0.5, 0.5),
+        soc_stock=row(80, 80, np.nan, 80),
+        factor=row(np.nan, 0.5, 0.5, 0.5),
         conversion_rate=row(0, 0, 0, np.nan),
-    )  # fmt: skip
+    )
     np.testing.assert_array_equal(out.values, [[0, 0, np.nan, np.nan]])
     drained = loss_drained_organic(drained_share=row(0, 0.1), emission_factor=row(np.nan, np.nan))
     np.testing.assert_array_equal(drained.values, [[0, np.nan]])
@@ -107,9 +108,7 @@ def test_share_converted_over_the_last_years_is_spread_over_them() -> None:
     assert spread == pytest.approx(yearly, rel=1e-12)
 
 
-@given(
-    erosion=st.floats(0, 500), soc=st.floats(0, 120), ratio=st.floats(0.8, 2.5), share=SHARE
-)  # fmt: skip
+@given(erosion=st.floats(0, 500), soc=st.floats(0, 120), ratio=st.floats(0.8, 2.5), share=SHARE)
 def test_gross_erosion_is_what_is_lost_at_a_share_of_one(
     erosion: float, soc: float, ratio: float, share: float
 ) -> None:
@@ -132,14 +131,26 @@ def test_warming_is_the_growth_of_decay(k: float, rise: float, q10: float) -> No
 @pytest.mark.parametrize(
     ("function", "given", "told"),
     [
-        (loss_conversion, {"soc_stock": 80, "factor": 0.69, "conversion_rate": 3},
-         "conversion_rate has the value 3; allowed is a fraction"),
-        (loss_conversion, {"soc_stock": 80, "factor": 69, "conversion_rate": 0.1},
-         "factor has the value 69; .* divide percent by 100"),
-        (loss_conversion, {"soc_stock": -9999, "factor": 0.7, "conversion_rate": 0.1},
-         "soc_stock has the value -9999"),
-        (loss_conversion, {"soc_stock": 80, "factor": 0.7, "conversion_rate": 0.1,
-                           "over_years": 0}, "over_years is 0"),
+        (
+            loss_conversion,
+            {"soc_stock": 80, "factor": 0.69, "conversion_rate": 3},
+            "conversion_rate has the value 3; allowed is a fraction",
+        ),
+        (
+            loss_conversion,
+            {"soc_stock": 80, "factor": 69, "conversion_rate": 0.1},
+            "factor has the value 69; .* divide percent by 100",
+        ),
+        (
+            loss_conversion,
+            {"soc_stock": -9999, "factor": 0.7, "conversion_rate": 0.1},
+            "soc_stock has the value -9999",
+        ),
+        (
+            loss_conversion,
+            {"soc_stock": 80, "factor": 0.7, "conversion_rate": 0.1, "over_years": 0},
+            "over_years is 0",
+        ),
         (loss_disequilibrium, {"soc_stock": 80, "soc_bau": -1}, "soc_bau has the value -1"),
         (loss_disequilibrium, {"soc_stock": 80, "soc_bau": 70, "years": 0}, "years is 0"),
         (loss_erosion, {"soil_erosion": -3, "soc": 20}, "soil_erosion has the value -3"),
@@ -150,7 +161,7 @@ def test_warming_is_the_growth_of_decay(k: float, rise: float, q10: float) -> No
         (loss_drained_organic, {"drained_share": 30, "emission_factor": 7}, "divide percent"),
         (loss_drained_organic, {"drained_share": 0.3, "emission_factor": -7}, "emission_factor"),
     ],
-)  # fmt: skip
+)
 def test_wrong_use_is_told(function: Callable[..., Any], given: Any, told: str) -> None:
     with pytest.raises(BadInputError, match=told):
         function(**given)
@@ -173,15 +184,18 @@ def test_mixed_depths_are_refused() -> None:
         st.sampled_from(NAMES), st.lists(LOSS, min_size=3, max_size=3), min_size=1
     ),
     organic=st.lists(SHARE, min_size=3, max_size=3),
-    converted=SHARE, joint=st.none() | st.floats(0, 50),
-)  # fmt: skip
+    converted=SHARE,
+    joint=st.none() | st.floats(0, 50),
+)
 def test_the_total_is_exactly_the_sum_of_its_parts(
     values: dict[str, list[float]], organic: list[float], converted: float, joint: float | None
 ) -> None:
     out = loss_total(
         {name: row(*v) for name, v in values.items()},
-        organic=row(*organic), conversion_share=converted, joint=joint,
-    )  # fmt: skip
+        organic=row(*organic),
+        conversion_share=converted,
+        joint=joint,
+    )
     parts = parts_of(out)
     total = parts[0]
     for part in parts[1:]:
@@ -211,8 +225,10 @@ def twin_total(
     values=st.fixed_dictionaries(
         {"drained_organic": LOSS}, optional=dict.fromkeys(NAMES[:-1], LOSS)
     ),
-    organic=SHARE, converted=SHARE, joint=st.none() | LOSS,
-)  # fmt: skip
+    organic=SHARE,
+    converted=SHARE,
+    joint=st.none() | LOSS,
+)
 def test_overlap_rules_against_the_twin(
     values: dict[str, float], organic: float, converted: float, joint: float | None
 ) -> None:
@@ -224,9 +240,11 @@ def test_overlap_rules_against_the_twin(
 def test_organic_soil_loses_by_drainage_only() -> None:
     """Mineral, organic, half of each; what isn't needed on organic soil may be missing."""
     losses = {
-        "conversion": row(0.4, np.nan, 0.4), "erosion": row(0.1, 0.1, 0.1),
-        "drained_organic": row(0.0, 7.9, 3.0), "erosion_gross": row(0.5, 0.5, 0.5),
-    }  # fmt: skip
+        "conversion": row(0.4, np.nan, 0.4),
+        "erosion": row(0.1, 0.1, 0.1),
+        "drained_organic": row(0.0, 7.9, 3.0),
+        "erosion_gross": row(0.5, 0.5, 0.5),
+    }
     out = loss_total(losses, organic=row(0, 1, 0.5))
     np.testing.assert_allclose(out["loss_total"], [[0.5, 7.9, 3.25]])
     np.testing.assert_array_equal(out["loss_main_component"], [[1, 5, 5]])
@@ -285,15 +303,19 @@ def test_chunked_equals_in_memory_and_a_dataset_is_as_good_as_a_mapping() -> Non
     soil, joint = row(*rng.uniform(0, 1, 9)), row(*rng.uniform(0, 2, 9))
     plain = loss_total(losses, organic=soil, joint=joint, conversion_share=0.1)
     lazy = loss_total(
-        xr.Dataset(losses).chunk({"x": 4}), organic=soil.chunk({"x": 4}), joint=joint,
+        xr.Dataset(losses).chunk({"x": 4}),
+        organic=soil.chunk({"x": 4}),
+        joint=joint,
         conversion_share=0.1,
-    )  # fmt: skip
+    )
     assert lazy["loss_total"].chunks
     xr.testing.assert_identical(plain, lazy.compute())
     bare = loss_total(
-        {n: v.values for n, v in losses.items()}, organic=soil, joint=joint.values,
+        {n: v.values for n, v in losses.items()},
+        organic=soil,
+        joint=joint.values,
         conversion_share=0.1,
-    )  # fmt: skip
+    )
     xr.testing.assert_identical(plain, bare)
     for name, layer in plain.data_vars.items():
         assert layer.attrs["long_name"]

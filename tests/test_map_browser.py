@@ -22,8 +22,14 @@ from hotspots.maps.themes import themes_of
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>']
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 LARGEST_PAGE = 2_000_000
 PATIENCE_MS = 240_000
@@ -39,10 +45,16 @@ def drawn(edition: Edition) -> Any:
     """The map of the world with the sample registry and two records of evil names."""
     known = hs.open_registry().records
     evil = gpd.GeoDataFrame(
-        {"id": ["evil-0", "evil-1"], "name": HOSTILE, "role": HOSTILE, "source": HOSTILE,
-         "web": ["javascript:alert(1)", "https://example.org/?q=<b>"]},
-        geometry=[Point(-40, -35), Point(60, -35)], crs=4326,
-    )  # fmt: skip
+        {
+            "id": ["evil-0", "evil-1"],
+            "name": HOSTILE,
+            "role": HOSTILE,
+            "source": HOSTILE,
+            "web": ["javascript:alert(1)", "https://example.org/?q=<b>"],
+        },
+        geometry=[Point(-40, -35), Point(60, -35)],
+        crs=4326,
+    )
     records = gpd.GeoDataFrame(pd.concat([known, evil], ignore_index=True), crs=4326)
     return hs.explore(edition, SimpleNamespace(records=records))
 

@@ -37,15 +37,48 @@ SAMPLES = (*TEXTS, "javascript:x")
 DELIMITERS = ("{{", "{%", "{#", "${")
 # What describes a layer's numbers; any other attribute is free text.
 OF_NUMBERS = {"units", "flag_values", "flag_meanings", "grid_mapping", "standard_name"}
-TAGS = ("long_name", "source", "citation", "licence", "method", "url", "year", "period", "depth_cm",
-        "title", "comment", "history", "institution", "references")  # fmt: skip
+TAGS = (
+    "long_name",
+    "source",
+    "citation",
+    "licence",
+    "method",
+    "url",
+    "year",
+    "period",
+    "depth_cm",
+    "title",
+    "comment",
+    "history",
+    "institution",
+    "references",
+)
 # Where a text must be seen, or the tests would pass on an empty page.
-SEEN = {"Record summary", "Record name", "Record place", "Record source", "Record theme",
-        "Record type", "Record country", "Record start", "Record end",
-        "Record web", "Record verified_on", "Record place_precision", "Input citation",
-        "Input licence", "Input depth_cm", "Input name", "Manifest id", "Manifest licence_notices",
-        "Units climate_zone", "Patch class", "Patch climate_zone", "Patch countries",
-        "Use land_use"}  # fmt: skip
+SEEN = {
+    "Record summary",
+    "Record name",
+    "Record place",
+    "Record source",
+    "Record theme",
+    "Record type",
+    "Record country",
+    "Record start",
+    "Record end",
+    "Record web",
+    "Record verified_on",
+    "Record place_precision",
+    "Input citation",
+    "Input licence",
+    "Input depth_cm",
+    "Input name",
+    "Manifest id",
+    "Manifest licence_notices",
+    "Units climate_zone",
+    "Patch class",
+    "Patch climate_zone",
+    "Patch countries",
+    "Use land_use",
+}
 
 IN_ENGLISH = {"Table note"}
 # Of these, each text is seen.
@@ -279,10 +312,13 @@ def test_a_users_own_layer_is_not_read_as_a_template_either(edition: Edition) ->
     """Folium itself stops at a text with an unfinished tag of a template, such as ``{% if %}``."""
     texts = [text for text in TEXTS if not text.startswith(("{%", "{#"))]
     features = [
-        {"type": "Feature", "properties": {"name": text},
-         "geometry": {"type": "Point", "coordinates": [20, 50]}}
+        {
+            "type": "Feature",
+            "properties": {"name": text},
+            "geometry": {"type": "Point", "coordinates": [20, 50]},
+        }
         for text in texts
-    ]  # fmt: skip
+    ]
     world = hs.explore(edition)
     folium.GeoJson({"type": "FeatureCollection", "features": features}).add_to(world)
     script = Read(world.get_root().render()).scripts[-1]

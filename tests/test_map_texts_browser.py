@@ -20,9 +20,14 @@ from hotspots.edition.edition import Edition
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 # Each would leave a mark in the page if it ran.
-RUNNING = ('<img src=x onerror="window.hit=1">', "</script><script>window.hit=1</script>",
-           "javascript:window.hit=1", "{{ this }}", "'-(window.hit=1)-'",
-           "`${window.hit=1}`")  # fmt: skip
+RUNNING = (
+    '<img src=x onerror="window.hit=1">',
+    "</script><script>window.hit=1</script>",
+    "javascript:window.hit=1",
+    "{{ this }}",
+    "'-(window.hit=1)-'",
+    "`${window.hit=1}`",
+)
 SAMPLES = (*TEXTS, *RUNNING)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 # What a page knows of the texts of its panel, popups and title.
@@ -126,8 +131,11 @@ def test_a_notebook_runs_none_either(page: Any, drawn: folium.Map, tmp_path: Pat
 
 def test_a_layer_that_a_user_adds_works(page: Any, edition: Edition, tmp_path: Path) -> None:
     world = hs.explore(edition)
-    place = {"type": "Feature", "properties": {"name": RUNNING[0]},
-             "geometry": {"type": "Point", "coordinates": [20, 50]}}  # fmt: skip
+    place = {
+        "type": "Feature",
+        "properties": {"name": RUNNING[0]},
+        "geometry": {"type": "Point", "coordinates": [20, 50]},
+    }
     folium.GeoJson(place, marker=folium.CircleMarker(radius=9, class_name="own")).add_to(world)
     folium.CircleMarker([52, 24], radius=9, popup="mine", class_name="mine").add_to(world)
     folium.LayerControl().add_to(world)

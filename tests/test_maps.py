@@ -54,10 +54,20 @@ def page(edition: Edition) -> str:
 
 def hostile_registry(web: str = "https://example.org/?a=<b>") -> Any:
     rows = [
-        {"id": f"r{i}", "type": "project", "name": name, "role": name, "theme": "pillar1",
-         "place": name, "country": "FRA", "place_precision": "city", "web": web, "source": name}
+        {
+            "id": f"r{i}",
+            "type": "project",
+            "name": name,
+            "role": name,
+            "theme": "pillar1",
+            "place": name,
+            "country": "FRA",
+            "place_precision": "city",
+            "web": web,
+            "source": name,
+        }
         for i, name in enumerate(HOSTILE)
-    ]  # fmt: skip
+    ]
     rows.append({**rows[0], "id": "nowhere", "name": "unplaced"})
     points = [Point(2 + i, 48) for i in range(len(HOSTILE))]
     return SimpleNamespace(records=gpd.GeoDataFrame(rows, geometry=[*points, None], crs=4326))
@@ -642,13 +652,22 @@ def test_clusters_leave_cells_outside_the_graph_bare(edition: Edition) -> None:
 
 # Machado et al. (2009), severity 1.0, on linear RGB.
 BLIND = {
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-                   [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                     [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-                   [0.004733, 0.691367, 0.303900]],
-}  # fmt: skip
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
 
 
 def seen(colour: str, eye: str) -> np.ndarray:
@@ -657,8 +676,11 @@ def seen(colour: str, eye: str) -> np.ndarray:
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     if eye != "trichromacy":
         linear = np.clip(np.array(BLIND[eye]) @ linear, 0, 1)
-    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-              [0.0193339, 0.1191920, 0.9503041]]  # fmt: skip
+    to_xyz = [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
     x, y, z = np.array(to_xyz) @ linear / [0.95047, 1.0, 1.08883]
     f = [np.cbrt(v) if v > 0.008856 else 7.787 * v + 16 / 116 for v in (x, y, z)]
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])

@@ -26,8 +26,17 @@ ROWS_OF = {
 
 
 def records(rows: dict[str, dict[str, Any]] | None = None) -> gpd.GeoDataFrame:
-    plain = {"type": "project", "theme": "", "country": "", "regions": "", "practice_kind": "",
-             "college": "", "role": "", "place_precision": "exact", "geometry": None}  # fmt: skip
+    plain = {
+        "type": "project",
+        "theme": "",
+        "country": "",
+        "regions": "",
+        "practice_kind": "",
+        "college": "",
+        "role": "",
+        "place_precision": "exact",
+        "geometry": None,
+    }
     rows = ROWS_OF if rows is None else rows
     table = [{"id": code} | plain | row for code, row in rows.items()]
     return gpd.GeoDataFrame(
@@ -46,13 +55,22 @@ def plain_cells(by: dict[str, set[str]], places: dict[str, set[str]]) -> dict[An
 
 
 INITIATIVE = {
-    "r1": {"europe", "sub-saharan-africa", "south-america"}, "r2": {"europe"},
-    "r3": {"south-america"}, "r4": {"world"}, "r5": {"sub-saharan-africa"}, "r6": {"elsewhere"},
-    "r7": {"sub-saharan-africa"}, "r8": {"not_stated"},
-}  # fmt: skip
+    "r1": {"europe", "sub-saharan-africa", "south-america"},
+    "r2": {"europe"},
+    "r3": {"south-america"},
+    "r4": {"world"},
+    "r5": {"sub-saharan-africa"},
+    "r6": {"elsewhere"},
+    "r7": {"sub-saharan-africa"},
+    "r8": {"not_stated"},
+}
 COUNTRIES = INITIATIVE | {
-    "r1": {"FRA", "KEN", "BRA"}, "r2": {"FRA"}, "r3": {"elsewhere"}, "r5": {"KEN"}, "r7": {"KEN"},
-}  # fmt: skip
+    "r1": {"FRA", "KEN", "BRA"},
+    "r2": {"FRA"},
+    "r3": {"elsewhere"},
+    "r5": {"KEN"},
+    "r7": {"KEN"},
+}
 THEME = {code: set(row["theme"].split(";")) - {""} for code, row in ROWS_OF.items()}
 PILLAR = {code: {"pillar1"} for code in ("r1", "r3", "r6", "r8")}
 GOAL = {"r1": {"goalA"}, "r2": {"goalA"}, "r3": {"goalB"}, "r4": {"goalE"}}

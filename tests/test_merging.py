@@ -26,9 +26,13 @@ from hotspots.registry.schema import values
 
 NOW = "2026-11-21T12:00:00Z"
 BASE = {
-    "type": "organisation", "summary": "For tests", "theme": "A6", "source": "A test",
-    "source_kind": "document", "country": "KEN",
-}  # fmt: skip
+    "type": "organisation",
+    "summary": "For tests",
+    "theme": "A6",
+    "source": "A test",
+    "source_kind": "document",
+    "country": "KEN",
+}
 
 
 def filled(engine: sa.Engine, *rows: dict[str, str], actor: Actor = LOCAL) -> Registry:
@@ -63,12 +67,27 @@ def state(registry: Registry) -> list[list[tuple[Any, ...]]]:
 def test_what_the_survivor_has(make: Callable[..., Registry]) -> None:
     """The kept record's values, else the other's; lists and names of both."""
     registry = make(
-        {"id": "a", "name": "Kestrel Station", "name_fr": "Station Crécerelle", "theme": "A6;D1",
-         "other_names": "KS", "created": "2020-01-01", "web": "https://example.org/a"},
-        {"id": "b", "name": "kestrel station.", "name_fr": "Poste; Crécerelle", "theme": "D1;E1",
-         "source": "Another test", "created": "2019-05-05", "web": "https://example.org/b",
-         "activities": "Measures", "languages": "sw"},
-    )  # fmt: skip
+        {
+            "id": "a",
+            "name": "Kestrel Station",
+            "name_fr": "Station Crécerelle",
+            "theme": "A6;D1",
+            "other_names": "KS",
+            "created": "2020-01-01",
+            "web": "https://example.org/a",
+        },
+        {
+            "id": "b",
+            "name": "kestrel station.",
+            "name_fr": "Poste; Crécerelle",
+            "theme": "D1;E1",
+            "source": "Another test",
+            "created": "2019-05-05",
+            "web": "https://example.org/b",
+            "activities": "Measures",
+            "languages": "sw",
+        },
+    )
     record = merged(registry)
     assert record == registry.get("a", private=True) | {"changed": NOW}
     expected = {
@@ -191,9 +210,14 @@ def test_histories_and_former_ids_stay(make: Callable[..., Registry]) -> None:
     assert {registry.get(id)["id"] for id in "abc"} == {"a"}
     told = [(row["id"], row["action"]) for row in registry.history("c")]
     assert told == [
-        ("a", "created"), ("b", "created"), ("c", "created"), ("c", "merged"), ("b", "merged"),
-        ("b", "merged"), ("a", "merged"),
-    ]  # fmt: skip
+        ("a", "created"),
+        ("b", "created"),
+        ("c", "created"),
+        ("c", "merged"),
+        ("b", "merged"),
+        ("b", "merged"),
+        ("a", "merged"),
+    ]
     with registry.reading() as connection:
         assert queries.snapshot(connection, "c", 1)["name"] == "Test station c"
 
@@ -266,9 +290,11 @@ def test_a_survivor_must_be_sound(make: Callable[..., Registry]) -> None:
 def test_a_correspondent_merges_within_their_regions(make: Callable[..., Registry]) -> None:
     """Both records and all that name the one given up must be theirs; else nothing happens."""
     registry = make(
-        {"id": "a"}, {"id": "b"}, {"id": "c", "country": "FRA", "relations": "partner=b"},
+        {"id": "a"},
+        {"id": "b"},
+        {"id": "c", "country": "FRA", "relations": "partner=b"},
         {"id": "d", "country": "FRA"},
-    )  # fmt: skip
+    )
     registry.actor = Actor("Test keeper", "correspondent", ("KEN",))
     before = state(registry)
     for keep, drop in (("a", "d"), ("d", "a"), ("a", "b")):
@@ -298,21 +324,37 @@ def test_a_preview_says_whose_value_it_is(make: Callable[..., Registry]) -> None
 def test_a_preview_says_what_is_given_up(make: Callable[..., Registry]) -> None:
     """What neither a list, a source nor another relation still says; also what is emptied."""
     registry = make(
-        {"id": "a", "theme": "A6", "name": "Kestrel", "web": "https://example.org/a",
-         "relations": "partner=b;lead=c 2018/2020", "verified_on": "2026-01-01",
-         "contact_email": "one@example.org"},
-        {"id": "b", "theme": "E1", "name": "Osprey", "web": "https://example.org/b",
-         "source": "Another test", "relations": "lead=c 2018;partner=a", "languages": "sw",
-         "contact_email": "two@example.org"},
+        {
+            "id": "a",
+            "theme": "A6",
+            "name": "Kestrel",
+            "web": "https://example.org/a",
+            "relations": "partner=b;lead=c 2018/2020",
+            "verified_on": "2026-01-01",
+            "contact_email": "one@example.org",
+        },
+        {
+            "id": "b",
+            "theme": "E1",
+            "name": "Osprey",
+            "web": "https://example.org/b",
+            "source": "Another test",
+            "relations": "lead=c 2018;partner=a",
+            "languages": "sw",
+            "contact_email": "two@example.org",
+        },
         {"id": "c"},
-    )  # fmt: skip
+    )
     with registry.reading() as connection:
         made = preview(connection, "a", "b", take={"languages": "keep", "web": "drop"})
         listed = preview(connection, "a", "b", take={"theme": "keep", "relations": "drop"})
     assert made.given_up == {
-        "name": "Osprey", "web": "https://example.org/a", "languages": "sw",
-        "verified_on": "2026-01-01", "contact_email": "two@example.org",
-    }  # fmt: skip
+        "name": "Osprey",
+        "web": "https://example.org/a",
+        "languages": "sw",
+        "verified_on": "2026-01-01",
+        "contact_email": "two@example.org",
+    }
     assert listed.given_up["theme"] == "E1"
     assert listed.given_up["relations"] == "lead=c 2018/2020"
 
@@ -356,10 +398,14 @@ def test_commands(tmp_path: Path) -> None:
     registry = filled(
         engine,
         {"id": "a", "name": "Kestrel Test Fields", "web": "https://example.org/a"},
-        {"id": "b", "name": "KESTREL Test fields", "web": "https://example.org/b",
-         "contact_email": "one@example.org"},
+        {
+            "id": "b",
+            "name": "KESTREL Test fields",
+            "web": "https://example.org/b",
+            "contact_email": "one@example.org",
+        },
         {"id": "c", "name": "Osprey", "relations": "partner=b"},
-    )  # fmt: skip
+    )
     listed = call("duplicates", "--registry", str(where))
     assert "b  KESTREL Test fields" in listed
     assert "same name: Kestrel Test Fields" in listed
@@ -376,8 +422,10 @@ def test_commands(tmp_path: Path) -> None:
     assert lines[at + 1] == " " * 22 + "given up: https://example.org/a"
     shown = json.loads(call(*options, "--dry-run", "--json"))
     assert shown["fields"]["web"] == {
-        "value": "https://example.org/b", "from": "drop", "given_up": "https://example.org/a",
-    }  # fmt: skip
+        "value": "https://example.org/b",
+        "from": "drop",
+        "given_up": "https://example.org/a",
+    }
     emptied = call(
         "merge", "a", "b", "--take", "contact_email=keep", "--registry", str(where), "--dry-run"
     )

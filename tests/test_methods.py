@@ -135,8 +135,9 @@ def test_the_trend_by_hand(layers, data) -> None:
     assert at["soc_trend"] == pytest.approx(-0.1, abs=1e-4)
     years, stocks = (1995, 2000, 2005), [at[f"soc_stock_{y}"] for y in (1995, 2000, 2005)]
     years, stocks = (1990, *years, 2010), [at["soc_stock_1990"], *stocks, at["soc_stock"]]
-    slopes = [(stocks[j] - stocks[i]) / (years[j] - years[i])
-              for i in range(5) for j in range(i + 1, 5)]  # fmt: skip
+    slopes = [
+        (stocks[j] - stocks[i]) / (years[j] - years[i]) for i in range(5) for j in range(i + 1, 5)
+    ]
     assert at["soc_trend"] == pytest.approx(np.median(slopes), abs=1e-5)
 
 
@@ -161,8 +162,9 @@ def test_gsocseq_stands_as_one_to_two_to_four(layers) -> None:
 
 
 def test_business_as_usual_at_equilibrium_does_not_drift(layers) -> None:
-    np.testing.assert_allclose(layers["soc_bau"], layers["soc_stock_managed"].where(
-        layers["soc_bau"].notnull()), rtol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        layers["soc_bau"], layers["soc_stock_managed"].where(layers["soc_bau"].notnull()), rtol=1e-5
+    )
     assert float(layers["loss_disequilibrium"].max()) < 1e-5
 
 
@@ -170,9 +172,11 @@ def test_gsocseq_of_one_cell_is_the_function_on_its_numbers(layers, data) -> Non
     at = cell(layers, data)
     months = ("air_temperature", "precipitation", "evaporation", "plant_cover")
     alone = an.gsocseq(
-        soc_stock=at["soc_stock_managed"], clay=at["clay"], land_cover="cropland",
+        soc_stock=at["soc_stock_managed"],
+        clay=at["clay"],
+        land_cover="cropland",
         **{name: at[name] for name in months},
-    )  # fmt: skip
+    )
     assert at["potential_gsocseq_ssm2"] == pytest.approx(
         float(alone["potential_gsocseq_ssm2"]), rel=1e-5
     )
@@ -333,12 +337,21 @@ def test_scaling_all_stocks_and_thresholds_together_changes_no_class(data) -> No
     then = hs.analyze(
         twice,
         quick(
-            masks=NO_MASKS, change={"detectable": 2.0}, eligibility={"organic_stock": 400.0},
+            masks=NO_MASKS,
+            change={"detectable": 2.0},
+            eligibility={"organic_stock": 400.0},
             hotspots={"gain_threshold": 0.4, "loss_threshold": 0.2},
         ),
-    )  # fmt: skip
-    for name in ("hotspot_class", "hotspot_class_in_zone", "hotspot_class_stable", "change_class",
-                 "stability_gain", "stability_loss", "evidence"):  # fmt: skip
+    )
+    for name in (
+        "hotspot_class",
+        "hotspot_class_in_zone",
+        "hotspot_class_stable",
+        "change_class",
+        "stability_gain",
+        "stability_loss",
+        "evidence",
+    ):
         np.testing.assert_array_equal(once.rasters[name].values, then.rasters[name].values, name)
     assert (once.rasters["hotspot_class"] == 3).any()
 
@@ -404,8 +417,11 @@ def test_ghana_from_points_at_depths(shared: Path) -> None:
             depths.append(raw.where(raw != -32768) * scale)
         return xr.concat(depths, "depth")
 
-    soil = {"soc": points("orcdrc", 1.0), "bulk_density": points("bldfie", 1e-3),
-            "coarse_fragments": points("crfvol", 1e-2)}  # fmt: skip
+    soil = {
+        "soc": points("orcdrc", 1.0),
+        "bulk_density": points("bldfie", 1e-3),
+        "coarse_fragments": points("crfvol", 1e-2),
+    }
     stock = stock_to_depth(**soil, at=(0, 5, 15, 30))
     density = {n: v.values.astype("float64") for n, v in soil.items()}
     carbon = density["soc"] * density["bulk_density"] * (1 - density["coarse_fragments"]) * 0.1
@@ -423,10 +439,11 @@ def test_ghana_from_points_at_depths(shared: Path) -> None:
         {
             "soc_stock": quantity(whole, "soc_stock", depth_cm="0-30", year=2017),
             "cropland_share": quantity(0.5 * like, "cropland_share"),
-            "climate_zone": describe((12 * like).astype("uint8"), "climate_zone",
-                                     guidelines="2019"),
+            "climate_zone": describe(
+                (12 * like).astype("uint8"), "climate_zone", guidelines="2019"
+            ),
         }
-    )  # fmt: skip
+    )
     edition = hs.analyze(data, quick(), regions="initiative")
     assert 20 < edition.table.loc["total", "soc_stock_mean"] < 120
     states = {row["id"]: row["status"] for row in edition.manifest["methods"]}
@@ -477,8 +494,9 @@ def test_the_united_states_over_seven_epochs(shared: Path) -> None:
     series = np.stack([data[f"soc_stock_{int(y)}" if y < 2014 else "soc_stock"] for y in years])
     row, column = np.argwhere((np.ptp(series, axis=0) > 0) & np.isfinite(trend))[0]
     values = series[:, row, column].astype("float64")
-    pairs = [(values[j] - values[i]) / (years[j] - years[i])
-             for i in range(7) for j in range(i + 1, 7)]  # fmt: skip
+    pairs = [
+        (values[j] - values[i]) / (years[j] - years[i]) for i in range(7) for j in range(i + 1, 7)
+    ]
     assert trend[row, column] == pytest.approx(np.median(pairs), abs=1e-6)
     still = (np.ptp(series, axis=0) == 0) & np.isfinite(trend)
     assert still.any()
@@ -508,30 +526,43 @@ _WRONG = {
     "plant cover in percent": (lambda d: d.assign(plant_cover=d["plant_cover"] * 100), "percent"),
     "negative stock": (lambda d: d.assign(soc_stock=d["soc_stock"] - 60), "wrong sign"),
     "reference of another depth": (
-        lambda d: _depth(d, "soc_stock_reference", "0-100"), "unlike depths"),
+        lambda d: _depth(d, "soc_stock_reference", "0-100"),
+        "unlike depths",
+    ),
     "date of another depth": (lambda d: _depth(d, "soc_stock_1990", "0-100"), "unlike depths"),
     "epoch of another depth": (lambda d: _depth(d, "soc_stock_2000", "0-100"), "unlike depths"),
     "density of another depth": (lambda d: _depth(d, "bulk_density", "0-20"), "unlike depths"),
     "stock to a metre": (
-        lambda d: d.assign({n: d[n].assign_attrs(depth_cm="0-100")
-                            for n in d if str(n).startswith("soc_stock")}), "0-30 cm"),
+        lambda d: d.assign(
+            {n: d[n].assign_attrs(depth_cm="0-100") for n in d if str(n).startswith("soc_stock")}
+        ),
+        "0-30 cm",
+    ),
     "zones of 2006": (
         lambda d: d.assign(climate_zone=d["climate_zone"].assign_attrs(guidelines="2006")),
-        "2006 guidelines"),
+        "2006 guidelines",
+    ),
     "eleven months": (lambda d: d.isel(month=slice(0, 11)), "12 months"),
     "months from July": (lambda d: d.roll(month=6, roll_coords=True), "aren't in order"),
     "months as time": (
-        lambda d: d.assign(air_temperature=d["air_temperature"].rename(month="time").drop_vars(
-            "time")), "12 steps along 'time'"),
+        lambda d: d.assign(
+            air_temperature=d["air_temperature"].rename(month="time").drop_vars("time")
+        ),
+        "12 steps along 'time'",
+    ),
     "stock by depth": (
-        lambda d: d.assign(soc_stock=d["soc_stock"].expand_dims(depth=3)), "3 steps along 'depth'"),
+        lambda d: d.assign(soc_stock=d["soc_stock"].expand_dims(depth=3)),
+        "3 steps along 'depth'",
+    ),
     "land cover 9": (lambda d: _with_code(d, "land_cover_2015", 9), "'9' is no"),
     "climate zone 13": (lambda d: _with_code(d, "climate_zone", 13), "'13' is no"),
     "erosion negative": (lambda d: d.assign(soil_erosion=-d["soil_erosion"]), "wrong sign"),
     "density in kg": (lambda d: d.assign(bulk_density=d["bulk_density"] * 1000), "kg m-3"),
     "texture above the whole": (
-        lambda d: d.assign(clay=d["clay"] * 0 + 90, silt=d["silt"] * 0 + 60), "sum to"),
-}  # fmt: skip
+        lambda d: d.assign(clay=d["clay"] * 0 + 90, silt=d["silt"] * 0 + 60),
+        "sum to",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", _WRONG)
@@ -582,8 +613,15 @@ def test_what_can_not_be_is_told_or_noted(data) -> None:
     assert any(
         n.startswith("soil_erosion: holds no") for n in hs.analyze(empty, quick()).manifest["notes"]
     )
-    row = {"system": "cropland", "factor": "F_MG", "level": "mulch", "climate_zone": "tropical_dry",
-           "value": 1.1, "error_pct": 10.0, "source": "a trial"}  # fmt: skip
+    row = {
+        "system": "cropland",
+        "factor": "F_MG",
+        "level": "mulch",
+        "climate_zone": "tropical_dry",
+        "value": 1.1,
+        "error_pct": 10.0,
+        "source": "a trial",
+    }
     own = quick(potential={"management": "mulch", "factors": [row]})
     edition = hs.analyze(data, own)
     assert any("of the managed land" in note for note in edition.manifest["notes"])

@@ -20,8 +20,17 @@ ALLOWED = {
     "folium": {"Map"},
 }
 # What reads an argument as the source of a template, by the name it is called by.
-READERS = {"Element", "MacroElement", "Template", "from_string", "compile_expression", "Html",
-           "IFrame", "Popup", "Tooltip"}  # fmt: skip
+READERS = {
+    "Element",
+    "MacroElement",
+    "Template",
+    "from_string",
+    "compile_expression",
+    "Html",
+    "IFrame",
+    "Popup",
+    "Tooltip",
+}
 PACKAGED = "_asset"
 
 

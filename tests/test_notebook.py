@@ -53,9 +53,12 @@ def ran(notebook: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     path = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(notebook), str(target), str(folder), str(TIMEOUT_S)],
-        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=TIMEOUT_S + 30,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert list(folder.iterdir()) == [], "the notebook wrote files where it was run"
     return list(read(target).cells)

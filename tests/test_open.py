@@ -42,9 +42,15 @@ def write_tif(path: Path, values: Any, unit: str | None = "t ha-1", **options: A
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(
-            path, "w", driver="GTiff", count=len(bands), dtype=bands[0].dtype,
-            height=bands[0].shape[0], width=bands[0].shape[1], **profile,
-        ) as file:  # fmt: skip
+            path,
+            "w",
+            driver="GTiff",
+            count=len(bands),
+            dtype=bands[0].dtype,
+            height=bands[0].shape[0],
+            width=bands[0].shape[1],
+            **profile,
+        ) as file:
             for i, band in enumerate(bands, start=1):
                 file.write(band, i)
             file.scales, file.offsets = [scale] * len(bands), [offset] * len(bands)
@@ -273,9 +279,13 @@ def test_blocks_of_a_tiled_file_land_in_their_places(
     monkeypatch.setattr(geotiff, "_CHUNK", 16)
     values = np.arange(50 * 70, dtype="float32").reshape(50, 70) / 10
     path = write_tif(
-        tmp_path / "soc_stock.tif", values, tiled=True, blockxsize=16, blockysize=16,
+        tmp_path / "soc_stock.tif",
+        values,
+        tiled=True,
+        blockxsize=16,
+        blockysize=16,
         transform=Affine(0.5, 0, 0, 0, -0.5, 30),
-    )  # fmt: skip
+    )
     data = open_data(path)
     assert len(data.soc_stock.chunks[0]) == 4
     np.testing.assert_array_equal(data.soc_stock.values, values)
@@ -460,9 +470,14 @@ def test_garbage(tmp_path: Path, suffix: str, content: bytes) -> None:
 def big_tif(path: Path) -> Path:
     values = np.random.default_rng(1).uniform(0, 100, (128, 128)).astype("float32")
     return write_tif(
-        path, values, compress="deflate", tiled=True, blockxsize=32, blockysize=32,
+        path,
+        values,
+        compress="deflate",
+        tiled=True,
+        blockxsize=32,
+        blockysize=32,
         transform=Affine(0.5, 0, -30, 0, -0.5, 30),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])

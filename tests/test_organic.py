@@ -118,8 +118,14 @@ def test_companions() -> None:
 def test_emission_by_hand() -> None:
     """100 ha of tropical cropland, 3 years: 14·300 on site, 0.82·300 dissolved, 5·300 kg N."""
     out = drained_organic_emission(drained_area=100.0, climate_zone="tropical_moist", years=3)
-    expected = {"co2_c": 4200, "co2_c_lower": 1980, "co2_c_upper": 7800, "doc_c": 246,
-                "total_c": 4446, "n2o_n": 1500}  # fmt: skip
+    expected = {
+        "co2_c": 4200,
+        "co2_c_lower": 1980,
+        "co2_c_upper": 7800,
+        "doc_c": 246,
+        "total_c": 4446,
+        "n2o_n": 1500,
+    }
     for name, value in expected.items():
         assert out[name].item() == pytest.approx(value)
     assert (out["co2_c"].attrs["units"], out["n2o_n"].attrs["units"]) == ("t", "kg")
@@ -155,9 +161,10 @@ def test_no_cap_at_twenty_years() -> None:
 
 def test_missing_area_zone_or_stock_gives_no_emission() -> None:
     out = drained_organic_emission(
-        drained_area=np.array([1.0, np.nan, 1.0, 1.0]), climate_zone=np.array([10, 10, 0, 10]),
+        drained_area=np.array([1.0, np.nan, 1.0, 1.0]),
+        climate_zone=np.array([10, 10, 0, 10]),
         peat_stock=np.array([50.0, 50.0, 50.0, np.nan]),
-    )  # fmt: skip
+    )
     for name in ("co2_c", "co2_c_lower", "co2_c_upper", "doc_c", "total_c"):
         assert out[name].isnull().values.tolist() == [False, True, True, True]
     lazy = drained_organic_emission(

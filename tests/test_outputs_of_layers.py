@@ -41,18 +41,48 @@ from hotspots.store import Store
 Run = Callable[..., tuple[int, str, str]]
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 NAMES = [text for text in TEXTS if "/" not in text]  # a file's name may hold all else
-FRAME = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "section", "table",
-         "tr", "th", "td", "ul", "li", "figure", "img", "figcaption", "svg", "rect", "text",
-         "span"}  # fmt: skip
+FRAME = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "h1",
+    "h2",
+    "p",
+    "section",
+    "table",
+    "tr",
+    "th",
+    "td",
+    "ul",
+    "li",
+    "figure",
+    "img",
+    "figcaption",
+    "svg",
+    "rect",
+    "text",
+    "span",
+}
 
 
 def tif(path: Path, text: str, crs: str | None = "EPSG:4326") -> Path:
     """Write a small layer of which all that is told is `text`."""
     values = np.full((4, 4), 50, dtype="float32") + np.arange(4, dtype="float32")
     with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=4, width=4, dtype="float32", crs=crs,
-        transform=Affine(0.5, 0, 36, 0, -0.5, 1), nodata=-9999,
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        count=1,
+        height=4,
+        width=4,
+        dtype="float32",
+        crs=crs,
+        transform=Affine(0.5, 0, 36, 0, -0.5, 1),
+        nodata=-9999,
+    ) as file:
         file.write(values, 1)
         file.set_band_description(1, "soc_stock")
         file.units = ("t ha-1",)
@@ -70,9 +100,15 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, di
         folder = tmp_path_factory.mktemp("store")
         name = f"{text}.tif" if text in NAMES else "a.tif"
         told = add_own(
-            Store(str(folder / "store")), str(tif(folder / name, text)), variable="soc_stock",
-            depth="0-30", unit="t ha-1", source=text, citation=text, licence=text,
-        )  # fmt: skip
+            Store(str(folder / "store")),
+            str(tif(folder / name, text)),
+            variable="soc_stock",
+            depth="0-30",
+            unit="t ha-1",
+            source=text,
+            citation=text,
+            licence=text,
+        )
         made[text] = (folder / "store", told)
     return made
 
@@ -177,11 +213,14 @@ def test_commands_on_a_store_are_not_steered(run: Run, stores: Any, text: str) -
 @pytest.mark.parametrize("name", [*NAMES, "a\nError: forged", "$(touch made) it's"])
 def test_names_of_files_steer_nothing(run: Run, tmp_path: Path, name: str) -> None:
     missing = tmp_path / f"{name}.tif"
-    for words in (("add-layer", missing, "--store", tmp_path / "s", "--as", "clay"),
-                  ("analyze", "--data", missing, "--out", tmp_path / "o"),
-                  ("recipe", "check", tmp_path / f"{name}.toml"),
-                  ("map", tmp_path / name), ("layers", "--store", missing),
-                  ("registry", "list", "--registry", tmp_path / f"{name}.sqlite")):  # fmt: skip
+    for words in (
+        ("add-layer", missing, "--store", tmp_path / "s", "--as", "clay"),
+        ("analyze", "--data", missing, "--out", tmp_path / "o"),
+        ("recipe", "check", tmp_path / f"{name}.toml"),
+        ("map", tmp_path / name),
+        ("layers", "--store", missing),
+        ("registry", "list", "--registry", tmp_path / f"{name}.sqlite"),
+    ):
         code, out, err = run(*words)
         assert not STEERING.search(out + err), words
         assert not [line for line in err.splitlines()[1:] if line.startswith("Error")], words
@@ -237,8 +276,24 @@ def test_method_cards_are_pages_of_known_tags() -> None:
         shown = Page(
             MarkdownIt("commonmark", {"html": True}).enable("table").render(cards.card(key))
         )
-        assert set(shown.tags) <= {"h1", "h2", "p", "ul", "li", "a", "code", "pre", "table",
-                                   "thead", "tbody", "tr", "th", "td", "em", "strong"}  # fmt: skip
+        assert set(shown.tags) <= {
+            "h1",
+            "h2",
+            "p",
+            "ul",
+            "li",
+            "a",
+            "code",
+            "pre",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "em",
+            "strong",
+        }
 
 
 # ------------------------------------------------------------------------------- editions
@@ -253,10 +308,16 @@ def edition(tmp_path_factory: pytest.TempPathFactory) -> tuple[hs.Edition, Path]
         data[name].attrs |= {"citation": "\n".join(TEXTS), "source": TEXTS[6], "licence": TEXTS[7]}
     boxes = [[29 + 0.1 * n, -2.9, 29.1 + 0.1 * n, -1.1] for n in range(len(TEXTS))]
     features = [
-        {"type": "Feature", "properties": {"id": f"r{n}", "name": text},
-         "geometry": {"type": "Polygon", "coordinates": [[[w, s], [e, s], [e, t], [w, t], [w, s]]]}}
+        {
+            "type": "Feature",
+            "properties": {"id": f"r{n}", "name": text},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[w, s], [e, s], [e, t], [w, t], [w, s]]],
+            },
+        }
         for n, (text, (w, s, e, t)) in enumerate(zip(TEXTS, boxes, strict=True))
-    ]  # fmt: skip
+    ]
     path = folder / "regions.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
     made = hs.analyze(data, regions=str(path))
@@ -302,8 +363,11 @@ def test_commands_on_an_edition_are_not_steered(run: Run, edition: tuple[hs.Edit
 
 def test_a_notebook_shows_an_edition(edition: tuple[hs.Edition, Path]) -> None:
     made, _ = edition
-    for shown in (Page(made.table._repr_html_()), Page(made.hotspots._repr_html_()),
-                  Page(made.rasters._repr_html_())):  # fmt: skip
+    for shown in (
+        Page(made.table._repr_html_()),
+        Page(made.hotspots._repr_html_()),
+        Page(made.rasters._repr_html_()),
+    ):
         assert not {"script", "b"} & set(shown.tags)
         assert RESULT not in shown.text
 
@@ -311,8 +375,14 @@ def test_a_notebook_shows_an_edition(edition: tuple[hs.Edition, Path]) -> None:
 @pytest.mark.parametrize("text", [*TEXTS, '"\n[methods]\nskip = ["x"]', "\x7f\\", "'''"])
 def test_a_recipe_holds_the_text(run: Run, tmp_path: Path, text: str) -> None:
     """A row of one's own factors may bear any text; as TOML it is that text again."""
-    row = {"system": "cropland", "factor": "land_use", "level": text, "climate_zone": text,
-           "value": 1.0, "source": text}  # fmt: skip
+    row = {
+        "system": "cropland",
+        "factor": "land_use",
+        "level": text,
+        "climate_zone": text,
+        "value": 1.0,
+        "source": text,
+    }
     assert tomllib.loads(f"a = {_toml_value((row,))}") == {"a": [row]}
     path = tmp_path / "r.toml"
     path.write_text(f"[potential]\nguidelines = {_toml_value(text)}\n", encoding="utf-8")

@@ -43,11 +43,24 @@ FREE = {"text", "texts"}  # kinds that take any text
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # A sound cell of each other kind.
 SOUND = {
-    "country": "KEN", "regions": "KEN", "number": "1", "whole": "2020", "area": "", "date": "2020",
-    "day": "2020-01-01", "moment": "2020-01-01T00:00:00Z", "language": "en", "languages": "en",
-    "url": "https://example.org/", "doi": "10.1234/x", "ror": "https://ror.org/04cvxnb49",
-    "email": "name@example.org", "phone": "+254 20 000 0000", "relations": "", "id": "",
-}  # fmt: skip
+    "country": "KEN",
+    "regions": "KEN",
+    "number": "1",
+    "whole": "2020",
+    "area": "",
+    "date": "2020",
+    "day": "2020-01-01",
+    "moment": "2020-01-01T00:00:00Z",
+    "language": "en",
+    "languages": "en",
+    "url": "https://example.org/",
+    "doi": "10.1234/x",
+    "ror": "https://ror.org/04cvxnb49",
+    "email": "name@example.org",
+    "phone": "+254 20 000 0000",
+    "relations": "",
+    "id": "",
+}
 
 
 def sound(field: Field) -> str:
@@ -76,8 +89,12 @@ def record(type_: str, text: str, *, at: int = 0) -> dict[str, Any]:
             made[field.name] = values.read(field, cell)
     number = TYPES.index(type_) * 100 + at
     return {name: made[name] for name in fields() if name in made} | {
-        "id": f"r-{number}", "type": type_, "version": 1, "latitude": 1.0, "longitude": 36.0,
-    }  # fmt: skip
+        "id": f"r-{number}",
+        "type": type_,
+        "version": 1,
+        "latitude": 1.0,
+        "longitude": 36.0,
+    }
 
 
 RECORDS = [record(type_, text, at=at) for type_ in TYPES for at, text in enumerate(TEXTS)]
@@ -141,10 +158,20 @@ def test_a_spreadsheet_program_shows_them(tmp_path: Path) -> None:
         pytest.skip("LibreOffice is not on this machine")
     write_file(tmp_path / "a.xlsx", RECORDS, columns=["id", "name"])
     subprocess.run(
-        [program, "--headless", f"-env:UserInstallation={(tmp_path / 'home').as_uri()}",
-         "--convert-to", "csv", "--outdir", tmp_path / "out", tmp_path / "a.xlsx"],
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
+        [
+            program,
+            "--headless",
+            f"-env:UserInstallation={(tmp_path / 'home').as_uri()}",
+            "--convert-to",
+            "csv",
+            "--outdir",
+            tmp_path / "out",
+            tmp_path / "a.xlsx",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     with (tmp_path / "out" / "a.csv").open(encoding="utf-8", newline="") as opened:
         names = [row["name"] for row in csv.DictReader(opened)]
     assert "=1+1" in names
@@ -204,8 +231,15 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     opened = open_registry(path, create=True)
     now = clock.now()
     with opened.writing() as connection:
-        apply(connection, [Change("created", None, of, text) for of, text in
-                           zip(RECORDS, TEXTS * len(TYPES), strict=True)], LOCAL, now)  # fmt: skip
+        apply(
+            connection,
+            [
+                Change("created", None, of, text)
+                for of, text in zip(RECORDS, TEXTS * len(TYPES), strict=True)
+            ],
+            LOCAL,
+            now,
+        )
         for text in TEXTS:
             log(connection, LOCAL, now, text, text, text)
             connection.execute(
@@ -226,10 +260,17 @@ def shown(run: Run, *words: str) -> tuple[int, str, str]:
 
 
 COMMANDS = (
-    ("list",), ("duplicates", "--top", "99"), ("journal", "--limit", "9999"), ("survey",),
-    ("stale", "--days", "0"), ("matrix",), ("validate",), ("show", "r-0", "--history"),
-    ("review",), ("token", "list"),
-)  # fmt: skip
+    ("list",),
+    ("duplicates", "--top", "99"),
+    ("journal", "--limit", "9999"),
+    ("survey",),
+    ("stale", "--days", "0"),
+    ("matrix",),
+    ("validate",),
+    ("show", "r-0", "--history"),
+    ("review",),
+    ("token", "list"),
+)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -247,9 +288,10 @@ def test_a_record_is_shown_literally(run: Run, registry: Path) -> None:
         for name in set(free(given)) - hidden:
             assert f"{fields()[name].label['en']}: {visible(values.write(given[name]))}\n" in out
         told = json.loads(shown(run, "show", given["id"], "--json")[1])
-        assert {n: values.write(told[n]) if isinstance(told[n], str) else told[n][0]
-                for n in set(free(given)) - hidden} == {
-            n: values.write(given[n]) for n in set(free(given)) - hidden}  # fmt: skip
+        assert {
+            n: values.write(told[n]) if isinstance(told[n], str) else told[n][0]
+            for n in set(free(given)) - hidden
+        } == {n: values.write(given[n]) for n in set(free(given)) - hidden}
 
 
 def test_lists_show_them_literally(run: Run, registry: Path) -> None:
@@ -280,8 +322,9 @@ def test_a_search_is_for_the_text(registry: Path) -> None:
 
 def test_a_notebook_shows_them(registry: Path) -> None:
     opened = open_registry(registry)
-    with pd.option_context("display.max_rows", None, "display.max_columns", None,
-                           "display.max_colwidth", None):  # fmt: skip
+    with pd.option_context(
+        "display.max_rows", None, "display.max_columns", None, "display.max_colwidth", None
+    ):
         page = Page(opened.records._repr_html_())
         surveys = Page(opened.surveys._repr_html_())
     frame = {"div", "style", "table", "thead", "tr", "th", "tbody", "td", "p"}
@@ -336,23 +379,40 @@ def test_a_suggested_command_is_quoted(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("registry", "template", path)
     assert code == 0
     command = out.strip().partition("then: ")[2]
-    told = subprocess.run(["sh", "-c", command.replace("hotspots", "printf '%s\\n'", 1)],
-                          capture_output=True, cwd=tmp_path, check=True)  # fmt: skip
+    told = subprocess.run(
+        ["sh", "-c", command.replace("hotspots", "printf '%s\\n'", 1)],
+        capture_output=True,
+        cwd=tmp_path,
+        check=True,
+    )
     assert str(path) in told.stdout.decode().splitlines()
     assert not (tmp_path / "made").exists()
 
 
 # ------------------------------------------------------------------------------- adapters
 
-WORDS = ("Agriculture Forestry and Other Land Use", "ALM", "Agricultural land management",
-         "Improved Forest Management", "Afforestation", "soil carbon", "Land use (AFOLU)", "VM0042",
-         "Soil Enrichment", "Grassland", "Other")  # fmt: skip
+WORDS = (
+    "Agriculture Forestry and Other Land Use",
+    "ALM",
+    "Agricultural land management",
+    "Improved Forest Management",
+    "Afforestation",
+    "soil carbon",
+    "Land use (AFOLU)",
+    "VM0042",
+    "Soil Enrichment",
+    "Grassland",
+    "Other",
+)
 
 
 def kept(table: Adapter) -> dict[str, str]:
     """Return cells by which an adapter keeps a row."""
-    nested = {f"{column}.{path}": (column, path)
-              for column, paths in table.literals.items() for path in paths}  # fmt: skip
+    nested = {
+        f"{column}.{path}": (column, path)
+        for column, paths in table.literals.items()
+        for path in paths
+    }
     for rule in table.keep:
         cells = {}
         for condition in rule.when:
@@ -382,8 +442,14 @@ def test_an_export_of_a_public_registry(
         writer = csv.DictWriter(opened, list(columns))
         writer.writeheader()
         writer.writerows(rows)
-    for words in (("import", "a.csv", "--dry-run"), ("import", "a.csv", "--skip-bad"), ("list",),
-                  ("export", "out.csv"), ("export", "out.xlsx"), ("journal",)):  # fmt: skip
+    for words in (
+        ("import", "a.csv", "--dry-run"),
+        ("import", "a.csv", "--skip-bad"),
+        ("list",),
+        ("export", "out.csv"),
+        ("export", "out.xlsx"),
+        ("journal",),
+    ):
         shown(run, *words)
     names = {cells["name"] for _, cells in read_file(tmp_path / "out.csv").rows}
     # Markup and controls are taken out of an export; the rest stays as it is.

@@ -169,9 +169,14 @@ def test_rows_near_the_pole_weigh_by_their_area() -> None:
 
 @pytest.mark.parametrize(
     ("west", "step", "shape", "same"),
-    [(-180, 1, (4, 360), True), (0, 1, (4, 360), True), (0, 1.0000000001, (4, 360), True),
-     (-180, 0.5, (4, 720), False), (-179.5, 1, (4, 360), False)],
-)  # fmt: skip
+    [
+        (-180, 1, (4, 360), True),
+        (0, 1, (4, 360), True),
+        (0, 1.0000000001, (4, 360), True),
+        (-180, 0.5, (4, 720), False),
+        (-179.5, 1, (4, 360), False),
+    ],
+)
 def test_grids_that_coincide_are_known(west: float, step: float, shape: Any, same: bool) -> None:
     rows, columns = overlaps(
         grid(west, 60, step, -1, shape, DEGREES), grid(-180, 60, 1, -1, (4, 360), DEGREES)

@@ -34,9 +34,15 @@ def tif(path: Path, values: Any = VALUES, **options: Any) -> Path:
     units, tags, scale = (options.pop(k, None) for k in ("unit", "tags", "scale"))
     given = {"crs": "EPSG:4326", "transform": Affine(1, 0, 10, 0, -1, 6)} | options
     with rasterio.open(
-        path, "w", driver="GTiff", count=len(planes), height=planes.shape[1],
-        width=planes.shape[2], dtype=str(planes.dtype), **given,
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        count=len(planes),
+        height=planes.shape[1],
+        width=planes.shape[2],
+        dtype=str(planes.dtype),
+        **given,
+    ) as file:
         file.write(planes)
         if units:
             file.units = (units,) * len(planes)
@@ -71,8 +77,15 @@ STOCK = {"variable": "soc_stock", "unit": "t ha-1", "depth": "0-30"}
 
 def test_a_geotiff_with_all_that_is_needed(tmp_path: Path) -> None:
     path = tif(tmp_path / "a.tif")
-    own = read_own(path, variable="soc_stock", unit="kg m-2", depth="0-30", year=2015,
-                   licence="CC BY 4.0", citation="Us (2015)")  # fmt: skip
+    own = read_own(
+        path,
+        variable="soc_stock",
+        unit="kg m-2",
+        depth="0-30",
+        year=2015,
+        licence="CC BY 4.0",
+        citation="Us (2015)",
+    )
     layer = ingested(own)
     assert layer.values.tolist() == (VALUES * 10).tolist()
     assert layer.attrs["units"] == "t ha-1"
@@ -151,10 +164,17 @@ def test_points_and_layers_of_soil_properties(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "needed"),
-    [("soc_stock", True), ("soc_stock_1990", True), ("clay", True), ("bulk_density", True),
-     ("soc_density", True), ("soc_stock_valid_share", False), ("cropland_share", False),
-     ("climate_zone", False)],
-)  # fmt: skip
+    [
+        ("soc_stock", True),
+        ("soc_stock_1990", True),
+        ("clay", True),
+        ("bulk_density", True),
+        ("soc_density", True),
+        ("soc_stock_valid_share", False),
+        ("cropland_share", False),
+        ("climate_zone", False),
+    ],
+)
 def test_which_variables_need_a_depth(name: str, needed: bool) -> None:
     assert needs_depth(name) is needed
 
@@ -173,9 +193,13 @@ def test_scale_and_offset_are_the_files_unless_declared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "unit", "number", "dtype"),
-    [("soc_stock", "t ha-1", -32768, "int16"), ("clay", "%", 255, "uint8"),
-     ("soc", "g kg-1", -9999, "float32"), ("bulk_density", "kg m-3", 65535, "uint16")],
-)  # fmt: skip
+    [
+        ("soc_stock", "t ha-1", -32768, "int16"),
+        ("clay", "%", 255, "uint8"),
+        ("soc", "g kg-1", -9999, "float32"),
+        ("bulk_density", "kg m-3", 65535, "uint16"),
+    ],
+)
 def test_undeclared_nodata_is_named_with_the_option(
     tmp_path: Path, name: str, unit: str, number: int, dtype: str
 ) -> None:
@@ -297,9 +321,18 @@ def test_zarr_of_both_versions(tmp_path: Path, version: int, dims: tuple[str, st
 @pytest.mark.parametrize("version", ["ZARR_V2", "ZARR_V3"])
 def test_zarr_as_gdal_writes_it(tmp_path: Path, version: str) -> None:
     path = tmp_path / "a.zarr"
-    with rasterio.open(path, "w", driver="Zarr", count=1, height=2, width=3, dtype="float32",
-                       crs="EPSG:4326", transform=Affine(1, 0, 10, 0, -1, 6),
-                       FORMAT=version) as file:  # fmt: skip
+    with rasterio.open(
+        path,
+        "w",
+        driver="Zarr",
+        count=1,
+        height=2,
+        width=3,
+        dtype="float32",
+        crs="EPSG:4326",
+        transform=Affine(1, 0, 10, 0, -1, 6),
+        FORMAT=version,
+    ) as file:
         file.write(VALUES, 1)
     assert ingested(read_own(path, **STOCK)).values.tolist() == VALUES.tolist()
 
@@ -382,8 +415,9 @@ def test_tables_that_lack_something(
 ) -> None:
     path = tmp_path / "a.csv"
     value = "loam" if "word" in header else "9"
-    rows = "".join(f"{y},{x},{value}" + ",1" * (header.count(",") - 2) + "\n"
-                   for y in (1, 2) for x in (1, 2))  # fmt: skip
+    rows = "".join(
+        f"{y},{x},{value}" + ",1" * (header.count(",") - 2) + "\n" for y in (1, 2) for x in (1, 2)
+    )
     path.write_text(f"{header}\n{rows}")
     told = {"variable": "clay", "unit": "%", "depth": "0-30", "cache": tmp_path}
     assert words in refused(path, **told, **options)
@@ -401,8 +435,9 @@ def test_polygons_are_burnt_by_a_column(tmp_path: Path, suffix: str) -> None:
     )
     path = tmp_path / f"a{suffix}"
     frame.to_parquet(path) if suffix == ".parquet" else frame.to_file(path)
-    zones = read_own(path, variable="climate_zone", column="zone", cell=0.5, guidelines="2019",
-                     cache=tmp_path)  # fmt: skip
+    zones = read_own(
+        path, variable="climate_zone", column="zone", cell=0.5, guidelines="2019", cache=tmp_path
+    )
     assert ingested(zones).values.tolist() == [[12, 10, 0]] * 2
     stock = read_own(path, **STOCK, column="stock", cell=0.5, cache=tmp_path)
     assert ingested(stock).values.tolist() == [[40, 90, 10]] * 2

@@ -67,8 +67,9 @@ def test_a_patch_that_stays_has_enough_cells_and_area() -> None:
     cells = mask("###. .... ###. ...# ....")
     area = np.array([400.0, 400, 100, 100, 100])[:, None]
     np.testing.assert_array_equal(drop_small(cells, area, 1, 5), mask("###. .... .... .... ...."))
-    np.testing.assert_array_equal(drop_small(cells, area, 4, None),
-                                  mask(".... .... ###. ...# ...."))  # fmt: skip
+    np.testing.assert_array_equal(
+        drop_small(cells, area, 4, None), mask(".... .... ###. ...# ....")
+    )
     np.testing.assert_array_equal(drop_small(cells, area, None, None), cells)
     assert not drop_small(cells, area, 4, 5).any()
     assert not drop_small(np.zeros((2, 2), dtype=bool), 1.0, 4, 5).any()

@@ -26,10 +26,15 @@ TODAY = date(2026, 11, 21)
 EDITOR = Actor("An editor", "editor")
 KENYA = Actor("Correspondent Kenya", "correspondent", ("KEN",))
 STATION = {
-    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "A station of a test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "public_knowledge",
     "language": "en",
-}  # fmt: skip
+}
 Run = Any
 
 
@@ -199,8 +204,15 @@ def test_stale_records_come_oldest_first(aged: Registry) -> None:
     table = stale(aged, today=TODAY)
     assert list(table["id"]) == ["never", "older-elsewhere", "old", "works-there"]
     assert list(table.columns) == [
-        "id", "type", "name", "country", "owner", "verified_on", "changed", "age_days",
-    ]  # fmt: skip
+        "id",
+        "type",
+        "name",
+        "country",
+        "owner",
+        "verified_on",
+        "changed",
+        "age_days",
+    ]
     assert table["age_days"].dtype == np.float64
     assert list(table["age_days"].isna()) == [True, False, False, False]
     assert table.loc[2, "age_days"] == 2516  # from 2020-01-01
@@ -279,15 +291,27 @@ def cli(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_commands_from_token_to_decision(cli: Run, tmp_path: Path) -> None:
     """An administrator gives a token, one without suggests, the correspondent decides."""
     code, secret, said = cli(
-        "token", "create", "--holder", "Correspondent Kenya", "--role", "correspondent",
-        "--region", "KEN",
-    )  # fmt: skip
+        "token",
+        "create",
+        "--holder",
+        "Correspondent Kenya",
+        "--role",
+        "correspondent",
+        "--region",
+        "KEN",
+    )
     assert (code, secret.count("\n")) == (0, 1)
     assert "whoever can open this registry is its administrator" in said
     code, admin, said = cli(
-        "token", "create", "--holder", "Secretariat", "--role", "administrator",
-        "--expires", "2999-12-31",
-    )  # fmt: skip
+        "token",
+        "create",
+        "--holder",
+        "Secretariat",
+        "--role",
+        "administrator",
+        "--expires",
+        "2999-12-31",
+    )
     assert "one without a token reads and suggests only" in said
     assert "No administrator's token is valid after 2999-12-31" in said
     secret, admin = secret.strip(), admin.strip()
@@ -340,8 +364,9 @@ def test_suggestions_are_named_and_decided_all_or_none(cli: Run, tmp_path: Path)
     ]
     out = cli("suggest", file, "--json")[1]
     assert [(row["number"], row["name"]) for row in json.loads(out)] == [
-        (1, "Kestrel"), (2, "Osprey"),
-    ]  # fmt: skip
+        (1, "Kestrel"),
+        (2, "Osprey"),
+    ]
     cli("review", "2", "--refuse", "--reason", "No.", "--token", secret)
     code, out, said = cli("review", "1", "2", "--accept", "--token", secret)
     assert (code, out) == (2, "")
@@ -385,8 +410,11 @@ def test_commands_of_upkeep(cli: Run) -> None:
     assert json.loads(cli("survey", "--json")[1])[0]["note"] == "All"
     assert cli("survey", "KEN", "--withdraw")[1] == "Withdrew the survey of KEN.\n"
     assert cli("stale")[1].splitlines()[1].split() == [
-        "test-station", "organisation", "KEN", "never",
-    ]  # fmt: skip
+        "test-station",
+        "organisation",
+        "KEN",
+        "never",
+    ]
     assert json.loads(cli("stale", "--json")[1])[0]["age_days"] is None
     assert cli("verify", "test-station")[1] == "Verified 1: test-station\n"
     assert cli("verify", "test-station")[1] == "Already verified today: test-station\n"

@@ -18,10 +18,16 @@ from hotspots.layers.grid import Grid, cell_area, grid_of, require_same_grid
 from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
 SUMMED = (
-    "soc_stock_total", "deficit_historic_total", "potential_ipcc_tier1_total",
-    "modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total",
-    "land_valid_ha", "ranked_managed_ha", "hot_managed_ha",
-)  # fmt: skip
+    "soc_stock_total",
+    "deficit_historic_total",
+    "potential_ipcc_tier1_total",
+    "modelled_gross_loss_total",
+    "modelled_gross_gain_total",
+    "modelled_change_total",
+    "land_valid_ha",
+    "ranked_managed_ha",
+    "hot_managed_ha",
+)
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +254,11 @@ def test_bad_layers_are_refused_in_one_sentence(kenya):
     with pytest.raises(RasterError, match="soc_stock"):
         hs.analyze(kenya.drop_vars("soc_stock"))
     with pytest.raises(EmptyRegionError, match="no land"):
-        hs.analyze(kenya.assign(soc_stock=kenya["soc_stock"] * np.float32(np.nan)).assign(
-            soc_stock=lambda d: d["soc_stock"].assign_attrs(units="t ha-1")))  # fmt: skip
+        hs.analyze(
+            kenya.assign(soc_stock=kenya["soc_stock"] * np.float32(np.nan)).assign(
+                soc_stock=lambda d: d["soc_stock"].assign_attrs(units="t ha-1")
+            )
+        )
     with pytest.raises(GridMismatchError, match="another grid"):
         require_same_grid(kenya["soc_stock"], shifted["cropland_share"], "cropland_share")
 

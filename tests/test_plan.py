@@ -15,10 +15,18 @@ from hotspots.registry.permissions import Actor
 from hotspots.registry.registry import Registry
 
 ROW = {
-    "id": "test-station", "type": "organisation", "name": "Test station", "summary": "Made up",
-    "theme": "pillar1;A6", "country": "NAM", "latitude": "-22.56", "longitude": "17.08",
-    "place_precision": "locality", "source": "this test", "source_kind": "publication",
-}  # fmt: skip
+    "id": "test-station",
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "Made up",
+    "theme": "pillar1;A6",
+    "country": "NAM",
+    "latitude": "-22.56",
+    "longitude": "17.08",
+    "place_precision": "locality",
+    "source": "this test",
+    "source_kind": "publication",
+}
 
 
 @pytest.fixture
@@ -54,8 +62,9 @@ def test_an_emptied_cell_takes_its_value_out_and_a_missing_column_does_not(
     row = {"id": "test-station", "version": "1", "web": "", "name": "New name"}
     [entry] = take(registry, row).entries
     assert entry.fields == {
-        "name": ("Test station", "New name"), "web": ("https://example.org", "")
-    }  # fmt: skip
+        "name": ("Test station", "New name"),
+        "web": ("https://example.org", ""),
+    }
     found = registry.get("test-station")
     assert "web" not in found
     assert (found["place"], found["version"]) == ("Windhoek", 2)
@@ -120,9 +129,12 @@ def test_relations_within_a_file_may_point_forward(registry: Registry) -> None:
     with registry.reading() as connection:
         [row] = connection.execute(sa.select(relation)).mappings().all()
     assert dict(row) == {
-        "subject": "test-station", "role": "partner", "object": "second", "start": "2018",
+        "subject": "test-station",
+        "role": "partner",
+        "object": "second",
+        "start": "2018",
         "end": "2020",
-    }  # fmt: skip
+    }
 
 
 def test_points_are_looked_at(registry: Registry) -> None:
@@ -225,8 +237,10 @@ def test_history_tells_who_did_what_and_holds_nothing_personal(registry: Registr
     take(registry, {"id": "test-station", "contact_email": "other@example.org"})
     told = registry.history("test-station")
     assert [(row["version"], row["action"]) for row in told] == [
-        (1, "created"), (2, "verified"), (3, "changed"),
-    ]  # fmt: skip
+        (1, "created"),
+        (2, "verified"),
+        (3, "changed"),
+    ]
     assert "@" not in str(told)
     with registry.reading() as connection:
         assert "@" not in str(connection.execute(sa.select(version)).all())
@@ -332,8 +346,10 @@ def test_consent_goes_with_the_person_who_gave_it(registry: Registry) -> None:
     plan = take(registry, {"id": "test-station", "contact_email": "other@example.org"})
     assert [note.column for note in plan.notes] == ["contact_consent"]
     assert "contact_email" not in registry.get("test-station")
-    take(registry, {"id": "test-station", "contact_email": "x@example.org",
-                    "contact_consent": "2026-02-02"})  # fmt: skip
+    take(
+        registry,
+        {"id": "test-station", "contact_email": "x@example.org", "contact_consent": "2026-02-02"},
+    )
     assert registry.get("test-station")["contact_email"] == "x@example.org"
 
 
@@ -350,12 +366,14 @@ def test_edits_of_one_position_are_not_mixed(registry: Registry) -> None:
     ("one", "other"),
     [
         ({"name": "Проект 2030"}, {"name": "Центр почв 2030"}),
-        ({"name": "Programme for the restoration of degraded soils in drylands, phase one"},
-         {"name": "Programme for the restoration of degraded soils in drylands, phase two"}),
+        (
+            {"name": "Programme for the restoration of degraded soils in drylands, phase one"},
+            {"name": "Programme for the restoration of degraded soils in drylands, phase two"},
+        ),
         ({"country": "", "regions": "NAM"}, {"country": "NAM"}),
         ({"name": "Soil lab"}, {"name": "Soil-Lab"}),
     ],
-)  # fmt: skip
+)
 def test_names_alike_overwrite_nobody(
     registry: Registry, one: dict[str, str], other: dict[str, str]
 ) -> None:

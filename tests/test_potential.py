@@ -154,9 +154,14 @@ def test_arrays_of_names_layers_and_chunks_give_the_same_factors() -> None:
 
 
 OWN = {
-    "system": "cropland", "factor": "F_MG", "level": "no_tillage", "climate_zone": "tropical_dry",
-    "value": 1.3, "error_pct": 20, "source": "long-term trials of the user",
-}  # fmt: skip
+    "system": "cropland",
+    "factor": "F_MG",
+    "level": "no_tillage",
+    "climate_zone": "tropical_dry",
+    "value": 1.3,
+    "error_pct": 20,
+    "source": "long-term trials of the user",
+}
 
 
 def test_own_factors_override_and_add() -> None:
@@ -206,15 +211,20 @@ def test_own_factors_that_cannot_be_used_are_told(change: dict[str, Any], told: 
 
 EXAMPLES: list[dict[str, Any]] = [
     {
-        "climate_zone": "warm_temperate_moist", "soil_class": "HAC", "guidelines": "2019",
+        "climate_zone": "warm_temperate_moist",
+        "soil_class": "HAC",
+        "guidelines": "2019",
         "start": {"F_LU": "long_term_cultivated", "F_MG": "full_tillage", "F_I": "medium"},
         "end": {"F_LU": "long_term_cultivated", "F_MG": "no_tillage", "F_I": "high_without_manure"},
     },
     {
-        "climate_zone": "tropical_moist", "soil_class": "LAC", "guidelines": "2006", "start": {},
+        "climate_zone": "tropical_moist",
+        "soil_class": "LAC",
+        "guidelines": "2006",
+        "start": {},
         "end": {"F_LU": "long_term_cultivated", "F_MG": "full_tillage", "F_I": "medium"},
     },
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -298,23 +308,37 @@ def test_courses_of_layers_stay_lazy_and_missing_stays_missing() -> None:
         (lambda: equilibrium_stock(soc_reference=50.0, f_lu=69.0), "divide percent by 100"),
         (lambda: stock_after(start=-5.0, equilibrium=50.0, years=1), "start has the value -5"),
         (lambda: stock_after(start=5.0, equilibrium=50.0, years=-1), "years has the value -1"),
-        (lambda: stock_after(start=5.0, equilibrium=5.0, years=1, transition_years=0),
-         "transition_years is 0"),
+        (
+            lambda: stock_after(start=5.0, equilibrium=5.0, years=1, transition_years=0),
+            "transition_years is 0",
+        ),
         (lambda: ipcc_tier1(row(-50.0), zones(1), row(0.5)), "soc_stock has the value -50"),
         (lambda: ipcc_tier1(row(50.0), zones(1), row(50.0)), "divide percent by 100"),
         (lambda: ipcc_tier1(row(50.0, depth_cm="0-100"), zones(1), row(0.5)), "of 0-100 cm"),
         (lambda: ipcc_tier1(row(50.0), zones(1), row(0.7), grassland_share=row(0.7)), "sum of"),
-        (lambda: ipcc_tier1(row(50.0), zones(1), row(0.2), grassland_share=row(0.2),
-                            pasture_share=row(0.2)), "Give one of them"),
-        (lambda: ipcc_tier1(row(50.0), zones(1), row(0.2), grassland_share=row(0.2),
-                            grassland_management="nominally_managed", grassland_input="high"),
-         "only improved grassland"),
+        (
+            lambda: ipcc_tier1(
+                row(50.0), zones(1), row(0.2), grassland_share=row(0.2), pasture_share=row(0.2)
+            ),
+            "Give one of them",
+        ),
+        (
+            lambda: ipcc_tier1(
+                row(50.0),
+                zones(1),
+                row(0.2),
+                grassland_share=row(0.2),
+                grassland_management="nominally_managed",
+                grassland_input="high",
+            ),
+            "only improved grassland",
+        ),
         (lambda: sum_uncertainty([1.0], [1.0, 2.0]), "give one each"),
         (lambda: product_uncertainty(3.0, -4.0), "uncertainty has the value -4"),
         (lambda: tier1_draws(n=0), "n is 0"),
         (lambda: tier1_draws(n=2, seed=-1), "seed is -1"),
     ],
-)  # fmt: skip
+)
 def test_wrong_use_of_tier1_is_told(call: Any, told: str) -> None:
     with pytest.raises(BadInputError, match=told):
         call()
@@ -368,9 +392,12 @@ def test_shared_reference_stock_makes_a_change_surer_than_the_sum_rule() -> None
     """SOCref 64 ± 5 %, f 0.69 -> 0.69·1.221: by hand, and against draws that share SOCref."""
     f0, f1, sd_f = 0.69, 0.69 * 1.221, 0.03
     sd = change_sd(
-        soc_reference=64.0, soc_reference_sd=2.0, factor_from=f0, factor_to=f1,
+        soc_reference=64.0,
+        soc_reference_sd=2.0,
+        factor_from=f0,
+        factor_to=f1,
         factor_change_sd=sd_f,
-    )  # fmt: skip
+    )
     assert sd == pytest.approx(np.sqrt(((f1 - f0) * 2) ** 2 + (64 * sd_f) ** 2))
     rng = np.random.default_rng(1)
     drawn = rng.normal(64, 2, 200_000) * rng.normal(f1 - f0, sd_f, 200_000)
@@ -436,8 +463,12 @@ def test_what_does_not_change_has_no_error() -> None:
     same = {"from_management": "no_tillage", "from_input": "low", "input": "low"}
     assert np.nanmax(np.abs(tier1_draws(n=9, **same))) == 0
     assert np.isnan(ipcc_tier1_relative_sd(**same)).all()
-    grass = {"system": "grassland", "from_management": "nominally_managed",
-             "management": "improved", "input": "medium"}  # fmt: skip
+    grass = {
+        "system": "grassland",
+        "from_management": "nominally_managed",
+        "management": "improved",
+        "input": "medium",
+    }
     # 1.14 ± 11 %: 1.14·0.055/0.14
     assert ipcc_tier1_relative_sd(**grass)[1] == pytest.approx(1.14 * 0.055 / 0.14)
     drawn = tier1_draws(n=5000, **grass)[:, 1]
@@ -500,9 +531,12 @@ def test_plain_twin(year: str, pasture: bool) -> None:
     grass = rng.uniform(0, 0.4, len(codes))
     crop[0], grass[0], crop[1] = 0, 0, 0
     out = ipcc_tier1(
-        row(*stock), zones(*codes, guidelines=year), row(*crop),
-        pasture_share=row(*grass) if pasture else None, guidelines=year,
-    )  # fmt: skip
+        row(*stock),
+        zones(*codes, guidelines=year),
+        row(*crop),
+        pasture_share=row(*grass) if pasture else None,
+        guidelines=year,
+    )
     expected = [
         plain_tier1(s, CLIMATE_ZONES[z], c, g if pasture else None, year)
         for s, z, c, g in zip(stock, codes, crop, grass, strict=True)
@@ -522,9 +556,9 @@ def test_missing_inputs_give_missing_answers() -> None:
 def test_pasture_counts_only_on_request_and_where_it_is() -> None:
     """Pasture unknown: no answer. Pasture without cropland: improved grassland alone."""
     # Warm temperate moist, 2019: improved grassland 1.14; 60·0.14/20 = 0.42 t/ha/yr
-    out = ipcc_tier1(
-        row(60, 60), zones(1, 1), row(0, 0.5), pasture_share=row(0.3, np.nan)
-    )["potential_ipcc_tier1"]  # fmt: skip
+    out = ipcc_tier1(row(60, 60), zones(1, 1), row(0, 0.5), pasture_share=row(0.3, np.nan))[
+        "potential_ipcc_tier1"
+    ]
     assert out.values[0, 0] == pytest.approx(0.42)
     assert np.isnan(out.values[0, 1])
 
@@ -540,18 +574,26 @@ def test_potential_scales_with_adoption_and_time(adoption: float, years: float) 
 
 
 @pytest.mark.parametrize(
-    "choice", [{"adoption": 1.1}, {"adoption": np.nan}, {"transition_years": 0},
-               {"transition_years": np.nan}, {"transition_years": 101}],
-)  # fmt: skip
+    "choice",
+    [
+        {"adoption": 1.1},
+        {"adoption": np.nan},
+        {"transition_years": 0},
+        {"transition_years": np.nan},
+        {"transition_years": 101},
+    ],
+)
 def test_choices_out_of_range_are_refused(choice: dict[str, Any]) -> None:
     with pytest.raises(BadInputError, match=f"{next(iter(choice))} is "):
         ipcc_tier1(row(50.0), zones(1), row(0.5), **choice)
 
 
 @given(
-    stock=st.floats(0, 800), crop=SHARE, part=SHARE,
+    stock=st.floats(0, 800),
+    crop=SHARE,
+    part=SHARE,
     factors=st.tuples(st.floats(0.3, 2), st.floats(0.3, 2)),
-)  # fmt: skip
+)
 def test_mixing_the_unmixed_stocks_gives_the_cell_back(
     stock: float, crop: float, part: float, factors: tuple[float, float]
 ) -> None:

@@ -23,14 +23,20 @@ NOW = "2026-11-21T20:00:00Z"
 EDITOR = Actor("An editor", "editor")
 KENYA = Actor("Correspondent Kenya", "correspondent", ("KEN",))
 STATION = {
-    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "A station of a test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "public_knowledge",
     "language": "en",
-}  # fmt: skip
+}
 PERSON = {
-    "contact_name": "Pelargonia Grata", "contact_email": "Grata@example.org",
+    "contact_name": "Pelargonia Grata",
+    "contact_email": "Grata@example.org",
     "contact_phone": "+254 20 555 0199",
-}  # fmt: skip
+}
 SECRETS = ("Pelargonia", "grata@example", "555 0199")
 
 
@@ -163,8 +169,10 @@ def test_erasing_by_address_finds_it_everywhere(any_registry: sa.Engine) -> None
     suggest(any_registry, STATION | others["Third station"] | {"name": "Fifth station"})
     erased = erase(any_registry, email=" grata@EXAMPLE.org ")
     assert [(row["kind"], row["id"]) for row in erased] == [
-        ("record", "test-station"), ("record", "second-station"), ("suggestion", number),
-    ]  # fmt: skip
+        ("record", "test-station"),
+        ("record", "second-station"),
+        ("suggestion", number),
+    ]
     assert erased[2]["fields"] == [*PERSON, "by"]
     assert registry.get("third-station", private=True)["contact_email"].startswith("persona")
     with reading(any_registry) as connection:
@@ -179,8 +187,9 @@ def test_erasing_a_record_takes_its_suggestions_along(any_registry: sa.Engine) -
     filled(any_registry)
     number = suggest(any_registry, {"id": "test-station", "country": "UGA"} | PERSON)
     assert [row["kind"] for row in erase(any_registry, KENYA, id="test-station")] == [
-        "record", "suggestion",
-    ]  # fmt: skip
+        "record",
+        "suggestion",
+    ]
     with reading(any_registry) as connection:
         assert review.one(connection, EDITOR, NOW, number)["contact"] == {}
 
@@ -216,10 +225,17 @@ def _crowd(registry: Registry) -> list[int]:
 
     chance = random.Random(2)
     rows = [
-        (n, STATION | {"name": f"Station {n}", "contact_name": f"Pelargonia{n}-",
-                       "contact_email": f"grata.{n}@example.org"})
+        (
+            n,
+            STATION
+            | {
+                "name": f"Station {n}",
+                "contact_name": f"Pelargonia{n}-",
+                "contact_email": f"grata.{n}@example.org",
+            },
+        )
         for n in range(900)
-    ]  # fmt: skip
+    ]
     registry.take(rows)
     for _ in range(8):
         longer = [

@@ -24,10 +24,16 @@ from hotspots.registry.formats.write import write_file
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 CONTACT = {
-    "id": "station", "type": "organisation", "name": "Station", "summary": "A test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "publication",
+    "id": "station",
+    "type": "organisation",
+    "name": "Station",
+    "summary": "A test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "publication",
     "contact_name": "Pelargonia Grata",
-}  # fmt: skip
+}
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -58,8 +64,10 @@ def test_a_registry_and_what_sqlite_puts_beside_it(tmp_path: Path) -> None:
     registry = open_registry(tmp_path / "mine.sqlite", create=True)
     registry.take([(2, CONTACT)])
     assert {p.name for p in tmp_path.iterdir()} == {
-        "mine.sqlite", "mine.sqlite-wal", "mine.sqlite-shm",
-    }  # fmt: skip
+        "mine.sqlite",
+        "mine.sqlite-wal",
+        "mine.sqlite-shm",
+    }
     assert wide(tmp_path) == {}
     registry.engine.dispose()
     with closing(sqlite3.connect(tmp_path / "mine.sqlite", isolation_level=None)) as connection:
@@ -187,9 +195,17 @@ def test_one_that_others_may_read_is_told_once(cli: Cli, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "words",
-    [("validate",), ("import", str(SAMPLE)), ("export", "x.csv"), ("matrix",), ("journal",),
-     ("backup", "b"), ("create",), ("duplicates",)],
-)  # fmt: skip
+    [
+        ("validate",),
+        ("import", str(SAMPLE)),
+        ("export", "x.csv"),
+        ("matrix",),
+        ("journal",),
+        ("backup", "b"),
+        ("create",),
+        ("duplicates",),
+    ],
+)
 def test_each_command_tells_it(cli: Cli, tmp_path: Path, words: tuple[str, ...]) -> None:
     cli("create")
     (tmp_path / "mine.sqlite").chmod(0o640)

@@ -42,8 +42,13 @@ def digits(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 def test_halves_go_to_the_even_step_whatever_the_last_digit() -> None:
     """By hand: 92.25 lies between 92.2 and 92.3, 27.75 between 27.7 and 27.8."""
-    for value, step, even in [(92.25, 0.1, 92.2), (27.75, 0.1, 27.8), (-0.25, 0.1, -0.2),
-                              (0.0385, 0.001, 0.038), (4.5, 1.0, 4.0)]:  # fmt: skip
+    for value, step, even in [
+        (92.25, 0.1, 92.2),
+        (27.75, 0.1, 27.8),
+        (-0.25, 0.1, -0.2),
+        (0.0385, 0.001, 0.038),
+        (4.5, 1.0, 4.0),
+    ]:
         for given in (np.nextafter(value, -np.inf), value, np.nextafter(value, np.inf)):
             assert to_step(given, step) == pytest.approx(even, abs=1e-12)
     assert to_step(0.0004999, 0.001) == 0

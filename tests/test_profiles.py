@@ -25,9 +25,10 @@ def profile(name: str, values: dict[str, Any], **attrs: Any) -> xr.DataArray:
         array = np.broadcast_to(np.asarray(value, dtype="float32"), np.shape(value) or (1, 1))
         rows, columns = array.shape
         plane = xr.DataArray(
-            np.array(array), dims=("y", "x"),
+            np.array(array),
+            dims=("y", "x"),
             coords={"y": np.arange(rows, 0.0, -1), "x": np.arange(1.0, columns + 1)},
-        )  # fmt: skip
+        )
         plane = describe(plane, name, **attrs).rio.write_crs(4326)
         if 1 in plane.shape:  # a single row doesn't show its step
             from affine import Affine
@@ -46,13 +47,21 @@ def three(*depths: str, soc: Any, density: Any, rock: Any) -> Profiles:
 
 
 def at_points() -> Profiles:
-    return three("0", "5", "15", "30", soc=(30, 20, 10, 6), density=(1.0, 1.2, 1.3, 1.4),
-                 rock=(0.0, 0.1, 0.1, 0.2))  # fmt: skip
+    return three(
+        "0",
+        "5",
+        "15",
+        "30",
+        soc=(30, 20, 10, 6),
+        density=(1.0, 1.2, 1.3, 1.4),
+        rock=(0.0, 0.1, 0.1, 0.2),
+    )
 
 
 def of_layers() -> Profiles:
-    return three("0-5", "5-15", "15-30", soc=(30, 22, 14), density=(1.2, 1.3, 1.4),
-                 rock=(0.05, 0.06, 0.08))  # fmt: skip
+    return three(
+        "0-5", "5-15", "15-30", soc=(30, 22, 14), density=(1.2, 1.3, 1.4), rock=(0.05, 0.06, 0.08)
+    )
 
 
 def test_points_by_the_trapezoid_rule() -> None:
@@ -192,11 +201,11 @@ def mixed() -> Profiles:
 
 def kindless() -> Profiles:
     return {
-        name: array.drop_vars(["top", "bottom"]).drop_attrs(deep=False).assign_attrs(
-            units=array.attrs["units"]
-        )
+        name: array.drop_vars(["top", "bottom"])
+        .drop_attrs(deep=False)
+        .assign_attrs(units=array.attrs["units"])
         for name, array in at_points().items()
-    }  # fmt: skip
+    }
 
 
 def gap() -> Profiles:

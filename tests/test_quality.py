@@ -125,8 +125,9 @@ def test_each_block_of_a_lazy_layer_is_read_once() -> None:
         reads.append(block_info[None]["chunk-location"])
         return np.full((4, 6), 50, dtype="float32")
 
-    data = da.map_blocks(block, chunks=((4,) * 5, (6,)), dtype="float32",
-                         meta=np.empty((0, 0), dtype="float32"))  # fmt: skip
+    data = da.map_blocks(
+        block, chunks=((4,) * 5, (6,)), dtype="float32", meta=np.empty((0, 0), dtype="float32")
+    )
     given = layer(np.zeros((20, 6))).copy(data=data)
     found = report(given, given / 50, reference=layer(np.full((5, 3), 40)))
     assert found["mean"] == pytest.approx(50)
@@ -147,9 +148,16 @@ def test_cells_out_of_range_are_counted_and_never_clipped() -> None:
     values[0, :3] = -1, -13, 900
     found = report(layer(values))
     assert found["range"] == {
-        "low": 0, "high": 800, "below": 2, "above": 1, "infinite": 0, "outside": 3,
-        "outside_share": 0.03, "least": -13, "greatest": 900,
-    }  # fmt: skip
+        "low": 0,
+        "high": 800,
+        "below": 2,
+        "above": 1,
+        "infinite": 0,
+        "outside": 3,
+        "outside_share": 0.03,
+        "least": -13,
+        "greatest": 900,
+    }
     assert (found["min"], found["max"]) == (-13, 900)
     assert found["verdicts"][0].startswith("2 cells below 0 t ha-1")
     assert found["verdicts"][1].startswith("1 cell above 800 t ha-1")
@@ -199,8 +207,13 @@ def test_texture_that_does_not_sum_to_100_is_told() -> None:
     sand = layer([[40, 41, 70]], "sand")  # sums 100, 101, 110
     found = report(clay, texture={"silt": silt, "sand": sand})
     assert found["texture"] == {
-        "cells": 3, "mean": pytest.approx(311 / 3), "min": 100, "max": 110, "off": 1, "slack": 1.0,
-    }  # fmt: skip
+        "cells": 3,
+        "mean": pytest.approx(311 / 3),
+        "min": 100,
+        "max": 110,
+        "off": 1,
+        "slack": 1.0,
+    }
     assert "1 cell where clay + silt + sand isn't 100 %" in found["verdicts"][0]
     assert report(clay, texture={"silt": silt})["texture"] is None
 
@@ -253,8 +266,9 @@ def test_a_coarser_layer_is_compared_with_means_of_the_finer_reference() -> None
 def test_a_projected_layer_is_compared_where_it_lies() -> None:
     world = sample()
     # 100 km cells around 10 E 50 N in the European equal-area grid.
-    grid = Grid(Affine(20_000, 0, 4_000_000, 0, -20_000, 3_300_000), (25, 25),
-                pyproj.CRS.from_epsg(3035))  # fmt: skip
+    grid = Grid(
+        Affine(20_000, 0, 4_000_000, 0, -20_000, 3_300_000), (25, 25), pyproj.CRS.from_epsg(3035)
+    )
     to_lonlat = pyproj.Transformer.from_crs(3035, 4326, always_xy=True)
     lon, lat = to_lonlat.transform(*np.meshgrid(grid.x, grid.y))
     picked = world.soc_stock.sel(
@@ -322,8 +336,12 @@ def test_agreement_of_classes_is_by_area() -> None:
 
 def test_the_packaged_world_has_its_total() -> None:
     world = sample()
-    found = report(world.soc_stock, world.valid_share, reference=world.soc_stock,
-                   reference_share=world.valid_share)  # fmt: skip
+    found = report(
+        world.soc_stock,
+        world.valid_share,
+        reference=world.soc_stock,
+        reference_share=world.valid_share,
+    )
     assert found["total"]["unit"] == "Pg"
     assert found["total"]["value"] == pytest.approx(867, rel=5e-3)
     assert found["comparison"]["r"] == pytest.approx(1)

@@ -62,10 +62,14 @@ def test_what_holds_of_any_table(seed: int) -> None:
     assert found["rank_high"].max() <= 8
     pd.testing.assert_frame_equal(found, rank_interval(totals * 3 + 1))
     inside = [
-        np.mean([found["rank_low"][i] <= rank_of(i, d, np.ones(8)) <= found["rank_high"][i]
-                 for d in totals])
+        np.mean(
+            [
+                found["rank_low"][i] <= rank_of(i, d, np.ones(8)) <= found["rank_high"][i]
+                for d in totals
+            ]
+        )
         for i in range(8)
-    ]  # fmt: skip
+    ]
     assert min(inside) >= 0.9
     assert stable_top_k(totals, 3)["top_share"].sum() == pytest.approx(3)
     assert stable_top_k(totals, 8)["stable"].all()

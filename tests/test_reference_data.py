@@ -86,12 +86,15 @@ def stocks(data: Path) -> Callable[[str, str], xr.DataArray]:
 @pytest.mark.parametrize(
     ("date", "depth", "petagrams", "mean"),
     [
-        ("NoLU", "0-30", 898, 79.81), ("2010AD", "0-30", 867, 77.61),
-        ("1990AD", "0-30", 868, 77.71), ("1960AD", "0-30", 868, 77.73),
+        ("NoLU", "0-30", 898, 79.81),
+        ("2010AD", "0-30", 867, 77.61),
+        ("1990AD", "0-30", 868, 77.71),
+        ("1960AD", "0-30", 868, 77.73),
         ("1910AD", "0-30", 869, 77.83),
-        ("NoLU", "0-100", 2063, 185.5), ("2010AD", "0-100", 1995, 180.8),
+        ("NoLU", "0-100", 2063, 185.5),
+        ("2010AD", "0-100", 1995, 180.8),
     ],
-)  # fmt: skip
+)
 def test_world_stocks(
     stocks: Callable[..., Any], date: str, depth: str, petagrams: float, mean: float
 ) -> None:
@@ -132,11 +135,15 @@ def test_the_sinusoidal_map_has_the_same_carbon(data: Path) -> None:
 def density(data: Path) -> dict[str, xr.DataArray]:
     return {
         at: carried(
-            data / "global_10km" / f"OCD_{at}cm_year_2010AD_10km.tif", world(12),
-            variable="soc_density", unit="kg m-3", scale=0.1, depth=at,
+            data / "global_10km" / f"OCD_{at}cm_year_2010AD_10km.tif",
+            world(12),
+            variable="soc_density",
+            unit="kg m-3",
+            scale=0.1,
+            depth=at,
         )[0].compute()
         for at in ("0", "30")
-    }  # fmt: skip
+    }
 
 
 def test_density_is_stored_tenfold(
@@ -188,11 +195,14 @@ ZONES = {
 def zones(data: Path) -> dict[str, xr.DataArray]:
     return {
         suffix: carried(
-            data / "global_0p5deg" / f"ipcc_climate_zones_2019.{suffix}", world(2),
-            variable="climate_zone", guidelines="2019", **options,
+            data / "global_0p5deg" / f"ipcc_climate_zones_2019.{suffix}",
+            world(2),
+            variable="climate_zone",
+            guidelines="2019",
+            **options,
         )[0]
         for suffix, options in ZONES.items()
-    }  # fmt: skip
+    }
 
 
 def test_the_three_files_of_zones_agree(zones: dict[str, xr.DataArray]) -> None:
@@ -220,8 +230,9 @@ def test_the_two_codings_of_zones_agree_where_they_should(
     path = data / "global_10km" / "ipcc_climate_zones_jrc2010_10km.tif"
     grid = world(12)
     jrc, _ = carried(path, grid, variable="climate_zone_2006", legend="jrc_2010")
-    mask, _ = carried(data / "global_10km" / "landmask_10km.tif", grid, variable="valid_share",
-                      unit="1")  # fmt: skip
+    mask, _ = carried(
+        data / "global_10km" / "landmask_10km.tif", grid, variable="valid_share", unit="1"
+    )
     raw = read(read_own(path, variable="climate_zone_2006", legend="jrc_2010").raw)
     assert np.unique(raw).tolist() == list(range(13))  # its declared nodata 15 never occurs
     at_sea = report(jrc)
@@ -230,8 +241,9 @@ def test_the_two_codings_of_zones_agree_where_they_should(
     assert on_land["valid_area_ha"] / MKM2 == near(130.2, 0.1)
     assert on_land["comparison"]["agreement"] == pytest.approx(0.725, abs=0.01)
     assert on_land["verdicts"] == []
-    wrong, _ = carried(path, grid, variable="climate_zone", legend="colinahill_2019",
-                       guidelines="2006")  # fmt: skip
+    wrong, _ = carried(
+        path, grid, variable="climate_zone", legend="colinahill_2019", guidelines="2006"
+    )
     mistaken = report(wrong, mask, reference=zones["tif"])
     assert mistaken["comparison"]["agreement"] < 0.1
     assert "check the legend" in mistaken["verdicts"][0]
@@ -271,8 +283,10 @@ def test_texture_of_the_two_degree_table(data: Path) -> None:
     path = data / "global_2deg" / "gridinfo_soil_clm2.csv"
     texture = {}
     for name, least, mean, most in (
-        ("sand", 0.017, 0.49, 0.90), ("clay", 0.010, 0.23, 0.62), ("silt", 0.03, 0.29, 0.70),
-    ):  # fmt: skip
+        ("sand", 0.017, 0.49, 0.90),
+        ("clay", 0.010, 0.23, 0.62),
+        ("silt", 0.03, 0.29, 0.70),
+    ):
         own = read_own(path, variable=name, unit="1", depth="0-30")
         values = read(own.raw)
         assert np.isfinite(values).sum() == 4299
@@ -305,8 +319,11 @@ def test_land_of_the_two_degree_table(data: Path) -> None:
 
 # -- ghana_1km ----------------------------------------------------------------------------------
 
-_GHANA = {"soc": ("orcdrc", "g kg-1"), "bulk_density": ("bldfie", "kg m-3"),
-          "coarse_fragments": ("crfvol", "%")}  # fmt: skip
+_GHANA = {
+    "soc": ("orcdrc", "g kg-1"),
+    "bulk_density": ("bldfie", "kg m-3"),
+    "coarse_fragments": ("crfvol", "%"),
+}
 
 
 def ghana(folder: Path, name: str, depth: str, **options: Any) -> xr.DataArray:
@@ -356,12 +373,18 @@ def test_ghanas_soil_classes_hide_255(data: Path) -> None:
 def test_the_united_states_over_their_epochs(data: Path) -> None:
     box = target_grid([(-126, 23, -65, 51)], 1 / 12)
     found = {
-        year: report(carried(
-            data / "usa48_10km" / f"usa48.OCD_10cm_year{year}_10km.tif", box,
-            variable="soc_density", unit="kg m-3", depth="10", year=year,
-        )[0])
+        year: report(
+            carried(
+                data / "usa48_10km" / f"usa48.OCD_10cm_year{year}_10km.tif",
+                box,
+                variable="soc_density",
+                unit="kg m-3",
+                depth="10",
+                year=year,
+            )[0]
+        )
         for year in USA_EPOCHS
-    }  # fmt: skip
+    }
     assert found[1935]["mean"] == near(22.7, 0.1)
     assert found[2014]["mean"] == near(22.5, 0.1)
     for year in USA_EPOCHS:
@@ -372,9 +395,13 @@ def test_the_united_states_over_their_epochs(data: Path) -> None:
 
 # -- lombardy_250m ------------------------------------------------------------------------------
 
-_LOMBARDY = {"clay": ("CLYPPT", "%", 255), "silt": ("SLTPPT", "%", 255),
-             "sand": ("SNDPPT", "%", 255), "bulk_density": ("BLDFIE", "kg m-3", -32768),
-             "coarse_fragments": ("CRFVOL", "%", 255)}  # fmt: skip
+_LOMBARDY = {
+    "clay": ("CLYPPT", "%", 255),
+    "silt": ("SLTPPT", "%", 255),
+    "sand": ("SNDPPT", "%", 255),
+    "bulk_density": ("BLDFIE", "kg m-3", -32768),
+    "coarse_fragments": ("CRFVOL", "%", 255),
+}
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 4])
@@ -409,10 +436,14 @@ def test_lombardys_surface(data: Path, name: str, mean: float) -> None:
 def test_howlands_stock_by_layers(data: Path) -> None:
     folder = data / "howland_250m"
     both = [
-        carried(folder / f"corgStock_{d}_x_kgm2_SG.tif", variable="soc_stock", unit="kg m-2",
-                depth=d.replace("_", "-"))[0]
+        carried(
+            folder / f"corgStock_{d}_x_kgm2_SG.tif",
+            variable="soc_stock",
+            unit="kg m-2",
+            depth=d.replace("_", "-"),
+        )[0]
         for d in ("0_10", "10_30")
-    ]  # fmt: skip
+    ]
     assert [layer.attrs["depth_cm"] for layer in both] == ["0-10", "10-30"]
     assert float((both[0] + both[1]).mean()) == near(127, 1)
 
@@ -445,9 +476,12 @@ def test_howlands_land_cover_is_forest(data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stem", "count", "invalid"),
-    [("ne_110m_admin_0_countries", 177, 1), ("ne_50m_admin_0_countries", 241, 0),
-     ("ne_50m_admin_1_states_provinces", 100, 1)],
-)  # fmt: skip
+    [
+        ("ne_110m_admin_0_countries", 177, 1),
+        ("ne_50m_admin_0_countries", 241, 0),
+        ("ne_50m_admin_1_states_provinces", 100, 1),
+    ],
+)
 def test_outlines_become_regions(data: Path, stem: str, count: int, invalid: int) -> None:
     """ISO_A3 is -99 for France and Norway; were it taken for the id, they would be one."""
     path = data / "boundaries" / f"{stem}.geojson"

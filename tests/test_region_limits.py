@@ -69,10 +69,15 @@ attempts = st.one_of(
 def cells(id: str, more: dict[str, str]) -> dict[str, str]:
     """Return the cells of a whole record."""
     return {
-        "id": id, "type": "organisation", "name": "Station", "summary": "Of a test.",
-        "theme": "pillar1", "source": "a test", "source_kind": "public_knowledge",
+        "id": id,
+        "type": "organisation",
+        "name": "Station",
+        "summary": "Of a test.",
+        "theme": "pillar1",
+        "source": "a test",
+        "source_kind": "public_knowledge",
         "language": "en",
-    } | more  # fmt: skip
+    } | more
 
 
 def secret(id: str) -> dict[str, str]:
@@ -135,9 +140,11 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
         "verify": lambda: verify(registry, [what]),
         "look": lambda: (registry.get(what, private=True), registry.history(what)),
         "seen": lambda: (
-            registry.records.to_json(), registry.find(), stale(registry, 0).to_json(),
+            registry.records.to_json(),
+            registry.find(),
+            stale(registry, 0).to_json(),
         ),
-    }  # fmt: skip
+    }
     if name in by_registry:
         return by_registry[name]()
     with writing(engine) as c:
@@ -145,7 +152,9 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
             "accept": lambda: suggestions.accept(c, what, actor, NOW),
             "refuse": lambda: suggestions.refuse(c, what, actor, "A reason.", NOW),
             "review": lambda: (
-                review.queue(c, actor, NOW), review.one(c, actor, NOW, what), journal(c, actor),
+                review.queue(c, actor, NOW),
+                review.one(c, actor, NOW, what),
+                journal(c, actor),
             ),
             "declare": lambda: surveys.declare(c, actor, what, "complete", NOW),
             "withdraw": lambda: surveys.withdraw(c, actor, what, NOW),
@@ -154,15 +163,17 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
                 c, actor, email=secret(what)["contact_email"], now=NOW
             ),
             "token": lambda: tokens.create(
-                c, actor, holder="Mine", role=what if what == "editor" else CORRESPONDENT,
-                regions=() if what == "editor" else (what,), now=NOW,
+                c,
+                actor,
+                holder="Mine",
+                role=what if what == "editor" else CORRESPONDENT,
+                regions=() if what == "editor" else (what,),
+                now=NOW,
             ),
             "merge": lambda: merge(c, actor, what[0], what[1], NOW),
             "lists": lambda: tokens.listed(c, actor, NOW),
-            "revoke": lambda: tokens.revoke(
-                c, actor, str(c.scalar(sa.select(token.c.id))), NOW
-            ),
-        }  # fmt: skip
+            "revoke": lambda: tokens.revoke(c, actor, str(c.scalar(sa.select(token.c.id))), NOW),
+        }
         return by_people[name]()
 
 
@@ -237,8 +248,10 @@ def test_no_route_passes_the_limits_of_a_token(
         assert after["tokens"] == before["tokens"], (name, what)
         for number, row in before["suggestions"].items():
             about = sides(row, before["records"])
-            kept = not beyond(actor, about[0]) if "erase" in name else not any(
-                beyond(actor, side) for side in about
-            )  # fmt: skip
+            kept = (
+                not beyond(actor, about[0])
+                if "erase" in name
+                else not any(beyond(actor, side) for side in about)
+            )
             assert kept or after["suggestions"][number] == row, (name, what)
     engine.dispose()

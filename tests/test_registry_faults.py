@@ -23,9 +23,13 @@ from hotspots.registry.database.connection import engine_for, shown, writing
 from hotspots.registry.registry import Registry
 
 ROW = {
-    "type": "organisation", "summary": "Made up", "theme": "pillar1", "country": "NAM",
-    "source": "this test", "source_kind": "publication",
-}  # fmt: skip
+    "type": "organisation",
+    "summary": "Made up",
+    "theme": "pillar1",
+    "country": "NAM",
+    "source": "this test",
+    "source_kind": "publication",
+}
 # An import that stops after it has written records, but neither their codes nor their history.
 STOPPING = """
 import sys, time
@@ -64,9 +68,12 @@ def url_of(engine: sa.Engine) -> str:
 
 def run_script(script: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", script, *words], text=True, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [sys.executable, "-c", script, *words],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 @pytest.mark.parametrize("table", ["record", "record_code", "version"])

@@ -19,9 +19,13 @@ from hotspots.registry.registry import Registry
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 ROW = {
-    "type": "organisation", "summary": "Made up", "theme": "pillar1", "country": "NAM",
-    "source": "this test", "source_kind": "publication",
-}  # fmt: skip
+    "type": "organisation",
+    "summary": "Made up",
+    "theme": "pillar1",
+    "country": "NAM",
+    "source": "this test",
+    "source_kind": "publication",
+}
 
 
 class Disk:
@@ -170,15 +174,25 @@ def test_each_command_reads_or_says_one_sentence(disk: Disk, mine: Path) -> None
     disk.fill()
     reading_ = ("list", "show first", "validate", "matrix", "journal", "stale", "duplicates")
     writing_ = (
-        "export x.csv", "export x.xlsx", "export x.geojson", "export x.gpkg --private",
-        "graph x.graphml", "graph x.json", "template x.xlsx", "backup x.backup",
-        "survey KEN partial", "erase first", "verify first",
+        "export x.csv",
+        "export x.xlsx",
+        "export x.geojson",
+        "export x.gpkg --private",
+        "graph x.graphml",
+        "graph x.json",
+        "template x.xlsx",
+        "backup x.backup",
+        "survey KEN partial",
+        "erase first",
+        "verify first",
         "token create --holder x --role administrator --out x.token",
-        f"import {SAMPLE}", f"import {SAMPLE} --registry new.sqlite",
-    )  # fmt: skip
+        f"import {SAMPLE}",
+        f"import {SAMPLE} --registry new.sqlite",
+    )
     where = f" --registry {mine}"
-    named = [c + ("" if "--registry" in c or "template" in c else where)
-             for c in (*reading_, *writing_)]  # fmt: skip
+    named = [
+        c + ("" if "--registry" in c or "template" in c else where) for c in (*reading_, *writing_)
+    ]
     answers = dict(zip((*reading_, *writing_), run(disk.folder, *named), strict=True))
     assert {c: answers[c] for c in reading_ if answers[c][0] != 0} == {}
     odd = {

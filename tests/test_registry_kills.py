@@ -302,9 +302,18 @@ def test_a_new_token(place: Callable[[], Path], again: Callable[..., None]) -> N
     def prepare() -> Sequence[object]:
         folder = place()
         return (
-            "token", "create", "--holder", "First", "--role", "administrator", "--force",
-            "--out", folder / "secret", "--registry", folder / "mine.sqlite",
-        )  # fmt: skip
+            "token",
+            "create",
+            "--holder",
+            "First",
+            "--role",
+            "administrator",
+            "--force",
+            "--out",
+            folder / "secret",
+            "--registry",
+            folder / "mine.sqlite",
+        )
 
     for name, words in each_kill(CLI, prepare, STEPS):
         folder = Path(str(words[-1])).parent

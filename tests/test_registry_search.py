@@ -30,12 +30,19 @@ def made(count: int, seed: int = 1) -> list[dict[str, Any]]:
     for n in range(count):
         x, y = luck.uniform(-180, 180), luck.uniform(-85, 85)
         record: dict[str, Any] = {
-            "id": f"test-{n}", "type": luck.choice(TYPES), "name": f"Test {n}",
+            "id": f"test-{n}",
+            "type": luck.choice(TYPES),
+            "name": f"Test {n}",
             "summary": "Made up",
-            "theme": tuple(luck.sample(THEMES, 2)), "source": "this test",
-            "source_kind": "publication", "version": 1, "created": NOW, "changed": NOW,
-            "country": luck.choice(["KEN", "NAM", "FRA", "FJI"]), "place_precision": "exact",
-        }  # fmt: skip
+            "theme": tuple(luck.sample(THEMES, 2)),
+            "source": "this test",
+            "source_kind": "publication",
+            "version": 1,
+            "created": NOW,
+            "changed": NOW,
+            "country": luck.choice(["KEN", "NAM", "FRA", "FJI"]),
+            "place_precision": "exact",
+        }
         kind = n % 4
         if kind < 2:
             record |= {"latitude": y, "longitude": x}
@@ -61,9 +68,15 @@ def ids(found: list[dict[str, Any]]) -> list[str]:
 
 
 BOXES = [
-    (0, 0, 10, 10), (-20, -20, 30, 25), (170, -30, -170, 30), (-180, -90, 180, 90),
-    (179, -10, -179, 10), (100, 60, 140, 84), (-180, 0, -179, 90), (5.5, 5.5, 5.6, 5.6),
-]  # fmt: skip
+    (0, 0, 10, 10),
+    (-20, -20, 30, 25),
+    (170, -30, -170, 30),
+    (-180, -90, 180, 90),
+    (179, -10, -179, 10),
+    (100, 60, 140, 84),
+    (-180, 0, -179, 90),
+    (5.5, 5.5, 5.6, 5.6),
+]
 
 
 def test_boxes_find_what_a_plain_look_finds(any_registry: sa.Engine) -> None:

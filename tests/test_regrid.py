@@ -53,10 +53,17 @@ def write(tmp_path: Path) -> Write:
         array = array if array.ndim == 3 else array[None]
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.tif"
         with rasterio.open(
-            path, "w", driver="GTiff", count=len(array), height=array.shape[1],
-            width=array.shape[2], dtype=array.dtype, nodata=nodata, transform=grid.transform,
+            path,
+            "w",
+            driver="GTiff",
+            count=len(array),
+            height=array.shape[1],
+            width=array.shape[2],
+            dtype=array.dtype,
+            nodata=nodata,
+            transform=grid.transform,
             crs=grid.crs.to_wkt() if crs == "" else crs,
-        ) as file:  # fmt: skip
+        ) as file:
             file.write(array)
         return Raw(str(path), **{"unit": "t ha-1", **declared})
 
@@ -236,9 +243,15 @@ def test_declared_nodata_wins_over_the_file_s(write: Write) -> None:
 )
 @pytest.mark.parametrize("step", [1.0, 2.0])
 def test_undeclared_nodata_is_named(
-    write: Write, stored: float, kind: str, name: str, unit: str, scale: float, told: str,
+    write: Write,
+    stored: float,
+    kind: str,
+    name: str,
+    unit: str,
+    scale: float,
+    told: str,
     step: float,
-) -> None:  # fmt: skip
+) -> None:
     values = np.full((4, 4), 30).astype(kind)
     values[1, 2] = stored
     raw = write(values, box(0, 4, 1, (4, 4)), unit=unit, scale=scale)
@@ -397,10 +410,12 @@ def test_homolosine_on_both_sides_of_its_cuts(write: Write, axis: str, declared:
     layer, share = on_grid(raw, world(2), "elevation")
     here = layer.sel(y=slice(60, -60))  # nearer to the poles 2 degrees are less than a source cell
     off = np.abs(here - here[axis]).transpose("y", "x").values
-    along = np.array([
-        [min(abs(x - cut) for cut in CUTS[1 if y > 0 else -1]) < 2 for x in here["x"].values]
-        for y in here["y"].values
-    ])  # fmt: skip
+    along = np.array(
+        [
+            [min(abs(x - cut) for cut in CUTS[1 if y > 0 else -1]) < 2 for x in here["x"].values]
+            for y in here["y"].values
+        ]
+    )
     assert off[~along].max() < 1
     if declared:
         assert off[along].max() < 2
@@ -471,8 +486,12 @@ def test_an_unknown_code_is_named(write: Write) -> None:
     codes = np.array([[10, 99]], "uint8")
     for step in (1, 2):
         with pytest.raises(RasterError, match="are the codes 99 "):
-            on_grid(write(codes, box(0, 1, 1, (1, 2)), unit=""), box(0, 1, step, (1, 2 // step)),
-                    "land_cover", legend="esa-cci")  # fmt: skip
+            on_grid(
+                write(codes, box(0, 1, 1, (1, 2)), unit=""),
+                box(0, 1, step, (1, 2 // step)),
+                "land_cover",
+                legend="esa-cci",
+            )
 
 
 def test_declared_nodata_of_classes_is_in_no_legend(write: Write) -> None:
@@ -512,8 +531,9 @@ def test_share_of_a_class_in_the_land(write: Write) -> None:
     np.testing.assert_allclose(layer.values, [[0.5, np.nan]], atol=1e-3)
     np.testing.assert_allclose(share.values, [[0.5, 0]], atol=1e-3)
     # Also where no cell is divided, water is no land.
-    layer, share = on_grid(raw, box(0, 1, 1, (2, 4)), "cropland_share", legend="worldcover",
-                           share_of="cropland")  # fmt: skip
+    layer, share = on_grid(
+        raw, box(0, 1, 1, (2, 4)), "cropland_share", legend="worldcover", share_of="cropland"
+    )
     np.testing.assert_array_equal(layer.values, [[1, 0, np.nan, np.nan], [np.nan] * 4])
     with pytest.raises(RasterError, match="'crops' is no class; allowed are tree_covered"):
         on_grid(raw, world(10), "cropland_share", legend="worldcover", share_of="crops")
@@ -522,8 +542,9 @@ def test_share_of_a_class_in_the_land(write: Write) -> None:
 def test_files_are_summed_or_averaged(write: Write) -> None:
     """Stocks of 0-10 and 10-30 cm in kg m-2; a cell that one lacks is missing."""
     grid = box(0, 1, 1, (1, 2))
-    parts = [write(np.array([pair], "float32"), grid, unit="kg m-2")
-             for pair in ([3, 4], [5, np.nan])]  # fmt: skip
+    parts = [
+        write(np.array([pair], "float32"), grid, unit="kg m-2") for pair in ([3, 4], [5, np.nan])
+    ]
     layer, _ = on_grid(parts, grid, "soc_stock", combine="sum")
     np.testing.assert_allclose(layer.values, [[80, np.nan]])
     layer, _ = on_grid(parts, grid, "soc_stock", combine="mean")
@@ -538,8 +559,10 @@ def test_files_side_by_side(write: Write) -> None:
     assert share is None
     layer, _ = on_grid([left, right], box(0, 2, 3, (1, 2)), "soc_stock")
     np.testing.assert_allclose(layer.values, [[20, 40]], rtol=1e-6)
-    codes = [Raw(write(np.full((2, n), c, "uint8"), box(w, 2, 1, (2, n)), unit="").path)
-             for n, c, w in ((2, 10, 0), (4, 20, 2))]  # fmt: skip
+    codes = [
+        Raw(write(np.full((2, n), c, "uint8"), box(w, 2, 1, (2, n)), unit="").path)
+        for n, c, w in ((2, 10, 0), (4, 20, 2))
+    ]
     layer, _ = on_grid(codes, box(0, 2, 3, (1, 2)), "land_cover", legend="esa-cci")
     assert layer.values.tolist() == [[3, 3]]
 
@@ -563,8 +586,12 @@ def test_months(write: Write, one_file: bool) -> None:
     year, _ = on_grid(raws, grid, "annual_precipitation", months="sum")
     np.testing.assert_array_equal(year.values, [[780, np.nan]])
     with pytest.raises(RasterError, match="has 11 bands; the 12 months"):
-        on_grid(raws[:-1] if not one_file else Raw(raws[0].path, bands=tuple(range(1, 12))),
-                grid, "precipitation", months="keep")  # fmt: skip
+        on_grid(
+            raws[:-1] if not one_file else Raw(raws[0].path, bands=tuple(range(1, 12))),
+            grid,
+            "precipitation",
+            months="keep",
+        )
 
 
 def test_months_of_a_mean_of_files(write: Write) -> None:
@@ -584,8 +611,13 @@ def test_months_of_a_mean_of_files(write: Write) -> None:
     with pytest.raises(RasterError, match="has 24 bands; the 12 months"):
         on_grid(raws, grid, "air_temperature", months="keep")
     with pytest.raises(RasterError, match="has 13 bands; the 12 months"):
-        on_grid([raws[0], Raw(raws[1].path, unit="degC")], grid, "air_temperature",
-                combine="mean", months="keep")  # fmt: skip
+        on_grid(
+            [raws[0], Raw(raws[1].path, unit="degC")],
+            grid,
+            "air_temperature",
+            combine="mean",
+            months="keep",
+        )
 
 
 def test_the_catalogue_tells_the_unit_of_a_years_sum(write: Write) -> None:

@@ -22,10 +22,16 @@ from hotspots.registry.registry import Registry
 NOW = "2026-11-21T20:00:00Z"
 NAME = "Pelargonia Grata"
 STATION = {
-    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
-    "contact_name": NAME, "contact_email": "grata@example.org",
-}  # fmt: skip
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "A station of a test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "public_knowledge",
+    "contact_name": NAME,
+    "contact_email": "grata@example.org",
+}
 
 
 def url_of(engine: sa.Engine) -> str:

@@ -33,11 +33,21 @@ DEGREES = pyproj.CRS.from_epsg(4326)
 IGH = "+proj=igh +lon_0=0 +datum=WGS84 +units=m +no_defs"
 
 
-def written(path: Path, cells: np.ndarray, transform: Affine, crs: str = "EPSG:4326",
-            **options: Any) -> Path:  # fmt: skip
-    profile = {"driver": "GTiff", "dtype": cells.dtype.name, "count": 1, "crs": crs,
-               "height": cells.shape[0], "width": cells.shape[1], "transform": transform,
-               "tiled": True, "blockxsize": 256, "blockysize": 256} | options  # fmt: skip
+def written(
+    path: Path, cells: np.ndarray, transform: Affine, crs: str = "EPSG:4326", **options: Any
+) -> Path:
+    profile = {
+        "driver": "GTiff",
+        "dtype": cells.dtype.name,
+        "count": 1,
+        "crs": crs,
+        "height": cells.shape[0],
+        "width": cells.shape[1],
+        "transform": transform,
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+    } | options
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", **profile) as file:
         file.write(cells, 1)
@@ -143,8 +153,10 @@ def test_without_upstream_the_last_window_is_stale(quick: Client, tmp_path: Path
         fresh = window(asked, tmp_path / "c", with_client=quick)
     path, origin = window(asked, tmp_path / "c", with_client=quick)
     assert path == fresh[0]
-    assert re.search("The copy of .* is used, for it couldn't be renewed: '127.0.0.1' can't be"
-                     " reached", origin.stale)  # fmt: skip
+    assert re.search(
+        "The copy of .* is used, for it couldn't be renewed: '127.0.0.1' can't be reached",
+        origin.stale,
+    )
     with pytest.raises(FetchError, match="can't be reached"):
         window(Asked(asked.address, ((0, 0, 9, 9),)), tmp_path / "c", with_client=quick)
 
@@ -153,9 +165,10 @@ def test_a_region_across_the_antimeridian(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
     path, origin = window(
-        Asked(f"{server.url}/big.tif", ((177.0, -19.0, -178.0, -16.0),)), tmp_path,
+        Asked(f"{server.url}/big.tif", ((177.0, -19.0, -178.0, -16.0),)),
+        tmp_path,
         with_client=quick,
-    )  # fmt: skip
+    )
     assert path.suffix == ".vrt"
     assert origin.sha256 == file_hash(path)
     with rasterio.open(path) as file:
@@ -221,9 +234,12 @@ def test_a_raster_cut_short_upstream(server: Serving, quick: Client, tmp_path: P
 
 
 def test_a_server_without_ranges_gives_the_whole(
-    server: Serving, quick: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    server: Serving,
+    quick: Client,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     cells, transform = world(180)
     written(server.folder / "whole.tif", cells, transform)
     asked = Asked(f"{server.url}/norange/whole.tif", (BOX,))
@@ -259,12 +275,18 @@ print(origin.sha256)
 
 
 def windowing(url: str, cache: Path, pause: float = 0.0, **options: Any) -> Any:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]),
-                   "HOTSPOTS_HTTP_TIMEOUT": "120"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "HOTSPOTS_HTTP_TIMEOUT": "120",
+    }
     return subprocess.Popen(
         [sys.executable, "-c", options.pop("code", WINDOWING), url, str(cache), str(pause)],
-        text=True, stdout=subprocess.PIPE, env=environment, **options,
-    )  # fmt: skip
+        text=True,
+        stdout=subprocess.PIPE,
+        env=environment,
+        **options,
+    )
 
 
 def test_a_window_that_was_killed_is_made_again_to_the_same_bytes(
@@ -300,8 +322,11 @@ def test_a_full_disk_while_a_window_is_written(
         "print(origin.sha256)", "except Exception as e:\n  print(type(e).__name__, e)"
     )
     told = windowing(f"{server.url}/big.tif", tmp_path, code=code).communicate()[0]
-    assert re.search(r"WriteError The window '.*' can't be written \(.*File too large.*\). Free"
-                     " some space, or set HOTSPOTS_CACHE", told), told  # fmt: skip
+    assert re.search(
+        r"WriteError The window '.*' can't be written \(.*File too large.*\). Free"
+        " some space, or set HOTSPOTS_CACHE",
+        told,
+    ), told
     assert not list(tmp_path.rglob("*.tif"))
 
 
@@ -333,9 +358,18 @@ def homolosine(server: Serving) -> None:
             corner = transform * Affine.translation(column, row)
             folder.mkdir(exist_ok=True)
             with rasterio.open(
-                folder / name, "w", driver="GTiff", dtype="int16", count=2, crs=IGH, nodata=-32768,
-                height=piece.shape[1], width=piece.shape[2], transform=corner, compress="deflate",
-            ) as file:  # fmt: skip
+                folder / name,
+                "w",
+                driver="GTiff",
+                dtype="int16",
+                count=2,
+                crs=IGH,
+                nodata=-32768,
+                height=piece.shape[1],
+                width=piece.shape[2],
+                transform=corner,
+                compress="deflate",
+            ) as file:
                 file.write(piece)
             parts.append(Part(name, corner, piece.shape[1:]))
     wkt = rasterio.crs.CRS.from_user_input(IGH).to_wkt()
@@ -427,8 +461,11 @@ TWENTY = Tiles(degrees=20, cells=40, corner="upper-left", longitude_first=True, 
 
 def test_tiles_are_named_by_their_corner() -> None:
     assert list(tile_names(THREE, [(33.5, -1.0, 36.5, 2.0)])) == [
-        "N00E033", "N00E036", "S03E033", "S03E036",
-    ]  # fmt: skip
+        "N00E033",
+        "N00E036",
+        "S03E033",
+        "S03E036",
+    ]
     assert tile_names(TWENTY, [(33.5, -1.0, 36.5, 2.0)]) == {
         "E020N00": (20, -20, 40, 0),
         "E020N20": (20, 0, 40, 20),
@@ -453,19 +490,33 @@ def tiles(server: Serving) -> np.ndarray:
         if name != "S03E036":
             piece = cells[row : row + 60, column : column + 60]
             path = server.folder / "tiles" / f"{name}.tif"
-            written(path, piece, Affine(0.05, 0, west, 0, -0.05, north), nodata=0, blockxsize=16,
-                    blockysize=16)  # fmt: skip
+            written(
+                path,
+                piece,
+                Affine(0.05, 0, west, 0, -0.05, north),
+                nodata=0,
+                blockxsize=16,
+                blockysize=16,
+            )
             with rasterio.open(path, "r+") as file:
                 file.build_overviews([2, 4, 8], Resampling.nearest)
     cells[60:, 60:] = 0
     return cells
 
 
-def tiled(server: Serving, cache: Path, box: Any, client: Client, of: Tiles = THREE,
-          at: str = "tiles", **options: Any) -> tuple[Path, Any]:  # fmt: skip
+def tiled(
+    server: Serving,
+    cache: Path,
+    box: Any,
+    client: Client,
+    of: Tiles = THREE,
+    at: str = "tiles",
+    **options: Any,
+) -> tuple[Path, Any]:
     asked = Asked(f"{server.url}/{at}/{{tile}}.tif", (box,), **options)
-    return tiled_window(asked, of, lambda name: f"{server.url}/{at}/{name}.tif", cache,
-                        with_client=client)  # fmt: skip
+    return tiled_window(
+        asked, of, lambda name: f"{server.url}/{at}/{name}.tif", cache, with_client=client
+    )
 
 
 def test_tiles_are_read_as_one_and_the_sea_is_empty(
@@ -497,9 +548,11 @@ def test_tiles_at_an_overview(
 def test_all_tiles_absent_is_no_sea(
     tiles: np.ndarray, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
-    with pytest.raises(FetchError, match=r"None of the 2 tiles of the region is there; the first"
-                       r" asked for was 'http://.*/tiles/N00E099.tif' \(404\). Either all is sea"
-                       ):  # fmt: skip
+    with pytest.raises(
+        FetchError,
+        match=r"None of the 2 tiles of the region is there; the first"
+        r" asked for was 'http://.*/tiles/N00E099.tif' \(404\). Either all is sea",
+    ):
         tiled(server, tmp_path, (100.0, 1.0, 104.0, 2.0), quick)
 
 
@@ -521,8 +574,11 @@ def test_tiles_of_another_size_than_the_catalogue_says(
 
 
 def test_stale_tiles(tmp_path: Path, quick: Client) -> None:
-    written(tmp_path / "s" / "t" / "N00E033.tif", np.full((60, 60), 7, "uint8"),
-            Affine(0.05, 0, 33, 0, -0.05, 3))  # fmt: skip
+    written(
+        tmp_path / "s" / "t" / "N00E033.tif",
+        np.full((60, 60), 7, "uint8"),
+        Affine(0.05, 0, 33, 0, -0.05, 3),
+    )
     with running(tmp_path / "s") as upstream:
         fresh = tiled(upstream, tmp_path / "c", (34.0, 1.0, 35.0, 2.0), quick, at="t")
     path, origin = tiled(upstream, tmp_path / "c", (34.0, 1.0, 35.0, 2.0), quick, at="t")

@@ -154,13 +154,29 @@ def test_thresholds_of_nothing_call_for_nothing() -> None:
         (lambda: loss_over_horizon(loss_total=1.0, years=0), "years is 0"),
         (lambda: years_to_lose_tenth(soc_stock=-5.0, loss_total=1.0), "soc_stock has the value"),
         (lambda: years_to_lose_tenth(soc_stock=5.0, loss_total=-1.0), "losses are positive"),
-        (lambda: response_class(loss_total=1.0, main_component="erosionn", irrecoverable=0.0,
-                                historic_deficit=0.0, attainable_rate=0.0), "mean erosion"),
-        (lambda: response_class(loss_total=1.0, main_component="erosion", irrecoverable=0.0,
-                                historic_deficit=0.0, attainable_rate=0.0, loss_threshold=NAN),
-         "loss_threshold is nan"),
+        (
+            lambda: response_class(
+                loss_total=1.0,
+                main_component="erosionn",
+                irrecoverable=0.0,
+                historic_deficit=0.0,
+                attainable_rate=0.0,
+            ),
+            "mean erosion",
+        ),
+        (
+            lambda: response_class(
+                loss_total=1.0,
+                main_component="erosion",
+                irrecoverable=0.0,
+                historic_deficit=0.0,
+                attainable_rate=0.0,
+                loss_threshold=NAN,
+            ),
+            "loss_threshold is nan",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_use_is_told(call: Any, told: str) -> None:
     with pytest.raises(BadInputError, match=told):
         call()

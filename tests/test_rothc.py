@@ -25,9 +25,20 @@ State = dict[str, float]
 
 
 def plain_month(
-    state: State, t: float, p: float, e: float, cover: float, plant: float, manure: float = 0,
-    *, clay: float, depth: float, pan: float = 0.75, ratio: float = 1.44, factor: float = 1.0,
-) -> State:  # fmt: skip
+    state: State,
+    t: float,
+    p: float,
+    e: float,
+    cover: float,
+    plant: float,
+    manure: float = 0,
+    *,
+    clay: float,
+    depth: float,
+    pan: float = 0.75,
+    ratio: float = 1.44,
+    factor: float = 1.0,
+) -> State:
     """One month, written after the description of the model."""
     most = -(20 + 1.3 * clay - 0.01 * clay**2) * depth / 23
     wetter = min(0.0, state["tsmd"] + p - pan * e)
@@ -104,10 +115,13 @@ def months_of(drivers: dict[str, xr.DataArray]) -> list[tuple[float, ...]]:
 def test_moisture_deficit_of_rothamsted(vectors: Path) -> None:
     table = pd.read_csv(vectors / "rothc_doc_tsmd_rothamsted.csv")
     found = model.rate_modifiers(
-        air_temperature=10.0, precipitation=table["rain_mm"].to_numpy(),
-        evaporation=table["open_pan_evap_mm"].to_numpy(), clay=23.4, depth=23,
+        air_temperature=10.0,
+        precipitation=table["rain_mm"].to_numpy(),
+        evaporation=table["open_pan_evap_mm"].to_numpy(),
+        clay=23.4,
+        depth=23,
         plant_cover=table["plant_cover"].to_numpy(),
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(found["tsmd"], table["expected_acc_tsmd_mm"], rtol=0, atol=0.005)
 
 
@@ -120,20 +134,30 @@ def test_scalar_checks(vectors: Path) -> None:
         if key == "rmf_temp":
             found = model.rate_modifiers(
                 **(dry | {"air_temperature": given, "precipitation": 0.0}),
-                clay=20, plant_cover=1, depth=23,
-            )["temperature"]  # fmt: skip
+                clay=20,
+                plant_cover=1,
+                depth=23,
+            )["temperature"]
         elif key.startswith(("max_tsmd", "bare_tsmd")):
             found = model.rate_modifiers(
-                **dry, clay=given, plant_cover=float(key.startswith("max")),
+                **dry,
+                clay=given,
+                plant_cover=float(key.startswith("max")),
                 depth=float(key.split("_")[-1].removesuffix("cm")),
-            )["tsmd"][-1]  # fmt: skip
+            )["tsmd"][-1]
         elif key.startswith("x_ratio"):
             # Of a month's lost carbon x parts leave to one that stays.
             start = dict.fromkeys((*POOLS, "iom", "tsmd"), 0.0) | {"dpm": 1.0}
             after = model.simulate(
-                initial=start, air_temperature=[10.0], precipitation=[50.0], evaporation=[0.0],
-                plant_cover=1, carbon_input=0, clay=given, depth=23,
-            ).isel(time=0)  # fmt: skip
+                initial=start,
+                air_temperature=[10.0],
+                precipitation=[50.0],
+                evaporation=[0.0],
+                plant_cover=1,
+                carbon_input=0,
+                clay=given,
+                depth=23,
+            ).isel(time=0)
             found = after["co2"] / (after["bio"] + after["hum"])
         else:
             assert key == "falloon_iom_t_ha"
@@ -147,13 +171,21 @@ def test_one_month_of_hoosfield(vectors: Path) -> None:
     """The worked example gives a·b·c = 0.3561; the further factor sets it."""
     table = pd.read_csv(vectors / "rothc_doc_one_month_hoosfield.csv").set_index("pool")
     start = {pool: table.loc[pool.upper(), "start_t_ha"] for pool in POOLS}
-    weather = {"air_temperature": 10.0, "precipitation": 50.0, "evaporation": 0.0,
-               "plant_cover": 1.0, "clay": 23.4, "depth": 23.0}  # fmt: skip
+    weather = {
+        "air_temperature": 10.0,
+        "precipitation": 50.0,
+        "evaporation": 0.0,
+        "plant_cover": 1.0,
+        "clay": 23.4,
+        "depth": 23.0,
+    }
     product = float(model.rate_modifiers(**weather)["product"])
     found = model.simulate(
-        initial=start | {"iom": 0.0, "tsmd": 0.0}, carbon_input=0.0,
-        rate_factor=table["abc"].iloc[0] / product, **weather,
-    )  # fmt: skip
+        initial=start | {"iom": 0.0, "tsmd": 0.0},
+        carbon_input=0.0,
+        rate_factor=table["abc"].iloc[0] / product,
+        **weather,
+    )
     for pool in POOLS:
         row = table.loc[pool.upper()]
         assert found[pool].item() == pytest.approx(
@@ -196,8 +228,12 @@ def test_example_year_1939(vectors: Path) -> None:
         np.testing.assert_allclose(found[name], table[columns[name]].iloc[1:], rtol=0, atol=1e-9)
     del drivers["carbon_input"]
     rates = model.rate_modifiers(**drivers, **EXAMPLE_SITE)
-    pairs = {"temperature": "rmf_temp", "moisture": "rmf_moist", "cover": "rmf_cover",
-             "tsmd": "acc_tsmd_mm"}  # fmt: skip
+    pairs = {
+        "temperature": "rmf_temp",
+        "moisture": "rmf_moist",
+        "cover": "rmf_cover",
+        "tsmd": "acc_tsmd_mm",
+    }
     for name, column in pairs.items():
         np.testing.assert_allclose(rates[name], modifiers[column], rtol=0, atol=1e-9)
     np.testing.assert_allclose(found["tsmd"], modifiers["acc_tsmd_mm"], rtol=0, atol=1e-9)
@@ -228,11 +264,13 @@ def test_synthetic_site(vectors: Path, pan: float) -> None:
     factors = {"BAU": 1.0, "SSM1": 1.05, "SSM2": 1.10, "SSM3": 1.20, "ZERO_INPUT": 0.0}
     runs = {
         name: model.simulate(
-            initial=state, carbon_input=np.tile(need.item() * factor * share, 20),
-            **{k: np.tile(v, 20) for k, v in climate.items()}, **site,
+            initial=state,
+            carbon_input=np.tile(need.item() * factor * share, 20),
+            **{k: np.tile(v, 20) for k, v in climate.items()},
+            **site,
         )
         for name, factor in factors.items()
-    }  # fmt: skip
+    }
     for _, row in expected.iterrows():
         at_end = (
             state
@@ -318,16 +356,29 @@ def test_input_for_stock_gives_the_stock(seed: int, soc: float) -> None:
 
 def test_slow_drying_reaches_its_cycle() -> None:
     """Rain 3 mm short of evaporation each year: from wet to driest it takes sixty years."""
-    year = {"air_temperature": 15.0, "precipitation": np.array([50.0] * 6 + [39.5] * 6),
-            "evaporation": np.array([40.0] * 6 + [50.0] * 6), "plant_cover": 1.0}  # fmt: skip
+    year = {
+        "air_temperature": 15.0,
+        "precipitation": np.array([50.0] * 6 + [39.5] * 6),
+        "evaporation": np.array([40.0] * 6 + [50.0] * 6),
+        "plant_cover": 1.0,
+    }
     found = model.equilibrium(
         **year, carbon_input=0.2, clay=40.0, iom=0.0, depth=100.0, pan_factor=1.0
     )
     state = {name: found[name].item() for name in (*POOLS, "iom", "tsmd")}
     after = dict(state)
     for i in range(12):
-        after = plain_month(after, 15.0, year["precipitation"][i], year["evaporation"][i], 1.0, 0.2,
-                            clay=40.0, depth=100.0, pan=1.0)  # fmt: skip
+        after = plain_month(
+            after,
+            15.0,
+            year["precipitation"][i],
+            year["evaporation"][i],
+            1.0,
+            0.2,
+            clay=40.0,
+            depth=100.0,
+            pan=1.0,
+        )
     # At most (20 + 1.3·40 − 0.01·40²)·100/23 = 243.5 mm, at the end of the dry half.
     assert state["tsmd"] == pytest.approx(-56 * 100 / 23, abs=1e-9)
     assert after["tsmd"] == pytest.approx(state["tsmd"], abs=1e-9)
@@ -361,8 +412,11 @@ def test_missing_in_any_input_is_missing_in_all_pools(name: str) -> None:
         assert list(array.isnull().values) == [False, True, False]
     start = model.equilibrium(**year)
     start["iom"][1] = np.nan if name == "iom" else start["iom"][1]
-    given = {k: v.rename(month="time") if "month" in v.dims else v
-             for k, v in (year | {name: broken}).items() if k != "iom"}  # fmt: skip
+    given = {
+        k: v.rename(month="time") if "month" in v.dims else v
+        for k, v in (year | {name: broken}).items()
+        if k != "iom"
+    }
     run = model.simulate(initial=start, **given)
     for pool in (*POOLS, "soc", "tsmd", "co2"):
         assert list(run[pool].isel(time=-1).isnull().values) == [False, True, False]
@@ -391,9 +445,11 @@ def test_chunked_equals_in_memory() -> None:
     months = {name: value.rename(month="time") for name, value in chunked.items()}
     run = model.simulate(initial=lazy, **months, clay=clay, depth=30)
     again = model.simulate(
-        initial=whole, clay=clay, depth=30,
+        initial=whole,
+        clay=clay,
+        depth=30,
         **{name: value.rename(month="time") for name, value in year.items()},
-    )  # fmt: skip
+    )
     xr.testing.assert_identical(run.compute(), again)
     climate = {name: value for name, value in chunked.items() if name != "carbon_input"}
     rates = model.rate_modifiers(**climate, clay=clay, depth=30)
@@ -417,8 +473,13 @@ def test_plain_arrays_of_cells() -> None:
 
 def test_share_of_plant_cover() -> None:
     """The cover modifier follows the share; below one half the soil dries as a bare one."""
-    given = {"air_temperature": 10.0, "precipitation": np.zeros(6), "evaporation": 200.0,
-             "clay": 20.0, "depth": 23.0}  # fmt: skip
+    given = {
+        "air_temperature": 10.0,
+        "precipitation": np.zeros(6),
+        "evaporation": 200.0,
+        "clay": 20.0,
+        "depth": 23.0,
+    }
     found = {
         c: model.rate_modifiers(**given, plant_cover=c) for c in (0.0, 0.25, 0.49, 0.5, 0.75, 1.0)
     }
@@ -458,9 +519,7 @@ def test_wrong_state_stock_or_grid_is_told() -> None:
     site = {"clay": 20.0, "depth": 30.0}
     months = {name: value.rename(month="time") for name, value in year.items()}
     with pytest.raises(BadInputError, match="initial lacks hum, tsmd"):
-        model.simulate(
-            initial={"dpm": 1.0, "rpm": 1.0, "bio": 1.0, "iom": 1.0}, **months, **site
-        )  # fmt: skip
+        model.simulate(initial={"dpm": 1.0, "rpm": 1.0, "bio": 1.0, "iom": 1.0}, **months, **site)
     start = model.equilibrium(**year, iom=1.0, **site)
     with pytest.raises(BadInputError, match="the same number of months"):
         model.simulate(initial=start, **(months | {"precipitation": np.ones(24)}), **site)
@@ -475,6 +534,9 @@ def test_wrong_state_stock_or_grid_is_told() -> None:
         model.equilibrium(**year, carbon_input=0.1, clay=clay, iom=iom, depth=30)
     with pytest.raises(BadInputError, match="unlike depths"):
         model.equilibrium(
-            **year, carbon_input=0.1, clay=clay.assign_attrs(depth_cm="0-30"),
-            iom=clay.assign_attrs(depth_cm="0-100"), depth=30,
-        )  # fmt: skip
+            **year,
+            carbon_input=0.1,
+            clay=clay.assign_attrs(depth_cm="0-30"),
+            iom=clay.assign_attrs(depth_cm="0-100"),
+            depth=30,
+        )

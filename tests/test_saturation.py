@@ -45,10 +45,14 @@ def test_reference_capacities(vectors: Path) -> None:
         capacity = saturation_capacity(case["fraction_pct"], case["eq"])
         assert capacity == pytest.approx(case["expected_g_kg"], rel=case["tolerance_rel"])
         out = saturation_deficit(
-            soc=0.0, bulk_density=case["bd"], coarse_fragments=case["cf"],
-            thickness=case["depth_cm"], fraction=case["fraction_pct"], equation=case["eq"],
+            soc=0.0,
+            bulk_density=case["bd"],
+            coarse_fragments=case["cf"],
+            thickness=case["depth_cm"],
+            fraction=case["fraction_pct"],
+            equation=case["eq"],
             fine_share=0.85,
-        )  # fmt: skip
+        )
         assert out["saturation_deficit"].item() == pytest.approx(
             case["expected_t_c_ha"], rel=case["tolerance_rel"]
         )
@@ -66,16 +70,26 @@ def test_by_hand() -> None:
 
 
 @given(
-    st.sampled_from(IDS), st.floats(0, 120), st.floats(0, 50), st.floats(0, 50),
-    st.floats(0.3, 2), st.floats(0, 0.9), st.sampled_from(["cropland", "grassland", "forest"]),
-)  # fmt: skip
+    st.sampled_from(IDS),
+    st.floats(0, 120),
+    st.floats(0, 50),
+    st.floats(0, 50),
+    st.floats(0.3, 2),
+    st.floats(0, 0.9),
+    st.sampled_from(["cropland", "grassland", "forest"]),
+)
 def test_plain_twin(
     eq: str, soc: float, clay: float, silt: float, density: float, rock: float, use: str
 ) -> None:
     out = saturation_deficit(
-        soc=soc, clay=clay, silt=silt, bulk_density=density, coarse_fragments=rock, equation=eq,
+        soc=soc,
+        clay=clay,
+        silt=silt,
+        bulk_density=density,
+        coarse_fragments=rock,
+        equation=eq,
         land_use=use,
-    )  # fmt: skip
+    )
     share = {"cropland": 0.85, "grassland": 0.69, "forest": 0.66}[use]
     expected = plain_balance(eq, soc, clay, silt, density, rock, share)
     assert out["saturation_balance"].item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -89,8 +103,9 @@ def test_the_size_that_an_equation_is_for() -> None:
     assert size_limit(np.sqrt) == 20
     status = {row["id"]: row["status"] for row in saturation_equations()}
     assert (status["hassink_1997"], status["feng_2013_boundary_2to1"]) == (
-        "verified", "from memory",
-    )  # fmt: skip
+        "verified",
+        "from memory",
+    )
 
 
 def test_ways_to_the_fine_fraction() -> None:
@@ -119,8 +134,11 @@ def test_soils_that_no_equation_holds_for() -> None:
     out = saturation_deficit(**given, soil_class=names)
     known = dict(zip(names, out["saturation_deficit"].notnull().values.tolist(), strict=True))
     assert {name for name, has in known.items() if not has} == {
-        "", "organic", "volcanic", "spodic",
-    }  # fmt: skip
+        "",
+        "organic",
+        "volcanic",
+        "spodic",
+    }
 
 
 def test_organic_soil_is_masked_in_layers_and_told_of_one_soil() -> None:
@@ -150,8 +168,13 @@ def test_land_use_sets_the_share_of_the_fine_fraction() -> None:
 
 def made_layers() -> dict[str, xr.DataArray]:
     rng = np.random.default_rng(4)
-    low_high = {"soc": (1, 140), "clay": (0, 50), "silt": (0, 50), "bulk_density": (0.8, 1.6),
-                "coarse_fragments": (0, 0.6)}  # fmt: skip
+    low_high = {
+        "soc": (1, 140),
+        "clay": (0, 50),
+        "silt": (0, 50),
+        "bulk_density": (0.8, 1.6),
+        "coarse_fragments": (0, 0.6),
+    }
     out = {}
     for name, (low, high) in low_high.items():
         values = rng.uniform(low, high, (3, 8, 9))
@@ -167,19 +190,22 @@ def test_chunked_equals_in_memory_and_layers_add_up() -> None:
     options: dict[str, Any] = {"thickness": [5.0, 10.0, 15.0], "land_use": "forest"}
     expected = saturation_deficit(**whole, soil_class=soils, **options)
     lazy = saturation_deficit(
-        **{k: v.chunk(x=4, depth=1) for k, v in whole.items()}, soil_class=soils.chunk(x=4),
+        **{k: v.chunk(x=4, depth=1) for k, v in whole.items()},
+        soil_class=soils.chunk(x=4),
         **options,
-    )  # fmt: skip
+    )
     assert lazy["saturation_deficit"].chunks is not None
     xr.testing.assert_allclose(expected, lazy.compute(), rtol=1e-12)
     assert expected["saturation_deficit"].attrs == lazy["saturation_deficit"].attrs
     parts = [
         saturation_deficit(
-            **{k: v.isel(depth=i) for k, v in whole.items()}, soil_class=soils, thickness=h,
+            **{k: v.isel(depth=i) for k, v in whole.items()},
+            soil_class=soils,
+            thickness=h,
             land_use="forest",
         )
         for i, h in enumerate([5.0, 10.0, 15.0])
-    ]  # fmt: skip
+    ]
     for name in ("saturation_deficit", "saturation_balance"):
         total = sum(part[name] for part in parts)
         np.testing.assert_allclose(expected[name], total, rtol=1e-12)
@@ -220,9 +246,13 @@ def test_real_texture(shared: Path) -> None:
     clay, silt = layer("CLYPPT", 255), layer("SLTPPT", 255)
     density, rock = layer("BLDFIE", -32768) / 1000, layer("CRFVOL", 255) / 100
     out = saturation_deficit(
-        soc=15.0, clay=clay, silt=silt, bulk_density=density, coarse_fragments=rock,
+        soc=15.0,
+        clay=clay,
+        silt=silt,
+        bulk_density=density,
+        coarse_fragments=rock,
         land_use="cropland",
-    )  # fmt: skip
+    )
     fine = 17.61 + 0.715338 * 40.79
     capacity = saturation_capacity(fine_fraction(clay=clay, silt=silt))
     assert capacity.mean().item() == pytest.approx(4.09 + 0.37 * fine, abs=0.01)

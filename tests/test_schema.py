@@ -230,12 +230,16 @@ def test_postgis_draws_each_record_where_it_is(
             "SELECT f_table_name, srid FROM geometry_columns WHERE f_geometry_column = 'geometry'"
         ).all()
     assert drawn == [
-        ("a", "POINT(36.25 -1.5)", 4326), ("b", area.replace(" (", "(").replace(", ", ","), 4326),
+        ("a", "POINT(36.25 -1.5)", 4326),
+        ("b", area.replace(" (", "(").replace(", ", ","), 4326),
         ("c", None, None),
-    ]  # fmt: skip
+    ]
     assert listed == {
-        "organisations": ["a"], "projects": ["b"], "research_actions": [], "practices": ["c"]
-    }  # fmt: skip
+        "organisations": ["a"],
+        "projects": ["b"],
+        "research_actions": [],
+        "practices": ["c"],
+    }
     # A GIS finds its layers there.
     assert set(known) == {(name, 4326) for name in ("record", *listed)}
 

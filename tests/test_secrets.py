@@ -71,11 +71,27 @@ def test_a_token_that_is_typed_works_with_a_warning(cli: Cli, secret: str) -> No
 
 @pytest.mark.parametrize(
     "words",
-    [("list",), ("export", "x.csv"), ("show", "nobody"), ("validate",), ("duplicates",),
-     ("journal",), ("stale",), ("verify", "nobody"), ("review",), ("survey",), ("erase", "nobody"),
-     ("backup", "b"), ("restore", "none"), ("merge", "a", "b"), ("token", "revoke", "none"),
-     ("import", "none.csv"), ("suggest", "none.csv"), ("token", "list")],
-)  # fmt: skip
+    [
+        ("list",),
+        ("export", "x.csv"),
+        ("show", "nobody"),
+        ("validate",),
+        ("duplicates",),
+        ("journal",),
+        ("stale",),
+        ("verify", "nobody"),
+        ("review",),
+        ("survey",),
+        ("erase", "nobody"),
+        ("backup", "b"),
+        ("restore", "none"),
+        ("merge", "a", "b"),
+        ("token", "revoke", "none"),
+        ("import", "none.csv"),
+        ("suggest", "none.csv"),
+        ("token", "list"),
+    ],
+)
 def test_each_command_with_a_token_takes_it_in_each_way(
     cli: Cli, secret: str, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
@@ -131,8 +147,14 @@ def test_a_token_twice(tmp_path: Path) -> None:
 def test_a_password_that_is_typed_is_warned_of(
     cli: Cli, where: str, warned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for words in (("list",), ("create",), ("backup", "b"), ("restore", "b"), ("upgrade",),
-                  ("import", "none.csv")):  # fmt: skip
+    for words in (
+        ("list",),
+        ("create",),
+        ("backup", "b"),
+        ("restore", "b"),
+        ("upgrade",),
+        ("import", "none.csv"),
+    ):
         if where.startswith("some"):
             assert "Warning" not in cli("list", "--registry", where)[2]
             continue

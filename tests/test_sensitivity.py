@@ -202,9 +202,11 @@ def test_leaving_out_a_component_by_hand() -> None:
     conversion = xr.DataArray([5, 0.4, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dims="cell")
     erosion = xr.DataArray([0.0, 4, 0, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dims="cell")
     out = sensitivity(
-        {"conversion": conversion, "erosion": erosion}, xr.full_like(erosion, 100.0),
-        top_share=0.2, **QUICK,
-    )  # fmt: skip
+        {"conversion": conversion, "erosion": erosion},
+        xr.full_like(erosion, 100.0),
+        top_share=0.2,
+        **QUICK,
+    )
     assert out["jaccard"] == pytest.approx({"conversion": 1 / 3, "erosion": 1 / 3})
     assert out["hot_area_ha"] == 200
     for name, layer in (("conversion", conversion), ("erosion", erosion)):
@@ -223,9 +225,7 @@ def test_nothing_lost_is_never_hot() -> None:
 
 def test_a_component_of_nothing_has_no_rank_correlation() -> None:
     erosion = xr.DataArray(np.arange(10.0), dims="cell")
-    out = sensitivity(
-        {"erosion": erosion, "warming": 0 * erosion}, xr.ones_like(erosion), **QUICK
-    )  # fmt: skip
+    out = sensitivity({"erosion": erosion, "warming": 0 * erosion}, xr.ones_like(erosion), **QUICK)
     assert math.isnan(out["spearman"]["warming"])
     assert out["spearman"]["erosion"] == pytest.approx(1)
     assert out["jaccard"]["warming"] == 1

@@ -19,8 +19,15 @@ from service import HANG_S, Service, parsed, rest_of, serving
 import hotspots as hs
 from hotspots.registry import open_registry
 
-LIMITS = {"request_seconds": 2, "idle_seconds": 2, "unread_seconds": 3, "stop_seconds": 1,
-          "connections": 16, "head_bytes": 8_192, "body_bytes": 1_000}  # fmt: skip
+LIMITS = {
+    "request_seconds": 2,
+    "idle_seconds": 2,
+    "unread_seconds": 3,
+    "stop_seconds": 1,
+    "connections": 16,
+    "head_bytes": 8_192,
+    "body_bytes": 1_000,
+}
 GET = b"GET /v1/regions/KEN HTTP/1.1\r\nHost: a\r\n"
 
 

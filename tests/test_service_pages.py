@@ -28,10 +28,20 @@ from hotspots.io.logs import PlainFormatter
 from hotspots.registry import Registry, open_registry
 from hotspots.registry.current import CurrentRegistry
 
-PROJECT = {"id": "p-1", "type": "project", "name": "Terraces of Kitui", "country": "KEN",
-           "latitude": "-1.4", "longitude": "38.0", "place_precision": "locality",
-           "summary": "Terraces.", "theme": "pillar2", "source_kind": "publication",
-           "source": "A test", "verified_on": "2026-01-01"}  # fmt: skip
+PROJECT = {
+    "id": "p-1",
+    "type": "project",
+    "name": "Terraces of Kitui",
+    "country": "KEN",
+    "latitude": "-1.4",
+    "longitude": "38.0",
+    "place_precision": "locality",
+    "summary": "Terraces.",
+    "theme": "pillar2",
+    "source_kind": "publication",
+    "source": "A test",
+    "verified_on": "2026-01-01",
+}
 NAMED, RENAMED = PROJECT["name"], "Hedges of Kitui"
 
 
@@ -258,11 +268,19 @@ def test_head_of_the_map_is_get_without_body(client: TestClient, encoding: str) 
 @pytest.mark.parametrize(
     ("given", "taken"),
     [
-        ("gzip", True), ("GZIP;q=0.5", True), ("br, gzip;q=1.0", True), ("*", True),
-        ("gzip;q=0", False), ("", False), ("identity", False), ("*;q=0", False),
-        ("gzip;q=0, *", False), ("gzip;q=x", False), ("xgzip", False),
+        ("gzip", True),
+        ("GZIP;q=0.5", True),
+        ("br, gzip;q=1.0", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("", False),
+        ("identity", False),
+        ("*;q=0", False),
+        ("gzip;q=0, *", False),
+        ("gzip;q=x", False),
+        ("xgzip", False),
     ],
-)  # fmt: skip
+)
 def test_gzip_is_sent_to_those_who_take_it(client: TestClient, given: str, taken: bool) -> None:
     assert accepts_gzip({"accept-encoding": given}) is taken
     for path in ("/", "/api"):

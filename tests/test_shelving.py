@@ -23,9 +23,17 @@ TOLD = {"source": "a made file", "citation": "nobody", "licence": "CC0"}
 
 def tif(path: Path, values: np.ndarray, cell: float) -> str:
     with rasterio.open(
-        path, "w", driver="GTiff", count=1, height=values.shape[0], width=values.shape[1],
-        dtype="int16", crs="EPSG:4326", nodata=-1, transform=from_origin(30, 10, cell, cell),
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        count=1,
+        height=values.shape[0],
+        width=values.shape[1],
+        dtype="int16",
+        crs="EPSG:4326",
+        nodata=-1,
+        transform=from_origin(30, 10, cell, cell),
+    ) as file:
         file.write(values.astype("int16"), 1)
     return str(path)
 
@@ -91,8 +99,14 @@ def test_a_run_that_ends_between_layer_and_share_begins_again_with_both(
 
     monkeypatch.setattr(Store, "add", killed)
     with pytest.raises(KeyboardInterrupt):
-        add_own(store, fine(tmp_path / "fine.tif", 60), variable="soc_stock", unit="t ha-1",
-                depth="0-30", **TOLD)  # fmt: skip
+        add_own(
+            store,
+            fine(tmp_path / "fine.tif", 60),
+            variable="soc_stock",
+            unit="t ha-1",
+            depth="0-30",
+            **TOLD,
+        )
     assert done == ["valid_share"]  # and not the stock, which a rerun would find "unchanged"
 
 

@@ -19,8 +19,9 @@ from hotspots.errors import BadInputError, GridMismatchError
 from hotspots.layers.variables import CLIMATE_ZONES, SOIL_CLASSES, classes_of, describe
 
 WRB = [row["group"] for row in soil_group_table("WRB")]
-PERCENT = st.one_of(st.sampled_from([0.0, 7.9, 8.0, 40.0, 70.0, 70.1, 100.0]),
-                    st.just(float("nan")))  # fmt: skip
+PERCENT = st.one_of(
+    st.sampled_from([0.0, 7.9, 8.0, 40.0, 70.0, 70.1, 100.0]), st.just(float("nan"))
+)
 UNLISTED_CLASSES = {"Retisols": "HAC", "Stagnosols": "wetland", "Plinthosols": "LAC"}
 
 
@@ -43,9 +44,11 @@ def test_reference_classes(vectors: Path) -> None:
     with (vectors / "soil_class.csv").open(encoding="utf-8") as file:
         for case in csv.DictReader(file):
             found = soil_class(
-                group=case["group"], sand=float(case["sand_pct"]), clay=float(case["clay_pct"]),
+                group=case["group"],
+                sand=float(case["sand_pct"]),
+                clay=float(case["clay_pct"]),
                 system=case["system"],
-            )  # fmt: skip
+            )
             assert found == case["expected"]
 
 
@@ -81,9 +84,16 @@ def test_groups_that_ipcc_does_not_list() -> None:
         assert soil_class(group=group, sand=80.0, clay=2.0, unlisted="nodata") == "sandy"
     rows = {row["group"]: row for row in soil_group_table("WRB")}
     assert {group for group, row in rows.items() if row["convention"]} == {
-        "Retisols", "Anthrosols", "Cryosols", "Fluvisols", "Planosols", "Plinthosols",
-        "Solonchaks", "Stagnosols", "Technosols",
-    }  # fmt: skip
+        "Retisols",
+        "Anthrosols",
+        "Cryosols",
+        "Fluvisols",
+        "Planosols",
+        "Plinthosols",
+        "Solonchaks",
+        "Stagnosols",
+        "Technosols",
+    }
     assert rows["Luvisols"]["soil_class"] == "HAC"
     assert rows["Luvisols"]["status"] == "from memory"
     assert len(soil_group_table()) == len(rows) + len(soil_group_table("USDA"))
@@ -94,8 +104,11 @@ def test_usda_orders() -> None:
         return str(soil_class(group=group, sand=40.0, clay=20.0, system="USDA"))
 
     assert [usda(g) for g in ("Mollisols", "Oxisols", "Spodosols", "acidic Alfisols")] == [
-        "HAC", "LAC", "spodic", "LAC",
-    ]  # fmt: skip
+        "HAC",
+        "LAC",
+        "spodic",
+        "LAC",
+    ]
     assert usda("Entisols") == "LAC"  # the last branch
     with pytest.raises(BadInputError, match="high-base Alfisols"):
         usda("Alfisols")
@@ -197,9 +210,10 @@ def test_well_known_values() -> None:
 def test_reference_of_layers() -> None:
     rng = np.random.default_rng(2)
     zone = describe(
-        xr.DataArray(rng.integers(0, 13, (9, 8)).astype("uint8"), dims=("y", "x")), "climate_zone",
+        xr.DataArray(rng.integers(0, 13, (9, 8)).astype("uint8"), dims=("y", "x")),
+        "climate_zone",
         guidelines="2019",
-    )  # fmt: skip
+    )
     soil = describe(zone.copy(data=rng.integers(0, 8, (9, 8)).astype("uint8")), "soil_class")
     for function in (soc_reference, soc_reference_uncertainty):
         whole = function(climate_zone=zone, soil_class=soil)
@@ -211,8 +225,10 @@ def test_reference_of_layers() -> None:
         np.testing.assert_array_equal(whole.values.ravel(), by_cell)
     stock = soc_reference(climate_zone=zone, soil_class="sandy")
     assert (stock.name, stock.attrs["units"], stock.attrs["depth_cm"]) == (
-        "soc_stock_reference", "t ha-1", "0-30",
-    )  # fmt: skip
+        "soc_stock_reference",
+        "t ha-1",
+        "0-30",
+    )
     mixed = soc_reference(climate_zone=[1, 12], soil_class="LAC")
     np.testing.assert_array_equal(mixed, [55, 19])
 

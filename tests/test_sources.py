@@ -25,10 +25,21 @@ from hotspots.layers.units import spelled
 from hotspots.layers.variables import variable
 
 NAMES = (
-    "soilgrids", "gsocmap", "gsocseq", "soil-carbon-debt", "openlandmap", "esa-cci", "worldcover",
-    "lc100", "koppen-geiger", "ipcc-climate-zones", "terraclimate", "natural-earth",
-    "geoboundaries", "offsetsdb",
-)  # fmt: skip
+    "soilgrids",
+    "gsocmap",
+    "gsocseq",
+    "soil-carbon-debt",
+    "openlandmap",
+    "esa-cci",
+    "worldcover",
+    "lc100",
+    "koppen-geiger",
+    "ipcc-climate-zones",
+    "terraclimate",
+    "natural-earth",
+    "geoboundaries",
+    "offsetsdb",
+)
 MINE = """
 name = "mine"
 title = "My map"
@@ -103,45 +114,114 @@ def test_soilgrids_divisors_are_those_of_the_table(shared: Path) -> None:
     ("name", "product", "access", "asked", "ends"),
     [
         ("soilgrids", "soc_stock", "250m", {}, "/latest/data/ocs/ocs_0-30cm_mean.vrt"),
-        ("soilgrids", "soc_stock", "5000m", {},
-         "/latest/data_aggregated/5000m/ocs/ocs_0-30cm_mean_5000.tif"),
-        ("soilgrids", "coarse_fragments", "1000m", {"depth": "5-15"},
-         "/1000m/cfvo/cfvo_5-15cm_mean_1000.tif"),
+        (
+            "soilgrids",
+            "soc_stock",
+            "5000m",
+            {},
+            "/latest/data_aggregated/5000m/ocs/ocs_0-30cm_mean_5000.tif",
+        ),
+        (
+            "soilgrids",
+            "coarse_fragments",
+            "1000m",
+            {"depth": "5-15"},
+            "/1000m/cfvo/cfvo_5-15cm_mean_1000.tif",
+        ),
         ("soilgrids", "clay_lower", "250m", {"depth": "100-200"}, "/clay/clay_100-200cm_Q0.05.vrt"),
-        ("soil-carbon-debt", "soc_stock_reference", "5min", {},
-         "/raw/master/SOCS/SOCS_0_30cm_year_NoLU_10km.tif"),
-        ("soil-carbon-debt", "soc_stock_100cm", "5min", {"year": 1800},
-         "/SOCS/SOCS_0_100cm_year_1800AD_10km.tif"),
-        ("soil-carbon-debt", "soc_density", "5min", {"year": 1960, "depth": "30"},
-         "/OCD/OCD_30cm_year_1960AD_10km.tif"),
-        ("soil-carbon-debt", "soc_density_error", "5min", {"depth": "0"},
-         "/abs_error/abs_error_OCDENS_0cm_2010AD_10km_ll.tif"),
-        ("openlandmap", "soc", "250m", {"depth": "10"},
-         "/2525553/files/sol_organic.carbon_usda.6a1c_m_250m_b10..10cm_1950..2017_v0.2.tif"),
-        ("openlandmap", "soc_stock", "250m", {"part": {"depth": "b10..30cm"}},
-         "/sol_organic.carbon.stock_msa.kgm2_m_250m_b10..30cm_1950..2017_v0.2.tif"),
-        ("worldcover", "land_cover", "10m", {"year": 2020, "tile": "N00E033"},
-         "/v100/2020/map/ESA_WorldCover_10m_2020_v100_N00E033_Map.tif"),
-        ("worldcover", "cropland_share", "10m", {"tile": "S03W060"},
-         "/v200/2021/map/ESA_WorldCover_10m_2021_v200_S03W060_Map.tif"),
-        ("lc100", "land_cover", "100m", {"year": 2017, "tile": "E000N60"},
-         "/v3.0.1/2017/E000N60/E000N60_PROBAV_LC100_global_v3.0.1_2017-conso"
-         "_Discrete-Classification-map_EPSG-4326.tif"),
-        ("lc100", "land_cover", "world", {"year": 2019},
-         "/records/3939050/files/PROBAV_LC100_global_v3.0.1_2019-nrt"
-         "_Discrete-Classification-map_EPSG-4326.tif"),
-        ("esa-cci", "land_cover", "ceda", {"year": 2015},
-         "/v2.0.7/ESACCI-LC-L4-LCCS-Map-300m-P1Y-2015-v2.0.7.tif"),
+        (
+            "soil-carbon-debt",
+            "soc_stock_reference",
+            "5min",
+            {},
+            "/raw/master/SOCS/SOCS_0_30cm_year_NoLU_10km.tif",
+        ),
+        (
+            "soil-carbon-debt",
+            "soc_stock_100cm",
+            "5min",
+            {"year": 1800},
+            "/SOCS/SOCS_0_100cm_year_1800AD_10km.tif",
+        ),
+        (
+            "soil-carbon-debt",
+            "soc_density",
+            "5min",
+            {"year": 1960, "depth": "30"},
+            "/OCD/OCD_30cm_year_1960AD_10km.tif",
+        ),
+        (
+            "soil-carbon-debt",
+            "soc_density_error",
+            "5min",
+            {"depth": "0"},
+            "/abs_error/abs_error_OCDENS_0cm_2010AD_10km_ll.tif",
+        ),
+        (
+            "openlandmap",
+            "soc",
+            "250m",
+            {"depth": "10"},
+            "/2525553/files/sol_organic.carbon_usda.6a1c_m_250m_b10..10cm_1950..2017_v0.2.tif",
+        ),
+        (
+            "openlandmap",
+            "soc_stock",
+            "250m",
+            {"part": {"depth": "b10..30cm"}},
+            "/sol_organic.carbon.stock_msa.kgm2_m_250m_b10..30cm_1950..2017_v0.2.tif",
+        ),
+        (
+            "worldcover",
+            "land_cover",
+            "10m",
+            {"year": 2020, "tile": "N00E033"},
+            "/v100/2020/map/ESA_WorldCover_10m_2020_v100_N00E033_Map.tif",
+        ),
+        (
+            "worldcover",
+            "cropland_share",
+            "10m",
+            {"tile": "S03W060"},
+            "/v200/2021/map/ESA_WorldCover_10m_2021_v200_S03W060_Map.tif",
+        ),
+        (
+            "lc100",
+            "land_cover",
+            "100m",
+            {"year": 2017, "tile": "E000N60"},
+            "/v3.0.1/2017/E000N60/E000N60_PROBAV_LC100_global_v3.0.1_2017-conso"
+            "_Discrete-Classification-map_EPSG-4326.tif",
+        ),
+        (
+            "lc100",
+            "land_cover",
+            "world",
+            {"year": 2019},
+            "/records/3939050/files/PROBAV_LC100_global_v3.0.1_2019-nrt"
+            "_Discrete-Classification-map_EPSG-4326.tif",
+        ),
+        (
+            "esa-cci",
+            "land_cover",
+            "ceda",
+            {"year": 2015},
+            "/v2.0.7/ESACCI-LC-L4-LCCS-Map-300m-P1Y-2015-v2.0.7.tif",
+        ),
         ("gsocmap", "soc_stock", "30s", {}, "/DATA/GSOCSEQ/MAP/GSOCSEQ.GSOCMAP1-5-0.tif"),
         ("gsocseq", "potential_gsocseq_ssm3", "30s", {}, "/GSOCseq_RSR_SSM3_Map030.tif"),
         ("geoboundaries", "units", "gbOpen", {"iso3": "KEN"}, "/api/current/gbOpen/KEN/ADM1/"),
-        ("natural-earth", "units", "10m", {},
-         "/10m/cultural/ne_10m_admin_1_states_provinces.zip"),
-        ("terraclimate", "air_temperature", "2.5min", {"part": {"file": "tmax"}},
-         "/summaries/TerraClimate19812010_tmax.nc"),
+        ("natural-earth", "units", "10m", {}, "/10m/cultural/ne_10m_admin_1_states_provinces.zip"),
+        (
+            "terraclimate",
+            "air_temperature",
+            "2.5min",
+            {"part": {"file": "tmax"}},
+            "/summaries/TerraClimate19812010_tmax.nc",
+        ),
         ("offsetsdb", "projects", "csv", {}, "/production/latest/offsets-db.csv.zip"),
     ],
-)  # fmt: skip
+)
 def test_addresses(
     name: str, product: str, access: str, asked: dict[str, object], ends: str
 ) -> None:
@@ -174,7 +254,7 @@ def test_members_of_archives() -> None:
         ("terraclimate", "evaporation", {"packed": True, "months": "keep"}),
         ("terraclimate", "annual_pet", {"months": "sum", "unit": "mm yr-1"}),
     ],
-)  # fmt: skip
+)
 def test_facts(name: str, product: str, facts: dict[str, object]) -> None:
     made = source(name).product(product)
     assert {key: getattr(made, key) for key in facts} == facts
@@ -214,9 +294,13 @@ def test_doubts_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("depth", "code", "text"),
-    [("0-5", "{top}-{bottom}cm", "0-5cm"), ("10", "b{top}..{bottom}cm", "b10..10cm"),
-     ("0", "{bottom}cm", "0cm"), ("0-100", "{bottom}cm", "100cm")],
-)  # fmt: skip
+    [
+        ("0-5", "{top}-{bottom}cm", "0-5cm"),
+        ("10", "b{top}..{bottom}cm", "b10..10cm"),
+        ("0", "{bottom}cm", "0cm"),
+        ("0-100", "{bottom}cm", "100cm"),
+    ],
+)
 def test_depths_as_addresses_write_them(depth: str, code: str, text: str) -> None:
     assert depth_text(depth, code) == text
 
@@ -273,12 +357,15 @@ def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ('unit = "%"', 'unit = "%"\naccess = ["10m"]', "names the access '10m', not there"),
         ("cell = 0.5", "limits = { year = [2000] }", "product 'clay' has no access for 2010"),
         ("cell = 0.5", 'by_year = { release = { "1990-2000" = 1 } }', "'the year 2010'"),
-        ("[[products]]", '[[access]]\nname = "whole"\nkind = "file"\naddress = "x"\n[[products]]',
-         "two of its kind 'access' have one name"),
+        (
+            "[[products]]",
+            '[[access]]\nname = "whole"\nkind = "file"\naddress = "x"\n[[products]]',
+            "two of its kind 'access' have one name",
+        ),
         ("cell = 0.5", "cell = ", "Invalid value"),
         ('title = "My map"', "", "missing 1 required positional argument: 'title'"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_file_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in MINE
     path = tmp_path / "mine.toml"

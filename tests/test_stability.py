@@ -22,12 +22,23 @@ CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 DRAWS = 30
 # One factor without error that gains the same everywhere: then only the stock is in doubt.
 SURE = [
-    {"system": "cropland", "factor": factor, "level": level, "climate_zone": zone,
-     "value": value, "error_pct": 0.0, "source": "made for a test"}
-    for factor, level, value in (("F_MG", "no_tillage", 1.1), ("F_I", "high_without_manure", 1.1),
-                                 ("F_MG", "full_tillage", 1.0), ("F_I", "medium", 1.0))
+    {
+        "system": "cropland",
+        "factor": factor,
+        "level": level,
+        "climate_zone": zone,
+        "value": value,
+        "error_pct": 0.0,
+        "source": "made for a test",
+    }
+    for factor, level, value in (
+        ("F_MG", "no_tillage", 1.1),
+        ("F_I", "high_without_manure", 1.1),
+        ("F_MG", "full_tillage", 1.0),
+        ("F_I", "medium", 1.0),
+    )
     for zone in CLIMATE_ZONES.values()
-]  # fmt: skip
+]
 ONE_METHOD: dict[str, Any] = {"ensemble": {"members": ["potential_ipcc_tier1"]}}
 
 
@@ -84,8 +95,10 @@ def test_stability_is_what_a_plain_loop_over_worlds_counts(data: xr.Dataset) -> 
     drawn = tier1_draws(n=DRAWS, seed=recipe.uncertainty.seed)
     place, points = field_points(gain, cells, recipe.uncertainty.range_km)
     fields = gaussian_fields(points, range_km=100.0, draws=DRAWS, seed=recipe.uncertainty.seed)
-    best = {z: value[zone == z] / rasters["soc_stock_managed"].values.ravel()[cells][zone == z]
-            for z in np.unique(zone)}  # fmt: skip
+    best = {
+        z: value[zone == z] / rasters["soc_stock_managed"].values.ravel()[cells][zone == z]
+        for z in np.unique(zone)
+    }
     years = 20.0
     rate = {z: float(np.median(share)) * years for z, share in best.items()}
     difference_sd = np.sqrt(2 * sd**2 - 2 * 0.95 * sd**2) / years
@@ -100,8 +113,10 @@ def test_stability_is_what_a_plain_loop_over_worlds_counts(data: xr.Dataset) -> 
         )
         gains[ranked] += hot_by_hand(world[ranked], area[ranked], 0.1, 0.2)
         losses[ranked] += hot_by_hand((loss + difference_sd * off)[ranked], area[ranked], 0.1, 0.1)
-    stability = {n: rasters[n].values.ravel()[cells] for n in
-                 ("stability_gain_errors", "stability_gain", "stability_loss")}  # fmt: skip
+    stability = {
+        n: rasters[n].values.ravel()[cells]
+        for n in ("stability_gain_errors", "stability_gain", "stability_loss")
+    }
     np.testing.assert_allclose(stability["stability_gain_errors"][ranked], gains[ranked] / DRAWS)
     np.testing.assert_allclose(stability["stability_gain"][ranked], gains[ranked] / DRAWS)
     np.testing.assert_allclose(stability["stability_loss"][ranked], losses[ranked] / DRAWS)
@@ -195,8 +210,7 @@ def test_the_best_layer_tells_the_error(data: xr.Dataset) -> None:
         soc_stock_lower=filled(data, data["soc_stock"] * 0.8, "t ha-1"),
         soc_stock_upper=filled(data, data["soc_stock"] * 1.2, "t ha-1"),
     )
-    found = {name: stock_error(d) for name, d in
-             (("sd", sd), ("bounds", bounds), ("error", data))}  # fmt: skip
+    found = {name: stock_error(d) for name, d in (("sd", sd), ("bounds", bounds), ("error", data))}
     assert stock_error(data.drop_vars("soc_stock_error")) is None
     assert found["sd"].kind == found["bounds"].kind == "sd"
     assert found["error"].kind == "absolute error"
@@ -208,8 +222,9 @@ def test_the_best_layer_tells_the_error(data: xr.Dataset) -> None:
 
 def test_a_gain_is_not_blown_up_by_few_draws(data: xr.Dataset) -> None:
     """Where a factor's error is wider than its gain, the mean of few draws may be next to none."""
-    few, many = (run(data, uncertainty={"draws": n}, **ONE_METHOD).table.loc["UGA"]
-                 for n in (25, 400))  # fmt: skip
+    few, many = (
+        run(data, uncertainty={"draws": n}, **ONE_METHOD).table.loc["UGA"] for n in (25, 400)
+    )
     width = [row["potential_high_t_yr"] - row["potential_low_t_yr"] for row in (few, many)]
     assert 0.4 < width[0] / width[1] < 2.0
     assert many["potential_low_t_yr"] < many["potential_ipcc_tier1_total"]

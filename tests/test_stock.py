@@ -43,14 +43,18 @@ def layers(*values: float, **attrs: str) -> xr.DataArray:
 
 
 def soil() -> Soil:
-    return {"soc": layers(*CONTENT), "bulk_density": layers(*DENSITY),
-            "coarse_fragments": layers(*ROCK)}  # fmt: skip
+    return {
+        "soc": layers(*CONTENT),
+        "bulk_density": layers(*DENSITY),
+        "coarse_fragments": layers(*ROCK),
+    }
 
 
 def columns(rows: list[tuple[float, ...]]) -> Soil:
     names = ("soc", "bulk_density", "coarse_fragments", "thickness")
-    return {name: layers(*column) for name, column in zip(names, zip(*rows, strict=True),
-                                                          strict=True)}  # fmt: skip
+    return {
+        name: layers(*column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def made_field(seed: int = 0) -> Soil:
@@ -91,8 +95,9 @@ def test_by_hand() -> None:
         soc=CONTENT, bulk_density=DENSITY, coarse_fragments=ROCK, thickness=np.array(THICKNESS)
     )
     np.testing.assert_allclose(each, [17.1, 26.884, 27.048])
-    mixed = soc_stock(soc=layers(*CONTENT), bulk_density=DENSITY, coarse_fragments=ROCK,
-                      thickness=THICKNESS)  # fmt: skip
+    mixed = soc_stock(
+        soc=layers(*CONTENT), bulk_density=DENSITY, coarse_fragments=ROCK, thickness=THICKNESS
+    )
     assert mixed.item() == pytest.approx(BY_HAND, rel=1e-12)
 
 
@@ -160,9 +165,11 @@ def test_unlike_depths_and_grids_are_refused() -> None:
         soc_stock(soc=a, bulk_density=b, coarse_fragments=0, thickness=5)
     with pytest.raises(GridMismatchError):
         soc_stock(
-            soc=a.drop_attrs().assign_coords(depth=[0]), coarse_fragments=0, thickness=5,
+            soc=a.drop_attrs().assign_coords(depth=[0]),
+            coarse_fragments=0,
+            thickness=5,
             bulk_density=b.drop_attrs().assign_coords(depth=[5]),
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------- depths
@@ -171,9 +178,11 @@ def test_unlike_depths_and_grids_are_refused() -> None:
 def test_reference_overlaps(vectors: Path) -> None:
     for _, case in pd.read_csv(vectors / "depth_overlap_weights.csv").iterrows():
         found = depth_overlap_weights(
-            top=case["layer_top"], bottom=case["layer_bottom"],
-            target_top=case["target_top"], target_bottom=case["target_bottom"],
-        )  # fmt: skip
+            top=case["layer_top"],
+            bottom=case["layer_bottom"],
+            target_top=case["target_top"],
+            target_bottom=case["target_bottom"],
+        )
         assert found == pytest.approx(case["fraction_of_layer"], rel=1e-12)
         thickness = case["layer_bottom"] - case["layer_top"]
         assert found * thickness == pytest.approx(case["overlap_cm"], rel=1e-12)
@@ -216,8 +225,7 @@ def test_trapezoid_is_the_integral_of_the_line(
 ) -> None:
     """By a fine sum over the interpolated line."""
     at = [0.0, 5.0, 15.0, 30.0]
-    edges = np.union1d(np.linspace(low, low + span, 2001),
-                       [d for d in at if low < d < low + span])  # fmt: skip
+    edges = np.union1d(np.linspace(low, low + span, 2001), [d for d in at if low < d < low + span])
     middles = (edges[1:] + edges[:-1]) / 2
     expected = 0.1 * np.sum(np.interp(middles, at, values) * np.diff(edges))
     found = stock_to_depth(
@@ -371,9 +379,12 @@ def test_equal_mass_undoes_compaction() -> None:
 
 def test_equal_mass_of_plain_arrays() -> None:
     out = equivalent_mass_stock(
-        soc=np.full((3, 4), 10.0), bulk_density=1.0, coarse_fragments=0.0, thickness=THICKNESS,
+        soc=np.full((3, 4), 10.0),
+        bulk_density=1.0,
+        coarse_fragments=0.0,
+        thickness=THICKNESS,
         reference_mass=np.array([0.0, 1000.0, 3000.0, 3001.0]),
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(out, [0, 10, 30, np.nan])
 
 
@@ -397,9 +408,11 @@ def test_ghana_from_values_at_depths(shared: Path) -> None:
         )
 
     out = stock_to_depth(
-        soc=stack("orcdrc"), bulk_density=stack("bldfie", 1000.0),
-        coarse_fragments=stack("crfvol", 100.0), at=[0, 5, 15, 30],
-    )  # fmt: skip
+        soc=stack("orcdrc"),
+        bulk_density=stack("bldfie", 1000.0),
+        coarse_fragments=stack("crfvol", 100.0),
+        at=[0, 5, 15, 30],
+    )
     assert out.mean().item() == pytest.approx(48, abs=0.5)
     assert out.min().item() == pytest.approx(16.6, abs=0.05)
     assert out.max().item() == pytest.approx(488, abs=0.5)
@@ -420,9 +433,11 @@ def test_howland_agrees_with_its_stock_product(shared: Path) -> None:
         )
 
     mine = stock_to_depth(
-        soc=stack("corg_{}_x_x_pct", 5.0), bulk_density=stack("bd_{}_x_x_gcm3", 0.01),
-        coarse_fragments=stack("coarse_{}_x_x_pctVol", 0.01), at=[0, 10, 30],
-    )  # fmt: skip
+        soc=stack("corg_{}_x_x_pct", 5.0),
+        bulk_density=stack("bd_{}_x_x_gcm3", 0.01),
+        coarse_fragments=stack("coarse_{}_x_x_pctVol", 0.01),
+        at=[0, 10, 30],
+    )
     parts = ("corgStock_0_10_x_kgm2", "corgStock_10_30_x_kgm2")
     product = sum(read(folder / f"{part}_SG.tif", -1e30) for part in parts) * 10
     assert np.nanmean(product) == pytest.approx(127, abs=0.5)

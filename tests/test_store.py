@@ -123,9 +123,17 @@ def test_classes_of_a_result_may_be_negative(
     given = np.array([[-1, 0, 1], [1, 1, nodata or 0]], dtype="int8")
     path = tmp_path / "cluster_loss.tif"
     with rasterio.open(
-        path, "w", driver="GTiff", width=3, height=2, count=1, dtype="int8", nodata=nodata,
-        crs="EPSG:4326", transform=rasterio.transform.from_origin(-3, 4, 2, 2),
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=3,
+        height=2,
+        count=1,
+        dtype="int8",
+        nodata=nodata,
+        crs="EPSG:4326",
+        transform=rasterio.transform.from_origin(-3, 4, 2, 2),
+    ) as file:
         file.write(given, 1)
         file.update_tags(**SAID)
     store.add(open_layers(path).cluster_loss)
@@ -373,8 +381,11 @@ def test_a_full_disk(store: Store, limit: int) -> None:
     before = state(store)
     done = subprocess.run(
         [sys.executable, "-c", script(FULL), str(store.place.path), str(limit)],
-        check=False, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
+        check=False,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
     assert done.stderr == ""
     assert done.stdout == (
         f"The store '{store.place.path}' can't be written (File too large). Free some space or"
@@ -450,11 +461,13 @@ def test_a_process_that_ends_while_adding(store: Store, step: int) -> None:
     before = state(store)
     done = subprocess.run(
         [sys.executable, "-c", script(KILL), str(store.place.path), str(step)],
-        check=False, timeout=120,
-    )  # fmt: skip
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 9
-    assert state(store) == (before | {"climate_zone": zones().values.tobytes()} if step == 3
-                            else before)  # fmt: skip
+    assert state(store) == (
+        before | {"climate_zone": zones().values.tobytes()} if step == 3 else before
+    )
     store.add(zones())
     assert store.names() == ["climate_zone", "soc_stock"]
     assert not list(store.place.path.glob(".new.*"))
@@ -604,11 +617,19 @@ def test_provenance_goes_into_the_item(store: Store) -> None:
     assert used == {"projection", "file", "scientific", "processing"}
     (row,) = store.layers()
     assert row == {
-        "layer": "soc_stock", "unit": "t ha-1", "depth": "", "year": 2010, "licence": "CC0 1.0",
-        "source": "soilgrids", "retrieved": "2026-11-20T10:00:00Z", "stale": "",
-        "cells": "18 x 36", "crs": "EPSG:4326",
-        "file": f"soc_stock/{store.file('soc_stock').name}", "state": "ok",
-    }  # fmt: skip
+        "layer": "soc_stock",
+        "unit": "t ha-1",
+        "depth": "",
+        "year": 2010,
+        "licence": "CC0 1.0",
+        "source": "soilgrids",
+        "retrieved": "2026-11-20T10:00:00Z",
+        "stale": "",
+        "cells": "18 x 36",
+        "crs": "EPSG:4326",
+        "file": f"soc_stock/{store.file('soc_stock').name}",
+        "state": "ok",
+    }
 
 
 def test_provenance_that_json_has_not(store: Store) -> None:
@@ -619,9 +640,14 @@ def test_provenance_that_json_has_not(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("licence", "spdx"),
-    [("CC BY 4.0", "CC-BY-4.0"), ("CC0 1.0", "CC0-1.0"), ("cc-by-nc-sa-3.0-igo",
-      "CC-BY-NC-SA-3.0-IGO"), ("odbl-1.0", "ODbL-1.0"), ("free, ask the maker", "other")],
-)  # fmt: skip
+    [
+        ("CC BY 4.0", "CC-BY-4.0"),
+        ("CC0 1.0", "CC0-1.0"),
+        ("cc-by-nc-sa-3.0-igo", "CC-BY-NC-SA-3.0-IGO"),
+        ("odbl-1.0", "ODbL-1.0"),
+        ("free, ask the maker", "other"),
+    ],
+)
 def test_licences_with_an_id(store: Store, licence: str, spdx: str) -> None:
     store.add(layer(licence=licence))
     told = store.item("soc_stock")["properties"]
@@ -634,8 +660,10 @@ def test_reports_lie_beside_the_layer(store: Store) -> None:
     assets = store.item("soc_stock")["assets"]
     folder = store.place.path / "soc_stock"
     assert json.loads((folder / assets["quality.json"]["href"]).read_text()) == {
-        "cells": 3, "mean": None, "range": [0.0, 1.0]
-    }  # fmt: skip
+        "cells": 3,
+        "mean": None,
+        "range": [0.0, 1.0],
+    }
     assert (folder / assets["quality.html"]["href"]).read_bytes() == b"<p>fine</p>"
     assert assets["quality.html"]["type"] == "text/html"
     assert assets["quality.html"]["href"].startswith(f"./{store.file('soc_stock').stem}.")

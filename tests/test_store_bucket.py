@@ -38,8 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with said.open("w") as log:
         run = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+            stdout=log,
+            stderr=log,
+        )
     try:
         while not _answers(port):  # for as long as a test may take
             assert run.poll() is None, said.read_text()
@@ -69,9 +70,13 @@ def settings(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 
 def client(server: str) -> S3FileSystem:
     return S3FileSystem(
-        endpoint_override=server.removeprefix("http://"), scheme="http", region="us-east-1",
-        access_key="testing", secret_key="testing", allow_bucket_creation=True,
-    )  # fmt: skip
+        endpoint_override=server.removeprefix("http://"),
+        scheme="http",
+        region="us-east-1",
+        access_key="testing",
+        secret_key="testing",
+        allow_bucket_creation=True,
+    )
 
 
 @pytest.fixture
@@ -119,10 +124,13 @@ def test_layers_come_out_as_they_went_in(store: Store, settings: str) -> None:
     np.testing.assert_array_equal(data.climate_zone, zones())
     stem = store.file("soc_stock").stem[:16]
     assert set(objects(store, settings)) == {
-        "catalog.json", "climate_zone/climate_zone.json",
+        "catalog.json",
+        "climate_zone/climate_zone.json",
         f"climate_zone/{store.file('climate_zone').stem[:16]}.tif",
-        "soc_stock/soc_stock.json", f"soc_stock/{stem}.tif", f"soc_stock/{stem}.quality.json",
-    }  # fmt: skip
+        "soc_stock/soc_stock.json",
+        f"soc_stock/{stem}.tif",
+        f"soc_stock/{stem}.quality.json",
+    }
     assert [row["state"] for row in store.layers(check=True)] == ["ok", "ok"]
 
 

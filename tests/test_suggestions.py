@@ -23,10 +23,15 @@ UGANDA = Actor("Correspondent Uganda", "correspondent", ("UGA",))
 BOTH = Actor("Correspondent East", "correspondent", ("KEN", "UGA"))
 EDITOR = Actor("An editor", "editor")
 NEW = {
-    "type": "organisation", "name": "Test station", "summary": "A station of a test.",
-    "theme": "pillar1", "country": "KEN", "source": "a test", "source_kind": "public_knowledge",
+    "type": "organisation",
+    "name": "Test station",
+    "summary": "A station of a test.",
+    "theme": "pillar1",
+    "country": "KEN",
+    "source": "a test",
+    "source_kind": "public_knowledge",
     "language": "en",
-}  # fmt: skip
+}
 CONTACT = {"contact_name": "A person", "contact_email": "person@example.org"}
 Cells = dict[str, str]
 
@@ -80,8 +85,11 @@ def test_new_record_is_suggested_and_accepted(any_registry: sa.Engine) -> None:
     assert accept(any_registry, number) == "test-station"
     record = Registry(any_registry).get("test-station")
     assert {name: record[name] for name in ("name", "owner", "version", "created")} == {
-        "name": "Test station", "owner": KENYA.name, "version": 1, "created": LATER,
-    }  # fmt: skip
+        "name": "Test station",
+        "owner": KENYA.name,
+        "version": 1,
+        "created": LATER,
+    }
     (line,) = Registry(any_registry).history("test-station")
     assert (line["by"], line["note"]) == (KENYA.name, f"suggestion {number} by public")
     (decided,) = waiting(any_registry, state="accepted")
@@ -190,9 +198,13 @@ def test_queue_shows_who_may_decide(any_registry: sa.Engine) -> None:
     with writing(any_registry) as connection:
         for actor in (KENYA, UGANDA, BOTH, EDITOR):
             tokens.create(
-                connection, LOCAL, holder=actor.name, role=actor.role, regions=actor.regions,
+                connection,
+                LOCAL,
+                holder=actor.name,
+                role=actor.role,
+                regions=actor.regions,
                 now=NOW,
-            )  # fmt: skip
+            )
     suggest(any_registry, NEW, NEW | {"name": "Homeless", "country": ""})
     kenyan, homeless = waiting(any_registry)
     assert set(kenyan["deciders"]) == {KENYA.name, BOTH.name, EDITOR.name}
@@ -283,9 +295,12 @@ def test_bad_rows_are_told_and_none_is_stored(any_registry: sa.Engine) -> None:
     """Each with its row and column, also of personal cells; good rows wait for them."""
     with pytest.raises(RegistryError) as told:
         suggest(
-            any_registry, NEW, NEW | {"name": "B", "country": "Atlantis"},
-            NEW | {"name": "C", "contact_email": "no address"}, {"type": "project"},
-        )  # fmt: skip
+            any_registry,
+            NEW,
+            NEW | {"name": "B", "country": "Atlantis"},
+            NEW | {"name": "C", "contact_email": "no address"},
+            {"type": "project"},
+        )
     lines = str(told.value)
     assert "Row 3, column 'country': 'Atlantis' is no country" in lines
     assert "Row 4, column 'contact_email'" in lines
@@ -357,8 +372,10 @@ def test_queue_goes_page_by_page(any_registry: sa.Engine) -> None:
 def test_relation_may_name_another_suggestion_of_the_same_file(any_registry: sa.Engine) -> None:
     """It is accepted when the other one has been; before, it is told what is missing."""
     project = NEW | {
-        "type": "project", "name": "Test project", "relations": "lead=test-station",
-    }  # fmt: skip
+        "type": "project",
+        "name": "Test project",
+        "relations": "lead=test-station",
+    }
     station, work = suggest(any_registry, NEW, project)
     with pytest.raises(RegistryError, match="names 'test-station', which no record has"):
         accept(any_registry, work)

@@ -52,9 +52,12 @@ def test_a_size_is_told_in_words() -> None:
 
 
 @given(
-    st.floats(-180, 179), st.floats(-90, 89), st.floats(0.01, 60), st.floats(0.01, 40),
+    st.floats(-180, 179),
+    st.floats(-90, 89),
+    st.floats(0.01, 60),
+    st.floats(0.01, 40),
     st.sampled_from([0.5, 0.1, 1 / 12, 1 / 24]),
-)  # fmt: skip
+)
 def test_a_grid_holds_its_box_in_whole_cells_of_the_world_grid(
     west: float, south: float, width: float, height: float, degrees: float
 ) -> None:

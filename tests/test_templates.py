@@ -94,9 +94,13 @@ def test_a_filled_template_gives_the_values_meant(tmp_path: Path, lang: str) -> 
     cells = read_file(path).rows[0][1]
     read = {name: values.read(fields()[name], cells[name]) for name in filled}
     assert read == {
-        "name": "Test station", "type": "practice", "country": "CIV",
-        "theme": ("pillar2", "A6"), "start": "2018-05", "surface_ha": 12.5,
-    }  # fmt: skip
+        "name": "Test station",
+        "type": "practice",
+        "country": "CIV",
+        "theme": ("pillar2", "A6"),
+        "start": "2018-05",
+        "surface_ha": 12.5,
+    }
 
 
 def test_required_columns_are_marked_and_explained(tmp_path: Path) -> None:

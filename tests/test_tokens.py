@@ -113,8 +113,9 @@ def test_revoked_token_is_told(any_registry: sa.Engine) -> None:
     with pytest.raises(TokenError, match=rf"'{id}' was revoked on 2026-11-21"):
         who(any_registry, secret)
     assert {row["role"]: row["state"] for row in rows(any_registry)} == {
-        "administrator": "valid", "editor": "revoked",
-    }  # fmt: skip
+        "administrator": "valid",
+        "editor": "revoked",
+    }
     with (
         writing(any_registry) as connection,
         pytest.raises(RegistryError, match="revoked on 2026-11-21 already"),
@@ -182,13 +183,17 @@ def test_recovery_ends_other_administrators_tokens_visibly(any_registry: sa.Engi
     assert who(any_registry, editor, later).role == "editor"
     assert who(any_registry, secret, later).name == "The secretariat"
     assert {row["holder"]: row["state"] for row in rows(any_registry, later)} == {
-        "The administrator": "revoked by a recovery", "The editor": "valid", "Past": "expired",
-        "Gone": "revoked", "The secretariat": "valid",
-    }  # fmt: skip
+        "The administrator": "revoked by a recovery",
+        "The editor": "valid",
+        "Past": "expired",
+        "Gone": "revoked",
+        "The secretariat": "valid",
+    }
     with reading(any_registry) as connection:
         assert [row["action"] for row in journal(connection, LOCAL, since=later)] == [
-            "token recovered", "token revoked by recovery",
-        ]  # fmt: skip
+            "token recovered",
+            "token revoked by recovery",
+        ]
         assert journal(connection, PUBLIC, since=later) == []
 
 

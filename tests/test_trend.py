@@ -17,8 +17,9 @@ from scipy import stats
 from hotspots.analysis.loss.trend import theil_sen
 from hotspots.errors import BadInputError
 
-VALUES = st.one_of(st.floats(0, 300).map(lambda v: round(v, 3)), st.integers(0, 4).map(float),
-                   st.just(math.nan))  # fmt: skip
+VALUES = st.one_of(
+    st.floats(0, 300).map(lambda v: round(v, 3)), st.integers(0, 4).map(float), st.just(math.nan)
+)
 
 
 def mann_kendall_twin(x: list[float]) -> float:

@@ -37,9 +37,11 @@ def test_vectors(vectors: Path, kind: str) -> None:
     want = pd.read_csv(vectors / "uncertainty_expected.csv").iloc[0]
     given = sd if kind == "array" else on_plane(sd, 1000)
     area = want["area_ha_per_cell"] if kind == "array" else xr.full_like(given, 100.0)
-    for correlation, column in [("independent", "sd_total_independent"),
-                                ("perfect", "sd_total_perfect"),
-                                ("exponential", "sd_total_exp_range_2")]:  # fmt: skip
+    for correlation, column in [
+        ("independent", "sd_total_independent"),
+        ("perfect", "sd_total_perfect"),
+        ("exponential", "sd_total_exp_range_2"),
+    ]:
         got = total_uncertainty(sd=given, area=area, correlation=correlation, range_km=2)
         assert isinstance(got, float)
         assert got == pytest.approx(want[column], rel=want["tolerance_rel"])

@@ -109,9 +109,20 @@ def whole_turn(west: float) -> xr.DataArray:
 @pytest.mark.parametrize("west", [-180.0, 0.0, -90.0])
 @pytest.mark.parametrize(
     ("lon", "expected"),
-    [(-180, -180), (180, -180), (179.99, 90), (-179.99, -180), (181, -180), (359.9, -90), (0, 0),
-     (360, 0), (-0.001, -90), (90, 90), (270, -90)],
-)  # fmt: skip
+    [
+        (-180, -180),
+        (180, -180),
+        (179.99, 90),
+        (-179.99, -180),
+        (181, -180),
+        (359.9, -90),
+        (0, 0),
+        (360, 0),
+        (-0.001, -90),
+        (90, 90),
+        (270, -90),
+    ],
+)
 def test_whole_turns_are_one_place(west: float, lon: float, expected: float) -> None:
     """Across the antimeridian and Greenwich, from whichever meridian the layer starts."""
     for lat in (-90.0, -5.0, 90.0):
@@ -146,13 +157,25 @@ def test_projected_layers_take_degrees_too() -> None:
 
 
 @given(
-    st.integers(1, 6), st.integers(1, 9), st.floats(-180, 170), st.floats(-60, 80),
-    st.floats(0.01, 5), st.floats(0, 0.999), st.floats(0, 0.999), st.data(),
-)  # fmt: skip
+    st.integers(1, 6),
+    st.integers(1, 9),
+    st.floats(-180, 170),
+    st.floats(-60, 80),
+    st.floats(0.01, 5),
+    st.floats(0, 0.999),
+    st.floats(0, 0.999),
+    st.data(),
+)
 def test_every_point_of_a_cell_gives_its_value(
-    rows: int, columns: int, west: float, north: float, step: float,
-    right: float, up: float, data: st.DataObject,
-) -> None:  # fmt: skip
+    rows: int,
+    columns: int,
+    west: float,
+    north: float,
+    step: float,
+    right: float,
+    up: float,
+    data: st.DataObject,
+) -> None:
     rows, columns = rows + 1, columns + 1
     layer = raster(
         np.arange(rows * columns).reshape(rows, columns).astype(float), west, north, step
@@ -169,11 +192,13 @@ def test_every_point_of_a_cell_gives_its_value(
 @pytest.mark.parametrize(
     ("lon", "lat", "part"),
     [
-        (-1.0, 95.0, "swapped"), (400.0, 0.0, "lon has the value 400"),
-        (500_000.0, 80.0, "projected"), ([1.0, 2.0], [1.0], "one of each"),
+        (-1.0, 95.0, "swapped"),
+        (400.0, 0.0, "lon has the value 400"),
+        (500_000.0, 80.0, "projected"),
+        ([1.0, 2.0], [1.0], "one of each"),
         ([[1.0]], [[1.0]], "2 dimensions"),
     ],
-)  # fmt: skip
+)
 def test_wrong_places_are_refused(small: xr.DataArray, lon: object, lat: object, part: str) -> None:
     with pytest.raises(BadInputError, match=part):
         sample_at(small, lon, lat)
@@ -206,9 +231,10 @@ def test_statistics_per_stratum_against_a_plain_loop() -> None:
     assert table["stratum"].tolist() == ["a", "b", "c", "all"]
     for row in table.itertuples():
         pairs = [
-            (o, p) for o, p, s in zip(observed, predicted, strata, strict=True)
+            (o, p)
+            for o, p, s in zip(observed, predicted, strata, strict=True)
             if row.stratum in (s, "all") and p == p
-        ]  # fmt: skip
+        ]
         errors = sorted(p - o for o, p in pairs)
         n = len(pairs)
         middle = (errors[(n - 1) // 2] + errors[n // 2]) / 2
@@ -336,8 +362,15 @@ def sheet() -> pd.DataFrame:
         ("EF1", "Native", "savanna", "Approximate", 11.0, 20.0, 70.0),
         ("EF1", "Restored", "savanna", "Approximate", 11.0, 20.0, 65.0),
     ]
-    names = ["Pair ID", "Native/Ag/Restored", "LULC category", "Location accuracy", "Latitude",
-             "Longitude", "30 cm SOC"]  # fmt: skip
+    names = [
+        "Pair ID",
+        "Native/Ag/Restored",
+        "LULC category",
+        "Location accuracy",
+        "Latitude",
+        "Longitude",
+        "30 cm SOC",
+    ]
     return pd.DataFrame(rows, columns=names).rename(columns={"Pair ID": " Pair ID"})
 
 

@@ -41,7 +41,7 @@ TAKEN = [
     ("summary", "one\r\ntwo  \r\n", "one\ntwo"),
     ("name", "NA", "NA"),
     ("name", " ", None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)
@@ -131,11 +131,19 @@ def test_headings_are_names_and_labels_in_three_languages() -> None:
 
 
 PRACTICE = {
-    "id": "test-practice", "type": "practice", "name": "Test practice", "summary": "Made up",
-    "theme": ("pillar2",), "source": "this test", "source_kind": "publication",
-    "description": "Trees", "basis": "scientific", "results": "More carbon", "surface_ha": 3.0,
+    "id": "test-practice",
+    "type": "practice",
+    "name": "Test practice",
+    "summary": "Made up",
+    "theme": ("pillar2",),
+    "source": "this test",
+    "source_kind": "publication",
+    "description": "Trees",
+    "basis": "scientific",
+    "results": "More carbon",
+    "surface_ha": 3.0,
     "surface_year": 2020,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ["description", "basis", "results", "surface_ha", "surface_year"])

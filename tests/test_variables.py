@@ -91,8 +91,21 @@ def test_the_sample_is_plausible() -> None:
         *(
             ("soc_stock", unit)
             for unit in (
-                "t/ha", "Mg ha-1", "Mg/ha", "t C ha-1", "t C/ha", "tC/ha", "tC ha-1", "MgC/ha",
-                "Mg C ha^-1", "t ha⁻¹", "t·ha-1", "t.ha-1", "tonnes/ha", "t ha**-1", " t  ha-1 ",
+                "t/ha",
+                "Mg ha-1",
+                "Mg/ha",
+                "t C ha-1",
+                "t C/ha",
+                "tC/ha",
+                "tC ha-1",
+                "MgC/ha",
+                "Mg C ha^-1",
+                "t ha⁻¹",
+                "t·ha-1",
+                "t.ha-1",
+                "tonnes/ha",
+                "t ha**-1",
+                " t  ha-1 ",
             )
         ),
         ("mean_annual_temperature", "°C"),
@@ -110,7 +123,7 @@ def test_the_sample_is_plausible() -> None:
         ("potential_mine", "t C/ha/yr"),
         ("potential_mine", "Mg C/(ha yr)"),
     ],
-)  # fmt: skip
+)
 def test_spellings_of_the_canonical_unit(name: str, given: str) -> None:
     got = with_unit(layer(name, [1]).assign_attrs(units=given))
     assert got.attrs["units"] == variable(name).unit
@@ -144,9 +157,16 @@ def test_other_units_are_refused_with_the_factor(name: str, given: str, said: st
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("soc_stock", "t"), ("soc_stock", "t/ha/yr"), ("soc_stock", "t/ha yr"), ("soc_stock", "t CO2"),
-     ("potential_mine", "kg m-2"), ("mean_annual_temperature", "F"), ("clay", "")],
-)  # fmt: skip
+    [
+        ("soc_stock", "t"),
+        ("soc_stock", "t/ha/yr"),
+        ("soc_stock", "t/ha yr"),
+        ("soc_stock", "t CO2"),
+        ("potential_mine", "kg m-2"),
+        ("mean_annual_temperature", "F"),
+        ("clay", ""),
+    ],
+)
 def test_units_without_a_factor_are_refused(name: str, given: str) -> None:
     with pytest.raises(RasterError, match="Convert it first"):
         with_unit(layer(name, [1]).assign_attrs(units=given))
@@ -157,9 +177,11 @@ def test_the_table_has_what_a_layer_must_be() -> None:
     families = {"soc_stock_<year>", "<profile>_<bound>", "<name>_valid_share"}
     assert set(VARIABLES) | families == set(rows)
     assert rows["soc_stock"] == {
-        "name": "soc_stock", "unit": "t ha-1", "range": "0 to 800",
+        "name": "soc_stock",
+        "unit": "t ha-1",
+        "range": "0 to 800",
         "long_name": "Soil organic carbon stock, 0-30 cm",
-    }  # fmt: skip
+    }
     assert rows["climate_zone"]["unit"] == "class"
     assert rows["climate_zone"]["range"].startswith("1 warm_temperate_moist, 2 ")
     assert rows["cell_area"]["range"] == "0 or more"

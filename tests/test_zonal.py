@@ -96,8 +96,11 @@ def test_empty_missing_and_far_geometries_are_empty_rows() -> None:
 
 def test_longitude_is_periodic() -> None:
     """The box 170..190 is the same on grids of -180..180, of 0..360 and of 160..200."""
-    region = [box(170, -10, 190, 10), box(-190, -10, -170, 10),
-              shapely.union_all([box(170, -10, 180, 10), box(-180, -10, -170, 10)])]  # fmt: skip
+    region = [
+        box(170, -10, 190, 10),
+        box(-190, -10, -170, 10),
+        shapely.union_all([box(170, -10, 180, 10), box(-180, -10, -170, 10)]),
+    ]
     for west, columns in [(-180, 36), (0, 36), (160, 4)]:
         grid = Grid(Affine(10, 0, west, 0, -10, 90), (18, columns), LONLAT)
         cover = cover_fractions(grid, region).toarray().reshape(3, 18, columns)
@@ -132,8 +135,14 @@ def test_other_crs_is_densified_before_it_is_reprojected() -> None:
 def test_a_projected_grid_over_the_antimeridian_and_the_pole() -> None:
     """On a polar grid, equal boxes at any longitude cover equally, 170..190 and the cap too."""
     grid = Grid(Affine(50_000, 0, -4e6, 0, -50_000, 4e6), (160, 160), pyproj.CRS(3995))
-    shapes = [box(-10, 65, 10, 80), box(170, 65, 190, 80), box(80, 65, 100, 80),
-              box(-180, 65, 180, 90), box(-180, 80, 180, 90), box(0, -60, 10, -50)]  # fmt: skip
+    shapes = [
+        box(-10, 65, 10, 80),
+        box(170, 65, 190, 80),
+        box(80, 65, 100, 80),
+        box(-180, 65, 180, 90),
+        box(-180, 80, 180, 90),
+        box(0, -60, 10, -50),
+    ]
     sums = cover_fractions(grid, gpd.GeoSeries(shapes, crs=4326)).sum(axis=1)
     assert sums[1] == pytest.approx(sums[0], rel=1e-4)
     assert sums[2] == pytest.approx(sums[0], rel=1e-4)
@@ -181,8 +190,13 @@ def test_vectors(vectors: Path) -> None:
     np.testing.assert_allclose(cover[cells["row"], cells["col"]], cells["coverage"], atol=1e-6)
     values = np.full((rows, columns), np.nan)
     values[cells["row"], cells["col"]] = cells["value"]
-    layer = xr.DataArray(values, dims=("y", "x"), coords={"y": grid.y, "x": grid.x},
-                         name="soc_stock", attrs={"units": "t ha-1"})  # fmt: skip
+    layer = xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords={"y": grid.y, "x": grid.x},
+        name="soc_stock",
+        attrs={"units": "t ha-1"},
+    )
     layer = layer.rio.write_crs(4326)
     row = zonal(layer, gpd.GeoDataFrame(geometry=region)).iloc[0]
     found = {
@@ -204,9 +218,13 @@ def test_by_hand() -> None:
     table = zonal(plane(NUMBERS), regions)
     assert list(table.index) == ["square", "corner"]
     assert table.index.name == "id"
-    assert list(table.columns) == ["area_ha", "soc_stock_mean", "soc_stock_total",
-                                   "soc_stock_valid_area_ha",
-                                   "soc_stock_missing_share"]  # fmt: skip
+    assert list(table.columns) == [
+        "area_ha",
+        "soc_stock_mean",
+        "soc_stock_total",
+        "soc_stock_valid_area_ha",
+        "soc_stock_missing_share",
+    ]
     np.testing.assert_allclose(table.loc["square"], [400, 5, 2000, 400, 0], atol=1e-3)
     np.testing.assert_allclose(table.loc["corner"], [100, 1, 100, 100, 0], atol=1e-3)
 
@@ -265,8 +283,10 @@ def test_class_areas() -> None:
     """Zones 12, 12, 1 and nodata, a quarter of each cell but the first of land."""
     zones = describe(plane(np.array([[12, 12], [1, 0]], dtype="uint8")), "climate_zone")
     share = plane(np.array([[1, 0.25], [0.25, 0.25]])).assign_attrs(units="1")
-    table = zonal(xr.Dataset({"climate_zone": zones, "valid_share": share}),
-                  frame(box(0, 0, 2000, 2000), box(0, 0, 500, 1000)))  # fmt: skip
+    table = zonal(
+        xr.Dataset({"climate_zone": zones, "valid_share": share}),
+        frame(box(0, 0, 2000, 2000), box(0, 0, 500, 1000)),
+    )
     assert len(table.columns) == 1 + len(CLIMATE_ZONES)
     assert table["climate_zone_tropical_dry_area_ha"].tolist() == pytest.approx([125, 0], rel=1e-5)
     moist = table["climate_zone_warm_temperate_moist_area_ha"].tolist()

@@ -65,8 +65,10 @@ def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
         own = classes_of(given)
         return xr.apply_ufunc(
             lambda block: _codes(block, legend if own is None else own, legend, what),
-            given, dask="parallelized", output_dtypes=["uint8"],
-        )  # fmt: skip
+            given,
+            dask="parallelized",
+            output_dtypes=["uint8"],
+        )
     codes = _codes(np.asarray(given), legend, legend, what)
     return int(codes) if codes.ndim == 0 else codes
 

@@ -49,8 +49,10 @@ from hotspots.io.limits import shown_path
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-)  # fmt: skip
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True)
 recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_is_help=True)
 registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)

@@ -21,45 +21,76 @@ _NEAR = "near"  # the distance stands in its place
 # Column -> (heading with its unit, how it is written); the few that matter of each table.
 _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "hotspots": {
-        "rank": ("#", "d"), "id": ("hotspot", ""), "countries": ("countries", "list"),
-        "class": ("class", ""), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
-        "matching_inside": ("inside", "d"), "matching_near": (_NEAR, "d"),
-        "in_country": ("in country", "d"), "nearest_id": ("nearest", ""),
-        "nearest_km": ("km", "round"), "completeness_by_country": ("registry there", "known"),
+        "rank": ("#", "d"),
+        "id": ("hotspot", ""),
+        "countries": ("countries", "list"),
+        "class": ("class", ""),
+        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
+        "matching_inside": ("inside", "d"),
+        "matching_near": (_NEAR, "d"),
+        "in_country": ("in country", "d"),
+        "nearest_id": ("nearest", ""),
+        "nearest_km": ("km", "round"),
+        "completeness_by_country": ("registry there", "known"),
     },
     "regions": {
-        "rank": ("#", "d"), "id": ("region", ""), "name_en": ("name", "cut"),
-        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"), "records": ("records", "d"),
-        "pillar1": ("pillar 1", "d"), "pillar2": ("2", "d"), "pillar3": ("3", "d"),
-        "pillar4": ("4", "d"), "declared_wider": ("for a wider region", "d"),
+        "rank": ("#", "d"),
+        "id": ("region", ""),
+        "name_en": ("name", "cut"),
+        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
+        "records": ("records", "d"),
+        "pillar1": ("pillar 1", "d"),
+        "pillar2": ("2", "d"),
+        "pillar3": ("3", "d"),
+        "pillar4": ("4", "d"),
+        "declared_wider": ("for a wider region", "d"),
         "completeness_by_country": ("registry there", "known"),
     },
     "crowded": {
-        "rank": ("#", "d"), "id": ("hotspot", ""), "countries": ("countries", "list"),
-        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"), "records": ("records", "d"),
-        "records_per_mha": ("per Mha", "short"), "records_per_mt": ("per Mt C/yr", "short"),
-        "share_of_records": ("records, %", "percent"), "share_of_stake": ("tonnes, %", "percent"),
+        "rank": ("#", "d"),
+        "id": ("hotspot", ""),
+        "countries": ("countries", "list"),
+        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
+        "records": ("records", "d"),
+        "records_per_mha": ("per Mha", "short"),
+        "records_per_mt": ("per Mt C/yr", "short"),
+        "share_of_records": ("records, %", "percent"),
+        "share_of_stake": ("tonnes, %", "percent"),
         "crowding": ("ratio", "short"),
     },
     "outside": {
-        "rank": ("#", "d"), "id": ("record", ""), "type": ("type", "words"),
-        "country": ("country", ""), "nearest_hotspot": ("nearest hotspot", ""),
+        "rank": ("#", "d"),
+        "id": ("record", ""),
+        "type": ("type", "words"),
+        "country": ("country", ""),
+        "nearest_hotspot": ("nearest hotspot", ""),
         "nearest_hotspot_km": ("km", "round"),
     },
     "practices": {
-        "rank": ("#", "d"), "id": ("hotspot", ""), "countries": ("countries", "list"),
-        "climate_zone": ("climate", "words"), "practice_kind": ("practice", "words"),
-        "land_use": ("land use", "list"), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
-        "examples": ("examples", "d"), "effect_median": ("effect, t C/ha/yr", "short"),
-        "example_id": ("nearest", ""), "example_km": ("km", "round"),
+        "rank": ("#", "d"),
+        "id": ("hotspot", ""),
+        "countries": ("countries", "list"),
+        "climate_zone": ("climate", "words"),
+        "practice_kind": ("practice", "words"),
+        "land_use": ("land use", "list"),
+        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
+        "examples": ("examples", "d"),
+        "effect_median": ("effect, t C/ha/yr", "short"),
+        "example_id": ("nearest", ""),
+        "example_km": ("km", "round"),
     },
     "research": {
-        "rank": ("#", "d"), "region": ("region", ""), "name_en": ("name", "cut"),
-        "pillar": ("pillar", ""), "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
-        "state": ("actions", ""), "actions": ("number", "d"), "newest": ("newest", ""),
+        "rank": ("#", "d"),
+        "region": ("region", ""),
+        "name_en": ("name", "cut"),
+        "pillar": ("pillar", ""),
+        "at_stake_t_yr": ("at stake, kt C/yr", "kilo"),
+        "state": ("actions", ""),
+        "actions": ("number", "d"),
+        "newest": ("newest", ""),
         "completeness_by_country": ("registry there", "known"),
     },
-}  # fmt: skip
+}
 _SETS = {"initiative": "Regions of the Initiative", "countries": "Countries"}
 _OVERLAP = "A region and its countries overlap: never add the two up."
 _STATES = ("none", "undated", "old", "current")
@@ -119,10 +150,18 @@ def gaps(
     from hotspots.edition.gaps import gaps as find
 
     table = find(
-        hs.open_edition(edition), opened(where), of, region=region,
-        within_km=within_km, theme=theme, practice_kind=practice, land_use=land_use, types=type_,
-        active_only=not ended, years=years,
-    )  # fmt: skip
+        hs.open_edition(edition),
+        opened(where),
+        of,
+        region=region,
+        within_km=within_km,
+        theme=theme,
+        practice_kind=practice,
+        land_use=land_use,
+        types=type_,
+        active_only=not ended,
+        years=years,
+    )
     if as_json:
         print_table(
             table.head(top or len(table)).drop(columns="geometry", errors="ignore"), as_json=True
@@ -212,10 +251,14 @@ def _summed(table: pd.DataFrame, of: str) -> str:
         return f"{_part(len(alone), len(table), *_kind(table))} no such record."
     if of == "crowded":
         told = table.attrs
-        spread = "" if math.isnan(told["gini"]) else (
-            f" Against the tonnes they are spread with a Gini of {told['gini']:.2f} (0 as the"
-            f" tonnes, 1 all in one place)."
-        )  # fmt: skip
+        spread = (
+            ""
+            if math.isnan(told["gini"])
+            else (
+                f" Against the tonnes they are spread with a Gini of {told['gini']:.2f} (0 as the"
+                f" tonnes, 1 all in one place)."
+            )
+        )
         return (
             f"{_many(told['records_counted'], 'record', 'records')} in a hotspot or within {near};"
             f" on the map {told['records_outside']:,} more, {told['records_unplaced']:,} can't be"
@@ -286,8 +329,15 @@ def _cut(text: str) -> str:
 
 
 _WRITTEN: Mapping[str, Callable[[Any], str]] = {
-    "": str, "d": str, "list": _listed, "cut": _cut, "known": _known,
+    "": str,
+    "d": str,
+    "list": _listed,
+    "cut": _cut,
+    "known": _known,
     "words": lambda text: text.replace("_", " "),
-    "kilo": _number(1, 1e-3), "round": _number(0), "percent": _number(1, 100), "short": _short,
-}  # fmt: skip
+    "kilo": _number(1, 1e-3),
+    "round": _number(0),
+    "percent": _number(1, 100),
+    "short": _short,
+}
 _TEXT = ("", "list", "cut", "known", "words")

@@ -102,10 +102,17 @@ def ingest(
 
     with progress_bar("fetching") as progress:
         rows = run(
-            source, hs.region(region), _store(store), resolution=resolution or None,
-            years=year or (), depths=depth or (), cache=cache_dir(), refresh=refresh, say=say,
+            source,
+            hs.region(region),
+            _store(store),
+            resolution=resolution or None,
+            years=year or (),
+            depths=depth or (),
+            cache=cache_dir(),
+            refresh=refresh,
+            say=say,
             progress=progress,
-        )  # fmt: skip
+        )
     print_rows(rows, ("layer", "source", "state", "note"), as_json=as_json)
     if any(row["state"] == "failed" for row in rows):
         raise typer.Exit(1)
@@ -144,13 +151,28 @@ def add_layer(
 
         rows = [
             add_own(
-                target, path, variable=variable, unit=unit or None, depth=depth or None, year=year,
-                nodata=nodata, scale=scale, offset=offset, band=band, crs=crs or None,
-                subdataset=subdataset or None, column=column or None, cell=cell,
-                legend=legend or None, guidelines=guidelines or None, source=source,
-                citation=citation, licence=licence, say=say,
+                target,
+                path,
+                variable=variable,
+                unit=unit or None,
+                depth=depth or None,
+                year=year,
+                nodata=nodata,
+                scale=scale,
+                offset=offset,
+                band=band,
+                crs=crs or None,
+                subdataset=subdataset or None,
+                column=column or None,
+                cell=cell,
+                legend=legend or None,
+                guidelines=guidelines or None,
+                source=source,
+                citation=citation,
+                licence=licence,
+                say=say,
             )
-        ]  # fmt: skip
+        ]
     if as_json:
         put_json(rows)
         return

@@ -10,19 +10,22 @@ import typer
 Where = Annotated[
     str | None,
     typer.Option(
-        "--registry", "--url", metavar="WHERE",
+        "--registry",
+        "--url",
+        metavar="WHERE",
         help="A registry: an SQLite file, postgresql://…, or a file or folder of records. Without:"
         " HOTSPOTS_REGISTRY, else your own one, else the sample.",
     ),
-]  # fmt: skip
+]
 Token = Annotated[
     str | None,
     typer.Option(
-        "--token", metavar="-",
+        "--token",
+        metavar="-",
         help="Who acts: '-' reads a token's secret from the input. Without: HOTSPOTS_TOKEN. A"
         " secret typed here is seen by other users of the machine.",
     ),
-]  # fmt: skip
+]
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="Who acts: a file with a token's secret.")
 ]

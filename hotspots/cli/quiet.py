@@ -91,9 +91,12 @@ def _own_stream() -> Iterator[None]:
     sys.stderr.flush()
     kept = os.dup(2)
     stream = io.TextIOWrapper(
-        os.fdopen(kept, "wb", 0, closefd=False), encoding=sys.stderr.encoding,
-        errors="backslashreplace", line_buffering=True, write_through=True,
-    )  # fmt: skip
+        os.fdopen(kept, "wb", 0, closefd=False),
+        encoding=sys.stderr.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+        write_through=True,
+    )
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

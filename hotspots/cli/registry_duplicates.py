@@ -46,12 +46,15 @@ def duplicates(
     pairs = likely_pairs(records.values())
     rows = [
         {
-            "id": pair.a, "name": records[pair.a]["name"],
-            "other_id": pair.b, "other_name": records[pair.b]["name"],
-            "score": pair.score, "reasons": list(pair.reasons),
+            "id": pair.a,
+            "name": records[pair.a]["name"],
+            "other_id": pair.b,
+            "other_name": records[pair.b]["name"],
+            "score": pair.score,
+            "reasons": list(pair.reasons),
         }
         for pair in pairs
-    ]  # fmt: skip
+    ]
     if as_json:
         put_json(rows)
         return

@@ -236,9 +236,13 @@ def show_journal(
     registry = opened(where, token, token_file)
     with registry.reading() as connection:
         rows = journal(
-            connection, registry.actor,
-            id=id or None, by=by or None, since=since or None, limit=limit,
-        )  # fmt: skip
+            connection,
+            registry.actor,
+            id=id or None,
+            by=by or None,
+            since=since or None,
+            limit=limit,
+        )
     if not rows:
         tell("Nothing was done.")
     print_short_rows(rows, ("at", "by", "action", "target", "detail"), as_json)

@@ -83,16 +83,25 @@ def take(
     if locate:
         table = _placed(registry, table)
     if dry_run:
-        plan, taken = registry.plan(
-            table.rows, table.problems, spoiled=table.spoiled, overwrite=overwrite
-        ), False  # fmt: skip
+        plan, taken = (
+            registry.plan(table.rows, table.problems, spoiled=table.spoiled, overwrite=overwrite),
+            False,
+        )
     else:
         say(f"taking {len(table.rows):,} rows into {registry.source}")
         try:
-            plan, taken = registry.take(
-                table.rows, table.problems, spoiled=table.spoiled, skip_bad=skip_bad,
-                overwrite=overwrite, origin=table.name, note=note,
-            ), True  # fmt: skip
+            plan, taken = (
+                registry.take(
+                    table.rows,
+                    table.problems,
+                    spoiled=table.spoiled,
+                    skip_bad=skip_bad,
+                    overwrite=overwrite,
+                    origin=table.name,
+                    note=note,
+                ),
+                True,
+            )
         except RefusedError as refused:
             plan, taken = refused.plan, False
     _print_plan(plan, registry.source, table.headings, as_json=as_json, done=taken)
@@ -184,17 +193,24 @@ def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
     reasons: dict[int, list[dict[str, str]]] = {}
     for problem in (*plan.problems, *plan.notes):
         reasons.setdefault(problem.row, []).append(
-            {"column": problem.column, "value": problem.value, "reason": problem.reason,
-             "kind": "fault" if problem.serious else "note"}
-        )  # fmt: skip
+            {
+                "column": problem.column,
+                "value": problem.value,
+                "reason": problem.reason,
+                "kind": "fault" if problem.serious else "note",
+            }
+        )
     return [
         {
-            "row": entry.row, "id": entry.id, "name": entry.name, "outcome": entry.outcome,
+            "row": entry.row,
+            "id": entry.id,
+            "name": entry.name,
+            "outcome": entry.outcome,
             "changes": {k: {"from": a, "to": b} for k, (a, b) in entry.fields.items()},
             "problems": reasons.get(entry.row, []),
         }
         for entry in plan.entries
-    ]  # fmt: skip
+    ]
 
 
 def _plan_lines(plan: Plan, headings: Mapping[str, str]) -> Iterator[str]:
@@ -280,10 +296,16 @@ def validate(
         faults = [(ids.get(p.row, ""), p) for p in (*plan.problems, *plan.notes)]
     if as_json:
         rows = [
-            {"id": id_, "row": p.row, "column": p.column, "value": p.value, "reason": p.reason,
-             "kind": _kind(p)}
+            {
+                "id": id_,
+                "row": p.row,
+                "column": p.column,
+                "value": p.value,
+                "reason": p.reason,
+                "kind": _kind(p),
+            }
             for id_, p in faults
-        ]  # fmt: skip
+        ]
         put_json(rows)
     for id_, problem in [] if as_json else faults[:_MOST_FAULTS]:
         where_ = "" if problem.row else f"{id_}, "

@@ -87,9 +87,10 @@ def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
             )
         return list(wanted)
     return [
-        field.name for field in fields().values()
+        field.name
+        for field in fields().values()
         if (private or field.group != "contact") and (not types or field.types & types)
-    ]  # fmt: skip
+    ]
 
 
 def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

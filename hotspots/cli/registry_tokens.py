@@ -75,9 +75,14 @@ def token_create(
             made = tokens.recover(connection, holder=holder, now=now)
         else:
             made = tokens.create(
-                connection, registry.actor, holder=holder, role=role, regions=region or (),
-                expires=expires, now=now,
-            )  # fmt: skip
+                connection,
+                registry.actor,
+                holder=holder,
+                role=role,
+                regions=region or (),
+                expires=expires,
+                now=now,
+            )
         until = tokens.administered_until(connection, now)
         open_to_all = tokens.actor_of(connection, None) == LOCAL
         if out is not None:

@@ -120,9 +120,15 @@ def analyze(
         "seconds": round(time.monotonic() - clock, 1),
     }
     return Edition(
-        layers, tables.patches, tables.units, tables.regions, manifest, recipe, times,
+        layers,
+        tables.patches,
+        tables.units,
+        tables.regions,
+        manifest,
+        recipe,
+        times,
         tables.land_use,
-    )  # fmt: skip
+    )
 
 
 class _Errors(NamedTuple):
@@ -191,9 +197,18 @@ _TEXTURE = ("clay", "silt", "sand")
 MOST_OFF_PERCENT = 5.0
 LEAST_TOLD = 0.02  # of the managed land
 _TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
-_CARRIED = ("soc_stock", "soc_stock_reference", "climate_zone", "cropland_share", "pasture_share",
-            "grassland_share", "forest_share", "soil_class", "land_cover",
-            "valid_share")  # fmt: skip
+_CARRIED = (
+    "soc_stock",
+    "soc_stock_reference",
+    "climate_zone",
+    "cropland_share",
+    "pasture_share",
+    "grassland_share",
+    "forest_share",
+    "soil_class",
+    "land_cover",
+    "valid_share",
+)
 
 
 def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:

@@ -17,18 +17,26 @@ _COLUMNS = {
     "name_en": ("", "name in English"),
     "name_fr": ("", "name in French"),
     "name_es": ("", "name in Spanish"),
-    "value_from": ("", "covered (exact fractions of cells), nearest (no valid cell: nearest valid"
-                       " cells within two cell widths) or missing"),
+    "value_from": (
+        "",
+        "covered (exact fractions of cells), nearest (no valid cell: nearest valid"
+        " cells within two cell widths) or missing",
+    ),
     "note": ("", "what to know about this row"),
     "rank": ("1", "rank by potential, t yr-1, within its set; 1 is the largest"),
-    "area_ha": ("ha", "area of the outline that the grid covers, ellipsoidal; of the outside: its"
-                      " land with soil data"),
+    "area_ha": (
+        "ha",
+        "area of the outline that the grid covers, ellipsoidal; of the outside: its"
+        " land with soil data",
+    ),
     "land_valid_ha": ("ha", "land with soil data"),
     "soc_stock_missing_share": ("1", "share of the area without soil data"),
     "potential_per_mille": ("1e-3 yr-1", "potential per stock of the same land"),
     "potential_co2e_total": ("t CO2e yr-1", "the ranking potential x 44/12"),
-    "potential_co2e_mean": ("t CO2e ha-1 yr-1", "the ranking potential per hectare of managed land"
-                            " x 44/12"),
+    "potential_co2e_mean": (
+        "t CO2e ha-1 yr-1",
+        "the ranking potential per hectare of managed land x 44/12",
+    ),
     "ranked_managed_ha": ("ha", "managed land that is ranked for hotspots"),
     "hot_managed_ha": ("ha", "managed land in hot classes (protect, restore, build)"),
     "hot_share": ("1", "hot_managed_ha / ranked_managed_ha"),
@@ -55,15 +63,19 @@ _COLUMNS = {
     "soc_stock_mean": ("t ha-1", "SOC stock per hectare of land"),
     "soc_stock_tco2e": ("t CO2e", "soc_stock_t x 44/12"),
     "potential_tco2e_yr": ("t CO2e yr-1", "potential_t_yr x 44/12"),
-    "potential_low_t_yr": ("t yr-1", "lower end of the potential's interval over the draws of"
-                           " errors"),
+    "potential_low_t_yr": (
+        "t yr-1",
+        "lower end of the potential's interval over the draws of errors",
+    ),
     "potential_high_t_yr": ("t yr-1", "upper end of it"),
     "rank_low": ("1", "best rank within the interval over the draws"),
     "rank_high": ("1", "worst rank within it"),
     "top_k_share": ("1", "share of the draws in which it is among the top k of its set"),
     "stable_top_k": ("1", "1 where that is at least the stability asked for"),
-    "potential_mean_shrunk": ("t ha-1 yr-1", "mean potential drawn towards that of all regions by"
-                              " its error; for ranking, not for sums"),
+    "potential_mean_shrunk": (
+        "t ha-1 yr-1",
+        "mean potential drawn towards that of all regions by its error; for ranking, not for sums",
+    ),
     "small_region": ("1", "1 where its managed land is below the floor of the recipe"),
     "protect_ha": ("ha", "managed land of class protect"),
     "restore_ha": ("ha", "managed land of class restore"),
@@ -72,17 +84,24 @@ _COLUMNS = {
     "reduce_ha": ("ha", "ranked managed land whose response is to reduce an ongoing loss"),
     "reverse_ha": ("ha", "ranked managed land whose response is to win back what was lost"),
     "response": ("", "leading response by ranked managed land"),
-    "agreeing_managed_ha": ("ha", "ranked managed land x share of the methods known that are above"
-                            " the gain threshold"),
+    "agreeing_managed_ha": (
+        "ha",
+        "ranked managed land x share of the methods known that are above the gain threshold",
+    ),
     "methods_agree_share": ("1", "agreeing_managed_ha / ranked_managed_ha"),
-    "main_driver": ("", "largest component of the loss at risk; land_use_history where only the"
-                    " modelled change is known"),
+    "main_driver": (
+        "",
+        "largest component of the loss at risk; land_use_history where only the"
+        " modelled change is known",
+    ),
     "small": ("1", "1 where its ranked managed land is below the recipe's floor for units"),
     "stability": ("1", "mean share of draws in which its cells are hot, for gain or loss"),
-    "stable_hot_ha": ("ha", "managed land that is hot in enough of the draws over errors and"
-                      " methods"),
+    "stable_hot_ha": (
+        "ha",
+        "managed land that is hot in enough of the draws over errors and methods",
+    ),
     "geometry": ("", "polygons in the grid's CRS"),
-}  # fmt: skip
+}
 _OVER_TIME = re.compile(r"(constrained_)?gain_in_([\d.]+)_years_t")
 _LOST = re.compile(r"loss_(\w+)_t_yr")
 _SD = {

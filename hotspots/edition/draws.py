@@ -189,13 +189,18 @@ class _Worlds:
                 continue
             guidelines = "2006" if name.endswith("_2006") else choice.guidelines
             given: dict[str, Any] = {
-                "guidelines": guidelines, "factors": own_factors(self.recipe, guidelines),
-            }  # fmt: skip
+                "guidelines": guidelines,
+                "factors": own_factors(self.recipe, guidelines),
+            }
             drawn = tier1_draws(
-                n=self.recipe.uncertainty.draws, seed=self.recipe.uncertainty.seed,
-                from_management=choice.from_management, from_input=choice.from_input,
-                management=choice.management, input=choice.input, **given,
-            )  # fmt: skip
+                n=self.recipe.uncertainty.draws,
+                seed=self.recipe.uncertainty.seed,
+                from_management=choice.from_management,
+                from_input=choice.from_input,
+                management=choice.management,
+                input=choice.input,
+                **given,
+            )
             value: Any = partial(factor_by_zone, system="cropland", **given)
             then = value("F_MG", choice.management) * value("F_I", choice.input)
             now = value("F_MG", choice.from_management) * value("F_I", choice.from_input)

@@ -194,14 +194,29 @@ def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd
 
 # What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
 _DAMAGE = (
-    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError,
-    MemoryError, BadInputError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    BadInputError,
+)
 # What is read from a manifest, and as what.
 _MEMBERS: Mapping[str, type] = {
-    "id": str, "region": str, "scenario": str, "recipe": dict, "inputs": dict, "summary": dict,
-    "caveats": dict, "notes": list, "methods": list, "files": dict,
-}  # fmt: skip
+    "id": str,
+    "region": str,
+    "scenario": str,
+    "recipe": dict,
+    "inputs": dict,
+    "summary": dict,
+    "caveats": dict,
+    "notes": list,
+    "methods": list,
+    "files": dict,
+}
 
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -269,9 +284,15 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
     # In memory first: on a full disk GDAL may end without a word and leave a file that is cut.
     with rasterio.MemoryFile() as memory:
         with memory.open(
-            width=grid.shape[1], height=grid.shape[0], count=1, dtype=dtype, nodata=nodata,
-            crs=grid.crs.to_wkt(), transform=grid.transform, **profile,
-        ) as out:  # fmt: skip
+            width=grid.shape[1],
+            height=grid.shape[0],
+            count=1,
+            dtype=dtype,
+            nodata=nodata,
+            crs=grid.crs.to_wkt(),
+            transform=grid.transform,
+            **profile,
+        ) as out:
             out.write(np.asarray(layer.values, dtype=dtype), 1)
             out.update_tags(**tags)
             out.set_band_description(1, str(layer.name))
@@ -290,14 +311,24 @@ def read_rasters(folder: Path) -> xr.Dataset:
     if not layers:
         raise EditionError(f"'{folder}' holds no raster.")
     require_within(
-        f"'{folder}' has", sum(layer.size for layer in layers.values()), "raster_cells",
+        f"'{folder}' has",
+        sum(layer.size for layer in layers.values()),
+        "raster_cells",
         "make the edition of a smaller region",
-    )  # fmt: skip
+    )
     return xr.Dataset(layers)
 
 
-_FILE_TAGS = {"_FillValue", "scale_factor", "add_offset", "AREA_OR_POINT", "OVR_RESAMPLING_ALG",
-              "STATISTICS_MAXIMUM", "long_name", "units"}  # fmt: skip
+_FILE_TAGS = {
+    "_FillValue",
+    "scale_factor",
+    "add_offset",
+    "AREA_OR_POINT",
+    "OVR_RESAMPLING_ALG",
+    "STATISTICS_MAXIMUM",
+    "long_name",
+    "units",
+}
 
 
 def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:

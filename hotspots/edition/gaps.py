@@ -96,14 +96,20 @@ def gaps(
         )
     asked = wanted(theme, practice_kind, land_use, types, active_only)
     choice = Wanted(
-        _codes("theme", asked.theme), _codes("practice_kind", asked.practice_kind),
-        _codes("land_use", asked.land_use), _codes("type", asked.types), active_only,
-    )  # fmt: skip
+        _codes("theme", asked.theme),
+        _codes("practice_kind", asked.practice_kind),
+        _codes("land_use", asked.land_use),
+        _codes("type", asked.types),
+        active_only,
+    )
     members, outlines = initiative_members(), regions("countries", _DETAIL)
     known = completeness(
-        registry.records, getattr(registry, "surveys", None),
-        members=members, outlines=outlines, today=today,
-    )  # fmt: skip
+        registry.records,
+        getattr(registry, "surveys", None),
+        members=members,
+        outlines=outlines,
+        today=today,
+    )
     near = within_km if within_km is not None else 0 if of == "outside" else 50
     place = _area(region)
     shared: dict[str, Any] = {"completeness": known, "today": today}
@@ -121,18 +127,25 @@ def gaps(
 
 
 def _of_hotspots(
-    edition: Edition, registry: HasRecords, of: str, choice: Wanted, place: Region | None,
+    edition: Edition,
+    registry: HasRecords,
+    of: str,
+    choice: Wanted,
+    place: Region | None,
     shared: dict[str, Any],
-) -> gpd.GeoDataFrame | pd.DataFrame:  # fmt: skip
+) -> gpd.GeoDataFrame | pd.DataFrame:
     from hotspots.analysis.gaps import crowded, outside, practice_gaps
     from hotspots.analysis.gaps import gaps as hotspot_gaps
 
     records = registry.records
     if of == "outside":
         found = outside(
-            edition.hotspots, records,
-            choice=choice, within_km=shared["within_km"], today=shared["today"],
-        )  # fmt: skip
+            edition.hotspots,
+            records,
+            choice=choice,
+            within_km=shared["within_km"],
+            today=shared["today"],
+        )
         return found if place is None else _ranked(found[_meet(found, place)])
     patches = _hotspots_in(edition.hotspots, place)
     members = shared.pop("members")
@@ -177,9 +190,14 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
 
 
 def _of_regions(
-    edition: Edition, registry: HasRecords, of: str, choice: Wanted, place: Region | None,
-    years: float, shared: dict[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+    edition: Edition,
+    registry: HasRecords,
+    of: str,
+    choice: Wanted,
+    place: Region | None,
+    years: float,
+    shared: dict[str, Any],
+) -> pd.DataFrame:
     from hotspots.analysis.gaps import region_gaps, research_gaps
 
     rows = edition.table

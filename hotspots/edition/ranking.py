@@ -23,9 +23,11 @@ from hotspots.layers.rounding import SAME_SUM
 from hotspots.layers.variables import describe, variable
 
 _POTENTIALS = [
-    name for method in METHODS for name in method.gives
+    name
+    for method in METHODS
+    for name in method.gives
     if name.startswith("potential_") and variable(name).unit == "t ha-1 yr-1"
-]  # fmt: skip
+]
 
 
 def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:
@@ -43,10 +45,12 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
         return None
     rules, managed = recipe.eligibility, managed_share(data, recipe)
     reason = excluded_reason(
-        data, managed, min_managed_share=rules.min_managed_share,
+        data,
+        managed,
+        min_managed_share=rules.min_managed_share,
         masks=masks_on(recipe),
         thresholds=thresholds_of(recipe),
-    )  # fmt: skip
+    )
     loss = None
     if loss_layer in layers:
         sign = -1 if loss_layer == "modelled_change" else 1
@@ -111,12 +115,21 @@ def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
 def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate) -> xr.DataArray:
     hot = recipe.hotspots
     return classify_hotspots(
-        axes.gain, axes.loss, axes.reason, axes.managed, valid_share=axes.valid, groups=groups,
-        top_share=hot.top_share, gain_threshold=hot.gain_threshold,
-        loss_threshold=hot.loss_threshold, gain_stability=gate[0], loss_stability=gate[1],
-        stability=hot.stability, min_patch_cells=hot.min_patch_cells,
+        axes.gain,
+        axes.loss,
+        axes.reason,
+        axes.managed,
+        valid_share=axes.valid,
+        groups=groups,
+        top_share=hot.top_share,
+        gain_threshold=hot.gain_threshold,
+        loss_threshold=hot.loss_threshold,
+        gain_stability=gate[0],
+        loss_stability=gate[1],
+        stability=hot.stability,
+        min_patch_cells=hot.min_patch_cells,
         min_patch_area_km2=hot.min_patch_area_km2,
-    )  # fmt: skip
+    )
 
 
 def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
@@ -128,9 +141,12 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset
     choice = recipe.clusters
     values_of = {"potential": axes.gain} | ({} if axes.loss is None else {"loss": axes.loss})
     gi_star = partial(
-        an.getis_ord, radius=choice.radius_km, area_weighted=True,
-        alpha=choice.alpha, method=choice.method,
-    )  # fmt: skip
+        an.getis_ord,
+        radius=choice.radius_km,
+        area_weighted=True,
+        alpha=choice.alpha,
+        method=choice.method,
+    )
     out: dict[str, xr.DataArray] = {}
     raw: dict[str, xr.DataArray] = {}
     for axis, values in values_of.items():

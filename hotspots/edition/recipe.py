@@ -134,8 +134,14 @@ class Recipe:
         ]
 
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text",
-          tuple: "a list", dict: "a table {key = value}"}  # fmt: skip
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list",
+    dict: "a table {key = value}",
+}
 _LONGEST = 100  # letters of what was given that a message shows
 _LARGEST = 10**300  # whole numbers beyond can't become real ones, and are out of every range
 

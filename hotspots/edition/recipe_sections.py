@@ -56,9 +56,10 @@ class Potential:
     from_input: str = choice("medium", "F_I of today's cropland", factor=("cropland", "F_I"))
     management: str = choice("no_tillage", "F_MG that it goes to", factor=("cropland", "F_MG"))
     input: str = choice(
-        "high_without_manure", "F_I that it goes to; manure moves carbon, so not in it",
+        "high_without_manure",
+        "F_I that it goes to; manure moves carbon, so not in it",
         factor=("cropland", "F_I"),
-    )  # fmt: skip
+    )
     adoption: float = choice(0.0, "share of the land already so managed", unit="1", low=0, high=1)
     transition_years: float = choice(20.0, "years of the transition", unit="yr", low=1, high=100)
     include_pasture: bool = choice(
@@ -68,9 +69,10 @@ class Potential:
         "improved", "F_MG of pasture, if included", factor=("grassland", "F_MG")
     )
     factors: tuple[dict[str, Any], ...] = choice(
-        (), "own factors, which go before the packaged ones: {system, factor, level,"
-        " climate_zone, value, error_pct, source}"
-    )  # fmt: skip
+        (),
+        "own factors, which go before the packaged ones: {system, factor, level,"
+        " climate_zone, value, error_pct, source}",
+    )
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,19 @@ class Saturation:
 
     equation: str = choice("hassink_1997", "row of saturation_equations.csv")
     fraction: str = choice(
-        "log_linear", "share of the silt that is below 20 µm (convention)",
+        "log_linear",
+        "share of the silt that is below 20 µm (convention)",
         allowed=("log_linear", "half", "sum"),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
 class Attainable:
     """Attainable stock: an upper quantile among like soils under the same land use."""
 
-    quantile: float = choice(0.8, "quantile of the stratum (convention)", unit="1", low=0.5,
-                             high=0.99)  # fmt: skip
+    quantile: float = choice(
+        0.8, "quantile of the stratum (convention)", unit="1", low=0.5, high=0.99
+    )
     min_samples: int = choice(
         30, "least cells of a stratum, else merged (convention)", unit="1", low=2, high=10**6
     )
@@ -136,9 +140,12 @@ class Gsocseq:
         1.0, "factor on evaporation: 1 for PET, 0.75 for an open pan", unit="1", low=0.1, high=1.5
     )
     warming: float = choice(
-        0.5, "warming over the years forward, for the loss by warming (convention)",
-        unit="degC", low=0, high=10,
-    )  # fmt: skip
+        0.5,
+        "warming over the years forward, for the loss by warming (convention)",
+        unit="degC",
+        low=0,
+        high=10,
+    )
 
 
 @dataclass(frozen=True)
@@ -146,17 +153,28 @@ class Ensemble:
     """Several potentials side by side."""
 
     members: tuple[str, ...] = choice(
-        ("potential_ipcc_tier1", "potential_ipcc_tier1_2006", "potential_attainable",
-         "potential_gsocseq_ssm3"), "layers compared, where they exist",
-    )  # fmt: skip
+        (
+            "potential_ipcc_tier1",
+            "potential_ipcc_tier1_2006",
+            "potential_attainable",
+            "potential_gsocseq_ssm3",
+        ),
+        "layers compared, where they exist",
+    )
     min_methods: int = choice(
-        2, "fewer methods with a value are not enough evidence of agreement (convention)",
-        unit="1", low=1, high=20,
-    )  # fmt: skip
+        2,
+        "fewer methods with a value are not enough evidence of agreement (convention)",
+        unit="1",
+        low=1,
+        high=20,
+    )
     min_agreement: float = choice(
-        2 / 3, "share of the methods known that must be on one side of the gain threshold"
-        " (convention)", unit="1", low=0.501, high=1,
-    )  # fmt: skip
+        2 / 3,
+        "share of the methods known that must be on one side of the gain threshold (convention)",
+        unit="1",
+        low=0.501,
+        high=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -166,9 +184,12 @@ class Change:
     start: str = choice("soc_stock_1990", "layer of the first date")
     end: str = choice("soc_stock", "layer of the last date")
     detectable: float = choice(
-        1.0, "smaller changes over the period are told as not detectable (convention)",
-        unit="t ha-1", low=0, high=100,
-    )  # fmt: skip
+        1.0,
+        "smaller changes over the period are told as not detectable (convention)",
+        unit="t ha-1",
+        low=0,
+        high=100,
+    )
     trend_alpha: float = choice(
         0.05, "Mann-Kendall p of a series' trend", unit="1", low=0.0001, high=0.5
     )
@@ -179,17 +200,27 @@ class Loss:
     """Loss at risk, L1 to L5."""
 
     conversion_over_years: float = choice(
-        1.0, "years over which conversion_rate's share is converted: 1 per year; 20 if it is the"
-        " share of the last 20 years", unit="yr", low=1, high=100,
-    )  # fmt: skip
+        1.0,
+        "years over which conversion_rate's share is converted: 1 per year; 20 if it is the"
+        " share of the last 20 years",
+        unit="yr",
+        low=1,
+        high=100,
+    )
     enrichment: float = choice(
-        1.0, "carbon of the eroded soil per carbon of the soil (from memory, 0.8-2.5)",
-        unit="1", low=0.8, high=2.5,
-    )  # fmt: skip
+        1.0,
+        "carbon of the eroded soil per carbon of the soil (from memory, 0.8-2.5)",
+        unit="1",
+        low=0.8,
+        high=2.5,
+    )
     eroded_share_lost: float = choice(
-        0.2, "share of the eroded carbon that is truly lost (from memory, 0-1)",
-        unit="1", low=0, high=1,
-    )  # fmt: skip
+        0.2,
+        "share of the eroded carbon that is truly lost (from memory, 0-1)",
+        unit="1",
+        low=0,
+        high=1,
+    )
     drained_land_use: str = choice(
         "cropland", "use of drained organic soil", allowed=("cropland", "grassland", "forest")
     )
@@ -201,9 +232,12 @@ class Loss:
         high=200,
     )
     relative_sd: float = choice(
-        0.5, "relative sd of each component in the sensitivity (convention)", unit="1", low=0,
+        0.5,
+        "relative sd of each component in the sensitivity (convention)",
+        unit="1",
+        low=0,
         high=5,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -230,9 +264,12 @@ class Eligibility:
         0.1, "least managed share of a cell's land (convention)", unit="1", low=0, high=1
     )
     organic_stock: float = choice(
-        200.0, "without a soil map, more stock than this is organic soil",
-        unit="t ha-1", low=50, high=800,
-    )  # fmt: skip
+        200.0,
+        "without a soil map, more stock than this is organic soil",
+        unit="t ha-1",
+        low=50,
+        high=800,
+    )
     hyper_arid_precipitation: float = choice(
         100.0, "without PET, less rain than this is hyper-arid", unit="mm yr-1", low=0, high=1000
     )
@@ -252,16 +289,19 @@ class Hotspots:
         0.1, "least loss of a hot cell (convention)", unit="t ha-1 yr-1", low=0, high=50
     )
     stability: float = choice(
-        0.8, "least share of draws over errors and methods in which a hot cell is hot"
-        " (convention)",
-        unit="1", low=0, high=1,
-    )  # fmt: skip
+        0.8,
+        "least share of draws over errors and methods in which a hot cell is hot (convention)",
+        unit="1",
+        low=0,
+        high=1,
+    )
     stability_over: str = choice(
-        "sd", "what hotspot_class itself must be stable over: nothing; sd, errors of the factors"
+        "sd",
+        "what hotspot_class itself must be stable over: nothing; sd, errors of the factors"
         " and of the stock where the data bring its standard deviation or interval; all, also"
         " predicted absolute errors and methods, as hotspot_class_stable always is",
         allowed=("nothing", "sd", "all"),
-    )  # fmt: skip
+    )
     min_patch_cells: int = choice(
         4, "least cells of a hot patch (convention)", unit="1", low=1, high=10**6
     )
@@ -276,9 +316,12 @@ class Hotspots:
         high=1,
     )
     unit_min_mha: float = choice(
-        1.0, "units with less ranked managed land are put together by climate zone", unit="1e6 ha",
-        low=0, high=1000,
-    )  # fmt: skip
+        1.0,
+        "units with less ranked managed land are put together by climate zone",
+        unit="1e6 ha",
+        low=0,
+        high=1000,
+    )
 
 
 @dataclass(frozen=True)
@@ -288,13 +331,19 @@ class Uncertainty:
     draws: int = choice(200, "draws; 0 leaves errors out", unit="1", low=0, high=100000)
     seed: int = choice(4, "seed of the draws", low=0, high=2**32 - 1)
     range_km: float = choice(
-        100.0, "range of the errors' correlation exp(-d/range) (convention)", unit="km", low=1,
+        100.0,
+        "range of the errors' correlation exp(-d/range) (convention)",
+        unit="km",
+        low=1,
         high=5000,
-    )  # fmt: skip
+    )
     change_correlation: float = choice(
-        0.95, "correlation of the errors of two dates of one model (convention)", unit="1",
-        low=-1, high=1,
-    )  # fmt: skip
+        0.95,
+        "correlation of the errors of two dates of one model (convention)",
+        unit="1",
+        low=-1,
+        high=1,
+    )
     level: float = choice(0.9, "level of the intervals (convention)", unit="1", low=0.5, high=0.999)
     top_k: int = choice(10, "the k of the stable top k (convention)", unit="1", low=1, high=1000)
     small_region_mha: float = choice(

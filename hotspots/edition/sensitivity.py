@@ -44,9 +44,13 @@ def loss_sensitivity(
     draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
     inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
     found = sensitivity(
-        parts, area, inputs=inputs, top_share=recipe.hotspots.top_share, draws=draws,
+        parts,
+        area,
+        inputs=inputs,
+        top_share=recipe.hotspots.top_share,
+        draws=draws,
         seed=recipe.uncertainty.seed,
-    )  # fmt: skip
+    )
     made = {to: describe(found.pop(of).astype("float32"), to) for of, to in _LAYERS.items()}
     return made, {key: _plain(value) for key, value in found.items()}
 
@@ -54,9 +58,11 @@ def loss_sensitivity(
 def transitions(data: xr.Dataset) -> list[dict[str, Any]]:
     """Return area and SOC change by land-cover transition, from the first to the last date."""
     table = transition_table(
-        soc_stock=data["soc_stock"], land_cover=cover_series(data),
-        climate_zone=data["climate_zone"], area=cell_area(data) * data["valid_share"],
-    )  # fmt: skip
+        soc_stock=data["soc_stock"],
+        land_cover=cover_series(data),
+        climate_zone=data["climate_zone"],
+        area=cell_area(data) * data["valid_share"],
+    )
     kept = table[(table["area_ha"] > 0) | (table["change_t"] != 0)]
     return [{str(k): _plain(v) for k, v in row.items()} for row in kept.to_dict(orient="records")]
 

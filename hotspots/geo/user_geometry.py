@@ -27,9 +27,16 @@ SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".s
 
 # What the readers of vector files raise at damaged ones.
 DAMAGE = (
-    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError,
-    MemoryError, shapely.errors.ShapelyError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    shapely.errors.ShapelyError,
+)
 NOTE = "outline_note"  # column of `read_areas`
 
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."

@@ -193,14 +193,24 @@ def _one(one: Wanted, job: _Intake) -> dict[str, Any]:
     job.say(f"{one}: bringing it to the grid")
     product = one.product
     layer, share = on_grid(
-        raws, job.grid, one.name, legend=product.legend, share_of=product.share_of,
-        combine=product.combine, months=product.months, attrs=_attrs(one),
-    )  # fmt: skip
+        raws,
+        job.grid,
+        one.name,
+        legend=product.legend,
+        share_of=product.share_of,
+        combine=product.combine,
+        months=product.months,
+        attrs=_attrs(one),
+    )
     former = job.store.replacing(one.key, one.source.name)
     told = shelve(
-        job.store, layer, share, raws=raws, provenance=_provenance(one, job, request, raws),
+        job.store,
+        layer,
+        share,
+        raws=raws,
+        provenance=_provenance(one, job, request, raws),
         region=job.region,
-    )  # fmt: skip
+    )
     stale = next((r.origin.stale for r in raws if r.origin and r.origin.stale), "")
     return _row(
         one, "stale" if stale else "added", " ".join([stale, former, *told.verdicts]).strip()
@@ -243,8 +253,14 @@ def _file(one: Wanted, job: _Intake) -> dict[str, Any]:
         job.progress,
     )
     raws = [Raw(str(path), origin=origin)]
-    note = shelve_file(job.store, one.source, one.product, path, values.get("iso3", ""),
-                       _provenance(one, job, job.request(one), raws))  # fmt: skip
+    note = shelve_file(
+        job.store,
+        one.source,
+        one.product,
+        path,
+        values.get("iso3", ""),
+        _provenance(one, job, job.request(one), raws),
+    )
     return _row(one, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
 
 
@@ -310,8 +326,11 @@ def _provenance(
 
 def _steps(one: Wanted, job: _Intake, raws: Sequence[Raw]) -> list[str]:
     product = one.product
-    steps = [f"Read as stored x {product.scale:g} + {product.offset:g}, in '{product.unit}'."
-             if product.unit and not product.packed else "Read as the file tells."]  # fmt: skip
+    steps = [
+        f"Read as stored x {product.scale:g} + {product.offset:g}, in '{product.unit}'."
+        if product.unit and not product.packed
+        else "Read as the file tells."
+    ]
     if product.transform:
         steps.append(f"Transformed by {product.transform}.")
     if product.legend:
@@ -321,9 +340,13 @@ def _steps(one: Wanted, job: _Intake, raws: Sequence[Raw]) -> list[str]:
     if product.months in ("sum", "mean"):
         steps.append(f"The {product.months} of the 12 months.")
     if job.grid is not None:
-        how = ("share of the cell's land" if product.share_of else
-               "class of most area" if product.legend or not product.unit else
-               "area-weighted mean of what lies in the cell")  # fmt: skip
+        how = (
+            "share of the cell's land"
+            if product.share_of
+            else "class of most area"
+            if product.legend or not product.unit
+            else "area-weighted mean of what lies in the cell"
+        )
         steps.append(f"On cells of {size_text(job.grid.transform.a)}: {how}.")
     return steps
 

@@ -34,8 +34,18 @@ REGIONS, TABLES = "regions", "tables"
 _MOST_MASKED = 50_000_000  # cells; above, coverage is of the grid and not of the region
 _MAIN = "soc_stock"
 _COARSER = 2.0
-_NUMBERS = ("valid_cells", "valid_area_ha", "coverage", "min", "mean", "max", "total",
-            "range", "classes", "comparison")  # fmt: skip
+_NUMBERS = (
+    "valid_cells",
+    "valid_area_ha",
+    "coverage",
+    "min",
+    "mean",
+    "max",
+    "total",
+    "range",
+    "classes",
+    "comparison",
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +101,13 @@ def shelve(
     """
     reference, reference_share = _reference(str(layer.name))
     found = report(
-        layer, share, given=dict(given or {}) | _stored(raws), reference=reference,
-        reference_share=reference_share, region_share=_region_share(layer, region),
-    )  # fmt: skip
+        layer,
+        share,
+        given=dict(given or {}) | _stored(raws),
+        reference=reference,
+        reference_share=reference_share,
+        region_share=_region_share(layer, region),
+    )
     found["verdicts"] += _coarser(raws, layer)
     key = layer_key(layer)
     # First the share: a run that is killed between the two begins again with the layer.
@@ -126,9 +140,12 @@ def _coarser(raws: Sequence[Raw], layer: xr.DataArray) -> list[str]:
 
 
 def _put_share(
-    store: Store, layer: xr.DataArray, share: xr.DataArray | None, key: str,
+    store: Store,
+    layer: xr.DataArray,
+    share: xr.DataArray | None,
+    key: str,
     provenance: Mapping[str, Any] | None,
-) -> None:  # fmt: skip
+) -> None:
     """Add the share that `layer` stands for, or take away the one that came with its forerunner."""
     name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
     former = _came_with(store, name, key, whole=key == layer.name)
@@ -136,8 +153,11 @@ def _put_share(
         if former:
             store.remove(name)
     elif former or key == layer.name or name not in store.names():
-        kept = {k: layer.attrs[k] for k in ("source", "citation", "licence", "year", "url")
-                if k in layer.attrs}  # fmt: skip
+        kept = {
+            k: layer.attrs[k]
+            for k in ("source", "citation", "licence", "year", "url")
+            if k in layer.attrs
+        }
         store.add(describe(share, name, **kept), provenance=provenance)
 
 
@@ -161,10 +181,13 @@ def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
         return {}
     raw = raws[0]
     return {
-        "unit": raw.unit or "class", "scale": raw.scale, "offset": raw.offset,
-        "nodata": list(raw.nodata), "crs": raw.crs,
+        "unit": raw.unit or "class",
+        "scale": raw.scale,
+        "offset": raw.offset,
+        "nodata": list(raw.nodata),
+        "crs": raw.crs,
         "files": [r.origin.address for r in raws if r.origin is not None],
-    }  # fmt: skip
+    }
 
 
 def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
@@ -187,8 +210,9 @@ def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | 
 
     inside = rasterize([region.geometry], out_shape=grid.shape, transform=grid.transform)
     plane = layer if layer.ndim == 2 else layer[0]
-    return xr.DataArray(inside.astype("float32"), dims=("y", "x"),
-                        coords={"y": plane["y"], "x": plane["x"]})  # fmt: skip
+    return xr.DataArray(
+        inside.astype("float32"), dims=("y", "x"), coords={"y": plane["y"], "x": plane["x"]}
+    )
 
 
 def grid_of_store(store: Store) -> Grid | None:

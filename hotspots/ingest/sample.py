@@ -40,8 +40,9 @@ def sample() -> xr.Dataset:
     for name in out.data_vars:
         dtype = "uint8" if variable(str(name)).classes else "float32"
         out[name] = out[name].astype(dtype, keep_attrs=True)
-        out[name].attrs = {k: v.item() if isinstance(v, np.generic) else v
-                           for k, v in out[name].attrs.items()}  # fmt: skip
+        out[name].attrs = {
+            k: v.item() if isinstance(v, np.generic) else v for k, v in out[name].attrs.items()
+        }
         # How it was packed is the file's affair; kept, it would pack a derived layer anew.
         out[name].encoding = {"grid_mapping": "spatial_ref"}
     return out

@@ -236,8 +236,11 @@ def _stock(found: list[_Profile], kind: str, target: tuple[float, float]) -> xr.
     # g kg-1 x g cm-3 is kg m-3: a density is the content of a soil of 1 g cm-3 without fragments.
     one, none = xr.ones_like(bare[0]), xr.zeros_like(bare[0])
     soc, density, rock = bare if len(bare) == 3 else (bare[0], one, none)
-    depths = {"at": found[0].top} if kind == "points" else {
-        "top": found[0].top, "bottom": found[0].bottom}  # fmt: skip
+    depths = (
+        {"at": found[0].top}
+        if kind == "points"
+        else {"top": found[0].top, "bottom": found[0].bottom}
+    )
     stock: xr.DataArray = stock_to_depth(
         soc=soc, bulk_density=density, coarse_fragments=rock, target=target, **depths
     )
@@ -309,14 +312,24 @@ def stock_in_store(
     stock = stock_from_profile(profiles, limits, kind)
     share = _least(store, shares, stock)
     done = shelve(
-        store, stock.astype("float32"), share, provenance={
-            "source_id": "derived", "steps": [str(stock.attrs["method"])],
+        store,
+        stock.astype("float32"),
+        share,
+        provenance={
+            "source_id": "derived",
+            "steps": [str(stock.attrs["method"])],
             "request": {"depth": to, "of": sorted(profiles)},
         },
-    )  # fmt: skip
+    )
     told = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
-    return {"layer": done.key, "told": told, "verdicts": list(done.verdicts), "file": done.file,
-            "report": done.page, **done.numbers}  # fmt: skip
+    return {
+        "layer": done.key,
+        "told": told,
+        "verdicts": list(done.verdicts),
+        "file": done.file,
+        "report": done.page,
+        **done.numbers,
+    }
 
 
 def _least(store: Store, names: Iterable[str], stock: xr.DataArray) -> xr.DataArray | None:

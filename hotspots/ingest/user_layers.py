@@ -66,22 +66,35 @@ def add_own(
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
     layer, share = on_grid(
-        own.raw, grid, own.variable, legend=own.legend, attrs=_attrs(own, path),
+        own.raw,
+        grid,
+        own.variable,
+        legend=own.legend,
+        attrs=_attrs(own, path),
         months="keep" if len(own.raw.bands) > 1 else "",
-    )  # fmt: skip
+    )
     former = store.replacing(layer_key(layer), OWN)
     say("checking and writing")
     done = shelve(
-        store, layer, share, raws=[own.raw], provenance=_provenance(own, path, notes),
+        store,
+        layer,
+        share,
+        raws=[own.raw],
+        provenance=_provenance(own, path, notes),
         given=own.given,
-    )  # fmt: skip
+    )
     return {
-        "layer": done.key, "variable": own.variable, "unit": layer.attrs.get("units", "class"),
-        "depth": layer.attrs.get("depth_cm", ""), "year": layer.attrs.get("year", ""),
-        "notes": [*notes, former] if former else notes, "verdicts": done.verdicts,
-        "file": done.file, "report": done.page,
+        "layer": done.key,
+        "variable": own.variable,
+        "unit": layer.attrs.get("units", "class"),
+        "depth": layer.attrs.get("depth_cm", ""),
+        "year": layer.attrs.get("year", ""),
+        "notes": [*notes, former] if former else notes,
+        "verdicts": done.verdicts,
+        "file": done.file,
+        "report": done.page,
         **done.numbers,
-    }  # fmt: skip
+    }
 
 
 def turned(grid: Grid) -> Grid:
@@ -106,8 +119,11 @@ def _told(grid: Grid) -> str:
 def _attrs(own: Own, path: str) -> dict[str, Any]:
     """Return the layer's attributes; what nobody stated is said to be not stated."""
     name = PurePath(path).name
-    told = {"source": f"own file {name}", "citation": f"{name}, {NOT_STATED} by whom",
-            "licence": NOT_STATED}  # fmt: skip
+    told = {
+        "source": f"own file {name}",
+        "citation": f"{name}, {NOT_STATED} by whom",
+        "licence": NOT_STATED,
+    }
     return told | {key: value for key, value in own.attrs.items() if value not in (None, "")}
 
 

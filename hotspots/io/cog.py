@@ -80,9 +80,7 @@ def write_cog(
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE), quiet_libtiff() as said:
             _write_plain(layer, plain, on_progress or _nobody)
-            rasterio.shutil.copy(
-                plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS
-            )  # fmt: skip
+            rasterio.shutil.copy(plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS)
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         path.unlink(missing_ok=True)  # it would take the space that is lacking
         reason = (said[0].split(": ")[-1] if said else str(error)).rstrip(".")
@@ -125,10 +123,21 @@ def _write_plain(layer: xr.DataArray, path: Path, tell: Callable[[float], None])
     rows, columns = grid.shape
     bands = list(range(1, int(np.prod(layer.shape[:-2])) + 1))
     with rasterio.open(
-        path, "w", driver="GTiff", width=columns, height=rows, count=len(bands),
-        dtype=str(layer.dtype), crs=crs_text(grid.crs), transform=grid.transform,
-        nodata=nodata(layer), tiled=True, blockxsize=BLOCK, blockysize=BLOCK, BIGTIFF="IF_SAFER",
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=columns,
+        height=rows,
+        count=len(bands),
+        dtype=str(layer.dtype),
+        crs=crs_text(grid.crs),
+        transform=grid.transform,
+        nodata=nodata(layer),
+        tiled=True,
+        blockxsize=BLOCK,
+        blockysize=BLOCK,
+        BIGTIFF="IF_SAFER",
+    ) as file:
         for top in range(0, rows, BLOCK):
             strip = layer.isel(y=slice(top, top + BLOCK)).values
             strip = strip.reshape(len(bands), -1, columns)

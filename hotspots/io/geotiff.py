@@ -24,9 +24,21 @@ LAZY_CELLS = 4_000_000
 _CHUNK = 1024
 # Tags that become attributes; GDAL's own and a maker's many others stay outside.
 _TAGS = (
-    "long_name", "year", "period", "depth_cm", "source", "citation", "licence", "method",
-    "guidelines", "url", "doi", "flag_values", "flag_meanings", *LABELS,
-)  # fmt: skip
+    "long_name",
+    "year",
+    "period",
+    "depth_cm",
+    "source",
+    "citation",
+    "licence",
+    "method",
+    "guidelines",
+    "url",
+    "doi",
+    "flag_values",
+    "flag_meanings",
+    *LABELS,
+)
 
 
 @dataclass(frozen=True)
@@ -129,9 +141,13 @@ def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
         raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up (rio warp).")
     stat = path.stat()
     band = _Band(
-        str(path), index, float(file.scales[index - 1]), float(file.offsets[index - 1]),
-        row.classes is not None, (stat.st_size, stat.st_mtime_ns),
-    )  # fmt: skip
+        str(path),
+        index,
+        float(file.scales[index - 1]),
+        float(file.offsets[index - 1]),
+        row.classes is not None,
+        (stat.st_size, stat.st_mtime_ns),
+    )
     shape = (file.height, file.width)
     lazy = shape[0] * shape[1] * file.count > LAZY_CELLS
     data = _lazily(band, shape, file.block_shapes[index - 1]) if lazy else _read(band, None)

@@ -152,10 +152,17 @@ def labels_as_text(layer: xr.DataArray) -> dict[str, str]:
     if dim is None or dim not in layer.dims:
         return {}
     names = [dim, THICKNESS] if dim == DEPTH else [dim]
-    return {name: " ".join(map(str, layer[name].values.tolist()
-                               if layer[name].dtype.kind != "M"
-                               else np.datetime_as_string(layer[name].values, unit="s").tolist()))
-            for name in names}  # fmt: skip
+    return {
+        name: " ".join(
+            map(
+                str,
+                layer[name].values.tolist()
+                if layer[name].dtype.kind != "M"
+                else np.datetime_as_string(layer[name].values, unit="s").tolist(),
+            )
+        )
+        for name in names
+    }
 
 
 def _from_text(name: str, text: str) -> Any:

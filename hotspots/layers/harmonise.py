@@ -36,10 +36,25 @@ from hotspots.layers.variables import (
 # Numbers that mean "no value" by custom; a layer that holds one undeclared would poison totals.
 # They are taken for such only outside the variable's valid range.
 SENTINELS = np.array(
-    [-1, -99, -99.9, -128, -999, -999.9, -9999, -99999, -32767, -32768, -2147483648,
-     32767, 65535, 2147483647, 4294967295],
+    [
+        -1,
+        -99,
+        -99.9,
+        -128,
+        -999,
+        -999.9,
+        -9999,
+        -99999,
+        -32767,
+        -32768,
+        -2147483648,
+        32767,
+        65535,
+        2147483647,
+        4294967295,
+    ],
     dtype="float32",
-)  # fmt: skip
+)
 _BYTE_NODATA = np.float32(255)  # a common mask of shares, which a stock or a rain may well be
 # 1e20, -3.4e38 and their roundings: no quantity here is of that size.
 ABSURD = 1e15

@@ -95,12 +95,13 @@ def legend(name: str) -> Legend:
         rows = list(csv.DictReader(file))
     canonical = list(rows[0])[2]
     return Legend(
-        name, canonical,
+        name,
+        canonical,
         classes={int(row["code"]): row[canonical] for row in rows if row[canonical]},
         labels={int(row["code"]): row["label"] for row in rows},
         missing=tuple(int(row["code"]) for row in rows if not row[canonical]),
         statuses={int(row["code"]): row["status"] for row in rows},
-    )  # fmt: skip
+    )
 
 
 def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:

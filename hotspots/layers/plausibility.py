@@ -92,17 +92,24 @@ def _extremes(layer: xr.DataArray, least: float, most: float) -> tuple[float, fl
 
 # By unit: values up to so much look like this.
 _LOOKS_LIKE: dict[str, tuple[tuple[float, str], ...]] = {
-    "1": ((2, "check its scale"), (105, "it looks like percent, divide by 100"),
-          (255, "it looks like bytes of 0 to 255 or an undeclared nodata value of 255"),
-          (1050, "it looks like per mille, divide by 1000")),
-    "degC": ((100, "check its unit"), (450, "it looks like kelvin, subtract 273.15, or like tenths"
-              " of a degree, divide by 10"), (4500, "it looks like tenths of kelvin, divide by 10"
-              " and subtract 273.15")),
-    "g cm-3": ((250, "it looks like cg cm-3, divide by 100"),
-               (2500, "it looks like kg m-3, divide by 1000")),
+    "1": (
+        (2, "check its scale"),
+        (105, "it looks like percent, divide by 100"),
+        (255, "it looks like bytes of 0 to 255 or an undeclared nodata value of 255"),
+        (1050, "it looks like per mille, divide by 1000"),
+    ),
+    "degC": (
+        (100, "check its unit"),
+        (450, "it looks like kelvin, subtract 273.15, or like tenths of a degree, divide by 10"),
+        (4500, "it looks like tenths of kelvin, divide by 10 and subtract 273.15"),
+    ),
+    "g cm-3": (
+        (250, "it looks like cg cm-3, divide by 100"),
+        (2500, "it looks like kg m-3, divide by 1000"),
+    ),
     "g kg-1": ((5800, "it looks like dg kg-1, divide by 10"),),
     "%": ((1050, "it looks like per mille, divide by 10"),),
-}  # fmt: skip
+}
 
 
 def _remedy(row: Variable, low: float, high: float) -> str:

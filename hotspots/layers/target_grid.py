@@ -20,11 +20,40 @@ from hotspots.layers.grid import Grid
 Box = tuple[float, float, float, float]
 KM_PER_DEGREE = 111.31949079327358  # at the equator of WGS84
 # Whole numbers of cells per degree that public grids use; "1 km" is 30 arc-seconds by custom.
-_CELLS_PER_DEGREE = (1, 2, 3, 4, 5, 6, 10, 12, 20, 24, 30, 40, 60, 120, 240, 360, 480, 1200, 3600,
-                     12000)  # fmt: skip
+_CELLS_PER_DEGREE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    10,
+    12,
+    20,
+    24,
+    30,
+    40,
+    60,
+    120,
+    240,
+    360,
+    480,
+    1200,
+    3600,
+    12000,
+)
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(km|m|deg|degrees|°|min|'|sec|s|\"|)", re.IGNORECASE)
-_IN_DEGREES = {"deg": 1.0, "degrees": 1.0, "°": 1.0, "": 1.0, "min": 1 / 60, "'": 1 / 60,
-               "sec": 1 / 3600, "s": 1 / 3600, '"': 1 / 3600}  # fmt: skip
+_IN_DEGREES = {
+    "deg": 1.0,
+    "degrees": 1.0,
+    "°": 1.0,
+    "": 1.0,
+    "min": 1 / 60,
+    "'": 1 / 60,
+    "sec": 1 / 3600,
+    "s": 1 / 3600,
+    '"': 1 / 3600,
+}
 MOST_CELLS = 1_200_000_000  # a world of 30 arc-seconds has 933 million
 # A gap in the longitudes that is wider than this is worth two boxes.
 _GAP_DEGREES = 60.0
@@ -67,13 +96,18 @@ def size_text(degrees: float) -> str:
     """Return a cell size in words: "30 arc-seconds (about 0.93 km at the equator)"."""
     seconds = degrees * 3600
     told = (
-        f"{degrees:g} degrees" if degrees >= 0.25 else
-        f"{seconds / 60:.4g} arc-minutes" if seconds >= 60 else f"{seconds:.4g} arc-seconds"
-    )  # fmt: skip
+        f"{degrees:g} degrees"
+        if degrees >= 0.25
+        else f"{seconds / 60:.4g} arc-minutes"
+        if seconds >= 60
+        else f"{seconds:.4g} arc-seconds"
+    )
     km = degrees * KM_PER_DEGREE
-    return f"{told} (about {km:.3g} km at the equator)" if km >= 1 else (
-        f"{told} (about {km * 1000:.3g} m at the equator)"
-    )  # fmt: skip
+    return (
+        f"{told} (about {km:.3g} km at the equator)"
+        if km >= 1
+        else (f"{told} (about {km * 1000:.3g} m at the equator)")
+    )
 
 
 def boxes_of(geometry: BaseGeometry) -> list[Box]:

@@ -383,10 +383,14 @@ def table() -> list[dict[str, str]]:
     bound = Variable("<profile>_<bound>", "as the profile", f"Bound of {', '.join(PROFILES)}")
     share = Variable("<name>_valid_share", "1", "As valid_share, for one layer alone", 0, 1)
     return [
-        {"name": row.name, "unit": row.unit or "class", "long_name": row.long_name,
-         "range": allowed_range(row)}
+        {
+            "name": row.name,
+            "unit": row.unit or "class",
+            "long_name": row.long_name,
+            "range": allowed_range(row),
+        }
         for row in (*VARIABLES.values(), year, bound, share)
-    ]  # fmt: skip
+    ]
 
 
 def allowed_range(row: Variable) -> str:

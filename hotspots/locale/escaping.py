@@ -84,9 +84,13 @@ def _seen(character: str) -> str:
     if _is_seen(character):
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else (
-        f"\\U{code:08x}"
-    )  # fmt: skip
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else (f"\\U{code:08x}")
+    )
 
 
 # ------------------------------------------------------------------------------- pages and markup

@@ -206,8 +206,11 @@ def _by_breaks(
     codes = np.where(np.isfinite(values), np.digitize(values, breaks) + 1, 0)
     shown = [show(b, lang) for b in breaks]
     between = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)]
-    labels = [text("legend.below", lang, high=shown[0]), *between,
-              text("legend.above", lang, low=shown[-1])]  # fmt: skip
+    labels = [
+        text("legend.below", lang, high=shown[0]),
+        *between,
+        text("legend.above", lang, low=shown[-1]),
+    ]
     return Classes(codes.astype("uint8"), colours, labels, is_scale=True)
 
 

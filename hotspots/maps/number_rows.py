@@ -19,8 +19,13 @@ Row = tuple[str, str, int]
 
 _CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
 _CHANGE_OF_PATCH = ("gross_loss_t_yr", "gross_gain_t_yr", "net_change_t_yr")
-_OF_CROPLAND = ("potential_per_mille", "target_four_per_mille_total", "potential_co2e_total",
-                "potential_low_t_yr", "potential_lowest_total")  # fmt: skip
+_OF_CROPLAND = (
+    "potential_per_mille",
+    "target_four_per_mille_total",
+    "potential_co2e_total",
+    "potential_low_t_yr",
+    "potential_lowest_total",
+)
 
 
 def region_rows(

@@ -27,10 +27,23 @@ _LIBRARIES = {
     CssLink: ("Control.FullScreen.css", "markerclustercss"),
 }
 # Words that the script needs.
-_WORDS = ("map.zoom_in", "map.zoom_out", "map.fullscreen", "map.fullscreen_exit",
-          "map.panel_show", "map.panel_hide", "map.aria",
-          "map.close", "record.recorded", "record.web", "notice.short",
-          "notice.short_areas", "notice.no_record", "patch.heading", "format.colon")  # fmt: skip
+_WORDS = (
+    "map.zoom_in",
+    "map.zoom_out",
+    "map.fullscreen",
+    "map.fullscreen_exit",
+    "map.panel_show",
+    "map.panel_hide",
+    "map.aria",
+    "map.close",
+    "record.recorded",
+    "record.web",
+    "notice.short",
+    "notice.short_areas",
+    "notice.no_record",
+    "patch.heading",
+    "format.colon",
+)
 
 
 class Page(Element):
@@ -110,13 +123,17 @@ def panel(
         records_told=None if record_counts is None else _records_told(record_counts, lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
-        units_note=text("map.units_note", lang, count=min(UNITS_SHOWN, len(edition.units)),
-                        total=number(len(edition.units), lang)),
+        units_note=text(
+            "map.units_note",
+            lang,
+            count=min(UNITS_SHOWN, len(edition.units)),
+            total=number(len(edition.units), lang),
+        ),
         notices=notices(edition, record_counts is not None, lang),
         sources=sources(edition, lang),
         edition_id=edition.id,
         cards=cards,
-    )  # fmt: skip
+    )
 
 
 def title(edition: Edition, lang: str) -> str:
@@ -202,12 +219,14 @@ def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     told = []
     for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
-        told.append((
-            str(row.get(f"name_{lang}", row["country"])),
-            code_label("zone", row["climate_zone"], lang),
-            tonnes(float(row["potential_t_yr"]), lang),
-            hectares(hot, lang),
-        ))  # fmt: skip
+        told.append(
+            (
+                str(row.get(f"name_{lang}", row["country"])),
+                code_label("zone", row["climate_zone"], lang),
+                tonnes(float(row["potential_t_yr"]), lang),
+                hectares(hot, lang),
+            )
+        )
     return told
 
 

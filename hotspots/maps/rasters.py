@@ -110,9 +110,12 @@ def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image |
     edges_y = mercator_latitude(top - step * np.array([r0, r1]))
     edges_x = west + (east - west) / width * np.array([c0, c1])
     return Image(
-        drawn[r0:r1, c0:c1], float(edges_y[1]), float(edges_x[0]), float(edges_y[0]),
+        drawn[r0:r1, c0:c1],
+        float(edges_y[1]),
+        float(edges_x[0]),
+        float(edges_y[0]),
         float(edges_x[1]),
-    )  # fmt: skip
+    )
 
 
 def _size(grid: Grid, tall: float, wide: float) -> tuple[int, int]:

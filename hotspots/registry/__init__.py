@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 _HOMES = {"Registry": "registry", "open_registry": "open", "own_registry": "open"}
 
 __all__ = [
-    "Field", "Registry", "fields", "label", "open_registry", "own_registry", "vocabulary",
-]  # fmt: skip
+    "Field",
+    "Registry",
+    "fields",
+    "label",
+    "open_registry",
+    "own_registry",
+    "vocabulary",
+]
 
 
 def __getattr__(name: str) -> Any:

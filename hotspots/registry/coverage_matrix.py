@@ -24,10 +24,16 @@ _DETAIL = "50m"  # of outlines
 _GOAL, _PILLAR = "goal", "pillar"
 # What the rows may be: the field they come from.
 ROWS: Mapping[str, str] = {
-    "theme": "theme", _PILLAR: "theme", _GOAL: "theme", "practice_kind": "practice_kind",
-    "type": "type", "land_use": "land_use", "college": "college", "role": "role",
+    "theme": "theme",
+    _PILLAR: "theme",
+    _GOAL: "theme",
+    "practice_kind": "practice_kind",
+    "type": "type",
+    "land_use": "land_use",
+    "college": "college",
+    "role": "role",
     "climate_zone": "climate_zone",
-}  # fmt: skip
+}
 REGIONS = ("initiative", "countries")
 
 _LABELS = {

@@ -205,9 +205,16 @@ class Registry:
 
         with self.reading() as connection:
             found = find(
-                connection, box=box, region=region, theme=theme, type=type, text=text,
-                stale_before=stale_before, limit=limit, after=after,
-            )  # fmt: skip
+                connection,
+                box=box,
+                region=region,
+                theme=theme,
+                type=type,
+                text=text,
+                stale_before=stale_before,
+                limit=limit,
+                after=after,
+            )
         return [public(record) for record in found]
 
     def in_country(self, iso3: str) -> gpd.GeoDataFrame:
@@ -232,9 +239,14 @@ class Registry:
         """Return what rows would change; nothing is written (see `take`)."""
         with self.reading() as connection:
             return plan(
-                connection, rows, self.actor, clock.now(), problems, spoiled=spoiled,
+                connection,
+                rows,
+                self.actor,
+                clock.now(),
+                problems,
+                spoiled=spoiled,
                 overwrite=overwrite,
-            )  # fmt: skip
+            )
 
     def take(
         self,
@@ -270,9 +282,15 @@ class Registry:
             self._require_good(self.plan(rows, problems, spoiled=spoiled), skip_bad, origin)
         with self.writing() as connection:
             made = plan(
-                connection, rows, self.actor, now, problems, spoiled=spoiled, overwrite=overwrite,
+                connection,
+                rows,
+                self.actor,
+                now,
+                problems,
+                spoiled=spoiled,
+                overwrite=overwrite,
                 note=note,
-            )  # fmt: skip
+            )
             self._require_good(made, skip_bad, origin)
             if made.changes:
                 apply(connection, made.changes, self.actor, now)

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
 
 _ROWS = 10
-_STATUS_WORDS = {"run": "ran", "given": "were given by the data",
-                 "no data": "lack data", "skipped": "are skipped"}  # fmt: skip
+_STATUS_WORDS = {
+    "run": "ran",
+    "given": "were given by the data",
+    "no data": "lack data",
+    "skipped": "are skipped",
+}
 
 
 def summary_lines(edition: Edition) -> Iterator[str]:
@@ -100,9 +104,8 @@ def _ranges(edition: Edition) -> Iterator[str]:
     figures, level = edition.summary, 100 * edition.recipe.uncertainty.level
     for label, ends in (
         (f"{level:g} % interval, by errors", ("potential_low_pg_yr", "potential_high_pg_yr")),
-        ("range over methods, cell by cell",
-         ("potential_lowest_pg_yr", "potential_highest_pg_yr")),
-    ):  # fmt: skip
+        ("range over methods, cell by cell", ("potential_lowest_pg_yr", "potential_highest_pg_yr")),
+    ):
         low, high = (figures.get(key) for key in ends)
         if low is not None and high is not None:
             scale, unit = _mass_unit(max(abs(low), abs(high)))
@@ -166,14 +169,16 @@ def _hot(edition: Edition) -> Iterator[str]:
 
 
 def _first_units(units: pd.DataFrame) -> str:
-    shown = pd.DataFrame({
-        "rank": units["rank"],
-        "unit": units["name_en"] + ", " + units["climate_zone"].str.replace("_", " "),
-        "class": units["class"],
-        "potential kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
-        "‰/yr": units["potential_per_mille"].round(1),
-        "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
-    })  # fmt: skip
+    shown = pd.DataFrame(
+        {
+            "rank": units["rank"],
+            "unit": units["name_en"] + ", " + units["climate_zone"].str.replace("_", " "),
+            "class": units["class"],
+            "potential kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
+            "‰/yr": units["potential_per_mille"].round(1),
+            "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
+        }
+    )
     if "rank_low" in units:
         low, high = units["potential_low_t_yr"] / 1e3, units["potential_high_t_yr"] / 1e3
         interval = low.map("{:,.0f}".format) + " to " + high.map("{:,.0f}".format)

@@ -56,10 +56,11 @@ def licences() -> dict[str, Licence]:
     """Return id -> licence of the whole table."""
     text = files("hotspots.store").joinpath("licences.toml").read_text(encoding="utf-8")
     return {
-        key: Licence(key, row["title"], row["url"], tuple(row["terms"]),
-                     tuple(row.get("known_as", ())))
+        key: Licence(
+            key, row["title"], row["url"], tuple(row["terms"]), tuple(row.get("known_as", ()))
+        )
         for key, row in tomllib.loads(text).items()
-    }  # fmt: skip
+    }
 
 
 def licence(licence_id: str) -> Licence:
@@ -113,9 +114,10 @@ def _cc(text: str) -> str | None:
     """Return the id of the Creative Commons licence that one statement names, or None."""
     words = _words(text)
     parts = {
-        part for part, names in _CC_PARTS.items()
+        part
+        for part, names in _CC_PARTS.items()
         if any(re.search(rf"\b{name}\b", words) for name in names)
-    }  # fmt: skip
+    }
     if not _BY.search(words) or not (_CC.search(words) or parts):
         return None
     name = "-".join(["cc-by", *(part for part in _CC_PARTS if part in parts)])

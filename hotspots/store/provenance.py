@@ -18,9 +18,15 @@ OWN = "own"  # the source_id of one's own layers
 STALE, STALE_SINCE = f"{PREFIX}stale", f"{PREFIX}stale_since"
 OTHER_LICENCE = "other"  # what STAC has for licences without an SPDX id
 _CREATIVE_COMMONS = re.compile(r"cc-?0-1\.0|cc-by(-nc)?(-sa|-nd)?-[1-4]\.\d(-igo)?")
-_SPDX = {"odbl-1.0": "ODbL-1.0", "odc-by-1.0": "ODC-By-1.0", "pddl-1.0": "PDDL-1.0",
-         "ogl-3.0": "OGL-UK-3.0", "ogl-uk-3.0": "OGL-UK-3.0", "mit": "MIT",
-         "apache-2.0": "Apache-2.0"}  # fmt: skip
+_SPDX = {
+    "odbl-1.0": "ODbL-1.0",
+    "odc-by-1.0": "ODC-By-1.0",
+    "pddl-1.0": "PDDL-1.0",
+    "ogl-3.0": "OGL-UK-3.0",
+    "ogl-uk-3.0": "OGL-UK-3.0",
+    "mit": "MIT",
+    "apache-2.0": "Apache-2.0",
+}
 
 
 def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -29,8 +29,14 @@ CATALOGUE_ID = "hotspots-store"
 _EXTENSIONS = "https://stac-extensions.github.io/{}/schema.json"
 _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
 _PERIOD = re.compile(r"(\d{4})\s*[-\u2013/]\s*(\d{4})")
-_MEDIA_TYPES = {".json": "application/json", ".html": "text/html", ".csv": "text/csv",
-                ".txt": "text/plain", ".png": "image/png", ".md": "text/markdown"}  # fmt: skip
+_MEDIA_TYPES = {
+    ".json": "application/json",
+    ".html": "text/html",
+    ".csv": "text/csv",
+    ".txt": "text/plain",
+    ".png": "image/png",
+    ".md": "text/markdown",
+}
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,16 @@ FARTHEST_KM = 1000.0
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_TABLE = ("id", "class", "climate_zone", "countries", "managed_ha", "potential_t_yr",
-          "gross_loss_t_yr", "at_stake_t_yr")  # fmt: skip
+_TABLE = (
+    "id",
+    "class",
+    "climate_zone",
+    "countries",
+    "managed_ha",
+    "potential_t_yr",
+    "gross_loss_t_yr",
+    "at_stake_t_yr",
+)
 
 
 def gaps(

@@ -54,9 +54,11 @@ def wider_pairs(
     stated = codes_of(records, "regions")
     stated["region"] = [tuple(members.get(code, ())) for code in stated["code"]]
     down = stated.explode("region").dropna(subset=["region"])[["record", "region"]]
-    marked = pd.DataFrame(down).drop_duplicates().merge(
-        pairs[["record", "region"]].drop_duplicates(), how="left", indicator=True
-    )  # fmt: skip
+    marked = (
+        pd.DataFrame(down)
+        .drop_duplicates()
+        .merge(pairs[["record", "region"]].drop_duplicates(), how="left", indicator=True)
+    )
     return marked.loc[marked["_merge"] == "left_only", ["record", "region"]]
 
 

@@ -29,10 +29,14 @@ _USES = {"pasture": "grassland", "rangeland": "grassland"}  # columns of hotspot
 _STRATUM = ["climate_zone", "land_use"]
 # Why a practice is no example, in the order in which they are asked.
 REASONS = (
-    "without a kind of practice", "without an effect", "effect not proven",
-    "without a climate zone", "without a land use", "of another kind or land use than asked for",
+    "without a kind of practice",
+    "without an effect",
+    "effect not proven",
+    "without a climate zone",
+    "without a land use",
+    "of another kind or land use than asked for",
     "climate zone and land use of no hotspot here",
-)  # fmt: skip
+)
 
 
 def practice_gaps(
@@ -127,10 +131,14 @@ def _told(records: pd.DataFrame, examples: pd.DataFrame, found: pd.DataFrame) ->
     who = np.arange(len(records))
     practices = (records["type"] == "practice").to_numpy()
     tests = (
-        without("practice_kind"), records["effect_size"].isna().to_numpy(),
-        ~known_to_work(records), without("climate_zone"), without("land_use"),
-        ~np.isin(who, examples["record"]), ~np.isin(who, found["record"]),
-    )  # fmt: skip
+        without("practice_kind"),
+        records["effect_size"].isna().to_numpy(),
+        ~known_to_work(records),
+        without("climate_zone"),
+        without("land_use"),
+        ~np.isin(who, examples["record"]),
+        ~np.isin(who, found["record"]),
+    )
     first = np.select(tests, np.arange(len(tests)), default=len(tests))[practices]
     counts = np.bincount(first, minlength=len(tests) + 1)
     left = {why: int(n) for why, n in zip(REASONS, counts, strict=False) if n}

@@ -23,9 +23,22 @@ if TYPE_CHECKING:
 SEPARATOR = ";"
 WORLD = "world"
 TEXTS = (
-    "id", "type", "name", "theme", "country", "regions", "place_precision", "status", "start",
-    "end", "practice_kind", "land_use", "climate_zone", "basis", "verified_on",
-)  # fmt: skip
+    "id",
+    "type",
+    "name",
+    "theme",
+    "country",
+    "regions",
+    "place_precision",
+    "status",
+    "start",
+    "end",
+    "practice_kind",
+    "land_use",
+    "climate_zone",
+    "basis",
+    "verified_on",
+)
 NUMBERS = ("effect_size", "effect_low", "effect_high", "effect_n")
 VAGUE = ("region", "country")  # precisions whose geometry stands in for an unknown place
 

@@ -84,8 +84,12 @@ def region_gaps(
     found["at_stake_t_yr"] = found["potential_t_yr"].fillna(found["gross_loss_t_yr"])
     wider = wider_pairs(counted, pairs, members or {})
     sitting = pairs["how"] == SITS
-    counts = {"records": pairs, "records_sitting": pairs[sitting],
-              "records_working": pairs[~sitting], "declared_wider": wider}  # fmt: skip
+    counts = {
+        "records": pairs,
+        "records_sitting": pairs[sitting],
+        "records_working": pairs[~sitting],
+        "declared_wider": wider,
+    }
     counts |= {pillar: _of_theme(pairs, counted, pillar) for pillar in PILLARS}
     for name, who in counts.items():
         sizes = who.groupby("region")["record"].nunique()
@@ -139,9 +143,15 @@ def research_gaps(
     actions = select(whole, Wanted(types=tuple(types), active_only=False), day)
     pairs = region_pairs(actions, members or {}, outlines)
     regions = region_gaps(
-        table, whole, potential=potential, loss=loss, members=members, outlines=outlines,
-        completeness=completeness, today=day,
-    )  # fmt: skip
+        table,
+        whole,
+        potential=potential,
+        loss=loss,
+        members=members,
+        outlines=outlines,
+        completeness=completeness,
+        today=day,
+    )
     keep = [
         "id",
         "name_en",

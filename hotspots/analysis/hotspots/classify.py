@@ -135,9 +135,12 @@ def classify_hotspots(
         high = (v >= steady(threshold)) & (v > 0) & known.values[eligible]
         found[eligible] = high & top_share_by_area(v, area[eligible], top_share, labels)
         keep = partial(
-            drop_small, area_ha=land, min_cells=min_patch_cells, min_area_km2=min_patch_area_km2,
+            drop_small,
+            area_ha=land,
+            min_cells=min_patch_cells,
+            min_area_km2=min_patch_area_km2,
             wraps=grid.wraps,
-        )  # fmt: skip
+        )
         if share_of_draws is None:
             return keep(found), np.zeros_like(found)
         surely = keep(found & ~(share_of_draws.values < stability))
@@ -150,12 +153,28 @@ def classify_hotspots(
         doubtful = doubtful | doubtful_loss
     managed_organic = excluded_reason == _ORGANIC_REASON
     code = np.select(
-        [~has_soil.values, managed_organic.values, ~eligible, ~known.values,
-         hot_gain & hot_loss, hot_loss, hot_gain, doubtful],
-        [0, _CLASS["organic"], _CLASS["excluded"], _CLASS["insufficient_evidence"],
-         _CLASS["restore"], _CLASS["protect"], _CLASS["build"], _CLASS["insufficient_evidence"]],
+        [
+            ~has_soil.values,
+            managed_organic.values,
+            ~eligible,
+            ~known.values,
+            hot_gain & hot_loss,
+            hot_loss,
+            hot_gain,
+            doubtful,
+        ],
+        [
+            0,
+            _CLASS["organic"],
+            _CLASS["excluded"],
+            _CLASS["insufficient_evidence"],
+            _CLASS["restore"],
+            _CLASS["protect"],
+            _CLASS["build"],
+            _CLASS["insufficient_evidence"],
+        ],
         default=_CLASS["monitor"],
-    ).astype("uint8")  # fmt: skip
+    ).astype("uint8")
     out = xr.DataArray(code, dims=gain.dims, coords=gain.coords)
     return describe(out, "hotspot_class" if groups is None else "hotspot_class_in_zone")
 

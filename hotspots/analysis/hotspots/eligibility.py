@@ -202,8 +202,9 @@ MASKS: Mapping[str, Mask] = {
         "very_sandy", ("sand",), lambda d, _: _topsoil(d["sand"]) > MOST_SAND_PERCENT
     ),
     "saline": Mask(
-        "saline", ("electrical_conductivity",),
+        "saline",
+        ("electrical_conductivity",),
         lambda d, _: d["electrical_conductivity"] > MOST_SALT_DS_M,
     ),
     "high_stock": Mask("high_stock", ("soc_stock",), lambda d, _: d["soc_stock"] > MOST_STOCK_T_HA),
-}  # fmt: skip
+}

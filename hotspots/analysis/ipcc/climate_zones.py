@@ -113,8 +113,9 @@ def _zones(
     """Return zone codes, 0 where unknown; in each branch the conditions come in their order."""
     unknown = np.isnan
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(unknown(rain) | unknown(pet), np.nan,
-                         np.where(pet == 0, np.inf, np.divide(rain, pet)))  # fmt: skip
+        ratio = np.where(
+            unknown(rain) | unknown(pet), np.nan, np.where(pet == 0, np.inf, np.divide(rain, pet))
+        )
     warm = mat > TROPICAL_ABOVE
     tropical = warm & (frost <= TROPICAL_FROST_DAYS)
 
@@ -124,11 +125,16 @@ def _zones(
         return np.select([unknown(ratio), ratio > MOIST_RATIO_ABOVE], [0, moist], dry)
 
     in_tropics = np.select(
-        [unknown(elevation), elevation > MONTANE_ABOVE, unknown(rain), rain > WET_ABOVE,
-         rain > MOIST_ABOVE],
+        [
+            unknown(elevation),
+            elevation > MONTANE_ABOVE,
+            unknown(rain),
+            rain > WET_ABOVE,
+            rain > MOIST_ABOVE,
+        ],
         [0, _CODE["tropical_montane"], 0, _CODE["tropical_wet"], _CODE["tropical_moist"]],
         _CODE["tropical_dry"],
-    )  # fmt: skip
+    )
     in_cold = np.select(
         [unknown(warmest), warmest < POLAR_BELOW], [0, by_ratio("polar")], by_ratio("boreal")
     )

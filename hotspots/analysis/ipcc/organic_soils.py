@@ -236,8 +236,11 @@ def rewetted_factor(climate_zone: Any, nutrient_status: str = "rich") -> Emissio
         allowed = " and ".join(NUTRIENT_STATUSES)
         raise BadInputError(f"nutrient_status is '{nutrient_status}'; allowed are {allowed}.")
     columns = ("ef_co2_tC_ha_yr_negative_is_removal", "ci95_low", "ci95_high")
-    rows = [row for row in table("ipcc_rewetted_organic_soils_co2")
-            if row["nutrient_status"] in ("", nutrient_status)]  # fmt: skip
+    rows = [
+        row
+        for row in table("ipcc_rewetted_organic_soils_co2")
+        if row["nutrient_status"] in ("", nutrient_status)
+    ]
     zones = class_codes(climate_zone, CLIMATE_ZONES, "IPCC climate zone")
     out = []
     for column in columns:
@@ -257,8 +260,11 @@ def avoided_emission(
     values as for `emission_factor` and `rewetted_factor`.
     """
     drained = emission_factor(climate_zone, land_use).ef
-    return _named(drained - rewetted_factor(climate_zone, nutrient_status).ef,
-                  "avoided_emission", "t ha-1 yr-1")  # fmt: skip
+    return _named(
+        drained - rewetted_factor(climate_zone, nutrient_status).ef,
+        "avoided_emission",
+        "t ha-1 yr-1",
+    )
 
 
 def wetland_mineral_factor(years_since_rewetting: Any = None) -> Any:
@@ -283,8 +289,10 @@ def wetland_mineral_factor(years_since_rewetting: Any = None) -> Any:
     require_between("years_since_rewetting", given, 0, np.inf, "yr")
     name = "ipcc_wetland_mineral_rewetting"
     drained = float(rows_of(name, level="long_term_cultivated")[0]["f_lu"])
-    steps = sorted((float(row["years_since_rewetting"].split("-")[1]), float(row["f_lu"]))
-                   for row in rows_of(name, level="rewetted"))  # fmt: skip
+    steps = sorted(
+        (float(row["years_since_rewetting"].split("-")[1]), float(row["f_lu"]))
+        for row in rows_of(name, level="rewetted")
+    )
     ends = [0.0, *(end for end, _ in steps[:-1])]
     values = np.array([drained, *(value for _, value in steps)])
 

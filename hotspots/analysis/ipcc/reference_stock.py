@@ -69,8 +69,11 @@ def soc_reference_uncertainty(
     found = _looked_up("uncertainty_pct", climate_zone, soil_class, guidelines)
     if isinstance(found, xr.DataArray):
         found.name = "soc_stock_reference_uncertainty"
-        found.attrs = {"units": "%", "long_name": "Uncertainty of the reference stock",
-                       "guidelines": guidelines}  # fmt: skip
+        found.attrs = {
+            "units": "%",
+            "long_name": "Uncertainty of the reference stock",
+            "guidelines": guidelines,
+        }
     return found
 
 

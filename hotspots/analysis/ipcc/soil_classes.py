@@ -81,9 +81,12 @@ def soil_class(
     groups = _classes_of_groups(group, system, unlisted)
     texture = [np.nan if value is None else value for value in (sand, clay)]
     return class_result(
-        elementwise(_with_texture, groups, *texture, dtype="uint8"), SOIL_CLASSES, "soil_class",
-        system=system, unlisted=unlisted,
-    )  # fmt: skip
+        elementwise(_with_texture, groups, *texture, dtype="uint8"),
+        SOIL_CLASSES,
+        "soil_class",
+        system=system,
+        unlisted=unlisted,
+    )
 
 
 def soil_group_table(system: str | None = None) -> list[dict[str, Any]]:
@@ -137,9 +140,12 @@ def _classes_of_groups(group: Any, system: str, unlisted: str) -> Any:
     if not isinstance(group, xr.DataArray):
         return _codes(np.asarray(group), None, system, unlisted)
     return xr.apply_ufunc(
-        _codes, group, kwargs={"names": classes_of(group), "system": system, "unlisted": unlisted},
-        dask="parallelized", output_dtypes=["uint8"],
-    )  # fmt: skip
+        _codes,
+        group,
+        kwargs={"names": classes_of(group), "system": system, "unlisted": unlisted},
+        dask="parallelized",
+        output_dtypes=["uint8"],
+    )
 
 
 def _codes(

@@ -283,8 +283,10 @@ def stock_after(
     _require_course(start, equilibrium, years, transition_years)
     return elementwise(
         lambda a, b, t: a + (b - a) * np.minimum(t, transition_years) / transition_years,
-        start, equilibrium, years,
-    )  # fmt: skip
+        start,
+        equilibrium,
+        years,
+    )
 
 
 def annual_stock_change(

@@ -120,13 +120,19 @@ def change_sd(
     project, beside the guidelines' sum rule (`sum_uncertainty`).
     """
     require_between("soc_reference", soc_reference, 0, np.inf, "t ha-1")
-    for what, value in (("soc_reference_sd", soc_reference_sd),
-                        ("factor_change_sd", factor_change_sd)):  # fmt: skip
+    for what, value in (
+        ("soc_reference_sd", soc_reference_sd),
+        ("factor_change_sd", factor_change_sd),
+    ):
         require_between(what, value, 0, np.inf, "in the unit of its quantity")
     return elementwise(
         lambda s, sd, f0, f1, sd_f: np.hypot((f1 - f0) * sd, s * sd_f),
-        soc_reference, soc_reference_sd, factor_from, factor_to, factor_change_sd,
-    )  # fmt: skip
+        soc_reference,
+        soc_reference_sd,
+        factor_from,
+        factor_to,
+        factor_change_sd,
+    )
 
 
 def ipcc_tier1_relative_sd(

@@ -294,8 +294,10 @@ def loss_total(
         parts["disequilibrium"] = parts["disequilibrium"] * (1 - converted)
         rules.append("conversion replaces disequilibrium on the converted share")
     if soil is not None:
-        parts = {k: v if k == "drained_organic" else elementwise(_on_mineral, v, soil)
-                 for k, v in parts.items()}  # fmt: skip
+        parts = {
+            k: v if k == "drained_organic" else elementwise(_on_mineral, v, soil)
+            for k, v in parts.items()
+        }
         rules.append("organic soil loses by drainage only")
     present = [name for name in LOSS_COMPONENTS.values() if name in parts]
     absent = [name for name in LOSS_COMPONENTS.values() if name not in parts]
@@ -334,8 +336,14 @@ def _by_name(
         if name in shares:
             require_fraction(name, value)
         else:
-            require_between(f"loss '{name}'", value, 0, MOST_LOSS_T_HA, "t ha-1 yr-1",
-                            "losses are positive, and gains no part of them")  # fmt: skip
+            require_between(
+                f"loss '{name}'",
+                value,
+                0,
+                MOST_LOSS_T_HA,
+                "t ha-1 yr-1",
+                "losses are positive, and gains no part of them",
+            )
     if not set(named) - {GROSS}:
         raise BadInputError(
             f"components holds none of {', '.join(LOSS_COMPONENTS.values())}; give one or more."

@@ -210,8 +210,12 @@ def response_class(
     to reduce, to reduce before to reverse. The loss and gain thresholds are those of the hotspots;
     1 and 10 t ha-1 are *conventions*.
     """
-    for what, value in (("loss", loss_threshold), ("irrecoverable", irrecoverable_threshold),
-                        ("deficit", deficit_threshold), ("gain", gain_threshold)):  # fmt: skip
+    for what, value in (
+        ("loss", loss_threshold),
+        ("irrecoverable", irrecoverable_threshold),
+        ("deficit", deficit_threshold),
+        ("gain", gain_threshold),
+    ):
         if not 0 <= value < np.inf:
             raise BadInputError(f"{what}_threshold is {value}; it must be a number, 0 or more.")
     _require_loss(loss_total)

@@ -95,10 +95,16 @@ def sdg_soc_change(
     stock, zone = _on(cover, soc_stock), _on(cover, _zones(climate_zone))
     require_aligned(cover, stock, zone)
     series = xr.apply_ufunc(
-        _clock, stock, zone, cover, kwargs={"factors": _factors(artificial_factor)},
-        input_core_dims=[[], [], ["year"]], output_core_dims=[["year"]],
-        dask="parallelized", output_dtypes=["float64"],
-    ).transpose("year", ...)  # fmt: skip
+        _clock,
+        stock,
+        zone,
+        cover,
+        kwargs={"factors": _factors(artificial_factor)},
+        input_core_dims=[[], [], ["year"]],
+        output_core_dims=[["year"]],
+        dask="parallelized",
+        output_dtypes=["float64"],
+    ).transpose("year", ...)
     start, end = series.sel(year=first, drop=True), series.sel(year=last, drop=True)
     land = ~_is_water(cover, first, last)
     percent = (100 * (end - start) / start.where(start > 0)).where(land)
@@ -159,9 +165,13 @@ def transition_table(
     weight = _on(cover, area).astype("float64")
     require_aligned(stock, weight)
     cause = xr.apply_ufunc(
-        _causes, cover, input_core_dims=[["year"]], output_core_dims=[["year"]],
-        dask="parallelized", output_dtypes=["uint8"],
-    )  # fmt: skip
+        _causes,
+        cover,
+        input_core_dims=[["year"]],
+        output_core_dims=[["year"]],
+        dask="parallelized",
+        output_dtypes=["uint8"],
+    )
     known = stock.sel(year=last).notnull() & ~_is_water(cover, first, last) & weight.notnull()
     stocks, causes, classes, weights, counts = (
         layer.transpose("year", ...).values
@@ -178,8 +188,9 @@ def transition_table(
         changing[code] = counted[(window == code).any(axis=0)].sum()
     rows = [
         (old, new, *(sums[10 * i + j] for sums in (areas, changes, changing)))
-        for i, old in LAND_COVERS.items() for j, new in LAND_COVERS.items()
-    ]  # fmt: skip
+        for i, old in LAND_COVERS.items()
+        for j, new in LAND_COVERS.items()
+    ]
     columns = ["from_class", "to_class", "area_ha", "change_t", "changing_area_ha"]
     out = pd.DataFrame(rows, columns=columns)
     out.attrs["left_out_ha"] = float(np.nansum(np.where(counts[0], 0.0, weights[0])))
@@ -236,8 +247,9 @@ def _annual(land_cover: Any) -> xr.DataArray:
         land_cover = [int(digit) for digit in land_cover]
     codes = class_codes(
         land_cover if isinstance(land_cover, xr.DataArray) else np.asarray(land_cover),
-        LAND_COVERS, "UNCCD class of land cover",
-    )  # fmt: skip
+        LAND_COVERS,
+        "UNCCD class of land cover",
+    )
     if not isinstance(codes, xr.DataArray):
         codes = np.atleast_1d(codes)
         codes = xr.DataArray(codes, dims=("year", *(f"dim_{i}" for i in range(1, codes.ndim))))

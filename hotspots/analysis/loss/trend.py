@@ -90,12 +90,15 @@ def theil_sen(
         )
     years = _years(series, along, dates)
     parts = xr.apply_ufunc(
-        _trends, series.chunk({along: -1}) if series.chunks else series,
+        _trends,
+        series.chunk({along: -1}) if series.chunks else series,
         kwargs={"years": years, "min_dates": min_dates, "level": level},
-        input_core_dims=[[along]], output_core_dims=[["output"]],
-        dask="parallelized", output_dtypes=["float64"],
+        input_core_dims=[[along]],
+        output_core_dims=[["output"]],
+        dask="parallelized",
+        output_dtypes=["float64"],
         dask_gufunc_kwargs={"output_sizes": {"output": len(_OUTPUTS)}},
-    )  # fmt: skip
+    )
     found = {name: parts.isel(output=i) for i, name in enumerate(_OUTPUTS)}
     attrs = common_depth(series)
     attrs["period"] = f"{years.min():g}-{years.max():g}"

@@ -131,20 +131,28 @@ def attainable(
     key = xr.apply_ufunc(
         _keys, known, *layers, dask="parallelized", output_dtypes=["int64"], keep_attrs="override"
     )
-    found = _strata(key, soc_stock, weight, _levels(len(fixed), len(fine), len(coarser)),
-                    quantile, min_samples)  # fmt: skip
+    found = _strata(
+        key, soc_stock, weight, _levels(len(fixed), len(fine), len(coarser)), quantile, min_samples
+    )
 
     def of_stratum(values: Array) -> xr.DataArray:
         """Return what each cell's stratum has."""
         return xr.apply_ufunc(
-            _look_up, key, kwargs={"keys": found.key, "values": values}, dask="parallelized",
-            output_dtypes=["float64"], keep_attrs="override",
-        )  # fmt: skip
+            _look_up,
+            key,
+            kwargs={"keys": found.key, "values": values},
+            dask="parallelized",
+            output_dtypes=["float64"],
+            keep_attrs="override",
+        )
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
     told = common_depth(soc_stock) | {"quantile": quantile}
-    names = {"attainable_deficit": deficit, "potential_attainable": deficit / years,
-             "attainable_level": of_stratum(found.level)}  # fmt: skip
+    names = {
+        "attainable_deficit": deficit,
+        "potential_attainable": deficit / years,
+        "attainable_level": of_stratum(found.level),
+    }
     out = {name: describe(layer, name, **told) for name, layer in names.items()}
     out["potential_attainable"].attrs["years"] = years
     return xr.Dataset({**out, **_as_layers(found, layers)})
@@ -198,9 +206,13 @@ def _codes_of(key: Keys, layers: int) -> Keys:
 
 
 def _strata(
-    key: xr.DataArray, stock: xr.DataArray, weight: xr.DataArray,
-    levels: list[tuple[int, ...]], quantile: float, min_samples: int,
-) -> _Table:  # fmt: skip
+    key: xr.DataArray,
+    stock: xr.DataArray,
+    weight: xr.DataArray,
+    levels: list[tuple[int, ...]],
+    quantile: float,
+    min_samples: int,
+) -> _Table:
     """Return the strata with their samples; quantile and level from the first level with enough."""
     cells = xr.Dataset({"key": key, "stock": stock, "weight": weight}).compute()
     flat = {name: layer.transpose(*key.dims).values.ravel() for name, layer in cells.items()}
@@ -246,10 +258,11 @@ def _as_layers(found: _Table, layers: Sequence[xr.DataArray]) -> dict[str, xr.Da
     }
     coords = {"stratum": np.asarray(names, dtype=str)}
     return {
-        name: xr.DataArray(values, dims="stratum", coords=coords,
-                           attrs={"long_name": told, "units": unit})
+        name: xr.DataArray(
+            values, dims="stratum", coords=coords, attrs={"long_name": told, "units": unit}
+        )
         for name, (values, told, unit) in rows.items()
-    }  # fmt: skip
+    }
 
 
 def _require_choices(quantile: float, min_samples: int, years: float) -> None:

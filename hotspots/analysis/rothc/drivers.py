@@ -17,8 +17,14 @@ from hotspots.layers.variables import require_aligned
 
 MONTHS = 12
 # In the order in which the kernels take them.
-DRIVERS = ("air_temperature", "precipitation", "evaporation", "plant_cover", "carbon_input",
-           "manure_input")  # fmt: skip
+DRIVERS = (
+    "air_temperature",
+    "precipitation",
+    "evaporation",
+    "plant_cover",
+    "carbon_input",
+    "manure_input",
+)
 CELLS = ("clay", "depth", "pan_factor", "dpm_rpm", "rate_factor", "iom")
 IOM_PLACE = len(DRIVERS) + CELLS.index("iom")  # among what the kernels take
 STATE = ("dpm", "rpm", "bio", "hum", "tsmd")

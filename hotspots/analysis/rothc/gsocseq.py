@@ -135,11 +135,21 @@ def gsocseq(
     """
     _require_choices(soc_stock, increases, years, depth)
     run = _today(
-        soc_stock=soc_stock, clay=clay, dpm_rpm=dpm_rpm, land_cover=land_cover, paddy=paddy,
-        depth=depth, pan_factor=pan_factor, input_share=input_share, warm_up=warm_up,
-        forward=forward, air_temperature=air_temperature, precipitation=precipitation,
-        evaporation=evaporation, plant_cover=plant_cover,
-    )  # fmt: skip
+        soc_stock=soc_stock,
+        clay=clay,
+        dpm_rpm=dpm_rpm,
+        land_cover=land_cover,
+        paddy=paddy,
+        depth=depth,
+        pan_factor=pan_factor,
+        input_share=input_share,
+        warm_up=warm_up,
+        forward=forward,
+        air_temperature=air_temperature,
+        precipitation=precipitation,
+        evaporation=evaporation,
+        plant_cover=plant_cover,
+    )
     bau = run.ahead(years)
     response = run.response(years)
     attrs = {"depth_cm": getattr(soc_stock, "attrs", {}).get("depth_cm", f"0-{depth:g}")}
@@ -246,9 +256,12 @@ class _Run:
     def ahead(self, years: int) -> xr.DataArray:
         """Return the stock after `years`."""
         end = model.final_state(
-            initial=self.state, repeat=years, carbon_input=self.carbon_input * self.share,
-            **self.climate, **self.site,
-        )  # fmt: skip
+            initial=self.state,
+            repeat=years,
+            carbon_input=self.carbon_input * self.share,
+            **self.climate,
+            **self.site,
+        )
         return end["soc"]
 
     def response(self, years: int) -> xr.DataArray:
@@ -259,16 +272,28 @@ class _Run:
 
 
 def _today(
-    *, soc_stock: Any, clay: Any, dpm_rpm: Any, land_cover: Any, paddy: Any, depth: Any,
-    pan_factor: Any, input_share: Any, warm_up: xr.Dataset | None, forward: xr.Dataset | None,
-    plant_cover: Any, **climate: Any,
-) -> _Run:  # fmt: skip
+    *,
+    soc_stock: Any,
+    clay: Any,
+    dpm_rpm: Any,
+    land_cover: Any,
+    paddy: Any,
+    depth: Any,
+    pan_factor: Any,
+    input_share: Any,
+    warm_up: xr.Dataset | None,
+    forward: xr.Dataset | None,
+    plant_cover: Any,
+    **climate: Any,
+) -> _Run:
     """Run phases 1 and 2."""
     site = _site(clay, dpm_rpm, land_cover, paddy, depth, pan_factor)
     common_depth(soc_stock, clay)
     share = _bare(monthly_share(input_share))
-    year = {name: _bare(spread(along_months(name, value, "month"), "month", MONTHS))
-            for name, value in (climate | {"plant_cover": plant_cover}).items()}  # fmt: skip
+    year = {
+        name: _bare(spread(along_months(name, value, "month"), "month", MONTHS))
+        for name, value in (climate | {"plant_cover": plant_cover}).items()
+    }
     state = model.equilibrium_of_stock(soc=soc_stock, input_share=share, **year, **site)
     need = state["carbon_input"]
     ahead, later = year, need
@@ -290,18 +315,28 @@ def _site(
     ratio = dpm_rpm_of(land_cover) if dpm_rpm is None else dpm_rpm
     require_fraction("paddy", paddy)
     rice = per_cell("paddy", 0.0 if paddy is None else paddy)
-    given = {"clay": clay, "dpm_rpm": ratio, "depth": depth, "pan_factor": pan_factor,
-             "rate_factor": 1 - (1 - PADDY_RATE) * rice}  # fmt: skip
+    given = {
+        "clay": clay,
+        "dpm_rpm": ratio,
+        "depth": depth,
+        "pan_factor": pan_factor,
+        "rate_factor": 1 - (1 - PADDY_RATE) * rice,
+    }
     return {name: per_cell(name, value) for name, value in given.items()}
 
 
 def _warmed_up(
-    state: xr.Dataset, need: xr.DataArray, year: Drivers, warm_up: xr.Dataset, share: xr.DataArray,
+    state: xr.Dataset,
+    need: xr.DataArray,
+    year: Drivers,
+    warm_up: xr.Dataset,
+    share: xr.DataArray,
     site: Drivers,
-) -> tuple[xr.Dataset, xr.DataArray, Drivers]:  # fmt: skip
+) -> tuple[xr.Dataset, xr.DataArray, Drivers]:
     """Return the state after the years of `warm_up`, their mean carbon input and mean climate."""
-    climate = {name: _by_year(array) for name, array in
-               _climate_of(warm_up, "time", "warm_up").items()}  # fmt: skip
+    climate = {
+        name: _by_year(array) for name, array in _climate_of(warm_up, "time", "warm_up").items()
+    }
     inputs = need * _npp(climate) / _npp(year).where(lambda npp: npp > 0)
     drivers = {**year, **climate, "carbon_input": inputs * share}
     months = {name: _in_a_row(array, inputs.sizes["year"]) for name, array in drivers.items()}
@@ -359,8 +394,15 @@ def _losses(warming: Any, years: int, inputs: dict[str, Any]) -> xr.Dataset:
     require_between("warming", warming, -10, 15, "K", "it is a difference, not a temperature")
     if "increases" in inputs:
         raise BadInputError("increases are for gsocseq; a loss knows business as usual alone.")
-    given = {"land_cover": None, "dpm_rpm": None, "warm_up": None, "forward": None,
-             "pan_factor": 1.0, "input_share": None, "paddy": None} | inputs  # fmt: skip
+    given = {
+        "land_cover": None,
+        "dpm_rpm": None,
+        "warm_up": None,
+        "forward": None,
+        "pan_factor": 1.0,
+        "input_share": None,
+        "paddy": None,
+    } | inputs
     _require_choices(given["soc_stock"], (), years, depth)
     run = _today(**given)
     bau = run.ahead(years)

@@ -91,8 +91,10 @@ def uncertainty_ranges(
     temperature_error: float | None = None, increase_error: float | None = None
 ) -> dict[str, float]:
     """Return the half-ranges: K for temperature, shares for all else."""
-    found = {row["parameter"]: float(re.findall(r"[\d.]+", row["relative_uncertainty"])[0]) / 100
-             for row in table("gsocseq_input_uncertainty")}  # fmt: skip
+    found = {
+        row["parameter"]: float(re.findall(r"[\d.]+", row["relative_uncertainty"])[0]) / 100
+        for row in table("gsocseq_input_uncertainty")
+    }
     kelvin = found["temperature"] * TYPICAL_TEMPERATURE
     return {
         "temperature": kelvin if temperature_error is None else temperature_error,
@@ -109,8 +111,10 @@ def _shifted(given: dict[str, Any], shift: dict[str, float]) -> dict[str, Any]:
     def climate(data: Any) -> Any:
         """Return a climate with its temperature shifted and its rain scaled."""
         rain = data["precipitation"] * max(1 + shift["precipitation"], LEAST_FACTOR)
-        return data | {"air_temperature": data["air_temperature"] + shift["temperature"],
-                       "precipitation": rain}  # fmt: skip
+        return data | {
+            "air_temperature": data["air_temperature"] + shift["temperature"],
+            "precipitation": rain,
+        }
 
     clay = given["clay"] * max(1 + shift["clay"], LEAST_FACTOR)
     limited = clay.clip(max=100) if isinstance(clay, xr.DataArray) else np.minimum(clay, 100)
@@ -130,8 +134,11 @@ def _fao_rule(given: dict[str, Any], ranges: dict[str, float]) -> dict[str, xr.D
     middle = gsocseq(**given)
     # Cooler soil holds more carbon.
     most = gsocseq(**_shifted(given, ranges | {"temperature": -ranges["temperature"]}))
-    least = gsocseq(**_shifted(given, {k: -v for k, v in ranges.items()}
-                               | {"temperature": ranges["temperature"]}))  # fmt: skip
+    least = gsocseq(
+        **_shifted(
+            given, {k: -v for k, v in ranges.items()} | {"temperature": ranges["temperature"]}
+        )
+    )
     stocks = ["soc_bau", *(f"soc_ssm{i + 1}" for i in range(len(given["increases"])))]
     half = {name: (most[name] - least[name]) / 2 for name in stocks}
     out = {f"u_percent_{name}": _percent(half[name], middle[name]) for name in stocks}

@@ -112,9 +112,25 @@ def rates(temperature, precipitation, evaporation, cover, clay, depth, pan, a, b
     cache=True,
 )
 def equilibrium(  # type: ignore[no-untyped-def]
-    temperature, precipitation, evaporation, cover, plant, manure, clay, depth, pan, ratio, factor,
-    iom, dpm, rpm, bio, hum, soc, deficit,
-):  # fmt: skip
+    temperature,
+    precipitation,
+    evaporation,
+    cover,
+    plant,
+    manure,
+    clay,
+    depth,
+    pan,
+    ratio,
+    factor,
+    iom,
+    dpm,
+    rpm,
+    bio,
+    hum,
+    soc,
+    deficit,
+):
     """Set the pools, their sum with IOM and the deficit at the end of a year that repeats itself.
 
     The year is an affine map of the four pools. Five starts taken through it give the map: one
@@ -170,9 +186,24 @@ def equilibrium(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _next(  # type: ignore[no-untyped-def]
-    temperature, precipitation, evaporation, cover, plant, manure, largest, pan, ratio, factor, x,
-    iom, dpm, rpm, bio, hum, deficit,
-):  # fmt: skip
+    temperature,
+    precipitation,
+    evaporation,
+    cover,
+    plant,
+    manure,
+    largest,
+    pan,
+    ratio,
+    factor,
+    x,
+    iom,
+    dpm,
+    rpm,
+    bio,
+    hum,
+    deficit,
+):
     """Return the pools, CO2 and the deficit after one month; all NaN if anything is."""
     balance = precipitation - pan * evaporation
     known = temperature + balance + cover + plant + manure + largest + ratio + factor + x + iom
@@ -193,17 +224,54 @@ def _next(  # type: ignore[no-untyped-def]
     cache=True,
 )
 def simulate(  # type: ignore[no-untyped-def]
-    temperature, precipitation, evaporation, cover, plant, manure, clay, depth, pan, ratio, factor,
-    iom, dpm0, rpm0, bio0, hum0, deficit0, dpm, rpm, bio, hum, soc, co2, deficit,
-):  # fmt: skip
+    temperature,
+    precipitation,
+    evaporation,
+    cover,
+    plant,
+    manure,
+    clay,
+    depth,
+    pan,
+    ratio,
+    factor,
+    iom,
+    dpm0,
+    rpm0,
+    bio0,
+    hum0,
+    deficit0,
+    dpm,
+    rpm,
+    bio,
+    hum,
+    soc,
+    co2,
+    deficit,
+):
     """Set the pools, their sum with IOM, the month's CO2 and the deficit at each month's end."""
     largest = largest_deficit(clay, depth)
     x = co2_ratio(clay)
     for i in range(temperature.size):
         dpm0, rpm0, bio0, hum0, gone, deficit0 = _next(
-            temperature[i], precipitation[i], evaporation[i], cover[i], plant[i], manure[i],
-            largest, pan, ratio, factor, x, iom, dpm0, rpm0, bio0, hum0, deficit0,
-        )  # fmt: skip
+            temperature[i],
+            precipitation[i],
+            evaporation[i],
+            cover[i],
+            plant[i],
+            manure[i],
+            largest,
+            pan,
+            ratio,
+            factor,
+            x,
+            iom,
+            dpm0,
+            rpm0,
+            bio0,
+            hum0,
+            deficit0,
+        )
         dpm[i], rpm[i], bio[i], hum[i], co2[i], deficit[i] = dpm0, rpm0, bio0, hum0, gone, deficit0
         soc[i] = dpm0 + rpm0 + bio0 + hum0 + iom
 
@@ -215,17 +283,54 @@ def simulate(  # type: ignore[no-untyped-def]
     cache=True,
 )
 def after(  # type: ignore[no-untyped-def]
-    temperature, precipitation, evaporation, cover, plant, manure, clay, depth, pan, ratio, factor,
-    iom, dpm0, rpm0, bio0, hum0, deficit0, times, dpm, rpm, bio, hum, soc, deficit,
-):  # fmt: skip
+    temperature,
+    precipitation,
+    evaporation,
+    cover,
+    plant,
+    manure,
+    clay,
+    depth,
+    pan,
+    ratio,
+    factor,
+    iom,
+    dpm0,
+    rpm0,
+    bio0,
+    hum0,
+    deficit0,
+    times,
+    dpm,
+    rpm,
+    bio,
+    hum,
+    soc,
+    deficit,
+):
     """Set the state after the months given were run through `times` times."""
     largest = largest_deficit(clay, depth)
     x = co2_ratio(clay)
     for _ in range(int(times)):
         for i in range(temperature.size):
             dpm0, rpm0, bio0, hum0, _co2, deficit0 = _next(
-                temperature[i], precipitation[i], evaporation[i], cover[i], plant[i], manure[i],
-                largest, pan, ratio, factor, x, iom, dpm0, rpm0, bio0, hum0, deficit0,
-            )  # fmt: skip
+                temperature[i],
+                precipitation[i],
+                evaporation[i],
+                cover[i],
+                plant[i],
+                manure[i],
+                largest,
+                pan,
+                ratio,
+                factor,
+                x,
+                iom,
+                dpm0,
+                rpm0,
+                bio0,
+                hum0,
+                deficit0,
+            )
     dpm[0], rpm[0], bio[0], hum[0], deficit[0] = dpm0, rpm0, bio0, hum0, deficit0
     soc[0] = dpm0 + rpm0 + bio0 + hum0 + iom

@@ -320,10 +320,18 @@ def equilibrium_of_stock(
     require_between("soc", soc, 0, np.inf, "t ha-1")
     share = rothc_drivers.monthly_share(input_share)
     unit = equilibrium(
-        air_temperature=air_temperature, precipitation=precipitation, evaporation=evaporation,
-        plant_cover=plant_cover, carbon_input=share, clay=clay, iom=0.0, depth=depth,
-        dpm_rpm=dpm_rpm, pan_factor=pan_factor, rate_factor=rate_factor,
-    )  # fmt: skip
+        air_temperature=air_temperature,
+        precipitation=precipitation,
+        evaporation=evaporation,
+        plant_cover=plant_cover,
+        carbon_input=share,
+        clay=clay,
+        iom=0.0,
+        depth=depth,
+        dpm_rpm=dpm_rpm,
+        pan_factor=pan_factor,
+        rate_factor=rate_factor,
+    )
     stock = per_cell("soc", soc)
     inert = per_cell("iom", falloon_iom(stock) if iom is None else iom)
     require_aligned(stock, inert, unit["soc"])
@@ -385,8 +393,15 @@ def _run(kernel: str, *given: Any) -> Any:
 def _state(pools: Sequence[xr.DataArray], iom: Any, soc: Any, tsmd: Any, **more: Any) -> xr.Dataset:
     known = soc.notnull()
     inert = iom.where(known.any("time") if "time" in known.dims else known)
-    return _described({**dict(zip(POOLS, pools, strict=True)), "iom": inert, "soc": soc,
-                       "tsmd": tsmd.where(known), **more})  # fmt: skip
+    return _described(
+        {
+            **dict(zip(POOLS, pools, strict=True)),
+            "iom": inert,
+            "soc": soc,
+            "tsmd": tsmd.where(known),
+            **more,
+        }
+    )
 
 
 def _described(arrays: Mapping[str, xr.DataArray]) -> xr.Dataset:

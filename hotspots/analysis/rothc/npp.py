@@ -16,8 +16,12 @@ CARBON_SHARE = 0.48  # of dry matter
 T_HA_PER_G_M2 = 0.01
 # Share of the potential production that a land cover reaches (scripts 11 and 14 of the GSOCseq
 # protocol, read in source); the other covers have none.
-LAND_COVER_COEFFICIENTS = {"tree_covered": 0.88, "grassland": 0.72, "cropland": 0.53,
-                           "wetland": 0.72}  # fmt: skip
+LAND_COVER_COEFFICIENTS = {
+    "tree_covered": 0.88,
+    "grassland": 0.72,
+    "cropland": 0.53,
+    "wetland": 0.72,
+}
 
 
 def miami_npp(
@@ -54,9 +58,13 @@ def miami_npp(
     irrigation and the seasons play no part.
     """
     require_between(
-        "mean_annual_temperature", mean_annual_temperature, -70, 60, "degC",
+        "mean_annual_temperature",
+        mean_annual_temperature,
+        -70,
+        60,
+        "degC",
         "subtract 273.15 from kelvin",
-    )  # fmt: skip
+    )
     require_between("annual_precipitation", annual_precipitation, 0, 20000, "mm yr-1")
     npp = elementwise(_miami, mean_annual_temperature, annual_precipitation)
     if land_cover is not None:

@@ -190,8 +190,9 @@ def _stratum_names(strata: Any, size: int) -> npt.NDArray[np.object_]:
     if classes is None:
         named = [str(v) if k else NODATA for v, k in zip(values, known, strict=True)]
     else:
-        named = [classes.get(int(v), NODATA) if k else NODATA
-                 for v, k in zip(values, known, strict=True)]  # fmt: skip
+        named = [
+            classes.get(int(v), NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
+        ]
     return np.array(named, dtype=object)
 
 

@@ -13,5 +13,14 @@ from hotspots.edition.methods.soil import INPUT_METHODS
 
 METHODS: tuple[Method, ...] = (*INPUT_METHODS, *POTENTIAL_METHODS, *LOSS_METHODS)
 
-__all__ = ["INPUT_METHODS", "LOSS_METHODS", "METHODS", "Method", "POTENTIAL_METHODS", "State",
-           "require_known", "require_usable", "run_methods"]  # fmt: skip
+__all__ = [
+    "INPUT_METHODS",
+    "LOSS_METHODS",
+    "METHODS",
+    "Method",
+    "POTENTIAL_METHODS",
+    "State",
+    "require_known",
+    "require_usable",
+    "run_methods",
+]

@@ -89,14 +89,22 @@ def entries() -> dict[str, Entry]:
         told = _words(method.id)
         sections = (*method.sections, *told.get("also_sections", ()))
         found[method.id] = Entry(
-            method.id, method.kind, told["title"], method.needs(Recipe()), method.gives,
-            method.functions, method.tables, sections,
-        )  # fmt: skip
+            method.id,
+            method.kind,
+            told["title"],
+            method.needs(Recipe()),
+            method.gives,
+            method.functions,
+            method.tables,
+            sections,
+        )
     for key in _told():
         if key not in found and key != "index":
             told = _words(key)
-            lists = [tuple(told.get(name, ())) for name in
-                     ("needs", "gives", "functions", "tables", "sections")]  # fmt: skip
+            lists = [
+                tuple(told.get(name, ()))
+                for name in ("needs", "gives", "functions", "tables", "sections")
+            ]
             found[key] = Entry(key, told["kind"], told["title"], *lists)
     return found
 
@@ -104,10 +112,14 @@ def entries() -> dict[str, Entry]:
 def rows() -> list[dict[str, str]]:
     """Return the cards as rows of text: id, kind, what they give (layers, else columns), need."""
     return [
-        {"id": e.id, "kind": e.kind, "gives": ", ".join(_given(e)),
-         "needs": ", ".join(name.replace("|", " or ") for name in e.needs)}
+        {
+            "id": e.id,
+            "kind": e.kind,
+            "gives": ", ".join(_given(e)),
+            "needs": ", ".join(name.replace("|", " or ") for name in e.needs),
+        }
         for e in entries().values()
-    ]  # fmt: skip
+    ]
 
 
 def card(card_id: str) -> str:
@@ -153,10 +165,15 @@ def index() -> str:
     parts = ["# Methods", _words("index")["text"].strip()]
     for kind, about in KINDS.items():
         rows = [
-            (f"[{entry.title}](methods/{entry.id}.md)", f"`{entry.id}`", _names(entry.needs),
-             _names(_given(entry)))
-            for entry in entries().values() if entry.kind == kind
-        ]  # fmt: skip
+            (
+                f"[{entry.title}](methods/{entry.id}.md)",
+                f"`{entry.id}`",
+                _names(entry.needs),
+                _names(_given(entry)),
+            )
+            for entry in entries().values()
+            if entry.kind == kind
+        ]
         parts += [f"## {kind.capitalize()}: {about}"]
         parts += [markdown_table(("Card", "Id", "Needs", "Gives"), rows)]
     return "\n\n".join(parts) + "\n"
@@ -265,15 +282,21 @@ def _statuses(entry: Entry, told: Words) -> list[str]:
         parts += [f"{_table_link(name)}: {_counted(name)}.", *_doubtful_rows(name)]
     if "constants" in told:
         rows = [
-            (f"`{c['at'].partition(':')[2]}`", f"`{_shown(value_of(c['at']))}`",
-             f"`{c['unit']}`" if c["unit"] else "", c["about"], c["status"])
+            (
+                f"`{c['at'].partition(':')[2]}`",
+                f"`{_shown(value_of(c['at']))}`",
+                f"`{c['unit']}`" if c["unit"] else "",
+                c["about"],
+                c["status"],
+            )
             for c in told["constants"]
-        ]  # fmt: skip
+        ]
         heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
         parts.append(markdown_table(heads, rows))
     for status in DOUBTFUL:
-        named = [f"`{name}`" for name, choice in _choices(entry)
-                 if status in choice.metadata["about"]]  # fmt: skip
+        named = [
+            f"`{name}`" for name, choice in _choices(entry) if status in choice.metadata["about"]
+        ]
         if named:
             parts.append(f"Parameters that are {_STATUS_WORDS[status]}: {', '.join(named)}.")
     for name in told.get("context", ()):

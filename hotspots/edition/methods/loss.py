@@ -64,8 +64,9 @@ def _finer_gross(data: xr.Dataset, period: object) -> Layers:
 
 def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.DataArray | None:
     """Return the layers named by year as one along ``year``; `undated` joins by its attribute."""
-    dated = {int(found[1]): data[name] for name in map(str, data)
-             if (found := pattern.fullmatch(name))}  # fmt: skip
+    dated = {
+        int(found[1]): data[name] for name in map(str, data) if (found := pattern.fullmatch(name))
+    }
     if undated in data and "year" in data[undated].attrs:
         dated.setdefault(int(data[undated].attrs["year"]), data[undated])
     if not dated:
@@ -113,14 +114,19 @@ def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
     factor: Any = 1.0
     for name, level in levels.items():
         factor = factor * an.stock_change_factor(
-            factor=name, level=level, climate_zone=data["climate_zone"],
-            guidelines=choice.guidelines, factors=own_factors(recipe, choice.guidelines),
-        )  # fmt: skip
+            factor=name,
+            level=level,
+            climate_zone=data["climate_zone"],
+            guidelines=choice.guidelines,
+            factors=own_factors(recipe, choice.guidelines),
+        )
     years = recipe.loss.conversion_over_years
     loss = components.loss_conversion(
-        soc_stock=data["soc_stock"], factor=factor, conversion_rate=data["conversion_rate"],
+        soc_stock=data["soc_stock"],
+        factor=factor,
+        conversion_rate=data["conversion_rate"],
         over_years=None if years == 1 else years,
-    )  # fmt: skip
+    )
     return {"loss_conversion": loss}
 
 
@@ -150,9 +156,10 @@ def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
 
 def _erosion(data: xr.Dataset, recipe: Recipe) -> Layers:
     given: dict[str, Any] = {
-        "soil_erosion": data["soil_erosion"], "soc": topsoil(data["soc"]),
+        "soil_erosion": data["soil_erosion"],
+        "soc": topsoil(data["soc"]),
         "enrichment": recipe.loss.enrichment,
-    }  # fmt: skip
+    }
     lost = components.loss_erosion(**given, lost_share=recipe.loss.eroded_share_lost)
     return {"loss_erosion": lost, "loss_erosion_gross": components.loss_erosion_gross(**given)}
 
@@ -218,20 +225,24 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
     of_land = (gain * managed).where(managed > 0, 0)
     never = land_use_response.irrecoverable(lost=lost, attainable_rate=of_land)
     response = land_use_response.response_class(
-        loss_total=loss, main_component=main, irrecoverable=never,
-        historic_deficit=data.get("deficit_historic", np.nan), attainable_rate=gain,
+        loss_total=loss,
+        main_component=main,
+        irrecoverable=never,
+        historic_deficit=data.get("deficit_historic", np.nan),
+        attainable_rate=gain,
         loss_threshold=recipe.hotspots.loss_threshold,
         gain_threshold=recipe.hotspots.gain_threshold,
-    )  # fmt: skip
+    )
     years = land_use_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
     # What land users can answer is on land that they manage.
     enough = managed >= recipe.eligibility.min_managed_share
     return {
         "irrecoverable": never.assign_attrs(comment=told),
         "years_to_lose_tenth": years.assign_attrs(comment=told),
-        "response_class": response.where(enough, 0).astype("uint8").assign_attrs(response.attrs,
-                                                                                 comment=told),
-    }  # fmt: skip
+        "response_class": response.where(enough, 0)
+        .astype("uint8")
+        .assign_attrs(response.attrs, comment=told),
+    }
 
 
 def _evidence(data: xr.Dataset, recipe: Recipe) -> Layers:
@@ -257,60 +268,119 @@ def _evidence(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 LOSS_METHODS: tuple[Method, ...] = (
     Method(
-        "modelled_change", "change", "modelled change",
+        "modelled_change",
+        "change",
+        "modelled change",
         lambda recipe: (recipe.change.start, recipe.change.end),
-        ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"), _change,
-        functions=("urgency.change:modelled_change",), sections=("change",),
-    ),
-    Method(
-        "soc_trend", "change", "trend of a series", need("soc_stock"),
-        ("soc_trend", "soc_trend_p"), _trend, functions=("urgency.trend:theil_sen",),
+        ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"),
+        _change,
+        functions=("urgency.change:modelled_change",),
         sections=("change",),
     ),
     Method(
-        "sdg_soc", "change", "SDG 15.3.1 indicator", need("climate_zone"),
-        ("sdg_soc_change", "sdg_soc_class"), _sdg, functions=("urgency.sdg:sdg_soc_change",),
+        "soc_trend",
+        "change",
+        "trend of a series",
+        need("soc_stock"),
+        ("soc_trend", "soc_trend_p"),
+        _trend,
+        functions=("urgency.trend:theil_sen",),
+        sections=("change",),
+    ),
+    Method(
+        "sdg_soc",
+        "change",
+        "SDG 15.3.1 indicator",
+        need("climate_zone"),
+        ("sdg_soc_change", "sdg_soc_class"),
+        _sdg,
+        functions=("urgency.sdg:sdg_soc_change",),
         tables=("sdg1531_soc_transition_factors", "sdg1531_climate_group"),
     ),
     Method(
-        "loss_conversion", "loss", "loss by conversion (L1)",
-        need("conversion_rate", "climate_zone"), ("loss_conversion",), _conversion,
-        functions=("urgency.components:loss_conversion",), tables=("ipcc_stock_change_factors",),
+        "loss_conversion",
+        "loss",
+        "loss by conversion (L1)",
+        need("conversion_rate", "climate_zone"),
+        ("loss_conversion",),
+        _conversion,
+        functions=("urgency.components:loss_conversion",),
+        tables=("ipcc_stock_change_factors",),
         sections=("loss", "potential"),
     ),
     Method(
-        "loss_rothc", "loss", "loss by disequilibrium and warming (L2, L4)",
-        need("clay", "air_temperature", "precipitation", "evaporation", "plant_cover",
-             "land_cover|soc_stock_managed"),
-        ("loss_disequilibrium", "loss_warming"), _rothc_losses,
-        functions=("potential.gsocseq:disequilibrium_and_warming",), sections=("gsocseq",),
+        "loss_rothc",
+        "loss",
+        "loss by disequilibrium and warming (L2, L4)",
+        need(
+            "clay",
+            "air_temperature",
+            "precipitation",
+            "evaporation",
+            "plant_cover",
+            "land_cover|soc_stock_managed",
+        ),
+        ("loss_disequilibrium", "loss_warming"),
+        _rothc_losses,
+        functions=("potential.gsocseq:disequilibrium_and_warming",),
+        sections=("gsocseq",),
     ),
     Method(
-        "loss_erosion", "loss", "loss by erosion (L3)", need("soil_erosion", "soc"),
-        ("loss_erosion", "loss_erosion_gross"), _erosion,
-        functions=("urgency.components:loss_erosion",), sections=("loss",),
+        "loss_erosion",
+        "loss",
+        "loss by erosion (L3)",
+        need("soil_erosion", "soc"),
+        ("loss_erosion", "loss_erosion_gross"),
+        _erosion,
+        functions=("urgency.components:loss_erosion",),
+        sections=("loss",),
     ),
     Method(
-        "loss_drained_organic", "loss", "loss of drained organic soil (L5)",
-        need("drained_organic_share", "climate_zone"), ("loss_drained_organic",), _drained,
-        functions=("potential.organic:organic_soil_factor",
-                   "urgency.components:loss_drained_organic"),
-        tables=("ipcc_drained_organic_soils_co2",), sections=("loss",),
+        "loss_drained_organic",
+        "loss",
+        "loss of drained organic soil (L5)",
+        need("drained_organic_share", "climate_zone"),
+        ("loss_drained_organic",),
+        _drained,
+        functions=(
+            "potential.organic:organic_soil_factor",
+            "urgency.components:loss_drained_organic",
+        ),
+        tables=("ipcc_drained_organic_soils_co2",),
+        sections=("loss",),
     ),
     Method(
-        "loss_total", "loss", "loss at risk (L1 to L5)", need("soc_stock"),
-        (*_LOSSES, "loss_total", "loss_main_component"), _total,
-        functions=("urgency.components:loss_total",), sections=("loss",),
+        "loss_total",
+        "loss",
+        "loss at risk (L1 to L5)",
+        need("soc_stock"),
+        (*_LOSSES, "loss_total", "loss_main_component"),
+        _total,
+        functions=("urgency.components:loss_total",),
+        sections=("loss",),
     ),
     Method(
-        "risk", "evidence", "response and irrecoverability", need("soc_stock", "cropland_share"),
-        ("irrecoverable", "years_to_lose_tenth", "response_class"), _risk,
-        functions=("urgency.risk:irrecoverable", "urgency.risk:years_to_lose_tenth",
-                   "urgency.risk:response_class"), sections=("loss", "hotspots"),
+        "risk",
+        "evidence",
+        "response and irrecoverability",
+        need("soc_stock", "cropland_share"),
+        ("irrecoverable", "years_to_lose_tenth", "response_class"),
+        _risk,
+        functions=(
+            "urgency.risk:irrecoverable",
+            "urgency.risk:years_to_lose_tenth",
+            "urgency.risk:response_class",
+        ),
+        sections=("loss", "hotspots"),
     ),
     Method(
-        "evidence", "evidence", "convergence of evidence", need("soc_stock"),
-        ("evidence_count", "evidence_known"), _evidence,
-        functions=("urgency.evidence:converging_evidence",), sections=("hotspots", "change"),
+        "evidence",
+        "evidence",
+        "convergence of evidence",
+        need("soc_stock"),
+        ("evidence_count", "evidence_known"),
+        _evidence,
+        functions=("urgency.evidence:converging_evidence",),
+        sections=("hotspots", "change"),
     ),
-)  # fmt: skip
+)

@@ -96,13 +96,21 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
     if choice.include_pasture and pasture is None:
         raise RasterError("The recipe includes pasture, but the data lack 'pasture_share'.")
     tier1 = an.ipcc_tier1(
-        data["soc_stock"].astype("float64"), zone, data["cropland_share"],
-        pasture_share=pasture, land_use=choice.land_use, from_management=choice.from_management,
-        from_input=choice.from_input, management=choice.management, input=choice.input,
-        grassland_management=choice.grassland_management, adoption=choice.adoption,
-        transition_years=choice.transition_years, guidelines=guidelines,
+        data["soc_stock"].astype("float64"),
+        zone,
+        data["cropland_share"],
+        pasture_share=pasture,
+        land_use=choice.land_use,
+        from_management=choice.from_management,
+        from_input=choice.from_input,
+        management=choice.management,
+        input=choice.input,
+        grassland_management=choice.grassland_management,
+        adoption=choice.adoption,
+        transition_years=choice.transition_years,
+        guidelines=guidelines,
         factors=own_factors(recipe, guidelines),
-    )  # fmt: skip
+    )
     # Stock change factors are for mineral soils; organic ones need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
     tier1 = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
@@ -120,10 +128,14 @@ def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
     if "soil_class" in data:
         masked = masked | (data["soil_class"] == _WETLAND)
     found = an.attainable(
-        soc_stock=data["soc_stock_managed"], stratum=strata, area=area.fillna(0),
-        quantile=choice.quantile, min_samples=choice.min_samples, exclude=masked,
+        soc_stock=data["soc_stock_managed"],
+        stratum=strata,
+        area=area.fillna(0),
+        quantile=choice.quantile,
+        min_samples=choice.min_samples,
+        exclude=masked,
         years=choice.years,
-    )  # fmt: skip
+    )
     names = ("attainable_deficit", "potential_attainable", "attainable_level")
     made = {name: found[name].drop_vars("stratum", errors="ignore") for name in names}
     return of_managed_land(made, data, recipe)
@@ -136,9 +148,11 @@ def _ensemble(data: xr.Dataset, recipe: Recipe) -> Layers:
             f"No comparison of methods: only {len(members)} of the recipe's members ran."
         )
     found = an.ensemble(
-        methods=members, threshold=recipe.hotspots.gain_threshold,
-        min_methods=recipe.ensemble.min_methods, min_agreement=recipe.ensemble.min_agreement,
-    )  # fmt: skip
+        methods=members,
+        threshold=recipe.hotspots.gain_threshold,
+        min_methods=recipe.ensemble.min_methods,
+        min_agreement=recipe.ensemble.min_agreement,
+    )
     return of_managed_land({str(k): v for k, v in found.items()}, data, recipe)
 
 
@@ -151,26 +165,34 @@ def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
     """Take the land as ``land_use`` says it is used, where it is given, else as cropland."""
     fragments = data.get("coarse_fragments", 0.0)
     choice, soil = recipe.saturation, data["soc"]
-    soil_layers = [data[n] for n in ("bulk_density", "coarse_fragments", "clay", "silt")
-                   if n in data]  # fmt: skip
+    soil_layers = [
+        data[n] for n in ("bulk_density", "coarse_fragments", "clay", "silt") if n in data
+    ]
     require_layers_alike(soil, *soil_layers)
     common_depth(soil, *soil_layers)
     fifty = choice.equation.endswith("0_50um") or choice.equation.startswith("georgiou")
     found = an.saturation_deficit(
-        soc=soil, bulk_density=data["bulk_density"], clay=data["clay"], silt=data["silt"],
-        coarse_fragments=fragments, thickness=thickness_of(soil), equation=choice.equation,
+        soc=soil,
+        bulk_density=data["bulk_density"],
+        clay=data["clay"],
+        silt=data["silt"],
+        coarse_fragments=fragments,
+        thickness=thickness_of(soil),
+        equation=choice.equation,
         fraction=None if fifty else choice.fraction,
-        land_use=data.get("land_use", "cropland"), soil_class=data.get("soil_class"),
-    )  # fmt: skip
+        land_use=data.get("land_use", "cropland"),
+        soil_class=data.get("soil_class"),
+    )
     masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
     return {str(name): layer.where(~masked) for name, layer in found.items()}
 
 
 def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
     found = an.gsocseq(
-        **gsocseq_inputs(data, recipe), increases=recipe.gsocseq.increases,
+        **gsocseq_inputs(data, recipe),
+        increases=recipe.gsocseq.increases,
         years=recipe.gsocseq.years,
-    )  # fmt: skip
+    )
     masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
     names = [n for n in map(str, found) if n.startswith(("potential_", "soc_bau", "carbon_input"))]
     made = {name: found[name].where(~masked) for name in names}
@@ -185,9 +207,10 @@ def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
 def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
     """Return the drivers of RothC: of the land cover where one is given, else of the cropland."""
     warm_up = {
-        name.removeprefix("warm_up_"): data[name] for name in map(str, data)
+        name.removeprefix("warm_up_"): data[name]
+        for name in map(str, data)
         if name.startswith("warm_up_")
-    }  # fmt: skip
+    }
     covered = "land_cover" in data
     return {
         "soc_stock": data["soc_stock"] if covered else data["soc_stock_managed"],
@@ -213,53 +236,99 @@ def own_potential(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> Layer
 
 POTENTIAL_METHODS: tuple[Method, ...] = (
     Method(
-        "historic_deficit", "potential", "historical deficit",
-        need("soc_stock_reference"), ("deficit_historic",), _deficit,
+        "historic_deficit",
+        "potential",
+        "historical deficit",
+        need("soc_stock_reference"),
+        ("deficit_historic",),
+        _deficit,
         functions=("potential.deficit:historic_deficit",),
     ),
     Method(
-        "ipcc_tier1", "potential", "potential and hotspots",
+        "ipcc_tier1",
+        "potential",
+        "potential and hotspots",
         need("climate_zone", "cropland_share"),
-        ("soc_stock_managed", "potential_ipcc_tier1", "potential_ipcc_tier1_per_mille"), _tier1,
-        functions=("potential.tier1:ipcc_tier1",), tables=("ipcc_stock_change_factors",),
+        ("soc_stock_managed", "potential_ipcc_tier1", "potential_ipcc_tier1_per_mille"),
+        _tier1,
+        functions=("potential.tier1:ipcc_tier1",),
+        tables=("ipcc_stock_change_factors",),
         sections=("potential",),
     ),
     Method(
-        "ipcc_tier1_2006", "potential", "Tier 1 by the guidelines of 2006",
-        need("climate_zone_2006", "cropland_share"), ("potential_ipcc_tier1_2006",), _tier1_2006,
-        functions=("potential.tier1:ipcc_tier1",), tables=("ipcc_stock_change_factors",),
+        "ipcc_tier1_2006",
+        "potential",
+        "Tier 1 by the guidelines of 2006",
+        need("climate_zone_2006", "cropland_share"),
+        ("potential_ipcc_tier1_2006",),
+        _tier1_2006,
+        functions=("potential.tier1:ipcc_tier1",),
+        tables=("ipcc_stock_change_factors",),
         sections=("potential",),
     ),
     Method(
-        "four_per_mille", "yardstick", "4 per 1000 yardstick", need("soc_stock_managed"),
-        ("target_four_per_mille",), _yardstick,
-        functions=("potential.target:target_four_per_mille",), sections=("target",),
+        "four_per_mille",
+        "yardstick",
+        "4 per 1000 yardstick",
+        need("soc_stock_managed"),
+        ("target_four_per_mille",),
+        _yardstick,
+        functions=("potential.target:target_four_per_mille",),
+        sections=("target",),
     ),
     Method(
-        "attainable", "potential", "attainable stock",
+        "attainable",
+        "potential",
+        "attainable stock",
         need("soc_stock_managed", "climate_zone", "cropland_share"),
-        ("attainable_deficit", "potential_attainable", "attainable_level"), _attainable,
-        functions=("potential.attainable:attainable",), sections=("attainable",),
+        ("attainable_deficit", "potential_attainable", "attainable_level"),
+        _attainable,
+        functions=("potential.attainable:attainable",),
+        sections=("attainable",),
     ),
     Method(
-        "saturation", "potential", "saturation deficit",
+        "saturation",
+        "potential",
+        "saturation deficit",
         need("soc", "bulk_density", "clay", "silt"),
-        ("saturation_deficit", "saturation_balance"), _saturation,
-        functions=("potential.saturation:saturation_deficit",), tables=("saturation_equations",),
+        ("saturation_deficit", "saturation_balance"),
+        _saturation,
+        functions=("potential.saturation:saturation_deficit",),
+        tables=("saturation_equations",),
         sections=("saturation",),
     ),
     Method(
-        "gsocseq", "potential", "RothC by the GSOCseq protocol",
+        "gsocseq",
+        "potential",
+        "RothC by the GSOCseq protocol",
         need("clay", *_MONTHLY, "land_cover|soc_stock_managed"),
-        ("soc_bau", "carbon_input", "potential_gsocseq_ssm1", "potential_gsocseq_ssm2",
-         "potential_gsocseq_ssm3"), _gsocseq,
+        (
+            "soc_bau",
+            "carbon_input",
+            "potential_gsocseq_ssm1",
+            "potential_gsocseq_ssm2",
+            "potential_gsocseq_ssm3",
+        ),
+        _gsocseq,
         functions=("potential.gsocseq:gsocseq", "rothc:equilibrium", "rothc:simulate"),
-        tables=("gsocseq_landuse_dpm_rpm", "gsocseq_input_uncertainty"), sections=("gsocseq",),
+        tables=("gsocseq_landuse_dpm_rpm", "gsocseq_input_uncertainty"),
+        sections=("gsocseq",),
     ),
     Method(
-        "ensemble", "potential", "comparison of methods", need("soc_stock_managed"),
-        ("potential_median", "potential_lowest", "potential_highest", "methods_known",
-         "methods_agree", "evidence"), _ensemble,
-        functions=("ensemble:ensemble",), sections=("ensemble",),
+        "ensemble",
+        "potential",
+        "comparison of methods",
+        need("soc_stock_managed"),
+        (
+            "potential_median",
+            "potential_lowest",
+            "potential_highest",
+            "methods_known",
+            "methods_agree",
+            "evidence",
+        ),
+        _ensemble,
+        functions=("ensemble:ensemble",),
+        sections=("ensemble",),
     ),
-)  # fmt: skip
+)

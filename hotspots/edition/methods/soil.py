@@ -13,8 +13,14 @@ from hotspots.edition.methods.base import Layers, Method, NotPossible, need
 if TYPE_CHECKING:
     from hotspots.edition.recipe import Recipe
 
-_CLIMATE = ("mean_annual_temperature", "annual_precipitation", "annual_pet", "elevation",
-            "frost_days", "warmest_month_temperature")  # fmt: skip
+_CLIMATE = (
+    "mean_annual_temperature",
+    "annual_precipitation",
+    "annual_pet",
+    "elevation",
+    "frost_days",
+    "warmest_month_temperature",
+)
 
 
 def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
@@ -65,9 +71,11 @@ def require_layers_alike(*layers: xr.DataArray) -> None:
 def _stock(data: xr.Dataset, recipe: Recipe) -> Layers:
     require_layers_alike(data["soc"], data["bulk_density"], data["coarse_fragments"])
     stock = an.soc_stock(
-        soc=data["soc"], bulk_density=data["bulk_density"],
-        coarse_fragments=data["coarse_fragments"], thickness=thickness_of(data["soc"]),
-    )  # fmt: skip
+        soc=data["soc"],
+        bulk_density=data["bulk_density"],
+        coarse_fragments=data["coarse_fragments"],
+        thickness=thickness_of(data["soc"]),
+    )
     told = {"method": "SOC x bulk density x (1 - coarse fragments) x thickness, layers summed"}
     kept = {k: v for k, v in data["soc"].attrs.items() if k in ("year", "source", "licence")}
     return {"soc_stock": stock.assign_attrs(told | kept)}
@@ -88,18 +96,32 @@ def _soil_class(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 INPUT_METHODS: tuple[Method, ...] = (
     Method(
-        "soc_stock", "input", "stock from soil layers",
-        need("soc", "bulk_density", "coarse_fragments"), ("soc_stock",), _stock,
+        "soc_stock",
+        "input",
+        "stock from soil layers",
+        need("soc", "bulk_density", "coarse_fragments"),
+        ("soc_stock",),
+        _stock,
         functions=("stock:soc_stock",),
     ),
     Method(
-        "climate_zone", "input", "climate zone from climate layers",
-        need("mean_annual_temperature", "annual_precipitation", "annual_pet"), ("climate_zone",),
-        _climate_zone, functions=("climate:climate_zone",), tables=("ipcc_climate_zone_rules",),
+        "climate_zone",
+        "input",
+        "climate zone from climate layers",
+        need("mean_annual_temperature", "annual_precipitation", "annual_pet"),
+        ("climate_zone",),
+        _climate_zone,
+        functions=("climate:climate_zone",),
+        tables=("ipcc_climate_zone_rules",),
     ),
     Method(
-        "soil_class", "input", "soil class from soil groups", need("soil_group", "sand", "clay"),
-        ("soil_class",), _soil_class, functions=("soils:soil_class",),
+        "soil_class",
+        "input",
+        "soil class from soil groups",
+        need("soil_group", "sand", "clay"),
+        ("soil_class",),
+        _soil_class,
+        functions=("soils:soil_class",),
         tables=("ipcc_soil_class_crosswalk",),
     ),
-)  # fmt: skip
+)

@@ -147,8 +147,9 @@ def with_standard_deviations(
     name = recipe.methods.ranking_potential
     area = table[f"{name}_valid_area_ha"].to_numpy()
     mean = table[f"{name}_mean"].to_numpy()
-    own = np.divide(columns["potential_sd_correlated"], area, out=np.full_like(area, np.nan),
-                    where=area > 0)  # fmt: skip
+    own = np.divide(
+        columns["potential_sd_correlated"], area, out=np.full_like(area, np.nan), where=area > 0
+    )
     single = (table["set"] == "countries").to_numpy() | (table["set"] == "regions").to_numpy()
     columns["potential_mean_shrunk"] = _shrunk(mean, own, area, single)
     floor = recipe.uncertainty.small_region_mha * HA_PER_MHA

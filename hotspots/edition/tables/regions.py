@@ -104,15 +104,24 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
     years, lasts = choice.horizons, recipe.potential.transition_years
     at_once = gain_at(rate=1.0, years_of_transition=lasts, horizon=years)["gain_total"].values
     ramped = constrained(
-        potential=1.0, adoption_now=adopted, feasible_share=choice.feasible_share,
-        ceiling=choice.ceiling, midpoint=choice.midpoint_years, steepness=choice.steepness,
-        years=[0.0, *years], transition_years=lasts,
-    )["gain_total"].values[1:]  # fmt: skip
+        potential=1.0,
+        adoption_now=adopted,
+        feasible_share=choice.feasible_share,
+        ceiling=choice.ceiling,
+        midpoint=choice.midpoint_years,
+        steepness=choice.steepness,
+        years=[0.0, *years],
+        transition_years=lasts,
+    )["gain_total"].values[1:]
     whole = potential / (1 - adopted) if adopted < 1 else potential * 0.0
-    out = {f"gain_in_{y:g}_years_t": potential * factor
-           for y, factor in zip(years, at_once, strict=True)}  # fmt: skip
-    return out | {f"constrained_gain_in_{y:g}_years_t": whole * factor
-                  for y, factor in zip(years, ramped, strict=True)}  # fmt: skip
+    out = {
+        f"gain_in_{y:g}_years_t": potential * factor
+        for y, factor in zip(years, at_once, strict=True)
+    }
+    return out | {
+        f"constrained_gain_in_{y:g}_years_t": whole * factor
+        for y, factor in zip(years, ramped, strict=True)
+    }
 
 
 def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> dict[str, Any]:

@@ -83,8 +83,9 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
         agree = flat("methods_agree") / np.maximum(flat("methods_known"), 1)
         out["agreeing_managed_ha"] = managed * ranked * agree
     if "stability_gain" in layers:
-        stable = np.fmax(flat("stability_gain"), flat("stability_loss") if "stability_loss" in
-                         layers else 0.0)  # fmt: skip
+        stable = np.fmax(
+            flat("stability_gain"), flat("stability_loss") if "stability_loss" in layers else 0.0
+        )
         out["stability"] = stable
         classes_stable = layers["hotspot_class_stable"].values.ravel()[cells]
         hot = np.isin(classes_stable, [_CLASS[n] for n in HOT_CLASSES])
@@ -125,8 +126,9 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
 
 def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
     """Return what a unit's hectares and tonnes say of it: land use, driver, response, agreement."""
-    out: dict[str, Any] = {"small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha
-                                     ).astype("int64")}  # fmt: skip
+    out: dict[str, Any] = {
+        "small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha).astype("int64")
+    }
     crops = units["ranked_cropland_ha"]
     grass = units["ranked_managed_ha"] - crops
     out["land_use"] = np.where(grass > crops, "grassland", "cropland")

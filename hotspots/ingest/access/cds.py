@@ -83,9 +83,16 @@ def cds_file(
 
 class _Order:
     def __init__(
-        self, of: Client, access: Access, address: str, dataset: str, request: dict[str, Any],
-        folder: Path, longest_wait: float, pause: float,
-    ) -> None:  # fmt: skip
+        self,
+        of: Client,
+        access: Access,
+        address: str,
+        dataset: str,
+        request: dict[str, Any],
+        folder: Path,
+        longest_wait: float,
+        pause: float,
+    ) -> None:
         self.client, self.access, self.address = of, access, address
         self.dataset, self.request, self.folder = dataset, request, folder
         self.longest_wait, self.pause = longest_wait, pause
@@ -170,9 +177,11 @@ def _area(boxes: Sequence[Box]) -> list[float]:
     around = split_boxes(boxes)
     wests, souths, easts, norths = zip(*around, strict=True)
     return [
-        float(min(90, -(-max(norths) // 1))), float(max(-180, min(wests) // 1)),
-        float(max(-90, min(souths) // 1)), float(min(180, -(-max(easts) // 1))),
-    ]  # fmt: skip
+        float(min(90, -(-max(norths) // 1))),
+        float(max(-180, min(wests) // 1)),
+        float(max(-90, min(souths) // 1)),
+        float(min(180, -(-max(easts) // 1))),
+    ]
 
 
 def _had(order: _Order, member: str, progress: Progress | None) -> tuple[Path, Origin]:

@@ -145,9 +145,12 @@ def _current(kept: _Kept, headers: dict[str, str], progress: Progress | None) ->
 
 def _origin(kept: _Kept, record: Mapping[str, Any], note: str = "") -> Origin:
     return Origin(
-        public(kept.url), str(record["retrieved"]), str(record["version"]), str(record["sha256"]),
+        public(kept.url),
+        str(record["retrieved"]),
+        str(record["version"]),
+        str(record["sha256"]),
         note,
-    )  # fmt: skip
+    )
 
 
 def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
@@ -193,9 +196,10 @@ def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None
         # The part has a name that the next run finds; pooch's own is a new one each time.
         whole = kept.folder / f"{kept.path.name}.whole"
         told.append(
-            download(kept.client, url, whole, checksum=kept.checksum, headers=headers,
-                     progress=progress)
-        )  # fmt: skip
+            download(
+                kept.client, url, whole, checksum=kept.checksum, headers=headers, progress=progress
+            )
+        )
         with disk(whole):
             os.replace(whole, output)
 

@@ -13,9 +13,16 @@ from affine import Affine
 from hotspots.errors import RasterError
 
 # numpy's names of types as GDAL writes them.
-_TYPES = {"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
-          "uint32": "UInt32", "int32": "Int32", "float32": "Float32",
-          "float64": "Float64"}  # fmt: skip
+_TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "float32": "Float32",
+    "float64": "Float64",
+}
 # The origins of two files of one grid may differ by this part of a cell, as they are printed.
 _OFF_GRID = 0.01
 
@@ -145,6 +152,10 @@ def kind_of(file: Any, bands: int | None = None) -> Kind:
     if dtype not in _TYPES:
         raise RasterError(f"'{file.name}' is of type {dtype}, of which no mosaic is made here.")
     return Kind(
-        dtype, bands or file.count, file.crs.to_wkt() if file.crs else "", file.nodata,
-        float(file.scales[0]), float(file.offsets[0]),
-    )  # fmt: skip
+        dtype,
+        bands or file.count,
+        file.crs.to_wkt() if file.crs else "",
+        file.nodata,
+        float(file.scales[0]),
+        float(file.offsets[0]),
+    )

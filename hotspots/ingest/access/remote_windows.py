@@ -62,9 +62,11 @@ def window(
             if not told.ranges:
                 return _instead(asked, told, cache, progress, of)
             source = Source(
-                f"/vsicurl/{of.address(asked.address)}", asked.address, told.version,
+                f"/vsicurl/{of.address(asked.address)}",
+                asked.address,
+                told.version,
                 lambda: of.probe(asked.address, headers=asked.headers),
-            )  # fmt: skip
+            )
             return cut(asked, source, folder, of, progress)
         except FetchError as error:
             return kept(folder, asked.address, error)
@@ -84,9 +86,12 @@ def _found(
     folder: Path, address: str, record: Mapping[str, Any], note: str = ""
 ) -> tuple[Path, Origin]:
     origin = Origin(
-        public(address), str(record["retrieved"]), str(record["version"]), str(record["sha256"]),
+        public(address),
+        str(record["retrieved"]),
+        str(record["version"]),
+        str(record["sha256"]),
         note,
-    )  # fmt: skip
+    )
     return folder / str(record["file"]), origin
 
 
@@ -102,9 +107,10 @@ def _instead(
             " server with Range requests, and name that in HOTSPOTS_MIRRORS."
         )
     _LOG.warning(
-        "The server of '%s' gives no parts of files: all %.0f MB are fetched.", where,
+        "The server of '%s' gives no parts of files: all %.0f MB are fetched.",
+        where,
         told.size / 1e6,
-    )  # fmt: skip
+    )
     return fetch(asked.address, cache, headers=asked.headers, progress=progress, with_client=of)
 
 

@@ -138,9 +138,12 @@ def acquire_file(
 
 
 def _job(
-    request: Request, part: Mapping[str, Any], cache: Path, progress: Progress | None,
+    request: Request,
+    part: Mapping[str, Any],
+    cache: Path,
+    progress: Progress | None,
     of: Client | None,
-) -> _Job:  # fmt: skip
+) -> _Job:
     product = request.product
     values = values_of(
         product, request.access, year=request.year, depth=request.depth, part=part, **request.values
@@ -207,19 +210,28 @@ def _headers(access: Access) -> dict[str, str]:
 
 def _file(job: _Job) -> tuple[Path, Origin]:
     return fetch(
-        job.address, job.cache, checksum=job.access.checksum,
-        member=filled(job.access.member, job.values), headers=_headers(job.access),
-        progress=job.progress, with_client=job.client,
-    )  # fmt: skip
+        job.address,
+        job.cache,
+        checksum=job.access.checksum,
+        member=filled(job.access.member, job.values),
+        headers=_headers(job.access),
+        progress=job.progress,
+        with_client=job.client,
+    )
 
 
 def _asked(job: _Job, address: str) -> Any:
     from hotspots.ingest.access.window_reader import Asked
 
     return Asked(
-        address, job.boxes, job.bands, job.access.crs, job.request.cell_degrees,
-        job.access.samples, _headers(job.access),
-    )  # fmt: skip
+        address,
+        job.boxes,
+        job.bands,
+        job.access.crs,
+        job.request.cell_degrees,
+        job.access.samples,
+        _headers(job.access),
+    )
 
 
 def _window(job: _Job) -> tuple[Path, Origin]:
@@ -258,9 +270,13 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
     told = {key: filled(str(value), job.values) for key, value in job.access.extra.items()}
     year = job.values.get("year")
     search = Search(
-        job.address, job.boxes, told.get("collection", ""), told.get("asset", ""),
-        told.get("match", ""), told.get("datetime", "" if year is None else str(year)),
-    )  # fmt: skip
+        job.address,
+        job.boxes,
+        told.get("collection", ""),
+        told.get("asset", ""),
+        told.get("match", ""),
+        told.get("datetime", "" if year is None else str(year)),
+    )
     folder = job.cache / "stac" / key_of(search, job.request.cell_degrees)
     with held(folder / ".lock"):
         late = ""
@@ -315,9 +331,13 @@ def _cds(job: _Job) -> tuple[Path, Origin]:
     from hotspots.ingest.access.cds import cds_file
 
     return cds_file(
-        job.access, job.values, job.boxes, job.cache, progress=job.progress,
+        job.access,
+        job.values,
+        job.boxes,
+        job.cache,
+        progress=job.progress,
         with_client=job.client,
-    )  # fmt: skip
+    )
 
 
 def _geoboundaries(job: _Job) -> tuple[Path, Origin]:

@@ -24,8 +24,15 @@ from hotspots.ingest.access.windows import Box, split_boxes
 # A static catalogue is read document by document; one that needs more is no place to search.
 MOST_DOCUMENTS = 400
 MOST_ITEMS = 500
-_NO_CATALOGUE = (pystac.STACError, pystac.STACTypeError, APIError, KeyError, TypeError, ValueError,
-                 AttributeError)  # fmt: skip
+_NO_CATALOGUE = (
+    pystac.STACError,
+    pystac.STACTypeError,
+    APIError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 _RASTERS = ("image/tiff", "image/jp2", "application/x-netcdf", "application/netcdf")
 
 
@@ -140,10 +147,11 @@ def _by_api(search: Search, io: _Io) -> Iterator[pystac.Item]:
     seen: set[str] = set()
     for box in split_boxes(search.boxes):
         found = api.search(
-            bbox=list(box), max_items=MOST_ITEMS,
+            bbox=list(box),
+            max_items=MOST_ITEMS,
             collections=[search.collection] if search.collection else None,
             datetime=search.datetime or None,
-        )  # fmt: skip
+        )
         for item in found.items():
             if item.id not in seen:
                 seen.add(item.id)

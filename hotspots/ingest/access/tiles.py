@@ -70,9 +70,12 @@ def tiled_window(
             if all(tile.told.version for tile in found):
                 version = key_of(*(f"{tile.address} {tile.told.version}" for tile in found))
             source = Source(
-                str(path), asked.address, version, lambda: _check(asked, found, of),
+                str(path),
+                asked.address,
+                version,
+                lambda: _check(asked, found, of),
                 host=found[0].address,
-            )  # fmt: skip
+            )
             # The mosaic is made of the overviews already.
             return cut(replace(asked, samples=0), source, folder, of, progress)
         except FetchError as error:
@@ -172,7 +175,11 @@ def _kind(asked: Asked, tiles: Tiles, found: list[_Tile], of: Client) -> tuple[K
         factors = factors[:-1]
     crs = pyproj.CRS.from_user_input(asked.crs or kind.crs_wkt)
     level = overview_level(
-        factors, tiles.degrees / tiles.cells, crs, split_boxes(asked.boxes), asked.cell_degrees,
+        factors,
+        tiles.degrees / tiles.cells,
+        crs,
+        split_boxes(asked.boxes),
+        asked.cell_degrees,
         asked.samples,
-    )  # fmt: skip
+    )
     return kind, level, factors[level] if level >= 0 else 1

@@ -187,6 +187,10 @@ class Reader:
     def _overview(self) -> int:
         asked, file = self.asked, self.file
         return overview_level(
-            file.overviews(asked.bands[0]), abs(file.transform.a), self.crs,
-            split_boxes(asked.boxes), asked.cell_degrees, asked.samples,
-        )  # fmt: skip
+            file.overviews(asked.bands[0]),
+            abs(file.transform.a),
+            self.crs,
+            split_boxes(asked.boxes),
+            asked.cell_degrees,
+            asked.samples,
+        )

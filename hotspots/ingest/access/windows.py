@@ -125,9 +125,13 @@ def _within(inner: Window, outer: Window) -> bool:
 
 
 def overview_level(
-    factors: Sequence[int], cell: float, crs: pyproj.CRS, boxes: Sequence[Box], asked: float,
+    factors: Sequence[int],
+    cell: float,
+    crs: pyproj.CRS,
+    boxes: Sequence[Box],
+    asked: float,
     samples: int,
-) -> int:  # fmt: skip
+) -> int:
     """Return the coarsest overview in which an asked cell still spans `samples` cells each way.
 
     Parameters

@@ -90,8 +90,12 @@ class Comparison:
             return None
         if self.row.classes:
             share = self.agree / self.common if self.common else None
-            return {"with": self.with_name, "cells": self.cells, "area_ha": self.common,
-                    "agreement": share}  # fmt: skip
+            return {
+                "with": self.with_name,
+                "cells": self.cells,
+                "area_ha": self.common,
+                "agreement": share,
+            }
         return {"with": self.with_name, "unit": self.row.unit} | self._numbers()
 
     def _numbers(self) -> dict[str, Any]:

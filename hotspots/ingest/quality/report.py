@@ -156,8 +156,10 @@ def _resolution(grid: Grid) -> dict[str, Any]:
     height = dy * np.pi / 180 * WGS84_A_M / _M_PER_KM
     # The width of a cell of the true area at that height.
     width = float(area_of(middle)[0, 0]) / 100 / height
-    return {"degrees": [float(f"{v:.10g}") for v in (dx, dy)],
-            "km": [round(width, 4), round(height, 4)]}  # fmt: skip
+    return {
+        "degrees": [float(f"{v:.10g}") for v in (dx, dy)],
+        "km": [round(width, 4), round(height, 4)],
+    }
 
 
 class _Cover:
@@ -220,8 +222,14 @@ class _Texture:
         """Return the part of the report on texture; None where it has none."""
         if not self.cells:
             return None
-        return {"cells": self.cells, "mean": self.total / self.cells, "min": self.least,
-                "max": self.greatest, "off": self.off, "slack": TEXTURE_SLACK}  # fmt: skip
+        return {
+            "cells": self.cells,
+            "mean": self.total / self.cells,
+            "min": self.least,
+            "max": self.greatest,
+            "off": self.off,
+            "slack": TEXTURE_SLACK,
+        }
 
 
 class _Picture:
@@ -249,9 +257,14 @@ class _Picture:
         else:
             levels = np.where(values == class_nodata(self.classes), 0, np.clip(values, 0, _LEVELS))
         pixels = np.nan_to_num(levels).astype("uint8")
-        return {"rows": pixels.shape[0], "columns": pixels.shape[1], "low": low, "high": high,
-                "stride": self.stride,
-                "levels": base64.b64encode(pixels.tobytes()).decode("ascii")}  # fmt: skip
+        return {
+            "rows": pixels.shape[0],
+            "columns": pixels.shape[1],
+            "low": low,
+            "high": high,
+            "stride": self.stride,
+            "levels": base64.b64encode(pixels.tobytes()).decode("ascii"),
+        }
 
 
 def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
@@ -266,8 +279,11 @@ def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
         "quantiles": {f"{100 * q:g}": v for q, v in zip(QUANTILES, quantiles, strict=True)},
         "total": _total(sum(sums.total), row) if area and len(steps) == 1 else None,
         "range": {
-            "low": _known(row.low), "high": _known(row.high),
-            "below": sums.below, "above": sums.above, "infinite": sums.infinite,
+            "low": _known(row.low),
+            "high": _known(row.high),
+            "below": sums.below,
+            "above": sums.above,
+            "infinite": sums.infinite,
             "outside": sums.below + sums.above + sums.infinite,
             "outside_share": (sums.below + sums.above + sums.infinite) / cells if cells else 0.0,
             "least": _known(sums.least) if sums.below else None,
@@ -276,7 +292,7 @@ def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
         "zero_cells": sums.zeros,
         "histogram": _histogram(*sums.distribution()),
         "classes": [],
-    }  # fmt: skip
+    }
 
 
 def _known(number: float) -> float | None:
@@ -310,18 +326,31 @@ def _histogram(means: Array, areas: Array) -> dict[str, Any] | None:
 def _classes(sums: ClassSums, legend: Mapping[int, str]) -> dict[str, Any]:
     whole = sum(sums.area.values())
     rows = [
-        {"code": code, "name": legend.get(code, "?"), "cells": sums.cells[code],
-         "area_ha": area, "share": area / whole if whole else 0.0}
+        {
+            "code": code,
+            "name": legend.get(code, "?"),
+            "cells": sums.cells[code],
+            "area_ha": area,
+            "share": area / whole if whole else 0.0,
+        }
         for code, area in sorted(sums.area.items())
-    ]  # fmt: skip
+    ]
     strange = [code for code in sorted(sums.cells) if code not in legend]
     outside = sum(sums.cells[code] for code in strange)
     cells = sum(sums.cells.values())
     return {
-        "min": None, "mean": None, "max": None, "quantiles": {}, "step_means": [], "total": None,
-        "histogram": None, "classes": rows,
+        "min": None,
+        "mean": None,
+        "max": None,
+        "quantiles": {},
+        "step_means": [],
+        "total": None,
+        "histogram": None,
+        "classes": rows,
         "range": {
-            "codes": sorted(legend), "strange": strange,
-            "outside": outside, "outside_share": outside / cells if cells else 0.0,
+            "codes": sorted(legend),
+            "strange": strange,
+            "outside": outside,
+            "outside_share": outside / cells if cells else 0.0,
         },
-    }  # fmt: skip
+    }

@@ -16,9 +16,28 @@ from hotspots.locale.escaping import html_text
 
 # Dark to light, near to equal steps of lightness; 0 is missing and transparent.
 _ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
-_CLASS_COLOURS = ("4477aa", "ee6677", "228833", "ccbb44", "66ccee", "aa3377", "997700", "004488",
-                  "bb5566", "ddaa33", "117733", "88ccee", "882255", "44aa99", "999933", "cc6677",
-                  "332288", "aa4499", "6699cc", "661100")  # fmt: skip
+_CLASS_COLOURS = (
+    "4477aa",
+    "ee6677",
+    "228833",
+    "ccbb44",
+    "66ccee",
+    "aa3377",
+    "997700",
+    "004488",
+    "bb5566",
+    "ddaa33",
+    "117733",
+    "88ccee",
+    "882255",
+    "44aa99",
+    "999933",
+    "cc6677",
+    "332288",
+    "aa4499",
+    "6699cc",
+    "661100",
+)
 _WIDTH, _HEIGHT = 640, 150
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bar: #3b6ea5; --warn: #b45309; }
@@ -119,14 +138,18 @@ def _values(report: Mapping[str, Any]) -> str:
     rows = [
         ("Total", f"{number(total['value'], 4)} {total['unit']}" if total else None),
         ("Mean (by area)", f"{number(report['mean'], 4)}{unit}"),
-        *((f"{q} % of the area lie below", f"{number(v, 4)}{unit}")
-          for q, v in report["quantiles"].items()),
+        *(
+            (f"{q} % of the area lie below", f"{number(v, 4)}{unit}")
+            for q, v in report["quantiles"].items()
+        ),
         ("Least and greatest", f"{number(report['min'], 4)} to {number(report['max'], 4)}{unit}"),
         ("Valid range", f"{_bound(of['low'])} to {_bound(of['high'])}{unit}"),
         ("Out of it", cells(of["outside"])),
-        *((step, f"{number(mean, 4)}{unit} on average")
-          for step, mean in zip(report["steps"], report["step_means"], strict=False)),
-    ]  # fmt: skip
+        *(
+            (step, f"{number(mean, 4)}{unit} on average")
+            for step, mean in zip(report["steps"], report["step_means"], strict=False)
+        ),
+    ]
     soil = report["texture"]
     if soil:
         told = f"{number(soil['min'], 4)} to {number(soil['max'], 4)} %"
@@ -209,10 +232,14 @@ def _picture(report: Mapping[str, Any]) -> str:
     image = png(levels.reshape(of["rows"], of["columns"]), _palette(bool(report["classes"])))
     address = "data:image/png;base64," + base64.b64encode(image).decode("ascii")
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
-    told = "" if report["classes"] else (
-        f"<figcaption>Dark {number(of['low'])} to light {number(of['high'])}"
-        f"{html_text(spelt(report['unit']))}{thinned}.</figcaption>"
-    )  # fmt: skip
+    told = (
+        ""
+        if report["classes"]
+        else (
+            f"<figcaption>Dark {number(of['low'])} to light {number(of['high'])}"
+            f"{html_text(spelt(report['unit']))}{thinned}.</figcaption>"
+        )
+    )
     return f'<figure><img src="{address}" alt="Map of {html_text(report["name"])}">{told}</figure>'
 
 
@@ -235,8 +262,13 @@ def png(levels: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> bytes:
     rows, columns = levels.shape
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
     lines = np.hstack([np.zeros((rows, 1), dtype="uint8"), levels]).tobytes()
-    chunks = ((b"IHDR", header), (b"PLTE", palette.tobytes()), (b"tRNS", b"\0"),
-              (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))  # fmt: skip
+    chunks = (
+        (b"IHDR", header),
+        (b"PLTE", palette.tobytes()),
+        (b"tRNS", b"\0"),
+        (b"IDAT", zlib.compress(lines, 9)),
+        (b"IEND", b""),
+    )
     body = b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks

@@ -85,8 +85,11 @@ def _slabs(arrays: Mapping[str, npt.NDArray[Any]], grid: Grid, top: int) -> Iter
     height = max(1, _SLAB // max(1, values.size // max(1, rows)))
     for first in range(0, rows, height):
         rest = slice(first, min(rows, first + height))
-        some = {name: np.squeeze(a[..., rest, :]) if a.ndim > 2 else a[rest]
-                for name, a in arrays.items() if name}  # fmt: skip
+        some = {
+            name: np.squeeze(a[..., rest, :]) if a.ndim > 2 else a[rest]
+            for name, a in arrays.items()
+            if name
+        }
         part = rows_of(grid, top + first, rest.stop - first)
         area = area_of(part)
         share = some.pop("share", None)

@@ -31,8 +31,14 @@ def verdicts(report: Mapping[str, Any]) -> list[str]:
     """Return the sentences for a report of `quality.report`, most serious first."""
     if not report["valid_cells"]:
         return ["No cell has a value: check the region, the CRS and the nodata."]
-    return [*_range(report), *_flat(report), *_zeros(report), *_cover(report), *_texture(report),
-            *_comparison(report)]  # fmt: skip
+    return [
+        *_range(report),
+        *_flat(report),
+        *_zeros(report),
+        *_cover(report),
+        *_texture(report),
+        *_comparison(report),
+    ]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -63,16 +69,22 @@ def _range(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{cells(of['outside'])} of codes that the legend doesn't have ({codes})."
         return
     if of["below"]:
-        yield (f"{cells(of['below'])} below {number(of['low'])}{unit}, the least that is valid;"
-               f" the least is {number(of['least'])}.")  # fmt: skip
+        yield (
+            f"{cells(of['below'])} below {number(of['low'])}{unit}, the least that is valid;"
+            f" the least is {number(of['least'])}."
+        )
     if of["above"]:
-        yield (f"{cells(of['above'])} above {number(of['high'])}{unit}, the greatest that is"
-               f" valid; the greatest is {number(of['greatest'])}.")  # fmt: skip
+        yield (
+            f"{cells(of['above'])} above {number(of['high'])}{unit}, the greatest that is"
+            f" valid; the greatest is {number(of['greatest'])}."
+        )
     if of["infinite"]:
         yield f"{cells(of['infinite'])} infinite: something was divided by zero."
     if of["outside_share"] > MOST_OUTSIDE:
-        yield (f"{100 * of['outside_share']:.3g} % of the cells are out of the valid range: check"
-               " unit, scale and nodata.")  # fmt: skip
+        yield (
+            f"{100 * of['outside_share']:.3g} % of the cells are out of the valid range: check"
+            " unit, scale and nodata."
+        )
 
 
 def _flat(report: Mapping[str, Any]) -> Iterator[str]:
@@ -83,8 +95,10 @@ def _flat(report: Mapping[str, Any]) -> Iterator[str]:
 def _zeros(report: Mapping[str, Any]) -> Iterator[str]:
     count = report.get("zero_cells", 0)
     if str(report["name"]).startswith("soc_stock") and count > _FEW_ZEROS * report["valid_cells"]:
-        yield (f"{cells(count)} ({100 * count / report['valid_cells']:.2g} %) hold exactly 0"
-               f" {report['unit']}: bare ground, or a gap that the map gives as 0.")  # fmt: skip
+        yield (
+            f"{cells(count)} ({100 * count / report['valid_cells']:.2g} %) hold exactly 0"
+            f" {report['unit']}: bare ground, or a gap that the map gives as 0."
+        )
 
 
 def _cover(report: Mapping[str, Any]) -> Iterator[str]:
@@ -96,8 +110,10 @@ def _cover(report: Mapping[str, Any]) -> Iterator[str]:
 def _texture(report: Mapping[str, Any]) -> Iterator[str]:
     soil = report["texture"]
     if soil and soil["off"]:
-        yield (f"{cells(soil['off'])} where clay + silt + sand isn't 100 % (± {soil['slack']:g}):"
-               f" from {number(soil['min'])} to {number(soil['max'])} %.")  # fmt: skip
+        yield (
+            f"{cells(soil['off'])} where clay + silt + sand isn't 100 % (± {soil['slack']:g}):"
+            f" from {number(soil['min'])} to {number(soil['max'])} %."
+        )
 
 
 def _comparison(report: Mapping[str, Any]) -> Iterator[str]:
@@ -110,8 +126,10 @@ def _comparison(report: Mapping[str, Any]) -> Iterator[str]:
         yield "Not compared with the global layer: they have no cells in common."
     elif "agreement" in of:
         if of["agreement"] is not None and of["agreement"] < _FEW_AGREE:
-            yield (f"Only {100 * of['agreement']:.3g} % of the area is of the class that the global"
-                   " layer has: check the legend and the orientation.")  # fmt: skip
+            yield (
+                f"Only {100 * of['agreement']:.3g} % of the area is of the class that the global"
+                " layer has: check the legend and the orientation."
+            )
     else:
         yield from _likeness(of)
 
@@ -122,9 +140,13 @@ def _likeness(of: Mapping[str, Any]) -> Iterator[str]:
         yield "The mean has another sign than the global layer's: check unit and nodata."
     elif ratio is not None and not 1 / _FACTOR < ratio < _FACTOR:
         slip = next((text for r, text in _SLIPS if abs(ratio / r - 1) < _NEAR), "")
-        yield (f"The mean is {number(ratio)} times the global layer's"
-               f" ({number(of['mean'])} against {number(of['reference_mean'])}{spelt(of['unit'])}):"
-               f" check the unit{f'; {slip}' if slip else ''}.")  # fmt: skip
+        yield (
+            f"The mean is {number(ratio)} times the global layer's"
+            f" ({number(of['mean'])} against {number(of['reference_mean'])}{spelt(of['unit'])}):"
+            f" check the unit{f'; {slip}' if slip else ''}."
+        )
     if of["r"] is not None and of["r"] < _UNLIKE_R and of["cells"] >= _ENOUGH_CELLS:
-        yield (f"Hardly alike the global layer (r = {of['r']:.2f} over {cells(of['cells'])}):"
-               " check orientation, CRS and variable.")  # fmt: skip
+        yield (
+            f"Hardly alike the global layer (r = {of['r']:.2f} over {cells(of['cells'])}):"
+            " check orientation, CRS and variable."
+        )

@@ -135,10 +135,17 @@ def _measure(a: npt.NDArray[Any], b: npt.NDArray[Any], areal: bool) -> Array:
 @numba.njit(cache=True, nogil=True)
 def _mean(
     values: npt.NDArray[np.floating],
-    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
-    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
-    mean: npt.NDArray[np.float32], share: npt.NDArray[np.float32],
-) -> None:  # fmt: skip
+    row_first: Index,
+    row_index: Index,
+    row_weight: Array,
+    row_size: Array,
+    column_first: Index,
+    column_index: Index,
+    column_weight: Array,
+    column_size: Array,
+    mean: npt.NDArray[np.float32],
+    share: npt.NDArray[np.float32],
+) -> None:
     rows, columns = mean.shape
     for i in range(rows):
         total, area = np.zeros(columns), np.zeros(columns)
@@ -183,9 +190,16 @@ def mean(
 
 @numba.njit(cache=True, nogil=True)
 def _class_areas(
-    codes: npt.NDArray[np.uint8], start: int, end: int, row_index: Index, row_weight: Array,
-    column_first: Index, column_index: Index, column_weight: Array, areas: Array,
-) -> None:  # fmt: skip
+    codes: npt.NDArray[np.uint8],
+    start: int,
+    end: int,
+    row_index: Index,
+    row_weight: Array,
+    column_first: Index,
+    column_index: Index,
+    column_weight: Array,
+    areas: Array,
+) -> None:
     """Set ``areas[j, c - 1]`` to the area of class c in column j of one target row."""
     areas[:] = 0.0
     for k in range(start, end):
@@ -199,16 +213,33 @@ def _class_areas(
 
 @numba.njit(cache=True, nogil=True)
 def _majority(
-    codes: npt.NDArray[np.uint8], classes: int,
-    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
-    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
-    most: npt.NDArray[np.uint8], share: npt.NDArray[np.float32],
-) -> None:  # fmt: skip
+    codes: npt.NDArray[np.uint8],
+    classes: int,
+    row_first: Index,
+    row_index: Index,
+    row_weight: Array,
+    row_size: Array,
+    column_first: Index,
+    column_index: Index,
+    column_weight: Array,
+    column_size: Array,
+    most: npt.NDArray[np.uint8],
+    share: npt.NDArray[np.float32],
+) -> None:
     rows, columns = most.shape
     areas = np.zeros((columns, classes))
     for i in range(rows):
-        _class_areas(codes, row_first[i], row_first[i + 1], row_index, row_weight, column_first,
-                     column_index, column_weight, areas)  # fmt: skip
+        _class_areas(
+            codes,
+            row_first[i],
+            row_first[i + 1],
+            row_index,
+            row_weight,
+            column_first,
+            column_index,
+            column_weight,
+            areas,
+        )
         for j in range(columns):
             best, largest, valid = 0, 0.0, 0.0
             for c in range(classes):
@@ -243,16 +274,35 @@ def majority(
 
 @numba.njit(cache=True, nogil=True)
 def _share_of(
-    codes: npt.NDArray[np.uint8], classes: int, wanted: int, water: int,
-    row_first: Index, row_index: Index, row_weight: Array, row_size: Array,
-    column_first: Index, column_index: Index, column_weight: Array, column_size: Array,
-    out: npt.NDArray[np.float32], share: npt.NDArray[np.float32],
-) -> None:  # fmt: skip
+    codes: npt.NDArray[np.uint8],
+    classes: int,
+    wanted: int,
+    water: int,
+    row_first: Index,
+    row_index: Index,
+    row_weight: Array,
+    row_size: Array,
+    column_first: Index,
+    column_index: Index,
+    column_weight: Array,
+    column_size: Array,
+    out: npt.NDArray[np.float32],
+    share: npt.NDArray[np.float32],
+) -> None:
     rows, columns = out.shape
     areas = np.zeros((columns, classes))
     for i in range(rows):
-        _class_areas(codes, row_first[i], row_first[i + 1], row_index, row_weight, column_first,
-                     column_index, column_weight, areas)  # fmt: skip
+        _class_areas(
+            codes,
+            row_first[i],
+            row_first[i + 1],
+            row_index,
+            row_weight,
+            column_first,
+            column_index,
+            column_weight,
+            areas,
+        )
         for j in range(columns):
             land = 0.0
             for c in range(classes):
@@ -263,9 +313,13 @@ def _share_of(
 
 
 def share_of(
-    codes: npt.NDArray[np.uint8], classes: int, wanted: int, water: int,
-    rows: Overlap, columns: Overlap,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:  # fmt: skip
+    codes: npt.NDArray[np.uint8],
+    classes: int,
+    wanted: int,
+    water: int,
+    rows: Overlap,
+    columns: Overlap,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return the share of class `wanted` in each cell's land, and the land's share of the cell.
 
     Land is what has a class, other than `water` (0: no class is water); `codes` as in `majority`.

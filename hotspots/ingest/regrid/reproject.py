@@ -163,11 +163,18 @@ def _part(
             " its missing cells as a nodata value (gdalwarp -dstnodata)."
         )
     with WarpedVRT(
-        file, src_crs=view.source.crs.to_wkt(), crs=grid.crs.to_wkt(), transform=grid.transform,
+        file,
+        src_crs=view.source.crs.to_wkt(),
+        crs=grid.crs.to_wkt(),
+        transform=grid.transform,
         src_transform=Affine(start.a, 0, start.c + turn, 0, start.e, start.f),
-        width=grid.shape[1], height=grid.shape[0], resampling=Resampling.nearest,
-        src_nodata=None, add_alpha=True,  # stored numbers as they are, and where they are from
-        warp_mem_limit=_WARP_MB, warp_extras={"SAMPLE_GRID": "YES", "SOURCE_EXTRA": "4"},
-    ) as vrt:  # fmt: skip
+        width=grid.shape[1],
+        height=grid.shape[0],
+        resampling=Resampling.nearest,
+        src_nodata=None,
+        add_alpha=True,  # stored numbers as they are, and where they are from
+        warp_mem_limit=_WARP_MB,
+        warp_extras={"SAMPLE_GRID": "YES", "SOURCE_EXTRA": "4"},
+    ) as vrt:
         stored = vrt.read([*view.raw.bands, vrt.count], window=window)
     return stored[:-1], stored[-1] != 0

@@ -95,8 +95,15 @@ def on_grid(
         What can't be read, has no CRS or another unit, an undeclared nodata number, an unknown
         class code; of a large layer, when it is computed.
     """
-    plan = _plan([raws] if isinstance(raws, Raw) else list(raws), grid, name,
-                 legend=legend, share_of=share_of, combine=combine, months=months)  # fmt: skip
+    plan = _plan(
+        [raws] if isinstance(raws, Raw) else list(raws),
+        grid,
+        name,
+        legend=legend,
+        share_of=share_of,
+        combine=combine,
+        months=months,
+    )
     made = _lazily(plan)
     if grid.shape[0] * grid.shape[1] <= AT_ONCE:
         made = made.compute()
@@ -240,9 +247,13 @@ def _lazily(plan: _Plan) -> Any:
     planes = plan.planes if coincide else plan.planes + 1
     dtype = plan.dtype if coincide else "float32"
     return da.map_blocks(
-        _strip, plan=plan, with_share=not coincide, chunks=((planes,), chunks, (columns,)),
-        dtype=dtype, meta=np.empty((0, 0, 0), dtype=dtype),
-    )  # fmt: skip
+        _strip,
+        plan=plan,
+        with_share=not coincide,
+        chunks=((planes,), chunks, (columns,)),
+        dtype=dtype,
+        meta=np.empty((0, 0, 0), dtype=dtype),
+    )
 
 
 def _strip_rows(plan: _Plan) -> int:

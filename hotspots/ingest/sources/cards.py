@@ -76,10 +76,12 @@ def markdown() -> str:
     """Return the page of all sources as Markdown."""
     heads = ("Source", "What", "Finest cell", "Years", "Licence", "How sure")
     listed = [
-        (f"[`{row['name']}`](#{row['name']})",
-         *(markdown_text(row[key]) for key in ("title", "cell", "years", "licence", "sure")))
+        (
+            f"[`{row['name']}`](#{row['name']})",
+            *(markdown_text(row[key]) for key in ("title", "cell", "years", "licence", "sure")),
+        )
         for row in rows()
-    ]  # fmt: skip
+    ]
     parts = ["# Sources", _INTRODUCTION, markdown_table(heads, listed)]
     for made in sources().values():
         parts += _card(made, "##")

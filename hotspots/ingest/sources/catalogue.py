@@ -156,8 +156,10 @@ def _check(made: Source, path: Path) -> None:
     _require_one_of("sure", made.sure, SURENESS)
     if made.sure != "verified" and not made.doubts:
         raise ValueError(f"it is '{made.sure}', but says in no 'doubts' what isn't confirmed")
-    for kind, names in (("access", [a.name for a in made.access]),
-                        ("product", [p.name for p in made.products])):  # fmt: skip
+    for kind, names in (
+        ("access", [a.name for a in made.access]),
+        ("product", [p.name for p in made.products]),
+    ):
         if len(set(names)) != len(names):
             raise ValueError(f"two of its kind '{kind}' have one name")
     for access in made.access:

@@ -116,9 +116,17 @@ def _described(
         crs = file.crs.to_string() if file.crs else ""
         seen = "" if crs or not _has_axes(tags) else DEGREES
         return Found(
-            path, bands, layer, str(unit), crs or seen, seen, file.nodatavals[first - 1],
-            file.dtypes[first - 1], attrs, notes,
-        )  # fmt: skip
+            path,
+            bands,
+            layer,
+            str(unit),
+            crs or seen,
+            seen,
+            file.nodatavals[first - 1],
+            file.dtypes[first - 1],
+            attrs,
+            notes,
+        )
 
 
 def _has_axes(tags: dict[str, Any]) -> bool:
@@ -203,8 +211,12 @@ def _zarr_aside(
     from hotspots.ingest.user_files.zarr import to_geotiff
 
     made, layer, notes = to_geotiff(
-        path, row, band=band, year=year, folder=folder,
+        path,
+        row,
+        band=band,
+        year=year,
+        folder=folder,
         choose=lambda names: chosen(path, row, names, subdataset),
-    )  # fmt: skip
+    )
     seen = _described(str(made), row, None, None, layer, str(path))
     return Found(**{**seen.__dict__, "notes": (*notes, *seen.notes)})

@@ -158,9 +158,14 @@ def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
     by_rows = tuple(min(strip, rows - top) for top in range(0, rows, strip))
     chunks = (*((size,) for size in others), by_rows, (columns,))
     lazy = da.map_blocks(
-        _netcdf_chunk, path=path, layer=name, stamp=path.stat().st_mtime_ns,
-        chunks=chunks, dtype=layer.dtype, meta=np.empty((0,) * layer.ndim, dtype=layer.dtype),
-    )  # fmt: skip
+        _netcdf_chunk,
+        path=path,
+        layer=name,
+        stamp=path.stat().st_mtime_ns,
+        chunks=chunks,
+        dtype=layer.dtype,
+        meta=np.empty((0,) * layer.ndim, dtype=layer.dtype),
+    )
     return layer.copy(data=lazy)
 
 

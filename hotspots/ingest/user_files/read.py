@@ -138,14 +138,22 @@ def read_own(
     _require_scale(scale, offset)
     path, origin = _local(path_or_url, cache)
     file = found(
-        path, row, band=band, year=year, crs=crs or "", subdataset=subdataset, column=column,
-        cell=cell, folder=cache,
-    )  # fmt: skip
+        path,
+        row,
+        band=band,
+        year=year,
+        crs=crs or "",
+        subdataset=subdataset,
+        column=column,
+        cell=cell,
+        folder=cache,
+    )
     told = {
-        "unit": unit if unit is not None else file.unit, "crs": crs or file.crs,
+        "unit": unit if unit is not None else file.unit,
+        "crs": crs or file.crs,
         "depth": str(depth or file.attrs.get("depth_cm", "")),
         "guidelines": str(guidelines or file.attrs.get("guidelines", "")),
-    }  # fmt: skip
+    }
     _require_told(path, row, told)
     at = _depth(row, told["depth"])
     _require_convertible(path, row, told["unit"])
@@ -153,30 +161,61 @@ def read_own(
     missing = _numbers(nodata)
     _require_storable(path, file, missing)
     raw = Raw(
-        file.path, bands=file.bands, scale=1.0 if scale is None else scale, offset=offset or 0.0,
-        nodata=missing, crs=crs or file.crs_needed, unit="" if row.classes else told["unit"],
-        origin=origin, use_file_nodata=not missing,
+        file.path,
+        bands=file.bands,
+        scale=1.0 if scale is None else scale,
+        offset=offset or 0.0,
+        nodata=missing,
+        crs=crs or file.crs_needed,
+        unit="" if row.classes else told["unit"],
+        origin=origin,
+        use_file_nodata=not missing,
         use_file_scale=scale is None and offset is None and not row.classes,
-    )  # fmt: skip
-    attrs = _attrs(path, row, file, at, told["guidelines"], {
-        "source": source, "citation": citation, "licence": licence, "url": url, "year": year,
-    })  # fmt: skip
+    )
+    attrs = _attrs(
+        path,
+        row,
+        file,
+        at,
+        told["guidelines"],
+        {
+            "source": source,
+            "citation": citation,
+            "licence": licence,
+            "url": url,
+            "year": year,
+        },
+    )
     options = {
-        "file": str(path_or_url), "variable": row.name, "unit": told["unit"],
-        "crs": _shown_crs(told["crs"]), "depth": str(at) if at else "", "year": attrs.get("year"),
-        "nodata": list(missing) or None, "scale": scale, "offset": offset,
-        "band": file.bands[0] if len(file.bands) == 1 else None, "subdataset": file.layer,
-        "column": column, "cell": cell, "legend": legend, "guidelines": attrs.get("guidelines"),
-    }  # fmt: skip
+        "file": str(path_or_url),
+        "variable": row.name,
+        "unit": told["unit"],
+        "crs": _shown_crs(told["crs"]),
+        "depth": str(at) if at else "",
+        "year": attrs.get("year"),
+        "nodata": list(missing) or None,
+        "scale": scale,
+        "offset": offset,
+        "band": file.bands[0] if len(file.bands) == 1 else None,
+        "subdataset": file.layer,
+        "column": column,
+        "cell": cell,
+        "legend": legend,
+        "guidelines": attrs.get("guidelines"),
+    }
     given = {key: value for key, value in options.items() if value not in (None, "")}
     notes = _notes(file, row, at, missing, unit=unit, crs=crs, depth=depth)
     return Own(row.name, raw, attrs, legend or "", given, notes)
 
 
 def _attrs(
-    path: Path, row: Variable, file: Found, at: Depth | None, guidelines: str,
+    path: Path,
+    row: Variable,
+    file: Found,
+    at: Depth | None,
+    guidelines: str,
     given: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return the layer's attributes: what was given, else what the file says."""
     keys = ("source", "citation", "licence", "url", "doi", "year")
     told = {key: file.attrs[key] for key in keys if file.attrs.get(key)}
@@ -354,9 +393,15 @@ def _year(path: Path, given: Any) -> int:
 
 
 def _notes(
-    file: Found, row: Variable, at: Depth | None, missing: Sequence[float],
-    *, unit: str | None, crs: str | None, depth: str | None,
-) -> tuple[str, ...]:  # fmt: skip
+    file: Found,
+    row: Variable,
+    at: Depth | None,
+    missing: Sequence[float],
+    *,
+    unit: str | None,
+    crs: str | None,
+    depth: str | None,
+) -> tuple[str, ...]:
     notes = list(file.notes)
     if unit is None and file.unit and not row.classes:
         notes.append(f"The unit '{file.unit}' is the file's own.")

@@ -57,9 +57,14 @@ def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
 
 
 def chosen(
-    path: Path, row: Variable, names: Sequence[str], asked: str | None, *, of: str = "variable",
+    path: Path,
+    row: Variable,
+    names: Sequence[str],
+    asked: str | None,
+    *,
+    of: str = "variable",
     option: str = "--subdataset",
-) -> str:  # fmt: skip
+) -> str:
     """Return which of a file's variables (or columns) is meant.
 
     The one that is asked for; else the one of the canonical name; else the only one.

@@ -142,11 +142,22 @@ def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
     import pandas as pd
 
     parts, rows = [], 0
-    with warnings.catch_warnings(), pd.read_csv(
-        path, sep=delimiter, header=None, skiprows=1, usecols=list(at), index_col=False,
-        skipinitialspace=True, decimal=decimal, encoding="utf-8-sig", compression=None,
-        chunksize=_PART,
-    ) as reader:  # fmt: skip
+    with (
+        warnings.catch_warnings(),
+        pd.read_csv(
+            path,
+            sep=delimiter,
+            header=None,
+            skiprows=1,
+            usecols=list(at),
+            index_col=False,
+            skipinitialspace=True,
+            decimal=decimal,
+            encoding="utf-8-sig",
+            compression=None,
+            chunksize=_PART,
+        ) as reader,
+    ):
         warnings.simplefilter("ignore")  # on columns of mixed kinds, which are refused as text
         for part in paced(reader, path.name):
             rows += len(part)
@@ -204,10 +215,18 @@ def _write(made: Path, values: Array, transform: Affine, crs: str) -> None:
     import rasterio
 
     with rasterio.open(
-        made, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
-        dtype="float64", crs=crs or None, transform=transform, compress="DEFLATE",
+        made,
+        "w",
+        driver="GTiff",
+        width=values.shape[1],
+        height=values.shape[0],
+        count=1,
+        dtype="float64",
+        crs=crs or None,
+        transform=transform,
+        compress="DEFLATE",
         nodata=float("nan"),
-    ) as file:  # fmt: skip
+    ) as file:
         file.write(values, 1)
 
 
@@ -243,8 +262,12 @@ def polygons(
     _burn(shapes, made, transform, shape, own_crs)
     note = f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells."
     return Found(
-        str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,),
-    )  # fmt: skip
+        str(made),
+        layer=name,
+        crs=own_crs,
+        nodata=float("nan"),
+        notes=(note,),
+    )
 
 
 def _frame(path: Path) -> Any:
@@ -325,9 +348,18 @@ def _burn(
     from rasterio.features import rasterize
 
     with rasterio.open(
-        made, "w", driver="GTiff", width=shape[1], height=shape[0], count=1, dtype="float64",
-        crs=crs or None, transform=transform, compress="DEFLATE", nodata=float("nan"),
-    ) as file:  # fmt: skip
+        made,
+        "w",
+        driver="GTiff",
+        width=shape[1],
+        height=shape[0],
+        count=1,
+        dtype="float64",
+        crs=crs or None,
+        transform=transform,
+        compress="DEFLATE",
+        nodata=float("nan"),
+    ) as file:
         for top in range(0, shape[0], _STRIP):
             rows = min(_STRIP, shape[0] - top)
             moved = transform * Affine.translation(0, top)

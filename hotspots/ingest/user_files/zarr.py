@@ -99,11 +99,20 @@ def _write(layer: xr.DataArray, steps: list[dict[str, int]], made: Path) -> None
     grid = grid_of(_placed(layer))
     fill = layer.attrs.get("_FillValue", layer.attrs.get("missing_value"))
     with rasterio.open(
-        made, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(steps),
-        dtype=str(layer.dtype), crs=_crs(layer), transform=grid.transform, tiled=True,
-        compress="DEFLATE", nodata=None if fill is None else float(np.asarray(fill)),
+        made,
+        "w",
+        driver="GTiff",
+        width=grid.shape[1],
+        height=grid.shape[0],
+        count=len(steps),
+        dtype=str(layer.dtype),
+        crs=_crs(layer),
+        transform=grid.transform,
+        tiled=True,
+        compress="DEFLATE",
+        nodata=None if fill is None else float(np.asarray(fill)),
         bigtiff="IF_SAFER",
-    ) as file:  # fmt: skip
+    ) as file:
         scale = float(layer.attrs.get("scale_factor", 1))
         offset = float(layer.attrs.get("add_offset", 0))
         file.scales, file.offsets = (scale,) * len(steps), (offset,) * len(steps)

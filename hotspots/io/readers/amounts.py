@@ -107,8 +107,9 @@ def require_modest_geopackage(path: Path, layer: str | None) -> None:
 
 def _require_plain(path: Path, base: sqlite3.Connection) -> None:
     """Raise `BadInputError` if the file has a layer that is made when it is read."""
-    views = {str(name) for (name,) in base.execute("SELECT name FROM sqlite_master"
-                                                   " WHERE type = 'view'")}  # fmt: skip
+    views = {
+        str(name) for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'view'")
+    }
     made = {name for name in views if name.casefold().startswith(_OWN)}
     if not made:
         made = views & {str(n) for (n,) in base.execute("SELECT table_name FROM gpkg_contents")}

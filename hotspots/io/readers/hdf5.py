@@ -23,8 +23,20 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 CLASSIC = (b"CDF\x01", b"CDF\x02")
 _MOST_OBJECTS = 20_000
 # What readers raise of a damaged file.
-DAMAGE = (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError, IndexError,
-          AttributeError, OverflowError, MemoryError, UnicodeError, AssertionError)  # fmt: skip
+DAMAGE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    EOFError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    UnicodeError,
+    AssertionError,
+)
 
 
 def unreadable(path: str | Path, why: object) -> RasterError:
@@ -139,16 +151,19 @@ def _require_small(path: Path, name: str, item: h5py.Dataset) -> None:
     at_once = shape if len(shape) == 1 else item.chunks or ()
     require_within(
         f"A chunk or axis of '{name.strip('/')}' in '{path}' has",
-        math.prod(at_once) * item.dtype.itemsize, "block_bytes",
+        math.prod(at_once) * item.dtype.itemsize,
+        "block_bytes",
         "write it again in smaller chunks (nccopy -c)",
-    )  # fmt: skip
+    )
 
 
 def _require_bands(path: Path, name: str, shape: tuple[int, ...]) -> None:
     require_within(
-        f"'{name.strip('/')}' of '{path}' has", math.prod(shape[:-2]), "raster_bands",
+        f"'{name.strip('/')}' of '{path}' has",
+        math.prod(shape[:-2]),
+        "raster_bands",
         "keep the steps that you need",
-    )  # fmt: skip
+    )
 
 
 def _leads_out(path: Path, name: str) -> BadInputError:

@@ -32,11 +32,29 @@ _WORLD = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux", ".xml")
 # Tags by which a raster names other files.
 _LEADS_OUT = {"OVERVIEWS": "OVERVIEW_FILE", "GEOLOCATION": "X_DATASET"}
 # All that `ingest.access.mosaic` writes.
-_OF_A_MOSAIC = frozenset({
-    "VRTDataset", "SRS", "GeoTransform", "Metadata", "MDI", "VRTRasterBand", "NoDataValue",
-    "Offset", "Scale", "SimpleSource", "ComplexSource", "SourceFilename", "OpenOptions", "OOI",
-    "SourceBand", "SourceProperties", "SrcRect", "DstRect", "NODATA",
-})  # fmt: skip
+_OF_A_MOSAIC = frozenset(
+    {
+        "VRTDataset",
+        "SRS",
+        "GeoTransform",
+        "Metadata",
+        "MDI",
+        "VRTRasterBand",
+        "NoDataValue",
+        "Offset",
+        "Scale",
+        "SimpleSource",
+        "ComplexSource",
+        "SourceFilename",
+        "OpenOptions",
+        "OOI",
+        "SourceBand",
+        "SourceProperties",
+        "SrcRect",
+        "DstRect",
+        "NODATA",
+    }
+)
 
 
 @contextmanager

@@ -20,11 +20,33 @@ from hotspots.io.limits import require_regular, require_within, shown_path
 _METADATA = (".zarray", ".zgroup", "zarr.json")
 _MARKS = (*_METADATA, ".zmetadata")
 _METADATA_BYTES = 10_000_000
-_CODECS = frozenset({
-    "bytes", "transpose", "sharding_indexed", "crc32c", "gzip", "zlib", "zstd", "blosc", "lz4",
-    "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "quantize", "bitround", "packbits",
-    "astype", "adler32", "crc32", "fletcher32", "vlen-utf8", "vlen-bytes",
-})  # fmt: skip
+_CODECS = frozenset(
+    {
+        "bytes",
+        "transpose",
+        "sharding_indexed",
+        "crc32c",
+        "gzip",
+        "zlib",
+        "zstd",
+        "blosc",
+        "lz4",
+        "bz2",
+        "lzma",
+        "shuffle",
+        "delta",
+        "fixedscaleoffset",
+        "quantize",
+        "bitround",
+        "packbits",
+        "astype",
+        "adler32",
+        "crc32",
+        "fletcher32",
+        "vlen-utf8",
+        "vlen-bytes",
+    }
+)
 # Of arrays of numbers and of plain text; "O" needs a codec of text beside.
 _KINDS = frozenset("biufcSUMm")
 _TEXT = frozenset({"vlen-utf8", "vlen-bytes"})
@@ -136,6 +158,8 @@ def _require_small(told: Mapping[str, Any], shown: str) -> None:
     # A chunk of no more than 8 bytes a value; an axis is read whole.
     at_once = math.prod(int(size) for size in (shape if len(shape) == 1 else chunks))
     require_within(
-        f"A chunk or axis of '{shown}' has", at_once * 8, "block_bytes",
+        f"A chunk or axis of '{shown}' has",
+        at_once * 8,
+        "block_bytes",
         "write it again in smaller chunks",
-    )  # fmt: skip
+    )

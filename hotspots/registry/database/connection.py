@@ -149,26 +149,52 @@ def _plain(engine: sa.Engine, said: str) -> HotspotsError:
 
 
 _FAULTS: tuple[tuple[tuple[str, ...], type[HotspotsError], str], ...] = (
-    (("database is locked", "database table is locked", "lock timeout"), RegistryError,
-     f"has been written by another process for more than {PATIENCE_S} seconds. Nothing was changed;"
-     " try again when it has ended."),
+    (
+        ("database is locked", "database table is locked", "lock timeout"),
+        RegistryError,
+        f"has been written by another process for more than {PATIENCE_S} seconds. Nothing was"
+        " changed; try again when it has ended.",
+    ),
     (("unable to open",), RegistryError, "can't be opened. Check the path and who may read it."),
     (("readonly", "read-only"), WriteError, "may only be read. Check who may write it."),
     (("full", "no space"), WriteError, "is on a full disk. Nothing was changed; make room first."),
-    (("not a database", "malformed", "disk image"), RegistryError,
-     "is no sound SQLite file. Put a backup in its place: 'hotspots registry restore'."),
-    (("disk i/o error",), WriteError,
-     "can't be read or written: the disk fails, or your share of it is full."),
-    (("connection refused", "connection failed", "could not connect", "timeout expired",
-      "terminating connection", "server closed", "connection is lost", "getaddrinfo",
-      "failed to resolve"), RegistryError,
-     "doesn't answer. Check that the PostgreSQL server runs and that the address is right."),
-    (("password authentication", "authentication failed", "no password supplied"), RegistryError,
-     "refused the user or the password. Check the address."),
-    (("does not exist", "no such table", "no such column"), RegistryError,
-     "isn't there, or is no registry. 'hotspots registry import FILE' makes one."),
+    (
+        ("not a database", "malformed", "disk image"),
+        RegistryError,
+        "is no sound SQLite file. Put a backup in its place: 'hotspots registry restore'.",
+    ),
+    (
+        ("disk i/o error",),
+        WriteError,
+        "can't be read or written: the disk fails, or your share of it is full.",
+    ),
+    (
+        (
+            "connection refused",
+            "connection failed",
+            "could not connect",
+            "timeout expired",
+            "terminating connection",
+            "server closed",
+            "connection is lost",
+            "getaddrinfo",
+            "failed to resolve",
+        ),
+        RegistryError,
+        "doesn't answer. Check that the PostgreSQL server runs and that the address is right.",
+    ),
+    (
+        ("password authentication", "authentication failed", "no password supplied"),
+        RegistryError,
+        "refused the user or the password. Check the address.",
+    ),
+    (
+        ("does not exist", "no such table", "no such column"),
+        RegistryError,
+        "isn't there, or is no registry. 'hotspots registry import FILE' makes one.",
+    ),
     (("permission denied",), WriteError, "may not be used so. Check who may write it."),
-)  # fmt: skip
+)
 
 
 def _is_full(engine: sa.Engine) -> bool:

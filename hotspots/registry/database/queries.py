@@ -139,9 +139,11 @@ def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
         return sa.func.coalesce(meeting, sa.false()) if wide else meeting
     part = tables.record_part
     meets = (
-        (record_box.c.west <= east) & (record_box.c.east >= west)
-        & (record_box.c.south <= north) & (record_box.c.north >= south)
-    )  # fmt: skip
+        (record_box.c.west <= east)
+        & (record_box.c.east >= west)
+        & (record_box.c.south <= north)
+        & (record_box.c.north >= south)
+    )
     if wide:
         joined = part.join(record_box, record_box.c.id == part.c.id)
         return sa.exists().select_from(joined).where(part.c.no == _record.c.no, meets)

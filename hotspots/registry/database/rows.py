@@ -57,8 +57,13 @@ def relations(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         role, other, start, end = parts_of(text)
         if (role, other, start) not in seen:
             seen.add((role, other, start))
-            yield {"subject": record["id"], "role": role, "object": other,
-                   "start": start or "", "end": end or ""}  # fmt: skip
+            yield {
+                "subject": record["id"],
+                "role": role,
+                "object": other,
+                "start": start or "",
+                "end": end or "",
+            }
 
 
 def contact(record: Mapping[str, Any], no: int) -> dict[str, Any] | None:

@@ -126,10 +126,15 @@ class _Index:
         if n not in self._items:
             record = self.records[n]
             self._items[n] = _Item(
-                record["id"], record["type"], _country(record),
-                [self.names.prepared(one) for one in self.given[n]], self.webs[n], _ids(record),
-                record.get("data_doi", "").casefold(), _exact_point(record),
-            )  # fmt: skip
+                record["id"],
+                record["type"],
+                _country(record),
+                [self.names.prepared(one) for one in self.given[n]],
+                self.webs[n],
+                _ids(record),
+                record.get("data_doi", "").casefold(),
+                _exact_point(record),
+            )
         return self._items[n]
 
     def compare(self, first: int, second: int) -> Pair | None:

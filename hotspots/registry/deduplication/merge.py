@@ -98,9 +98,13 @@ def preview(
     record, origin = _survivor(kept, dropped, _checked(take or {}))
     repointed = [id_ for id_ in queries.related_to(connection, drop) if id_ not in (keep, drop)]
     return Preview(
-        record, origin, tuple(repointed), len(_suggestions(connection, drop)),
-        _given_up(kept, dropped, record), _reasons(kept, dropped),
-    )  # fmt: skip
+        record,
+        origin,
+        tuple(repointed),
+        len(_suggestions(connection, drop)),
+        _given_up(kept, dropped, record),
+        _reasons(kept, dropped),
+    )
 
 
 def merge(
@@ -342,9 +346,10 @@ def _given_up(kept: Record, dropped: Record, made: Record) -> dict[str, str]:
         if name in ("id", *names("system")) and name != "owner":
             continue
         texts = [
-            text for record in (kept, dropped)
+            text
+            for record in (kept, dropped)
             if (text := values.write(_missing(name, record.get(name), made, dropped["id"])))
-        ]  # fmt: skip
+        ]
         if texts:
             found[name] = "; ".join(texts)
     return found

@@ -252,11 +252,12 @@ def _standards(counts: Mapping[str, int]) -> dict[str, str]:
         keys = [word, *(word[:n] + word[n + 1 :] for n in range(1, len(word)))]
         near = {other for key in keys for other in standing.get(key, ())}
         near = {
-            other for other in near
+            other
+            for other in near
             if counts[word] <= max(_RARE, _RARE_BESIDE * counts[other])
             and max(len(word), len(other)) >= _LONG_WORD
             and OSA.distance(word, other, score_cutoff=1) <= 1
-        }  # fmt: skip
+        }
         if near:
             found[word] = min(near, key=lambda other: (-counts[other], other))
             continue

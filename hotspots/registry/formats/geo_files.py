@@ -132,9 +132,14 @@ def write_gpkg(
     frame = gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(shapes, crs="EPSG:4326"))
     try:
         frame.to_file(
-            path, layer=LAYER, driver="GPKG", engine="pyogrio",
-            geometry_type="Unknown", promote_to_multi=False, index=False,
-        )  # fmt: skip
+            path,
+            layer=LAYER,
+            driver="GPKG",
+            engine="pyogrio",
+            geometry_type="Unknown",
+            promote_to_multi=False,
+            index=False,
+        )
     except (DataLayerError, DataSourceError, FeatureError) as fault:  # GDAL's word for a full disk
         # GDAL puts the statement that failed, which may be long, before the reason.
         said = str(fault).splitlines()[0].rpartition("failed: ")[2]
@@ -225,8 +230,10 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             return frame
         return frame.to_crs("EPSG:4326")
     except (
-        pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError,
-    ) as fault:  # fmt: skip
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        shapely.errors.ShapelyError,
+    ) as fault:
         raise RegistryError(
             f"'{path.name}' can't be read as a GeoPackage ({str(fault).splitlines()[0][:80]})."
             " Save it anew."

@@ -80,9 +80,18 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
 
 # What the parsers of others raise at damaged files; XML's is a SyntaxError.
 _PARSERS = (
-    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
-    MemoryError, SyntaxError, EOFError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    SyntaxError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def _kind(path: Path) -> str:

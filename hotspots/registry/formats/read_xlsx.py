@@ -63,9 +63,15 @@ def _opened(opened: BinaryIO, path: Path) -> Workbook:
         return load_workbook(opened, read_only=True)
     # What openpyxl raises for a workbook that isn't well made.
     except (
-        InvalidFileException, BadZipFile, KeyError, ValueError, TypeError, SyntaxError,
-        AttributeError, IndexError,
-    ) as fault:  # fmt: skip
+        InvalidFileException,
+        BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        AttributeError,
+        IndexError,
+    ) as fault:
         raise RegistryError(
             f"'{path.name}' can't be read as XLSX ({str(fault)[:80]}). Save it anew from a"
             " spreadsheet program."

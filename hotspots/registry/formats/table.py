@@ -84,9 +84,13 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
         (spoiled if bad else kept).append((row.number, sound))
         problems += notes(row.number, sound)
     return Table(
-        name, tuple(c for c in columns if c), tuple(kept), tuple(problems),
-        written(columns, headings), tuple(spoiled),
-    )  # fmt: skip
+        name,
+        tuple(c for c in columns if c),
+        tuple(kept),
+        tuple(problems),
+        written(columns, headings),
+        tuple(spoiled),
+    )
 
 
 def written(columns: Sequence[str], headings: Sequence[str]) -> dict[str, str]:
@@ -154,10 +158,12 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
             )
     if filled[-1] >= len(columns) or (row.ragged and len(row.cells) < len(columns)):
         yield Problem(
-            row.number, "", "",
+            row.number,
+            "",
+            "",
             f"it has {len(row.cells)} cells where the header has {len(columns)}; put text that"
             " holds the separator in double quotes, and leave empty cells empty",
-        )  # fmt: skip
+        )
 
 
 def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:

@@ -140,10 +140,14 @@ def _seen(actor: Actor) -> sa.Select[Any]:
 
 def _lines(table: sa.Table, target: sa.ColumnElement[Any], detail: str) -> sa.Select[Any]:
     return sa.select(
-        table.c.at, table.c.by, table.c.action,
-        target.label("target"), table.c[detail].label("detail"),
-        sa.literal(table.name).label("kind"), table.c.no,
-    )  # fmt: skip
+        table.c.at,
+        table.c.by,
+        table.c.action,
+        target.label("target"),
+        table.c[detail].label("detail"),
+        sa.literal(table.name).label("kind"),
+        table.c.no,
+    )
 
 
 def _moment(text: str | None) -> str:

@@ -221,9 +221,14 @@ def _edit(connection: sa.Connection, row: _Row, named: Mapping[str, Any], how: _
     if named.get("type") not in (None, before["type"]):
         row.refuse("type", f"the record is of the type {before['type']}, which never changes")
     taken, conflicts = edits(
-        connection, named, before, row.named.get("version"), how.actor,
-        stamp=row.named.get("changed"), overwrite=how.overwrite,
-    )  # fmt: skip
+        connection,
+        named,
+        before,
+        row.named.get("version"),
+        how.actor,
+        stamp=row.named.get("changed"),
+        overwrite=how.overwrite,
+    )
     for column, reason in conflicts:
         row.refuse(column, reason)
     _renew_consent(row, taken)
@@ -239,11 +244,16 @@ def _renew_consent(row: _Row, taken: dict[str, Any]) -> None:
     other = any(n in taken and taken[n] != before.get(n) for n in _CONTACT - {"contact_consent"})
     if other and "contact_consent" in before and "contact_consent" not in taken:
         taken["contact_consent"] = None
-        row.problems.append(Problem(
-            row.number, "contact_consent", "",
-            "the contact is another one, so the former one's consent is taken out; give the day of"
-            " the new one's, if there is any", serious=False,
-        ))  # fmt: skip
+        row.problems.append(
+            Problem(
+                row.number,
+                "contact_consent",
+                "",
+                "the contact is another one, so the former one's consent is taken out; give the day"
+                " of the new one's, if there is any",
+                serious=False,
+            )
+        )
 
 
 def _system_of_new(row: _Row, how: _How) -> dict[str, Any]:

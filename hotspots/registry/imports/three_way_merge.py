@@ -58,18 +58,22 @@ def edits(
     if exported is None:
         return _unversioned(connection, named, before, actor, overwrite)
     if exported > before["version"]:
-        return {}, [(
-            "version",
-            f"it is version {exported}, but the registry's is {before['version']}; it comes from"
-            " another registry, so leave the column empty",
-        )]  # fmt: skip
+        return {}, [
+            (
+                "version",
+                f"it is version {exported}, but the registry's is {before['version']}; it comes"
+                " from another registry, so leave the column empty",
+            )
+        ]
     base = queries.snapshot(connection, before["id"], exported)
     if base is None or stamp not in (None, base.get("changed", stamp)):
-        return {}, [(
-            "version",
-            f"the registry has no such version {exported} of it (it may have been restored from a"
-            " backup); export it again",
-        )]  # fmt: skip
+        return {}, [
+            (
+                "version",
+                f"the registry has no such version {exported} of it (it may have been restored from"
+                " a backup); export it again",
+            )
+        ]
     return _three_ways(connection, named, base, before, exported)
 
 
@@ -86,12 +90,14 @@ def _unversioned(
     last = _last(connection, before)
     if last["by"] in (actor.name, LOCAL.name):
         return given, []
-    return {}, [(
-        "version",
-        f"{last['by']} changed this record last, on {last['at'][:10]}, and the row doesn't say"
-        " which version it was made from; export it and edit that, or take the row all the same"
-        " with --overwrite",
-    )]  # fmt: skip
+    return {}, [
+        (
+            "version",
+            f"{last['by']} changed this record last, on {last['at'][:10]}, and the row doesn't say"
+            " which version it was made from; export it and edit that, or take the row all the same"
+            " with --overwrite",
+        )
+    ]
 
 
 def _three_ways(
@@ -106,22 +112,26 @@ def _three_ways(
     for name, value in named.items():
         if name in _CONTACT:  # nothing personal is in the history, so there is no base
             if value != before.get(name):
-                conflicts.append((
-                    name,
-                    "the record has changed since your export, perhaps this too; export again and"
-                    " decide",
-                ))  # fmt: skip
+                conflicts.append(
+                    (
+                        name,
+                        "the record has changed since your export, perhaps this too; export again"
+                        " and decide",
+                    )
+                )
         elif value != base.get(name) and value != before.get(name):
             if (other := _changed_beside(name, base, before)) is None:
                 taken[name] = value
                 continue
             last = _last(connection, before)
-            conflicts.append((
-                name,
-                f"you write '{_cut(value)}', but {other} was changed to '{_cut(before.get(other))}'"
-                f" since your export (version {exported}, now {before['version']}, last by"
-                f" {last['by']}); export again and decide",
-            ))  # fmt: skip
+            conflicts.append(
+                (
+                    name,
+                    f"you write '{_cut(value)}', but {other} was changed to"
+                    f" '{_cut(before.get(other))}' since your export (version {exported}, now"
+                    f" {before['version']}, last by {last['by']}); export again and decide",
+                )
+            )
     return taken, conflicts
 
 

@@ -333,8 +333,10 @@ def _languages() -> Mapping[str, str]:
     codes = [entry.alpha_2 for entry in pycountry.languages if getattr(entry, "alpha_2", "")]
     found = {
         key(str(Locale(lang).languages[code])): code
-        for lang in LANGUAGES for code in codes if code in Locale(lang).languages
-    }  # fmt: skip
+        for lang in LANGUAGES
+        for code in codes
+        if code in Locale(lang).languages
+    }
     return found | {code: code for code in codes}
 
 
