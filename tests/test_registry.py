@@ -11,9 +11,8 @@ import pytest
 from shapely.geometry import box
 
 from hotspots.errors import RegistryError
-from hotspots.registry import label, open_registry
+from hotspots.registry import label, open_registry, vocabulary
 from hotspots.registry.imports.validation import parse
-from hotspots.registry.schema import vocabulary
 
 SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
 

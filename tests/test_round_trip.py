@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from registry_strategies import record_lists
 
-from hotspots.registry import open_registry
+from hotspots.registry import fields, open_registry
 from hotspots.registry.database.queries import everything
 from hotspots.registry.formats.read import read_file
 from hotspots.registry.formats.write import write_file
 from hotspots.registry.registry import Registry
-from hotspots.registry.schema import fields, values
+from hotspots.registry.schema import values
 
 Record = dict[str, Any]
 FORMATS = (".csv", ".xlsx", ".geojson", ".gpkg")

@@ -70,7 +70,7 @@ def export(
 
 def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
     """Return the columns of an export: those asked for, or all that these types have."""
-    from hotspots.registry.schema import fields
+    from hotspots.registry import fields
     from hotspots.registry.schema.fields import field_called, names
 
     if asked:
@@ -194,8 +194,9 @@ def show(
         put_json(record)
         return
     from hotspots.locale import check_language
+    from hotspots.registry import fields
     from hotspots.registry.formats.headings import worded
-    from hotspots.registry.schema import fields, values
+    from hotspots.registry.schema import values
 
     [told] = worded([record], list(record), check_language(lang))
     for name, value in told.items():

@@ -1,5 +1,5 @@
 """The world map: one HTML page that opens from disk, with no network."""
 
-from hotspots.maps.explore import explore
+from hotspots.maps.folium_map import explore
 
 __all__ = ["explore"]
