@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+from test_layers import FOLDERS
 
 import hotspots as hs
 from hotspots.cli import app
@@ -213,18 +214,25 @@ def test_files_named_exist(page: Path) -> None:
 
 
 def test_architecture_lists_every_part() -> None:
-    """Each module and folder of the package is in the picture, and nothing else is."""
+    """Each folder and module of the package's root is in the picture, in the order of imports."""
     text = (REPO / "docs" / "architecture.md").read_text(encoding="utf-8")
     picture = re.search(r"```text\nhotspots/\n(.*?)```", text, flags=re.DOTALL)
     assert picture
     home = REPO / "hotspots"
     there = {p.name for p in home.glob("*.py")} - {"__main__.py"}
     there |= {f"{p.name}/" for p in home.iterdir() if p.is_dir() and p.name[0] not in "_."}
-    shown = set(re.findall(r"[\w]+\.py|\b[a-z]+/", picture[1]))
-    assert there - {"vendor/"} <= shown
-    inside = {f"{p.name}/" for p in (home / "analysis").iterdir() if p.is_dir()}
-    top = {f"{p.name}/" for p in REPO.iterdir() if p.is_dir()}
-    assert shown <= there | inside | top | {"vendor/"}
+    shown = re.findall(r"^  ([a-z_]+(?:\.py|/))", picture[1], flags=re.MULTILINE)
+    assert set(shown) == there | {"vendor/"}
+    order = [name.removesuffix(".py").removesuffix("/") for name in shown]
+    assert [name for name in order if name in FOLDERS] == [n for n in FOLDERS if n in order]
+
+
+def test_architecture_names_files_that_exist() -> None:
+    """Paths in backticks are of the package or of the repository."""
+    text = (REPO / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {n for n in re.findall(r"`([a-z_0-9./-]+)`", text) if "/" in n and "." in n}
+    folders = (REPO, REPO / "hotspots", REPO / "hotspots" / "registry")
+    assert [n for n in sorted(named) if not any((f / n).exists() for f in folders)] == []
 
 
 def test_layout_of_an_edition(tmp_path: Path) -> None:

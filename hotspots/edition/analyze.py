@@ -19,8 +19,9 @@ import xarray as xr
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
 from hotspots.edition.caveats import caveats_of
+from hotspots.edition.code_hash import code_version
 from hotspots.edition.draws import Drawn, draw
-from hotspots.edition.edition import FORMAT, Edition, code_version, edition_id, layer_hash
+from hotspots.edition.edition import FORMAT, Edition, edition_id, layer_hash
 from hotspots.edition.inputs import require_grid_size
 from hotspots.edition.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
 from hotspots.edition.methods.base import RUN, masks_on

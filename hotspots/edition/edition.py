@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import xarray as xr
 
-from hotspots import __version__
 from hotspots.edition.codebook import codebook
 from hotspots.edition.recipe import Recipe
 from hotspots.errors import BadInputError, EditionError
@@ -393,22 +391,3 @@ def layer_hash(layer: xr.DataArray) -> str:
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-_CODE = ("*.py", "methods/*.py", "analysis/**/*.py", "analysis/**/*.csv")
-
-
-# That these change moves no number of an edition.
-_NO_NUMBERS = ("cards.py", "edition_gaps.py", "gaps")
-
-
-@cache
-def code_version() -> dict[str, str]:
-    """Return the package's version and the hash of its analysis code and tables."""
-    home = Path(__file__).parent
-    digest = hashlib.sha256()
-    parts = [p for where in _CODE for p in home.glob(where)]
-    for path in sorted(parts):
-        if not set(path.relative_to(home).parts) & set(_NO_NUMBERS):
-            digest.update(path.read_bytes())
-    return {"version": __version__, "code_sha256": digest.hexdigest()[:16]}
