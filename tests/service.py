@@ -7,7 +7,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -15,6 +16,15 @@ from email.parser import BytesParser
 from pathlib import Path
 
 HANG_S = 120  # only to notice that something never ends
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds; raise `TimeoutError` where it never does."""
+    gone = time.monotonic() + HANG_S
+    while not holds():
+        if time.monotonic() > gone:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 @dataclass

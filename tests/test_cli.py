@@ -150,6 +150,7 @@ def test_a_demo_that_can_not_be_replaced_is_put_back(run, tmp_path, world_editio
         rename(source, goal)
 
     monkeypatch.setattr(hs, "analyze", lambda *_, **__: world_edition)
+    monkeypatch.setattr("hotspots.cli.demo.exchange", lambda *_: False)  # as on other systems
     monkeypatch.setattr(os, "rename", fails)
     code, _, told = run("demo", "--out", out)
     assert code == 1
@@ -381,10 +382,10 @@ def test_an_output_folder_that_exists_is_refused_before_any_work(run, tmp_path):
 
 
 def test_unknown_failures_are_one_line_and_exit_code_1(run, monkeypatch):
-    def broken() -> xr.Dataset:
+    def broken(*_: object) -> xr.Dataset:
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(hs, "open_registry", broken)
+    monkeypatch.setattr("hotspots.cli.registry_records.opened", broken)
     code, _, error = run("registry", "list")
     assert code == 1
     assert "--debug" in error

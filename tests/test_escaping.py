@@ -25,8 +25,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from hotspots.api.http_errors import add_handlers
+from hotspots.api.log_settings import log_settings
 from hotspots.cli.quiet import plain_logs
 from hotspots.errors import EditionError
+from hotspots.io.logs import PlainFormatter
 from hotspots.locale import escaping
 
 ANY = st.text(st.characters(exclude_categories=())) | st.sampled_from(TEXTS)
@@ -136,10 +138,12 @@ def test_a_request_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -
 
 
 def test_the_server_keeps_no_log_of_its_own(repo: Path) -> None:
-    """Uvicorn's own set-up would not pass through `PlainFormatter`."""
+    """Uvicorn's own set-up would not pass through `PlainFormatter`, which ours does."""
     calls = [n for n in ast.walk(trees(repo)["hotspots/api/app.py"]) if isinstance(n, ast.Call)]
     [config] = [call for call in calls if ast.unparse(call.func) == "uvicorn.Config"]
-    assert "log_config=None" in [ast.unparse(keyword) for keyword in config.keywords]
+    assert "log_config=log_settings()" in [ast.unparse(keyword) for keyword in config.keywords]
+    formatters = log_settings()["formatters"].values()
+    assert [form["()"] for form in formatters] == [PlainFormatter]
 
 
 # ------------------------------------------------------------------------------- pages and markup
@@ -263,6 +267,7 @@ OUR_NAMES = {
     "_PG_LOCK",
     "_PATIENCE_MS",
     "PATIENCE_S",
+    "quoted",
     "patience",
     "table",
     "name",

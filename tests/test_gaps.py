@@ -830,7 +830,7 @@ def run(edition: Any, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     from hotspots.cli.gaps import add_to
 
     monkeypatch.setattr(hs, "open_edition", lambda path: edition)
-    monkeypatch.setattr(hs, "open_registry", lambda url: registry)
+    monkeypatch.setattr("hotspots.cli.gaps.opened", lambda where: registry)
     app = typer.Typer()
     app.callback()(lambda: None)
     add_to(app)

@@ -493,7 +493,7 @@ def test_a_code_outside_the_legend_is_named(tmp_path: Path) -> None:
         (lambda p: _written(p / "a.docx", b"PK"), "of no format that is read"),
         (lambda p: _written(p / "a.tif", b"II*\0 spoilt"), "can't be read"),
         (lambda p: _written(p / "a.nc", b"CDF\x01 spoilt"), "can't be read"),
-        (lambda p: _written(p / "a.gpkg", b"spoilt"), "can't be read as polygons"),
+        (lambda p: _written(p / "a.gpkg", b"spoilt"), "can't be read as .gpkg"),
         (lambda p: _written(p / "a.csv", "lat,lon,Größe\n".encode("latin-1")), "UTF-8"),
         (lambda p: "ftp://127.0.0.1/a.tif", "no address that can be fetched"),
     ],

@@ -350,7 +350,7 @@ def test_commands_from_token_to_decision(cli: Run, tmp_path: Path) -> None:
 def test_suggestions_are_named_and_decided_all_or_none(cli: Run, tmp_path: Path) -> None:
     """The sender knows which row is which number; nothing is said to be done that isn't."""
     cli("token", "create", "--holder", "Secretariat", "--role", "administrator")
-    secret = cli("token", "create", "--holder", "Other", "--recover")[1].strip()
+    secret = cli("token", "create", "--holder", "Other", "--recover", "--yes")[1].strip()
     file = tmp_path / "mine.csv"
     row = "organisation,{},A sentence.,pillar1,KEN,a test,public_knowledge,en\n"
     heading = "type,name,summary,theme,country,source,source_kind,language\n"
@@ -374,17 +374,16 @@ def test_suggestions_are_named_and_decided_all_or_none(cli: Run, tmp_path: Path)
     assert cli("review", "1", "--accept", "--token", secret)[1] == "Accepted 1: 'kestrel'.\n"
 
 
-def test_recovery_tells_whose_tokens_are_valid(cli: Run) -> None:
+def test_a_recovery_says_whose_tokens_it_revoked(cli: Run) -> None:
     """It is a door also while others are valid, and says so."""
-    assert (
-        "No other administrator's token is valid"
-        in (cli("token", "create", "--holder", "First", "--recover")[2])
-    )
-    said = cli("token", "create", "--holder", "Second", "--recover")[2]
-    assert "Still valid are the administrators' tokens of First (" in said
-    cli("token", "create", "--help")
+    first = cli("token", "create", "--holder", "First", "--recover", "--yes")
+    assert "No other administrator's token was valid." in first[2]
+    said = cli("token", "create", "--holder", "Second", "--recover", "--yes")[2]
+    assert "Revoked are the administrators' tokens of First" in said
+    code, _, refused = cli("token", "list", "--token", first[1].strip())
+    assert (code, "was revoked by a recovery" in refused) == (2, True)
     help_ = " ".join(cli("token", "create", "--help")[1].replace("│", " ").split())
-    assert "also while others are valid" in help_
+    assert "those of other administrators are revoked" in help_
 
 
 def test_lost_token_is_recovered_though_it_still_is_set(
@@ -394,7 +393,7 @@ def test_lost_token_is_recovered_though_it_still_is_set(
     cli("token", "create", "--holder", "Lost", "--role", "administrator")
     monkeypatch.setenv("HOTSPOTS_TOKEN", "hsp_lost")
     assert cli("token", "list")[0] == 2
-    code, secret, _ = cli("token", "create", "--holder", "Secretariat", "--recover")
+    code, secret, _ = cli("token", "create", "--holder", "Secretariat", "--recover", "--yes")
     assert code == 0
     code, out, _ = cli("token", "list", "--token", secret.strip(), "--json")
     (lost,) = [row["id"] for row in json.loads(out) if row["holder"] == "Lost"]

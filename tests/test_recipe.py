@@ -100,7 +100,7 @@ def test_recipe_files(tmp_path: Path) -> None:
     recipe = Recipe(change=Change(detectable=2))
     path.write_text(recipe.to_toml(), encoding="utf-8")
     assert Recipe.from_file(path) == recipe
-    with pytest.raises(RecipeError, match=r"none\.toml' can't be read: .*No such file"):
+    with pytest.raises(RecipeError, match=r"none\.toml' can't be read \(No such file"):
         Recipe.from_file(tmp_path / "none.toml")
     with pytest.raises(RecipeError, match="can't be read"):
         Recipe.from_file(tmp_path)

@@ -738,7 +738,7 @@ def test_files_that_can_not_be_used(tmp_path: Path, farms: gpd.GeoDataFrame) -> 
         (tmp_path, "There is no file"),
         (save(bare, tmp_path / "bare.parquet"), "names no CRS"),
         (bare_shp, "names no CRS"),
-        (garbage, "can't be read as a file of polygons"),
+        (garbage, "can't be read as .gpkg"),
         (cut, "can't be read as a file of polygons"),
         (table, "no layer of outlines"),
         (two, "holds 2 layers (a, b)"),

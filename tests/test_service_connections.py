@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra 'api' is not installed")
 
-from service import HANG_S, Service, parsed, rest_of, serving
+from service import HANG_S, Service, parsed, rest_of, serving, wait_until
 
 import hotspots as hs
 from hotspots.registry import open_registry
@@ -74,12 +74,10 @@ def test_a_silent_connection_is_ended(service: Service) -> None:
 
 def test_a_head_that_comes_byte_by_byte_is_ended_with_408(service: Service) -> None:
     """Each byte comes well within any time between two bytes; the whole doesn't."""
-    sent = time.monotonic()
     with service.connect() as caller:
         caller.settimeout(0.2)
         found = b""
-        for byte in GET + b"X-Slow: " + b"a" * 10_000:
-            assert time.monotonic() - sent < HANG_S
+        for byte in GET + b"X-Slow: " + b"a" * 600:  # two minutes
             try:
                 caller.sendall(bytes([byte]))
                 found += caller.recv(1 << 16)
@@ -220,9 +218,7 @@ def test_too_many_connections_are_refused_and_the_service_goes_on(
         assert all(answer.startswith(b"HTTP/1.1 503") for answer in refused)
         for caller in [*held, *more]:
             caller.close()
-        gone = time.monotonic() + HANG_S
-        while service.get("/v1/regions/KEN")[0] != 200:
-            assert time.monotonic() < gone
+        wait_until(lambda: service.get("/v1/regions/KEN")[0] == 200)
 
 
 def test_the_service_stops_though_a_client_holds_on(

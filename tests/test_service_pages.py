@@ -18,7 +18,7 @@ import xarray as xr
 pytest.importorskip("fastapi", reason="the extra 'api' is not installed")
 
 from fastapi.testclient import TestClient
-from service import HANG_S, serving
+from service import HANG_S, serving, wait_until
 
 import hotspots as hs
 from hotspots.api import create_app
@@ -133,7 +133,6 @@ def test_a_file_that_may_only_be_read_is_looked_at_too(path: Path, as_ordinary_u
         with as_ordinary_user():
             current = CurrentRegistry(open_registry(copy))
             first = current.get()
-            assert "immutable" in first.engine.url.query
             assert first.get("p-1")["name"] == NAMED
         copy.chmod(0o644)
         with sqlite3.connect(path) as file:
@@ -167,9 +166,8 @@ def test_a_registry_that_is_gone_leaves_the_last_map_and_is_told(
     assert shows(client, NAMED)
     assert client.get("/ready").json() == {"status": "ready", "edition": edition.id, "records": 1}
     hidden = path.rename(path.with_name("hidden"))
-    gone = time.monotonic() + HANG_S
-    while (ready := client.get("/ready")).status_code == 200:
-        assert time.monotonic() < gone
+    wait_until(lambda: client.get("/ready").status_code != 200)
+    ready = client.get("/ready")
     assert ready.status_code == 503
     assert ready.headers["content-type"] == "application/problem+json"
     assert "The registry can't be read; the map shows the records" in ready.json()["detail"]
@@ -177,8 +175,7 @@ def test_a_registry_that_is_gone_leaves_the_last_map_and_is_told(
     assert client.get("/health").status_code == 200
     assert NAMED in client.get("/?lang=es").text
     hidden.rename(path)
-    while client.get("/ready").status_code != 200:
-        assert time.monotonic() < gone
+    wait_until(lambda: client.get("/ready").status_code == 200)
 
 
 # ---------------------------------------------------------------------------- what can't be drawn
@@ -339,7 +336,7 @@ def test_an_entry_of_the_log_is_one() -> None:
     said = "a\nb\r\x1b[31m\x85\u2028\u202e\x7fé\t"
     entry = logging.LogRecord("x", logging.ERROR, "", 0, said, None, None)
     assert PlainFormatter("%(name)s: %(message)s").format(entry) == (
-        "x: a\n  b\\r\\x1b[31m\\x85\\u2028\\u202e\\x7fé\t"
+        "x: a\n  b\\x0d\\x1b[31m\\x85\\u2028\\u202e\\x7fé\t"
     )
 
 
@@ -361,9 +358,7 @@ def test_memory_stays_where_it_is(edition: Edition, path: Path, tmp_path: Path) 
 
     def load(service: Any, name: str) -> None:
         registry.change("p-1", {"name": name})
-        gone = time.monotonic() + HANG_S
-        while name not in service.get("/")[2].decode():
-            assert time.monotonic() < gone
+        wait_until(lambda: name in service.get("/")[2].decode())
         held = [service.connect(receive_bytes=4_096) for _ in range(8)]
         for caller in held:  # slow ones: they ask for a lot and read nothing
             caller.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 10)
