@@ -362,8 +362,8 @@ def _entry(card_id: str) -> Entry:
 
 
 def _module(name: str) -> str:
-    module = name.partition(":")[0]
-    return module if module.startswith("hotspots.") else f"hotspots.analysis.{module}"
+    """Return the module of a name, which is relative to the package."""
+    return f"hotspots.{name.partition(':')[0]}"
 
 
 def _layer(name: str) -> Variable:

@@ -274,7 +274,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         lambda recipe: (recipe.change.start, recipe.change.end),
         ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"),
         _change,
-        functions=("urgency.change:modelled_change",),
+        functions=("analysis.loss.change:modelled_change",),
         sections=("change",),
     ),
     Method(
@@ -284,7 +284,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("soc_stock"),
         ("soc_trend", "soc_trend_p"),
         _trend,
-        functions=("urgency.trend:theil_sen",),
+        functions=("analysis.loss.trend:theil_sen",),
         sections=("change",),
     ),
     Method(
@@ -294,7 +294,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("climate_zone"),
         ("sdg_soc_change", "sdg_soc_class"),
         _sdg,
-        functions=("urgency.sdg:sdg_soc_change",),
+        functions=("analysis.loss.sdg_15_3_1:sdg_soc_change",),
         tables=("sdg1531_soc_transition_factors", "sdg1531_climate_group"),
     ),
     Method(
@@ -304,7 +304,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("conversion_rate", "climate_zone"),
         ("loss_conversion",),
         _conversion,
-        functions=("urgency.components:loss_conversion",),
+        functions=("analysis.loss.components:loss_conversion",),
         tables=("ipcc_stock_change_factors",),
         sections=("loss", "potential"),
     ),
@@ -322,7 +322,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         ),
         ("loss_disequilibrium", "loss_warming"),
         _rothc_losses,
-        functions=("potential.gsocseq:disequilibrium_and_warming",),
+        functions=("analysis.rothc.gsocseq:disequilibrium_and_warming",),
         sections=("gsocseq",),
     ),
     Method(
@@ -332,7 +332,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("soil_erosion", "soc"),
         ("loss_erosion", "loss_erosion_gross"),
         _erosion,
-        functions=("urgency.components:loss_erosion",),
+        functions=("analysis.loss.components:loss_erosion",),
         sections=("loss",),
     ),
     Method(
@@ -343,8 +343,8 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("loss_drained_organic",),
         _drained,
         functions=(
-            "potential.organic:organic_soil_factor",
-            "urgency.components:loss_drained_organic",
+            "analysis.ipcc.organic_soils:organic_soil_factor",
+            "analysis.loss.components:loss_drained_organic",
         ),
         tables=("ipcc_drained_organic_soils_co2",),
         sections=("loss",),
@@ -356,7 +356,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("soc_stock"),
         (*_LOSSES, "loss_total", "loss_main_component"),
         _total,
-        functions=("urgency.components:loss_total",),
+        functions=("analysis.loss.components:loss_total",),
         sections=("loss",),
     ),
     Method(
@@ -367,9 +367,9 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("irrecoverable", "years_to_lose_tenth", "response_class"),
         _risk,
         functions=(
-            "urgency.risk:irrecoverable",
-            "urgency.risk:years_to_lose_tenth",
-            "urgency.risk:response_class",
+            "analysis.loss.land_use_response:irrecoverable",
+            "analysis.loss.land_use_response:years_to_lose_tenth",
+            "analysis.loss.land_use_response:response_class",
         ),
         sections=("loss", "hotspots"),
     ),
@@ -380,7 +380,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("soc_stock"),
         ("evidence_count", "evidence_known"),
         _evidence,
-        functions=("urgency.evidence:converging_evidence",),
+        functions=("analysis.loss.convergence:converging_evidence",),
         sections=("hotspots", "change"),
     ),
 )

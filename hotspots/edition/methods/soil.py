@@ -102,7 +102,7 @@ INPUT_METHODS: tuple[Method, ...] = (
         need("soc", "bulk_density", "coarse_fragments"),
         ("soc_stock",),
         _stock,
-        functions=("stock:soc_stock",),
+        functions=("analysis.stock:soc_stock",),
     ),
     Method(
         "climate_zone",
@@ -111,7 +111,7 @@ INPUT_METHODS: tuple[Method, ...] = (
         need("mean_annual_temperature", "annual_precipitation", "annual_pet"),
         ("climate_zone",),
         _climate_zone,
-        functions=("climate:climate_zone",),
+        functions=("analysis.ipcc.climate_zones:climate_zone",),
         tables=("ipcc_climate_zone_rules",),
     ),
     Method(
@@ -121,7 +121,7 @@ INPUT_METHODS: tuple[Method, ...] = (
         need("soil_group", "sand", "clay"),
         ("soil_class",),
         _soil_class,
-        functions=("soils:soil_class",),
+        functions=("analysis.ipcc.soil_classes:soil_class",),
         tables=("ipcc_soil_class_crosswalk",),
     ),
 )
