@@ -399,7 +399,7 @@ def layer_hash(layer: xr.DataArray) -> str:
 _CODE = ("*.py", "methods/*.py", "analysis/**/*.py", "analysis/**/*.csv")
 
 
-# A change in these can't change a number of an edition.
+# That these change moves no number of an edition.
 _NO_NUMBERS = ("cards.py", "edition_gaps.py", "gaps")
 
 
