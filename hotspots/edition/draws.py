@@ -48,7 +48,8 @@ class StockError:
     sd : DataArray
         t ha-1, NaN where unknown.
     kind : str
-        `SD` where it is the data's own, `ABSOLUTE` where derived from an absolute error.
+        `SD` if from the data's standard deviation or interval, `ABSOLUTE` if from an absolute
+        error.
     source : str
         Layers and assumptions behind it, for the manifest.
     """

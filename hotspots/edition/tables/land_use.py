@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from hotspots.edition.tables.region_weights import RegionWeights
 
 Array = npt.NDArray[np.float64]
-LEAST_REST = 1e-6  # of a cell's land; with less unmanaged land, the managed land has all of the stock
+LEAST_REST = (
+    1e-6  # of a cell's land; with less unmanaged land, the managed land has all of the stock
+)
 _SHARES = {
     "cropland": ("cropland_share",),
     "grassland": ("grassland_share", "pasture_share"),  # the first available
@@ -51,7 +53,7 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     -------
     DataFrame
         id, land_use, land_ha, soc_stock_t, soc_stock_mean (t ha-1), soc_stock_tco2e,
-        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are missing where
+        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are NaN where
         the use isn't managed. Uses without land are left out; the table is empty if a required
         layer is missing.
     """
