@@ -147,7 +147,7 @@ def _ranked(
     notes: list[str],
     report: Progress,
 ) -> tuple[xr.Dataset, xr.Dataset, _Errors | None]:
-    """Return the layers with hotspots and clusters, the clusters of raw values, and the draws.
+    """Return the layers with hotspots and clusters, unadjusted clusters, and the draws.
 
     Remarks are appended to `notes`.
     """
