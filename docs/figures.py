@@ -36,7 +36,7 @@ ARCHITECTURE = "docs/architecture.md"
 REGISTRY = "docs/registry.md"
 CARDS = REPO / "docs" / "methods"
 SOURCES = REPO / "docs" / "sources.md"
-VALIDATION = REPO / "hotspots" / "methods" / "validation_table.md"
+VALIDATION = REPO / "hotspots" / "edition" / "methods" / "validation_table.md"
 
 
 @cache

@@ -259,7 +259,7 @@ def test_a_folder_below_an_unreadable_one_is_refused(tmp_path, as_ordinary_user)
                 require_free(path)
         with pytest.raises(EditionError, match="Permission denied"):
             write_text(tmp_path / "closed" / "map.html", "text")
-        with pytest.raises(EditionError, match="is no edition"):
+        with pytest.raises(EditionError, match="is not an edition"):
             hs.open_edition(tmp_path / "closed" / "new")
 
 
@@ -317,12 +317,12 @@ def test_a_killed_run_leaves_no_edition_and_the_next_one_clears_up(fiji, tmp_pat
 
 
 def test_what_is_no_edition_or_damaged_is_told(saved, tmp_path):
-    with pytest.raises(EditionError, match="is no edition"):
+    with pytest.raises(EditionError, match="is not an edition"):
         hs.open_edition(tmp_path)
     (tmp_path / "times.json").write_text("{}")
     for text in ("{", "{}", "[]", '{"id": 5}', '{"id": "a", "caveats": []}', "\0"):
         (tmp_path / MANIFEST).write_text(text)
-        with pytest.raises(EditionError, match=r"damaged.*make it anew"):
+        with pytest.raises(EditionError, match=r"damaged.*make it again"):
             hs.open_edition(tmp_path)
 
 

@@ -156,7 +156,7 @@ def test_own_factors_change_the_result_as_by_hand() -> None:
         ("[gsocseq]\nincreases = [5, 10, 20]", r"gsocseq.increases\[0\] is 5"),
         ('[gsocseq]\nincreases = [0.05, "x"]', r"increases\[1\] is 'x'"),
         ("[gsocseq]\nincreases = 0.1", "a list is needed"),
-        ("[masks]\npeat = true", "'peat' is no key of \\[masks\\]"),
+        ("[masks]\npeat = true", "'peat' is not a key of \\[masks\\]"),
         ('[masks]\norganic = "yes"', "true or false is needed"),
         ('[methods]\nranking_loss = "soc_trend"', "modelled_change or loss_total"),
         ("[potential]\nfactors = [1]", r"potential.factors\[0\] is 1"),

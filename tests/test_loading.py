@@ -223,7 +223,7 @@ def test_blocks_without_land_are_missing_not_zero(world: xr.Dataset) -> None:
 
 @pytest.mark.parametrize("resolution", [0.1, 14.0, 0, -2, np.nan, np.inf])
 def test_blocks_that_do_not_fit_are_told(world: xr.Dataset, resolution: float) -> None:
-    with pytest.raises(RasterError, match="no whole multiple that fits"):
+    with pytest.raises(RasterError, match="whole multiple that divides the grid evenly"):
         coarsen(world, resolution)
 
 

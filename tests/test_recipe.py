@@ -52,10 +52,10 @@ def test_every_key_is_written_with_its_meaning() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("[potentail]\n", "'potentail' is no section in a recipe; .*did you mean potential\\?"),
+        ("[potentail]\n", "'potentail' is not a section in a recipe; .*did you mean potential\\?"),
         (
             "[potential]\nadopton = 0.1",
-            "'adopton' is no key of \\[potential\\].*did you mean adoption\\?",
+            "'adopton' is not a key of \\[potential\\].*did you mean adoption\\?",
         ),
         ("[potential]\nzzz = 0.1", "known are guidelines, .*grassland_management, factors\\.$"),
         ("potential = 3", "\\[potential\\] holds 3; a table"),

@@ -1,6 +1,6 @@
 """Editions: a recipe applied to layers, with its rasters, tables, polygons and provenance.
 
-What each name needs is loaded when it is first used.
+The modules behind the public names are imported on first use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From data and a recipe to an edition: the one way that notebook, command line and API go.
+"""Compute an edition from data and a recipe, for notebooks, the command line and the API alike.
 
-Pure: takes a dataset of canonical layers, returns an `Edition`; opens no file but the outlines of
-the regions that tables are made for.
+`analyze` takes a dataset of canonical layers and returns an `Edition`. The only files it opens are
+the outlines of the regions that the tables report on.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ def analyze(
     Parameters
     ----------
     data : Dataset
-        Canonical layers on one grid with a CRS; ``soc_stock`` is needed, ``climate_zone`` and
-        ``cropland_share`` for potential and hotspots, a second date for the change.
+        Canonical layers on one grid with a CRS. ``soc_stock`` is required; potential and hotspots
+        need ``climate_zone`` and ``cropland_share`` too, the change a stock of a second date.
     recipe : Recipe, optional
         The default recipe if not given.
     regions : str or GeoDataFrame
         "countries" (with the regions of the initiative), "initiative", a file of regions, or a
         GeoDataFrame with ``id``.
     progress : callable, optional
-        Told each step in a few words.
+        Called with a short description of each step.
 
     Returns
     -------
@@ -84,33 +84,34 @@ def analyze(
     Raises
     ------
     RasterError, GridMismatchError, BadInputError
-        For layers without name, unit or CRS, on unlike grids, or zones of other guidelines.
+        Layers lack a name, unit or CRS, lie on different grids, or the climate zones follow other
+        guidelines than the recipe.
     """
     recipe = recipe or Recipe()
-    tell = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     started, clock = datetime.now(UTC), time.monotonic()
     require_grid_size(require_dataset(data))
-    tell("checking the layers")
+    report("checking the layers")
     data, prepared = checked(data, recipe)
     weights = region_weights(data, regions)
-    tell("computing stock, potential and change per cell")
+    report("computing stock, potential and change per cell")
     layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
     states = [*prepared, *states]
-    notes = [s.reason for s in states if s.reason and s.id in _TOLD_IF_MISSING]
+    notes = [s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING]
     notes += out_of_range(data) + unlike_makers(data)
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     layers = layers.assign(own_potential(data, layers, recipe))
-    layers, raw, errors = _ranked(data, layers, weights, recipe, notes, tell)
+    layers, unadjusted, errors = _ranked(data, layers, weights, recipe, notes, report)
     weighed, sensitive = loss_sensitivity(layers, recipe)
     layers = layers.assign(weighed)
-    tell("tables of regions and units")
-    tables = _tables(layers, raw, weights, errors, recipe)
+    report("tables of regions and units")
+    tables = _tables(layers, unadjusted, weights, errors, recipe)
     notes += without_potential(tables.regions, recipe)
     manifest = _manifest(data, recipe, weights.digest, prepared) | {
         "notes": notes,
         "methods": [state.to_dict() for state in states],
         "masks": mask_states(data, masks_on(recipe)),
-        "uncertainty": {} if errors is None else errors.drawn.told,
+        "uncertainty": {} if errors is None else errors.drawn.description,
         "sensitivity": sensitive,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(layers, data),
@@ -133,7 +134,7 @@ def analyze(
 
 
 class _Errors(NamedTuple):
-    """What the draws gave, and the groups of cells that they were summed for."""
+    """Results of the draws, and the groups of cells that they were summed over."""
 
     drawn: Drawn
     groups: Groups
@@ -145,20 +146,23 @@ def _ranked(
     weights: RegionWeights,
     recipe: Recipe,
     notes: list[str],
-    tell: Progress,
+    report: Progress,
 ) -> tuple[xr.Dataset, xr.Dataset, _Errors | None]:
-    """Return the layers with hotspots and clusters, the clusters of raw values, and the draws."""
+    """Return the layers with hotspots and clusters, unadjusted clusters, and the draws.
+
+    Remarks are appended to `notes`.
+    """
     axes = axes_of(data, layers, recipe, notes)
     if axes is None:
         return layers, xr.Dataset(), None
-    tell("drawing errors and methods")
+    report("drawing errors and methods")
     groups = groups_of(layers, weights, recipe)
     drawn = draw(data, layers, axes, recipe, groups.hectares, groups.cells)
-    tell("ranking hotspots")
+    report("ranking hotspots")
     layers = layers.assign(rank(axes, recipe, drawn, notes))
-    tell("Gi* clusters")
-    clustered, raw = clusters(axes, data["climate_zone"], recipe)
-    return layers.assign(clustered), raw, None if drawn is None else _Errors(drawn, groups)
+    report("Gi* clusters")
+    clustered, unadjusted = clusters(axes, data["climate_zone"], recipe)
+    return layers.assign(clustered), unadjusted, None if drawn is None else _Errors(drawn, groups)
 
 
 class _Tables(NamedTuple):
@@ -171,7 +175,7 @@ class _Tables(NamedTuple):
 
 def _tables(
     layers: xr.Dataset,
-    raw: xr.Dataset,
+    unadjusted: xr.Dataset,
     weights: RegionWeights,
     errors: _Errors | None,
     recipe: Recipe,
@@ -185,7 +189,7 @@ def _tables(
     if "hotspot_class" not in layers:
         summary = whole_summary(table, None, recipe)
         return _Tables(table, no_units(), uses, no_patches(layers), summary)
-    land = land_cells(layers.assign(raw), recipe)
+    land = land_cells(layers.assign(unadjusted), recipe)
     units = unit_table(land, weights, recipe)
     if errors is not None:
         units = units_with_intervals(units, *errors, recipe)
@@ -193,11 +197,11 @@ def _tables(
     return _Tables(table, units, uses, patches, whole_summary(table, land, recipe))
 
 
-# Of these three a map of hotspots is made; what else is missing is told by the methods' states.
 _TEXTURE = ("clay", "silt", "sand")
 MOST_OFF_PERCENT = 5.0
-LEAST_TOLD = 0.02  # of the managed land
-_TOLD_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
+LEAST_NOTED = 0.02  # of the managed land
+# A hotspot map needs these three methods; other missing ones are listed in the manifest's methods.
+_NOTED_IF_MISSING = ("historic_deficit", "ipcc_tier1", "modelled_change")
 _CARRIED = (
     "soc_stock",
     "soc_stock_reference",
@@ -213,9 +217,9 @@ _CARRIED = (
 
 
 def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
-    """Return `data` in memory, with inputs that can be made of others, after all checks.
+    """Return `data` in memory with derived inputs, and the states of the methods deriving them.
 
-    Names, units, grids, guidelines and plausible values; the states are those of the inputs made.
+    Names, units, grids, guidelines and the plausibility of values are checked.
     """
     require_dataset(data)
     require_usable(recipe, METHODS)
@@ -223,7 +227,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))
-    data = data.compute()  # not load(), which would fill the caller's own dataset
+    data = data.compute()  # not load(), which would change the caller's dataset
     for name in data.data_vars:
         require_plausible(data[name])
     _require_texture(data)
@@ -244,7 +248,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
 
 
 def _of_guidelines(data: xr.Dataset, recipe: Recipe) -> xr.Dataset:
-    """Return `data` with the zones of the recipe's guidelines, where those of 2006 are beside."""
+    """Return `data` with the climate zones of 2006, where the recipe uses the 2006 guidelines."""
     wants_2006 = recipe.potential.guidelines == "2006" and "climate_zone_2006" in data
     if not wants_2006 or data.get("climate_zone", xr.DataArray()).attrs.get("guidelines") == "2006":
         return data
@@ -265,17 +269,17 @@ def _require_texture(data: xr.Dataset) -> None:
 
 
 def whole_codes(layer: xr.DataArray) -> xr.DataArray:
-    """Return a class layer as bytes; NaN in one that is of real numbers is no class."""
+    """Return a class layer as integers; NaN in a floating-point layer becomes 0, without class."""
     if layer.dtype.kind in "iu":
         return layer
     return layer.fillna(0).astype("uint8").assign_attrs(layer.attrs)
 
 
 def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
-    """Return a note where much managed land has no potential, so that a total isn't taken whole."""
+    """Return a note where much managed land has no potential, so that totals are incomplete."""
     column = f"{recipe.methods.ranking_potential}_missing_share"
     missing = float(table[table["set"] == "total"].iloc[0].get(column, 0.0))
-    if not missing > LEAST_TOLD:
+    if not missing > LEAST_NOTED:
         return []
     return [
         f"{recipe.methods.ranking_potential} has no value on {missing:.0%} of the managed land (no"
@@ -285,7 +289,7 @@ def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:
-    """Return a note for each layer with values outside its valid range; they are kept, not cut."""
+    """Return a note for each layer with values outside its valid range; the values are kept."""
     notes = []
     for name, layer in data.data_vars.items():
         row = variable(str(name))
@@ -302,7 +306,7 @@ _SERIES = re.compile(r"soc_stock_(\d{4}|reference)")
 
 
 def unlike_makers(data: xr.Dataset) -> list[str]:
-    """Return a note for each stock that is compared with ``soc_stock`` and is cited otherwise."""
+    """Return a note for each stock compared with ``soc_stock`` that has another citation."""
     own = str(data["soc_stock"].attrs.get("citation", "")) if "soc_stock" in data else ""
     others = {
         str(name): str(layer.attrs.get("citation", ""))
@@ -321,7 +325,7 @@ def unlike_makers(data: xr.Dataset) -> list[str]:
 def identify(
     data: xr.Dataset, recipe: Recipe, regions: str | gpd.GeoDataFrame = "countries"
 ) -> str:
-    """Return the id that `analyze` would give, without the analysis."""
+    """Return the id that the edition of `analyze` would have, without the analysis."""
     data, states = checked(data, recipe)
     return str(_manifest(data, recipe, outlines_digest(data, regions), states)["id"])
 
@@ -329,12 +333,12 @@ def identify(
 def _manifest(
     data: xr.Dataset, recipe: Recipe, regions_digest: str, prepared: list[State]
 ) -> dict[str, Any]:
-    # What is made of other inputs follows from them, but for digits that are the processor's.
+    # Derived inputs follow from the others, except for last digits that depend on the processor.
     made = {name for state in prepared if state.status == RUN for name in state.gives}
     inputs = {str(n): _provenance(data[n]) for n in sorted(map(str, data.data_vars))}
     identity = {
         "recipe": recipe.to_dict(),
-        # Not only the values: the year of a stock decides its change per year.
+        # Attributes count too: the year of a stock determines its change per year.
         "inputs": {
             name: {key: row.get(key) for key in _OF_IDENTITY}
             for name, row in inputs.items()
@@ -368,7 +372,7 @@ def _manifest(
 
 
 def _licences(inputs: dict[str, Any]) -> dict[str, str]:
-    """Return name -> licence of the inputs that are somebody's; a share has that of its layer."""
+    """Return name -> licence of the inputs; valid shares have the licence of their layer."""
     return {
         name: str(row.get("licence", ""))
         for name, row in inputs.items()
@@ -377,12 +381,12 @@ def _licences(inputs: dict[str, Any]) -> dict[str, str]:
 
 
 _OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
-_TOLD = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
+_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
 
 
 def _provenance(layer: xr.DataArray) -> dict[str, Any]:
-    told = {k: _plain(layer.attrs[k]) for k in _TOLD if k in layer.attrs}
-    return {"sha256": layer_hash(layer)} | told
+    kept = {k: _plain(layer.attrs[k]) for k in _PROVENANCE if k in layer.attrs}
+    return {"sha256": layer_hash(layer)} | kept
 
 
 def _plain(value: Any) -> Any:

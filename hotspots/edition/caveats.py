@@ -1,7 +1,7 @@
-"""What must be said with the numbers: one list, worded in the locale's catalogues.
+"""The caveats of an edition's numbers: one list, worded in the locale's catalogues.
 
-An edition keeps the ids of those that hold for it with their English words; the map and the API
-put them in the reader's language by id (``caveat.<id>`` of the catalogues).
+An edition stores the ids of the caveats that apply to it, with their English text; the map and the
+API look up the reader's language by id (``caveat.<id>`` in the catalogues).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 
 from hotspots.locale import text
 
-# id -> (layer that must be there for the caveat to hold, layer that must not, "" for none).
+# id -> (layer whose presence makes the caveat apply, layer whose presence cancels it or "").
 CAVEATS: dict[str, tuple[str, str]] = {
     "deficit": ("deficit_historic", ""),
     "no_till": ("potential_ipcc_tier1", ""),
@@ -32,12 +32,12 @@ CAVEATS: dict[str, tuple[str, str]] = {
 
 
 def caveats_of(layers: Iterable[Hashable], inputs: Iterable[Hashable] = ()) -> dict[str, str]:
-    """Return id and English words of the caveats that hold for an edition.
+    """Return id and English text of the caveats that apply to an edition.
 
     Parameters
     ----------
     layers, inputs : iterable of names, such as a Dataset
-        What the edition holds, and what it was made of.
+        Layers of the edition, and layers that it was computed from.
     """
     known = {*layers, *inputs}
     return {

@@ -1,4 +1,4 @@
-"""What each column of an edition's tables means, and in which unit."""
+"""Meaning and unit of each column of an edition's tables."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ _COLUMNS = {
     "gross_gain_t_yr": ("t yr-1", "modelled gross SOC gain on all its land"),
     "net_change_t_yr": ("t yr-1", "modelled net SOC change, positive = gain"),
     "gross_loss_mean": ("t ha-1 yr-1", "gross_loss_t_yr / land_ha"),
-    "land_use": ("", "cropland, grassland (with rangeland where not told apart), forest or other"),
+    "land_use": (
+        "",
+        "cropland, grassland (with rangeland where not distinguished), forest or other",
+    ),
     "soc_stock_mean": ("t ha-1", "SOC stock per hectare of land"),
     "soc_stock_tco2e": ("t CO2e", "soc_stock_t x 44/12"),
     "potential_tco2e_yr": ("t CO2e yr-1", "potential_t_yr x 44/12"),
@@ -71,7 +74,7 @@ _COLUMNS = {
     "rank_low": ("1", "best rank within the interval over the draws"),
     "rank_high": ("1", "worst rank within it"),
     "top_k_share": ("1", "share of the draws in which it is among the top k of its set"),
-    "stable_top_k": ("1", "1 where that is at least the stability asked for"),
+    "stable_top_k": ("1", "1 where that is at least the stability that the recipe requires"),
     "potential_mean_shrunk": (
         "t ha-1 yr-1",
         "mean potential drawn towards that of all regions by its error; for ranking, not for sums",
@@ -137,10 +140,10 @@ def column_unit(column: str) -> tuple[str, str]:
     for suffix, unit, meaning in _SUFFIXES:
         if column.endswith(suffix):
             row = variable(column.removesuffix(suffix))
-            told = meaning.format(label=row.long_name + _per(row.name))
+            filled = meaning.format(label=row.long_name + _per(row.name))
             if unit == "total":
-                return row.unit.replace(" ha-1", ""), told
-            return (row.unit if unit is None else unit), told
+                return row.unit.replace(" ha-1", ""), filled
+            return (row.unit if unit is None else unit), filled
     if column.endswith("_area_ha"):
         name = column.removesuffix("_area_ha").replace("_", " ")
         whose = "managed land" if _is_of_managed_land(column) else "land with soil data"

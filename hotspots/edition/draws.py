@@ -1,8 +1,8 @@
-"""Errors carried through: how often a cell stays hot, and how far totals and ranks may be off.
+"""Monte Carlo propagation of errors to hotspot classes, totals and ranks.
 
-Each draw is one possible world: the stock is off by a field of correlated errors, the factors of
-each climate zone by theirs, and one of the methods is taken to be right. What ranks, and what
-regions and units would gain, is counted over the draws in one pass.
+Each draw is one realisation: a field of spatially correlated errors of the stock, errors of the
+stock change factors of each climate zone, and one of the methods taken as correct. One pass over
+the draws counts how often each cell is hot and sums the gains of regions and units.
 """
 
 from __future__ import annotations
@@ -35,21 +35,32 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 SD, ABSOLUTE = "sd", "absolute error"
-# Errors hardly differ within a fraction of their range: finer cells share one.
+# Errors hardly vary within a fraction of their range, so finer cells share one value.
 FIELD_CELLS_PER_RANGE = 4
 
 
 @dataclass(frozen=True)
 class StockError:
-    """Standard deviation of the stock, t ha-1, NaN where unknown; `kind` says what it is from."""
+    """Standard deviation of the stock.
+
+    Attributes
+    ----------
+    sd : DataArray
+        t ha-1, NaN where unknown.
+    kind : str
+        `SD` if from the data's standard deviation or interval, `ABSOLUTE` if from an absolute
+        error.
+    source : str
+        Layers and assumptions behind it, for the manifest.
+    """
 
     sd: xr.DataArray
     kind: str
-    told: str
+    source: str
 
 
 def stock_error(data: xr.Dataset) -> StockError | None:
-    """Return the standard deviation of the stock from the best layer that tells one, or None."""
+    """Return the standard deviation of the stock from the best layer available, or None."""
     if "soc_stock_sd" in data:
         return StockError(data["soc_stock_sd"], SD, "soc_stock_sd")
     if "soc_stock_lower" in data and "soc_stock_upper" in data:
@@ -65,30 +76,30 @@ def stock_error(data: xr.Dataset) -> StockError | None:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the draws gave.
+    """Results of the draws.
 
     Attributes
     ----------
     stability : dict
-        Share of the draws in which a ranked cell is hot, NaN elsewhere: ``stability_gain`` and
-        ``stability_loss`` over errors and methods, ``stability_gain_errors`` over errors of the
-        ranking potential alone; the same with ``_in_zone`` in the ranking within strata.
+        Share of the draws in which a ranked cell is hot, NaN elsewhere. ``stability_gain`` and
+        ``stability_loss`` are over errors and methods, ``stability_gain_errors`` is over errors
+        of the ranking potential alone; names with ``_in_zone`` are for the ranking within strata.
     tonnes : array (draws, groups)
-        What groups of cells gain by the ranking potential, t yr-1, over the errors.
-    told : dict
-        What was drawn, in words, for the manifest.
+        Gain of groups of cells by the ranking potential, t yr-1, over the errors.
+    description : dict
+        Settings and sources of the draws, for the manifest.
     error : StockError or None
-        The error of the stock that was drawn.
+        Error of the stock that the draws are based on.
     """
 
     stability: dict[str, xr.DataArray]
     tonnes: Array
-    told: dict[str, Any]
+    description: dict[str, Any]
     error: StockError | None
 
     @property
     def has_sd(self) -> bool:
-        """Whether the data bring the stock's own standard deviation, or its interval."""
+        """Whether the data include the stock's own standard deviation, or its interval."""
         return self.error is not None and self.error.kind == SD
 
 
@@ -100,33 +111,42 @@ def draw(
     hectares: Any,
     cells: npt.NDArray[np.int64],
 ) -> Drawn | None:
-    """Return how often cells are hot, and what groups of cells gain; None without draws.
+    """Return how often cells are hot and how much groups of cells gain; None without draws.
 
     Parameters
     ----------
-    data, layers, axes, recipe
-        Inputs, layers made of them, what ranks, and the choices.
+    data, layers : Dataset
+        Input layers, and the layers computed from them, (y, x) on one grid.
+    axes : Axes
+        Gain and loss of the ranking, t ha-1 yr-1.
+    recipe : Recipe
+        ``uncertainty`` sets number, seed and correlation of the draws.
     hectares : sparse array (groups, n)
-        Hectares of each of `cells` that the ranking potential stands for in a group.
+        Hectares in each group, by cell, that the ranking potential refers to.
     cells : array (n,)
-        Flat numbers, ascending, of cells of the grid.
+        Flat indices of cells of the grid, ascending.
     """
     if recipe.uncertainty.draws == 0:
         return None
     worlds = _Worlds(data, layers, axes, recipe)
     counts = _counts(axes, recipe, worlds)
-    _, mine, theirs = np.intersect1d(worlds.cells, cells, True, return_indices=True)
-    matrix = hectares[:, theirs]
+    _, in_draws, in_groups = np.intersect1d(worlds.cells, cells, True, return_indices=True)
+    matrix = hectares[:, in_groups]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
     for k, values in enumerate(worlds):
-        tonnes[k] = matrix @ np.nan_to_num(values[0][mine])
+        tonnes[k] = matrix @ np.nan_to_num(values[0][in_draws])
         for count in counts:
             count.add(values)
-    return Drawn({c.name: c.layer(axes.gain) for c in counts}, tonnes, worlds.told(), worlds.error)
+    return Drawn(
+        {c.name: c.layer(axes.gain) for c in counts}, tonnes, worlds.description(), worlds.error
+    )
 
 
 class _Worlds:
-    """The draws: one (gain by errors, gain by errors and methods, loss) of all cells at a time."""
+    """The draws, one at a time, for all cells with a gain.
+
+    Iterating yields (gain over errors, gain over errors and methods, loss or None), t ha-1 yr-1.
+    """
 
     def __init__(self, data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recipe) -> None:
         self.recipe, self.error = recipe, stock_error(data)
@@ -155,14 +175,14 @@ class _Worlds:
         self.factors = self._factors()
         self.place, self.points = field_points(axes.gain, self.cells, choice.range_km)
 
-    def told(self) -> dict[str, Any]:
-        """Return what is drawn, for the manifest."""
+    def description(self) -> dict[str, Any]:
+        """Return settings and sources of the draws, for the manifest."""
         choice = self.recipe.uncertainty
         return {
             "draws": choice.draws,
             "seed": choice.seed,
             "range_km": choice.range_km,
-            "stock": "no error is known" if self.error is None else self.error.told,
+            "stock": "no error is known" if self.error is None else self.error.source,
             "factors": sorted(self.factors),
             "methods": self.names,
             "change_correlation": choice.change_correlation,
@@ -178,10 +198,10 @@ class _Worlds:
         return self.recipe.loss.relative_sd * np.abs(np.nan_to_num(self.loss))
 
     def _factors(self) -> dict[str, Array]:
-        """Return, by layer, each draw's gain factor over that of the table, (draws, zones).
+        """Return, by layer, each draw's relative gain as a ratio to the table's, (draws, zones).
 
-        Not over the draws' own mean, which few draws of a wide error may bring near to nothing.
-        Pasture, where it is counted, takes the errors of the cropland's factors.
+        The ratio isn't to the mean of the draws, which may be close to zero for few draws of a
+        large error. Pasture, where included, has the errors of the cropland's factors.
         """
         choice, out = self.recipe.potential, {}
         for name in self.names:
@@ -221,7 +241,7 @@ class _Worlds:
             yield gains[0], gains[1], None if self.loss is None else self.loss + self.loss_sd * off
 
     def _gain(self, method: int, k: int) -> Array:
-        """Return draw `k` of the gain by one method, over the errors of its factors."""
+        """Return draw `k` of the gain by one method, with the errors of its factors."""
         factor = self.factors.get(self.names[method])
         gain = self.gains[method]
         return gain if factor is None else gain * factor[k][self.zone]
@@ -230,9 +250,9 @@ class _Worlds:
 def field_points(
     layer: xr.DataArray, cells: npt.NDArray[np.int64], range_km: float
 ) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return, for each cell, the number of its point of the field, and the points in m.
+    """Return the index of each cell's point of the error field, and the points' coordinates, m.
 
-    Cells much smaller than the range share the point of their block's middle cell.
+    Cells much smaller than the range share the point at the middle cell of their block.
     """
     grid = grid_of(layer)
     block = max(1, round(range_km * 1000 / FIELD_CELLS_PER_RANGE / grid.cell_width_m))
@@ -246,7 +266,7 @@ def field_points(
 
 
 class _Count:
-    """How often the ranked cells are hot in one of a draw's values, in one ranking."""
+    """Counts how often ranked cells are hot, by one value of each draw, in one ranking."""
 
     def __init__(
         self,
@@ -259,13 +279,13 @@ class _Count:
         self.name, self._of, self._ranked, self._cells, self._count = name, of, ranked, cells, count
 
     def add(self, values: tuple[Array, Array, Array | None]) -> None:
-        """Add a draw."""
+        """Count the hot cells of a draw."""
         drawn = values[self._of]
-        assert drawn is not None  # no count is made for an axis that isn't there
+        assert drawn is not None  # axes without a layer have no count
         self._count.add(drawn[self._ranked])
 
     def layer(self, like: xr.DataArray) -> xr.DataArray:
-        """Return the share of draws as a layer."""
+        """Return the share of draws in which each cell is hot, as a layer on the grid of `like`."""
         out = np.full(like.size, np.nan, dtype="float32")
         out[self._cells] = self._count.share()
         return describe(xr.DataArray(out.reshape(like.shape), like.coords, like.dims), self.name)

@@ -1,9 +1,9 @@
-"""The edition: the immutable, sourced result of a recipe on given layers.
+"""The edition: the immutable result of a recipe applied to layers, with its sources.
 
 A folder of an edition holds ``rasters/*.tif`` (COGs), ``hotspots.gpkg``, ``units.parquet``,
 ``regions`` and ``land_use`` (``.parquet`` and ``.csv``) with ``codebook.csv``, ``recipe.toml``
-and ``manifest.json``. Its id is the hash of recipe, inputs, regions and code: no clock enters it
-or any file but ``times.json``, so the same input gives the same bytes.
+and ``manifest.json``. Its id is the hash of recipe, inputs, regions and code. Times are written to
+``times.json`` only, so that the same input gives the same bytes in all other files.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-# GDAL stamps GeoPackages with the time of writing; the times are in times.json instead.
+# GDAL writes the current time into GeoPackages; a fixed one keeps the bytes reproducible.
 _NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
 _COG = {"driver": "COG", "compress": "DEFLATE", "overview_resampling": "NEAREST", "blocksize": 512}
 
 
 def no_land_use() -> pd.DataFrame:
-    """Return a table of land use without a row."""
+    """Return an empty land-use table."""
     import pandas as pd
 
     return pd.DataFrame({"id": pd.Series(dtype="object"), "land_use": pd.Series(dtype="object")})
@@ -54,7 +54,7 @@ def no_land_use() -> pd.DataFrame:
 
 @dataclass
 class Edition:
-    """Result of an analysis, in memory or read from a folder.
+    """Result of an analysis, computed in memory or read from a folder.
 
     Attributes
     ----------
@@ -65,13 +65,14 @@ class Edition:
     units : DataFrame
         Country × climate zone units, ranked by t C per year.
     table : DataFrame
-        One row per region (index ``id``), the whole and what lies outside all regions.
+        One row per region (index ``id``), one for the whole area and one for the land outside all
+        regions.
     manifest : dict
         Id, inputs with hashes, versions, licences, citations, caveats and summary figures.
     recipe : Recipe
         The choices made.
     times : dict
-        When and how long; apart, since it must not enter the id.
+        Start and duration; separate from the manifest, since they must not enter the id.
     land_use : DataFrame
         One row per region and land use, with stock and potential in t C and t CO2e.
     """
@@ -92,23 +93,23 @@ class Edition:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The figures of the whole: totals and what share is called hot."""
+        """Figures of the whole area: totals, and the shares in hot classes."""
         return dict(self.manifest["summary"])
 
     def save(self, path: str | Path, beside: Mapping[str, str] | None = None) -> Path:
-        """Write the edition to a new folder: aside first, then renamed into place.
+        """Write the edition to a new folder: to a temporary one first, which is then renamed.
 
         Parameters
         ----------
         path : str or Path
             A folder that doesn't exist, or is empty.
         beside : mapping, optional
-            Text files by name that go into the folder too, e.g. ``map.html``.
+            Name -> text of further files for the folder, e.g. ``map.html``.
 
         Raises
         ------
         EditionError
-            The folder holds something, or its path can't be used; nothing is left behind.
+            The folder isn't empty, or its path can't be used; nothing is left behind.
         WriteError
             The disk is full or fails; nothing is left behind.
         """
@@ -116,7 +117,7 @@ class Edition:
         target = Path(os.path.realpath(path))
         try:
             with aside(target) as folder:
-                # One more level: the folder itself is for this user alone, an edition needn't be.
+                # The temporary folder is readable by this user only; its subfolder has usual modes.
                 edition = folder / "edition"
                 edition.mkdir()
                 self._write(edition)
@@ -152,8 +153,8 @@ class Edition:
 
 
 def licences_text(manifest: Mapping[str, Any]) -> str:
-    """Return what goes with anything taken from an edition: whose layers it is made of."""
-    told = [
+    """Return the licence and citation of each input, to accompany data taken from an edition."""
+    parts = [
         f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
         *map(one_line, manifest.get("licence_notices", [])),
     ]
@@ -164,33 +165,33 @@ def licences_text(manifest: Mapping[str, Any]) -> str:
             f"  licence: {row.get('licence') or 'not stated'}",
             f"  citation: {citation}",
         )
-        told.append("\n".join(map(one_line, lines)))
-    return "\n\n".join(told) + "\n"
+        parts.append("\n".join(map(one_line, lines)))
+    return "\n\n".join(parts) + "\n"
 
 
-def list_editions(folder: Path, tell: Callable[[str], None] | None = None) -> pd.DataFrame:
-    """Return id, region, scenario, start time and folder of the editions right below `folder`.
+def list_editions(folder: Path, report: Callable[[str], None] | None = None) -> pd.DataFrame:
+    """Return id, region, scenario, start time and path of the editions directly below `folder`.
 
-    A folder whose manifest can't be used is left out, and named to `tell`.
+    Folders with an unreadable manifest are left out; `report` is called with a message on each.
     """
     import pandas as pd
 
     if not folder.is_dir():
-        raise EditionError(f"'{folder}' is no folder. Give the folder that holds the editions.")
+        raise EditionError(f"'{folder}' is not a folder. Give the folder that holds the editions.")
     found = []
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
             manifest, times = _read_manifest(path)
         except _DAMAGE as error:
-            if tell:
-                tell(f"Skipped '{path}', which is no whole edition ({_damage(error)}).")
+            if report:
+                report(f"Skipped '{path}', which is not a complete edition ({_damage(error)}).")
             continue
-        told = {k: manifest[k] for k in ("id", "region", "scenario")}
-        found.append(told | {"started": times.get("started", ""), "folder": str(path)})
+        row = {k: manifest[k] for k in ("id", "region", "scenario")}
+        found.append(row | {"started": times.get("started", ""), "folder": str(path)})
     return pd.DataFrame(found, columns=["id", "region", "scenario", "started", "folder"])
 
 
-# What reading a file that somebody cut or changed may raise; pyogrio's errors are RuntimeErrors.
+# Exceptions of reading a truncated or altered file; pyogrio's errors are RuntimeErrors.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -202,7 +203,7 @@ _DAMAGE = (
     MemoryError,
     BadInputError,
 )
-# What is read from a manifest, and as what.
+# Required members of a manifest and their types.
 _MEMBERS: Mapping[str, type] = {
     "id": str,
     "region": str,
@@ -218,7 +219,7 @@ _MEMBERS: Mapping[str, type] = {
 
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the manifest and the times of an edition's folder, or raise one of `_DAMAGE`."""
+    """Return manifest and times of an edition's folder; raise one of `_DAMAGE` if unreadable."""
     manifest, times = (
         parse_json(read_text(confined(folder, name), "json_bytes"))
         for name in (MANIFEST, "times.json")
@@ -243,7 +244,7 @@ def open_edition(path: str | Path) -> Edition:
     require_regular(folder)
     if not os.path.isfile(folder / MANIFEST):
         raise EditionError(
-            f"'{folder}' is no edition (it has no {MANIFEST}). Make one with 'hotspots analyze'."
+            f"'{folder}' is not an edition: it has no {MANIFEST}. Make one with 'hotspots analyze'."
         )
     try:
         manifest, times = _read_manifest(folder)
@@ -259,7 +260,7 @@ def open_edition(path: str | Path) -> Edition:
         )
     except _DAMAGE as error:
         raise EditionError(
-            f"The edition '{folder}' is damaged ({_damage(error)}). Remove it and make it anew."
+            f"The edition '{folder}' is damaged ({_damage(error)}). Remove it and make it again."
         ) from error
 
 
@@ -279,7 +280,7 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
     nodata = (-128 if signed else 0) if is_class else np.nan
     tags = {k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
     profile = _COG | ({} if is_class else {"predictor": 3})
-    # In memory first: on a full disk GDAL may end without a word and leave a file that is cut.
+    # In memory first: on a full disk GDAL may leave a truncated file without raising an error.
     with rasterio.MemoryFile() as memory:
         with memory.open(
             width=grid.shape[1],
@@ -298,14 +299,14 @@ def write_cog(layer: xr.DataArray, path: Path) -> None:
 
 
 def read_rasters(folder: Path) -> xr.Dataset:
-    """Return the layers of `folder`, read lazily; attributes come from the files' tags."""
+    """Return the layers of `folder`, lazily; attributes are taken from the files' tags."""
     from hotspots.io.readers.rasters import lazy_geotiff
 
     layers = {}
     for path in sorted(folder.glob("*.tif")):
-        raw = lazy_geotiff(confined(folder.parent, f"{folder.name}/{path.name}"))
-        tags = {k: v for k, v in raw.attrs.items() if k not in _FILE_TAGS}
-        layers[path.stem] = describe(raw.squeeze("band", drop=True), path.stem, **tags)
+        opened = lazy_geotiff(confined(folder.parent, f"{folder.name}/{path.name}"))
+        tags = {k: v for k, v in opened.attrs.items() if k not in _FILE_TAGS}
+        layers[path.stem] = describe(opened.squeeze("band", drop=True), path.stem, **tags)
     if not layers:
         raise EditionError(f"'{folder}' holds no raster.")
     require_within(
@@ -345,7 +346,7 @@ def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index; a spreadsheet takes none of its texts for a formula."""
+    """Write a table without its index; texts are escaped so that none is read as a formula."""
     import pandas as pd
 
     shown = table.copy()
@@ -364,19 +365,19 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def edition_id(content: Mapping[str, Any]) -> str:
-    """Return the 16-digit hash of recipe, inputs, regions and code."""
+    """Return the 16-digit hexadecimal hash of recipe, inputs, regions and code."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def layer_hash(layer: xr.DataArray) -> str:
-    """Return the SHA-256 of a layer's grid and values, as float32 (NaN in one form) or bytes."""
+    """Return the SHA-256 of a layer's grid and values: float32 with one NaN, or int16 classes."""
     grid = grid_of(layer)
     y, x = axis_names(layer)
     digest = hashlib.sha256()
     edges = [round(v, 9) for v in grid.transform[:6]]
     digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
-    # What the steps of months or soil layers stand for decides the result as their values do.
+    # Coordinates of months and soil layers affect the result as the values do.
     for name in sorted({str(d) for d in layer.dims} | {"thickness"}) if layer.ndim > 2 else ():
         if name not in (y, x) and name in layer.coords:
             steps = layer[name].values

@@ -1,4 +1,4 @@
-"""Gaps of an edition and a registry as they stand, for notebook, command line and API alike."""
+"""Gaps between an edition and a registry, for notebooks, the command line and the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DETAIL = "50m"
 
 
 class HasRecords(Protocol):
-    """A registry, as gaps need it; ``surveys`` (region, level, on, note) is read if it is there."""
+    """A registry; its attribute ``surveys`` (region, level, on, note) is read if present."""
 
     @property
     def records(self) -> gpd.GeoDataFrame:
@@ -44,46 +44,51 @@ def gaps(
     years: float = 5,
     today: date | None = None,
 ) -> Any:
-    """Return what an edition's hotspots and regions need and no record of a registry gives.
+    """Return gaps: hotspots or regions of an edition without matching records of a registry.
 
     Parameters
     ----------
     edition : Edition
-        Its hotspots, table and recipe are read.
-    registry : any object with ``records``, a GeoDataFrame, and maybe ``surveys``, a DataFrame
+        Hotspots, table and recipe are used.
+    registry : object with ``records`` (GeoDataFrame) and optionally ``surveys`` (DataFrame)
         See `hotspots.open_registry`.
     of : str
-        hotspots (those without anyone first), regions, crowded (places with more than their share
-        of records), outside (records in no hotspot), practices (known to work in the same climate
-        and land use, and absent) or research (pillar x region without recent action).
+        hotspots (those without records first), regions, crowded (places with more than their share
+        of records), outside (records outside all hotspots), practices (recorded in the same
+        climate and land use, but absent) or research (pillar x region without recent action).
     region : optional
-        Keeps the hotspots that touch it, or the regions within it: whatever `hotspots.region`
-        takes. Ranks are counted within it; records beyond its border still count as near. Of
-        "outside", the records placed in it, against all hotspots.
+        Keeps the hotspots that intersect it, or the regions within it; as for `hotspots.region`.
+        Ranks are within it; records beyond its border still count as near. For "outside", keeps
+        the records placed in it, compared with all hotspots.
     within_km : float, optional
-        How far from a hotspot a record is near, 0 to 1000 km; 50 by default, and 0 for "outside".
-    theme, practice_kind, land_use, types, active_only, today
-        As of `hotspots.analysis.gaps`; which records count. Codes or their labels in English,
-        French or Spanish ("pillar2", "Pilier 2", "agroforesterie").
+        Distance up to which a record is near a hotspot, 0 to 1000 km; by default 50, and 0 for
+        "outside".
+    theme, practice_kind, land_use, types : str or sequence of str, optional
+        Records that count: codes, or their labels in English, French or Spanish ("pillar2",
+        "Pilier 2", "agroforesterie"); all by default.
+    active_only : bool
+        Whether records that have ended don't count.
     years : float
-        Of "research": from when on an action is old.
+        For "research": age, in years, from which an action isn't recent.
+    today : date, optional
+        Date at which records are active; the present day by default.
 
     Returns
     -------
     GeoDataFrame (hotspots, crowded, outside) or DataFrame
-        Ranked; columns as in ``hotspots.edition.gaps.COLUMNS``. ``attrs`` holds ``edition`` (its
-        id), ``of``, ``within_km`` and ``statement``: how complete the registry is there; of
+        Ranked; columns as in ``hotspots.edition.gaps.COLUMNS``. ``attrs`` has ``edition`` (its
+        id), ``of``, ``within_km`` and ``statement``, on how complete the registry is there; for
         "practices" also ``practices`` and ``left_out``, see `practice_gaps`.
 
     Raises
     ------
     BadInputError
-        No such kind of table, an unknown code, or a distance out of range.
+        The kind of table or a code is unknown, or the distance is out of range.
 
     Notes
     -----
-    Of "practices": a record that states no climate zone, but a town or better, has the zone of the
-    edition's cell there (of a footprint: at a point within it).
+    For "practices", a record without a climate zone whose place is a town or more precise has the
+    zone of the edition's cell there (for a footprint, at a point within it).
     """
     from hotspots.analysis.gaps.records_table import Wanted, wanted
     from hotspots.geo.regions import initiative_members, regions
@@ -157,7 +162,7 @@ def _of_hotspots(
 
 
 def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame:
-    """Return records with the climate zone of the edition's cell where they state none."""
+    """Return records with missing climate zones filled in from the edition's cells."""
     import numpy as np
     import shapely
     import xarray as xr
@@ -211,7 +216,7 @@ def _of_regions(
 
 
 def _area(region: Any) -> Region | None:
-    """Return the region that was asked for; None where that is the whole."""
+    """Return the requested region; None for the whole area."""
     from hotspots.geo.regions import region as region_of
 
     found = None if region is None else region_of(region)
@@ -219,7 +224,7 @@ def _area(region: Any) -> Region | None:
 
 
 def _hotspots_in(hotspots: gpd.GeoDataFrame, place: Region | None) -> gpd.GeoDataFrame:
-    """Return the hotspots of a region: by the countries they list, or else by outline."""
+    """Return the hotspots in a region, by their lists of countries or else by its outline."""
     from hotspots.analysis.gaps.hotspot_gaps import polygons_of
     from hotspots.geo.countries import countries
     from hotspots.geo.regions import initiative_members
@@ -231,8 +236,8 @@ def _hotspots_in(hotspots: gpd.GeoDataFrame, place: Region | None) -> gpd.GeoDat
     if place.kind in ("country", "initiative") and any(
         code in countries() for codes in lists for code in codes
     ):
-        wanted = {place.id, *initiative_members().get(place.id, ())}
-        return patches[[not wanted.isdisjoint(codes) for codes in lists]]
+        ids = {place.id, *initiative_members().get(place.id, ())}
+        return patches[[not ids.isdisjoint(codes) for codes in lists]]
     return patches[_meet(patches, place)]
 
 
@@ -243,16 +248,17 @@ def _meet(table: gpd.GeoDataFrame, place: Region) -> pd.Series:
 def _regions_in(
     place: Region, members: Mapping[str, Sequence[str]], outlines: gpd.GeoDataFrame
 ) -> set[str]:
-    """Return the ids of a region and its countries; of any other area, of those it meets."""
+    """Return the ids of a region and its countries; for other areas, of countries intersected."""
     if place.kind in ("country", "initiative"):
         return {place.id, *members.get(place.id, ())}
     return set(outlines.loc[_meet(outlines, place), "id"])
 
 
 def _codes(column: str, words: Collection[str]) -> tuple[str, ...]:
-    """Return the codes that words mean; refuse an unknown one: it would match nobody, like a gap.
+    """Return the codes for words; raise `BadInputError` on an unknown word.
 
-    A word is a code, its label in a language, or the label up to its colon ("Pilier 2").
+    A word is a code, its label in a language, or the label up to its colon ("Pilier 2"). An
+    unknown word would match no record, which would look like a gap.
     """
     from hotspots.registry.schema.fields import code_called
     from hotspots.registry.schema.vocabulary import vocabulary
@@ -265,7 +271,7 @@ def _codes(column: str, words: Collection[str]) -> tuple[str, ...]:
             heads.setdefault(_plain(head) if colon else "", set()).add(code)
     found = []
     for word in words:
-        short = heads.get(_plain(word), set())  # "Criterion" heads several: it means none
+        short = heads.get(_plain(word), set())  # "Criterion" begins several labels: ambiguous
         meant = code_called(column, word) or (min(short) if len(short) == 1 else None)
         if meant is None:
             near = near_matches(word, known) or f". Give one of {', '.join(known)}."
@@ -281,14 +287,14 @@ def _plain(word: str) -> str:
 
 
 def _ranked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return rows numbered anew."""
+    """Return rows with ranks from 1."""
     table = table.reset_index(drop=True)
     table["rank"] = table.index + 1
     return table
 
 
 def _involved(table: pd.DataFrame, members: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return the countries that a table speaks of."""
+    """Return the countries named in a table."""
     found: set[str] = set()
     for column in ("countries", "country", "region", "id"):
         if column in table:

@@ -1,4 +1,4 @@
-"""Data for a region: from the packaged sample, a file or a store, cut to the region."""
+"""Load the layers of a region from the packaged sample, a file or a store."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ def load(
 
     Parameters
     ----------
-    region : anything that `hotspots.region` takes
+    region : str, tuple, dict or path, as for `hotspots.region`
         A code or name, "world", a box (W, S, E, N) in degrees, GeoJSON or a file.
     layers : sequence of str, optional
-        Canonical names; all by default. Their valid shares come with them.
+        Canonical names; all by default. Their valid shares are included.
     resolution : float, optional
-        Cell size that is wanted, in the CRS's units; a grid finer than that is averaged in blocks
-        of whole cells, which are the same for every region.
+        Requested cell size, in the CRS's units. A finer grid is averaged over blocks of whole
+        cells; the blocks are the same for every region.
     store : path, optional
         A store of layers; the packaged world sample by default.
 
     Returns
     -------
     Dataset
-        Dask-backed; cells outside the region have ``valid_share`` 0 and missing values, cells at
-        its edge the share inside.
+        Dask-backed. Cells outside the region have ``valid_share`` 0 and missing values; at its
+        edge ``valid_share`` is reduced to the part inside.
 
     Raises
     ------
     BadInputError, RasterError
-        An unknown layer or region, one without land (`EmptyRegionError`), a `resolution` that the
-        grid has no whole blocks for.
+        The layer or region is unknown, the region has no land (`EmptyRegionError`), or the grid
+        can't be divided into whole blocks of `resolution`.
     """
     data = _opened(layers, store)
     if layers is not None:
@@ -74,7 +74,10 @@ def load(
 
 
 def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Dataset:
-    """Return the world sample, or of a store the layers asked for: others may be half a profile."""
+    """Return the world sample, or the requested layers of a store.
+
+    Other layers of a store are not opened: their profiles may be incomplete.
+    """
     from hotspots.ingest import Store
 
     if store is None or layers is None:
@@ -85,7 +88,7 @@ def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Datase
 
 
 def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:
-    """Return the layers of "sample", of a file or folder, or of a store."""
+    """Return the layers of the packaged "sample", of a file or folder, or of a store."""
     from hotspots.ingest import Store, open_data
     from hotspots.ingest.sample import sample
 
@@ -97,16 +100,16 @@ def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:
 def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     """Return `data` cut to `region`.
 
-    The grid becomes the region's bounding box in whole cells; ``valid_share`` is multiplied by the
-    share of each cell that is inside, so that totals are those of the region. A region's part of
-    a cell is its part of the cell's *land* (see `hotspots.analysis.zonal.coverage.share_out`).
-    ``region_share`` keeps the share, and the attributes ``region``, ``region_kind``,
-    ``region_countries`` and, for a drawn region, ``region_wkt`` what was asked for.
+    The grid becomes the region's bounding box in whole cells. ``valid_share`` is multiplied by the
+    share of each cell's *land* that is inside, so that totals are those of the region (see
+    `hotspots.analysis.zonal.coverage.share_out`). The share is kept as ``region_share``; the
+    attributes ``region``, ``region_kind``, ``region_countries`` and, for a drawn region,
+    ``region_wkt`` describe the region.
 
     Raises
     ------
     EmptyRegionError
-        The region doesn't meet the data, or no soil data lie in it.
+        The region and the data don't overlap, or the region has no soil data.
     """
     import geopandas as gpd
 
@@ -114,7 +117,7 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         return data
     grid = grid_of(data)
     if grid.shape[0] * grid.shape[1] > _LARGE:
-        # Shares are held of the whole grid: of a large one, only what is near is looked at.
+        # Shares are computed for all cells of the grid: a large one is cut to the region first.
         data = clipped(data, region.geometry.bounds)
         grid = grid_of(data)
     require_grid_size(data)
@@ -149,9 +152,9 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
-    """Return the rows and columns that hold all cells inside.
+    """Return the smallest window of rows and columns with all cells inside the region.
 
-    Across the antimeridian these are all columns between the first and the last.
+    For a region across the antimeridian it spans all columns from the first to the last.
     """
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return {
@@ -182,33 +185,33 @@ def _masked(data: xr.Dataset, share: np.ndarray) -> xr.Dataset:
 def coarsen(data: xr.Dataset, resolution: float) -> xr.Dataset:
     """Return `data` averaged to whole blocks of cells of about `resolution` (CRS units).
 
-    Quantities are means weighted by cell area and valid share, ``valid_share`` by cell area;
-    classes are those of the largest valid area. Totals of what ``valid_share`` stands for are
-    kept: mean × valid share × area of a block is the sum over its cells.
+    Quantities are means weighted by cell area and valid share; ``valid_share`` is a mean weighted
+    by cell area; the class of a block is the one with the largest valid area. Totals are
+    preserved: mean × valid share × area of a block is the sum over its cells.
 
     Raises
     ------
     RasterError
-        Blocks of that size don't fit the grid.
+        The grid can't be divided into blocks of that size.
     """
     factor = _factor(grid_of(data), resolution)
     return data if factor == 1 else _coarsen(data, factor)
 
 
 def _factor(grid: Grid, resolution: float) -> int:
-    """Return how many cells a block of `resolution` is wide."""
+    """Return the width, in cells, of a block of `resolution`."""
     width = abs(grid.transform.a)
     factor = round(resolution / width) if 0 < resolution < np.inf else 0
     if factor < 1 or grid.shape[0] % factor or grid.shape[1] % factor:
         raise RasterError(
             f"The cells are {width:g} wide and {grid.shape} in number; a resolution"
-            f" of {resolution:g} is no whole multiple that fits them."
+            f" of {resolution:g} isn't a whole multiple that divides the grid evenly."
         )
     return factor
 
 
 def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Dataset:
-    """Return `part` of `whole` with empty margins up to the edges of `whole`'s blocks."""
+    """Return `part` of `whole`, padded with missing values to the edges of `whole`'s blocks."""
     wider = {}
     for axis in ("y", "x"):
         first = int(np.flatnonzero(whole[axis].values == part[axis].values[0])[0])
@@ -221,11 +224,11 @@ def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Datase
 
 
 def _on_grid(data: xr.Dataset, grid: Grid, factor: int = 1) -> xr.Dataset:
-    """Return `data` with `grid`'s CRS, and the transform of its own place on it, written."""
+    """Return `data` with `grid`'s CRS and the transform of its own position on the grid."""
     step = grid.transform
     west = float(data["x"][0]) - step.a * factor / 2
     north = float(data["y"][0]) - step.e * factor / 2
-    # Without it, a single row or column wouldn't tell its size.
+    # Written explicitly: cell size can't be derived from a single row or column.
     place = Affine(step.a * factor, 0, west, 0, step.e * factor, north)
     return data.rio.write_crs(grid.crs).rio.write_transform(place)
 
@@ -256,7 +259,7 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
 
 
 def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
-    """Return the code with the largest area in each block; 0 where none has any."""
+    """Return the code with the largest area in each block; 0 where no code has an area."""
     most, found = xr.zeros_like(areas[0]), xr.zeros_like(areas[0])
     for area, code in zip(areas, codes, strict=True):
         found = xr.where(area > most, code, found)
@@ -265,9 +268,9 @@ def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
 
 
 def require_grid_size(data: xr.Dataset) -> None:
-    """Raise `BadInputError` if layers have more cells than may be held at once; reads no value."""
+    """Raise `BadInputError` if the layers exceed the limits on cells; no values are read."""
     rows, columns = grid_of(data).shape
-    less = "ask for a smaller region, or give layers of larger cells"
+    less = "choose a smaller region, or give layers of larger cells"
     require_within(f"The grid of {rows:,} x {columns:,} has", rows * columns, "grid_cells", less)
     held = sum(layer.size for layer in data.data_vars.values())
     require_within("The layers together have", held, "raster_cells", less)

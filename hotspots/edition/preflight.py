@@ -1,4 +1,4 @@
-"""What is checked before minutes of work: room on the disk, and the registry that is drawn last."""
+"""Checks before a long analysis: free disk space, and a readable registry."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hotspots.errors import WriteError
 from hotspots.layers.grid import grid_of
 from hotspots.registry import Registry
 
-# Layers of an edition that no method gives: hotspot classes, shares of draws, clusters.
+# Layers of an edition from no method: hotspot classes, shares of draws, clusters.
 _RANKING_LAYERS = 24
-# Of a cell and layer before it is compressed; the overviews take no more than that saves.
+# Bytes per cell and layer, uncompressed; overviews take less than compression saves.
 _BYTES = 4
 TABLES_BYTES, PAGE_BYTES = 1_000_000, 2_000_000
 
 
 def edition_bytes(data: xr.Dataset, recipe: Recipe) -> int:
-    """Return about how many bytes the edition of `recipe` on `data` takes, with its map.
+    """Return an estimate, in bytes, of the size of the edition of `recipe` on `data`, with its map.
 
-    Cells with a stock × layers that the data allow × 4 bytes, and the tables: on the safe side by
-    a factor of 2 to 3, since layers are compressed.
+    Cells with a stock × layers that the data allow × 4 bytes, plus the tables. It is 2 to 3 times
+    too high, since layers are compressed.
     """
     rows, columns = grid_of(data).shape
     cells = int(data["soc_stock"].notnull().sum()) if "soc_stock" in data else rows * columns
@@ -38,14 +38,14 @@ def edition_bytes(data: xr.Dataset, recipe: Recipe) -> int:
 
 
 def require_space(target: Path, needed: int) -> None:
-    """Raise `WriteError` if the disk of `target` has less room than is needed.
+    """Raise `WriteError` if the disk of `target` has too little free space.
 
     Parameters
     ----------
     target : Path
-        What is to be written; neither it nor the folders above need exist.
+        Path to be written; neither it nor its parents need exist.
     needed : int
-        Bytes.
+        Space needed, bytes.
     """
     folder = Path(os.path.realpath(target))
     while not folder.is_dir() and folder != folder.parent:
@@ -59,9 +59,9 @@ def require_space(target: Path, needed: int) -> None:
 
 
 def read_through(registry: Registry) -> Registry:
-    """Return a registry whose records were read once; raises as reading them does.
+    """Return `registry` after reading its records, so that errors in them are raised early.
 
-    A damaged file may open well and fail where its records are.
+    A damaged file may open without error and fail only when its records are read.
     """
     _ = registry.records
     return registry

@@ -1,4 +1,4 @@
-"""Ranking an edition's layers: managed mineral land in hotspot classes, Gi* clusters beside."""
+"""Ranking of managed mineral land in hotspot classes, and Gi* clusters for comparison."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _POTENTIALS = [
 
 
 def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:
-    """Return what ranks, or None where there is no potential to rank by."""
+    """Return gain and loss for the ranking, or None without the potential that ranks.
+
+    A remark is appended to `notes` where a layer of the ranking is missing.
+    """
     potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
     if potential not in layers or "soc_stock_managed" not in layers:
         if potential not in {name for method in METHODS for name in method.gives}:
@@ -64,7 +67,7 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
 
 
 def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
-    """Return climate zone × leading managed land use (cropland, or pasture where that counts)."""
+    """Return climate zone × leading managed land use: cropland, or pasture where included."""
     zone = data["climate_zone"].astype("int64")
     if not recipe.potential.include_pasture:
         return zone
@@ -72,10 +75,10 @@ def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
 
 
 def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> xr.Dataset:
-    """Return hotspot classes over the whole and within stratum, and why land is excluded.
+    """Return hotspot classes, over the whole area and within strata, and reasons of exclusion.
 
-    ``hotspot_class`` goes by the best estimate and what `recipe` wants it to be stable over;
-    ``hotspot_class_stable`` asks that a cell be hot in enough of all draws.
+    ``hotspot_class`` is from the best estimate and the stability that `recipe` requires;
+    ``hotspot_class_stable`` requires that a cell is hot in enough of all draws.
     """
     hot = recipe.hotspots
     few = hot.min_patch_cells / hot.top_share
@@ -104,7 +107,7 @@ Gate = tuple[xr.DataArray | None, xr.DataArray | None]
 
 
 def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
-    """Return the stability of gain and loss that the best estimate's classes must have."""
+    """Return the stability of gain and loss that the best estimate's classes are tested by."""
     over = recipe.hotspots.stability_over
     if drawn is None or over == "nothing" or (over == "sd" and not drawn.has_sd):
         return None, None
@@ -133,10 +136,10 @@ def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate
 
 
 def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return Gi* of gain and loss on ranked land: on the residual from the climate zone's mean.
+    """Return Gi* of gain and loss on ranked land, for residuals and for unadjusted values.
 
-    The second dataset holds the clusters of the raw values, which is what Gi* is mostly used for:
-    what it alone would have called hot is told for comparison only.
+    Residuals are from the mean of the climate zone. The second dataset has the clusters of the
+    unadjusted values, the usual input of Gi*, which are reported for comparison only.
     """
     choice = recipe.clusters
     values_of = {"potential": axes.gain} | ({} if axes.loss is None else {"loss": axes.loss})
@@ -148,24 +151,24 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset
         method=choice.method,
     )
     out: dict[str, xr.DataArray] = {}
-    raw: dict[str, xr.DataArray] = {}
+    unadjusted: dict[str, xr.DataArray] = {}
     for axis, values in values_of.items():
         ranked = values.where(axes.ranked)
-        told = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
-        out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", told)
-        raw[f"cluster_{axis}_raw"] = gi_star(ranked)["cluster"].astype("int8")
-    return xr.Dataset(out), xr.Dataset(raw)
+        attrs = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
+        out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", attrs)
+        unadjusted[f"cluster_{axis}_raw"] = gi_star(ranked)["cluster"].astype("int8")
+    return xr.Dataset(out), xr.Dataset(unadjusted)
 
 
-def _as_stored(found: xr.Dataset, name: str, told: dict[str, Any]) -> dict[str, xr.DataArray]:
-    """Return what Gi* found as small layers, so that its float64 ones can go."""
+def _as_stored(found: xr.Dataset, name: str, attrs: dict[str, Any]) -> dict[str, xr.DataArray]:
+    """Return the results of Gi* as float32 and int8 layers, which take less memory."""
     parts = {f"{name}_{part}": found[part] for part in ("z", "p_adjusted", "effect")}
-    stored = {key: describe(v.astype("float32"), key, **told) for key, v in parts.items()}
-    return {name: describe(found["cluster"].astype("int8"), name, **told)} | stored
+    stored = {key: describe(v.astype("float32"), key, **attrs) for key, v in parts.items()}
+    return {name: describe(found["cluster"].astype("int8"), name, **attrs)} | stored
 
 
 def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArray:
-    """Return `values` less the area-weighted mean of their stratum; NaN stays NaN."""
+    """Return `values` minus the area-weighted mean of their stratum; NaN stays NaN."""
     v = values.values.astype("float64")
     codes = stratum.values.astype("int64").ravel()
     area = np.where(np.isnan(v), 0.0, cell_area(values).values).ravel()
@@ -173,5 +176,5 @@ def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArra
     areas = np.bincount(codes, weights=area)
     means = np.divide(sums, areas, out=np.zeros_like(sums), where=areas > 0)
     residual = v - means[codes].reshape(v.shape)
-    # Of a stratum whose values are all alike only the last digits of the mean would be left.
+    # In a stratum of equal values the residual is only the rounding error of the mean.
     return values.copy(data=np.where(np.abs(residual) <= SAME_SUM * np.abs(v), 0.0, residual))

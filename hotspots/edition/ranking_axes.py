@@ -1,4 +1,4 @@
-"""The two axes of a ranking: what ranks the land for gain and for loss."""
+"""The two axes of a ranking: the gain and the loss by which land is ranked."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import xarray as xr
 
 @dataclass(frozen=True)
 class Axes:
-    """What ranks: gain and loss of each cell, and the land that they stand for.
+    """Gain and loss of each cell, by which it is ranked, and the land they refer to.
 
     Attributes
     ----------
     gain, loss : DataArray, DataArray or None
-        t ha-1 yr-1, positive; loss is None where no layer tells it.
+        t ha-1 yr-1, positive; loss is None where there is no layer of it.
     reason : DataArray
-        Why a cell isn't ranked, 0 where it is.
+        Code of the reason why a cell isn't ranked, 0 where it is.
     managed, valid : DataArray
         Managed share of the cell's land; share of the cell that is land with values.
     groups : mapping
@@ -32,5 +32,5 @@ class Axes:
 
     @property
     def ranked(self) -> xr.DataArray:
-        """Where a cell is ranked and has a gain."""
+        """Mask of the cells that are ranked and have a gain."""
         return (self.reason == 0) & self.gain.notnull()

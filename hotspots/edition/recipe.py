@@ -1,4 +1,4 @@
-"""The recipe: every choice of one analysis, with unit and allowed range, saved as TOML."""
+"""The recipe: all choices of an analysis with units and allowed ranges, stored as TOML."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from hotspots.locale.escaping import toml_text
 
 @dataclass(frozen=True)
 class Recipe:
-    """All choices of an analysis; the defaults are documented in `to_toml`'s comments.
+    """All choices of an analysis; the comments of `to_toml` document each of them.
 
     ``Recipe()`` is the default recipe; ``Recipe.from_dict({"potential": {"adoption": 0.2}})`` and
-    ``Recipe(potential=Potential(adoption=0.2))`` change one choice; values out of range and unknown
+    ``Recipe(potential=Potential(adoption=0.2))`` change one choice. Values out of range and unknown
     keys raise `RecipeError`.
     """
 
@@ -65,14 +65,14 @@ class Recipe:
                     f"{section.name} is {part!r}; a {section.type} is needed"
                     " (nested dicts go through Recipe.from_dict)."
                 )
-            # A whole number given for a real one is made real, so that equal recipes look equal.
+            # Integers given for real numbers become floats, so that equal recipes compare equal.
             checked = _section(section.name, kind, asdict(part))
             object.__setattr__(self, section.name, checked)
         _check_levels(self.potential)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
-        """Return a recipe from nested dicts; what isn't given keeps its default."""
+        """Return a recipe from nested dicts; choices not given have their defaults."""
         sections = {f.name: f.default_factory for f in fields(cls)}
         chosen: dict[str, Any] = {}
         for section, values in given.items():
@@ -111,7 +111,7 @@ class Recipe:
         return asdict(self)
 
     def to_toml(self) -> str:
-        """Return TOML with every choice, its unit, range and meaning."""
+        """Return the recipe as TOML, each choice with a comment on meaning, range and unit."""
         blocks = []
         for section in fields(self):
             part = getattr(self, section.name)
@@ -124,13 +124,13 @@ class Recipe:
         return "\n\n".join(blocks) + "\n"
 
     def differences(self, other: Recipe) -> list[dict[str, Any]]:
-        """Return the choices that differ, as rows key, this, other."""
-        mine, theirs = self.to_dict(), other.to_dict()
+        """Return the choices that differ, as rows with key, this, other."""
+        choices, others = self.to_dict(), other.to_dict()
         return [
-            {"key": f"{section}.{key}", "this": value, "other": theirs[section][key]}
-            for section, values in mine.items()
+            {"key": f"{section}.{key}", "this": value, "other": others[section][key]}
+            for section, values in choices.items()
             for key, value in values.items()
-            if value != theirs[section][key]
+            if value != others[section][key]
         ]
 
 
@@ -142,8 +142,8 @@ _KINDS = {
     tuple: "a list",
     dict: "a table {key = value}",
 }
-_LONGEST = 100  # letters of what was given that a message shows
-_LARGEST = 10**300  # whole numbers beyond can't become real ones, and are out of every range
+_LONGEST = 100  # characters of a given value that a message shows
+_LARGEST = 10**300  # larger integers can't be converted to float, and are out of every range
 
 
 def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
@@ -157,7 +157,7 @@ def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _check_levels(potential: Potential) -> None:
-    """Raise `RecipeError` where a factor level isn't in the table of the guidelines chosen."""
+    """Raise `RecipeError` if a factor level isn't in the table of the chosen guidelines."""
     from hotspots.analysis.ipcc.tier1 import factor_levels
 
     for choice in fields(potential):
@@ -174,7 +174,7 @@ def _check_levels(potential: Potential) -> None:
 
 
 def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
-    """Return what is wrong with a top-level key that is no section."""
+    """Return the message on a top-level key that isn't the name of a section."""
     homes = [name for name, kind in sections.items() if given in {f.name for f in fields(kind)}]
     if homes:
         return f"'{_cut(given)}' stands outside of any section; write it below [{homes[0]}]."
@@ -190,19 +190,19 @@ def _checked(key: str, choice: Field[Any], value: Any) -> Any:
     return tuple(_checked_item(f"{key}[{i}]", choice, kind, v) for i, v in enumerate(value))
 
 
-# By the annotation of a list's field: what its items are.
+# Annotation of a list field -> type of its items.
 _ITEMS = {"tuple[str, ...]": str, "tuple[float, ...]": float, "tuple[dict[str, Any], ...]": dict}
 
 
-def _checked_item(key: str, choice: Field[Any], wanted: type, value: Any) -> Any:
-    if wanted is float and type(value) is int and abs(value) < _LARGEST:
+def _checked_item(key: str, choice: Field[Any], kind: type, value: Any) -> Any:
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
         value = float(value)
-    if wanted is dict and isinstance(value, Mapping):
-        # As above, so that equal rows look equal.
+    if kind is dict and isinstance(value, Mapping):
+        # Integers become floats here too, so that equal rows compare equal.
         return {str(k): float(v) if type(v) is int else v for k, v in value.items()}
-    if type(value) is not wanted:
+    if type(value) is not kind:
         raise RecipeError(
-            f"{key} is {_said(value)}; {_KINDS[wanted]} is needed ({_meaning(choice)})."
+            f"{key} is {_said(value)}; {_KINDS[kind]} is needed ({_meaning(choice)})."
         )
     low, high, allowed = (choice.metadata[k] for k in ("low", "high", "allowed"))
     inside = low is None or low <= value <= high  # false for NaN too
@@ -212,10 +212,10 @@ def _checked_item(key: str, choice: Field[Any], wanted: type, value: Any) -> Any
 
 
 def _said(value: Any) -> str:
-    """Return a value as messages show it: cut short, however long it is."""
+    """Return a value as text for a message, cut to `_LONGEST` characters."""
     try:
         return _cut(repr(value))
-    except (ValueError, RecursionError):  # a whole number of thousands of digits
+    except (ValueError, RecursionError):  # an integer of thousands of digits
         return "too long to show"
 
 
@@ -235,7 +235,7 @@ def _meaning(choice: Field[Any]) -> str:
 
 def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
     return (
-        f"'{_cut(given)}' is no {what} in a recipe; known are {', '.join(known)}"
+        f"'{_cut(given)}' is not a {what} in a recipe; known are {', '.join(known)}"
         f"{near_matches(_cut(given), known) or '.'}"
     )
 

@@ -1,6 +1,6 @@
 """The sections of a recipe: each choice with its default, unit, allowed range and meaning.
 
-What a number rests on is said in its meaning: "convention" where no source gives it.
+A meaning states the basis of its default: "convention" where there is no source.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ def choice(
     allowed: tuple[str, ...] = (),
     factor: tuple[str, str] | None = None,
 ) -> Any:
-    """Return a field; `factor` is (land-use system, IPCC factor) of a choice of factor level.
+    """Return a dataclass field for one choice of the recipe.
 
-    `low` and `high`, or `allowed`, hold for each item where the default is a list.
+    `low` and `high`, or `allowed`, limit the value, or each item where the default is a list.
+    `factor` is (land-use system, IPCC factor) for a choice of a factor level, else None.
     """
-    told = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
-    return field(default=default, metadata=told | {"factor": factor})
+    description = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
+    return field(default=default, metadata=description | {"factor": factor})
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Potential:
 
 @dataclass(frozen=True)
 class Constrained:
-    """What of a potential can be had in time: feasible land and a logistic ramp-up."""
+    """Potential attainable over time: feasible land and a logistic ramp-up of adoption."""
 
     horizons: tuple[float, ...] = choice(
         (5.0, 10.0, 20.0, 30.0), "years for which gains are summed", unit="yr", low=1, high=200
@@ -185,7 +186,7 @@ class Change:
     end: str = choice("soc_stock", "layer of the last date")
     detectable: float = choice(
         1.0,
-        "smaller changes over the period are told as not detectable (convention)",
+        "smaller changes over the period count as not detectable (convention)",
         unit="t ha-1",
         low=0,
         high=100,

@@ -1,4 +1,4 @@
-"""The potential's scenario in one sentence, from the recipe's choices."""
+"""The management scenario of the potential as one sentence, from the recipe's choices."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from hotspots.locale import has_text, number, percent, text
 
 
 def scenario(recipe: Recipe, lang: str = "en") -> str:
-    """Return what cropland goes from and to, by which factors and in what time, in words."""
+    """Return a sentence on the change of cropland management, its factors and its duration."""
     choice = recipe.potential
-    told = text(
+    sentence = text(
         "notice.scenario",
         lang,
         management=_practice(choice.management, lang),
@@ -19,7 +19,7 @@ def scenario(recipe: Recipe, lang: str = "en") -> str:
         adoption=percent(choice.adoption, lang),
         pasture=text(f"notice.pasture_{'in' if choice.include_pasture else 'out'}", lang),
     )
-    return f"{told} {text('notice.own_factors', lang)}" if choice.factors else told
+    return f"{sentence} {text('notice.own_factors', lang)}" if choice.factors else sentence
 
 
 def _practice(code: str, lang: str) -> str:

@@ -1,4 +1,4 @@
-"""How far the loss at risk hangs on its components, and which land-cover changes the SDG sees."""
+"""Sensitivity of the loss at risk to its components, and land-cover transitions of the SDG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hotspots.layers.variables import LOSS_COMPONENTS, describe
 if TYPE_CHECKING:
     from hotspots.edition.recipe import Recipe
 
-# Each draw ranks all cells anew; finer maps take fewer draws, not more time.
+# Each draw ranks all cells; finer maps get fewer draws, to limit the time.
 _CELL_DRAWS = 20_000_000
 _LAYERS = {
     "stability_errors": "stability_loss_components",
@@ -28,9 +28,9 @@ _LAYERS = {
 def loss_sensitivity(
     layers: xr.Dataset, recipe: Recipe
 ) -> tuple[dict[str, xr.DataArray], dict[str, Any]]:
-    """Return METHODS 7 a to e of ``loss_total``: layers of stability, and figures for the manifest.
+    """Return the sensitivity of ``loss_total`` (METHODS 7 a to e): layers, figures of the manifest.
 
-    Both empty where there is no loss at risk in any cell, or no draws are wanted.
+    Both are empty where no cell has a loss at risk, or the recipe has no draws.
     """
     if "loss_total" not in layers or recipe.uncertainty.draws == 0:
         return {}, {}
@@ -39,7 +39,7 @@ def loss_sensitivity(
     }
     area = cell_area(layers) * layers["valid_share"].where(layers["loss_total"].notnull(), 0)
     cells = int((area > 0).sum())
-    if not cells:  # a component that isn't known anywhere makes the sum unknown everywhere
+    if not cells:  # a component unknown everywhere makes the sum unknown everywhere
         return {}, {}
     draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
     inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
@@ -68,7 +68,7 @@ def transitions(data: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: numbers plain and finite or None."""
+    """Return a value as JSON type; NaN and infinities become None."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, np.generic):

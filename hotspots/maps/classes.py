@@ -1,4 +1,4 @@
-"""Layers cut into the classes that the map colours: named ones, and steps of a scale."""
+"""Division of layers into the classes of the map: named classes, and steps of a scale."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 Codes = npt.NDArray[np.uint8]
 
-# Upper edges of all classes but the last. Fixed, so that two editions compare at a glance; the
-# hotspot threshold of the default recipe (0.2) is one of them.
+# Upper edges of all classes except the last. Fixed, so that maps of editions are comparable; they
+# include the hotspot threshold of the default recipe (0.2).
 POTENTIAL_BREAKS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 LOSS_BREAKS = (0.05, 0.1, 0.2, 0.5, 1.0)
-# The stocks behind it are whole t/ha: a deficit within 1 t/ha of none is none to be seen.
+# The deficit is a difference of stocks in whole t/ha: within 1 t/ha of 0 it isn't detectable.
 DEFICIT_BREAKS = (-1.0, 1.0, 2.0, 5.0, 10.0, 20.0)
-# Below the share that the recipe asks for, which is the edge of the last class.
+# Edges below the share that the recipe requires, which is the edge of the last class.
 STABILITY_BREAKS = (0.1, 0.2, 0.4, 0.6)
-# A rate per hectare of cropland says nothing to the eye where there is next to none.
+# A rate per hectare of cropland is misleading on a map where there is hardly any cropland.
 LEAST_MANAGED_SHARE = 0.01
-# Multiples of the smallest change that is told apart, see `change_steps`.
+# Multiples of the smallest detectable change, see `change_steps`.
 CHANGE_STEPS = (1, 2, 4, 10)
 _CODE = {name: code for code, name in HOTSPOT_CLASSES.items()}
 _HOT_FOR = {"protect": ("loss",), "restore": ("gain", "loss"), "build": ("gain",)}
@@ -39,18 +39,19 @@ _HOT_FOR = {"protect": ("loss",), "restore": ("gain", "loss"), "build": ("gain",
 
 @dataclass(frozen=True)
 class Classes:
-    """A layer cut into classes.
+    """A layer divided into classes.
 
     Attributes
     ----------
     codes : array (rows, columns)
-        0 = no colour, k = the k-th class.
+        0 = no class, transparent; k = the k-th class.
     colours, labels : sequence of str
-        One a class. Classes of one label share a line of the legend.
+        One per class. Classes with the same label share a line of the legend.
     is_scale : bool
-        A quantity from low to high, whose legend shows all steps; else what occurs is listed.
+        Whether it is a scale from low to high, whose legend shows all steps; the legend of named
+        classes shows those that occur.
     key : str
-        What the legend says of the colours, "" for nothing.
+        Remark of the legend on the colours, or "".
     """
 
     codes: Codes
@@ -61,7 +62,7 @@ class Classes:
 
 
 def hotspot_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the classes, the hot ones twice: what is stable over errors and methods, and paler."""
+    """Return the hotspot classes; hot cells not stable over errors and methods in paler colours."""
     labels = [text(f"class.{n}", lang) for n in HOTSPOT_CLASSES.values()]
     found = _by_code(layer, HOTSPOT_CLASSES, palettes.HOTSPOT, labels)
     stable = stable_cells(edition, layer)
@@ -79,9 +80,9 @@ def hotspot_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes
 
 
 def stable_cells(edition: Edition, layer: xr.DataArray) -> npt.NDArray[np.bool_] | None:
-    """Return where what makes a cell hot is so in enough of the draws; None without draws.
+    """Return a mask of cells that meet their class's criterion in enough draws; None without draws.
 
-    A cell whose stability isn't known counts as stable, as it does in `classify_hotspots`.
+    Cells of unknown stability count as stable, as in `classify_hotspots`.
     """
     suffix = str(layer.name).removeprefix("hotspot_class")
     if f"stability_gain{suffix}" not in edition.rasters:
@@ -110,7 +111,7 @@ def _stability_key(
 
 
 def stable_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the classes of the full definition, and say so where nothing is stable."""
+    """Return the classes of the full definition, with a remark if no cell is stable."""
     labels = [text(f"class.{n}", lang) for n in HOTSPOT_CLASSES.values()]
     found = _by_code(layer, HOTSPOT_CLASSES, palettes.HOTSPOT, labels)
     hot = np.isin(layer.values, [_CODE[n] for n in HOT_CLASSES])
@@ -122,10 +123,10 @@ def stable_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
 def named_classes(
     table: str, names: Mapping[int, str], colours: Mapping[str, str]
 ) -> Callable[[Edition, xr.DataArray, str], Classes]:
-    """Return the cut of a layer of classes that are worded as ``<table>.<name>``."""
+    """Return a function for layers of classes whose labels are the messages ``<table>.<name>``."""
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-        """Return the layer, cut into its classes."""
+        """Return the classes of the layer."""
         labels = [text(f"{table}.{n}", lang) for n in names.values()]
         return _without_little(edition, layer, _by_code(layer, names, colours, labels))
 
@@ -133,14 +134,14 @@ def named_classes(
 
 
 def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
-    """Return the cut of a layer of Gi* clusters."""
+    """Return a function for layers of Gi* clusters."""
     from_high = dict(reversed(CLUSTERS.items()))
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-        """Return the layer, cut into its classes."""
+        """Return the classes of the layer."""
         labels = [text(f"cluster.{n}", lang) for n in from_high.values()]
         found = _by_code(layer, from_high, colours, labels)
-        # 0 stands for "not significant" and for cells outside the graph; only the former have a z.
+        # 0 means "not significant" or outside the neighbour graph; only the former have a z score.
         z = edition.rasters.get(f"{layer.name}_z")
         outside = np.zeros(layer.shape, bool) if z is None else np.isnan(z.values)
         return replace(found, codes=np.where(outside, 0, found.codes).astype("uint8"))
@@ -159,12 +160,12 @@ def _by_code(
 
 
 def potential_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut a gain per hectare of managed land."""
+    """Return the classes of a gain per hectare of managed land."""
     return _without_little(edition, layer, _by_breaks(layer, POTENTIAL_BREAKS, palettes.GAIN, lang))
 
 
 def _without_little(edition: Edition, layer: xr.DataArray, found: Classes) -> Classes:
-    """Return classes of managed land without the cells that have next to none."""
+    """Return classes without cells whose managed share is below `LEAST_MANAGED_SHARE`."""
     managed = edition.rasters.get(f"{layer.name}_valid_share")
     land = edition.rasters.get("valid_share")
     if managed is None or land is None:
@@ -174,22 +175,22 @@ def _without_little(edition: Edition, layer: xr.DataArray, found: Classes) -> Cl
 
 
 def loss_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut a loss per hectare."""
+    """Return the classes of a loss per hectare."""
     return _by_breaks(layer, LOSS_BREAKS, palettes.DEFICIT, lang)
 
 
 def stability_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut a share of the draws, the last step from where the recipe calls it stable."""
+    """Return the classes of a share of the draws; the last starts at the recipe's stability."""
     least = edition.recipe.hotspots.stability
     breaks = [b for b in STABILITY_BREAKS if b < least] + [least]
-    # float32 puts a share of exactly the least one to either side of it.
+    # In float32 a share equal to the threshold may be just below it.
     shifted = layer.copy(data=np.asarray(layer.values, dtype="float64") + 1e-6)
     colours = [*palettes.STABILITY[: len(breaks)], palettes.STABILITY[-1]]
     return _by_breaks(shifted, breaks, colours, lang, percent)
 
 
 def deficit_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the historical deficit; more than without land use is a step of its own."""
+    """Return the classes of the historical deficit; a surplus has its own class."""
     found = _by_breaks(layer, DEFICIT_BREAKS, (palettes.SURPLUS, *palettes.DEFICIT), lang)
     surplus = text("legend.surplus", lang, high=number(DEFICIT_BREAKS[0], lang))
     return replace(found, labels=[surplus, *found.labels[1:]])
@@ -215,9 +216,9 @@ def _by_breaks(
 
 
 def change_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
-    """Cut the change evenly on both sides of what the data can't tell from none.
+    """Return the classes of the change, symmetric around "no detectable change".
 
-    Without its years that isn't known, and nothing is drawn.
+    Without the period of the change the smallest detectable rate is unknown: no cell has a class.
     """
     years = _years_between(edition, layer)
     if not years > 0:
@@ -225,7 +226,7 @@ def change_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
     smallest = edition.recipe.change.detectable / years
     edges = [step * smallest for step in CHANGE_STEPS]
     values = np.asarray(layer.values, dtype="float64")
-    # float32 rounds a change of exactly the threshold to either side of it; it is detectable.
+    # In float32 a change equal to the threshold may be just below it; it counts as detectable.
     depth = np.digitize(np.abs(values) * (1 + 1e-6), edges)
     middle = len(edges) + 1
     codes = np.where(np.isfinite(values), middle + np.sign(values) * depth, 0)
@@ -245,7 +246,7 @@ def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
 
 
 def _years_between(edition: Edition, layer: xr.DataArray) -> float:
-    """Return the length of the change's period, years; NaN if neither end is said in figures."""
+    """Return the length of the change's period, years; NaN if its years are unknown."""
     inputs: Mapping[str, Any] = edition.manifest["inputs"]
     change = edition.recipe.change
     start, _, end = str(layer.attrs.get("period", "")).partition("-")

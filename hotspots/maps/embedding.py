@@ -1,10 +1,10 @@
-"""Text from data inside a page: always a value, never markup, script or template source.
+"""Safe embedding of texts from data in a page: never as markup, script or template source.
 
-A text reaches the page in two ways only: as JSON in a data block, which the page's script shows
-with ``textContent``, or as a value that the panel's autoescaped template wrote. Both are handed to
-the figure as `Verbatim`, which no template engine reads. In addition, neither holds an opening
-delimiter of one (``{{``, ``{%``, ``{#``, ``${``), so that somebody who puts the page into a
-template of his own finds none either.
+A text reaches the page in one of two ways: as JSON in a data block, which the page's script shows
+with ``textContent``, or as a value in the panel's autoescaped template. Both are added to the
+figure as `Verbatim`, which isn't parsed as a template. In addition, neither contains an opening
+delimiter of a template (``{{``, ``{%``, ``{#``, ``${``), so that the page can be embedded in other
+templates.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from branca.element import Element
 from markupsafe import escape
 
 DATA_ID = "hs-data"
-# A brace of JSON stands before a quote or its own end, and never after "$"; any other is of a text.
+# A brace of JSON is followed by a quote or "}", and never follows "$"; others belong to texts.
 _BRACE_OF_TEXT = re.compile(r'\{(?!["}])|(?<=\$)\{')
-# A terminal that prints the file would obey control characters.
+# Control characters would be interpreted by a terminal that prints the file.
 _BRACE_OR_CONTROL = re.compile(r"[{\x01-\x08\x0b\x0e-\x1f]")
 _SIGNS = {sign: f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 _ANY_SIGN = re.compile(f"[{''.join(_SIGNS)}]")
 
 
 class Verbatim(Element):
-    """Text that goes into a figure as it is.
+    """Text that is inserted into a figure unchanged.
 
-    `branca.element.Element`, given a text, would read it as the source of a template.
+    `branca.element.Element` would parse the text as a template.
     """
 
     def __init__(self, content: str) -> None:
@@ -44,12 +44,12 @@ class Verbatim(Element):
 
 
 def data_block(data: Any) -> str:
-    """Return the element that holds the page's data; a browser doesn't run it."""
+    """Return the element with the page's data, which browsers don't execute."""
     return f'<script type="application/json" id="{DATA_ID}">{safe_json(data)}</script>'
 
 
 def safe_json(value: Any) -> str:
-    r"""Return JSON that may stand in a ``<script>`` and in a template.
+    r"""Return JSON that is safe in a ``<script>`` element and in a template.
 
     ``<``, ``>``, ``&``, U+2028, U+2029 and the opening braces of texts are written as ``\uXXXX``;
     NaN and infinities as null.
@@ -60,15 +60,15 @@ def safe_json(value: Any) -> str:
 
 
 def inert(html: str) -> str:
-    """Return HTML with its opening braces and control characters as character references.
+    """Return HTML with opening braces and control characters as character references.
 
-    For HTML without scripts and styles, where such a reference would not be read.
+    For HTML without scripts and styles, in which character references aren't decoded.
     """
     return _BRACE_OR_CONTROL.sub(lambda found: f"&#{ord(found.group())};", html)
 
 
 def html_text(text: str) -> str:
-    """Return a text as HTML."""
+    """Return a text escaped for HTML."""
     return inert(str(escape(text)))
 
 

@@ -1,7 +1,7 @@
 """Countries, hot patches and records as plain data for the page.
 
-All text stays text: `hotspots.maps.embedding` writes it as JSON, and the page's script shows it
-with ``textContent``.
+Texts are never markup: `hotspots.maps.embedding` writes them as JSON, and the page's script shows
+them with ``textContent``.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
-# World outlines are drawn at 1:50 million; this takes out what a screen doesn't show.
+# Tolerance of simplification for world outlines (1:50 million): details too small for a screen.
 WORLD_TOLERANCE_DEG = 0.06
 WORLD_WIDTH_DEG = 90.0
 MOST_PATCHES = 1500
 
 
 class Labels:
-    """The labels of all tables of a page, each once: ``told`` is a list of (label, depth)."""
+    """The distinct labels of all tables of a page: ``entries`` is a list of (label, depth)."""
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, int], int] = {}
 
     @property
-    def told(self) -> list[tuple[str, int]]:
-        """The labels with their depths, in the order of their places."""
+    def entries(self) -> list[tuple[str, int]]:
+        """The labels with their depths; the position of each is its index."""
         return list(self._places)
 
     def shorten(self, rows: Iterable[number_rows.Row]) -> list[tuple[int, str]]:
-        """Return rows as (place of the label, value)."""
+        """Return rows as (index of the label, value)."""
         return [
             (self._places.setdefault((label, depth), len(self._places)), value)
             for label, value, depth in rows
@@ -52,21 +52,22 @@ class Labels:
 
 
 def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[str, Any]:
-    """Return the outlines in view and each country's numbers.
+    """Return the outlines in view and the numbers of each country.
 
     Parameters
     ----------
     edition : Edition
-    bounds : tuple = (west, south, east, north)
+    bounds : (west, south, east, north)
         Degrees, of the edition's rasters.
     period : str
-        Years of the modelled change.
+        Years of the modelled change, "" if unknown.
     lang : str
+        "en", "fr" or "es".
 
     Returns
     -------
     dict
-        ``shapes``: GeoJSON features with ``id``; a country too small for the outlines is a point.
+        ``shapes``: GeoJSON features with ``id``; countries too small for an outline are points.
         ``rows``: id -> name, rows (label, value, depth), notes.
     """
     from hotspots.geo.regions import regions
@@ -94,12 +95,12 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
 
 
 def _undrawn(table: Mapping[str, Mapping[str, Any]], drawn: set[str]) -> gpd.GeoDataFrame:
-    """Return the finer outlines of the table's countries that the coarse map leaves out."""
+    """Return the finer outlines of countries in the table that the coarse outlines lack."""
     from hotspots.geo.regions import regions
 
-    wanted = [k for k, row in table.items() if row.get("set") == "countries" and k not in drawn]
+    ids = [k for k, row in table.items() if row.get("set") == "countries" and k not in drawn]
     fine = regions("countries", detail="10m")
-    return fine[fine["id"].isin(wanted) & ~fine.geometry.is_empty & fine.geometry.notna()]
+    return fine[fine["id"].isin(ids) & ~fine.geometry.is_empty & fine.geometry.notna()]
 
 
 def _names(frames: Iterable[gpd.GeoDataFrame], lang: str) -> dict[str, str]:
@@ -112,19 +113,19 @@ def _is_wide(bounds: Bounds) -> bool:
 
 
 def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
-    """Return the rows that touch the view with a margin; all of them for a wide one."""
+    """Return the rows that intersect the view plus a margin; all rows for a wide view."""
     if bounds[2] - bounds[0] > WORLD_WIDTH_DEG:
         return frame
     west, south, east, north = bounds
     margin = max(2.0, (east - west) / 2)
     view = shapely.box(west - margin, south - margin, east + margin, north + margin)
-    # East of 180 the outlines start again at -180.
+    # Outlines end at 180 degrees: the part of a view beyond it is 360 degrees further west.
     views = shapely.union_all([view, shapely.transform(view, lambda xy: xy - [360, 0])])
     return frame[shapely.intersects(frame.geometry.to_numpy(), views)]
 
 
 def _simplified(shapes: Any, bounds: Bounds) -> Any:
-    """Return thinned outlines; neighbours keep their common border."""
+    """Return simplified outlines; common borders of neighbours stay common."""
     share = min(1.0, (bounds[2] - bounds[0]) / 360)
     return shapely.coverage_simplify(shapes, tolerance=max(0.002, WORLD_TOLERANCE_DEG * share))
 
@@ -143,9 +144,9 @@ def _features(ids: Iterable[str], shapes: Any, bounds: Bounds) -> list[dict[str,
 
 
 def seam(bounds: Bounds) -> float:
-    """Return the longitude west of which shapes are drawn a turn further east.
+    """Return the longitude west of which shapes are drawn 360 degrees further east.
 
-    It lies opposite a view that crosses the antimeridian; no other view has one (minus infinity).
+    It is opposite the middle of a view that crosses the antimeridian; minus infinity otherwise.
     """
     west, _, east, _ = bounds
     return (west + east - 360) / 2 if east > 180 else -math.inf
@@ -156,7 +157,7 @@ def _turn(west: float, east: float, cut: float) -> float:
 
 
 def _geojson(shape: Any, digits: int, cut: float) -> dict[str, Any]:
-    """Return GeoJSON with rounded coordinates, without the rings that rounding makes empty."""
+    """Return GeoJSON with rounded coordinates, without rings that collapse by rounding."""
     if shape.geom_type == "Point":
         x = shape.x + _turn(shape.x, shape.x, cut)
         return {"type": "Point", "coordinates": [round(x, digits), round(shape.y, digits)]}
@@ -182,32 +183,36 @@ def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
 def patches(
     edition: Edition, names: Mapping[str, str], bounds: Bounds, period: str, lang: str
 ) -> dict[str, Any]:
-    """Return the hot patches, the largest first, at most `MOST_PATCHES`: features and counts."""
+    """Return the largest hot patches, at most `MOST_PATCHES`, as features, and the total number."""
     frame = edition.hotspots
     if len(frame) == 0:
         return {"shapes": [], "total": 0}
     frame = frame.to_crs(4326) if frame.crs is not None else frame.set_crs(4326)
     largest = frame.sort_values("land_ha", ascending=False, kind="stable").head(MOST_PATCHES)
-    # Cell outlines have a vertex at each cell; only those at corners are needed.
+    # Outlines of cells have a vertex at each cell; only those at corners are needed.
     shapes = shapely.simplify(largest.geometry.to_numpy(), 1e-6)
     features = []
     for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
-        told = {
+        properties = {
             "title": code_label("class", row["class"], lang),
             "rows": number_rows.patch_rows(row.to_dict(), names, period, lang),
             "colour": palettes.HOTSPOT.get(str(row["class"]), palettes.BORDER),
         }
         features.append(
-            {"type": "Feature", "properties": told, "geometry": _geojson(shape, 3, seam(bounds))}
+            {
+                "type": "Feature",
+                "properties": properties,
+                "geometry": _geojson(shape, 3, seam(bounds)),
+            }
         )
     return {"shapes": features, "total": len(frame)}
 
 
 def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) -> dict[str, Any]:
-    """Return the registry's records that have a place, and how many have none.
+    """Return the registry's records with a position, and the number of those without one.
 
-    `names` gives the countries' names by id. Only ``http`` and ``https`` addresses become links;
-    any other stays text.
+    `names` has the countries' names by id. Only ``http`` and ``https`` addresses become links;
+    others are shown as text.
     """
     frame = registry.records
     found = []
@@ -271,12 +276,12 @@ def _themes(codes: str, lang: str) -> str:
 
 
 def _label(column: str, code: str, lang: str) -> str:
-    """Return the vocabulary's label of a code; a code that it doesn't know stays as it is."""
+    """Return the vocabulary's label of a code; unknown codes unchanged."""
     return vocabulary().get(column, {}).get(code, {}).get(lang, code)
 
 
 def _word(value: Any) -> str:
-    """Return text; nothing for None and NaN."""
+    """Return a value as text; "" for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return str(value).strip()

@@ -1,8 +1,8 @@
-"""A Folium figure that carries its own code, so that a page needs no network.
+"""A Folium figure with all scripts and styles inlined, so that its page needs no network.
 
-Folium's elements ask for scripts and styles on public servers. This figure puts the vendored files
-into the page instead, and refuses a link that it doesn't know rather than letting it through. The
-link lists of Folium's classes are left alone: they are shared by all maps of a process.
+Folium's elements link to scripts and styles on public servers. This figure inlines the vendored
+files instead, and raises an error on an unknown link. The link lists of Folium's classes aren't
+changed, since they are shared by all maps of a process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hotspots.errors import MissingAssetError
 from hotspots.maps.embedding import Verbatim, html_text
 from hotspots.maps.policy import script_hashes
 
-# Name that Folium gives a link -> vendored file. None: left out, as nothing of ours needs it.
+# Folium's name of a link -> vendored file; None: left out, since the page doesn't need it.
 ASSETS: dict[str, str | None] = {
     "leaflet": "leaflet/leaflet.js",
     "leaflet_css": "leaflet/leaflet.css",
@@ -43,10 +43,10 @@ _MIME = {".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
 _CSS_URL = re.compile(r"url\(\s*(['\"]?)(?!data:|#)([^)'\"]+)\1\s*\)")
 _SOURCE_MAP = re.compile(r"^\s*(//#|/\*#) sourceMappingURL=.*$", re.MULTILINE)
 _FOREIGN = re.compile(r"<(?:script|link)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^\"'>\s]*")
-# Only Folium's own popups and the like use jQuery; 87 kB are spared where none is drawn.
+# Only some of Folium's elements, such as popups, need jQuery (87 kB); it is left out otherwise.
 _JQUERY = re.compile(r"\$\(|\bjQuery\b")
-# Even if a foreign address slipped in somewhere, the browser would not ask for it; nor would it run
-# a script or a handler (onerror=…) that isn't one of the page's own.
+# Browsers then neither load external addresses nor run scripts or event handlers (onerror=…) other
+# than the page's own.
 _POLICY = (
     "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data: blob:;"
     " base-uri 'none'; form-action 'none'"
@@ -54,7 +54,7 @@ _POLICY = (
 
 
 class StandaloneFigure(Figure):
-    """A `branca.element.Figure` whose page holds all its scripts and styles.
+    """A `branca.element.Figure` whose page contains all its scripts and styles.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class StandaloneFigure(Figure):
     Raises
     ------
     MissingAssetError
-        On rendering, if an element asks for a file that `ASSETS` doesn't know, uses one that was
-        left out (such as `folium.Icon`), or if a vendored file is missing.
+        On rendering, if an element links to a file that isn't in `ASSETS`, uses one that is left
+        out (such as `folium.Icon`), or if a vendored file is missing.
     """
 
     _template = Template(
@@ -77,7 +77,7 @@ class StandaloneFigure(Figure):
         '<meta http-equiv="Content-Security-Policy" content="{{ policy }}">\n'
         '<link rel="icon" href="data:,">\n'
         "{{ header }}\n"
-        # Folium's own viewport forbids zooming in on text; the last one counts.
+        # Folium's viewport disables zooming in on text; the last one applies.
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "</head>\n<body>\n{{ body }}\n</body>\n</html>\n"
     )
@@ -87,7 +87,7 @@ class StandaloneFigure(Figure):
         self.lang = lang
 
     def render(self, **kwargs: Any) -> str:
-        """Return the whole page; may be called again and again."""
+        """Return the whole page; may be called repeatedly."""
         for child in list(self._children.values()):
             child.render(**kwargs)
         script = _joined(self.script, kwargs)
@@ -103,7 +103,7 @@ class StandaloneFigure(Figure):
         header, html = _joined(self.header, kwargs), _joined(self.html, kwargs)
         if foreign := _FOREIGN.search(header + html):
             raise MissingAssetError(
-                f"The map asks for '{foreign.group()}', which a page without network can't have;"
+                f"The map links to '{foreign.group()}', which a page without network can't load;"
                 " leave that element out."
             )
         body = f"{html}\n<script>\n{script}\n</script>"
@@ -117,14 +117,14 @@ class StandaloneFigure(Figure):
 def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
     """Return the text of a section of the figure.
 
-    Folium's elements leave their finished text there in an `Element`, which would read it as a
-    template once more, and with it every text that a user's own layer shows.
+    Folium's elements store their rendered text in an `Element`, which would parse it as a template
+    again, including the texts of a user's own layers.
     """
     return "\n".join(_text_of(child, kwargs) for child in section._children.values())
 
 
 def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
-    # Branca before 0.8 doesn't keep the text, and reads it as a template again.
+    # Branca before 0.8 doesn't keep the text; there it is parsed as a template again.
     finished = getattr(child, "_template_str", None) if type(child) is Element else None
     return child.render(**kwargs) if finished is None else finished
 
@@ -132,7 +132,7 @@ def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
 def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
     if name not in ASSETS:
         raise MissingAssetError(
-            f"The map asks for '{link.url}' ({name}), which is not among the vendored files; leave"
+            f"The map links to '{link.url}' ({name}), which is not among the vendored files; leave"
             " that element out, or add the file to package.json and to hotspots.maps.figure.ASSETS."
         )
     file = ASSETS[name]

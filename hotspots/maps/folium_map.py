@@ -1,4 +1,4 @@
-"""`explore`: an edition, and the registry beside it, as one Folium map."""
+"""`explore`: an interactive Folium map of an edition, with the records of a registry."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ def explore(
         From `hotspots.analyze` or `hotspots.open_edition`; its rasters may lie on any grid with a
         CRS and are drawn in Web Mercator.
     registry : Registry, optional
-        Anything with ``records``: a GeoDataFrame of points, EPSG:4326. Records are shown as
-        "recorded here"; a place without one says nothing about who is there.
+        Any object with ``records``, a GeoDataFrame in EPSG:4326. Records are shown as "recorded
+        here"; absence of a record is not evidence of absence.
     lang : str
         "en", "fr" or "es".
     cards : str
-        Address below which the method cards are ("/methods/" in the web service): each legend
-        then links to its card. A page opened from disk has no such place, and names the command.
+        Base address of the method cards ("/methods/" in the web service), to which legends link.
+        Without one, as for a page opened from disk, legends name the command that shows them.
 
     Returns
     -------
     folium.Map
-        ``map.save("map.html")`` writes one page of some 1 to 2 MB that opens from disk: scripts,
-        styles, images and numbers are in it and its own policy forbids it the network. In a
-        notebook it draws itself the same way.
+        ``map.save("map.html")`` writes one page of about 1 to 2 MB that opens from disk: it
+        contains all scripts, styles, images and numbers, and its content security policy forbids
+        network access. Notebooks show the same page.
 
     Raises
     ------
     BadInputError
-        A language that isn't supported.
+        The language isn't supported.
     MissingAssetError
-        Scripts or outlines were not built into this installation.
+        The installation lacks scripts or outlines.
 
     Notes
     -----
-    Web Mercator enlarges areas towards the poles, and the page says so: every number on it comes
-    from the edition's tables, which are area-true. Layers that lie beyond 85 degrees are cut.
+    Web Mercator enlarges areas towards the poles, as the page states. The numbers on it are from
+    the edition's tables, which use true areas. Layers are cut at 85 degrees north and south.
     """
     from hotspots.maps import panel as page
     from hotspots.maps.figure import StandaloneFigure
@@ -87,7 +87,7 @@ def explore(
 
 
 def change_period(edition: Edition) -> str:
-    """Return the years of the modelled change, as "1990–2010", or "" if unknown."""
+    """Return the period of the modelled change, such as "1990–2010", or "" if unknown."""
     from hotspots.maps.theme_legends import year_of
 
     inputs, change = edition.manifest.get("inputs", {}), edition.recipe.change
@@ -109,7 +109,7 @@ def _empty_map() -> folium.Map:
         wheel_px_per_zoom_level=120,
         world_copy_jump=False,
     )
-    # Its name in the page's script, else random: the same input gives the same page.
+    # Name of the map in the page's script; fixed, so that the same input gives the same page.
     made._id = "hotspots"
     return made
 
@@ -144,10 +144,10 @@ def _raster(theme: Theme, classes: Classes, image: Image, lang: str) -> dict[str
 
 
 def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north) of what is drawn, else of the grid, degrees.
+    """Return (west, south, east, north), degrees, of the images, or else of the grid.
 
-    A view of the whole world starts without the polar seas and ice, where nothing is ranked and
-    the projection swells; they are a scroll away.
+    A view of the whole world starts without the polar regions, where nothing is ranked and the
+    projection enlarges areas; readers can scroll to them.
     """
     from hotspots.maps.rasters import lonlat_bounds
 
@@ -176,18 +176,18 @@ def _page_data(
     patches = features.patches(edition, names, bounds, period, lang)
     records = None if registry is None else features.records(registry, names, bounds, lang)
     labels = features.Labels()
-    for told in (
+    for item in (
         *countries["rows"].values(),
         *(shape["properties"] for shape in patches["shapes"]),
         *([] if records is None else records["points"]),
     ):
-        told["rows"] = labels.shorten(told["rows"])
+        item["rows"] = labels.shorten(item["rows"])
     west, south, east, north = bounds
     return {
         "bounds": [[south, west], [north, east]],
         "countries": countries,
         "patches": patches,
         "records": records,
-        "labels": labels.told,
+        "labels": labels.entries,
         "words": page.words(lang),
     }

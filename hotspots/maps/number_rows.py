@@ -1,4 +1,4 @@
-"""The numbers of a country, of the whole and of a hot patch, as rows of (label, value) in words."""
+"""The numbers of countries, the whole area and hot patches, as rows of labels and values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hotspots.edition.recipe import Recipe
 
-# (label, value); a label of depth 1 is drawn indented below the row before.
+# (label, value, depth); rows of depth 1 are indented.
 Row = tuple[str, str, int]
 
 _CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
@@ -36,29 +36,29 @@ def region_rows(
     lang: str,
     uses: Mapping[str, float] | None = None,
 ) -> list[Row]:
-    """Return what a popup tells of one row of an edition's table.
+    """Return the rows of a popup for one row of an edition's table.
 
     Parameters
     ----------
     row : mapping
-        Columns of `edition.table`; rows whose columns an edition lacks are left out.
+        Column -> value, from `edition.table`; numbers of absent columns are left out.
     period : str
-        Years of the modelled change.
+        Years of the modelled change, such as "1990–2010"; "" if unknown.
     rank_total : int
-        How many rows are ranked with this one; 0 leaves the rank out.
+        Number of rows that are ranked together with this one; 0 leaves the rank out.
     recipe : Recipe
-        Which potential ranks, and the level of the intervals.
+        Sets the ranking potential and the level of the intervals.
     lang : str
-        Of the words.
+        Language of labels and numbers: "en", "fr" or "es".
     uses : mapping, optional
         Land use -> its stock, t; see `stocks_by_use`.
     """
     leading = f"{recipe.methods.ranking_potential}_total"
-    told: list[Row] = []
+    rows: list[Row] = []
 
-    def tell(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
+    def add(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
         if column in row:
-            told.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
+            rows.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
 
     def carbon(value: float) -> str:
         return _worded("numbers.of_carbon", tonnes(value, lang), value, lang)
@@ -74,28 +74,28 @@ def region_rows(
 
     whole = row.get("set") == "total"
     area = ("land", "land_valid_ha") if whole else ("area", "area_ha")
-    tell(*area, lambda v: hectares(v, lang))
-    tell("stock", "soc_stock_total", carbon)
-    told += _use_row(uses or {}, lang)
+    add(*area, lambda v: hectares(v, lang))
+    add("stock", "soc_stock_total", carbon)
+    rows += _use_row(uses or {}, lang)
     if _has_no_cropland(row, leading):
-        told.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
+        rows.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
         row = {k: v for k, v in row.items() if k not in (*_OF_CROPLAND, leading)}
-    tell("potential", leading, per_year)
-    told += _range_rows(row, recipe, lang)
-    tell("co2e", "potential_co2e_total", co2e, 1)
-    tell("per_mille", "potential_per_mille", per_mille, 1)
-    tell("yardstick", "target_four_per_mille_total", per_year, 1)
+    add("potential", leading, per_year)
+    rows += _range_rows(row, recipe, lang)
+    add("co2e", "potential_co2e_total", co2e, 1)
+    add("per_mille", "potential_per_mille", per_mille, 1)
+    add("yardstick", "target_four_per_mille_total", per_year, 1)
     if "modelled_change_total" in row:
-        told += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
-    tell("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
-    tell("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
+        rows += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
+    add("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
+    add("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
     if not whole and _float(row.get("soc_stock_missing_share")) != 0:
-        tell("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
-    return told + (_rank_rows(row, rank_total, recipe, lang) if rank_total else [])
+        add("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
+    return rows + (_rank_rows(row, rank_total, recipe, lang) if rank_total else [])
 
 
 def stocks_by_use(land_use: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return region -> land use -> stock, t, of an edition's table of land uses."""
+    """Return region -> land use -> stock (t) from an edition's land-use table."""
     out: dict[str, dict[str, float]] = {}
     if "soc_stock_t" not in land_use:
         return out
@@ -106,7 +106,7 @@ def stocks_by_use(land_use: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
-    """Return the row that shares out a stock to land uses."""
+    """Return the row with the shares of land uses in a stock."""
     whole = sum(uses.values())
     if not whole > 0:
         return []
@@ -115,9 +115,9 @@ def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
 
 
 def _range_rows(row: Mapping[str, Any], recipe: Recipe, lang: str) -> list[Row]:
-    """Return what is known of how far the potential may be off: by errors, and by method."""
+    """Return the rows on the uncertainty of the potential: over errors, and over methods."""
     level = percent(recipe.uncertainty.level, lang)
-    told: list[Row] = []
+    rows: list[Row] = []
     for label, columns in (
         ("interval", ("potential_low_t_yr", "potential_high_t_yr")),
         ("methods", ("potential_lowest_total", "potential_highest_total")),
@@ -126,12 +126,12 @@ def _range_rows(row: Mapping[str, Any], recipe: Recipe, lang: str) -> list[Row]:
         if math.isfinite(low) and math.isfinite(high):
             ends = _span(tonnes(low, lang), tonnes(high, lang), lang)
             shown = text("numbers.per_year", lang, value=ends)
-            told.append((text(f"numbers.{label}", lang, level=level), shown, 1))
-    return told
+            rows.append((text(f"numbers.{label}", lang, level=level), shown, 1))
+    return rows
 
 
 def _span(low: str, high: str, lang: str) -> str:
-    """Return "3.6–13.2 Mt" of "3.6 Mt" and "13.2 Mt"; both in full by another unit or sign."""
+    """Return "3.6–13.2 Mt" for "3.6 Mt" and "13.2 Mt"; both in full if unit or sign differ."""
     blank = "\N{NO-BREAK SPACE}"
     same_unit = low.rpartition(blank)[2] == high.rpartition(blank)[2]
     if same_unit and "\N{MINUS SIGN}" not in low:
@@ -140,42 +140,42 @@ def _span(low: str, high: str, lang: str) -> str:
 
 
 def _rank_rows(row: Mapping[str, Any], total: int, recipe: Recipe, lang: str) -> list[Row]:
-    """Return the rank, what it may be within the errors, and whether it is surely a high one."""
+    """Return the rows on the rank, its interval over the draws, and the stable top k."""
     if not math.isfinite(_float(row.get("rank"))):
         return []
     value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=total)
     low, high = _float(row.get("rank_low")), _float(row.get("rank_high"))
     level = percent(recipe.uncertainty.level, lang)
-    told: list[Row] = [(text("numbers.rank", lang), value, 0)]
+    rows: list[Row] = [(text("numbers.rank", lang), value, 0)]
     if math.isfinite(low) and math.isfinite(high):
         span = text("legend.between", lang, low=int(low), high=int(high))
-        told.append((text("numbers.interval", lang, level=level), span, 1))
+        rows.append((text("numbers.interval", lang, level=level), span, 1))
     if _float(row.get("stable_top_k")) == 1:
         k, sure = recipe.uncertainty.top_k, percent(recipe.hotspots.stability, lang)
-        told.append((text("numbers.stable_top", lang, k=k, level=sure), "", 1))
-    return told
+        rows.append((text("numbers.stable_top", lang, k=k, level=sure), "", 1))
+    return rows
 
 
 def _has_no_cropland(row: Mapping[str, Any], leading: str) -> bool:
-    """Return whether there is land with data, none of it managed as the potential asks."""
+    """Return whether a region has land with data, but none that the potential refers to."""
     managed = row.get(leading.removesuffix("_total") + "_valid_area_ha")
     return _float(managed) == 0 and _float(row.get("land_valid_ha")) > 0
 
 
 def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:
-    """Return gross loss, gross gain and net (positive = gain): always the three together."""
+    """Return the rows of gross loss, gross gain and net change (positive = gain)."""
     heading = (
         text("numbers.change_heading", lang, years=period)
         if period
         else text("numbers.change_heading_plain", lang)
     )
-    told: list[Row] = [(heading, "", 0)]
+    rows: list[Row] = [(heading, "", 0)]
     for label, amount in zip(("gross_loss", "gross_gain", "net"), amounts, strict=True):
         value = _float(amount)
         signed = tonnes(value, lang, sign=label == "net")
         shown = _worded("numbers.per_year", signed, value, lang)
-        told.append((text(f"numbers.{label}", lang), shown, 1))
-    return told
+        rows.append((text(f"numbers.{label}", lang), shown, 1))
+    return rows
 
 
 def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
@@ -186,7 +186,7 @@ def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
 
 
 def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
-    """Return the excluded share of the land and its reasons, the weightiest first."""
+    """Return the excluded share of the land and its main reasons, by area."""
     shown = _worded("numbers.of_land", percent(value, lang), value, lang, name="share")
     areas = {n: _float(row.get(f"excluded_reason_{n}_area_ha")) for n in EXCLUSION_REASONS.values()}
     areas["unmanaged"] = _float(row.get("unmanaged_in_ranked_cells_ha"))
@@ -201,15 +201,15 @@ def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
 
 
 def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
-    """Return what qualifies a country's numbers: taken from nearest cells, missing, no row.
+    """Return remarks on a country's numbers: from nearest cells, missing, or not in the edition.
 
-    The table's own note says that and more, but in English only.
+    In English this is the note of the table, which has more detail.
     """
     if row is None:
         return [text("numbers.not_in_edition", lang)]
-    told = row.get("note")
-    if lang == "en" and isinstance(told, str) and told.strip():
-        return [told.strip()[0].upper() + told.strip()[1:]]
+    note = row.get("note")
+    if lang == "en" and isinstance(note, str) and note.strip():
+        return [note.strip()[0].upper() + note.strip()[1:]]
     keys = {"nearest": "numbers.nearest", "missing": "numbers.no_value"}
     key = keys.get(str(row.get("value_from", "covered")))
     return [text(key, lang)] if key else []
@@ -218,28 +218,28 @@ def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
 def patch_rows(
     row: Mapping[str, Any], names: Mapping[str, str], period: str, lang: str
 ) -> list[Row]:
-    """Return what a tooltip tells of one hot patch; `names` gives the countries' names by id."""
+    """Return the rows of the tooltip of a hot patch; `names` has the countries' names by id."""
 
     def per_year(value: float) -> str:
         return _worded("numbers.per_year", tonnes(value, lang), value, lang)
 
-    told: list[Row] = [(text("patch.area", lang), hectares(_float(row["land_ha"]), lang), 0)]
+    rows: list[Row] = [(text("patch.area", lang), hectares(_float(row["land_ha"]), lang), 0)]
     if "managed_ha" in row:
-        told.append((text("patch.managed", lang), hectares(_float(row["managed_ha"]), lang), 1))
-    told.append((text("patch.potential", lang), per_year(_float(row["potential_t_yr"])), 0))
+        rows.append((text("patch.managed", lang), hectares(_float(row["managed_ha"]), lang), 1))
+    rows.append((text("patch.potential", lang), per_year(_float(row["potential_t_yr"])), 0))
     if "net_change_t_yr" in row:
-        told += _change_rows([row[c] for c in _CHANGE_OF_PATCH], period, lang)
+        rows += _change_rows([row[c] for c in _CHANGE_OF_PATCH], period, lang)
     zone = str(row.get("climate_zone", ""))
     if zone:
-        told.append((text("patch.zone", lang), code_label("zone", zone, lang), 0))
+        rows.append((text("patch.zone", lang), code_label("zone", zone, lang), 0))
     ids = [i for i in str(row.get("countries", "")).split(",") if i]
     if ids:
-        told.append((text("patch.countries", lang), ", ".join(names.get(i, i) for i in ids), 0))
-    return told
+        rows.append((text("patch.countries", lang), ", ".join(names.get(i, i) for i in ids), 0))
+    return rows
 
 
 def count_ranked(rows: Iterable[Mapping[str, Any]], of_set: str) -> int:
-    """Return how many rows of a set have a rank."""
+    """Return the number of rows of a set that have a rank."""
     return sum(r.get("set") == of_set and math.isfinite(_float(r.get("rank"))) for r in rows)
 
 
@@ -253,7 +253,7 @@ def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _float(value: Any) -> float:
-    """Return a number, NaN for what is missing in any of pandas' ways."""
+    """Return a number as float; NaN for any missing value."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -261,5 +261,5 @@ def _float(value: Any) -> float:
 
 
 def _worded(key: str, shown: str, value: float, lang: str, name: str = "value") -> str:
-    """Put a formatted number into its sentence; "no data" stays as it is."""
+    """Insert a formatted number into its message; the text for missing values is unchanged."""
     return text(key, lang, **{name: shown}) if math.isfinite(value) else shown

@@ -1,7 +1,7 @@
-"""All colours of the map, in one place; a test holds them apart for colour-blind eyes.
+"""All colours of the map; a test checks that colour-blind readers can distinguish them.
 
 Hues follow Okabe and Ito (2008) and ColorBrewer's colour-blind-safe schemes (Brewer 2003).
-Lightness differs along every scale, so that it survives print in grey.
+Lightness varies along every scale, so that scales remain readable in greyscale print.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 SEA = "#c8dcea"
-# Land without a class. The page says so in the legend, as it must not pass for "excluded".
+# Land without a class; the legend explains it, to avoid confusion with "excluded".
 LAND = "#e8eaeb"
 BORDER = "#5b6770"
 
@@ -60,7 +60,7 @@ CLUSTER_LOSS: Mapping[str, str] = {
     "not_significant": "#f3e3a8",
     "cold": "#4d9bc9",
 }
-# Light to dark: more of a good thing is blue-green, more of a loss is brown.
+# Light to dark: gains are blue-green, losses are brown.
 GAIN: Sequence[str] = ("#edf8d9", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")
 DEFICIT: Sequence[str] = ("#fff3c9", "#fee391", "#fec44f", "#fe9929", "#d95f0e", "#8c2d04")
 STABILITY: Sequence[str] = ("#f7edc5", "#d9c6df", "#b39ac9", "#8a6bb1", "#5f3b91", "#33105e")

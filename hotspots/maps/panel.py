@@ -1,4 +1,4 @@
-"""The panel and the script of the page: what the reader sees beside the raster images."""
+"""The panel, script and texts of the page."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
 
 UNITS_SHOWN = 10
-# Names of `figure.ASSETS`: the figure puts the files in their place.
+# Names in `figure.ASSETS`; the figure replaces them by the files.
 _LIBRARIES = {
     JavascriptLink: ("Control.Fullscreen.js", "markercluster"),
     CssLink: ("Control.FullScreen.css", "markerclustercss"),
 }
-# Words that the script needs.
+# Messages that the script needs.
 _WORDS = (
     "map.zoom_in",
     "map.zoom_out",
@@ -47,16 +47,16 @@ _WORDS = (
 
 
 class Page(Element):
-    """Styles, panel, data and script, for one map: all of them verbatim.
+    """Styles, panel, data and script of one map, all inserted verbatim.
 
-    The styles and the script are the same for every map; what differs are data.
+    Styles and script are the same for all maps; only panel and data differ.
 
     Parameters
     ----------
     panel : str
         HTML of the panel, from `panel`.
     data : mapping
-        What `map.js` reads.
+        Input of `map.js`.
     """
 
     def __init__(self, panel: str, data: Mapping[str, Any]) -> None:
@@ -66,7 +66,7 @@ class Page(Element):
         self._bounds = data["bounds"]
 
     def render(self, **kwargs: Any) -> str:
-        """Put the parts in the figure's sections."""
+        """Add the parts to the figure's sections."""
         figure = self.get_root()
         assert isinstance(figure, Figure)
         assert self._parent is not None
@@ -86,7 +86,7 @@ class Page(Element):
 
 
 def words(lang: str) -> dict[str, str]:
-    """Return the words that the script writes itself."""
+    """Return the messages that the script shows, by key."""
     return {key: text(key, lang) for key in _WORDS} | {
         # The count is filled in by the script.
         key: text(key, lang, count="#")
@@ -105,7 +105,28 @@ def panel(
     lang: str,
     cards: str = "",
 ) -> str:
-    """Return the panel's HTML; every value that comes from data is escaped by the template."""
+    """Return the panel's HTML; the template escapes every value from data.
+
+    Parameters
+    ----------
+    edition : Edition
+    legends : sequence of Legend
+        Of the themes, in their order.
+    country_names : mapping
+        Id -> name of the countries that can be chosen.
+    patch_counts : (int, int)
+        Hot patches on the map, and in all.
+    record_counts : (int, int) or None
+        Records on the map, and records without a position; None without a registry.
+    has_rings : bool
+        Whether countries too small for an outline are drawn as points.
+    period : str
+        Years of the modelled change, "" if unknown.
+    lang : str
+        "en", "fr" or "es".
+    cards : str
+        Base address of the method cards, "" if there is none.
+    """
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -120,7 +141,7 @@ def panel(
         patch_counts=patch_counts,
         patches_label=_patches_label(patch_counts, lang),
         has_rings=has_rings,
-        records_told=None if record_counts is None else _records_told(record_counts, lang),
+        record_counts=None if record_counts is None else _record_counts(record_counts, lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
         units_note=text(
@@ -137,7 +158,7 @@ def panel(
 
 
 def title(edition: Edition, lang: str) -> str:
-    """Return the page's title: the world, or the region that the edition was made for."""
+    """Return the page's title, with the edition's region unless it is the world."""
     if not is_region(edition):
         return text("map.title", lang)
     region = str(edition.manifest["region"])
@@ -147,7 +168,7 @@ def title(edition: Edition, lang: str) -> str:
 
 
 def _box(region: str, lang: str) -> str:
-    """Return "6°W–40°E, 42°N–60°N" for "-6,42,40,60"; any other name as it is."""
+    """Return "6°W–40°E, 42°N–60°N" for "-6,42,40,60"; other names unchanged."""
     try:
         west, south, east, north = (float(part) for part in region.split(","))
     except ValueError:
@@ -162,7 +183,7 @@ def _box(region: str, lang: str) -> str:
 
 
 def how_to_read(edition: Edition, lang: str) -> str:
-    """Return how to read the map, with the recipe's thresholds."""
+    """Return the text on how to read the map, with the recipe's thresholds."""
     hot = edition.recipe.hotspots
     return text(
         "map.how",
@@ -176,7 +197,7 @@ def how_to_read(edition: Edition, lang: str) -> str:
 
 
 def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
-    """Return the caveats that always stand on the map."""
+    """Return the caveats and licence notices shown on the map."""
     first = [scenario(edition.recipe, lang)] if "potential_ipcc_tier1" in edition.rasters else []
     keys = [f"caveat.{key}" for key in CAVEATS if key in edition.manifest["caveats"]]
     keys += ["notice.mercator", "notice.boundaries"] + ["notice.no_record"] * has_registry
@@ -185,7 +206,7 @@ def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
 
 
 def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
-    """Return (labels, years, citation, licence) per source; layers of one source share a row."""
+    """Return (labels, years, citation, licence) by source; layers of one source share a row."""
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in edition.manifest.get("inputs", {}):
         row = provenance(name, edition)
@@ -193,13 +214,13 @@ def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
             continue
         key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))
         grouped.setdefault(key, []).append((variable_label(name, lang), year_of(row)))
-    told = []
+    rows = []
     for (citation, licence), layers in grouped.items():
         labels = ", ".join(dict.fromkeys(label for label, _ in layers))
         years = ", ".join(sorted({year for _, year in layers if year}))
-        told.append((labels, years, citation, licence))
+        rows.append((labels, years, citation, licence))
     outlines = "Natural Earth, world-atlas 2.0.2"
-    return [*told, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
+    return [*rows, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
 
 
 def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row]:
@@ -208,18 +229,18 @@ def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row
     rows = number_rows.by_id(table[table["set"] == "total"])
     uses = number_rows.stocks_by_use(edition.land_use)
     return [
-        told
+        shown
         for key, row in rows.items()
-        for told in number_rows.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
+        for shown in number_rows.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
     ]
 
 
 def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     """Return (country, climate zone, potential, hot land) of the first units."""
-    told = []
+    rows = []
     for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
-        told.append(
+        rows.append(
             (
                 str(row.get(f"name_{lang}", row["country"])),
                 code_label("zone", row["climate_zone"], lang),
@@ -227,7 +248,7 @@ def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
                 hectares(hot, lang),
             )
         )
-    return told
+    return rows
 
 
 def _patches_label(counts: tuple[int, int], lang: str) -> str:
@@ -237,15 +258,15 @@ def _patches_label(counts: tuple[int, int], lang: str) -> str:
     return text("overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang))
 
 
-def _records_told(counts: tuple[int, int], lang: str) -> list[str]:
-    """Return how many records are on the map, and how many can't be."""
+def _record_counts(counts: tuple[int, int], lang: str) -> list[str]:
+    """Return the texts on the numbers of records with and without a position."""
     placed, unplaced = counts
-    told = [counted("record.count", placed, lang)]
-    return told + [counted("record.unplaced", unplaced, lang)] * (unplaced > 0)
+    texts = [counted("record.count", placed, lang)]
+    return texts + [counted("record.unplaced", unplaced, lang)] * (unplaced > 0)
 
 
 def _sort_key(name: str) -> str:
-    """Return a key that sorts accented letters beside their plain ones."""
+    """Return a sort key that ignores case and accents."""
     import unicodedata
 
     return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()

@@ -1,4 +1,4 @@
-"""Which scripts of a page may run: those that were written into it, each by its hash."""
+"""Content security policy of a page: hashes of the inline scripts that may run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import hashlib
 from html.parser import HTMLParser
 
-# Of another type, a script is a block of data: no browser runs it and no policy governs it.
+# Scripts of other types are data blocks: browsers don't run them and no policy applies.
 _SCRIPT_TYPES = {"", "module", "text/javascript", "application/javascript"}
 
 
@@ -19,13 +19,13 @@ def script_hashes(html: str) -> list[str]:
 
 
 def _digest(script: str) -> str:
-    # A browser hashes what it has parsed, and it reads any end of line as \n.
+    # Browsers hash the parsed text, in which every line ending is \n.
     parsed = script.replace("\r\n", "\n").replace("\r", "\n")
     return base64.b64encode(hashlib.sha256(parsed.encode()).digest()).decode()
 
 
 class _InlineScripts(HTMLParser):
-    """Collects the text of the scripts that stand in a page."""
+    """Collects the text of the inline scripts of a page."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
@@ -33,7 +33,7 @@ class _InlineScripts(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin to gather, if it is a script that would run."""
+        """Start collecting if the element is an executable inline script."""
         given = dict(attrs)
         runs = (given.get("type") or "").strip().lower() in _SCRIPT_TYPES
         self._inside = tag == "script" and "src" not in given and runs
@@ -41,10 +41,10 @@ class _InlineScripts(HTMLParser):
             self.scripts.append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """End a script."""
+        """Stop collecting."""
         self._inside = False
 
     def handle_data(self, data: str) -> None:
-        """Gather the text of a script."""
+        """Append text to the current script."""
         if self._inside:
             self.scripts[-1] += data

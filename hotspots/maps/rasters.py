@@ -1,8 +1,8 @@
-"""A layer of class codes as a small paletted PNG in the map's own projection.
+"""Layers of class codes as paletted PNG images in Web Mercator, the projection of the map.
 
-Leaflet stretches an image evenly between its corners in Web Mercator metres; an image whose rows
-are evenly spaced in latitude would lie wrong by hundreds of kilometres. So every pixel of a
-Mercator image looks up the cell it falls into (nearest neighbour: classes are never mixed).
+Leaflet stretches an image linearly between its corners in Web Mercator metres; an image with rows
+evenly spaced in latitude would be displaced by up to hundreds of kilometres. Layers are therefore
+resampled to Web Mercator by nearest neighbour, which doesn't mix classes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from hotspots.maps.palettes import rgb
 
 MERCATOR_RADIUS_M = 6378137.0
 MAX_LATITUDE = 85.0
-# A pixel shows the cell under its middle, so an edge lies wrong by half a pixel at most: 1/32 of a
-# cell. Columns of a geographic grid need no such care: their edges are those of pixels.
+# A pixel shows the cell at its centre, so edges are displaced by up to half a pixel: 1/32 of a
+# cell. Columns of a geographic grid have one pixel each: their edges coincide.
 PIXELS_A_CELL = 16
-# On finer grids the page's weight counts more: at 10 km the fullest layer takes 0.44 MB at this
-# width with square pixels. The second keeps what a browser unpacks below 34 MB.
+# Limits for finer grids, to keep pages small: at 10 km the largest layer takes 0.44 MB at this
+# width with square pixels. The second limits an unpacked image in the browser to 34 MB.
 MOST_COLUMNS = 2880
 MOST_PIXELS = 2880 * 2880
-# A region across the antimeridian leaves the rest of the world empty; the world itself doesn't.
+# Smallest gap in longitude that identifies a region across the antimeridian.
 LEAST_GAP_DEG = 90.0
 
 Codes = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ class Image:
 
     @property
     def bounds(self) -> list[list[float]]:
-        """[[south, west], [north, east]], as Leaflet wants it."""
+        """[[south, west], [north, east]], the order of Leaflet."""
         return [[self.south, self.west], [self.north, self.east]]
 
 
@@ -68,11 +68,11 @@ def mercator_latitude(y: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def first_longitude(used: npt.NDArray[np.bool_], grid: Grid) -> float:
-    """Return the longitude (degrees) that a map of the `used` cells should begin at.
+    """Return the longitude (degrees) of the western edge of a map of the `used` cells.
 
-    It is the grid's western edge, but for a grid of all longitudes whose used cells lie on both
-    sides of the antimeridian, as Fiji's: then it is the end of the widest empty gap, so that the
-    map isn't torn apart. `used` is boolean (rows, columns).
+    It is the grid's western edge, except for a grid of all longitudes whose used cells lie on both
+    sides of the antimeridian, as for Fiji: then it is the end of the widest gap, so that the map
+    isn't split. `used` is boolean (rows, columns).
     """
     west = float(grid.x_edges.min())
     columns = np.flatnonzero(used.any(axis=0))
@@ -88,8 +88,8 @@ def first_longitude(used: npt.NDArray[np.bool_], grid: Grid) -> float:
 def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image | None:
     """Return `codes` (rows, columns of `grid`; 0 = nothing) as a Mercator image.
 
-    The image is cut to where there is something; None if there is nothing between 85° S and 85° N.
-    `start` is the longitude that a grid of all longitudes is drawn from (`first_longitude`).
+    The image is cropped to non-zero codes; None if there are none between 85° S and 85° N.
+    `start` is the western edge, degrees, for a grid of all longitudes (`first_longitude`).
     """
     west, south, east, north = lonlat_bounds(grid)
     if start is not None and grid.wraps:
@@ -119,7 +119,7 @@ def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image |
 
 
 def _size(grid: Grid, tall: float, wide: float) -> tuple[int, int]:
-    """Return (rows, columns) of the image of a grid that is `tall` and `wide` Mercator metres."""
+    """Return (rows, columns) of the image of a grid of `tall` x `wide` Mercator metres."""
     columns = grid.shape[1]
     if columns > MOST_COLUMNS:
         width, pixel = MOST_COLUMNS, wide / MOST_COLUMNS
@@ -162,7 +162,7 @@ def _looked_up(
     else:
         project = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
         x, y = project.transform(*np.meshgrid(longitude, latitude))
-        # Points that the projection can't hold come out infinite: outside, whatever the number.
+        # Points outside the projection's domain are infinite: any number outside the grid will do.
         x, y = np.nan_to_num(x, posinf=1e30), np.nan_to_num(y, posinf=1e30)
         column, row = np.floor(inverse.a * x + inverse.c), np.floor(inverse.e * y + inverse.f)
     rows, columns = grid.shape
@@ -179,11 +179,11 @@ def png(codes: Codes, colours: Sequence[str]) -> bytes:
         raise ValueError(msg)
     height, width = codes.shape
     palette = bytes((0, 0, 0)) + b"".join(bytes(rgb(c)) for c in colours)
-    # Two pixels a byte deflate to two thirds of what one a byte does.
+    # Two pixels per byte compress to two thirds of the size of one per byte.
     bits = 4 if len(colours) < 16 else 8
     packed = codes if bits == 8 else _in_pairs(codes)
-    # Each row starts with its filter type, 0: flat class areas deflate best unfiltered, and a row
-    # that repeats the one above costs next to nothing.
+    # Each row starts with its filter type, 0: areas of one class compress best unfiltered, and
+    # repeated rows take hardly any space.
     rows = np.hstack([np.zeros((height, 1), "uint8"), packed]).tobytes()
     parts = [
         (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)),
@@ -196,7 +196,7 @@ def png(codes: Codes, colours: Sequence[str]) -> bytes:
 
 
 def _in_pairs(codes: Codes) -> Codes:
-    """Return each two codes of a row in one byte, the left one in its high half."""
+    """Return pairs of codes of a row packed in one byte, the left one in the high half."""
     even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2)))
     return np.asarray(even[:, 0::2] << 4 | even[:, 1::2], dtype="uint8")
 

@@ -1,4 +1,4 @@
-"""The legend of each theme: title, unit, data years, classes and what to know."""
+"""The legend of each theme: title, unit, data years, classes and notes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _YEARS = re.compile(r"\d{4}([-–]\d{4})?")
 
 @dataclass(frozen=True)
 class Legend:
-    """What the panel shows of a theme; plain text, escaped by the template.
+    """Content of a theme's legend in the panel; plain text, escaped by the template.
 
-    A class may have two colours: in full, and paler. `key_line` says which is which.
+    A class may have two colours, full and paler; `key_line` explains them.
     """
 
     key: str
@@ -44,8 +44,7 @@ class Legend:
 def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Legend:
     """Return the legend of a theme.
 
-    Steps of a scale are listed from high to low, as one stacks them; of named classes, those that
-    occur.
+    Steps of a scale are listed from high to low; of named classes, those that occur.
     """
     present = set(np.unique(classes.codes).tolist())
     colours: dict[str, list[str]] = {label: [] for label in classes.labels}
@@ -73,14 +72,14 @@ def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Le
 
 
 def is_region(edition: Edition) -> bool:
-    """Return whether an edition is of a part of the world."""
+    """Return whether an edition covers a part of the world only."""
     return str(edition.manifest.get("region") or "world") != "world"
 
 
 def method_of(layer: str) -> tuple[str, str]:
-    """Return the id and the formula of a layer's method card, "" where none is.
+    """Return the id and the formula of a layer's method card, "" without a card.
 
-    Of several cards it is the one that gives fewest layers.
+    Of several cards it is the one with the fewest layers.
     """
     from hotspots.edition.methods.cards import card, entries
 
@@ -93,37 +92,37 @@ def method_of(layer: str) -> tuple[str, str]:
 
 
 def data_years(theme: Theme, edition: Edition, lang: str) -> str:
-    """Return "Data of …": the years of the inputs behind a theme, and the soil depth."""
+    """Return "Data of …": the years of the inputs of a theme, and the soil depth."""
     inputs = {n: provenance(n, edition) for n in theme.inputs(edition.recipe)}
     years: dict[str, list[str]] = {}
     for name, row in inputs.items():
         if year_of(row):
             years.setdefault(_short(name, lang), []).append(year_of(row))
-    told = [f"{label} {', '.join(given)}" for label, given in years.items()]
+    dated = [f"{label} {', '.join(given)}" for label, given in years.items()]
     between = text("format.semicolon", lang)
-    parts = [text("legend.data_year", lang, years=between.join(told))] if told else []
+    parts = [text("legend.data_year", lang, years=between.join(dated))] if dated else []
     depths = {str(row["depth_cm"]) for row in inputs.values() if row.get("depth_cm")}
     parts += [text("legend.depth", lang, depth=d.replace("-", "–")) for d in sorted(depths)]
     return between.join(parts)
 
 
 def provenance(name: str, edition: Edition) -> Mapping[str, Any]:
-    """Return what an edition says of an input: its manifest's row over the raster's attributes."""
+    """Return the provenance of an input: the raster's attributes, updated by the manifest."""
     attrs = dict(edition.rasters[name].attrs) if name in edition.rasters else {}
     return attrs | dict(edition.manifest.get("inputs", {}).get(name, {}))
 
 
 def year_of(row: Mapping[str, Any]) -> str:
-    """Return the year or the period of an input, "" if it isn't said in figures."""
+    """Return the year or the period of an input, "" if it isn't given in digits."""
     for key in ("period", "year"):
-        told = str(row.get(key, ""))
-        if _YEARS.fullmatch(told):
-            return told.replace("-", "–")
+        years = str(row.get(key, ""))
+        if _YEARS.fullmatch(years):
+            return years.replace("-", "–")
     return ""
 
 
 def variable_label(name: str, lang: str) -> str:
-    """Return the label of a layer, or its name where the catalogues don't know it."""
+    """Return the label of a layer, or its name where the catalogues have none."""
     key = f"variable.{name}"
     return text(key, lang) if has_text(key) else name.replace("_", " ")
 

@@ -1,4 +1,4 @@
-"""The raster themes: which layer is cut into which classes, in which colours, with which words."""
+"""The raster themes: layers, their classes and colours, and their texts."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Theme:
     Attributes
     ----------
     key : str
-        Canonical name of its layer; its words are ``theme.<key>.*`` in the catalogues.
+        Canonical name of its layer; its texts are ``theme.<key>.*`` in the catalogues.
     group : str
         One of `GROUPS`.
     inputs : function (recipe -> names of input layers)
-        Whose data years the legend tells.
+        Layers whose data years the legend shows.
     cut : function (edition, layer, lang -> Classes)
-        Cuts the layer into classes.
+        Divides the layer into classes.
     bare : str
-        What land without a class is: the message ``legend.<bare>``.
+        Text on land without a class: the message ``legend.<bare>``.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Theme:
 
 
 def themes_of(edition: Edition) -> list[Theme]:
-    """Return the themes whose layer the edition has, in the order of the panel."""
+    """Return the themes whose layer is in the edition, in the order of the panel."""
     return [theme for theme in THEMES if theme.key in edition.rasters]
 
 
@@ -73,14 +73,14 @@ def unit(theme: Theme, edition: Edition, lang: str) -> str:
 
 
 def note(theme: Theme, edition: Edition, lang: str) -> str:
-    """Return what must be known to read a theme."""
+    """Return the note on how to interpret a theme."""
     recipe = edition.recipe
     key = f"theme.{theme.key}.note"
     if theme.key == "response_class":
         key += "_risk" if "loss_total" in edition.rasters else "_modelled"
     modelled = theme.key in ("modelled_change", "response_class")
     of_change = modelled or recipe.methods.ranking_loss == "modelled_change"
-    told = text(
+    note_text = text(
         key,
         lang,
         scenario=scenario(recipe, lang),
@@ -102,11 +102,11 @@ def note(theme: Theme, edition: Edition, lang: str) -> str:
         ahead=number(recipe.gsocseq.years, lang),
         components=loss_components(edition, lang),
     )
-    return told.strip()
+    return note_text.strip()
 
 
 def methods_compared(edition: Edition, lang: str) -> str:
-    """Return the titles of the potentials that are compared, as the map has them."""
+    """Return the titles of the compared potentials, as on the map."""
     guidelines = edition.recipe.potential.guidelines
 
     def named(layer: str) -> str:
@@ -123,7 +123,7 @@ def loss_components(edition: Edition, lang: str) -> str:
 
 
 def methods_spread(edition: Edition, lang: str) -> str:
-    """Return the sentence on the range of the whole over methods, "" if it isn't known."""
+    """Return the sentence on the range of the total over methods, "" if unknown."""
     table = edition.table
     whole = table[table["set"] == "total"]
     columns = ["potential_lowest_total", "potential_highest_total"]

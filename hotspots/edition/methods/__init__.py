@@ -1,7 +1,7 @@
-"""The methods of an edition, in the order in which they run: one table, from inputs to evidence.
+"""The methods of an edition, from inputs to evidence, in the order in which they run.
 
-``METHODS`` is what `hotspots methods` lists, what runs in an analysis, what the manifest reports
-and what the method cards are made from.
+``METHODS`` is listed by `hotspots methods`, run by an analysis, reported in the manifest and
+described by the method cards.
 """
 
 from __future__ import annotations

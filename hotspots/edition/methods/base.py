@@ -1,7 +1,7 @@
-"""What a method is, and how methods run: each where its inputs exist, the rest told in a sentence.
+"""Definition of a method, and the function that runs all methods whose inputs are available.
 
-A method takes the data and the layers made before it, and gives layers. It is disabled, never
-failed, by an input that is missing; what is wrong with an input that is there is an error.
+A method takes the data and the layers of the methods before it, and returns layers. A missing
+input disables it, with the reason in its state; an invalid input raises an error.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ class Method:
     Attributes
     ----------
     id : str
-        Its name in recipes, manifests and method cards.
+        Name in recipes, manifests and method cards.
     kind : str
         "input", "potential", "yardstick", "change", "loss" or "evidence".
     what : str
-        What it makes, for the sentence that tells why it can't.
+        Its result in words, for the reason why it doesn't run.
     needs : function (recipe -> names)
-        Layers that it needs; "a|b" where either will do.
+        Required layers; "a|b" where one of them suffices.
     gives : tuple of str
-        Layers that it may give; an input method rests where all are given already.
+        Layers that it may return; an input method doesn't run where the data have all of them.
     run : function (data with layers so far, recipe -> layers)
-        Pure; it may leave out a layer that its inputs don't allow.
+        Without side effects; layers that its inputs don't allow may be left out.
     functions : tuple of str
-        "module:function" below hotspots.analysis, whose docstrings have the formula; for the card.
+        "module:function" in hotspots.analysis, whose docstrings have the formula; for the card.
     tables : tuple of str
         Factor tables; for the card.
     sections : tuple of str
@@ -70,12 +70,12 @@ def need(*names: str) -> Callable[[Recipe], tuple[str, ...]]:
 
 
 class NotPossible(Exception):
-    """Raised by a method that finds that its inputs don't allow it; its text is the reason."""
+    """Raised by a method whose inputs don't allow it; its message is the reason."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What became of a method: its status, and the sentence that says why it gave nothing."""
+    """Outcome of a method: its status, layers, and the reason where it returned none."""
 
     id: str
     kind: str
@@ -84,12 +84,12 @@ class State:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as a row for the manifest."""
+        """Return the state as a row of the manifest."""
         return asdict(self) | {"gives": list(self.gives)}
 
 
 def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, Any]] | None:
-    """Return the recipe's own factors of an edition; a row that names none is of the recipe's."""
+    """Return the recipe's own factors for `guidelines`, by default those of the recipe, or None."""
     choice = recipe.potential
     rows = [r for r in choice.factors if str(r.get("guidelines", choice.guidelines)) == guidelines]
     return [row | {"guidelines": guidelines} for row in rows] or None
@@ -101,7 +101,7 @@ def masks_on(recipe: Recipe) -> list[str]:
 
 
 def thresholds_of(recipe: Recipe) -> Thresholds:
-    """Return what tells a mask where its best layer is missing."""
+    """Return the thresholds of masks whose best layer is missing."""
     rules = recipe.eligibility
     return Thresholds(rules.organic_stock, rules.hyper_arid_precipitation)
 
@@ -109,9 +109,9 @@ def thresholds_of(recipe: Recipe) -> Thresholds:
 def run_methods(
     methods: Iterable[Method], data: xr.Dataset, recipe: Recipe
 ) -> tuple[xr.Dataset, list[State]]:
-    """Return the layers that `methods`, in their order, make of `data`, and what became of each.
+    """Run `methods` in their order; return the layers and the state of each method.
 
-    Quantities are stored as float32, classes as bytes, and so a later method sees them.
+    Quantities are stored as float32 and classes as integers; later methods use the stored values.
     """
     made: dict[str, xr.DataArray] = {}
     states = []
@@ -137,12 +137,12 @@ def _stored(layer: xr.DataArray) -> xr.DataArray:
         return layer
     if layer.dtype == "float32":
         return layer
-    # In two steps, so that the last digit of a float64 doesn't decide that of a float32.
+    # Rounded first, so that the last digits of a float64 can't change the float32.
     return layer.copy(data=steady(layer.values).astype("float32"))
 
 
 def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | None:
-    """Return why a method doesn't run, or None if it does."""
+    """Return the state of a method that doesn't run, with the reason; None if it runs."""
     state = partial(State, method.id, method.kind)
     if method.id in recipe.methods.skip:
         return state(SKIPPED, reason=f"No {method.what}: the recipe skips it.")
@@ -155,16 +155,16 @@ def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | N
 
 
 def missing_layers(method: Method, data: Container[Any], recipe: Recipe) -> list[str]:
-    """Return which of a method's needs are not among `data`'s layers, alternatives by "or"."""
+    """Return the required layers of a method that `data` lack; alternatives joined by "or"."""
     return [
-        wanted.replace("|", " or ")
-        for wanted in method.needs(recipe)
-        if not any(name in data for name in wanted.split("|"))
+        names.replace("|", " or ")
+        for names in method.needs(recipe)
+        if not any(name in data for name in names.split("|"))
     ]
 
 
 def require_rate(ranking_potential: str) -> None:
-    """Raise `RecipeError` where the layer that ranks gain can't be a potential per year."""
+    """Raise `RecipeError` if the layer that ranks gain isn't a potential per year."""
     fits = ranking_potential.startswith("potential_")
     if not fits or variable(ranking_potential).unit != "t ha-1 yr-1":
         raise RecipeError(
@@ -174,10 +174,10 @@ def require_rate(ranking_potential: str) -> None:
 
 
 def require_usable(recipe: Recipe, methods: Iterable[Method]) -> None:
-    """Raise `BadInputError` where a recipe can't be run on any data, before there are any.
+    """Raise `BadInputError` if a recipe can't be run on any data.
 
-    Beyond what the recipe checks of itself: methods skipped, layers that rank and that change is
-    between, the equation of saturation, and own factors.
+    Checked beyond the recipe's own checks: skipped methods, the layers of the ranking and of the
+    change, the saturation equation, and own factors.
     """
     from hotspots.analysis.ipcc.tier1_factors import factor_by_zone
     from hotspots.analysis.potential.saturation import saturation_capacity
@@ -198,16 +198,16 @@ def require_usable(recipe: Recipe, methods: Iterable[Method]) -> None:
 
 
 def require_stock(key: str, name: str) -> None:
-    """Raise `RecipeError` where a layer that change is from or to is no stock."""
+    """Raise `RecipeError` if a layer that change is computed between isn't a stock."""
     if not _STOCK_OF_A_DATE.fullmatch(name):
         raise RecipeError(
-            f"change.{key} is '{name}', which is no stock; soc_stock, soc_stock_reference and"
+            f"change.{key} is '{name}', which is not a stock; soc_stock, soc_stock_reference and"
             " soc_stock_<year> are."
         )
 
 
 def require_known(skip: Iterable[str], methods: Iterable[Method]) -> None:
-    """Raise `RecipeError` where a recipe skips a method that doesn't exist."""
+    """Raise `RecipeError` if a recipe skips a method that doesn't exist."""
     ids = [method.id for method in methods]
     for name in skip:
         if name not in ids:

@@ -1,7 +1,7 @@
-"""Method cards: one page for each method, and for each number of an edition that no method gives.
+"""Method cards: one page for each method, and for each result of an edition from no method.
 
-What the code knows is taken from it: inputs, outputs and units, parameters with default and range,
-the status of every row of the factor tables. ``cards.toml`` has the words.
+Inputs, outputs and units, parameters with default and range, and the status of every row of the
+factor tables are taken from the code; the texts are in ``cards.toml``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hotspots.io.atomic import write_text
 from hotspots.layers.variables import Variable, variable
 from hotspots.locale.escaping import markdown_plain, markdown_table
 
-# What each kind is of; the first six are methods of the table, which a recipe can skip.
+# Description of each kind; the first six are of methods, which a recipe can skip.
 KINDS = {
     "input": "made of other inputs, where it isn't given",
     "potential": "what could be gained",
@@ -45,7 +45,7 @@ _REPO = "../../"  # from docs/methods/
 _TABLES = "hotspots/analysis/tables"
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _DOI = re.compile(r"doi:(10\.\S+[^\s.,;:)])")
-# Columns of the factor tables that aren't the number itself, nor what it is for.
+# Columns of the factor tables other than the values and their keys.
 _ASIDE = ("source", "status", "note", "error_meaning", "uncertainty_meaning", "symbolic")
 
 Words = dict[str, Any]
@@ -53,16 +53,16 @@ Words = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a card is of.
+    """Subject of a card.
 
     Attributes
     ----------
     id, kind, title : str
         `kind` is one of `KINDS`.
     needs, gives : tuple of str
-        Layers, by the default recipe; "a|b" where either will do.
+        Layers, with the default recipe; "a|b" where one of them suffices.
     functions, tables, sections : tuple of str
-        "module:function" (below ``hotspots.analysis`` unless it says ``hotspots.``), factor
+        "module:function" (in ``hotspots.analysis`` unless it starts with ``hotspots.``), factor
         tables, sections of the recipe.
     """
 
@@ -77,40 +77,40 @@ class Entry:
 
 
 def card_ids() -> list[str]:
-    """Return the ids of all cards: the methods in their order, then the others."""
+    """Return the ids of all cards: methods in their order, then the others."""
     return list(entries())
 
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Return what the cards are of, by id, in the order of `card_ids`."""
+    """Return the subjects of the cards by id, in the order of `card_ids`."""
     found = {}
     for method in METHODS:
-        told = _words(method.id)
-        sections = (*method.sections, *told.get("also_sections", ()))
+        words = _words(method.id)
+        sections = (*method.sections, *words.get("also_sections", ()))
         found[method.id] = Entry(
             method.id,
             method.kind,
-            told["title"],
+            words["title"],
             method.needs(Recipe()),
             method.gives,
             method.functions,
             method.tables,
             sections,
         )
-    for key in _told():
+    for key in _texts():
         if key not in found and key != "index":
-            told = _words(key)
+            words = _words(key)
             lists = [
-                tuple(told.get(name, ()))
+                tuple(words.get(name, ()))
                 for name in ("needs", "gives", "functions", "tables", "sections")
             ]
-            found[key] = Entry(key, told["kind"], told["title"], *lists)
+            found[key] = Entry(key, words["kind"], words["title"], *lists)
     return found
 
 
 def rows() -> list[dict[str, str]]:
-    """Return the cards as rows of text: id, kind, what they give (layers, else columns), need."""
+    """Return the cards as rows of text: id, kind, gives (layers, else columns), needs."""
     return [
         {
             "id": e.id,
@@ -128,32 +128,32 @@ def card(card_id: str) -> str:
     Raises
     ------
     UnknownMethodError
-        No card has this id; near matches are named.
+        No card has this id; the message has near matches.
     """
-    entry, told = _entry(card_id), _words(card_id)
+    entry, words = _entry(card_id), _words(card_id)
     parts = [
         f"# {entry.title}",
         f"`{entry.id}`, {entry.kind}: {KINDS[entry.kind]}. [All methods]({INDEX}).",
         "## What it answers",
-        told["answers"],
+        words["answers"],
         "## Formula",
-        f"```text\n{told['formula'].strip()}\n```",
-        *([told["where"].strip()] if "where" in told else []),
+        f"```text\n{words['formula'].strip()}\n```",
+        *([words["where"].strip()] if "where" in words else []),
         "## Inputs",
-        _inputs(entry, told),
+        _inputs(entry, words),
         "## Outputs",
-        _outputs(entry, told),
+        _outputs(entry, words),
         "## Parameters",
         _parameters(entry),
         "## Assumptions",
-        _bullets(told["assumptions"]),
+        _bullets(words["assumptions"]),
         "## Status of each number",
-        *_statuses(entry, told),
+        *_statuses(entry, words),
         *(["## Result", _validation_table()] if card_id == VALIDATION else []),
         "## Limits",
-        _bullets(told["limits"]),
+        _bullets(words["limits"]),
         "## References",
-        _DOI.sub(r"[doi:\1](https://doi.org/\1)", _bullets(told["references"])),
+        _DOI.sub(r"[doi:\1](https://doi.org/\1)", _bullets(words["references"])),
         "## Code",
         _bullets(f"[`{name}`]({_REPO}{source_of(name)})" for name in entry.functions),
     ]
@@ -161,7 +161,7 @@ def card(card_id: str) -> str:
 
 
 def index() -> str:
-    """Return the page that lists all cards, as Markdown with links relative to ``docs/``."""
+    """Return the page listing all cards, as Markdown with links relative to ``docs/``."""
     parts = ["# Methods", _words("index")["text"].strip()]
     for kind, about in KINDS.items():
         rows = [
@@ -190,14 +190,15 @@ def write_cards(folder: str | Path) -> list[Path]:
 
 
 def relinked(markdown: str, home: str | None = None) -> str:
-    """Return a card, or the index, for another place than ``docs/``.
+    """Return a card, or the index, with links for a place other than ``docs/``.
 
-    With `home`, links to cards lead below it and links to the web stay; links to files of the
-    repository become plain text. Without `home` all do, and escapes go: for a terminal.
+    With `home`, links to cards point below it, web links are kept, and links to files of the
+    repository become plain text. Without `home` all links become plain text, and escapes are
+    removed: for a terminal.
     """
 
     def link(found: re.Match[str]) -> str:
-        """Return a link as it is there."""
+        """Return the replacement of one link."""
         text, target = found[1], found[2]
         if home is not None and target == INDEX:
             return f"[{text}]({home})"
@@ -212,7 +213,7 @@ def relinked(markdown: str, home: str | None = None) -> str:
 
 
 def source_of(function: str) -> str:
-    """Return the file of "module:function" or "module:NAME", from the repository's root."""
+    """Return the file of "module:function" or "module:NAME", relative to the repository's root."""
     return _module(function).replace(".", "/") + ".py"
 
 
@@ -223,13 +224,13 @@ def value_of(name: str) -> Any:
     return inspect.signature(found).parameters[parameter].default if parameter else found
 
 
-# ---------------------------------------------------------------------------- what the code knows
+# ---------------------------------------------------------------------------- from the code
 
 
-def _inputs(entry: Entry, told: Words) -> str:
-    needs = dict.fromkeys((*told.get("also_needs", ()), *entry.needs))
+def _inputs(entry: Entry, words: Words) -> str:
+    needs = dict.fromkeys((*words.get("also_needs", ()), *entry.needs))
     rows = [_layer_row(name, "needed") for name in needs]
-    rows += [_layer_row(name, "where given") for name in told.get("optional", ())]
+    rows += [_layer_row(name, "where given") for name in words.get("optional", ())]
     return markdown_table(("Layer", "Unit", "Meaning", "Range", "Use"), rows)
 
 
@@ -239,13 +240,13 @@ def _layer_row(name: str, use: str) -> tuple[str, ...]:
     return (_either(name), _unit(first), first.long_name, low_high, use)
 
 
-def _outputs(entry: Entry, told: Words) -> str:
+def _outputs(entry: Entry, words: Words) -> str:
     rows = []
     for name in entry.gives:
         row = _layer(name)
         classes = f": {', '.join(row.classes.values())}" if row.classes else ""
         rows.append((f"`{name}`", _unit(row), f"{row.long_name}{classes}"))
-    for name in told.get("columns", ()):
+    for name in words.get("columns", ()):
         unit, meaning = column_unit(name.replace("<years>", "20"))
         meaning = meaning.replace("20 years", "so many years") if "<" in name else meaning
         rows.append((f"`{name}` (column)", f"`{unit}`" if unit else "text", meaning))
@@ -276,11 +277,11 @@ def _choices(entry: Entry) -> Iterable[tuple[str, Any]]:
             yield f"{section}.{field.name}", field
 
 
-def _statuses(entry: Entry, told: Words) -> list[str]:
-    parts = [told["status"]]
+def _statuses(entry: Entry, words: Words) -> list[str]:
+    parts = [words["status"]]
     for name in entry.tables:
         parts += [f"{_table_link(name)}: {_counted(name)}.", *_doubtful_rows(name)]
-    if "constants" in told:
+    if "constants" in words:
         rows = [
             (
                 f"`{c['at'].partition(':')[2]}`",
@@ -289,7 +290,7 @@ def _statuses(entry: Entry, told: Words) -> list[str]:
                 c["about"],
                 c["status"],
             )
-            for c in told["constants"]
+            for c in words["constants"]
         ]
         heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
         parts.append(markdown_table(heads, rows))
@@ -299,7 +300,7 @@ def _statuses(entry: Entry, told: Words) -> list[str]:
         ]
         if named:
             parts.append(f"Parameters that are {_STATUS_WORDS[status]}: {', '.join(named)}.")
-    for name in told.get("context", ()):
+    for name in words.get("context", ()):
         parts.append(f"As context, not computed with here: {_table_link(name)}: {_counted(name)}.")
         parts += _doubtful_rows(name)
     return parts
@@ -313,7 +314,7 @@ def _counted(name: str) -> str:
 
 
 def _doubtful_rows(name: str) -> list[str]:
-    """Return a table of a factor table's rows that are from memory or a convention, if any."""
+    """Return a list with a table of the rows from memory or convention; empty if there are none."""
     rows = [row for row in table(name) if status_kind(row["status"]) in DOUBTFUL]
     if not rows:
         return []
@@ -328,7 +329,7 @@ def _table_link(name: str) -> str:
 
 
 def _validation_table() -> str:
-    """Return the last result of docs/validation.py, which needs what isn't packaged."""
+    """Return the stored result of docs/validation.py, which needs data that aren't packaged."""
     path = files("hotspots.edition.methods").joinpath("validation_table.md")
     return path.read_text(encoding="utf-8").strip()
 
@@ -337,17 +338,17 @@ def _validation_table() -> str:
 
 
 @cache
-def _told() -> dict[str, Words]:
+def _texts() -> dict[str, Words]:
     path = files("hotspots.edition.methods").joinpath("cards.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _words(key: str) -> Words:
-    return _told()[key]
+    return _texts()[key]
 
 
 def _given(entry: Entry) -> Iterable[str]:
-    """Return the layers that an entry gives, else its columns of the tables."""
+    """Return the layers of an entry, or else its columns of the tables."""
     return entry.gives or _words(entry.id).get("columns", ())
 
 
@@ -367,7 +368,7 @@ def _module(name: str) -> str:
 
 
 def _layer(name: str) -> Variable:
-    """Return the variable of a layer; a family is known by one of its years."""
+    """Return the variable of a layer; "<year>" stands for any year."""
     return variable(name.replace("<year>", "2000"))
 
 

@@ -1,7 +1,7 @@
-"""Change and loss, as methods of an edition: what a model or a series saw, and what is at risk.
+"""Methods of change (by a model or a series of maps) and of loss at risk.
 
 Change between maps (``modelled_change``, ``soc_trend``, the SDG indicator) and the loss at risk
-(L1 to L5 and their sum) are kept apart: they are never added.
+(L1 to L5 and their sum) are separate quantities and are never added.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _finer_gross(data: xr.Dataset, period: object) -> Layers:
-    """Return gross loss and gain of the same period that the data bring from a finer map.
+    """Return gross loss and gain from a finer map, where the data have them for the same period.
 
-    Within a coarse cell loss and gain cancel, so what was summed before coarsening is better.
+    Loss and gain cancel within a coarse cell, so sums made before coarsening are more accurate.
     """
     names = ("modelled_gross_loss", "modelled_gross_gain")
     finer = {n: data[n] for n in names if n in data and data[n].attrs.get("period") == period}
@@ -63,7 +63,10 @@ def _finer_gross(data: xr.Dataset, period: object) -> Layers:
 
 
 def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.DataArray | None:
-    """Return the layers named by year as one along ``year``; `undated` joins by its attribute."""
+    """Return the layers named by year, concatenated along ``year``, or None.
+
+    The layer `undated` is included at the year of its attribute, if it has one.
+    """
     dated = {
         int(found[1]): data[name] for name in map(str, data) if (found := pattern.fullmatch(name))
     }
@@ -97,7 +100,7 @@ def _sdg(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def cover_series(data: xr.Dataset) -> xr.DataArray:
-    """Return the land cover along ``year``, or raise `NotPossible` below two dates."""
+    """Return the land cover along ``year``; raise `NotPossible` for fewer than two dates."""
     cover = series(data, _DATED_COVER, "land_cover")
     dates = 0 if cover is None else cover.sizes["year"]
     if cover is None or dates < 2:
@@ -131,10 +134,10 @@ def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
-    """Take disequilibrium and warming from one joint run, so that they may be summed.
+    """Return disequilibrium and warming loss from one joint run, so that they can be summed.
 
-    Per hectare of the cell's land: of the cropland alone, where no land cover is given, the rest
-    of the land has none.
+    Values are per hectare of the cell's land. Without a land cover the run is of cropland, and
+    the rest of the land has no loss.
     """
     found = disequilibrium_and_warming(
         warming=recipe.gsocseq.warming, years=recipe.gsocseq.years, **gsocseq_inputs(data, recipe)
@@ -143,14 +146,14 @@ def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
         share = managed_share(data, recipe)
         found = xr.Dataset({n: _of_land(layer, share) for n, layer in found.items()})
     masked = under_mask(data, masks_on(recipe), thresholds_of(recipe))
-    # An equilibrium solved to the last digit leaves a dust of them, which is no loss.
+    # Rounded, since the rounding errors of the equilibrium aren't a loss.
     return {
         str(n): v.round(DECIMALS).where(~masked).assign_attrs(v.attrs) for n, v in found.items()
     }
 
 
 def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
-    """Return a rate per hectare of a use as one per hectare of all land: 0 without that use."""
+    """Return a rate per hectare of a use converted to all land of the cell: 0 without the use."""
     return (layer * share).where(~(share == 0), 0).assign_attrs(layer.attrs)
 
 
@@ -180,12 +183,12 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
     parts: dict[Hashable, Any] = {name: data[name] for name in _LOSSES if name in data}
     if not parts:
         raise NotPossible("No loss at risk: no component (L1 to L5) could be computed.")
-    # Without a layer of drained peat the sum is missing on organic soil: its loss isn't known.
+    # Without a layer of drained peat the sum is missing on organic soil: its loss is unknown.
     organic = is_organic(data, recipe.eligibility.organic_stock)
     found = components.loss_total(
         parts, organic=organic, conversion_share=_converted(data, parts, recipe)
     )
-    # Of the parts as they are stored, so that a reader's sum is the layer's.
+    # Summed from the components as stored, so that their sum equals the stored total.
     kept = {n: found[n].astype("float32", keep_attrs=True) for n in _LOSSES if n in found}
     total = xr.concat(kept.values(), "part", coords="minimal", compat="override")
     total = total.sum("part", skipna=False, dtype="float64").where(found["loss_total"].notnull())
@@ -195,7 +198,10 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _converted(data: xr.Dataset, parts: dict[Hashable, Any], recipe: Recipe) -> xr.DataArray | None:
-    """Return the share converted over the horizon of the disequilibrium, where both are there."""
+    """Return the share converted over the years of the disequilibrium run, or None.
+
+    None unless both components are available.
+    """
     if not {"loss_conversion", "loss_disequilibrium"} <= parts.keys():
         return None
     over = recipe.gsocseq.years / recipe.loss.conversion_over_years
@@ -203,17 +209,17 @@ def _converted(data: xr.Dataset, parts: dict[Hashable, Any], recipe: Recipe) -> 
 
 
 def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
-    """Weigh the loss at risk, or, where no component is known, the modelled loss."""
+    """Return response and irrecoverability of the loss at risk, or else of the modelled loss."""
     potential = recipe.methods.ranking_potential
     if potential not in data:
         raise NotPossible(f"No response: there is no layer '{potential}' to regain a loss by.")
     if "loss_total" in data:
         loss, main = data["loss_total"], data["loss_main_component"]
-        told = "from the loss at risk"
+        basis = "from the loss at risk"
     elif "modelled_change" in data:
         loss = (-data["modelled_change"]).clip(min=0)
         main = loss.notnull() * np.uint8(_MANAGEMENT)
-        told = "from the modelled loss, taken as one of management"
+        basis = "from the modelled loss, taken as one of management"
     else:
         raise NotPossible("No response: there is neither loss_total nor modelled_change.")
     gain = data[potential].clip(min=0)
@@ -221,7 +227,7 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
         loss_total=loss, years=recipe.loss.horizon_years, soc_stock=data["soc_stock"]
     )
     managed = managed_share(data, recipe)
-    # The loss is per hectare of all land, the gain per hectare of what is managed of it.
+    # The loss is per hectare of all land, the gain per hectare of managed land.
     of_land = (gain * managed).where(managed > 0, 0)
     never = land_use_response.irrecoverable(lost=lost, attainable_rate=of_land)
     response = land_use_response.response_class(
@@ -234,14 +240,14 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
         gain_threshold=recipe.hotspots.gain_threshold,
     )
     years = land_use_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
-    # What land users can answer is on land that they manage.
+    # Responses by land users need managed land.
     enough = managed >= recipe.eligibility.min_managed_share
     return {
-        "irrecoverable": never.assign_attrs(comment=told),
-        "years_to_lose_tenth": years.assign_attrs(comment=told),
+        "irrecoverable": never.assign_attrs(comment=basis),
+        "years_to_lose_tenth": years.assign_attrs(comment=basis),
         "response_class": response.where(enough, 0)
         .astype("uint8")
-        .assign_attrs(response.attrs, comment=told),
+        .assign_attrs(response.attrs, comment=basis),
     }
 
 

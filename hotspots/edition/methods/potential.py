@@ -1,4 +1,4 @@
-"""Potentials, the yardstick and the historical deficit, as methods of an edition."""
+"""Methods of potential gain, the 4 per 1000 yardstick and the historical deficit."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from hotspots.layers.variables import LAND_COVERS, SOIL_CLASSES, describe
 if TYPE_CHECKING:
     from hotspots.edition.recipe import Recipe
 
-# A rate per stock explodes as the stock goes to nothing.
+# A rate per stock diverges as the stock approaches 0.
 LEAST_STOCK_FOR_PER_MILLE = 5.0  # t ha-1
 _MONTHLY = ("air_temperature", "precipitation", "evaporation", "plant_cover")
 _WETLAND = next(code for code, name in SOIL_CLASSES.items() if name == "wetland")
 
 
 def managed_share(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
-    """Return the managed share of the cell's land: cropland, and pasture if the recipe says so."""
+    """Return the managed share of the land: cropland, and pasture if the recipe includes it."""
     share = data["cropland_share"]
     return share + data["pasture_share"] if recipe.potential.include_pasture else share
 
 
 def of_managed_land(layers: Layers, data: xr.Dataset, recipe: Recipe) -> dict[str, xr.DataArray]:
-    """Return `layers` with the share of the cell that each stands for: its managed land."""
+    """Return `layers` with their valid shares: the managed share of each cell."""
     # One array for all: describe() doesn't copy it.
     managed = (data["valid_share"] * managed_share(data, recipe).fillna(0)).astype("float32")
     return dict(layers) | {
@@ -90,7 +90,7 @@ def _tier1_2006(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: str) -> xr.Dataset:
-    """Return gain and stock of the managed mineral land, by the factors of one edition."""
+    """Return gain and stock of managed mineral land, by the factors of one edition of the IPCC."""
     choice = recipe.potential
     pasture = data.get("pasture_share") if choice.include_pasture else None
     if choice.include_pasture and pasture is None:
@@ -111,7 +111,7 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
         guidelines=guidelines,
         factors=own_factors(recipe, guidelines),
     )
-    # Stock change factors are for mineral soils; organic ones need emission factors instead.
+    # Stock change factors are for mineral soils; organic soils need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
     tier1 = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
     tier1["potential_ipcc_tier1"].attrs["comment"] = "per hectare of managed land"
@@ -119,7 +119,7 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
 
 
 def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
-    """Strata among managed land alone: with one land use, the gain holds no land-use change."""
+    """Return the attainable stock by strata of managed land, so that land use doesn't change."""
     choice, managed = recipe.attainable, managed_share(data, recipe)
     enough = managed >= max(recipe.eligibility.min_managed_share, 0.001)
     area = (cell_area(data) * data["valid_share"] * managed).where(enough, 0)
@@ -162,7 +162,7 @@ def _yardstick(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
-    """Take the land as ``land_use`` says it is used, where it is given, else as cropland."""
+    """Return the saturation deficit, by ``land_use`` where given, else for cropland."""
     fragments = data.get("coarse_fragments", 0.0)
     choice, soil = recipe.saturation, data["soc"]
     soil_layers = [
@@ -197,7 +197,7 @@ def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
     names = [n for n in map(str, found) if n.startswith(("potential_", "soc_bau", "carbon_input"))]
     made = {name: found[name].where(~masked) for name in names}
     if "land_cover" in data:
-        # A gain of cropland is compared with others only where the cell was run as cropland.
+        # Gains of managed land are comparable only where the cell was run with a managed cover.
         covers = ["cropland", *(["grassland"] if recipe.potential.include_pasture else [])]
         run_as = data["land_cover"].isin([c for c, n in LAND_COVERS.items() if n in covers])
         made |= {n: v.where(run_as) for n, v in made.items() if n.startswith("potential_")}
@@ -205,7 +205,7 @@ def _gsocseq(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
-    """Return the drivers of RothC: of the land cover where one is given, else of the cropland."""
+    """Return the drivers of RothC, for the land cover where given, else for cropland."""
     warm_up = {
         name.removeprefix("warm_up_"): data[name]
         for name in map(str, data)
@@ -224,7 +224,7 @@ def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
 
 
 def own_potential(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> Layers:
-    """Return the user's own potential (per hectare of managed land), if the recipe ranks by it."""
+    """Return the user's potential, per hectare of managed land, if the recipe ranks by it."""
     name = recipe.methods.ranking_potential
     if name in layers or name not in data or "cropland_share" not in data:
         return {}

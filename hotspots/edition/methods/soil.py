@@ -1,4 +1,4 @@
-"""Inputs that can be made of others: the stock of soil layers, the climate zone, the soil class."""
+"""Inputs derived from others: stock from soil layers, climate zone, soil class."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _CLIMATE = (
 def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
     """Return the thickness of the soil layer or layers of `layer`, cm.
 
-    Layers along ``depth`` have it in their coordinate ``thickness``; a single one in ``depth_cm``
-    ("0-30").
+    It is the coordinate ``thickness`` of layers along ``depth``; for a single one it is from the
+    attribute ``depth_cm`` ("0-30").
     """
     if "depth" in layer.dims:
         if "thickness" not in layer.coords:
@@ -45,7 +45,7 @@ def thickness_of(layer: xr.DataArray) -> xr.DataArray | float:
 
 
 def topsoil(layer: xr.DataArray) -> xr.DataArray:
-    """Return the mean over ``depth``, weighted by thickness; a single layer as it is."""
+    """Return the mean over ``depth``, weighted by thickness; a single layer unchanged."""
     if "depth" not in layer.dims:
         return layer
     weight = layer["thickness"]
@@ -55,9 +55,9 @@ def topsoil(layer: xr.DataArray) -> xr.DataArray:
 
 
 def require_layers_alike(*layers: xr.DataArray) -> None:
-    """Raise `NotPossible` where some lie along ``depth`` and the first doesn't.
+    """Raise `NotPossible` if any layer has a dimension ``depth`` and the first hasn't.
 
-    Its one thickness would be counted for each of their layers.
+    The thickness of the first would be counted once for each depth of the others.
     """
     first, *others = layers
     for layer in others:
@@ -76,9 +76,9 @@ def _stock(data: xr.Dataset, recipe: Recipe) -> Layers:
         coarse_fragments=data["coarse_fragments"],
         thickness=thickness_of(data["soc"]),
     )
-    told = {"method": "SOC x bulk density x (1 - coarse fragments) x thickness, layers summed"}
+    method = {"method": "SOC x bulk density x (1 - coarse fragments) x thickness, layers summed"}
     kept = {k: v for k, v in data["soc"].attrs.items() if k in ("year", "source", "licence")}
-    return {"soc_stock": stock.assign_attrs(told | kept)}
+    return {"soc_stock": stock.assign_attrs(method | kept)}
 
 
 def _climate_zone(data: xr.Dataset, recipe: Recipe) -> Layers:

@@ -1,7 +1,7 @@
-"""Intervals of the tables: what the draws and the errors say of each region and unit.
+"""Intervals and standard deviations of regions and units, from the draws and the errors.
 
-Three standard deviations stand for what is known of the errors' correlation between cells: none
-(a lower bound), by distance, and perfect (an upper bound).
+Standard deviations are given for three correlations of errors between cells: none (a lower
+bound), decreasing with distance, and perfect (an upper bound).
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 _SD = ("independent", "correlated", "perfect")
 HA_PER_MHA = 1e6
-# Of the correlated sd, which errs by some 1 % for half of the countries, by some 5 % at most.
+# For the correlated sd; its error is about 1 % for half of the countries, about 5 % at most.
 FEATURES = 2000
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Regions of the table, then country × climate zone units, and the hectares that they hold.
+    """Regions of the table, then country × climate zone units, and their hectares.
 
     Attributes
     ----------
     hectares : csr_array (groups, n)
-        Hectares of each of `cells` that the ranking potential stands for in a group.
+        Hectares in each group, by cell, that the ranking potential refers to.
     cells : array (n,)
-        Flat numbers of the cells with any such land.
+        Flat indices of the cells with such land.
     regions : int
-        Number of regions, which come first.
+        Number of regions; their rows are the first.
     units : list of str
-        Ids of the units that follow.
+        Ids of the units; their rows follow.
     """
 
     hectares: sparse.csr_array
@@ -57,10 +57,10 @@ class Groups:
 
 
 def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Groups:
-    """Return the regions and units of the tables with the hectares of the ranking potential."""
+    """Return the groups of the tables: hectares of the ranking potential by region and unit."""
     name = recipe.methods.ranking_potential
     area = (cell_area(layers) * layers[f"{name}_valid_share"].fillna(0)).values.ravel()
-    # Only cells with such land: of a fine grid, all others would cost memory for nothing.
+    # Only cells with such land, to save memory on fine grids.
     cells = np.flatnonzero(area)
     of_regions = _scaled(weights.matrix[:, cells], area[cells])
     of_units = of_regions[weights.units]
@@ -75,7 +75,7 @@ def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Gro
 
 
 def _scaled(matrix: Any, by_column: Array) -> sparse.csr_array:
-    """Return a matrix with each column multiplied, without the dense helpers of `multiply`."""
+    """Return a matrix with columns scaled; unlike `multiply` it makes no dense arrays."""
     out = sparse.csr_array(matrix, dtype="float64", copy=True)
     out.data *= by_column[out.indices]
     return out
@@ -93,7 +93,7 @@ def with_intervals(
 def units_with_intervals(
     units: pd.DataFrame, drawn: Drawn, groups: Groups, recipe: Recipe
 ) -> pd.DataFrame:
-    """Return the unit table with the same; ranks are among the units."""
+    """Return the unit table with the same columns; ranks are among the units."""
     place = {unit: i for i, unit in enumerate(groups.units)}
     chosen = [groups.regions + place[unit] for unit in units["id"]]
     return _with(units, _columns(drawn.tonnes[:, chosen], recipe, None))
@@ -107,7 +107,7 @@ def _columns(totals: Array, recipe: Recipe, sets: Any) -> dict[str, Any]:
     low, high = np.quantile(totals, [tail, 1 - tail], axis=0)
     ranks = rank_interval(totals, level=choice.level, groups=sets)
     k = min(choice.top_k, totals.shape[1])
-    sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe asks for nothing
+    sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe means no requirement
     top = stable_top_k(totals, k, probability=sure, groups=sets)
     return {
         "potential_low_t_yr": low,
@@ -127,9 +127,9 @@ def with_standard_deviations(
     groups: Groups,
     recipe: Recipe,
 ) -> pd.DataFrame:
-    """Return the region table with the sd of stock and potential, three each, by the stock's error.
+    """Return the region table with three sd each of stock and potential, from the stock's error.
 
-    The factors' errors aren't in them: they are in the interval of the draws.
+    The errors of the factors aren't included; the intervals of the draws include them.
     """
     gain = layers[recipe.methods.ranking_potential]
     stock, sd = layers["soc_stock"], error.sd
@@ -158,14 +158,14 @@ def with_standard_deviations(
 
 
 def _with(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-    """Return the table with more columns; all at once, or pandas copies it for each."""
+    """Return the table with more columns, added together since pandas copies at each addition."""
     import pandas as pd
 
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
 
 
 def _shrunk(mean: Array, sd: Array, area: Array, of: npt.NDArray[np.bool_]) -> Array:
-    """Return the shrunk mean of the regions `of`; NaN of the others, which are sums of these."""
+    """Return the shrunk mean of the regions `of`; NaN for the others, which are sums of these."""
     out = np.full_like(mean, np.nan)
     if (of & np.isfinite(mean)).sum() > 2:
         out[of] = shrunk_mean(mean[of], sd[of], area[of]).mean
@@ -179,10 +179,19 @@ def three_sds(
     *,
     range_km: float,
 ) -> dict[str, Array]:
-    """Return the sd of each row's total Σ hectares·value, t: independent, correlated, perfect.
+    """Return the sd of each row's total Σ hectares·value: independent, correlated, perfect.
 
-    `hectares` is (rows, n) for the n flat `cells` of the grid of `sd`. Cells much smaller than the
-    range are summed to blocks, within which errors are as one.
+    Parameters
+    ----------
+    hectares : sparse array (rows, n)
+        Hectares of each cell in each row.
+    cells : array (n,)
+        Flat indices of the cells on the grid of `sd`.
+    sd : DataArray (y, x)
+        Standard deviation of the value, per hectare; NaN where unknown.
+    range_km : float
+        Range of the errors' correlation. Cells much smaller than it are summed to blocks, whose
+        errors are perfectly correlated.
     """
     values = sd.values.ravel()[cells].astype("float64")
     known = np.flatnonzero(np.isfinite(values))

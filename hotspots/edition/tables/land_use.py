@@ -1,8 +1,8 @@
 """Stock and potential by land use: cropland, grassland, forest and other, for each region.
 
-A cell's stock is shared out by unmixing it: cropland has what the factors of its use leave of it,
-the other uses what makes the sum come out. Where unmixing isn't possible (organic soil, no factor)
-all uses have the cell's own stock. So the uses of a region add up to its stock.
+A cell's stock is divided among its uses by unmixing: the stock of managed land follows from its
+stock change factors, and the other uses have the remainder. Where unmixing isn't possible (organic
+soil, no factor) all uses have the cell's mean stock. The uses of a region add up to its stock.
 """
 
 from __future__ import annotations
@@ -25,32 +25,37 @@ if TYPE_CHECKING:
     from hotspots.edition.tables.region_weights import RegionWeights
 
 Array = npt.NDArray[np.float64]
-LEAST_REST = 1e-6  # of a cell's land: below it, the managed land holds all of the stock
+LEAST_REST = (
+    1e-6  # of a cell's land; with less unmanaged land, the managed land has all of the stock
+)
 _SHARES = {
     "cropland": ("cropland_share",),
-    "grassland": ("grassland_share", "pasture_share"),  # the first that is there
+    "grassland": ("grassland_share", "pasture_share"),  # the first available
     "forest": ("forest_share",),
 }
 
 
 def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
-    """Return one row per region and land use: hectares, stock and potential, t C and t CO2e.
+    """Return hectares, stock and potential (t C and t CO2e) by region and land use.
 
     Parameters
     ----------
     layers : Dataset
         With ``soc_stock`` and ``cropland_share``; ``pasture_share`` or ``grassland_share``, and
-        ``forest_share``, where known. Grassland is pasture with rangeland where the source doesn't
-        tell them apart; without a forest layer, "other" holds the forest too.
-    weights, recipe
-        Who holds which land, and the choices.
+        ``forest_share``, where known. Grassland includes rangeland where the source doesn't
+        distinguish it from pasture; without a forest layer, "other" includes forest.
+    weights : RegionWeights
+        Share of each cell's valid land in each region.
+    recipe : Recipe
+        Its ranking potential, and whether pasture is managed.
 
     Returns
     -------
     DataFrame
         id, land_use, land_ha, soc_stock_t, soc_stock_mean (t ha-1), soc_stock_tco2e,
-        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are empty where
-        the use isn't managed land. Rows without land aren't there, nor is any without the layers.
+        potential_t_yr, potential_mean (t ha-1 yr-1), potential_tco2e_yr; potentials are NaN where
+        the use isn't managed. Uses without land are left out; the table is empty if a required
+        layer is missing.
     """
     import pandas as pd
 
@@ -80,7 +85,7 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
 
 
 class _Cells:
-    """Layers at the cells that are land with soil data, one number a cell."""
+    """Values of layers at the cells that have land with soil data."""
 
     def __init__(self, layers: xr.Dataset) -> None:
         self._layers = layers
@@ -99,7 +104,7 @@ class _Cells:
 def _by_use(
     cells: _Cells, recipe: Recipe
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Return hectares, tonnes of stock and tonnes of gain per year of each use, by cell."""
+    """Return, by use, the area (ha), stock (t) and gain (t yr-1) of each cell."""
     land, stock = cells.land_ha, cells["soc_stock"]
     shares = _shares(cells)
     managed = _managed(recipe)
@@ -107,7 +112,7 @@ def _by_use(
     share = np.clip(sum((shares[use] for use in managed), start=np.zeros_like(land)), 0, 1)
     held = sum((shares[use] * own for use, own in owns.items()), start=np.zeros_like(land))
     rest = 1 - share
-    # What the managed land doesn't hold of the cell's stock is on the rest of it.
+    # The stock not on managed land is on the remaining land of the cell.
     has_rest = rest > LEAST_REST
     of_rest = np.divide(stock - held, rest, out=stock.copy(), where=has_rest)
     scale = np.divide(stock, held, out=np.ones_like(stock), where=~has_rest & (held > 0))
@@ -124,7 +129,7 @@ def _managed(recipe: Recipe) -> list[str]:
 
 
 def _own_stock(cells: _Cells, use: str, managed: list[str], stock: Array) -> Array:
-    """Return a managed use's own stock, t ha-1; the cell's where it couldn't be unmixed."""
+    """Return the stock of a managed use, t ha-1; the cell's mean where it can't be unmixed."""
     name = f"soc_stock_{use}" if len(managed) > 1 else "soc_stock_managed"
     if name not in cells:
         return stock

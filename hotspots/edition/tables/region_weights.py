@@ -1,7 +1,7 @@
-"""Who holds which share of each cell's land: one matrix behind all tables of an edition.
+"""The share of each cell's land in each region: one matrix for all tables of an edition.
 
-Countries are a partition of the land, so a cell's valid land is shared out wholly among them;
-regions of the initiative are sums of countries, and what no country holds is a row of its own.
+Countries are a partition of the land, so the valid land of a cell is divided entirely among them.
+Regions of the initiative are sums of countries; land in no country has a row of its own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TOTAL_NAMES = {
 
 
 class Part(NamedTuple):
-    """Some rows of the table: who they are, what they hold of each cell's land, and their area."""
+    """Rows of the table, the share of each cell's valid land in each, and their area."""
 
     rows: pd.DataFrame
     matrix: sparse.csr_array
@@ -55,20 +55,20 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class RegionWeights:
-    """Rows of regions and, for each, the share of every cell's valid land that it holds.
+    """Rows of regions and the share of every cell's valid land in each of them.
 
     Attributes
     ----------
     rows : DataFrame
         id, set, names, value_from, note, in table order.
     matrix : csr_array (n_rows, n_cells)
-        Share of each cell's *valid* land that a row holds.
+        Share of each cell's *valid* land in the region of a row.
     area_ha : array (n_rows,)
-        Area of the region that the grid covers.
+        Area of the part of the region that the grid covers.
     units : slice
-        The rows that units are made for (countries, or the regions of the user's own set).
+        The rows divided into units: countries, or the regions of the user's own set.
     digest : str
-        SHA-256 of ids and outlines, part of the edition's id.
+        SHA-256 (16 digits) of ids and outlines; part of the edition's id.
     """
 
     rows: pd.DataFrame
@@ -81,10 +81,10 @@ class RegionWeights:
 def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionWeights:
     """Return the weights of all table rows on `data`'s grid.
 
-    Countries are a partition of the land: the valid land of a cell is shared out among the
-    countries in it, since cover × valid_share would discount a coastal cell's sea twice. Regions
-    of the user's own get their part of the cell's land in the same sense. A region without a
-    valid cell takes the nearest ones within two cell widths, and says so.
+    Countries are a partition of the land: the valid land of a cell is divided among the countries
+    in it, since cover × valid_share would subtract the sea of a coastal cell twice. The user's own
+    regions have their share of the cell's land in the same sense. A region without a valid cell
+    has the values of the nearest ones within two cell widths, with ``value_from`` "nearest".
     """
     import pandas as pd
 
@@ -95,7 +95,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
     whole_id = WHOLE if _spans_the_world(data, grid) else "total"
     countries = outlines(data, "countries")
     of_land = cover_fractions(grid, countries.geometry)
-    if whole_id != WHOLE:  # no rows for countries that the grid doesn't reach
+    if whole_id != WHOLE:  # no rows for countries outside the grid
         met = np.flatnonzero(of_land @ area > 0)
         countries, of_land = countries.iloc[met].reset_index(drop=True), of_land[met]
     if is_partition(regions):
@@ -121,14 +121,14 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
 
 
 def is_partition(regions: str | gpd.GeoDataFrame) -> bool:
-    """Return whether the regions are all countries, or groups of them."""
+    """Return whether the regions are the countries or groups of them."""
     return isinstance(regions, str) and regions in ("countries", "initiative")
 
 
 def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the outlines that `data` has rows for, with id, names and note.
+    """Return the outlines of the regions in the tables of `data`, with id, names and note.
 
-    Where the data are cut to countries, those; where they are cut to a drawn region, the parts of
+    For data cut to countries these are the countries; for data cut to a drawn region, the parts of
     outlines inside it.
     """
     import shapely
@@ -160,7 +160,7 @@ def _named(regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def outlines_digest(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> str:
-    """Return the hash of all that regions bring into the tables, part of an edition's id."""
+    """Return the hash of the regions' rows and outlines, part of an edition's id."""
     digest = hashlib.sha256()
     frame = outlines(data, regions)
     for row in _rows(frame, np.full(len(frame), "")).itertuples(index=False):
@@ -174,7 +174,7 @@ def outlines_digest(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> str:
 
 
 def _spans_the_world(data: xr.Dataset, grid: Grid) -> bool:
-    """Return whether the grid has room for all land but the poles' ice."""
+    """Return whether the grid covers all land except polar ice."""
     if "region" in data.attrs or not grid.is_geographic:
         return False
     _, south, _, north = grid.bounds
@@ -182,14 +182,14 @@ def _spans_the_world(data: xr.Dataset, grid: Grid) -> bool:
 
 
 def _kept(weights: sparse.csr_array, rows: npt.NDArray[np.bool_]) -> sparse.csr_array:
-    """Return `weights` with all other rows empty."""
+    """Return `weights` with all rows outside the mask `rows` set to 0."""
     return sparse.csr_array(sparse.diags_array(rows.astype("float64")) @ weights)
 
 
 def _with_nearest(
     weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
 ) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
-    """Give regions without a valid cell the nearest valid ones; tell where each row comes from."""
+    """Return weights with the nearest cells of regions without a valid one, and ``value_from``."""
     on_land = sparse.diags_array((land > 0).astype("float64"))
     weights = sparse.csr_array(weights @ on_land)
     weights.eliminate_zeros()
@@ -207,9 +207,9 @@ def _with_nearest(
 def _nearest_weights(
     shape: gpd.GeoSeries, area: Array, land: Array, grid: Grid
 ) -> sparse.csr_array:
-    """Return one row of weights that gives each island the land of the cells nearest to it.
+    """Return one row of weights that scales the nearest cells' land to the area of each island.
 
-    An island farther than that from any valid cell adds nothing: its area stays without data.
+    An island more than two cell widths from any valid cell adds nothing: it has no data.
     """
     islands = shape.to_crs(grid.crs.to_wkt()).explode(ignore_index=True)
     hectares = cover_fractions(grid, islands) @ area
@@ -222,9 +222,9 @@ def _nearest_weights(
 
 
 def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the valid cells nearest to `geometry`, none farther than two cell widths.
+    """Return the flat indices of the valid cells nearest to `geometry`, within two cell widths.
 
-    Cells that are at most half a cell farther than the nearest one count too. `geometry` is in
+    Cells up to half a cell width farther than the nearest one are included. `geometry` is in
     the grid's CRS (EPSG:4326 for a geographic one); `valid` is flat, in C order.
     """
     import shapely
@@ -262,7 +262,7 @@ def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.Data
 
 
 def _initiative(countries: Part, covered: sparse.csr_array, land: Array) -> Part:
-    """Return the initiative's regions that have members among `countries`, as their sums."""
+    """Return the initiative's regions as sums of those of their members in `countries`."""
     position = {c: i for i, c in enumerate(countries.rows["id"])}
     members = {
         group: [position[c] for c in ids if c in position]
@@ -283,7 +283,7 @@ def _initiative(countries: Part, covered: sparse.csr_array, land: Array) -> Part
 def _totals(
     whole_id: str, covered: sparse.csr_array, of_land: sparse.csr_array, area: Array, land: Array
 ) -> Part:
-    """Return the row of the whole, and that of the land in no region."""
+    """Return the row of the whole area, and that of the land outside all regions."""
     import pandas as pd
 
     rows = [

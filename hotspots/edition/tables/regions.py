@@ -1,4 +1,4 @@
-"""Tables of an edition: regions, units and hot patches, all from one matrix of area weights."""
+"""The region table of an edition, from the matrix of area weights, and its summary figures."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ T_CO2E_PER_T_C = 44 / 12
 
 
 def table_layers(layers: xr.Dataset) -> list[str]:
-    """Return the layers that have columns: amounts per hectare, and classes; not the clusters."""
+    """Return the layers with columns in the table: amounts per hectare and classes, no clusters."""
     names = [str(n) for n in layers if not str(n).startswith("cluster_")]
     return [n for n in names if (row := variable(n)).per_hectare or row.classes]
 
 
 def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
-    """Return one row per region, the whole and the outside, with means, totals and class areas."""
+    """Return means, totals and class areas by region, of the whole and of land outside regions."""
     import pandas as pd
 
     names = table_layers(layers)
@@ -49,17 +49,17 @@ def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> 
     table["soc_stock_missing_share"] = (1 - table["land_valid_ha"] / table["area_ha"]).clip(0, 1)
     table.loc[table["value_from"] == "nearest", "soc_stock_missing_share"] = 1.0
     class_areas = [c for c in table if str(c).endswith("_area_ha")]
-    table.loc[table["value_from"] == "missing", class_areas] = np.nan  # unknown, not none
+    table.loc[table["value_from"] == "missing", class_areas] = np.nan  # unknown, not 0
     table["note"] = [_noted(row) for _, row in table.iterrows()]
     leading = recipe.methods.ranking_potential
     if "hotspot_class" in layers and f"{leading}_total" in table:
         more = _derived(table, leading) | _over_time(table[f"{leading}_total"], recipe)
         table = pd.concat([table, pd.DataFrame(more)], axis=1)
-    return table.copy()  # in one piece: columns were added one by one
+    return table.copy()  # defragmented, since columns were added one by one
 
 
 def _noted(row: pd.Series) -> str:
-    """Return the row's note with what its numbers should be read with."""
+    """Return the row's note, with remarks on how its values were obtained."""
     notes = [str(row["note"] or "").rstrip(".")]
     notes[0] += "." if notes[0] else ""
     if row["value_from"] == "missing":
@@ -75,7 +75,7 @@ def _noted(row: pd.Series) -> str:
 
 def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
     def area(*classes: str) -> Any:
-        """Return the hectares of these classes."""
+        """Return the total area of classes, ha."""
         return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
     ranked, hot, land = area(*RANKED_CLASSES), area(*HOT_CLASSES), table["land_valid_ha"]
@@ -85,7 +85,7 @@ def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
         "hot_managed_ha": hot,
         "hot_share": (hot / ranked).where(ranked > 0),
         "not_ranked_share": (1 - ranked / land).where(land > 0),
-        # Class areas are of managed land, but for the excluded cells: the rest has no class.
+        # Class areas are of managed land, except those of excluded cells; the rest has no class.
         "unmanaged_in_ranked_cells_ha": (land - area(*HOTSPOT_CLASSES.values())).clip(lower=0),
         "potential_per_mille": (1000 * gain / stock).where(stock > 0),
         "potential_co2e_total": T_CO2E_PER_T_C * gain,
@@ -95,10 +95,10 @@ def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
 
 
 def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
-    """Return what the potential, t yr-1, gains in t over each horizon: all at once, and ramped up.
+    """Return the gain, t, over each horizon from `potential`, t yr-1: immediate and ramped up.
 
-    The potential is already that of the land that hasn't adopted; the ramp-up counts from the
-    whole, so that adoption isn't discounted twice.
+    The potential is that of land that hasn't adopted the practice yet. The ramp-up starts from the
+    potential of all land, so that present adoption isn't subtracted twice.
     """
     choice, adopted = recipe.constrained, recipe.potential.adoption
     years, lasts = choice.horizons, recipe.potential.transition_years
@@ -125,11 +125,11 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
 
 
 def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> dict[str, Any]:
-    """Return the figures of the whole: totals with units in their names, and shares called hot."""
+    """Return figures of the whole area: totals with units in their names, and hot shares."""
     whole = table[table["set"] == "total"].iloc[0]
 
     def total(column: str, scale: float) -> float | None:
-        """Return the whole's amount; None where it isn't known."""
+        """Return an amount of the whole area, divided by `scale`; None where unknown."""
         value = _number(whole, column, np.nan)
         return round(value / scale, 9) if np.isfinite(value) else None
 
@@ -167,7 +167,7 @@ def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
     hot = ranked["class"].isin([_CLASS[n] for n in HOT_CLASSES])
 
     def share(part: pd.Series, amount: str) -> float | None:
-        """Return the share of an amount that the part holds."""
+        """Return the share of an amount in the rows of `part`; None where the amount is 0."""
         whole = float(ranked[amount].sum())
         return round(float(ranked.loc[part, amount].sum()) / whole, 6) if whole > 0 else None
 

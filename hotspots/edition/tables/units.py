@@ -1,4 +1,4 @@
-"""Units and patches of an edition: where the hectares and tonnes of its cells lie together."""
+"""Country × climate zone units and hot patches: hectares and tonnes summed over their cells."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 
 
 def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
-    """Return hectares, tonnes, zone and class of each cell with land; index: its flat number.
+    """Return hectares, tonnes, zone and class of each cell with land, indexed by flat cell index.
 
-    Missing values count as none: an unknown potential adds no tonnes.
+    Missing values count as 0: an unknown potential adds no tonnes.
     """
     import pandas as pd
 
@@ -44,11 +44,11 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
     area = cell_area(layers).values.ravel()[cells]
 
     def flat(name: str) -> Array:
-        """Return the values of the land cells."""
+        """Return the values of a layer at the land cells, 0 for missing ones."""
         return np.nan_to_num(layers[name].values.ravel()[cells].astype("float64"))
 
     def tonnes(name: str) -> Array:
-        """Return the tonnes of the land cells."""
+        """Return a layer per hectare times its valid area, at the land cells."""
         return area * flat(f"{name}_valid_share") * flat(name)
 
     land = area * flat("valid_share")
@@ -97,7 +97,7 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
 
 
 def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd.DataFrame:
-    """Return country × climate zone units with ranked land, by t C per year, largest first."""
+    """Return country × climate zone units with ranked land, by potential (t yr-1), descending."""
     import pandas as pd
 
     summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
@@ -125,7 +125,7 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
 
 
 def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
-    """Return what a unit's hectares and tonnes say of it: land use, driver, response, agreement."""
+    """Return columns derived from hectares and tonnes: land use, driver, response, agreement."""
     out: dict[str, Any] = {
         "small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha).astype("int64")
     }
@@ -146,13 +146,13 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
 
 
 def _leading(units: pd.DataFrame, columns: list[str], names: list[str]) -> Any:
-    """Return the name of the largest of some columns; "" where all are 0."""
+    """Return, by row, the name of the largest of `columns`; "" where all are 0."""
     amounts = steady(units[columns].to_numpy())
     return np.where(amounts.max(axis=1) > 0, np.array(names)[amounts.argmax(axis=1)], "")
 
 
 def _response(rows: pd.DataFrame, least: float) -> Any:
-    """Return the leading response; "" where none is called for on a share `least` of the land."""
+    """Return the leading response; "" where it covers less than a share `least` of the land."""
     names = list(RESPONSES.values())
     areas = steady(rows[[f"{name}_ha" for name in names]].to_numpy())
     enough = areas.max(axis=1) >= least * rows["ranked_managed_ha"].to_numpy() * (1 - SAME_SUM)
@@ -169,7 +169,7 @@ def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
 def hot_patches(
     layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights, recipe: Recipe
 ) -> gpd.GeoDataFrame:
-    """Return the patches of touching hot cells as polygons with area, tonnes, class and place."""
+    """Return connected components of hot cells as polygons with area, tonnes, class, countries."""
     import pandas as pd
 
     grid = grid_of(layers)
@@ -203,13 +203,13 @@ def hot_patches(
 
 
 def _mean_by(inside: pd.DataFrame, value: str, weight: str) -> pd.Series:
-    """Return the mean of a column for each patch, by the weight of its cells."""
+    """Return the mean of a column by patch, weighted by another column of its cells."""
     total = (inside[value] * inside[weight]).groupby(inside["label"]).sum()
     return total / inside[weight].groupby(inside["label"]).sum()
 
 
 def _main_zone(inside: pd.DataFrame) -> list[str]:
-    """Return, for each patch, the climate zone with most of its managed land."""
+    """Return the climate zone with most of the managed land of each patch."""
     area = inside.pivot_table(
         index="label", columns="zone", values="ranked_managed_ha", aggfunc="sum", fill_value=0.0
     )
@@ -224,23 +224,23 @@ def _countries(weights: RegionWeights, inside: pd.DataFrame, n: int) -> list[str
     by_cell = weights.matrix[weights.units].tocsc()[:, inside.index.to_numpy()]
     shares = (by_cell @ to_patch).toarray()
     ids = weights.rows["id"].to_numpy()[weights.units]
-    told = []
+    lists = []
     for column in shares.T:
         order = np.argsort(-column, kind="stable")
         kept = [i for i in order if column[i] > 0.01 * column.sum()]
-        told.append(",".join(str(ids[i]) for i in kept))
-    return told
+        lists.append(",".join(str(ids[i]) for i in kept))
+    return lists
 
 
 def no_units() -> pd.DataFrame:
-    """Return the unit table of an edition without hotspots: its first columns and no row."""
+    """Return the unit table of an edition without hotspots: first columns only, no rows."""
     import pandas as pd
 
     return pd.DataFrame({c: pd.Series(dtype="object") for c in ("id", "country", "climate_zone")})
 
 
 def no_patches(layers: xr.Dataset) -> gpd.GeoDataFrame:
-    """Return the patches of an edition without hotspots: none."""
+    """Return the empty patch table of an edition without hotspots."""
     import geopandas as gpd
 
     return gpd.GeoDataFrame({"id": [], "class": []}, geometry=[], crs=grid_of(layers).crs)

@@ -12,8 +12,8 @@ function hotspotsMap(map) {
   const LONG_VALUE = 24;
 
   /* Folium gives zoom limits to tile layers only, and there are none. */
-  /* The least one must be whole: markercluster compares it with its own whole levels, and with 0.5
-     it never draws a record that stands alone on the coarsest of them. */
+  /* The minimum must be an integer: markercluster compares it with integer levels, and with 0.5 it
+     never draws a record that is alone at the coarsest of them. */
   map.setMinZoom(0);
   map.setMaxZoom(9);
 
@@ -44,7 +44,7 @@ function hotspotsMap(map) {
       const head = element("th", label);
       head.scope = "row";
       row.appendChild(head);
-      /* A sentence stands below its label: beside it, it would squeeze all labels. */
+      /* Long values are below their label: beside it, they would narrow all labels. */
       const below = className === "hs-rows" && value.length > LONG_VALUE;
       if (value && !below) row.appendChild(element("td", value));
       else head.colSpan = 2;
@@ -65,17 +65,17 @@ function hotspotsMap(map) {
     return made;
   }
 
-  /* On a narrow page a popup takes the room of the notes and of the buttons while it is open. */
-  const telling = (on) => container.classList.toggle("hs-telling", on && narrow());
+  /* On a narrow page an open popup replaces the notes and the buttons. */
+  const popupOpen = (on) => container.classList.toggle("hs-popup-open", on && narrow());
   function show(at, content, stay = false) {
-    telling(true);
+    popupOpen(true);
     const opened = L.popup(Object.assign(popupOptions(), { autoPan: !stay }));
     opened.setLatLng(at).setContent(content).openOn(map);
     if (stay) fit(opened, at);
-    telling(true); /* opening it has closed another one */
+    popupOpen(true); /* again, since opening it closes the previous one */
   }
 
-  /* Move a popup into the view, where Leaflet would move the map and the place out of it. */
+  /* Move a popup into the view; Leaflet would move the map instead, and the place out of view. */
   function fit(opened, at) {
     const box = opened.getElement();
     const [left, top] = opened.options.autoPanPaddingTopLeft;
@@ -90,7 +90,7 @@ function hotspotsMap(map) {
   const TIP_PX = 14;
   const popupOptions = () => ({
     maxWidth: narrow() ? Math.min(310, container.clientWidth - 60) : 330,
-    /* On a narrow page all that the panel leaves, less the tip, the margins and the line on top. */
+    /* On a narrow page: the height left by the panel, less the tip, the margins and the top line. */
     maxHeight: Math.max(140, narrow()
       ? container.clientHeight - panel.offsetHeight - 95
       : container.clientHeight - 110),
@@ -135,12 +135,12 @@ function hotspotsMap(map) {
     const row = data.countries.rows[id];
     const notes = row.notes.map((note) => element("p", note, "hs-flag"));
     show(at, popup(row.name, row.rows, notes), stay);
-    mark(id); /* opening it has closed another one */
+    mark(id); /* after show(), since opening a popup closes the previous one */
   }
-  map.on("popupclose", () => { mark(null); telling(false); });
+  map.on("popupclose", () => { mark(null); popupOpen(false); });
 
-  /* Where a country is: its largest part, joined by parts near it, and by parts near those, as in
-     an archipelago. France is not between Paris and Cayenne; an islet far out doesn't count. */
+  /* Location of a country: its largest part, with parts near it, and parts near those, as in an
+     archipelago. French Guiana isn't part of the view of France, nor are remote islets. */
   const NEAR = 12, CLOSE = 2, LEAST_SHARE = 1 / 200;
   function mainBounds(layer) {
     if (layer.getLatLng) {
@@ -170,8 +170,8 @@ function hotspotsMap(map) {
     showCountry(id, place.middle, true);
   }
 
-  /* Each letter typed chooses anew: the map waits for the end of the word, or drawing every
-     country on the way would part the letters for a slow machine. */
+  /* Each typed letter selects another country. The map is updated after a pause, since drawing
+     every one of them would interrupt typing on slow machines. */
   const chooser = document.getElementById("hs-country");
   const PAUSE_MS = 400;
   let typed = 0;
@@ -189,8 +189,8 @@ function hotspotsMap(map) {
     pane: "hs-patches",
     style: (feature) => ({ color: feature.properties.colour, weight: 1.2, fillOpacity: 0.08 }),
     onEachFeature: (feature, layer) => {
-      const told = feature.properties;
-      const content = () => popup(words["patch.heading"], told.rows, [element("p", told.title)]);
+      const patch = feature.properties;
+      const content = () => popup(words["patch.heading"], patch.rows, [element("p", patch.title)]);
       layer.bindTooltip(content, { sticky: true, className: "hs-tip" });
       layer.on("click", (event) => show(event.latlng, content()));
     },
@@ -294,7 +294,7 @@ function hotspotsMap(map) {
     element("span", " " + words["notice.short_areas"], "hs-wide").outerHTML);
   map.fitBounds(data.bounds, Object.assign({ animate: false }, room()));
 
-  /* How many records lie in what the panel leaves to be seen. */
+  /* Number of records in the part of the map that the panel doesn't cover. */
   const inView = document.getElementById("hs-in-view");
   function countInView() {
     const { paddingTopLeft: [left, top], paddingBottomRight: [right, bottom] } = room();
