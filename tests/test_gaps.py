@@ -30,7 +30,7 @@ from hotspots.analysis.gaps import (
     research_gaps,
 )
 from hotspots.analysis.gaps.matching import pairs_within
-from hotspots.analysis.gaps.records_table import Wanted, last_day, wanted
+from hotspots.analysis.gaps.records_table import RecordFilter, last_day, record_filter
 from hotspots.edition.gaps import gaps as edition_gaps
 from hotspots.errors import BadInputError, RegistryError
 from hotspots.registry.completeness import COLUMNS as COMPLETENESS_COLUMNS
@@ -521,7 +521,7 @@ def test_an_ended_practice_shows_but_does_not_fill_the_gap() -> None:
     here = shown(geometry=Point(0.5, 0.5), end="2010", effect_size=np.nan)
     rows = records(shown(end="2010"), here)
     assert len(practice_gaps(hotspots([SHAPES[0]]), rows, today=TODAY)) == 1
-    still = wanted(active_only=False)
+    still = record_filter(active_only=False)
     assert len(practice_gaps(hotspots([SHAPES[0]]), rows, choice=still, today=TODAY)) == 0
 
 
@@ -533,7 +533,7 @@ def test_practices_can_be_narrowed_and_are_sorted_by_examples() -> None:
         ("biochar", 1),
     ]
     one = practice_gaps(
-        hotspots([SHAPES[0]]), rows, choice=wanted(practice_kind="biochar"), today=TODAY
+        hotspots([SHAPES[0]]), rows, choice=record_filter(practice_kind="biochar"), today=TODAY
     )
     assert list(one["practice_kind"]) == ["biochar"]
 
@@ -953,5 +953,5 @@ def test_many_hotspots_share_their_examples() -> None:
 
 
 def test_the_choice_of_nothing_counts_all() -> None:
-    assert wanted() == Wanted()
-    assert wanted(theme="A6").theme == ("A6",)
+    assert record_filter() == RecordFilter()
+    assert record_filter(theme="A6").theme == ("A6",)

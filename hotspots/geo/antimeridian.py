@@ -76,14 +76,14 @@ def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
         raise MissingAssetError(
             f"The outlines in '{path}' can't be read ({error!r}). Install the package again."
         ) from error
-    geometries = _collect(_mend_all(polygons), owners, len(objects))
+    geometries = _collect(_repair_all(polygons), owners, len(objects))
     return [
         Feature(str(item.get("id") or ""), str(item["properties"]["name"]), geometry)
         for item, geometry in zip(objects, geometries, strict=True)
     ]
 
 
-def mend(geometry: BaseGeometry) -> BaseGeometry:
+def repair(geometry: BaseGeometry) -> BaseGeometry:
     """Return the areal part of `geometry`, valid and cut at the antimeridian.
 
     Parameters
@@ -98,10 +98,10 @@ def mend(geometry: BaseGeometry) -> BaseGeometry:
     shapely geometry
         Polygon or MultiPolygon within -180..180, -90..90; empty where nothing has an area.
     """
-    return mend_each([geometry])[0]
+    return repair_each([geometry])[0]
 
 
-def mend_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+def repair_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     """Return each geometry as of `mend`; those that are sound already cost one look at all."""
     parts, owners = _parts(geometries)
     parts = shapely.remove_repeated_points(shapely.force_2d(parts))
@@ -109,11 +109,11 @@ def mend_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     odd = _is_odd(parts)
     if odd.any():
         require_untangled(parts[odd])
-        parts[odd] = [mend_polygon(part) for part in parts[odd]]
+        parts[odd] = [repair_polygon(part) for part in parts[odd]]
     return _collect(parts, owners, len(geometries))
 
 
-def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
+def repair_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
     """Return one polygon unwrapped, valid and cut at the antimeridian (see `mend`).
 
     `stitched` says that every jump is a crossing, as in world-atlas files; then a ring which goes
@@ -294,15 +294,15 @@ def _steps(
     return np.abs(np.diff(xy[:, 0]))[within], polygon_of_ring[ring[1:][within]]
 
 
-def _mend_all(polygons: _Geometries) -> _Geometries:
+def _repair_all(polygons: _Geometries) -> _Geometries:
     """Return valid areas, one a polygon given; only rings that jump or are invalid are touched."""
-    mended = polygons.copy()
+    repaired = polygons.copy()
     steps, polygon_of_step = _steps(polygons)
     for index in np.unique(polygon_of_step[steps > 180]):
-        mended[index] = mend_polygon(polygons[index], stitched=True)
-    broken = ~shapely.is_valid(mended)
-    mended[broken] = [_valid(polygon) for polygon in mended[broken]]
-    return mended
+        repaired[index] = repair_polygon(polygons[index], stitched=True)
+    broken = ~shapely.is_valid(repaired)
+    repaired[broken] = [_valid(polygon) for polygon in repaired[broken]]
+    return repaired
 
 
 def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> list[BaseGeometry]:

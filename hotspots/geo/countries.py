@@ -95,10 +95,10 @@ def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
 
 def find(text: str) -> list[str]:
     """Return the ids of the countries called `text`: none, one, or several if it is ambiguous."""
-    wanted = key(text)
+    normalised = key(text)
     for names in _index():
-        if wanted in names:
-            return sorted(names[wanted])
+        if normalised in names:
+            return sorted(names[normalised])
     return []
 
 

@@ -197,9 +197,9 @@ def _named(text: str) -> Region | None:
     if found:
         named = " or ".join(f"{countries.countries()[i].names['en']} ({i})" for i in found)
         raise UnknownRegionError(f"'{_short(text)}' may mean {named}. Give the code.")
-    wanted = countries.key(text)
+    normalised = countries.key(text)
     for group in initiative.groups().values():
-        if wanted in {countries.key(name) for name in (group.id, *group.names.values())}:
+        if normalised in {countries.key(name) for name in (group.id, *group.names.values())}:
             return _initiative_region(group, countries.DETAILS[0])
     return None
 
@@ -225,14 +225,16 @@ def _near(text: str) -> str:
     """Return "; did you mean …?" for the names like `text`, each region once; else "."."""
     if len(text) > _LONGEST_NAME:
         return "."
-    wanted = countries.key(text)
+    normalised = countries.key(text)
     labels: dict[str, dict[str, str]] = {}
     for name, code in [*countries.known_names(), *_initiative_names()]:
         # A short text is taken for a code, a longer one for a name.
-        if (len(name) <= _LONGEST_CODE) == (len(wanted) <= _LONGEST_CODE):
+        if (len(name) <= _LONGEST_CODE) == (len(normalised) <= _LONGEST_CODE):
             labels.setdefault(countries.key(name), {})[code] = _label(name, code)
-    matches = get_close_matches(wanted, labels, n=30, cutoff=0.6)
-    matches.sort(key=lambda match: sorted(match) != sorted(wanted))  # swapped letters come first
+    matches = get_close_matches(normalised, labels, n=30, cutoff=0.6)
+    matches.sort(
+        key=lambda match: sorted(match) != sorted(normalised)
+    )  # swapped letters come first
     close: dict[str, str] = {}
     for match in matches:
         for code, label in labels[match].items():

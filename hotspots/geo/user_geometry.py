@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, mend_each
+from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
 
@@ -126,7 +126,7 @@ def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:
-    """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
+    """Return `geometry` (EPSG:4326) repaired; refuse what lies off the globe or has no area."""
     return usable_each([geometry])[0]
 
 
@@ -141,14 +141,14 @@ def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    mended = mend_each(geometries)
-    if shapely.is_empty(mended).any():
+    repaired = repair_each(geometries)
+    if shapely.is_empty(repaired).any():
         raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
-    return mended
+    return repaired
 
 
 def read_areas(path: Path) -> gpd.GeoDataFrame:
-    """Read the polygons of a file and carry them to EPSG:4326, mended; attributes are kept.
+    """Read the polygons of a file and carry them to EPSG:4326, repaired; attributes are kept.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
 
 
 def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
-    """Return a table of polygons in any CRS as mended polygons in EPSG:4326."""
+    """Return a table of polygons in any CRS as repaired polygons in EPSG:4326."""
     if table.crs is None:
         raise BadInputError(f"'{called}' names no CRS. Save it with one, such as EPSG:4326.")
     if not len(table):

@@ -55,9 +55,9 @@ def _by_month(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
     months = np.arange(1, _MONTHS + 1)
     labels = given[MONTH].values if MONTH in given.coords else months
     if layer.sizes[MONTH] != _MONTHS or sorted(np.atleast_1d(labels).tolist()) != months.tolist():
-        told = ", ".join(map(str, np.atleast_1d(labels).tolist()[:13]))
+        listed = ", ".join(map(str, np.atleast_1d(labels).tolist()[:13]))
         raise RasterError(
-            f"Layer '{layer.name}' has {layer.sizes[MONTH]} steps along 'month', labelled {told};"
+            f"Layer '{layer.name}' has {layer.sizes[MONTH]} steps along 'month', labelled {listed};"
             " the 12 months of a year are needed, labelled 1 to 12."
         )
     return layer.assign_coords({MONTH: labels}).sortby(MONTH).assign_coords({MONTH: months})
@@ -102,13 +102,13 @@ def require_dimensions(data: xr.Dataset) -> None:
         along = third_dimension(str(name))
         others = [str(dim) for dim in layer.dims if dim not in (y, x, along)]
         if others:
-            wanted = f"'{along}' and (y, x)" if along else "(y, x)"
+            allowed = f"'{along}' and (y, x)" if along else "(y, x)"
             raise RasterError(
                 f"Layer '{name}' has {layer.sizes[others[0]]} steps along '{others[0]}', where"
-                f" {wanted} alone are allowed. Choose one step, or rename the dimension."
+                f" {allowed} alone are allowed. Choose one step, or rename the dimension."
             )
-        told = labelled(layer, layer)
-        if along in layer.coords and (layer[along].values != told[along].values).any():
+        checked = labelled(layer, layer)
+        if along in layer.coords and (layer[along].values != checked[along].values).any():
             raise RasterError(f"The months of layer '{name}' aren't in order. Sort them, 1 to 12.")
 
 
@@ -183,8 +183,8 @@ def require_same_labels(data: xr.Dataset, layer: xr.DataArray) -> None:
     """
     for name in LABELS:
         if name in data.coords and name in layer.coords:
-            mine, theirs = layer[name].values, data[name].values
-            if mine.shape != theirs.shape or (mine != theirs).any():
+            labels, expected = layer[name].values, data[name].values
+            if labels.shape != expected.shape or (labels != expected).any():
                 raise GridMismatchError(
                     f"Layer '{layer.name}' has other steps along '{layer[name].dims[0]}' (in"
                     f" '{name}') than a layer before it. Bring the layers to the same steps first."

@@ -160,12 +160,12 @@ def require_same_grid(reference: xr.DataArray | xr.Dataset, other: xr.DataArray,
     a, b = grid_of(reference), grid_of(other)
     if not same_grid(a, b):
         raise GridMismatchError(
-            f"Layer '{name}' lies on another grid ({_told(b)}) than the first layer ({_told(a)})."
+            f"Layer '{name}' lies on another grid ({_grid_text(b)}) than the first layer ({_grid_text(a)})."
             " Bring the layers to one grid first."
         )
 
 
-def _told(grid: Grid) -> str:
+def _grid_text(grid: Grid) -> str:
     west, south, east, north = grid.bounds
     rows, columns = grid.shape
     return (

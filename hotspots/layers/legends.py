@@ -123,24 +123,28 @@ def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.ui
     RasterError
         Codes that aren't in the legend: it names them, the legend and how many cells have them.
     """
-    told = legend(given) if isinstance(given, str) else given
+    source_legend = legend(given) if isinstance(given, str) else given
     array = np.asarray(codes)
     if array.dtype == np.uint8:  # as maps of 10 m are: 256 codes are matched, then looked up
-        every, unmatched = _matched(np.arange(256), told)
+        every, unmatched = _matched(np.arange(256), source_legend)
         new, strange = every[array], unmatched[array]
     else:
-        new, strange = _matched(array, told)
+        new, strange = _matched(array, source_legend)
     if strange.any():
-        raise _unknown(array[strange], told)
+        raise _unknown(array[strange], source_legend)
     return np.asarray(new)
 
 
 def _matched(
-    array: npt.NDArray[np.generic], told: Legend
+    array: npt.NDArray[np.generic], source_legend: Legend
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Return the canonical codes, and where a code isn't in the legend."""
-    code_of = {name: code for code, name in (variable(told.variable).classes or {}).items()}
-    to = dict.fromkeys(told.missing, 0) | {c: code_of[name] for c, name in told.classes.items()}
+    code_of = {
+        name: code for code, name in (variable(source_legend.variable).classes or {}).items()
+    }
+    to = dict.fromkeys(source_legend.missing, 0) | {
+        c: code_of[name] for c, name in source_legend.classes.items()
+    }
     new, strange = _looked_up(array, to, "uint8")
     blank = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
     return np.where(blank, np.uint8(0), new), strange & ~blank
@@ -159,16 +163,16 @@ def _looked_up(
 
 def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
     """Return `codes` of a land cover legend as UNCCD's seven classes; else as `to_canonical`."""
-    told = legend(given) if isinstance(given, str) else given
-    if told.variable != "land_cover":
+    source_legend = legend(given) if isinstance(given, str) else given
+    if source_legend.variable != "land_cover":
         raise RasterError(
-            f"The legend '{told.name}' is of '{told.variable}', not of land cover. Give one of"
+            f"The legend '{source_legend.name}' is of '{source_legend.variable}', not of land cover. Give one of"
             f" {', '.join(n for n in legend_names() if legend(n).variable == 'land_cover')}."
         )
-    return to_canonical(codes, told)
+    return to_canonical(codes, source_legend)
 
 
-def _unknown(strange: npt.NDArray[np.generic], told: Legend) -> RasterError:
+def _unknown(strange: npt.NDArray[np.generic], source_legend: Legend) -> RasterError:
     codes, cells = np.unique(strange, return_counts=True)
     named = [
         f"{code:g} ({count:,} {'cell' if count == 1 else 'cells'})"
@@ -176,7 +180,7 @@ def _unknown(strange: npt.NDArray[np.generic], told: Legend) -> RasterError:
     ]
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return RasterError(
-        f"Not in the legend '{told.name}' are the codes {', '.join(named[:_MOST_NAMED])}{more}."
+        f"Not in the legend '{source_legend.name}' are the codes {', '.join(named[:_MOST_NAMED])}{more}."
         " Name the legend that the file is in, or declare them as nodata."
     )
 

@@ -95,7 +95,7 @@ def _no_size(text: str | float) -> BadInputError:
 def size_text(degrees: float) -> str:
     """Return a cell size in words: "30 arc-seconds (about 0.93 km at the equator)"."""
     seconds = degrees * 3600
-    told = (
+    text = (
         f"{degrees:g} degrees"
         if degrees >= 0.25
         else f"{seconds / 60:.4g} arc-minutes"
@@ -104,9 +104,9 @@ def size_text(degrees: float) -> str:
     )
     km = degrees * KM_PER_DEGREE
     return (
-        f"{told} (about {km:.3g} km at the equator)"
+        f"{text} (about {km:.3g} km at the equator)"
         if km >= 1
-        else (f"{told} (about {km * 1000:.3g} m at the equator)")
+        else (f"{text} (about {km * 1000:.3g} m at the equator)")
     )
 
 

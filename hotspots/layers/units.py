@@ -142,7 +142,7 @@ def _part(word: str, sign: int) -> str:
     return name if power == 1 else f"{name}{power}"
 
 
-def conversion(given: str, wanted: str) -> tuple[float, float]:
+def conversion(given: str, target: str) -> tuple[float, float]:
     """Return (factor, offset) of ``wanted = given * factor + offset``.
 
     Parameters
@@ -155,20 +155,20 @@ def conversion(given: str, wanted: str) -> tuple[float, float]:
     RasterError
         There is no way from one to the other; the message names the units that can be converted.
     """
-    found = _factor(spelled(given), spelled(wanted))
+    found = _factor(spelled(given), spelled(target))
     if found is None:
-        known = sorted({a for a, b in _pairs() if b == spelled(wanted)})
+        known = sorted({a for a, b in _pairs() if b == spelled(target)})
         raise RasterError(
-            f"'{given}' can't be converted to '{wanted}'. Give '{wanted}'"
+            f"'{given}' can't be converted to '{target}'. Give '{target}'"
             + (f" or one of: {', '.join(known)}" if known else "")
             + "; a number before the unit counts ('0.1 degC')."
         )
     return found
 
 
-def convert(values: npt.NDArray[Any], given: str, wanted: str) -> npt.NDArray[Any]:
+def convert(values: npt.NDArray[Any], given: str, target: str) -> npt.NDArray[Any]:
     """Return `values` (any shape, NaN stays) in the unit `wanted`; see `conversion`."""
-    factor, offset = conversion(given, wanted)
+    factor, offset = conversion(given, target)
     out = values if factor == 1 else values * factor
     return out + offset if offset else out
 
@@ -178,28 +178,28 @@ def _pairs() -> dict[tuple[str, str], tuple[float, float]]:
     return back | _FACTORS
 
 
-def _factor(given: str, wanted: str) -> tuple[float, float] | None:
-    if given == wanted:
+def _factor(given: str, target: str) -> tuple[float, float] | None:
+    if given == target:
         return 1.0, 0.0
     pairs = _pairs()
-    direct = pairs.get((given, wanted))
-    if direct is None and given.endswith(" yr-1") and wanted.endswith(" yr-1"):
-        direct = pairs.get((given.removesuffix(" yr-1"), wanted.removesuffix(" yr-1")))
+    direct = pairs.get((given, target))
+    if direct is None and given.endswith(" yr-1") and target.endswith(" yr-1"):
+        direct = pairs.get((given.removesuffix(" yr-1"), target.removesuffix(" yr-1")))
         direct = None if direct is None or direct[1] else direct  # an offset is of no rate
     if direct is not None:
         return direct
     number = _NUMBER.fullmatch(given)
     if number is None or given == "1":
         return None
-    inner = _factor(number[2] or "1", wanted)
+    inner = _factor(number[2] or "1", target)
     return None if inner is None else (float(number[1]) * inner[0], inner[1])
 
 
-def _advice(given: str, wanted: str) -> str:
+def _advice(given: str, target: str) -> str:
     """Return what is to be done with values in `given`: "divide by 100", or "" if nothing will."""
-    found = _factor(given, wanted)
+    found = _factor(given, target)
     if found is None:
-        return _ADVICE.get((given, wanted), "")
+        return _ADVICE.get((given, target), "")
     (factor, offset), steps = found, []
     if abs(factor - 12 / 44) < 1e-12:
         steps.append("multiply by 12/44")

@@ -33,14 +33,14 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     yield _methods(edition)
     yield from (f"Note: {one_line(note)}" for note in edition.manifest["notes"])
     yield from (
-        f"Licences: {one_line(told)}" for told in edition.manifest.get("licence_notices", [])
+        f"Licences: {one_line(notice)}" for notice in edition.manifest.get("licence_notices", [])
     )
     if len(edition.units):
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)
     if "rank" in edition.table:
         yield from _first_regions(edition.table, edition.recipe.methods.ranking_potential)
-    yield _rows_told(edition.table)
+    yield _row_counts(edition.table)
     yield from (f"- {one_line(caveat)}" for caveat in _caveats(edition))
 
 
@@ -62,7 +62,7 @@ def _area(mha: float | None) -> str:
 
 def _caveats(edition: Edition) -> list[str]:
     """Return the caveats in the order of their list, which a saved edition doesn't keep."""
-    return [told for key in CAVEATS if (told := edition.manifest["caveats"].get(key))]
+    return [caveat for key in CAVEATS if (caveat := edition.manifest["caveats"].get(key))]
 
 
 def _figures(edition: Edition) -> Iterator[str]:
@@ -95,8 +95,8 @@ def _figures(edition: Edition) -> Iterator[str]:
         net_change_pg_yr="Modelled net change",
     )
     if figures.get("no_detectable_change_share_of_land") is not None:
-        told = _share(figures["no_detectable_change_share_of_land"])
-        yield f"  No detectable change on {told} of the land."
+        share = _share(figures["no_detectable_change_share_of_land"])
+        yield f"  No detectable change on {share} of the land."
 
 
 def _ranges(edition: Edition) -> Iterator[str]:
@@ -130,12 +130,12 @@ def _stable(edition: Edition) -> Iterator[str]:
 def _methods(edition: Edition) -> str:
     """Return how many methods ran, and how many could not."""
     states = [row["status"] for row in edition.manifest["methods"]]
-    told = [
+    parts = [
         f"{count} {words}"
         for status, words in _STATUS_WORDS.items()
         if (count := states.count(status))
     ]
-    return f"\nMethods: {', '.join(told)} (manifest.json says why, for each)."
+    return f"\nMethods: {', '.join(parts)} (manifest.json says why, for each)."
 
 
 def _mass_unit(pg: float) -> tuple[float, str]:
@@ -217,10 +217,10 @@ def _listed(table: pd.DataFrame) -> pd.DataFrame:
     return others if len(others) else rows
 
 
-def _rows_told(table: pd.DataFrame) -> str:
+def _row_counts(table: pd.DataFrame) -> str:
     rows = _listed(table)
     by_source = rows["value_from"].value_counts()
-    told = ", ".join(
+    sources = ", ".join(
         f"{by_source.get(k, 0)} {text}"
         for k, text in (
             ("covered", "from covered cells"),
@@ -230,7 +230,7 @@ def _rows_told(table: pd.DataFrame) -> str:
     )
     groups = int((table["set"] == "initiative").sum()) if len(rows) < len(table) - 2 else 0
     also = f", and {groups} of the initiative's regions" if groups else ""
-    return f"\nRows of regions in the table: {len(rows)} ({told}){also}.\nMind:"
+    return f"\nRows of regions in the table: {len(rows)} ({sources}){also}.\nMind:"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,20 +1,20 @@
-"""What each column of the tables of gaps means, and in which unit; and the words in them."""
+"""Meaning and unit of each column of the gap tables, and the texts in their cells."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-# How well a country's records are known, worst first.
+# Completeness of a country's records, worst first.
 COMPLETENESS = ("nothing_recorded", "records_only", "partly_surveyed", "surveyed")
-NO_RECORD = "No record is not nobody."
+NO_RECORD = "Absence of a record is not evidence of absence."
 NOTES = MappingProxyType(
     {
-        "nothing_recorded": "No record at all from a country here, which nobody has surveyed:"
-        " no record is not nobody.",
-        "records_only": "Some records, but a country here was never surveyed: no record is not"
-        " nobody.",
-        "partly_surveyed": "A country here was surveyed in part, or long ago: no record is not"
-        " nobody.",
+        "nothing_recorded": "A country here has no records and has not been surveyed:"
+        " absence of a record is not evidence of absence.",
+        "records_only": "Some records, but a country here was never surveyed: absence of a record"
+        " is not evidence of absence.",
+        "partly_surveyed": "A country here was surveyed in part, or long ago: absence of a record"
+        " is not evidence of absence.",
         "surveyed": "Every country here was surveyed: whoever is not recorded was not found.",
         "": NO_RECORD,
     }

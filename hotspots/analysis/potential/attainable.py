@@ -147,13 +147,13 @@ def attainable(
         )
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
-    told = common_depth(soc_stock) | {"quantile": quantile}
+    attrs = common_depth(soc_stock) | {"quantile": quantile}
     names = {
         "attainable_deficit": deficit,
         "potential_attainable": deficit / years,
         "attainable_level": of_stratum(found.level),
     }
-    out = {name: describe(layer, name, **told) for name, layer in names.items()}
+    out = {name: describe(layer, name, **attrs) for name, layer in names.items()}
     out["potential_attainable"].attrs["years"] = years
     return xr.Dataset({**out, **_as_layers(found, layers)})
 
@@ -259,9 +259,9 @@ def _as_layers(found: _Table, layers: Sequence[xr.DataArray]) -> dict[str, xr.Da
     coords = {"stratum": np.asarray(names, dtype=str)}
     return {
         name: xr.DataArray(
-            values, dims="stratum", coords=coords, attrs={"long_name": told, "units": unit}
+            values, dims="stratum", coords=coords, attrs={"long_name": label, "units": unit}
         )
-        for name, (values, told, unit) in rows.items()
+        for name, (values, label, unit) in rows.items()
     }
 
 

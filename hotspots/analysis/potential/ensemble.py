@@ -92,12 +92,12 @@ def ensemble(
     evidence = xr.where(known > 0, xr.where(enough, side, 3), 0).astype("uint8")
     depth = common_depth(*layers)
     rules = {"min_methods": min_methods, "min_agreement": min_agreement}
-    told = {"methods": " ".join(methods), **depth}
+    attrs = {"methods": " ".join(methods), **depth}
     return xr.Dataset(
         {
-            "potential_median": describe(median, "potential_median", **told),
-            "potential_lowest": describe(low, "potential_lowest", **told),
-            "potential_highest": describe(high, "potential_highest", **told),
+            "potential_median": describe(median, "potential_median", **attrs),
+            "potential_lowest": describe(low, "potential_lowest", **attrs),
+            "potential_highest": describe(high, "potential_highest", **attrs),
             "methods_known": describe(known, "methods_known", methods=" ".join(methods)),
             "methods_agree": describe(above.where(known > 0), "methods_agree", threshold=threshold),
             "evidence": describe(evidence, "evidence", threshold=threshold, **rules),

@@ -85,7 +85,7 @@ def gain_at(
         "gain_rate_then": (then, "Yearly gain when the horizon is reached", _RATE),
         "year_of_saturation": (end, "Year in which the gain ends", "yr"),
     }
-    return xr.Dataset({name: _told(layer, *told) for name, (layer, *told) in out.items()})
+    return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
 def constrained(
@@ -169,7 +169,7 @@ def constrained(
         "gain_rate": (gain * new * curve(gaining), "Yearly gain as adoption ramps up", _RATE),
         "gain_total": (gain * new * curve(summed), "Gain as adoption ramps up", _STOCK),
     }
-    return xr.Dataset({name: _told(layer, *told) for name, (layer, *told) in out.items()})
+    return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
 def _adopted(t: Array, midpoint: float, steepness: float) -> Array:
@@ -199,7 +199,7 @@ def _layer(given: Any) -> xr.DataArray:
     return given if isinstance(given, xr.DataArray) else xr.DataArray(np.asarray(given, "float64"))
 
 
-def _told(layer: xr.DataArray, long_name: str, units: str) -> xr.DataArray:
+def _with_attrs(layer: xr.DataArray, long_name: str, units: str) -> xr.DataArray:
     out = layer.copy(deep=False)
     out.attrs = {"long_name": long_name, "units": units}
     return out

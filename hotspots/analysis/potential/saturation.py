@@ -110,7 +110,7 @@ def saturation_deficit(
         codes = class_codes(soil_class, SOIL_CLASSES, "IPCC soil class")
         balance = elementwise(_where_fit, balance, codes)
     deficit = elementwise(lambda b: np.maximum(b, 0.0), balance)
-    told = {
+    attrs = {
         "equation": equation
         if isinstance(equation, str)
         else getattr(equation, "__name__", "user"),
@@ -121,7 +121,7 @@ def saturation_deficit(
         layer = xr.DataArray(stock_of_content(content, bulk_density, coarse_fragments, thickness))
         if DEPTH in layer.dims:
             layer = layer.sum(DEPTH, skipna=False)
-        out[name] = describe(layer, name, **told)
+        out[name] = describe(layer, name, **attrs)
     return xr.Dataset(out)
 
 

@@ -174,5 +174,5 @@ def _years(deficit: Any, rate: Any) -> Any:
 
 
 def _unit(*layers: Any) -> str:
-    told = [layer.attrs["units"] for layer in layers if "units" in getattr(layer, "attrs", {})]
-    return str(told[0]) if told else _RATE
+    units = [layer.attrs["units"] for layer in layers if "units" in getattr(layer, "attrs", {})]
+    return str(units[0]) if units else _RATE

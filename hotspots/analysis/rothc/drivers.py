@@ -72,10 +72,10 @@ def prepared(
     sizes = {name: array.sizes[dim] for name, array in along.items() if dim in array.dims}
     lengths = set(sizes.values())
     if len(lengths) > 1 or (length is not None and lengths - {length}):
-        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         allowed = f"{length} months" if length else "the same number of months in all"
         raise BadInputError(
-            f"The drivers have these lengths along '{dim}': {told}; allowed is {allowed}."
+            f"The drivers have these lengths along '{dim}': {listed}; allowed is {allowed}."
         )
     months = lengths.pop() if lengths else length or 1
     out = [spread(array, dim, months) for array in along.values()]

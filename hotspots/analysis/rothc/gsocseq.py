@@ -161,12 +161,16 @@ def gsocseq(
         "carbon_input_bau": run.carbon_input.assign_attrs(run.at_equilibrium.attrs),
     }
     for i, increase in enumerate(increases, 1):
-        told = attrs | {"carbon_input_increase": float(increase), "years": years}
+        ssm_attrs = attrs | {"carbon_input_increase": float(increase), "years": years}
         gain = increase * response
-        out[f"soc_ssm{i}"] = _stock(bau + gain, f"SOC stock after {years} years of SSM{i}", told)
+        out[f"soc_ssm{i}"] = _stock(
+            bau + gain, f"SOC stock after {years} years of SSM{i}", ssm_attrs
+        )
         name = f"potential_gsocseq_ssm{i}"
-        out[name] = describe(gain / years, name, **told)
-        out[f"{name}_absolute"] = describe((bau + gain - start) / years, f"{name}_absolute", **told)
+        out[name] = describe(gain / years, name, **ssm_attrs)
+        out[f"{name}_absolute"] = describe(
+            (bau + gain - start) / years, f"{name}_absolute", **ssm_attrs
+        )
     lost = ((start - bau) / years).clip(min=0)
     out["loss_disequilibrium"] = describe(lost, "loss_disequilibrium", years=years, **attrs)
     return xr.Dataset(out)
@@ -430,10 +434,10 @@ def _require_choices(soc_stock: Any, increases: Sequence[float], years: int, dep
             )
     if years != int(years) or not 1 <= years <= 1000:
         raise BadInputError(f"years is {years}; it is a whole number from 1 to 1000.")
-    told = str(getattr(soc_stock, "attrs", {}).get("depth_cm", ""))
-    parts = told.split("-")
+    stock_depth = str(getattr(soc_stock, "attrs", {}).get("depth_cm", ""))
+    parts = stock_depth.split("-")
     if len(parts) == 2 and np.ndim(depth) == 0 and float(parts[1]) != float(depth):
         raise BadInputError(
-            f"The stock is of {told} cm and depth is {depth:g} cm. Give the stock of the layer that"
+            f"The stock is of {stock_depth} cm and depth is {depth:g} cm. Give the stock of the layer that"
             " is modelled, or its depth."
         )

@@ -175,12 +175,12 @@ def _paired_draws(
         step = values - mean
         mean = mean + step / n
         squares = squares + step * (values - mean)
-    told = {"draws": draws, "seed": seed}
+    attrs = {"draws": draws, "seed": seed}
     out = {}
     for name in ["soc_bau", *gains]:
         units = "t ha-1" if name == "soc_bau" else "t ha-1 yr-1"
         sd = (squares[name] / (draws - 1)) ** 0.5
         for key, array in (("mean", mean[name]), ("sd", sd)):
             out[f"{name}_{key}"] = array.assign_attrs({})
-            out[f"{name}_{key}"].attrs = {"units": units, **told}
+            out[f"{name}_{key}"].attrs = {"units": units, **attrs}
     return out

@@ -199,8 +199,8 @@ def hot_cells(loss: Array, area: Array, top_share: float = TOP_SHARE) -> npt.NDA
     if most <= 0:
         return np.zeros(loss.shape, dtype=bool)
     # Scaled by the largest only to tell ties by the same digits in every unit.
-    told = np.round(loss / most, TIE_DECIMALS)
-    return top_share_by_area(told, area, top_share) & (told > 0)
+    scaled = np.round(loss / most, TIE_DECIMALS)
+    return top_share_by_area(scaled, area, top_share) & (scaled > 0)
 
 
 def _require_choices(

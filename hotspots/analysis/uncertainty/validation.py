@@ -139,20 +139,21 @@ def site_statistics(
             )
     if minimum < 2:
         raise BadInputError(f"minimum is {minimum}; a spread needs 2 sites or more.")
-    seen = np.asarray(observed, dtype="float64").ravel()
-    told = np.asarray(predicted, dtype="float64").ravel()
-    names = _stratum_names(strata, seen.size)
-    if not np.shape(observed) == np.shape(predicted) or len(names) != seen.size:
+    measured = np.asarray(observed, dtype="float64").ravel()
+    mapped = np.asarray(predicted, dtype="float64").ravel()
+    names = _stratum_names(strata, measured.size)
+    if not np.shape(observed) == np.shape(predicted) or len(names) != measured.size:
         raise BadInputError(
-            f"There are {seen.size} observed and {told.size} predicted values and {len(names)}"
+            f"There are {measured.size} observed and {mapped.size} predicted values and {len(names)}"
             " strata; give one of each for every site."
         )
     groups = [(name, names == name) for name in sorted(set(names.tolist()))]
     if strata is None:
         groups = []
-    groups.append((ALL, np.full(seen.size, True)))
+    groups.append((ALL, np.full(measured.size, True)))
     rows = [
-        {"stratum": name} | _statistics(seen[of], told[of], unit, minimum) for name, of in groups
+        {"stratum": name} | _statistics(measured[of], mapped[of], unit, minimum)
+        for name, of in groups
     ]
     return pd.DataFrame(rows)
 
