@@ -652,7 +652,7 @@ def test_completeness_says_how_well_a_country_is_known() -> None:
     assert kenya["newest_verified"] == "2026-01-01"
     assert kenya["sentence"] == (
         "Kenya: 3 records, the newest verified on 2026-01-01; never surveyed."
-        " No record is not nobody."
+        " Absence of a record is not evidence of absence."
     )
     assert table.loc["BRA", "sentence"] == "Brazil: 0 records; surveyed in full on 2026-06-01."
     assert (
@@ -694,11 +694,11 @@ def test_gaps_carry_the_worst_of_their_countries() -> None:
         "hs-3": "nothing_recorded",
     }
     assert table.loc["hs-2", "completeness_by_country"] == "UGA:surveyed;KEN:records_only"
-    assert "no record is not nobody" in table.loc["hs-3", "note"]
-    assert "no record is not nobody" not in table.loc["hs-1", "note"].lower()
+    assert "absence of a record is not" in table.loc["hs-3", "note"]
+    assert "absence of a record is not" not in table.loc["hs-1", "note"].lower()
     untold = an.gaps(patches, records(), today=TODAY)
     assert set(untold["completeness"]) == {""}
-    assert set(untold["note"]) == {"No record is not nobody."}
+    assert set(untold["note"]) == {"Absence of a record is not evidence of absence."}
 
 
 # ----------------------------------------------------------- an edition's gaps, and the command
@@ -844,7 +844,7 @@ def test_the_command_prints_a_table_that_fits_and_its_completeness(run: Any, of:
     told = run("--of", of).splitlines()
     assert max(map(len, told[:-2]), default=0) <= 120
     assert told[-1].startswith("Completeness: ")
-    assert told[-1].endswith("No record is not nobody.")
+    assert told[-1].endswith("Absence of a record is not evidence of absence.")
     if of == "hotspots":
         assert told[0].split()[:3] == ["#", "hotspot", "countries"]
         assert "≤ 50 km" in told[0]
@@ -929,11 +929,13 @@ def test_one_is_told_in_the_singular(run: Any, edition: Any, of: str, said: str)
 def test_the_completeness_of_one_country_is_its_sentence(edition: Any, registry: Any) -> None:
     one = edition_gaps(edition, registry, region="KEN", today=TODAY)
     assert one.attrs["statement"] == (
-        "Completeness: Kenya: 1 record, none verified; never surveyed. No record is not nobody."
+        "Completeness: Kenya: 1 record, none verified; never surveyed. Absence of a record"
+        " is not evidence of absence."
     )
     brazil = edition_gaps(edition, registry, region="BRA", today=TODAY).attrs["statement"]
     assert brazil == (
-        "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. No record is not nobody."
+        "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. Absence of a record"
+        " is not evidence of absence."
     )
 
 

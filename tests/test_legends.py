@@ -98,7 +98,7 @@ def test_an_unknown_code_is_named_with_its_legend_and_cells(kind: str) -> None:
     with pytest.raises(RasterError) as caught:
         to_land_cover(given, "esa-cci")
     assert str(caught.value).startswith(
-        "Not in the legend 'esa-cci' are the codes 13 (2 cells), 254 (1 cell)."
+        "The legend 'esa-cci' lacks the codes 13 (2 cells), 254 (1 cell)."
     )
 
 

@@ -399,7 +399,7 @@ def test_a_user_may_edit_the_regions(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"ETH"', '"ETJ"', "the member 'ETJ', which is no code of a country; did you mean .*ETH"),
+        ('"ETH"', '"ETJ"', "the member 'ETJ', which isn't a country code; did you mean .*ETH"),
         ('"ETH"', '"GUF"', "the member 'GUF', which is drawn as a part of FRA"),
         ('["KEN", "ETH"]', "[]", "'east' in .* has no members"),
         ('name_fr = "Est"', "", "Region 'east' in .* has no name_fr"),
@@ -592,7 +592,7 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         ),
         (polygon(square(0, 85, 10)), BadInputError, "off the globe"),
         (polygon(square(500_000, 0, 10)), BadInputError, "off the globe"),
-        (polygon([[0, 0], [1, None], [1, 1], [0, 0]]), BadInputError, "no finite number"),
+        (polygon([[0, 0], [1, None], [1, 1], [0, 0]]), BadInputError, "isn't a finite number"),
         (polygon([[0, 0], [1, "b"], [1, 1], [0, 0]]), BadInputError, "can't be read"),
         (polygon([[0, 0], [1, 1]]), BadInputError, "too few points"),
         ({"type": "Polygon"}, BadInputError, "no list 'coordinates'"),
@@ -604,9 +604,9 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         (polygon([{"x": 1}, {"x": 2}, {"x": 3}]), BadInputError, "can't be read"),  # type: ignore[list-item]
         (polygon([[10**400, 0], [1, 1], [1, 0]]), BadInputError, "can't be read"),
         (polygon(SHELL) | {"crs": "EPSG:3857"}, BadInputError, "names the CRS 'EPSG:3857'"),
-        ({"type": "Topology"}, BadInputError, "no area in GeoJSON"),
-        ({}, BadInputError, "no area in GeoJSON"),
-        ("[1, 2]", BadInputError, "no area in GeoJSON"),
+        ({"type": "Topology"}, BadInputError, "isn't an area in GeoJSON"),
+        ({}, BadInputError, "isn't an area in GeoJSON"),
+        ("[1, 2]", BadInputError, "isn't an area in GeoJSON"),
         ('{"type": "Polygon", "coordi', BadInputError, "can't be read"),
         ("[" * 100_000, BadInputError, "can't be read"),
         (

@@ -88,8 +88,8 @@ def _codes(
             name = own.get(int(value), str(value)) if value == int(value) else str(value)
         if name not in by_name:
             raise BadInputError(
-                f"'{name}' isn't a known {what}; allowed are {', '.join(legend.values())}, by name or by"
-                f" code {min(legend)} to {max(legend)}{near_matches(name, by_name) or '.'}"
+                f"'{name}' isn't a known {what}; allowed are {', '.join(legend.values())}, by name"
+                f" or by code {min(legend)} to {max(legend)}{near_matches(name, by_name) or '.'}"
             )
         codes[i] = by_name[name]
     return codes[place].reshape(given.shape)

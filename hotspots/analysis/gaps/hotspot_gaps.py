@@ -140,7 +140,7 @@ def gaps(
 
 
 def polygons_of(hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return hotspots in EPSG:4326 with every column required by the gap tables, and `at_stake_t_yr`."""
+    """Return hotspots in EPSG:4326 with every column of the gap tables and `at_stake_t_yr`."""
     from hotspots.geo.user_geometry import to_globe
 
     if "id" not in hotspots or "geometry" not in hotspots:

@@ -52,7 +52,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of pieces: the `first` and their number (`size`); a bounding ball of the midpoints, km."""
+    """Runs of pieces: the `first` and their number (`size`); bounding balls of midpoints, km."""
 
     first: Ints
     size: Ints

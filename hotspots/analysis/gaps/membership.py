@@ -48,7 +48,7 @@ def region_pairs(
 def wider_pairs(
     records: gpd.GeoDataFrame, pairs: pd.DataFrame, members: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Return record and country of those that name a larger region but aren't counted in it otherwise."""
+    """Return record and country of records that name a larger region but don't count in it."""
     import pandas as pd
 
     stated = codes_of(records, "regions")

@@ -80,8 +80,8 @@ def record_filter(
 def tidy(records: gpd.GeoDataFrame | pd.DataFrame) -> gpd.GeoDataFrame:
     """Return records with every column required by the gap tables, numbered from 0, each id once.
 
-    Missing columns are added empty; missing text is "", a missing number NaN, a missing geometry None.
-    A table with a CRS is reprojected to EPSG:4326.
+    Missing columns are added empty; missing text is "", a missing number NaN, a missing geometry
+    None. A table with a CRS is reprojected to EPSG:4326.
     """
     import geopandas as gpd
     import pandas as pd

@@ -77,8 +77,8 @@ def region_gaps(
     Notes
     -----
     A record counts in the country of its seat, in the countries that it declares or that its
-    footprint covers, and in the regions of those countries. One that names a larger region counts there,
-    and in each country of it as ``declared_wider`` only; world-wide records are in neither.
+    footprint covers, and in the regions of those countries. One that names a larger region counts
+    there, and in each country of it as ``declared_wider`` only; world-wide records are in neither.
     """
     rows = table[~table["set"].isin(["total", "outside"])] if "set" in table else table
     counted = select(tidy(records), choice or RecordFilter(), today or date.today())

@@ -78,8 +78,8 @@ def getis_ord(
     ``z_i = Σ_j w_ij (x_j − X̄) / (S·sqrt((n·S1_i − W_i²)/(n − 1)))`` with n, X̄, S of the whole
     study area, W_i = Σ_j w_ij and S1_i = Σ_j w_ij² = W_i for binary weights (Ord & Getis 1995,
     Geogr. Anal. 27:286). Area weights a_j (cell area / mean valid cell area) enter X̄, S, the
-    numerator and W_i; with equal cells this reduces to the unweighted formula. Values are centred before they
-    are summed, so that precision holds for 10⁷ cells.
+    numerator and W_i; with equal cells this reduces to the unweighted formula. Values are centred
+    before they are summed, so that precision holds for 10⁷ cells.
     """
     layer, grid = _on_grid(values, needs_grid=radius is not None or area_weighted)
     runs = _runs(layer.shape, grid, radius, neighbourhood)
@@ -89,8 +89,9 @@ def getis_ord(
     z, effect, moments = _statistic(np.asarray(layer.values, dtype="float64"), runs, area)
     out = _dataset(layer, z, effect, method, alpha)
     out.attrs = {
-        "method": f"Gi*, {_neighbourhood_text(radius, neighbourhood)}, {'area' if area_weighted else 'equal'}"
-        f" weights; p descriptive, adjusted by {method}, alpha {alpha:g}",
+        "method": f"Gi*, {_neighbourhood_text(radius, neighbourhood)}, "
+        f"{'area' if area_weighted else 'equal'} weights; p descriptive, adjusted by {method},"
+        f" alpha {alpha:g}",
         **moments._asdict(),
     }
     return out

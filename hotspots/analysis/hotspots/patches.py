@@ -105,7 +105,8 @@ def patch_polygons(labels: npt.NDArray[np.int32], grid: Grid) -> gpd.GeoDataFram
     Returns
     -------
     GeoDataFrame
-        ``label``, ``geometry`` (valid MultiPolygons in the grid's CRS), in ascending order of label.
+        ``label``, ``geometry`` (valid MultiPolygons in the grid's CRS), in ascending order of
+        label.
     """
     import geopandas as gpd
     import shapely

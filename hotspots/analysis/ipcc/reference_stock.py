@@ -59,7 +59,7 @@ def soc_reference(*, climate_zone: Any, soil_class: Any, guidelines: str = "2019
 def soc_reference_uncertainty(
     *, climate_zone: Any, soil_class: Any, guidelines: str = "2019"
 ) -> Any:
-    """Return the uncertainty of `soc_reference`, % of the value; arguments and NaN as for `soc_reference`.
+    """Return the uncertainty of `soc_reference`, % of the value, with its arguments and NaN.
 
     Notes
     -----

@@ -132,10 +132,10 @@ def ipcc_tier1(
     ``SOC_ref = SOC / Σ_u share_u·F_u`` unmixes the cell; ``SOC_crop = SOC_ref·F_LU·F_MG·F_I`` of
     today; ``ΔSOC/D = SOC_crop·(F_MG'·F_I'/(F_MG·F_I) − 1)/D·(1 − adoption)``. IPCC 2006 Vol 4
     Ch 2 eq 2.25 in ratio form, since the mapped stock is not SOCref. Land that has already adopted
-    the practice is unmixed as if it hadn't, which overstates the rest's stock by less than share·adoption·gain.
-    Part of a no-till gain is carbon moved towards the surface. Organic soils and paddy rice need
-    their own methods. Status: each factor's stands in the table; the unmixing is a convention of
-    this project.
+    the practice is unmixed as if it hadn't, which overstates the rest's stock by less than
+    share·adoption·gain. Part of a no-till gain is carbon moved towards the surface. Organic soils
+    and paddy rice need their own methods. Status: each factor's stands in the table; the unmixing
+    is a convention of this project.
     """
     _require_choices(adoption, transition_years, grassland_management, grassland_input)
     grass_share = _one_grassland(grassland_share, pasture_share)

@@ -218,8 +218,8 @@ def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> dict[st
     edition = str(row.get("guidelines") or guidelines)
     if edition != guidelines:
         raise BadInputError(
-            f"{row_label} is of the guidelines {edition} and the analysis of {guidelines}. Take rows of"
-            " one edition only."
+            f"{row_label} is of the guidelines {edition} and the analysis of {guidelines}. Take"
+            " rows of one edition only."
         )
     systems = sorted({r["system"] for r in table(_TABLE)})
     for key, allowed in (("factor", FACTORS), ("system", systems)):
@@ -231,8 +231,8 @@ def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> dict[st
     error = _number(row["error_pct"], f"{row_label}: error_pct")
     if not 0 < value <= MOST_OF_A_FACTOR:
         raise BadInputError(
-            f"{row_label}: value is {value:g}; a factor is above 0 and at most {MOST_OF_A_FACTOR:g};"
-            " divide percent by 100."
+            f"{row_label}: value is {value:g}; a factor is above 0 and at most"
+            f" {MOST_OF_A_FACTOR:g}; divide percent by 100."
         )
     if not 0 <= error <= 1000:
         raise BadInputError(

@@ -168,9 +168,9 @@ def ipcc_tier1_relative_sd(
     -----
     With ``R = F_MG'·F_I'/(F_MG·F_I)`` the gain of a mapped stock is ``SOC·(R − 1)/D``: reference
     stock and F_LU cancel. ``sd(R) = R·sqrt(Σ (e_i/200)²)`` over the factors whose level changes (to
-    first order; `tier1_draws` is the Monte Carlo equivalent), relative sd = ``sd(R)/|R − 1|``. The error
-    of the mapped stock, where known, is to be added in quadrature by the caller; where a cell is
-    only partly cropland, the error of F_LU enters by the unmixing and is neglected.
+    first order; `tier1_draws` is the Monte Carlo equivalent), relative sd = ``sd(R)/|R − 1|``. The
+    error of the mapped stock, where known, is to be added in quadrature by the caller; where a cell
+    is only partly cropland, the error of F_LU enters by the unmixing and is neglected.
     """
     ratio, variance = np.ones(13), np.zeros(13)
     for factor, before, after in _changes(from_management, from_input, management, input):

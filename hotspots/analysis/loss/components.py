@@ -60,9 +60,9 @@ def loss_conversion(
 
     Notes
     -----
-    ``L1 = p·SOC·(1 − F)``, or ``/ D`` for a share over D years. With p per year the whole loss committed by
-    a year's conversion is assigned to that year, which equals the steady flow once D cohorts
-    overlap. A factor above 1 is a gain and gives a loss of 0. *Convention* of the project;
+    ``L1 = p·SOC·(1 − F)``, or ``/ D`` for a share over D years. With p per year the whole loss
+    committed by a year's conversion is assigned to that year, which equals the steady flow once D
+    cohorts overlap. A factor above 1 is a gain and gives a loss of 0. *Convention* of the project;
     F of the IPCC tables has its status there.
     """
     _require_stock(soc_stock=soc_stock)
@@ -278,8 +278,8 @@ def loss_total(
     -----
     Overlap rules (*convention*): organic soil loses by drainage only, ``L1…L4·(1 − organic)``;
     ``L2·(1 − converted share)``; of a joint run ``L2' = min(L2, joint)``, ``L4' = joint − L2'``;
-    erosion redistributes carbon laterally, so its gross amount is kept beside the sum. A change between two maps is
-    never one of the components.
+    erosion redistributes carbon laterally, so its gross amount is kept beside the sum. A change
+    between two maps is never one of the components.
     """
     others = {"organic": organic, "conversion_share": conversion_share, "joint": joint}
     parts = _by_name(components, others)

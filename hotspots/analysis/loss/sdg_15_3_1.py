@@ -84,10 +84,10 @@ def sdg_soc_change(
     k; ``Δ% = 100·(SOC1 − SOC0)/SOC0``, degraded at -10 or less, improved at +10 or more, both
     inclusive. The factors f (``tables/sdg1531_soc_transition_factors.csv``) and the rule are
     *verified* in the Trends.Earth algorithms, which store whole tonnes (int16); here values are
-    not truncated. The polar and boreal zones take the temperate factors. Masking water in either year,
-    holding classes over years without a map and the bound on the transition back from artificial are
-    *conventions*; 0.8 for artificial is *from memory*. Management and input factors are 1. A
-    window of 15 years shows at most 15/20 of a change.
+    not truncated. The polar and boreal zones take the temperate factors. Masking water in either
+    year, holding classes over years without a map and the bound on the transition back from
+    artificial are *conventions*; 0.8 for artificial is *from memory*. Management and input factors
+    are 1. A window of 15 years shows at most 15/20 of a change.
     """
     require_between("soc_stock", soc_stock, 0, MOST_STOCK_T_HA, "t ha-1", "look for nodata values")
     cover = _annual(land_cover)
@@ -311,7 +311,7 @@ def _classified(percent: xr.DataArray) -> xr.DataArray:
 
 
 def _clock(stock: Array, group: Codes, cover: Codes, *, factors: Array) -> Array:
-    """Return the stock of each year (last axis), by the 20-year transition that each change restarts."""
+    """Return the stock of each year (last axis), by transitions that each change restarts."""
     shape = np.broadcast_shapes(stock.shape, group.shape, cover.shape[:-1])
     cover = np.broadcast_to(cover, (*shape, cover.shape[-1]))
     group = np.broadcast_to(group, shape)
