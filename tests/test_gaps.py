@@ -894,7 +894,7 @@ def test_practices_left_out_are_told(run: Any, registry: Any) -> None:
         " 1 effect not proven; 1 without a climate zone; 1 without a land use."
     )
     only = run("--of", "practices", "--practice", "biochar")
-    assert "1 of another kind or land use than asked for" in only
+    assert "1 of another kind or land use than requested" in only
     registry.records = records(shown())
     assert "1 practice is recorded, none left out." in run("--of", "practices")
 

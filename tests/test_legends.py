@@ -104,7 +104,7 @@ def test_an_unknown_code_is_named_with_its_legend_and_cells(kind: str) -> None:
 
 def test_strange_numbers_are_no_codes() -> None:
     for given in ([10.5], [-1], [100000], [np.inf]):
-        with pytest.raises(RasterError, match="Not in the legend 'worldcover'"):
+        with pytest.raises(RasterError, match="The legend 'worldcover' lacks the codes"):
             to_land_cover(np.array(given), "worldcover")
     with pytest.raises(RasterError, match="and 4 more"):
         to_land_cover(np.arange(1, 10.1), "worldcover")

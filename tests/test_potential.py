@@ -684,9 +684,9 @@ def test_gap_to_the_target_is_signed_and_of_one_unit() -> None:
     np.testing.assert_allclose(gap, [[0.14, -0.26, np.nan]])
     assert gap.attrs["units"] == "t ha-1 yr-1"
     assert gap_to_target(target=0.24, potential=0.1) == pytest.approx(0.14)
-    with pytest.raises(BadInputError, match="unlike units"):
+    with pytest.raises(BadInputError, match="different units"):
         gap_to_target(target=target, potential=gain.assign_attrs(units="t ha-1"))
-    with pytest.raises(BadInputError, match="unlike depths"):
+    with pytest.raises(BadInputError, match="different depths"):
         gap_to_target(
             target=target.assign_attrs(depth_cm="0-30"),
             potential=row(0.1, 0.5, 0.1, units="t ha-1 yr-1", depth_cm="0-40"),

@@ -773,13 +773,13 @@ def test_a_set_of_regions_must_be_known() -> None:
 # -------------------------------------------------------------------------------------- geometry
 
 
-def test_mend_keeps_a_sound_polygon_as_it_is() -> None:
+def test_repair_keeps_a_sound_polygon_as_it_is() -> None:
     shape = box(0, 0, 1, 1)
     assert antimeridian.repair(shape).equals(shape)
 
 
 @pytest.mark.parametrize("turn", [-1, 0, 1])
-def test_mend_brings_every_turn_home(turn: int) -> None:
+def test_repair_brings_every_turn_home(turn: int) -> None:
     """The same area, a full turn to the west or east, is the same area."""
     shape = affinity.translate(box(175, 0, 185, 10), 360 * turn)
     repaired = antimeridian.repair(shape)

@@ -149,7 +149,7 @@ def common_depth(*layers: Any) -> dict[str, Any]:
         listed = " and ".join(f"'{name}' {depth} cm" for depth, name in name_of_depth.items())
         plain = f" {' and '.join(name_of_depth)} cm"
         raise BadInputError(
-            f"The layers are of unlike depths{f': {listed}' if named else plain}."
+            f"The layers have different depths{f': {listed}' if named else plain}."
             " Bring them to one first."
         )
     return {"depth_cm": dated[0].attrs["depth_cm"]} if dated else {}

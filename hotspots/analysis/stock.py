@@ -57,7 +57,7 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
     Raises
     ------
     BadInputError
-        A negative value, fragments in percent, a density in kg m-3, layers of unlike depths.
+        A negative value, fragments in percent, a density in kg m-3, layers of different depths.
 
     Notes
     -----
@@ -352,7 +352,9 @@ def _layered(*given: Any) -> list[Any]:
     else:
         layers = _along_depth(*given)
     if not any(DEPTH in getattr(layer, "dims", ()) for layer in layers):
-        raise BadInputError("There is no dimension 'depth'; name the dimension of the layers so.")
+        raise BadInputError(
+            "There is no dimension 'depth'; give the dimension of the layers this name."
+        )
     return layers
 
 
@@ -370,7 +372,9 @@ def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weigh
     """Return how many cm of each layer lie in the target."""
     tops, bottoms = (np.asarray(x, dtype="float64") for x in (top, bottom))
     if tops.ndim != 1 or tops.shape != bottoms.shape or np.any(tops[1:] < bottoms[:-1]):
-        raise BadInputError("top and bottom have one depth a layer, cm, downwards, no overlaps.")
+        raise BadInputError(
+            "top and bottom need one depth per layer, cm, downwards, without overlaps."
+        )
     low, high = target
     inside = depth_overlap_weights(top=tops, bottom=bottoms, target_top=low, target_bottom=high)
     parts = np.asarray(inside * (bottoms - tops))
@@ -383,7 +387,7 @@ def _point_parts(at: Any, target: tuple[float, float]) -> Weights:
     """Return the weights (cm) of values at depths in the trapezoid rule over the target."""
     depths = np.asarray(at, dtype="float64")
     if depths.ndim != 1 or depths.size < 2 or not np.all(np.diff(depths) > 0):
-        raise BadInputError("at has the depths of the values in cm, at least two, ascending.")
+        raise BadInputError("at needs the depths of the values in cm, at least two, ascending.")
     low, high = target
     if depths[0] > low or depths[-1] < high:
         reach = f"values are at {depths[0]:g} to {depths[-1]:g} cm"

@@ -62,19 +62,19 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     BadInputError
         Not four finite numbers, S >= N, W = E, or off the globe (longitude -180 to 180).
     """
-    said = ",".join(f"{value:g}" for value in bounds)
+    box_text = ",".join(f"{value:g}" for value in bounds)
     if len(bounds) != 4 or not all(math.isfinite(value) for value in bounds):
-        raise BadInputError(f"A box has four finite numbers, not {said}. {_BOX_RULE}")
+        raise BadInputError(f"A box has four finite numbers, not {box_text}. {_BOX_RULE}")
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
         raise BadInputError(
-            f"The box {said} lies off the globe, where longitude runs from -180 to 180 and"
+            f"The box {box_text} lies off the globe, where longitude runs from -180 to 180 and"
             f" latitude from -90 to 90. {_BOX_RULE}"
         )
     if south >= north:
-        raise BadInputError(f"The box {said} has its south not below its north. {_BOX_RULE}")
+        raise BadInputError(f"The box {box_text} has its south not below its north. {_BOX_RULE}")
     if (west - east) % 360 == 0 and west >= east:
-        raise BadInputError(f"The box {said} has no width. {_BOX_RULE}")
+        raise BadInputError(f"The box {box_text} has no width. {_BOX_RULE}")
     if west < east:
         return shapely.box(west, south, east, north)
     halves = [(west, 180.0), (-180.0, east)]

@@ -114,12 +114,12 @@ def gaps(
     choice = record_filter(theme, practice_kind, land_use, types, active_only)
     day = today or date.today()
     active = select(tidy(records), RecordFilter(active_only=active_only), day)
-    wants = chosen(active, choice, day)
-    matching = active[wants].reset_index(drop=True)
+    selected = chosen(active, choice, day)
+    matching = active[selected].reset_index(drop=True)
     shapes, areas = shapes_of(matching), np.asarray(patches.geometry, dtype=object)
     every = pairs_within(areas, shapes_of(active), max(require_distance(within_km), EXACT_KM))
-    pairs = every[wants[every["item"]]]
-    pairs = pairs.assign(item=(np.cumsum(wants) - 1)[pairs["item"]])
+    pairs = every[selected[every["item"]]]
+    pairs = pairs.assign(item=(np.cumsum(selected) - 1)[pairs["item"]])
     every, near = every[every["km"] <= within_km], pairs[pairs["km"] <= within_km]
     table = gpd.GeoDataFrame(patches[list(_TABLE)], geometry=patches.geometry)
     counted = {

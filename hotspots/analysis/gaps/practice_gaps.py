@@ -37,7 +37,7 @@ REASONS = (
     "effect not proven",
     "without a climate zone",
     "without a land use",
-    "of another kind or land use than asked for",
+    "of another kind or land use than requested",
     "climate zone and land use of no hotspot here",
 )
 

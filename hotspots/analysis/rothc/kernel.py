@@ -131,7 +131,7 @@ def equilibrium(  # type: ignore[no-untyped-def]
     soc,
     deficit,
 ):
-    """Set the pools, their sum with IOM and the deficit at the end of a year that repeats itself.
+    """Set the pools, their sum with IOM and the deficit at the end of a repeated year.
 
     The year is an affine map of the four pools. Five starts taken through it give the map: one
     for each pool of 1 t/ha without input, and an empty soil with input. DPM and RPM feed BIO and

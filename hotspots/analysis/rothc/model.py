@@ -373,7 +373,7 @@ def _falloon(stock: Any) -> Any:
 def _apply(
     kernel: str, given: list[xr.DataArray], dim: str, outputs: list[str]
 ) -> tuple[xr.DataArray, ...]:
-    """Run a kernel over the cells; `outputs` says "m" where a result lies along `dim`."""
+    """Run a kernel over the cells; `outputs` has "m" where a result has `dim`."""
     return xr.apply_ufunc(
         partial(_run, kernel),
         *given,
