@@ -352,9 +352,7 @@ def _layered(*given: Any) -> list[Any]:
     else:
         layers = _along_depth(*given)
     if not any(DEPTH in getattr(layer, "dims", ()) for layer in layers):
-        raise BadInputError(
-            "There is no dimension 'depth'; give the dimension of the layers this name."
-        )
+        raise BadInputError("There is no dimension 'depth'; give the layers' dimension this name.")
     return layers
 
 
@@ -372,9 +370,7 @@ def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weigh
     """Return how many cm of each layer lie in the target."""
     tops, bottoms = (np.asarray(x, dtype="float64") for x in (top, bottom))
     if tops.ndim != 1 or tops.shape != bottoms.shape or np.any(tops[1:] < bottoms[:-1]):
-        raise BadInputError(
-            "top and bottom need one depth per layer, cm, downwards, without overlaps."
-        )
+        raise BadInputError("top and bottom need one depth per layer, cm, down, no overlaps.")
     low, high = target
     inside = depth_overlap_weights(top=tops, bottom=bottoms, target_top=low, target_bottom=high)
     parts = np.asarray(inside * (bottoms - tops))

@@ -105,7 +105,8 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
     }
     if len(units) > 1:
         raise BadInputError(
-            f"target and potential have different units: {', '.join(sorted(units))}. Give both in one."
+            f"target and potential have different units: {', '.join(sorted(units))}. Give both"
+            " in one."
         )
     gap = elementwise(lambda a, b: a - b, target, potential)
     if isinstance(gap, xr.DataArray):

@@ -108,8 +108,8 @@ def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
     if isinstance(value, xr.DataArray):
         if {"month": "time", "time": "month"}[dim] in value.dims:
             raise BadInputError(
-                f"{name} has the dimensions {tuple(value.dims)}, but '{dim}' is needed here: a repeated"
-                " year has the dimension 'month', consecutive months 'time'."
+                f"{name} has the dimensions {tuple(value.dims)}, but '{dim}' is needed here: a"
+                " repeated year has the dimension 'month', consecutive months 'time'."
             )
         return _in_order(value) if dim == "month" else value
     array = np.asarray(value, dtype="float64")
