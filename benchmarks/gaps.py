@@ -23,7 +23,7 @@ from pyproj import Geod
 from hotspots.analysis import gaps
 from hotspots.analysis.gaps.matching import pairs_within
 from hotspots.analysis.gaps.records_table import shapes_of, tidy
-from hotspots.geo.antimeridian import mend
+from hotspots.geo.antimeridian import repair
 from hotspots.geo.countries import countries
 
 RECORDS, HOTSPOTS = 100_000, 10_000
@@ -69,7 +69,7 @@ def made_hotspots(count: int, seed: int = 1) -> gpd.GeoDataFrame:
     narrow = np.cos(np.radians(centre[:, 1:2]))
     x = centre[:, :1] + radius * np.cos(turn) / narrow
     y = np.clip(centre[:, 1:2] + radius * np.sin(turn), -89, 89)
-    shapes = [mend(shapely.Polygon(ring)) for ring in np.stack([x, y], axis=2)]
+    shapes = [repair(shapely.Polygon(ring)) for ring in np.stack([x, y], axis=2)]
     codes = rng.choice(_CODES, (count, 2))
     columns = {
         "id": [f"hs-{n:05d}" for n in range(count)],

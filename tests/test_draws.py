@@ -146,7 +146,7 @@ def test_wrong_use_is_told() -> None:
         gain_draws(-ones, 0.5, rate, zone, field)
     with pytest.raises(BadInputError, match="negative"):
         gain_draws(ones, -0.5, rate, zone, field)
-    with pytest.raises(BadInputError, match="no distribution"):
+    with pytest.raises(BadInputError, match="isn't a known distribution"):
         gain_draws(ones, 0.5, rate, zone, field, distribution="gamma")
     with pytest.raises(BadInputError, match="rate has 2 zones"):
         gain_draws(ones, 0.5, rate, np.array([1, 2]), field)

@@ -136,7 +136,7 @@ def test_in_chunks_it_is_as_in_memory() -> None:
         ({"methods": {"deficit": row(20.0, units="t ha-1")}}, "'deficit' is in 't ha-1'"),
         (
             {"methods": {"a": row(0.1, depth_cm="0-30"), "b": row(0.1, depth_cm="0-100")}},
-            "unlike depths",
+            "different depths",
         ),
         ({"threshold": NAN}, "threshold is nan"),
         ({"min_methods": 0}, "min_methods is 0"),

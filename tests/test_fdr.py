@@ -41,9 +41,9 @@ def test_missing_cells_are_no_tests_and_the_kind_is_kept() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(BadInputError, match="take 'bh' or 'by'"):
+    with pytest.raises(BadInputError, match="allowed are 'bh' and 'by'"):
         false_discovery_rate(np.array([0.1]), method="bonferroni")
-    with pytest.raises(BadInputError, match=r"1\.2 is no p value"):
+    with pytest.raises(BadInputError, match=r"1\.2 isn't a p value"):
         false_discovery_rate(np.array([0.1, 1.2]))
-    with pytest.raises(BadInputError, match=r"-0\.1 is no p value"):
+    with pytest.raises(BadInputError, match=r"-0\.1 isn't a p value"):
         false_discovery_rate(np.array([-0.1, np.nan]))

@@ -30,7 +30,7 @@ from hotspots.analysis.gaps import (
     research_gaps,
 )
 from hotspots.analysis.gaps.matching import pairs_within
-from hotspots.analysis.gaps.records_table import Wanted, last_day, wanted
+from hotspots.analysis.gaps.records_table import RecordFilter, last_day, record_filter
 from hotspots.edition.gaps import gaps as edition_gaps
 from hotspots.errors import BadInputError, RegistryError
 from hotspots.registry.completeness import COLUMNS as COMPLETENESS_COLUMNS
@@ -521,7 +521,7 @@ def test_an_ended_practice_shows_but_does_not_fill_the_gap() -> None:
     here = shown(geometry=Point(0.5, 0.5), end="2010", effect_size=np.nan)
     rows = records(shown(end="2010"), here)
     assert len(practice_gaps(hotspots([SHAPES[0]]), rows, today=TODAY)) == 1
-    still = wanted(active_only=False)
+    still = record_filter(active_only=False)
     assert len(practice_gaps(hotspots([SHAPES[0]]), rows, choice=still, today=TODAY)) == 0
 
 
@@ -533,7 +533,7 @@ def test_practices_can_be_narrowed_and_are_sorted_by_examples() -> None:
         ("biochar", 1),
     ]
     one = practice_gaps(
-        hotspots([SHAPES[0]]), rows, choice=wanted(practice_kind="biochar"), today=TODAY
+        hotspots([SHAPES[0]]), rows, choice=record_filter(practice_kind="biochar"), today=TODAY
     )
     assert list(one["practice_kind"]) == ["biochar"]
 
@@ -652,7 +652,7 @@ def test_completeness_says_how_well_a_country_is_known() -> None:
     assert kenya["newest_verified"] == "2026-01-01"
     assert kenya["sentence"] == (
         "Kenya: 3 records, the newest verified on 2026-01-01; never surveyed."
-        " No record is not nobody."
+        " Absence of a record is not evidence of absence."
     )
     assert table.loc["BRA", "sentence"] == "Brazil: 0 records; surveyed in full on 2026-06-01."
     assert (
@@ -694,11 +694,11 @@ def test_gaps_carry_the_worst_of_their_countries() -> None:
         "hs-3": "nothing_recorded",
     }
     assert table.loc["hs-2", "completeness_by_country"] == "UGA:surveyed;KEN:records_only"
-    assert "no record is not nobody" in table.loc["hs-3", "note"]
-    assert "no record is not nobody" not in table.loc["hs-1", "note"].lower()
+    assert "absence of a record is not" in table.loc["hs-3", "note"]
+    assert "absence of a record is not" not in table.loc["hs-1", "note"].lower()
     untold = an.gaps(patches, records(), today=TODAY)
     assert set(untold["completeness"]) == {""}
-    assert set(untold["note"]) == {"No record is not nobody."}
+    assert set(untold["note"]) == {"Absence of a record is not evidence of absence."}
 
 
 # ----------------------------------------------------------- an edition's gaps, and the command
@@ -844,7 +844,7 @@ def test_the_command_prints_a_table_that_fits_and_its_completeness(run: Any, of:
     told = run("--of", of).splitlines()
     assert max(map(len, told[:-2]), default=0) <= 120
     assert told[-1].startswith("Completeness: ")
-    assert told[-1].endswith("No record is not nobody.")
+    assert told[-1].endswith("Absence of a record is not evidence of absence.")
     if of == "hotspots":
         assert told[0].split()[:3] == ["#", "hotspot", "countries"]
         assert "≤ 50 km" in told[0]
@@ -894,7 +894,7 @@ def test_practices_left_out_are_told(run: Any, registry: Any) -> None:
         " 1 effect not proven; 1 without a climate zone; 1 without a land use."
     )
     only = run("--of", "practices", "--practice", "biochar")
-    assert "1 of another kind or land use than asked for" in only
+    assert "1 of another kind or land use than requested" in only
     registry.records = records(shown())
     assert "1 practice is recorded, none left out." in run("--of", "practices")
 
@@ -929,11 +929,13 @@ def test_one_is_told_in_the_singular(run: Any, edition: Any, of: str, said: str)
 def test_the_completeness_of_one_country_is_its_sentence(edition: Any, registry: Any) -> None:
     one = edition_gaps(edition, registry, region="KEN", today=TODAY)
     assert one.attrs["statement"] == (
-        "Completeness: Kenya: 1 record, none verified; never surveyed. No record is not nobody."
+        "Completeness: Kenya: 1 record, none verified; never surveyed. Absence of a record"
+        " is not evidence of absence."
     )
     brazil = edition_gaps(edition, registry, region="BRA", today=TODAY).attrs["statement"]
     assert brazil == (
-        "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. No record is not nobody."
+        "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. Absence of a record"
+        " is not evidence of absence."
     )
 
 
@@ -953,5 +955,5 @@ def test_many_hotspots_share_their_examples() -> None:
 
 
 def test_the_choice_of_nothing_counts_all() -> None:
-    assert wanted() == Wanted()
-    assert wanted(theme="A6").theme == ("A6",)
+    assert record_filter() == RecordFilter()
+    assert record_filter(theme="A6").theme == ("A6",)

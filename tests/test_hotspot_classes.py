@@ -383,7 +383,7 @@ def test_missing_values_are_under_no_mask() -> None:
 
 
 def test_a_mask_that_is_none_is_refused() -> None:
-    with pytest.raises(BadInputError, match="'peat' is no mask; there are polar"):
+    with pytest.raises(BadInputError, match="'peat' isn't a mask; allowed are polar"):
         reasons(inputs(), masks=["peat"])
 
 

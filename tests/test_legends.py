@@ -98,13 +98,13 @@ def test_an_unknown_code_is_named_with_its_legend_and_cells(kind: str) -> None:
     with pytest.raises(RasterError) as caught:
         to_land_cover(given, "esa-cci")
     assert str(caught.value).startswith(
-        "Not in the legend 'esa-cci' are the codes 13 (2 cells), 254 (1 cell)."
+        "The legend 'esa-cci' lacks the codes 13 (2 cells), 254 (1 cell)."
     )
 
 
 def test_strange_numbers_are_no_codes() -> None:
     for given in ([10.5], [-1], [100000], [np.inf]):
-        with pytest.raises(RasterError, match="Not in the legend 'worldcover'"):
+        with pytest.raises(RasterError, match="The legend 'worldcover' lacks the codes"):
             to_land_cover(np.array(given), "worldcover")
     with pytest.raises(RasterError, match="and 4 more"):
         to_land_cover(np.arange(1, 10.1), "worldcover")

@@ -327,7 +327,7 @@ def test_chunked_equals_in_memory_and_a_dataset_is_as_good_as_a_mapping() -> Non
     ("given", "told"),
     [
         (({"conversions": 0.1},), "did you mean conversion"),
-        (({"modelled_change": 0.1},), "'modelled_change' is no component"),
+        (({"modelled_change": 0.1},), "'modelled_change' isn't a component"),
         (({"erosion": -0.1},), "losses are positive"),
         (({},), "components holds none of conversion"),
         (({"erosion_gross": 0.1},), "components holds none of conversion"),

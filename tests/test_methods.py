@@ -527,11 +527,11 @@ _WRONG = {
     "negative stock": (lambda d: d.assign(soc_stock=d["soc_stock"] - 60), "wrong sign"),
     "reference of another depth": (
         lambda d: _depth(d, "soc_stock_reference", "0-100"),
-        "unlike depths",
+        "different depths",
     ),
-    "date of another depth": (lambda d: _depth(d, "soc_stock_1990", "0-100"), "unlike depths"),
-    "epoch of another depth": (lambda d: _depth(d, "soc_stock_2000", "0-100"), "unlike depths"),
-    "density of another depth": (lambda d: _depth(d, "bulk_density", "0-20"), "unlike depths"),
+    "date of another depth": (lambda d: _depth(d, "soc_stock_1990", "0-100"), "different depths"),
+    "epoch of another depth": (lambda d: _depth(d, "soc_stock_2000", "0-100"), "different depths"),
+    "density of another depth": (lambda d: _depth(d, "bulk_density", "0-20"), "different depths"),
     "stock to a metre": (
         lambda d: d.assign(
             {n: d[n].assign_attrs(depth_cm="0-100") for n in d if str(n).startswith("soc_stock")}

@@ -199,7 +199,7 @@ def test_wetland_mineral_soils() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: emission_factor("boreal"), "'boreal' is no IPCC climate zone"),
+        (lambda: emission_factor("boreal"), "'boreal' isn't a known IPCC climate zone"),
         (lambda: emission_factor(1, "crops"), "land_use is 'crops'; allowed are"),
         (lambda: rewetted_factor(1, "medium"), "nutrient_status is 'medium'"),
         (lambda: wetland_mineral_factor(-1), "years_since_rewetting has the value -1"),

@@ -399,7 +399,7 @@ def test_a_user_may_edit_the_regions(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"ETH"', '"ETJ"', "the member 'ETJ', which is no code of a country; did you mean .*ETH"),
+        ('"ETH"', '"ETJ"', "the member 'ETJ', which isn't a country code; did you mean .*ETH"),
         ('"ETH"', '"GUF"', "the member 'GUF', which is drawn as a part of FRA"),
         ('["KEN", "ETH"]', "[]", "'east' in .* has no members"),
         ('name_fr = "Est"', "", "Region 'east' in .* has no name_fr"),
@@ -592,7 +592,7 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         ),
         (polygon(square(0, 85, 10)), BadInputError, "off the globe"),
         (polygon(square(500_000, 0, 10)), BadInputError, "off the globe"),
-        (polygon([[0, 0], [1, None], [1, 1], [0, 0]]), BadInputError, "no finite number"),
+        (polygon([[0, 0], [1, None], [1, 1], [0, 0]]), BadInputError, "isn't a finite number"),
         (polygon([[0, 0], [1, "b"], [1, 1], [0, 0]]), BadInputError, "can't be read"),
         (polygon([[0, 0], [1, 1]]), BadInputError, "too few points"),
         ({"type": "Polygon"}, BadInputError, "no list 'coordinates'"),
@@ -604,9 +604,9 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         (polygon([{"x": 1}, {"x": 2}, {"x": 3}]), BadInputError, "can't be read"),  # type: ignore[list-item]
         (polygon([[10**400, 0], [1, 1], [1, 0]]), BadInputError, "can't be read"),
         (polygon(SHELL) | {"crs": "EPSG:3857"}, BadInputError, "names the CRS 'EPSG:3857'"),
-        ({"type": "Topology"}, BadInputError, "no area in GeoJSON"),
-        ({}, BadInputError, "no area in GeoJSON"),
-        ("[1, 2]", BadInputError, "no area in GeoJSON"),
+        ({"type": "Topology"}, BadInputError, "isn't an area in GeoJSON"),
+        ({}, BadInputError, "isn't an area in GeoJSON"),
+        ("[1, 2]", BadInputError, "isn't an area in GeoJSON"),
         ('{"type": "Polygon", "coordi', BadInputError, "can't be read"),
         ("[" * 100_000, BadInputError, "can't be read"),
         (
@@ -773,17 +773,17 @@ def test_a_set_of_regions_must_be_known() -> None:
 # -------------------------------------------------------------------------------------- geometry
 
 
-def test_mend_keeps_a_sound_polygon_as_it_is() -> None:
+def test_repair_keeps_a_sound_polygon_as_it_is() -> None:
     shape = box(0, 0, 1, 1)
-    assert antimeridian.mend(shape).equals(shape)
+    assert antimeridian.repair(shape).equals(shape)
 
 
 @pytest.mark.parametrize("turn", [-1, 0, 1])
-def test_mend_brings_every_turn_home(turn: int) -> None:
+def test_repair_brings_every_turn_home(turn: int) -> None:
     """The same area, a full turn to the west or east, is the same area."""
     shape = affinity.translate(box(175, 0, 185, 10), 360 * turn)
-    mended = antimeridian.mend(shape)
-    assert sorted(part.bounds for part in shapely.get_parts(mended)) == [
+    repaired = antimeridian.repair(shape)
+    assert sorted(part.bounds for part in shapely.get_parts(repaired)) == [
         (-180, 0, -175, 10),
         (175, 0, 180, 10),
     ]

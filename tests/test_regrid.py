@@ -485,7 +485,7 @@ def test_majority_of_converted_codes(write: Write) -> None:
 def test_an_unknown_code_is_named(write: Write) -> None:
     codes = np.array([[10, 99]], "uint8")
     for step in (1, 2):
-        with pytest.raises(RasterError, match="are the codes 99 "):
+        with pytest.raises(RasterError, match="lacks the codes 99 "):
             on_grid(
                 write(codes, box(0, 1, 1, (1, 2)), unit=""),
                 box(0, 1, step, (1, 2 // step)),

@@ -532,7 +532,7 @@ def test_wrong_state_stock_or_grid_is_told() -> None:
     iom = xr.DataArray([2.0, 2.0], dims="x", coords={"x": [1, 2]})
     with pytest.raises(GridMismatchError, match="same coordinates"):
         model.equilibrium(**year, carbon_input=0.1, clay=clay, iom=iom, depth=30)
-    with pytest.raises(BadInputError, match="unlike depths"):
+    with pytest.raises(BadInputError, match="different depths"):
         model.equilibrium(
             **year,
             carbon_input=0.1,

@@ -219,7 +219,7 @@ def test_chunked_equals_in_memory_and_layers_add_up() -> None:
         ({"land_use": None}, "Give either land_use or fine_share"),
         ({"fine_share": 0.85}, "Give either land_use or fine_share"),
         ({"land_use": None, "fine_share": 85.0}, "fine_share has the value 85"),
-        ({"land_use": "wetland"}, "'wetland' is no land use"),
+        ({"land_use": "wetland"}, "'wetland' isn't a known land use"),
         ({"fraction": "crude"}, "fraction is 'crude'; allowed are log_linear, half, sum"),
         ({"clay": None}, "Give clay and silt"),
         ({"clay": 200.0}, "clay has the value 200.*per mille"),

@@ -280,8 +280,8 @@ def test_table_of_a_cell_that_goes_there_and_back() -> None:
     [
         ({"soc_stock": -9999.0}, "soc_stock has the value -9999; allowed is 0 to 5000"),
         ({"land_cover": "1a3"}, "a text must be digits"),
-        ({"land_cover": "189"}, "'8' is no UNCCD class of land cover"),
-        ({"land_cover": ["forest", "cropland"]}, "'forest' is no UNCCD class"),
+        ({"land_cover": "189"}, "'8' isn't a known UNCCD class of land cover"),
+        ({"land_cover": ["forest", "cropland"]}, "'forest' isn't a known UNCCD class"),
         ({"land_cover": "1"}, "two years or more are needed"),
         ({"land_cover": xr.DataArray([1, 3], dims="time")}, "needs one named 'year'"),
         ({"climate_zone": "tropical_wett"}, "did you mean tropical_wet"),

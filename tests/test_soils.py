@@ -151,7 +151,7 @@ def test_layers_names_chunks_and_scalars_agree(unlisted: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"group": "Luvisolls"}, "'Luvisolls' is no soil group of WRB; did you mean Luvisols"),
+        ({"group": "Luvisolls"}, "'Luvisolls' isn't a soil group of WRB; did you mean Luvisols"),
         ({"group": [1, 2]}, "numbers .* without names"),
         ({"system": "FAO74"}, "system is 'FAO74'; allowed are WRB, USDA"),
         ({"unlisted": "HAC"}, "unlisted is 'HAC'"),
@@ -240,7 +240,7 @@ def test_mixed_editions_are_refused() -> None:
     assert soc_reference(climate_zone=zone, soil_class="HAC", guidelines="2006").values[0] == 88
     with pytest.raises(BadInputError, match="guidelines is '1996'"):
         soc_reference(climate_zone=1, soil_class=1, guidelines="1996")
-    with pytest.raises(BadInputError, match="'tropical' is no IPCC climate zone"):
+    with pytest.raises(BadInputError, match="'tropical' isn't a known IPCC climate zone"):
         soc_reference(climate_zone="tropical", soil_class=1)
     with pytest.raises(GridMismatchError):
         soc_reference(

@@ -161,7 +161,9 @@ def test_wrong_use_is_told(wrong: Soil, told: str) -> None:
 def test_unlike_depths_and_grids_are_refused() -> None:
     a = layers(10.0, depth_cm="0-5").rename("soc")
     b = layers(1.2, depth_cm="5-15").rename("bulk_density")
-    with pytest.raises(BadInputError, match="unlike depths: 'soc' 0-5 cm and 'bulk_density' 5-15"):
+    with pytest.raises(
+        BadInputError, match="different depths: 'soc' 0-5 cm and 'bulk_density' 5-15"
+    ):
         soc_stock(soc=a, bulk_density=b, coarse_fragments=0, thickness=5)
     with pytest.raises(GridMismatchError):
         soc_stock(

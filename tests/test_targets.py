@@ -41,7 +41,7 @@ def test_sizes_are_read_as_people_say_them(text: str | float, per_degree: float)
     "text", ["", "nan", "0", "0km", "-1km", "1 mile", "fine", "90", "1e-9", "9e9km"]
 )
 def test_what_is_no_size_is_told(text: str) -> None:
-    with pytest.raises(BadInputError, match="no cell size"):
+    with pytest.raises(BadInputError, match="isn't a cell size"):
         cell_size(text)
 
 

@@ -134,7 +134,7 @@ def test_missing_cells_are_left_out_and_axes_may_be_turned() -> None:
 
 def test_bad_input() -> None:
     sd = np.ones((2, 2))
-    with pytest.raises(BadInputError, match="'gaussian' is no correlation"):
+    with pytest.raises(BadInputError, match="'gaussian' isn't a known correlation"):
         total_uncertainty(sd=sd, area=1, correlation="gaussian")
     with pytest.raises(BadInputError, match="above 0"):
         total_uncertainty(sd=sd, area=1, range_km=0)

@@ -1,4 +1,4 @@
-"""One way for scalars, numpy arrays and DataArrays (dask too) through a numpy function.
+"""Apply numpy functions alike to scalars, numpy arrays and DataArrays (dask-backed or not).
 
 Quantities: a scalar gives a float, an array an array, a DataArray a DataArray. Classes: a scalar
 gives its name ("HAC", "nodata"); an array gives a DataArray of codes with ``flag_values`` and
@@ -22,13 +22,13 @@ Codes = npt.NDArray[np.uint8]
 
 
 def elementwise(function: Callable[..., Any], *given: Any, dtype: str = "float64") -> Any:
-    """Return `function` of the values of `given`, which broadcast; see the module for kinds.
+    """Return `function` of the values of `given`, broadcast; see the module for the return type.
 
-    `function` takes and returns numpy arrays; it must treat NaN itself.
+    `function` takes and returns numpy arrays; it must handle NaN itself.
     """
     if any(isinstance(value, xr.DataArray) for value in given):
         require_aligned(*given)
-        # The attributes of the coordinates, CRS included, must stay; those of the values must not.
+        # Keep the attributes of the coordinates, including the CRS, but not those of the values.
         out = xr.apply_ufunc(
             function, *given, dask="parallelized", output_dtypes=[dtype], keep_attrs="override"
         )
@@ -45,7 +45,7 @@ def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
     ----------
     given : str, int, sequence, array or DataArray
         Names ("tropical_dry"), codes, or a class layer; a layer's own flags are read by name, so
-        that another numbering can't be mistaken. "nodata", "" and 0 are nodata.
+        that a layer with another numbering is read correctly. "nodata", "" and 0 are nodata.
     legend : mapping
         Code -> name.
     what : str
@@ -59,7 +59,7 @@ def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
     Raises
     ------
     BadInputError
-        A name or code that the legend doesn't have.
+        A name or code that isn't in the legend.
     """
     if isinstance(given, xr.DataArray):
         own = classes_of(given)
@@ -88,15 +88,15 @@ def _codes(
             name = own.get(int(value), str(value)) if value == int(value) else str(value)
         if name not in by_name:
             raise BadInputError(
-                f"'{name}' is no {what}; allowed are {', '.join(legend.values())}, by name or by"
-                f" code {min(legend)} to {max(legend)}{near_matches(name, by_name) or '.'}"
+                f"'{name}' isn't a known {what}; allowed are {', '.join(legend.values())}, by name"
+                f" or by code {min(legend)} to {max(legend)}{near_matches(name, by_name) or '.'}"
             )
         codes[i] = by_name[name]
     return codes[place].reshape(given.shape)
 
 
 def class_result(codes: Any, legend: Mapping[int, str], name: str, **attrs: Any) -> Any:
-    """Return codes as the public functions do: a name for a scalar, a DataArray for arrays."""
+    """Return codes in public form: a name for a scalar, a DataArray for arrays."""
     if isinstance(codes, xr.DataArray):
         out = codes.astype("uint8").rename(name)
     elif np.ndim(codes) == 0:
@@ -108,7 +108,7 @@ def class_result(codes: Any, legend: Mapping[int, str], name: str, **attrs: Any)
 
 
 def require_fraction(what: str, *values: Any) -> None:
-    """Raise `BadInputError` where a share is below 0 or above 1: percent, most likely.
+    """Raise `BadInputError` where a share is below 0 or above 1, most likely a percentage.
 
     Dask-backed layers are left to the check of the whole analysis, so that none is computed here.
     """
@@ -119,7 +119,7 @@ def require_fraction(what: str, *values: Any) -> None:
 def require_between(
     what: str, value: Any, low: float, high: float, unit: str, remedy: str = "check its unit"
 ) -> None:
-    """Raise `BadInputError` where a value is out of a range that no unit slip stays within."""
+    """Raise `BadInputError` where a value is out of a range chosen to reveal wrong units."""
     _require(value, what, low, high, f"{low:g} to {high:g} {unit}", remedy)
 
 
@@ -135,21 +135,21 @@ def _require(value: Any, what: str, low: float, high: float, allowed: str, remed
 
 
 def common_depth(*layers: Any) -> dict[str, Any]:
-    """Return the attribute ``depth_cm`` that `layers` share, to be passed on; {} where none has it.
+    """Return the attribute ``depth_cm`` common to `layers`, for their result; {} where none has it.
 
     Raises
     ------
     BadInputError
-        Two of them are of unlike depths.
+        Two layers have different depths.
     """
     dated = [x for x in layers if isinstance(x, xr.DataArray) and "depth_cm" in x.attrs]
-    told = {str(x.attrs["depth_cm"]): x.name for x in dated}
-    if len(told) > 1:
-        named = all(name is not None for name in told.values())
-        listed = " and ".join(f"'{name}' {depth} cm" for depth, name in told.items())
-        plain = f" {' and '.join(told)} cm"
+    name_of_depth = {str(x.attrs["depth_cm"]): x.name for x in dated}
+    if len(name_of_depth) > 1:
+        named = all(name is not None for name in name_of_depth.values())
+        listed = " and ".join(f"'{name}' {depth} cm" for depth, name in name_of_depth.items())
+        plain = f" {' and '.join(name_of_depth)} cm"
         raise BadInputError(
-            f"The layers are of unlike depths{f': {listed}' if named else plain}."
+            f"The layers have different depths{f': {listed}' if named else plain}."
             " Bring them to one first."
         )
     return {"depth_cm": dated[0].attrs["depth_cm"]} if dated else {}

@@ -1,8 +1,8 @@
 """SOC stocks from contents: layers, depths, bulk densities and equal soil mass.
 
 A stock is content x bulk density of the fine earth x share without coarse fragments x thickness.
-All else follows from it: a depth is a thickness per layer, and equal soil mass is a depth told in
-tonnes. A layer without value makes the stock missing; no partial sum is ever given.
+A target depth is a thickness per layer, and equal soil mass is a depth expressed in tonnes of soil.
+A layer without a value makes the stock missing; partial sums are never returned.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
     DataArray, array or float
         ``soc_stock``, t ha-1, summed over ``depth`` where a DataArray has that dimension; plain
         arrays have no named dimension and give one stock an element. NaN where any layer's value
-        is NaN. The layers are taken to follow on each other from the surface, which ``depth_cm``
-        of the result says.
+        is NaN. The layers are assumed to be contiguous from the surface; ``depth_cm`` of the
+        result records the depth.
 
     Raises
     ------
     BadInputError
-        A negative value, fragments in percent, a density in kg m-3, layers of unlike depths.
+        A negative value, fragments in percent, a density in kg m-3, layers of different depths.
 
     Notes
     -----
     ``OCS = Σ SOC·BD·(1 − CF)·h·0.1`` (definition, verified). Values outside of the valid ranges
     of `hotspots.layers.variables` are not clipped. The product of layer means is not the mean of
-    the products: such a stock and a mapped product of stocks don't belong into one map.
+    the products: such a stock and a mapped product of stocks must not be combined in one map.
     """
     check_soil(soc, bulk_density, coarse_fragments, thickness)
     layer = stock_of_content(soc, bulk_density, coarse_fragments, thickness)
@@ -138,7 +138,7 @@ def stock_to_depth(
 def depth_overlap_weights(
     *, top: Any, bottom: Any, target_top: float = 0.0, target_bottom: float = 30.0
 ) -> Any:
-    """Return which part of a layer lies within a target depth.
+    """Return the fraction of a layer that lies within a target depth.
 
     Parameters
     ----------
@@ -185,12 +185,12 @@ def fine_earth_bulk_density(
     Notes
     -----
     ``(BD − CF·ρ)/(1 − CF)``, ρ = 2.65 g cm-3 (from memory: Poeplau et al. 2017,
-    doi:10.5194/soil-3-61-2017). To take ``1 − CF`` off twice is the commonest error.
+    doi:10.5194/soil-3-61-2017). Applying ``1 − CF`` twice is the most common error.
     """
     check_soil(None, bulk_density, coarse_fragments)
 
     def fine(whole: Weights, rock: Weights) -> Weights:
-        """Return the density of what is left without the rock."""
+        """Return the density of the soil without coarse fragments."""
         rest = np.where(rock < 1, 1 - rock, np.nan)
         density = (whole - rock * rock_density) / rest
         return np.where(density > 0, density, np.nan)
@@ -273,7 +273,7 @@ def equivalent_mass_stock(
     Notes
     -----
     Carbon is cumulated over soil mass and taken at the reference mass, linear within a layer (the
-    cubic spline of von Haden et al. 2020, doi:10.1111/gcb.15124, isn't offered). To compare fixed
+    cubic spline of von Haden et al. 2020, doi:10.1111/gcb.15124, isn't offered). Comparing fixed
     depths underestimated losses by land-use change by 28 % (Don et al. 2011, verified).
     """
     check_soil(soc, bulk_density, coarse_fragments, thickness)
@@ -283,7 +283,7 @@ def equivalent_mass_stock(
     below = mass.cumsum(DEPTH, skipna=False)
     taken = np.minimum((reference_mass - (below - mass)).clip(min=0), mass)
     stock = _sum_of_layers(content * taken) / 1000  # of g kg-1
-    # Thicknesses are seldom exact in binary: the reference's own mass must be found again.
+    # Thicknesses are rarely exact in binary: the mass of the reference itself must be reached.
     enough = _sum_of_layers(mass) >= reference_mass * (1 - 1e-12)
     stock.attrs = {"units": "t ha-1", "long_name": "SOC stock of equal soil mass"}
     return _as_given(stock.where(enough), *given, reference_mass)
@@ -324,14 +324,14 @@ def _mass(bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
 
 
 def _along_depth(*given: Any) -> list[Any]:
-    """Return plain vectors as lying along ``depth`` where a DataArray has that dimension."""
+    """Return plain vectors along ``depth`` where a DataArray has that dimension."""
     if not any(isinstance(a, xr.DataArray) and DEPTH in a.dims for a in given):
         return list(given)
     return [xr.DataArray(a, dims=DEPTH) if _is_plain(a) and np.ndim(a) == 1 else a for a in given]
 
 
 def _content_and_mass(content: Any, density: Any, rock: Any, thickness: Any) -> tuple[Any, ...]:
-    """Return content and fine earth (t ha-1) of the layers, alike in shape."""
+    """Return content and fine earth (t ha-1) of the layers, in one shape."""
     content, density, rock = _layered(content, density, rock)
     mass = _mass(density, rock, _along_depth(content, thickness)[1])
     require_aligned(content, mass)
@@ -345,14 +345,14 @@ def _sum_of_layers(layer: Any) -> Any:
 
 
 def _layered(*given: Any) -> list[Any]:
-    """Return the arguments with the dimension ``depth``, which of plain arrays is the first."""
+    """Return the arguments with the dimension ``depth``, the first one of plain arrays."""
     if _is_plain(*given):
         arrays = [np.asarray(value, dtype="float64") for value in given]
         layers = [xr.DataArray(a, dims=[DEPTH, *range(1, a.ndim)][: a.ndim]) for a in arrays]
     else:
         layers = _along_depth(*given)
     if not any(DEPTH in getattr(layer, "dims", ()) for layer in layers):
-        raise BadInputError("There is no dimension 'depth'; name the dimension of the layers so.")
+        raise BadInputError("There is no dimension 'depth'; give the layers' dimension this name.")
     return layers
 
 
@@ -370,7 +370,7 @@ def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weigh
     """Return how many cm of each layer lie in the target."""
     tops, bottoms = (np.asarray(x, dtype="float64") for x in (top, bottom))
     if tops.ndim != 1 or tops.shape != bottoms.shape or np.any(tops[1:] < bottoms[:-1]):
-        raise BadInputError("top and bottom have one depth a layer, cm, downwards, no overlaps.")
+        raise BadInputError("top and bottom need one depth per layer, cm, down, no overlaps.")
     low, high = target
     inside = depth_overlap_weights(top=tops, bottom=bottoms, target_top=low, target_bottom=high)
     parts = np.asarray(inside * (bottoms - tops))
@@ -383,7 +383,7 @@ def _point_parts(at: Any, target: tuple[float, float]) -> Weights:
     """Return the weights (cm) of values at depths in the trapezoid rule over the target."""
     depths = np.asarray(at, dtype="float64")
     if depths.ndim != 1 or depths.size < 2 or not np.all(np.diff(depths) > 0):
-        raise BadInputError("at has the depths of the values in cm, at least two, ascending.")
+        raise BadInputError("at needs the depths of the values in cm, at least two, ascending.")
     low, high = target
     if depths[0] > low or depths[-1] < high:
         reach = f"values are at {depths[0]:g} to {depths[-1]:g} cm"
@@ -392,6 +392,6 @@ def _point_parts(at: Any, target: tuple[float, float]) -> Weights:
     nodes = np.concatenate(([low], inner, [high]))
     steps = np.diff(nodes)
     of_node = np.concatenate((steps, [0.0])) / 2 + np.concatenate(([0.0], steps)) / 2
-    # Each node's value is a mix of the depths around it, which takes on the node's weight.
+    # Each node's value is interpolated between adjacent depths, which share its weight.
     shares = np.array([np.interp(nodes, depths, unit) for unit in np.eye(depths.size)])
     return np.asarray(shares @ of_node)

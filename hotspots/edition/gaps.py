@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from hotspots.analysis.gaps.records_table import Wanted
+    from hotspots.analysis.gaps.records_table import RecordFilter
     from hotspots.edition.edition import Edition
     from hotspots.geo.regions import Region
 
@@ -90,7 +90,7 @@ def gaps(
     For "practices", a record without a climate zone whose place is a town or more precise has the
     zone of the edition's cell there (for a footprint, at a point within it).
     """
-    from hotspots.analysis.gaps.records_table import Wanted, wanted
+    from hotspots.analysis.gaps.records_table import RecordFilter, record_filter
     from hotspots.geo.regions import initiative_members, regions
     from hotspots.registry.completeness import completeness, statement
 
@@ -99,12 +99,12 @@ def gaps(
             f"There are no gaps of '{of}'. Give one of {', '.join(KINDS)}"
             f"{near_matches(of, KINDS) or '.'}"
         )
-    asked = wanted(theme, practice_kind, land_use, types, active_only)
-    choice = Wanted(
-        _codes("theme", asked.theme),
-        _codes("practice_kind", asked.practice_kind),
-        _codes("land_use", asked.land_use),
-        _codes("type", asked.types),
+    filters = record_filter(theme, practice_kind, land_use, types, active_only)
+    choice = RecordFilter(
+        _codes("theme", filters.theme),
+        _codes("practice_kind", filters.practice_kind),
+        _codes("land_use", filters.land_use),
+        _codes("type", filters.types),
         active_only,
     )
     members, outlines = initiative_members(), regions("countries", _DETAIL)
@@ -135,7 +135,7 @@ def _of_hotspots(
     edition: Edition,
     registry: HasRecords,
     of: str,
-    choice: Wanted,
+    choice: RecordFilter,
     place: Region | None,
     shared: dict[str, Any],
 ) -> gpd.GeoDataFrame | pd.DataFrame:
@@ -198,7 +198,7 @@ def _of_regions(
     edition: Edition,
     registry: HasRecords,
     of: str,
-    choice: Wanted,
+    choice: RecordFilter,
     place: Region | None,
     years: float,
     shared: dict[str, Any],

@@ -1,10 +1,10 @@
-"""Outlines from TopoJSON files, and outlines made safe on the globe.
+"""Reading TopoJSON outlines, and repairing polygons at the antimeridian and the poles.
 
 world-atlas files are *geo-stitched*: a ring that crosses the antimeridian jumps by 360 degrees
-there instead of being cut, and Antarctica's ring goes round the pole without a line to it. Read as
-plane figures, Russia would cover the Atlantic. The cure: unwrap such a ring by counting its turns,
-close it over the pole if it went round, make the figure valid, and cut it at 180 degrees. Most
-rings need none of that, so validity is tested on all at once and only the rest is touched.
+there instead of being cut, and Antarctica's ring encircles the pole without an edge to it. As plane
+polygons, Russia would cover the Atlantic. Such a ring is unwrapped by counting its turns, closed
+over the pole if it encircles it, made valid, and cut at 180 degrees. Most rings need no repair, so
+validity is tested on all at once and only the others are changed.
 
 References
 ----------
@@ -66,7 +66,7 @@ def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
     Raises
     ------
     MissingAssetError
-        The file is absent, cut short or no quantised TopoJSON.
+        The file is absent, truncated or not a quantised TopoJSON.
     """
     try:
         topology = json.loads(Path(path).read_bytes())
@@ -76,14 +76,14 @@ def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
         raise MissingAssetError(
             f"The outlines in '{path}' can't be read ({error!r}). Install the package again."
         ) from error
-    geometries = _collect(_mend_all(polygons), owners, len(objects))
+    geometries = _collect(_repair_all(polygons), owners, len(objects))
     return [
         Feature(str(item.get("id") or ""), str(item["properties"]["name"]), geometry)
         for item, geometry in zip(objects, geometries, strict=True)
     ]
 
 
-def mend(geometry: BaseGeometry) -> BaseGeometry:
+def repair(geometry: BaseGeometry) -> BaseGeometry:
     """Return the areal part of `geometry`, valid and cut at the antimeridian.
 
     Parameters
@@ -91,33 +91,33 @@ def mend(geometry: BaseGeometry) -> BaseGeometry:
     geometry
         Any geometry in EPSG:4326, valid or not. An edge over more than 180 degrees of longitude is
         taken the short way, across the antimeridian; only a ring that joins -180 to 180 exactly
-        and is sound as drawn (a box round the world) stays as it is. Longitudes may exceed 180.
+        and is valid as given (a box around the world) is kept. Longitudes may exceed 180.
 
     Returns
     -------
     shapely geometry
         Polygon or MultiPolygon within -180..180, -90..90; empty where nothing has an area.
     """
-    return mend_each([geometry])[0]
+    return repair_each([geometry])[0]
 
 
-def mend_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
-    """Return each geometry as of `mend`; those that are sound already cost one look at all."""
+def repair_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return each geometry repaired (see `repair`); valid ones are found in one vectorised test."""
     parts, owners = _parts(geometries)
     parts = shapely.remove_repeated_points(shapely.force_2d(parts))
     require_simple(parts)
     odd = _is_odd(parts)
     if odd.any():
         require_untangled(parts[odd])
-        parts[odd] = [mend_polygon(part) for part in parts[odd]]
+        parts[odd] = [repair_polygon(part) for part in parts[odd]]
     return _collect(parts, owners, len(geometries))
 
 
-def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
-    """Return one polygon unwrapped, valid and cut at the antimeridian (see `mend`).
+def repair_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
+    """Return one polygon unwrapped, valid and cut at the antimeridian (see `repair`).
 
-    `stitched` says that every jump is a crossing, as in world-atlas files; then a ring which goes
-    once round the globe is closed over the nearer pole.
+    `stitched` means that every jump is a crossing, as in world-atlas files; a ring that encircles
+    the globe once is then closed over the nearer pole.
     """
     rings = [_unwrap(shapely.get_coordinates(ring), stitched) for ring in _rings(polygon)]
     if stitched:
@@ -131,7 +131,7 @@ def mend_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeomet
 
 
 def has_jump(geometry: BaseGeometry) -> bool:
-    """Whether an edge of a polygon spans more than 180 degrees of longitude, short of a turn."""
+    """Whether an edge of a polygon spans more than 180 degrees of longitude, but less than 360."""
     return bool(jumps_of([geometry])[0])
 
 
@@ -145,7 +145,7 @@ def jumps_of(geometries: Sequence[BaseGeometry]) -> npt.NDArray[np.bool_]:
 
 
 def _is_odd(polygons: _Geometries) -> npt.NDArray[np.bool_]:
-    """Return which polygons jump, reach over the antimeridian or aren't valid."""
+    """Return which polygons jump, extend beyond the antimeridian or aren't valid."""
     odd = ~shapely.is_valid(polygons)
     steps, polygon_of_step = _steps(polygons)
     odd[polygon_of_step[steps > 180]] = True
@@ -159,7 +159,7 @@ def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
 
 
 def _parts(geometries: Sequence[BaseGeometry]) -> tuple[_Geometries, npt.NDArray[np.int64]]:
-    """Return the polygons within geometries, as of `polygons_of`, and whose part each is."""
+    """Return the polygons of geometries (see `polygons_of`), and the index of their geometry."""
     parts, owners = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
         parts, index = shapely.get_parts(parts, return_index=True)
@@ -188,15 +188,15 @@ def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
 
 
 def _valid(polygon: BaseGeometry) -> BaseGeometry:
-    # "structure" takes a ring as what it encloses; "linework" would punch holes into overlaps.
+    # "structure" treats a ring as the area it encloses; "linework" would make holes of overlaps.
     return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
 def _unwrap(xy: _Coordinates, stitched: bool) -> _Coordinates:
-    """Return a closed ring (n, 2) without jumps in longitude, closed over a pole if round it."""
+    """Return a closed ring (n, 2) without jumps, closed over a pole if it encircles it."""
     xy = xy[:, :2].copy()
     steps = np.diff(xy[:, 0])
-    # np.round takes 180 degrees exactly as no jump: half a turn is left as drawn.
+    # np.round doesn't count exactly 180 degrees as a jump: such an edge is kept as given.
     turns = np.where(np.abs(steps) > 180, np.round(steps / 360), 0)
     if not turns.any() or (not stitched and _is_sound_belt(xy, steps)):
         return xy
@@ -208,13 +208,13 @@ def _unwrap(xy: _Coordinates, stitched: bool) -> _Coordinates:
 
 
 def _is_sound_belt(xy: _Coordinates, steps: npt.NDArray[np.float64]) -> bool:
-    """Whether a ring's only jumps join -180 to 180, and it is a sound figure as drawn."""
+    """Whether a ring's only jumps join -180 to 180, and it is valid as given."""
     jumping = steps[np.abs(steps) > 180]
     return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
 
 
 def _cut(geometry: BaseGeometry) -> BaseGeometry:
-    """Return a figure with longitudes beyond 180 cut into turns and shifted home."""
+    """Return a geometry cut at the antimeridian, with longitudes shifted to -180..180."""
     if geometry.is_empty:
         return geometry
     west, _, east, _ = geometry.bounds
@@ -231,7 +231,7 @@ def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np
     starts = np.concatenate([[0], np.cumsum([len(arc) for arc in arcs])]).astype(np.int64)
     points = chain.from_iterable(chain.from_iterable(arcs))
     steps = np.fromiter(points, dtype=np.int64, count=2 * int(starts[-1])).reshape(-1, 2)
-    # Quantised arcs hold differences: sum them all, then take off what came before each arc.
+    # Quantised arcs hold differences: sum them all, then subtract the sum before each arc.
     sums = np.cumsum(steps, axis=0)
     before = np.vstack([np.zeros((1, 2), np.int64), sums])[starts[:-1]]
     quantised = sums - np.repeat(before, np.diff(starts), axis=0)
@@ -242,14 +242,14 @@ def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np
 def _polygons(
     objects: Sequence[dict[str, Any]], points: _Coordinates, starts: npt.NDArray[np.int64]
 ) -> tuple[_Geometries, npt.NDArray[np.int64]]:
-    """Return raw polygons and, for each, the index of the object that it belongs to."""
+    """Return unrepaired polygons and, for each, the index of its object."""
     pieces: list[_Coordinates] = []
     lengths: list[int] = []  # of each ring kept
     polygon_of_ring: list[int] = []
     owners: list[int] = []
     for owner, rings in _polygons_of_objects(objects):
         arcs = [_ring(ring, points, starts) for ring in rings]
-        # Quantisation shrinks tiny islands to a point; their holes are gone with them.
+        # Quantisation shrinks tiny islands to a point; their holes are dropped with them.
         if not arcs or len(arcs[0]) < _FEWEST_POINTS:
             continue
         kept = [ring for ring in arcs if len(ring) >= _FEWEST_POINTS]
@@ -294,15 +294,15 @@ def _steps(
     return np.abs(np.diff(xy[:, 0]))[within], polygon_of_ring[ring[1:][within]]
 
 
-def _mend_all(polygons: _Geometries) -> _Geometries:
-    """Return valid areas, one a polygon given; only rings that jump or are invalid are touched."""
-    mended = polygons.copy()
+def _repair_all(polygons: _Geometries) -> _Geometries:
+    """Return one valid area per polygon; only rings that jump or are invalid are changed."""
+    repaired = polygons.copy()
     steps, polygon_of_step = _steps(polygons)
     for index in np.unique(polygon_of_step[steps > 180]):
-        mended[index] = mend_polygon(polygons[index], stitched=True)
-    broken = ~shapely.is_valid(mended)
-    mended[broken] = [_valid(polygon) for polygon in mended[broken]]
-    return mended
+        repaired[index] = repair_polygon(polygons[index], stitched=True)
+    broken = ~shapely.is_valid(repaired)
+    repaired[broken] = [_valid(polygon) for polygon in repaired[broken]]
+    return repaired
 
 
 def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> list[BaseGeometry]:
@@ -310,10 +310,10 @@ def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> l
     parts, index = shapely.get_parts(areas, return_index=True)
     kept = ~shapely.is_empty(parts)
     parts, owner_of_part = parts[kept], owners[index[kept]]
-    # In order of owners, as they came.
+    # In the order of owners.
     found = np.split(parts, np.searchsorted(owner_of_part, np.arange(1, count)))
     geometries = [_joined(list(group)) for group in found]
-    # Islands which quantisation pushed into each other make a MultiPolygon invalid: dissolve them.
+    # Islands that overlap after quantisation make a MultiPolygon invalid: dissolve them.
     for owner in np.flatnonzero(~shapely.is_valid(geometries)):
         require_untangled(found[owner])
         geometries[owner] = areal_union(list(found[owner]))

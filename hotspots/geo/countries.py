@@ -1,10 +1,11 @@
 """Countries: their ids, names in three languages and outlines.
 
 Outlines are those of the npm package world-atlas 2.0.2 (Natural Earth, public domain). Ids are
-ISO 3166-1 alpha-3; what has no ISO entry bears a user-assigned code (XAA to XZZ) from
+ISO 3166-1 alpha-3; areas without an ISO entry have a user-assigned code (XAA to XZZ) from
 ``country_extras.csv``. Names are Unicode CLDR's (through babel). Eleven ISO entries have no outline
-of their own in world-atlas, as French Guiana, which is a part of France's: ``country_parts.csv``
-says where to cut them from. The table of countries keeps them within their parent.
+of their own in world-atlas, such as French Guiana, which is a part of France's:
+``country_parts.csv`` defines how they are cut from it. The table of countries keeps them within
+their parent.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Country:
-    """A country or territory; `parent` is the id whose outline holds its own, or ""."""
+    """A country or territory; `parent` is the id whose outline contains its own, or ""."""
 
     id: str
     iso2: str | None
@@ -51,7 +52,7 @@ class Country:
 
 
 def countries() -> Mapping[str, Country]:
-    """Return every known country by id, those without an outline of their own included."""
+    """Return every known country by id, including those without an outline of their own."""
     return _countries()
 
 
@@ -62,13 +63,14 @@ def outlines(detail: str = _FINEST) -> Mapping[str, BaseGeometry]:
     ----------
     detail
         "10m" (scale 1:10 million, about 400 m) or "50m". The coarser map draws no Gibraltar,
-        Tuvalu and US Minor Outlying Islands: they come from the finer one, so that both have
+        Tuvalu and US Minor Outlying Islands: they are taken from the finer one, so that both have
         every ISO country.
 
     Returns
     -------
     mapping of str to shapely geometry
-        Valid Polygons or MultiPolygons in EPSG:4326, cut at the antimeridian; read once a process.
+        Valid Polygons or MultiPolygons in EPSG:4326, cut at the antimeridian; read once per
+        process.
     """
     if detail not in DETAILS:
         raise BadInputError(f"There is no map of detail '{detail}'. Give 10m or 50m.")
@@ -83,7 +85,7 @@ def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
     if not parent:  # drawn on the finer map only
         return outlines(_FINEST)[country]
     boxes = _parts()[country][1]
-    # Whole polygons are taken, not cut: their points then equal the parent's.
+    # Whole polygons are selected, not cut, so that their points equal the parent's.
     return areal_union(
         [
             polygon
@@ -95,10 +97,10 @@ def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
 
 def find(text: str) -> list[str]:
     """Return the ids of the countries called `text`: none, one, or several if it is ambiguous."""
-    wanted = key(text)
+    normalised = key(text)
     for names in _index():
-        if wanted in names:
-            return sorted(names[wanted])
+        if normalised in names:
+            return sorted(names[normalised])
     return []
 
 

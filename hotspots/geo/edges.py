@@ -1,8 +1,8 @@
-"""How entangled the edges of outlines are, looked at before they are compared pair by pair.
+"""Limits on the complexity of outlines, checked before their edges are compared pairwise.
 
-Testing, repairing and uniting outlines takes time and memory by the pairs of edges that lie near
-each other, and by their crossings. A few kilobytes of a comb, or of a hatch of long diagonals, have
-millions of either. Both are counted with a tree of the edges, which ends at the limit.
+The time and memory to test, repair and unite outlines grow with the number of pairs of nearby edges
+and of their crossings. A few kilobytes of a comb, or of a hatch of long diagonals, have millions of
+either. Both are counted with a spatial index of the edges, up to the limit.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hotspots.errors import BadInputError
 from hotspots.io.limits import PREFIX, limits
 
 Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
-_FEW = 3_000  # edges; all pairs of so many are compared in less than a second
+_FEW = 3_000  # edges; all pairs of this many are compared in less than a second
 _MOST_BOXES = 1_000_000
-_CHUNK = 64  # edges asked at once, each of which may meet all others
+_CHUNK = 64  # edges queried at once, each of which may intersect all others
 
 
 def require_simple(geometries: Geometries) -> None:
@@ -36,7 +36,7 @@ def require_simple(geometries: Geometries) -> None:
     ends, starts = _ends(geometries)
     if len(starts) <= _FEW:
         return
-    # Neighbouring edges share a box where there are very many, or the tree outgrows the outline.
+    # Of very many edges, neighbours share a box, or the index would outgrow the outline.
     pieces = _pieces(ends, starts, 1 + len(starts) // _MOST_BOXES)
     found = _count(pieces, limits().edge_pairs, predicate=None)
     if found > limits().edge_pairs:
@@ -62,7 +62,7 @@ def _entangled(limit: str, what: str) -> BadInputError:
 
 
 def _ends(geometries: Geometries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the points (n, 2) of all outlines, and the index of the point each edge starts at."""
+    """Return the points (n, 2) of all outlines, and the index of the start point of each edge."""
     rings = shapely.get_rings(np.asarray(geometries, dtype=object))
     points, ring = shapely.get_coordinates(rings, return_index=True)
     return points, np.flatnonzero(np.diff(ring) == 0)
@@ -71,7 +71,7 @@ def _ends(geometries: Geometries) -> tuple[npt.NDArray[np.float64], npt.NDArray[
 def _pieces(
     points: npt.NDArray[np.float64], starts: npt.NDArray[np.int64], together: int
 ) -> npt.NDArray[np.object_]:
-    """Return the edges as lines; the boxes of `together` neighbours in their place if above 1."""
+    """Return the edges as lines; or boxes of `together` consecutive edges if above 1."""
     first, last = points[starts], points[starts + 1]
     if together == 1:
         return np.asarray(shapely.linestrings(np.stack([first, last], axis=1)))
@@ -82,7 +82,7 @@ def _pieces(
 
 
 def _count(pieces: npt.NDArray[np.object_], most: int, predicate: Literal["crosses"] | None) -> int:
-    """Return the ordered pairs of pieces that meet; counting ends above `most`."""
+    """Return the ordered pairs of intersecting pieces; counting stops above `most`."""
     tree = shapely.STRtree(pieces)
     found = 0
     for at in range(0, len(pieces), _CHUNK):

@@ -1,7 +1,7 @@
 """The large regions of the 4 per 1000 Initiative, from ``data/regions/initiative.toml``.
 
-The file is the user's to edit: it is read again when it has changed, and what can't be used in it
-is refused with one sentence. `hotspots.geo.regions` gives the regions their outlines.
+Users may edit the file: it is read again after a change, and invalid content raises an error with
+one sentence. `hotspots.geo.regions` adds the outlines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Group:
     members : tuple of str
         Ids of countries.
     source, status, note : str
-        The document's words; "document" or "convention"; why.
+        Wording of the document; "document" or "convention"; reason.
     """
 
     id: str
@@ -55,7 +55,7 @@ def groups() -> Mapping[str, Group]:
     Raises
     ------
     BadInputError
-        The file is absent or holds something that can't be used; the message says what.
+        The file is absent or invalid; the message names the fault.
     """
     return _read(*_stamp())[0]
 
@@ -81,7 +81,9 @@ def _read(path: Path, _changed: int) -> tuple[Mapping[str, Group], tuple[str, ..
     try:
         data = parse_toml(read_text(path, "toml_bytes"))
     except (OSError, ValueError) as error:
-        raise BadInputError(f"'{_FILE}' can't be read as TOML ({error}). Mend it there.") from error
+        raise BadInputError(
+            f"'{_FILE}' can't be read as TOML ({error}). Correct the file."
+        ) from error
     rows = data.get("region")
     if not isinstance(rows, list) or not rows:
         raise BadInputError(f"'{_FILE}' holds no [[region]]. Give at least one.")
@@ -122,7 +124,7 @@ def _group(row: Mapping[str, Any]) -> Group:
 
 
 def _members(row: Mapping[str, Any], code: str) -> tuple[str, ...]:
-    """Return a row's member ids, each once; refuse what has no outline of its own."""
+    """Return a row's member ids, each once; refuse members without an outline of their own."""
     given = row.get("members")
     if not isinstance(given, list) or not given:
         raise BadInputError(f"'{code}' in '{_FILE}' has no members. List the codes of countries.")
@@ -131,7 +133,7 @@ def _members(row: Mapping[str, Any], code: str) -> tuple[str, ...]:
         if member not in known:
             near = near_matches(str(member), known) or "."
             raise BadInputError(
-                f"'{code}' in '{_FILE}' has the member '{member}', which is no code of a country"
+                f"'{code}' in '{_FILE}' has the member '{member}', which isn't a country code"
                 f"{near} Use ISO alpha-3 codes."
             )
         if known[member].parent:

@@ -1,10 +1,10 @@
 """Regions: named areas with an id, names in English, French and Spanish, and an outline.
 
-`region` turns whatever a user says into one `Region`; `regions` gives whole sets as a table. The
-sets are countries (world-atlas; see `hotspots.geo.countries`), the large regions of the 4 per 1000
-Initiative (``data/regions/initiative.toml``, which users may edit) and files of their own.
-Boundaries imply no opinion on the legal status of any territory: show the text
-`DISCLAIMER_KEY` wherever they are drawn.
+`region` resolves a user's specification to one `Region`; `regions` returns whole sets as a table.
+The sets are countries (world-atlas; see `hotspots.geo.countries`), the large regions of the 4 per
+1000 Initiative (``data/regions/initiative.toml``, which users may edit) and files of their own.
+Boundaries imply no opinion on the legal status of any territory: show the text `DISCLAIMER_KEY`
+wherever they are drawn.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Region:
     iso2 : str or None
         ISO 3166-1 alpha-2.
     note : str
-        What one must know about the outline, in English; may be empty.
+        Caveat about the outline, in English; may be empty.
     """
 
     id: str
@@ -87,7 +87,7 @@ class Region:
 
 
 def region(spec: Any, *, files: bool = True) -> Region:
-    """Return the region that `spec` means.
+    """Return the region that `spec` specifies.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def region(spec: Any, *, files: bool = True) -> Region:
         polygons as a mapping or text; the path of a file of polygons in any CRS; a shapely
         geometry in EPSG:4326; a Region, which is returned.
     files
-        Whether text may name a file. False where the text comes from a stranger.
+        Whether text may name a file. False where the text comes from an untrusted user.
 
     Raises
     ------
     UnknownRegionError
-        No region is called so; the message lists near matches.
+        No region has this name; the message lists near matches.
     EmptyRegionError
         The area is empty.
     BadInputError
@@ -188,7 +188,7 @@ def _from_text(text: str, files: bool) -> Region:
 
 
 def _named(text: str) -> Region | None:
-    """Return the country, initiative region or world of this name or code."""
+    """Return the country, initiative region or world with this name or code."""
     if countries.key(text) in _WORLD_WORDS:
         return Region("world", "world", dict(_WORLD), WORLD_BOX)
     found = countries.find(text)
@@ -197,9 +197,9 @@ def _named(text: str) -> Region | None:
     if found:
         named = " or ".join(f"{countries.countries()[i].names['en']} ({i})" for i in found)
         raise UnknownRegionError(f"'{_short(text)}' may mean {named}. Give the code.")
-    wanted = countries.key(text)
+    normalised = countries.key(text)
     for group in initiative.groups().values():
-        if wanted in {countries.key(name) for name in (group.id, *group.names.values())}:
+        if normalised in {countries.key(name) for name in (group.id, *group.names.values())}:
             return _initiative_region(group, countries.DETAILS[0])
     return None
 
@@ -216,7 +216,7 @@ def _whole_country(code: str) -> Region:
 
 
 def _country(country: countries.Country, shape: BaseGeometry) -> Region:
-    # A part (French Guiana) has no row in the table of countries: it is handled by its outline.
+    # A part (French Guiana) has no row in the table of countries: it is identified by its outline.
     kind = "custom" if country.parent else "country"
     return Region(country.id, kind, dict(country.names), shape, country.iso2, country.note)
 
@@ -225,14 +225,16 @@ def _near(text: str) -> str:
     """Return "; did you mean …?" for the names like `text`, each region once; else "."."""
     if len(text) > _LONGEST_NAME:
         return "."
-    wanted = countries.key(text)
+    normalised = countries.key(text)
     labels: dict[str, dict[str, str]] = {}
     for name, code in [*countries.known_names(), *_initiative_names()]:
-        # A short text is taken for a code, a longer one for a name.
-        if (len(name) <= _LONGEST_CODE) == (len(wanted) <= _LONGEST_CODE):
+        # A short text is treated as a code, a longer one as a name.
+        if (len(name) <= _LONGEST_CODE) == (len(normalised) <= _LONGEST_CODE):
             labels.setdefault(countries.key(name), {})[code] = _label(name, code)
-    matches = get_close_matches(wanted, labels, n=30, cutoff=0.6)
-    matches.sort(key=lambda match: sorted(match) != sorted(wanted))  # swapped letters come first
+    matches = get_close_matches(normalised, labels, n=30, cutoff=0.6)
+    matches.sort(
+        key=lambda match: sorted(match) != sorted(normalised)
+    )  # swapped letters come first
     close: dict[str, str] = {}
     for match in matches:
         for code, label in labels[match].items():
@@ -264,7 +266,7 @@ def _initiative_region(group: initiative.Group, detail: str) -> Region:
 @lru_cache(maxsize=64)
 def _union(members: tuple[str, ...], detail: str) -> BaseGeometry:
     shapes = countries.outlines(detail)
-    # The coarser map draws some small areas (Baikonur) within their neighbours only.
+    # The coarser map includes some small areas (Baikonur) in their neighbours only.
     return areal_union([shapes[code] for code in members if code in shapes])
 
 
@@ -304,14 +306,14 @@ def _custom(shape: BaseGeometry, names: Mapping[str, str], note: str) -> Region:
 
 
 def _ids(table: pd.DataFrame) -> list[str]:
-    """Return the first column of a known name that tells the rows apart, else row numbers."""
+    """Return the first column of a known name with unique values, else row numbers."""
     by_name = {str(column).casefold(): column for column in table.columns}
     for name in _ID_COLUMNS:
         if name not in by_name:
             continue
         values = table[by_name[name]]
         codes = [_text(value) for value in values]
-        # Natural Earth writes "-99" where it has no code: such a column doesn't tell rows apart.
+        # Natural Earth writes "-99" where it has no code: such a column isn't unique.
         if all(codes) and len(set(codes)) == len(codes):
             return codes
     return [str(number) for number in range(1, len(table) + 1)]
@@ -326,9 +328,9 @@ def _names_in(attributes: Mapping[str, Any] | pd.Series[Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """Return a text or a number as text; "" for what is missing or neither."""
+    """Return a text or a number as text; "" for missing and other values."""
     if isinstance(value, str):
-        # JSON may hold halves of characters, which no file can be written with.
+        # JSON may hold lone surrogates, which can't be written to a file.
         return value.strip().encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, numbers.Real) and not math.isnan(value):
         return f"{float(value):.15g}"

@@ -1,7 +1,7 @@
-"""Areas that a user gives: a box, GeoJSON, or a file of outlines.
+"""User-defined areas: a box, GeoJSON, or a file of outlines.
 
-Everything leaves as valid polygons in EPSG:4326, cut at the antimeridian. What has no area, lies
-off the globe or can't be placed on it (no CRS) is refused with one plain sentence.
+Results are valid polygons in EPSG:4326, cut at the antimeridian. Geometries without an area, off
+the globe or without a CRS raise an error with one sentence.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, mend_each
+from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".shp", ".fgb")
 
-# What the readers of vector files raise at damaged ones.
+# Exceptions that readers of vector files raise for damaged files.
 DAMAGE = (
     OSError,
     ValueError,
@@ -42,7 +42,7 @@ NOTE = "outline_note"  # column of `read_areas`
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
 _SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
 _MOST_LONGITUDE = 360.0  # drawing tools write 185 for 175 W
-_SEGMENTS = 100  # pieces that an area's longest side is cut into before it is reprojected
+_SEGMENTS = 100  # number of segments of an area's longest side before reprojection
 
 
 def parse_box(text: str) -> tuple[float, ...] | None:
@@ -62,19 +62,19 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     BadInputError
         Not four finite numbers, S >= N, W = E, or off the globe (longitude -180 to 180).
     """
-    said = ",".join(f"{value:g}" for value in bounds)
+    box_text = ",".join(f"{value:g}" for value in bounds)
     if len(bounds) != 4 or not all(math.isfinite(value) for value in bounds):
-        raise BadInputError(f"A box has four finite numbers, not {said}. {_BOX_RULE}")
+        raise BadInputError(f"A box has four finite numbers, not {box_text}. {_BOX_RULE}")
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and south >= -90 and north <= 90):
         raise BadInputError(
-            f"The box {said} lies off the globe, where longitude runs from -180 to 180 and"
+            f"The box {box_text} lies off the globe, where longitude runs from -180 to 180 and"
             f" latitude from -90 to 90. {_BOX_RULE}"
         )
     if south >= north:
-        raise BadInputError(f"The box {said} has its south not below its north. {_BOX_RULE}")
+        raise BadInputError(f"The box {box_text} has its south not below its north. {_BOX_RULE}")
     if (west - east) % 360 == 0 and west >= east:
-        raise BadInputError(f"The box {said} has no width. {_BOX_RULE}")
+        raise BadInputError(f"The box {box_text} has no width. {_BOX_RULE}")
     if west < east:
         return shapely.box(west, south, east, north)
     halves = [(west, 180.0), (-180.0, east)]
@@ -100,7 +100,7 @@ def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
     Raises
     ------
     BadInputError
-        Points or lines, coordinates off the globe, another CRS, or no GeoJSON at all.
+        Points or lines, coordinates off the globe, another CRS, or not GeoJSON.
     EmptyRegionError
         Nothing in it has an area.
     """
@@ -126,12 +126,12 @@ def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:
-    """Return `geometry` (EPSG:4326) mended; refuse what lies off the globe or has no area."""
+    """Return `geometry` (EPSG:4326) repaired; see `usable_each` for errors."""
     return usable_each([geometry])[0]
 
 
 def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
-    """Return each geometry as of `usable`."""
+    """Return geometries (EPSG:4326) repaired; raise where one is off the globe or has no area."""
     xy = shapely.get_coordinates(geometries)
     what = "The area has" if len(geometries) == 1 else "The areas have"
     require_within(what, len(xy), "vertices", "simplify it")
@@ -141,31 +141,31 @@ def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    mended = mend_each(geometries)
-    if shapely.is_empty(mended).any():
+    repaired = repair_each(geometries)
+    if shapely.is_empty(repaired).any():
         raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
-    return mended
+    return repaired
 
 
 def read_areas(path: Path) -> gpd.GeoDataFrame:
-    """Read the polygons of a file and carry them to EPSG:4326, mended; attributes are kept.
+    """Read the polygons of a file, reprojected to EPSG:4326 and repaired; attributes are kept.
 
     Parameters
     ----------
     path
-        GeoJSON, GeoPackage, GeoParquet, KML (all its folders) or another vector file of GDAL's.
+        GeoJSON, GeoPackage, GeoParquet, KML (all its folders) or another vector format of GDAL.
 
     Returns
     -------
     GeoDataFrame
-        The file's columns and `NOTE`, which says how an outline was read, or is "".
+        The file's columns and `NOTE`: how an outline was interpreted, or "".
 
     Raises
     ------
     BadInputError
         No such file, unreadable, several layers, no CRS, points or lines in it, off the globe.
     EmptyRegionError
-        It holds no feature, or one without an area.
+        It holds no feature, or a feature without an area.
     """
     try:
         table = _read(path)
@@ -179,7 +179,7 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
 
 
 def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
-    """Return a table of polygons in any CRS as mended polygons in EPSG:4326."""
+    """Return a table of polygons in any CRS as repaired polygons in EPSG:4326."""
     if table.crs is None:
         raise BadInputError(f"'{called}' names no CRS. Save it with one, such as EPSG:4326.")
     if not len(table):
@@ -202,7 +202,7 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
     if (geometries.isna() | geometries.is_empty).any():
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
-    # Read from a projection, a jump is just where the antimeridian was crossed.
+    # After reprojection, a jump only marks a crossing of the antimeridian.
     jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
     placed = table.copy()
     placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
@@ -236,7 +236,7 @@ def _check_crs(member: Any) -> None:
     """Refuse a GeoJSON of before RFC 7946 whose `crs` isn't longitude/latitude on WGS84."""
     named: Any = member
     for key in ("properties", "name"):
-        # Some write the name alone, as "crs": "EPSG:4326".
+        # Some files hold the name alone, as "crs": "EPSG:4326".
         if not isinstance(named, str):
             named = named.get(key) if isinstance(named, Mapping) else None
     name = str(named or "")
@@ -268,7 +268,7 @@ def _rings(data: Any) -> Iterator[list[Any]]:
         raise BadInputError(_not_an_area(kind))
     else:
         raise BadInputError(
-            f"This is no area in GeoJSON (its type is {str(kind)[:40]!r}). Give a Polygon,"
+            f"This isn't an area in GeoJSON (its type is {str(kind)[:40]!r}). Give a Polygon,"
             " MultiPolygon, Feature or FeatureCollection."
         )
 
@@ -289,7 +289,7 @@ def _polygon(rings: Any) -> Iterator[list[Any]]:
             "A polygon's coordinates can't be read. Give rings of [longitude, latitude] numbers."
         ) from error
     if not all(np.isfinite(ring).all() for ring in arrays):
-        raise BadInputError("A polygon has a coordinate that is no finite number. Mend it.")
+        raise BadInputError("A polygon has a coordinate that isn't a finite number. Correct it.")
     if any(ring.ndim != 2 or ring.shape[0] < 3 or ring.shape[1] != 2 for ring in arrays):
         raise BadInputError(
             "A polygon's ring has too few points. Give at least four, the last like the first."

@@ -1,1 +1,1 @@
-"""Layers as such: canonical variables, units, dimensions, plausible values, legends, grids."""
+"""Layers: canonical variables, units, dimensions, plausible values, legends, grids."""

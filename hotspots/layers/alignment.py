@@ -1,4 +1,4 @@
-"""Layers brought together: one grid, the same labels, each once."""
+"""Merging of layers: one grid, equal labels, unique names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def on_one_grid(layers: Iterable[xr.DataArray]) -> xr.Dataset:
         if out.data_vars:
             require_same_grid(out, layer, name)
             require_same_labels(out, layer)
-            # Equal within the tolerance is made equal, or xarray would join the coordinates.
+            # Coordinates within the tolerance are made equal, or xarray would join them.
             layer = layer.assign_coords({c: out[c] for c in ("y", "x", "spatial_ref")})
         out[name] = layer
     return out

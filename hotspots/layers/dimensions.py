@@ -1,7 +1,7 @@
-"""The third dimension of the layers that have one: months of a year, months on end, soil depths.
+"""The third dimension of layers: months of a year, consecutive months or soil depths.
 
-In a NetCDF file it is a dimension of the variable; in a GeoTIFF each step is a band, all of them
-described by the layer's name, and the labels stand in the file's tags.
+In a NetCDF file it is a dimension of the variable; in a GeoTIFF each step is a band with
+the layer's name as description, and the labels are in the file's tags.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ LABELS = (MONTH, TIME, DEPTH, THICKNESS)
 
 
 def third_dimension(name: str) -> str | None:
-    """Return the dimension that the layer of this name may have beside (y, x), or None."""
+    """Return the dimension that a layer of this name may have besides (y, x), or None."""
     return _BY_NAME.get(name)
 
 
 def labelled(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
-    """Return `layer` with the labels of its third dimension as `given` has them, checked.
+    """Return `layer` with the labels of its third dimension taken from `given` and validated.
 
     Raises
     ------
     RasterError
-        Not the months 1 to 12, a time that can't be read or stands still, depths without thickness.
+        Not the months 1 to 12, a time that can't be read or isn't increasing, depths without
+        thickness.
     """
     dim = third_dimension(str(layer.name))
     if dim is None or dim not in layer.dims:
@@ -55,9 +56,9 @@ def _by_month(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
     months = np.arange(1, _MONTHS + 1)
     labels = given[MONTH].values if MONTH in given.coords else months
     if layer.sizes[MONTH] != _MONTHS or sorted(np.atleast_1d(labels).tolist()) != months.tolist():
-        told = ", ".join(map(str, np.atleast_1d(labels).tolist()[:13]))
+        listed = ", ".join(map(str, np.atleast_1d(labels).tolist()[:13]))
         raise RasterError(
-            f"Layer '{layer.name}' has {layer.sizes[MONTH]} steps along 'month', labelled {told};"
+            f"Layer '{layer.name}' has {layer.sizes[MONTH]} steps along 'month', labelled {listed};"
             " the 12 months of a year are needed, labelled 1 to 12."
         )
     return layer.assign_coords({MONTH: labels}).sortby(MONTH).assign_coords({MONTH: months})
@@ -67,7 +68,7 @@ def _by_time(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
     if TIME not in given.coords:
         return layer.assign_coords({TIME: np.arange(layer.sizes[TIME])})
     labels = given[TIME].drop_attrs().values
-    if "units" in given[TIME].attrs:  # files are opened without reading their times
+    if "units" in given[TIME].attrs:  # files are opened without decoding their times
         try:
             labels = xr.decode_cf(xr.Dataset({TIME: given[TIME].variable}))[TIME].values
         except (ValueError, KeyError, TypeError, OverflowError) as error:
@@ -85,35 +86,35 @@ def _by_depth(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
     values = np.array([]) if thickness is None else np.asarray(thickness.values, dtype="float64")
     if values.shape != (layer.sizes[DEPTH],) or not (values > 0).all():
         raise RasterError(
-            f"Layer '{layer.name}' has {layer.sizes[DEPTH]} soil layers along 'depth', which don't"
-            " tell their thickness. Give a coordinate 'thickness' along 'depth', in cm."
+            f"Layer '{layer.name}' has {layer.sizes[DEPTH]} soil layers along 'depth', without"
+            " a thickness. Give a coordinate 'thickness' along 'depth', in cm."
         )
     depth = given[DEPTH].values if DEPTH in given.coords else np.arange(len(values))
     return layer.assign_coords({DEPTH: depth, THICKNESS: (DEPTH, values)})
 
 
 def require_dimensions(data: xr.Dataset) -> None:
-    """Raise `RasterError` where a layer lies along more than its name allows, or isn't whole.
+    """Raise `RasterError` where a layer has a dimension that its name excludes, or is incomplete.
 
-    For data made in memory; what is opened from files has passed `labelled`.
+    For data created in memory; data from files has passed `labelled`.
     """
     y, x = axis_names(data)
     for name, layer in data.data_vars.items():
         along = third_dimension(str(name))
         others = [str(dim) for dim in layer.dims if dim not in (y, x, along)]
         if others:
-            wanted = f"'{along}' and (y, x)" if along else "(y, x)"
+            allowed = f"'{along}' and (y, x)" if along else "(y, x)"
             raise RasterError(
                 f"Layer '{name}' has {layer.sizes[others[0]]} steps along '{others[0]}', where"
-                f" {wanted} alone are allowed. Choose one step, or rename the dimension."
+                f" {allowed} alone are allowed. Choose one step, or rename the dimension."
             )
-        told = labelled(layer, layer)
-        if along in layer.coords and (layer[along].values != told[along].values).any():
+        checked = labelled(layer, layer)
+        if along in layer.coords and (layer[along].values != checked[along].values).any():
             raise RasterError(f"The months of layer '{name}' aren't in order. Sort them, 1 to 12.")
 
 
 def stacked(layers: list[xr.DataArray]) -> list[xr.DataArray]:
-    """Return the bands of a file with those of one name put together along its third dimension."""
+    """Return the bands of a file, those of one name stacked along its third dimension."""
     by_name: dict[str, list[xr.DataArray]] = {}
     for layer in layers:
         by_name.setdefault(str(layer.name), []).append(layer)
@@ -125,7 +126,7 @@ def stacked(layers: list[xr.DataArray]) -> list[xr.DataArray]:
 
 
 def _is_stack(bands: list[xr.DataArray], dim: str) -> bool:
-    """Say whether bands lie along `dim`: several of one name, or one with the tags of labels."""
+    """Return whether bands lie along `dim`: several of one name, or one with label tags."""
     return len(bands) > 1 or (dim in bands[0].attrs)
 
 
@@ -177,14 +178,14 @@ def _from_text(name: str, text: str) -> Any:
 
 
 def require_same_labels(data: xr.Dataset, layer: xr.DataArray) -> None:
-    """Raise `GridMismatchError` unless a layer's third dimension is as in `data`.
+    """Raise `GridMismatchError` unless a layer's third dimension equals that in `data`.
 
-    xarray would keep the labels that it has already, and fill the others with missing values.
+    xarray would keep its existing labels and fill the others with missing values.
     """
     for name in LABELS:
         if name in data.coords and name in layer.coords:
-            mine, theirs = layer[name].values, data[name].values
-            if mine.shape != theirs.shape or (mine != theirs).any():
+            labels, expected = layer[name].values, data[name].values
+            if labels.shape != expected.shape or (labels != expected).any():
                 raise GridMismatchError(
                     f"Layer '{layer.name}' has other steps along '{layer[name].dims[0]}' (in"
                     f" '{name}') than a layer before it. Bring the layers to the same steps first."

@@ -2,8 +2,8 @@
 
 On a latitude/longitude grid a cell between two parallels has, on the WGS84 ellipsoid, the area
 ``(a²/2)·Δλ·|q(φ2) − q(φ1)|`` with the authalic ``q`` of Snyder (1987), "Map Projections: A Working
-Manual", eq. 3-12. A projected grid's cells are carried to an equal-area projection by their
-corners, so that a projection that isn't equal-area gives true hectares too.
+Manual", eq. 3-12. The corners of a projected grid's cells are transformed to an equal-area
+projection, so that projections that aren't equal-area give true hectares too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
-import rioxarray  # noqa: F401  (registers the .rio accessor that carries the CRS)
+import rioxarray  # noqa: F401  (registers the .rio accessor for the CRS)
 import xarray as xr
 from affine import Affine
 
@@ -98,7 +98,7 @@ def axis_names(obj: xr.DataArray | xr.Dataset) -> tuple[str, str]:
 
 
 def crs_of(obj: xr.DataArray | xr.Dataset) -> pyproj.CRS:
-    """Return the CRS that `obj` carries; lat/lon dimensions without one count as EPSG:4326."""
+    """Return the CRS of `obj`; lat/lon dimensions without one count as EPSG:4326."""
     crs = obj.rio.crs
     if crs is not None:
         return pyproj.CRS.from_user_input(crs)
@@ -138,19 +138,19 @@ def _step(centres: npt.NDArray[np.float64], name: str, given: float | None) -> f
     if centres.size == 1:
         if given is None:
             raise RasterError(
-                f"One cell along '{name}' doesn't tell its size. Write the transform with"
+                f"One cell along '{name}' doesn't define the cell size. Write the transform with"
                 " data.rio.write_transform()."
             )
         return given
     step = (centres[-1] - centres[0]) / (centres.size - 1)
-    # float32 coordinates of fine grids are off by some 1e-4 of a cell.
+    # float32 coordinates of fine grids err by about 1e-4 of a cell.
     if step == 0 or np.abs(np.diff(centres) - step).max() > 1e-2 * abs(step):
         raise RasterError(f"The coordinate '{name}' is not evenly spaced. Regrid the layer first.")
     return float(step)
 
 
 def same_grid(a: Grid, b: Grid) -> bool:
-    """Say whether two grids have the same cells, to a thousandth of one."""
+    """Return whether two grids have the same cells, to a thousandth of a cell."""
     near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
     return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
 
@@ -160,12 +160,12 @@ def require_same_grid(reference: xr.DataArray | xr.Dataset, other: xr.DataArray,
     a, b = grid_of(reference), grid_of(other)
     if not same_grid(a, b):
         raise GridMismatchError(
-            f"Layer '{name}' lies on another grid ({_told(b)}) than the first layer ({_told(a)})."
-            " Bring the layers to one grid first."
+            f"Layer '{name}' lies on another grid ({_grid_text(b)}) than the first layer"
+            f" ({_grid_text(a)}). Bring the layers to one grid first."
         )
 
 
-def _told(grid: Grid) -> str:
+def _grid_text(grid: Grid) -> str:
     west, south, east, north = grid.bounds
     rows, columns = grid.shape
     return (
@@ -203,9 +203,9 @@ def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:
     Notes
     -----
     Geographic: the closed form on the WGS84 ellipsoid (1e-11 relative against geodesic polygons).
-    Projected: corners carried to an equal-area projection, cylindrical below 45° of latitude and
-    azimuthal above; edges are taken as straight there, which for cells below 50 km errs by less
-    than 1e-5.
+    Projected: corners transformed to an equal-area projection, cylindrical below 45° of latitude
+    and azimuthal above; edges are assumed straight there, with an error below 1e-5 for cells below
+    50 km.
     """
     grid = grid_of(obj)
     y, x = axis_names(obj)
@@ -222,8 +222,8 @@ def _projected_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
     to_lonlat = pyproj.Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = to_lonlat.transform(xs, ys)
     q = authalic_q(lat)
-    # Straight edges bend in a cylindrical projection near the poles, in an azimuthal one (Snyder
-    # 24-23) near the equator: each cell is measured where its edges stay nearly straight.
+    # Straight edges become curved in a cylindrical projection near the poles, in an azimuthal one
+    # (Snyder 24-23) near the equator: each cell is measured where its edges stay nearly straight.
     cylindrical = _half_cross(lon, q, turn=360.0) * np.radians(1) / 2
     radius = np.sqrt(np.clip(authalic_q(np.array(90.0)) - np.abs(q), 0, None))
     east, north = radius * np.sin(np.radians(lon)), radius * np.cos(np.radians(lon))
@@ -235,7 +235,7 @@ def _projected_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
 def _half_cross(
     x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], turn: float | None = None
 ) -> npt.NDArray[np.float64]:
-    """Return the area of each cell from its diagonals; `x` may jump by whole turns."""
+    """Return the area of each cell from its diagonals; `x` may jump by multiples of 360 degrees."""
     falling = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
     rising = x[:-1, 1:] - x[1:, :-1], y[:-1, 1:] - y[1:, :-1]
     dx = [d if turn is None else d - turn * np.round(d / turn) for d in (falling[0], rising[0])]

@@ -1,7 +1,7 @@
-"""One layer brought to the project's form: (y, x) north up, longitudes -180..180, NaN or 0.
+"""Conversion of a layer to the project's form: (y, x) north up, longitudes -180..180, NaN or 0.
 
-Whatever a file's habits are, past this door a layer has the dimensions (y, x) with y descending,
-before them month, time or depth in the layers that go along one (see `dimensions`), a CRS in
+Whatever a file's conventions, a harmonised layer has the dimensions (y, x) with y descending,
+preceded by month, time or depth where its name has one (see `dimensions`), a CRS in
 ``spatial_ref``, float32 with NaN for missing, or uint8 with 0 for missing if its values are
 classes, in the canonical numbering (int8 with -128 for missing where 0 is one of the classes).
 """
@@ -33,8 +33,8 @@ from hotspots.layers.variables import (
     variable,
 )
 
-# Numbers that mean "no value" by custom; a layer that holds one undeclared would poison totals.
-# They are taken for such only outside the variable's valid range.
+# Customary nodata values; an undeclared one would corrupt totals. They are recognised as such only
+# outside the variable's valid range.
 SENTINELS = np.array(
     [
         -1,
@@ -55,31 +55,31 @@ SENTINELS = np.array(
     ],
     dtype="float32",
 )
-_BYTE_NODATA = np.float32(255)  # a common mask of shares, which a stock or a rain may well be
-# 1e20, -3.4e38 and their roundings: no quantity here is of that size.
+_BYTE_NODATA = np.float32(255)  # common nodata of shares, but a possible stock or precipitation
+# 1e20, -3.4e38 and their roundings: far beyond every quantity here.
 ABSURD = 1e15
-# Of a quantity without lower bound, a customary number below this is no value either.
+# Of a quantity without lower bound, a customary number below this is nodata too.
 UNBOUNDED = -990.0
-# Beside missing cells that are known, smaller customary numbers are a model's own values: of carbon
-# densities some are -1 to -35.
+# If nodata is declared, smaller customary numbers are values of the model: some carbon densities
+# are -1 to -35.
 BESIDE_DECLARED = 900
 GUIDELINES = ("2006", "2019")
-# A step printed with few digits (0.0833333) is off by less than this part of a cell in the whole.
+# A rounded step (0.0833333) adds up to less than this part of a cell over the whole grid.
 _SNAP = 0.05
 
 
 def harmonise(layer: xr.DataArray, *, declared: bool = False) -> xr.DataArray:
-    """Return `layer`, which bears a canonical name, in the project's form.
+    """Return `layer`, which has a canonical name, in the project's form.
 
     Parameters
     ----------
     layer : DataArray
         Decoded (nodata masked, scale applied), with a (y, x) or (lat, lon) pair of dimensions,
-        and ``month``, ``time`` or ``depth`` if its name goes along that; further dimensions of
+        and ``month``, ``time`` or ``depth`` if its name has that dimension; further dimensions of
         length one are dropped. May be dask-backed and stays so.
     declared : bool
         Missing cells are known to be NaN already (as in a store): small customary numbers such
-        as -1 are then values, which a model may give.
+        as -1 are then valid model values.
 
     Returns
     -------
@@ -91,9 +91,9 @@ def harmonise(layer: xr.DataArray, *, declared: bool = False) -> xr.DataArray:
     ------
     RasterError
         No canonical name, no CRS, no or another unit, a class outside the legend, climate zones
-        of unstated guidelines, an undeclared nodata value, a year that is none or not that of the
-        name, coordinates that can't be true, steps along another dimension, or labels of months
-        or depths that don't tell what they are.
+        of unstated guidelines, an undeclared nodata value, an invalid year or one that differs from
+        the name's, impossible coordinates, steps along another dimension, or invalid labels of
+        months or depths.
     """
     name = str(layer.name)
     layer = with_unit(layer)
@@ -131,11 +131,11 @@ def _plane(layer: xr.DataArray) -> xr.DataArray:
                 f"Layer '{layer.name}' has no cells: '{dim}' has length 0. Give one with cells."
             )
     flat = layer.squeeze(others, drop=True).transpose(..., y, x)
-    # Anew, for attributes and encodings name another grid mapping, or a packing.
+    # A new DataArray, since attributes and encodings may name another grid mapping or a packing.
     coords = {"y": ("y", flat[y].values), "x": ("x", flat[x].values)}
     dims = (*flat.dims[:-2], "y", "x")
     out = labelled(xr.DataArray(flat.data, dims=dims, coords=coords, name=flat.name), flat)
-    if "spatial_ref" in flat.coords:  # of a single row or column it tells the size
+    if "spatial_ref" in flat.coords:  # defines the cell size of a single row or column
         out = out.assign_coords(spatial_ref=flat["spatial_ref"].variable)
     return out
 
@@ -231,7 +231,7 @@ def _dated(attrs: dict[str, Any], name: str) -> dict[str, Any]:
     if given and not (given.isdecimal() and 1 <= int(given) <= 9999):
         raise RasterError(
             f"Layer '{name}' says the year '{given}'; a year of up to four digits is needed, and a"
-            f" span is told as 'period'. {how_to_set(name, 'year', '2010')}"
+            f" span of years is given as 'period'. {how_to_set(name, 'year', '2010')}"
         )
     if found and given and int(given) != int(found[1]):
         raise RasterError(
@@ -262,7 +262,7 @@ def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: st
 
 
 def _quantity(values: npt.NDArray[Any], name: str, declared: bool) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is seen
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, which is detected
         out = values.astype("float32")
     found = _undeclared(out, variable(name), declared)
     if found.size:

@@ -1,8 +1,8 @@
-"""Legends of other sources, converted at the door to the numbering of `hotspots.layers.variables`.
+"""Legends of other sources, converted on import to the numbering of `hotspots.layers.variables`.
 
-A legend is written down by names, and numbers are matched through the names: nowhere is one
-numbering laid over another. The tables in ``legends/`` have a row for each code: the publisher's
-label, the canonical class (none for a code that means missing), who says so and how sure that is.
+Legends are defined by names, and codes are matched through the names: one numbering is never mapped
+directly to another. The tables in ``legends/`` have a row for each code: the publisher's
+label, the canonical class (none for a code that means missing), source and status.
 The third column's heading is the canonical variable that the classes are of.
 """
 
@@ -49,7 +49,7 @@ CLIMATE_ZONE_LEGENDS: dict[str, dict[int, str]] = {
 
 @dataclass(frozen=True)
 class Legend:
-    """The codes of one source, and what they are here.
+    """The codes of one source and their canonical classes.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Legend:
     classes : mapping of int to str
         Code -> canonical class.
     labels : mapping of int to str
-        Code -> the publisher's words, missing ones too.
+        Code -> the publisher's label, including codes for missing.
     missing : tuple of int
         Codes that mean missing.
     statuses : mapping of int to str
-        Code -> how sure the class is, as in the method tables.
+        Code -> status of the class, as in the method tables.
     """
 
     name: str
@@ -112,7 +112,7 @@ def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.ui
     codes : array of int or float, any shape
         NaN and the legend's codes for missing become 0.
     given : str or Legend
-        As of `legend`.
+        Name of a legend (see `legend_names`), or a legend.
 
     Returns
     -------
@@ -121,26 +121,30 @@ def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.ui
     Raises
     ------
     RasterError
-        Codes that aren't in the legend: it names them, the legend and how many cells have them.
+        Codes that aren't in the legend; the message lists them, the legend and numbers of cells.
     """
-    told = legend(given) if isinstance(given, str) else given
+    source_legend = legend(given) if isinstance(given, str) else given
     array = np.asarray(codes)
-    if array.dtype == np.uint8:  # as maps of 10 m are: 256 codes are matched, then looked up
-        every, unmatched = _matched(np.arange(256), told)
+    if array.dtype == np.uint8:  # common for 10 m maps: 256 codes are matched, then looked up
+        every, unmatched = _matched(np.arange(256), source_legend)
         new, strange = every[array], unmatched[array]
     else:
-        new, strange = _matched(array, told)
+        new, strange = _matched(array, source_legend)
     if strange.any():
-        raise _unknown(array[strange], told)
+        raise _unknown(array[strange], source_legend)
     return np.asarray(new)
 
 
 def _matched(
-    array: npt.NDArray[np.generic], told: Legend
+    array: npt.NDArray[np.generic], source_legend: Legend
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Return the canonical codes, and where a code isn't in the legend."""
-    code_of = {name: code for code, name in (variable(told.variable).classes or {}).items()}
-    to = dict.fromkeys(told.missing, 0) | {c: code_of[name] for c, name in told.classes.items()}
+    code_of = {
+        name: code for code, name in (variable(source_legend.variable).classes or {}).items()
+    }
+    to = dict.fromkeys(source_legend.missing, 0) | {
+        c: code_of[name] for c, name in source_legend.classes.items()
+    }
     new, strange = _looked_up(array, to, "uint8")
     blank = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
     return np.where(blank, np.uint8(0), new), strange & ~blank
@@ -149,26 +153,27 @@ def _matched(
 def _looked_up(
     array: npt.NDArray[Any], to: Mapping[int, int], dtype: str
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Return what `to` has for each code, and where it has nothing."""
+    """Return the value of `to` for each code, and where there is none."""
     known = np.array(sorted(to))
     new = np.array([to[code] for code in known], dtype=dtype)
-    # Searched and not indexed: codes may be negative, thousands, or no whole numbers.
+    # Searched, not indexed: codes may be negative, large or fractional.
     at = np.minimum(np.searchsorted(known, array), len(known) - 1)
     return new[at], known[at] != array
 
 
 def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
     """Return `codes` of a land cover legend as UNCCD's seven classes; else as `to_canonical`."""
-    told = legend(given) if isinstance(given, str) else given
-    if told.variable != "land_cover":
+    source_legend = legend(given) if isinstance(given, str) else given
+    if source_legend.variable != "land_cover":
         raise RasterError(
-            f"The legend '{told.name}' is of '{told.variable}', not of land cover. Give one of"
+            f"The legend '{source_legend.name}' is of '{source_legend.variable}', not of land"
+            f" cover. Give one of"
             f" {', '.join(n for n in legend_names() if legend(n).variable == 'land_cover')}."
         )
-    return to_canonical(codes, told)
+    return to_canonical(codes, source_legend)
 
 
-def _unknown(strange: npt.NDArray[np.generic], told: Legend) -> RasterError:
+def _unknown(strange: npt.NDArray[np.generic], source_legend: Legend) -> RasterError:
     codes, cells = np.unique(strange, return_counts=True)
     named = [
         f"{code:g} ({count:,} {'cell' if count == 1 else 'cells'})"
@@ -176,7 +181,7 @@ def _unknown(strange: npt.NDArray[np.generic], told: Legend) -> RasterError:
     ]
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return RasterError(
-        f"Not in the legend '{told.name}' are the codes {', '.join(named[:_MOST_NAMED])}{more}."
+        f"The legend '{source_legend.name}' lacks the codes {', '.join(named[:_MOST_NAMED])}{more}."
         " Name the legend that the file is in, or declare them as nodata."
     )
 
@@ -212,11 +217,11 @@ def zones_to_jrc(codes: npt.ArrayLike, legend: str) -> npt.NDArray[np.uint8]:
 def recode(
     codes: npt.ArrayLike, given: Mapping[int, str], canonical: Mapping[int, str]
 ) -> npt.NDArray[np.uint8 | np.int8]:
-    """Return `codes` of the legend `given` as the codes that `canonical` has for the same names.
+    """Return `codes` of the legend `given` as the codes of `canonical` with the same names.
 
     Both legends map code -> name. Nodata stays nodata: 0 in uint8, or -128 in int8 where 0 is a
-    class of `canonical`. A name or a code without a partner raises `RasterError`, for a class that
-    is silently dropped would look like missing data.
+    class of `canonical`. A name or a code without a partner raises `RasterError`, since a
+    silently dropped class would look like missing data.
     """
     code_of = {name: code for code, name in canonical.items()}
     strange = [name for name in given.values() if name not in code_of]

@@ -1,4 +1,4 @@
-"""Whether a layer can be what its name and unit say, before anything is computed from it."""
+"""Plausibility of a layer's values, given its name and unit, before any computation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hotspots.layers.variables import Variable, allowed_range, how_to_set, varia
 
 
 def require_unit(layer: xr.DataArray) -> None:
-    """Raise `RasterError` unless `layer` bears a canonical name and that name's unit."""
+    """Raise `RasterError` unless `layer` has a canonical name and that name's unit."""
     name = str(layer.name)
     row = variable(name)
     if row.classes:
@@ -28,11 +28,11 @@ def require_unit(layer: xr.DataArray) -> None:
 
 
 MOST_OUTSIDE = 0.05  # share of the valid cells
-_KELVIN = 100.0  # no place on earth has such a mean in degC, and none is as cold in K
+_KELVIN = 100.0  # above every mean temperature on earth in degC, below every one in K
 
 
 def require_plausible(layer: xr.DataArray) -> None:
-    """Raise `RasterError` if the values of `layer` can't be what its name and unit say.
+    """Raise `RasterError` if the values of `layer` are implausible for its name and unit.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def require_plausible(layer: xr.DataArray) -> None:
     RasterError
         A share below -0.001 or above 1.01, a negative stock, an infinite value, a temperature
         whose median is above 100, or more than 5 % of the valid cells outside the valid range.
-        Smaller excursions pass: they are for a note, and are never clipped.
+        Smaller excursions pass; they are noted and never clipped.
     """
     row = variable(str(layer.name))
     if row.classes:
@@ -78,7 +78,7 @@ def _extremes(layer: xr.DataArray, least: float, most: float) -> tuple[float, fl
     known = layer.notnull()
     found = xr.Dataset(
         {
-            # Not min(): of cells that are all missing it would warn.
+            # Not min(), which warns if all cells are missing.
             "low": layer.where(known, np.inf).min(),
             "high": layer.where(known, -np.inf).max(),
             "valid": known.sum(),
@@ -90,7 +90,7 @@ def _extremes(layer: xr.DataArray, least: float, most: float) -> tuple[float, fl
     return low, high, int(found["valid"]), int(found["outside"]), int(found["hot"])
 
 
-# By unit: values up to so much look like this.
+# By unit: upper limit of the values, and their likely unit.
 _LOOKS_LIKE: dict[str, tuple[tuple[float, str], ...]] = {
     "1": (
         (2, "check its scale"),

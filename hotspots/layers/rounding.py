@@ -1,9 +1,9 @@
-"""Rounding that gives the same on every processor.
+"""Rounding with identical results on every processor.
 
-Vector units of unlike width, and libraries made for them, differ in the last of some 16 digits.
-Where a value lies on the edge of a rounding step, a threshold or a tie, that digit would decide. So
-it is rounded away first: to so many digits that nothing measured is lost, and only then compared or
-rounded to the step.
+Vector units of different width, and libraries built for them, differ in the last of about 16
+digits, which would decide where a value lies at a rounding step, a threshold or a tie. Values are
+therefore first rounded to fewer digits, well above the precision of any measurement, and only then
+compared or rounded to the step.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Relative difference up to which sums of many cells (areas) are the same: far above what the order
-# of their terms decides, far below any area known.
+# Relative tolerance for equal sums of many cells (areas): far above the effect of the order of
+# terms, far below the accuracy of any area.
 SAME_SUM = 1e-9
 _STEP_DECIMALS = 6  # of a rounding step
 
@@ -30,7 +30,7 @@ def split(value: Any) -> Any:
 
 
 def steady(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return values without their last digits, so that those that should be equal are.
+    """Return values without their last digits, so that values equal up to rounding compare equal.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def steady(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Returns
     -------
     array of float64
-        Rounded to 41 binary digits, see `split`. What comes from float32 (24 digits) is unchanged.
+        Rounded to 41 binary digits, see `split`. Values from float32 (24 digits) are unchanged.
     """
     given = np.asarray(values, dtype="float64")
     with np.errstate(invalid="ignore", over="ignore"):

@@ -1,7 +1,7 @@
-"""The grid that is asked for: a region and a cell size made a grid of whole cells.
+"""The target grid: whole cells of a given size that cover a region.
 
-Grids of one cell size are parts of one world grid that begins at 180° W and 90° N, so layers of
-neighbouring regions fit each other without resampling.
+Grids of one cell size are subsets of one world grid with its origin at 180° W and 90° N, so that
+layers of neighbouring regions align without resampling.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _IN_DEGREES = {
     '"': 1 / 3600,
 }
 MOST_CELLS = 1_200_000_000  # a world of 30 arc-seconds has 933 million
-# A gap in the longitudes that is wider than this is worth two boxes.
+# Minimum gap in longitude for a split into two boxes.
 _GAP_DEGREES = 60.0
 
 
@@ -68,7 +68,7 @@ def cell_size(text: str | float) -> float:
     Raises
     ------
     BadInputError
-        Not a size, or none between 1 m and 30 degrees.
+        Not a size between 1 m and 30 degrees.
     """
     found = _SIZE.fullmatch(str(text).strip())
     if found is None or not float(found[1]):
@@ -87,7 +87,7 @@ def cell_size(text: str | float) -> float:
 
 def _no_size(text: str | float) -> BadInputError:
     return BadInputError(
-        f"'{text}' is no cell size. Give one such as 1km, 250m, 30s (arc-seconds), 5min or 0.5"
+        f"'{text}' isn't a cell size. Give one such as 1km, 250m, 30s (arc-seconds), 5min or 0.5"
         " (degrees), up to 30 degrees."
     )
 
@@ -95,7 +95,7 @@ def _no_size(text: str | float) -> BadInputError:
 def size_text(degrees: float) -> str:
     """Return a cell size in words: "30 arc-seconds (about 0.93 km at the equator)"."""
     seconds = degrees * 3600
-    told = (
+    text = (
         f"{degrees:g} degrees"
         if degrees >= 0.25
         else f"{seconds / 60:.4g} arc-minutes"
@@ -104,16 +104,16 @@ def size_text(degrees: float) -> str:
     )
     km = degrees * KM_PER_DEGREE
     return (
-        f"{told} (about {km:.3g} km at the equator)"
+        f"{text} (about {km:.3g} km at the equator)"
         if km >= 1
-        else (f"{told} (about {km * 1000:.3g} m at the equator)")
+        else (f"{text} (about {km * 1000:.3g} m at the equator)")
     )
 
 
 def boxes_of(geometry: BaseGeometry) -> list[Box]:
-    """Return one box (west, south, east, north) that holds a region, or two at the antimeridian.
+    """Return one box (west, south, east, north) that contains a region, or two at the antimeridian.
 
-    Two where the region's parts lie on both sides of it and a wide gap is between them: Fiji,
+    Two where the region has parts on both sides of it with a wide gap between them: Fiji,
     Russia, New Zealand with the Chathams.
     """
     parts = [part.bounds for part in getattr(geometry, "geoms", [geometry])]
@@ -137,7 +137,7 @@ def target_grid(boxes: Sequence[Box], degrees: float) -> Grid:
     Parameters
     ----------
     boxes : sequence of (west, south, east, north)
-        Degrees. Two boxes at the antimeridian take all columns.
+        Degrees. Two boxes at the antimeridian give all columns.
     degrees : float
         Cell size. Where no whole number of cells makes 360 degrees, the last column ends before
         180° E.
@@ -145,7 +145,7 @@ def target_grid(boxes: Sequence[Box], degrees: float) -> Grid:
     Raises
     ------
     BadInputError
-        More cells than can be worked on.
+        More cells than `MOST_CELLS`.
     """
     west, south, east, north = _around(boxes)
     if len(boxes) > 1:
@@ -166,7 +166,7 @@ def target_grid(boxes: Sequence[Box], degrees: float) -> Grid:
 
 
 def covers(grid: Grid, boxes: Sequence[Box]) -> bool:
-    """Say whether a geographic grid holds all of `boxes`, but for half a cell at its edges."""
+    """Return whether a geographic grid contains `boxes`, with a tolerance of half a cell."""
     west, south, east, north = grid.bounds
     dx, dy = abs(grid.transform.a) / 2, abs(grid.transform.e) / 2
     return all(

@@ -1,8 +1,8 @@
 """Units: their spellings ('Mg C/ha' is 't ha-1') and the factors between them.
 
-The unit that a layer says of itself is never converted unasked: `with_unit` refuses another one
-and names the factor, for a label that is wrong by a factor of ten is a common fault. What the
-catalogue or the user declares is converted, by the one table below.
+A layer whose own unit isn't canonical is never converted automatically: `with_unit` raises and
+names the factor, since unit labels that are wrong by a factor of ten are common. Units declared by
+the catalogue or the user are converted by the table below.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _NUMBER = re.compile(r"([\d.]+(?:[eE][-+]?\d+)?)(?: (.+))?")
 _PART = re.compile(r"([^\d\s-][^\d\s-]*?)(-?\d+)?")
 _DAYS = 365.25
-# (given, wanted) -> (factor, offset): wanted = given * factor + offset; both per year too, and the
-# other way round. A number before the given unit ("10 kg m-3", "0.1 degC") is one more factor.
+# (given, target) -> (factor, offset): target = given * factor + offset; also for both per year, and
+# inverted. A number before the given unit ("10 kg m-3", "0.1 degC") is a further factor.
 _FACTORS: dict[tuple[str, str], tuple[float, float]] = {
     ("kg m-2", "t ha-1"): (10, 0),
     ("g m-2", "t ha-1"): (1 / 100, 0),
@@ -106,14 +106,14 @@ _FACTORS: dict[tuple[str, str], tuple[float, float]] = {
     ("cm", "m"): (1 / 100, 0),
     ("mS cm-1", "dS m-1"): (1, 0),
 }
-# Right only if the user knows what the values are: advice, never a conversion.
+# Correct only if the user knows the meaning of the values: advice, never a conversion.
 _ADVICE = {("mm", "mm yr-1"): "if it is the sum of a year, leave the values"}
 
 
 def spelled(unit: str) -> str:
     """Return a unit in the project's spelling: "t C/ha/yr" and "Mg ha^-1 a^-1" -> "t ha-1 yr-1".
 
-    A text that isn't understood comes back with its blanks made single.
+    An unknown unit is returned with single blanks.
     """
     text = unit.strip().translate(_SUPERSCRIPTS).replace("**", "").replace("^", "")
     text = re.sub(r"[·*]|(?<=\w)\.(?=[A-Za-z])", " ", text)
@@ -127,7 +127,7 @@ def spelled(unit: str) -> str:
         both = group.strip().startswith("(")
         parts += [_part(word, -1 if both or i == 0 else 1) for i, word in enumerate(words)]
     if any(part in _MASS for part in parts):
-        parts = [part for part in parts if part != "C"]  # t of carbon is what a stock is in
+        parts = [part for part in parts if part != "C"]  # stocks are in t of carbon
     elif parts == ["C"]:
         parts = ["degC"]
     return " ".join(parts)
@@ -142,33 +142,33 @@ def _part(word: str, sign: int) -> str:
     return name if power == 1 else f"{name}{power}"
 
 
-def conversion(given: str, wanted: str) -> tuple[float, float]:
-    """Return (factor, offset) of ``wanted = given * factor + offset``.
+def conversion(given: str, target: str) -> tuple[float, float]:
+    """Return (factor, offset) of ``target = given * factor + offset``.
 
     Parameters
     ----------
-    given, wanted : str
+    given, target : str
         Units in any spelling that `spelled` understands; "" (classes) goes with "" only.
 
     Raises
     ------
     RasterError
-        There is no way from one to the other; the message names the units that can be converted.
+        There is no conversion; the message names the units that can be converted.
     """
-    found = _factor(spelled(given), spelled(wanted))
+    found = _factor(spelled(given), spelled(target))
     if found is None:
-        known = sorted({a for a, b in _pairs() if b == spelled(wanted)})
+        known = sorted({a for a, b in _pairs() if b == spelled(target)})
         raise RasterError(
-            f"'{given}' can't be converted to '{wanted}'. Give '{wanted}'"
+            f"'{given}' can't be converted to '{target}'. Give '{target}'"
             + (f" or one of: {', '.join(known)}" if known else "")
             + "; a number before the unit counts ('0.1 degC')."
         )
     return found
 
 
-def convert(values: npt.NDArray[Any], given: str, wanted: str) -> npt.NDArray[Any]:
-    """Return `values` (any shape, NaN stays) in the unit `wanted`; see `conversion`."""
-    factor, offset = conversion(given, wanted)
+def convert(values: npt.NDArray[Any], given: str, target: str) -> npt.NDArray[Any]:
+    """Return `values` (any shape, NaN stays) in the unit `target`; see `conversion`."""
+    factor, offset = conversion(given, target)
     out = values if factor == 1 else values * factor
     return out + offset if offset else out
 
@@ -178,28 +178,28 @@ def _pairs() -> dict[tuple[str, str], tuple[float, float]]:
     return back | _FACTORS
 
 
-def _factor(given: str, wanted: str) -> tuple[float, float] | None:
-    if given == wanted:
+def _factor(given: str, target: str) -> tuple[float, float] | None:
+    if given == target:
         return 1.0, 0.0
     pairs = _pairs()
-    direct = pairs.get((given, wanted))
-    if direct is None and given.endswith(" yr-1") and wanted.endswith(" yr-1"):
-        direct = pairs.get((given.removesuffix(" yr-1"), wanted.removesuffix(" yr-1")))
-        direct = None if direct is None or direct[1] else direct  # an offset is of no rate
+    direct = pairs.get((given, target))
+    if direct is None and given.endswith(" yr-1") and target.endswith(" yr-1"):
+        direct = pairs.get((given.removesuffix(" yr-1"), target.removesuffix(" yr-1")))
+        direct = None if direct is None or direct[1] else direct  # offsets don't apply to rates
     if direct is not None:
         return direct
     number = _NUMBER.fullmatch(given)
     if number is None or given == "1":
         return None
-    inner = _factor(number[2] or "1", wanted)
+    inner = _factor(number[2] or "1", target)
     return None if inner is None else (float(number[1]) * inner[0], inner[1])
 
 
-def _advice(given: str, wanted: str) -> str:
-    """Return what is to be done with values in `given`: "divide by 100", or "" if nothing will."""
-    found = _factor(given, wanted)
+def _advice(given: str, target: str) -> str:
+    """Return how to convert values in `given`, such as "divide by 100", or "" if impossible."""
+    found = _factor(given, target)
     if found is None:
-        return _ADVICE.get((given, wanted), "")
+        return _ADVICE.get((given, target), "")
     (factor, offset), steps = found, []
     if abs(factor - 12 / 44) < 1e-12:
         steps.append("multiply by 12/44")
@@ -218,8 +218,8 @@ def with_unit(layer: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     RasterError
-        No canonical name, no unit, or another unit; where a factor leads to the canonical one, it
-        is named.
+        No canonical name, no unit, or another unit; the message names the conversion factor where
+        there is one.
     """
     name, given = str(layer.name), layer.attrs.get("units")
     row = variable(name)

@@ -18,7 +18,7 @@ import xarray as xr
 from hotspots.errors import GridMismatchError, RasterError, near_matches
 from hotspots.locale.escaping import shell_word
 
-# JRC numbering; the numbers of other sources are converted at the door (ingest/legends.py).
+# JRC numbering; the codes of other sources are converted on import (layers/legends.py).
 CLIMATE_ZONES: dict[int, str] = {
     1: "warm_temperate_moist",
     2: "warm_temperate_dry",
@@ -59,8 +59,8 @@ HOTSPOT_CLASSES: dict[int, str] = {
 HOT_CLASSES = ("protect", "restore", "build")
 RANKED_CLASSES = (*HOT_CLASSES, "monitor")
 CHANGE_CLASSES: dict[int, str] = {1: "loss", 2: "gain", 3: "no_detectable_change"}
-# Why land isn't ranked with managed mineral land; the first reason that holds is the one reported,
-# so "organic_soil" is managed organic soil, which has a hotspot class of its own.
+# Reasons why land isn't ranked with managed mineral land; the first that applies is reported, so
+# "organic_soil" is managed organic soil, which has a hotspot class of its own.
 EXCLUSION_REASONS: dict[int, str] = {
     1: "zero_stock",
     2: "no_climate_zone",
@@ -261,7 +261,7 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("region_share", "1", "Share of the cell inside the region asked for", 0, 1),
     Variable("cell_area", "ha", "Ellipsoidal area of the cell", 0),
 )
-# Layers of soil depths; a bound of theirs is clay_lower or clay_upper.
+# Layers of soil depths, with bounds such as clay_lower and clay_upper.
 PROFILES = ("soc", "bulk_density", "coarse_fragments", "clay", "silt", "sand")
 _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
     (re.compile(r"stability_\w+"), VARIABLES["stability_gain"]),
@@ -295,7 +295,7 @@ def variable(name: str) -> Variable:
 
     Layers of a soil profile have bounds, ``clay_lower`` and ``clay_upper``.
     A stock of another date is ``soc_stock_<year>``; ``<name>_valid_share`` is the share of the
-    cell that one layer's values stand for, where it differs from ``valid_share``.
+    cell that one layer's values represent, where it differs from ``valid_share``.
     """
     if name in VARIABLES:
         return VARIABLES[name]
@@ -325,7 +325,7 @@ def class_nodata(classes: Mapping[int, str]) -> int:
 
 
 def flags(classes: dict[int, str]) -> dict[str, Any]:
-    """Return CF ``flag_values`` and ``flag_meanings`` attributes; nodata is no flag."""
+    """Return CF ``flag_values`` and ``flag_meanings`` attributes; nodata has no flag."""
     codes = list(classes)
     return {
         "flag_values": np.asarray(codes, dtype="int8"),
@@ -360,7 +360,7 @@ def describe(layer: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
 def require_aligned(*layers: Any) -> None:
     """Raise `GridMismatchError` unless all DataArrays among `layers` have the same coordinates.
 
-    xarray would compute on the cells that they have in common, and drop the others unsaid.
+    xarray would compute on their common cells and silently drop the others.
     """
     arrays = [layer for layer in layers if isinstance(layer, xr.DataArray)]
     try:
@@ -375,7 +375,7 @@ def require_aligned(*layers: Any) -> None:
 def table() -> list[dict[str, str]]:
     """Return the canonical variables as rows of name, unit, long_name and range, all text.
 
-    ``unit`` is "class" for class layers, whose range are their codes and names; families of names
+    ``unit`` is "class" for class layers, whose range lists their codes and names; families of names
     have one row, with the part that varies in angle brackets.
     """
     stock = VARIABLES["soc_stock"]

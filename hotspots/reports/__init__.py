@@ -1,1 +1,1 @@
-"""Reports: what an edition says, for people to read."""
+"""Reports: the results of an edition as readable text."""

@@ -1,4 +1,4 @@
-"""The plain-text summary that the command line prints: figures with units, then the first rows."""
+"""The plain-text summary printed by the command line: figures with units, then the first rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STATUS_WORDS = {
 
 
 def summary_lines(edition: Edition) -> Iterator[str]:
-    """Yield the lines of an edition's summary; what wasn't computed is left out."""
+    """Yield the lines of an edition's summary; figures that weren't computed are left out."""
     figures = edition.summary
     yield ""
     yield f"{one_line(_place(edition))}: {_area(figures['land_mha'])} with soil data"
@@ -33,19 +33,19 @@ def summary_lines(edition: Edition) -> Iterator[str]:
     yield _methods(edition)
     yield from (f"Note: {one_line(note)}" for note in edition.manifest["notes"])
     yield from (
-        f"Licences: {one_line(told)}" for told in edition.manifest.get("licence_notices", [])
+        f"Licences: {one_line(notice)}" for notice in edition.manifest.get("licence_notices", [])
     )
     if len(edition.units):
         yield "\nFirst units (country and climate zone) by potential:"
         yield _first_units(edition.units)
     if "rank" in edition.table:
         yield from _first_regions(edition.table, edition.recipe.methods.ranking_potential)
-    yield _rows_told(edition.table)
+    yield _row_counts(edition.table)
     yield from (f"- {one_line(caveat)}" for caveat in _caveats(edition))
 
 
 def _place(edition: Edition) -> str:
-    """Return the region's name and id, as they were asked for."""
+    """Return the region's name and id, as requested."""
     region = str(edition.manifest["region"])
     if region not in edition.table.index:
         return f"Region {region}"
@@ -54,22 +54,22 @@ def _place(edition: Edition) -> str:
 
 
 def _area(mha: float | None) -> str:
-    """Return an area given in Mha in the unit that suits it."""
+    """Return an area given in Mha in a suitable unit."""
     if mha is None or mha >= 1:
         return f"{_number(mha, 1)} Mha"
     return f"{_number(1e3 * mha, 1)} kha" if mha >= 1e-3 else f"{_number(1e6 * mha, 0)} ha"
 
 
 def _caveats(edition: Edition) -> list[str]:
-    """Return the caveats in the order of their list, which a saved edition doesn't keep."""
-    return [told for key in CAVEATS if (told := edition.manifest["caveats"].get(key))]
+    """Return the caveats in the order of their list, which a saved edition doesn't preserve."""
+    return [caveat for key in CAVEATS if (caveat := edition.manifest["caveats"].get(key))]
 
 
 def _figures(edition: Edition) -> Iterator[str]:
     figures = edition.summary
 
     def rows(**labelled: str) -> Iterator[str]:
-        """Yield rows of amounts that are compared, in one unit that suits the largest."""
+        """Yield rows of comparable amounts, in one unit that suits the largest."""
         known = {k: figures[k] for k in labelled if figures.get(k) is not None}
         scale, unit = _mass_unit(max(map(abs, known.values()), default=0))
         for key, value in known.items():
@@ -95,12 +95,12 @@ def _figures(edition: Edition) -> Iterator[str]:
         net_change_pg_yr="Modelled net change",
     )
     if figures.get("no_detectable_change_share_of_land") is not None:
-        told = _share(figures["no_detectable_change_share_of_land"])
-        yield f"  No detectable change on {told} of the land."
+        share = _share(figures["no_detectable_change_share_of_land"])
+        yield f"  No detectable change on {share} of the land."
 
 
 def _ranges(edition: Edition) -> Iterator[str]:
-    """Yield how far the potential may be off: by errors, and by method."""
+    """Yield the uncertainty of the potential: by errors, and by method."""
     figures, level = edition.summary, 100 * edition.recipe.uncertainty.level
     for label, ends in (
         (f"{level:g} % interval, by errors", ("potential_low_pg_yr", "potential_high_pg_yr")),
@@ -114,7 +114,7 @@ def _ranges(edition: Edition) -> Iterator[str]:
 
 
 def _stable(edition: Edition) -> Iterator[str]:
-    """Yield how much of the hot land stays hot over the draws."""
+    """Yield the share of the land that stays hot over the draws."""
     share = edition.summary.get("stable_hot_share_of_ranked")
     if share is None or not edition.summary.get("hot_share_of_ranked"):
         return
@@ -128,18 +128,18 @@ def _stable(edition: Edition) -> Iterator[str]:
 
 
 def _methods(edition: Edition) -> str:
-    """Return how many methods ran, and how many could not."""
+    """Return the numbers of methods by state."""
     states = [row["status"] for row in edition.manifest["methods"]]
-    told = [
+    parts = [
         f"{count} {words}"
         for status, words in _STATUS_WORDS.items()
         if (count := states.count(status))
     ]
-    return f"\nMethods: {', '.join(told)} (manifest.json says why, for each)."
+    return f"\nMethods: {', '.join(parts)} (manifest.json says why, for each)."
 
 
 def _mass_unit(pg: float) -> tuple[float, str]:
-    """Return the factor from Pg C, and the unit, in which an amount reads well."""
+    """Return the factor from Pg C, and the unit, suited to an amount."""
     if pg >= 0.1:
         return 1, "Pg C"
     return (1e3, "Tg C") if pg >= 1e-4 else (1e6, "Gg C")
@@ -217,10 +217,10 @@ def _listed(table: pd.DataFrame) -> pd.DataFrame:
     return others if len(others) else rows
 
 
-def _rows_told(table: pd.DataFrame) -> str:
+def _row_counts(table: pd.DataFrame) -> str:
     rows = _listed(table)
     by_source = rows["value_from"].value_counts()
-    told = ", ".join(
+    sources = ", ".join(
         f"{by_source.get(k, 0)} {text}"
         for k, text in (
             ("covered", "from covered cells"),
@@ -230,7 +230,7 @@ def _rows_told(table: pd.DataFrame) -> str:
     )
     groups = int((table["set"] == "initiative").sum()) if len(rows) < len(table) - 2 else 0
     also = f", and {groups} of the initiative's regions" if groups else ""
-    return f"\nRows of regions in the table: {len(rows)} ({told}){also}.\nMind:"
+    return f"\nRows of regions in the table: {len(rows)} ({sources}){also}.\nCaveats:"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,7 +1,7 @@
-"""What hotspots and regions need and no record gives: tables in, ranked tables out.
+"""Gaps: needs of hotspots and regions that no record meets; tables in, ranked tables out.
 
 Computed from an edition and a registry as they stand, never written into an edition. `COLUMNS`
-tells each column's unit and meaning.
+gives the unit and meaning of each column.
 """
 
 from hotspots.analysis.gaps.columns import COLUMNS, COMPLETENESS

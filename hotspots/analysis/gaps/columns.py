@@ -1,21 +1,21 @@
-"""What each column of the tables of gaps means, and in which unit; and the words in them."""
+"""Meaning and unit of each column of the gap tables, and the texts in their cells."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-# How well a country's records are known, worst first.
+# Completeness of a country's records, worst first.
 COMPLETENESS = ("nothing_recorded", "records_only", "partly_surveyed", "surveyed")
-NO_RECORD = "No record is not nobody."
+NO_RECORD = "Absence of a record is not evidence of absence."
 NOTES = MappingProxyType(
     {
-        "nothing_recorded": "No record at all from a country here, which nobody has surveyed:"
-        " no record is not nobody.",
-        "records_only": "Some records, but a country here was never surveyed: no record is not"
-        " nobody.",
-        "partly_surveyed": "A country here was surveyed in part, or long ago: no record is not"
-        " nobody.",
-        "surveyed": "Every country here was surveyed: whoever is not recorded was not found.",
+        "nothing_recorded": "A country here has no records and has not been surveyed:"
+        " absence of a record is not evidence of absence.",
+        "records_only": "Some records, but a country here was never surveyed: absence of a record"
+        " is not evidence of absence.",
+        "partly_surveyed": "A country here was surveyed in part, or long ago: absence of a record"
+        " is not evidence of absence.",
+        "surveyed": "Every country here was surveyed: actors without a record were not found.",
         "": NO_RECORD,
     }
 )
@@ -42,9 +42,12 @@ COLUMNS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
             " of the hotspot, or working in all of it) or none",
         ),
         "records_inside": ("1", "active records within the hotspot, or whose footprint touches it"),
-        "records_near": ("1", "active records outside it, within the distance asked for"),
-        "matching_inside": ("1", "of records_inside, those of the theme, practice or type asked"),
-        "matching_near": ("1", "of records_near, those of the theme, practice or type asked"),
+        "records_near": ("1", "active records outside it, within the requested distance"),
+        "matching_inside": (
+            "1",
+            "of records_inside, those of the requested theme, practice or type",
+        ),
+        "matching_near": ("1", "of records_near, those of the requested theme, practice or type"),
         "declared_for_country": (
             "1",
             "matching records elsewhere that say they work in a country of the hotspot, or in a"
@@ -63,11 +66,11 @@ COLUMNS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "score_t_yr": ("t yr-1", "at_stake_t_yr / (1 + matching_inside + matching_near)"),
         "completeness": (
             "",
-            "how well the records of its countries are known, the worst of them:"
+            "completeness of the records of its countries, the lowest of them:"
             f" {', '.join(COMPLETENESS)}; empty if not given",
         ),
         "completeness_by_country": ("", "the same for each country, KEN:records_only;…"),
-        "note": ("", "what an absence means here"),
+        "note": ("", "interpretation of an absence of records"),
         "geometry": ("", "polygons, EPSG:4326"),
         # regions
         "name_en": ("", "name in English"),
@@ -119,7 +122,7 @@ COLUMNS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "running": ("1", "of these, those that have not ended"),
         "newest": ("", "the newest date of an action: end, else start; partial ISO date"),
         "newest_id": ("", "the action of that date"),
-        "years_since": ("yr", "from that date to today; 0 if it lies ahead"),
+        "years_since": ("yr", "from that date to today; 0 if it is in the future"),
         "actions_worldwide": ("1", "actions of the pillar that work world-wide; not in actions"),
     }
 )

@@ -1,4 +1,4 @@
-"""Crowded places and actors without a hotspot: how records lie against the tonnes at stake."""
+"""Distribution of records relative to the tonnes at stake, and records outside every hotspot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hotspots.analysis.gaps.hotspot_gaps import known, polygons_of, require_distance
 from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
-from hotspots.analysis.gaps.records_table import Wanted, placed, select, shapes_of, tidy
+from hotspots.analysis.gaps.records_table import RecordFilter, placed, select, shapes_of, tidy
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,17 +24,25 @@ def crowded(
     records: gpd.GeoDataFrame | pd.DataFrame,
     *,
     within_km: float = 50,
-    choice: Wanted | None = None,
+    choice: RecordFilter | None = None,
     completeness: pd.DataFrame | None = None,
     today: date | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the hotspots by how much of the records they have against their share of the tonnes.
+    """Return the hotspots ranked by their share of the records over their share of the tonnes.
 
     Parameters
     ----------
-    hotspots, records, within_km, completeness, today
-        As of `gaps`.
-    choice : Wanted, optional
+    hotspots : GeoDataFrame
+        Hot patches of an edition in any CRS; id and geometry are required.
+    records : GeoDataFrame
+        Records of a registry; id is required.
+    within_km : float
+        Geodesic distance from a hotspot's boundary within which a record is near, 0 to 1000 km.
+    completeness : DataFrame, optional
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    today : date, optional
+        Reference date for what has ended; the current date by default.
+    choice : RecordFilter, optional
         Which records count; all that have not ended by default.
 
     Returns
@@ -49,12 +57,12 @@ def crowded(
     Gini: hotspots in order of records per tonne, G = 1 - sum t_i (R_i + R_{i-1}), with t_i a
     hotspot's share of the tonnes and R_i the cumulated share of records. 0: records are spread as
     the tonnes are; towards 1: all are where hardly any tonne is at stake. Herfindahl: the sum of
-    squared shares of records; 1 over it is the number of hotspots that they as good as fill.
+    squared shares of records; its inverse is the effective number of hotspots with records.
     """
     import geopandas as gpd
 
     patches = polygons_of(hotspots)
-    counted = select(tidy(records), choice or Wanted(), today or date.today())
+    counted = select(tidy(records), choice or RecordFilter(), today or date.today())
     areas = np.asarray(patches.geometry, dtype=object)
     pairs = pairs_within(areas, shapes_of(counted), require_distance(within_km))
     keep = ["id", "class", "countries", "managed_ha", "at_stake_t_yr"]
@@ -89,16 +97,22 @@ def outside(
     records: gpd.GeoDataFrame | pd.DataFrame,
     *,
     within_km: float = 0,
-    choice: Wanted | None = None,
+    choice: RecordFilter | None = None,
     today: date | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the records that can be put on the map and lie in, or near, no hotspot.
+    """Return the georeferenced records that are neither in nor near a hotspot.
 
     Parameters
     ----------
-    hotspots, records, within_km, today
-        As of `gaps`.
-    choice : Wanted, optional
+    hotspots : GeoDataFrame
+        Hot patches of an edition in any CRS; id and geometry are required.
+    records : GeoDataFrame
+        Records of a registry; id is required.
+    within_km : float
+        Geodesic distance from a hotspot's boundary within which a record is near, 0 to 1000 km.
+    today : date, optional
+        Reference date for what has ended; the current date by default.
+    choice : RecordFilter, optional
         Which records count; all that have not ended by default.
 
     Returns
@@ -108,7 +122,7 @@ def outside(
         farthest first.
     """
     patches = polygons_of(hotspots)
-    counted = select(tidy(records), choice or Wanted(), today or date.today())
+    counted = select(tidy(records), choice or RecordFilter(), today or date.today())
     counted = counted[placed(counted)].reset_index(drop=True)
     areas, shapes = np.asarray(patches.geometry, dtype=object), shapes_of(counted)
     pairs = pairs_within(areas, shapes, max(require_distance(within_km), EXACT_KM))
@@ -140,13 +154,13 @@ def concentration(records: Floats, tonnes: Floats) -> dict[str, float]:
 def _nearest_area(
     shapes: npt.NDArray[Any], areas: npt.NDArray[Any], pairs: pd.DataFrame
 ) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Return the nearest area of each placed record, with the pairs turned about."""
+    """Return the nearest area of each placed record, by swapping areas and items in the pairs."""
     turned = pairs.rename(columns={"area": "item", "item": "area"})
     return nearest_items(shapes, areas, turned.sort_values(["area", "km", "item"]))
 
 
 def _ratio(over: pd.Series, under: pd.Series) -> pd.Series:
-    """Return over / under, NaN where there is nothing to divide by."""
+    """Return over / under, NaN where the denominator is 0 or missing."""
     return over / under.where(under > 0)
 
 

@@ -1,4 +1,4 @@
-"""Hotspots and whoever is in or near them: the ranked list of those without anyone."""
+"""Hotspots ranked by the records inside or near them, those without any first."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hotspots.analysis.gaps.matching import (
 )
 from hotspots.analysis.gaps.records_table import (
     SEPARATOR,
-    Wanted,
+    RecordFilter,
     chosen,
     codes_of,
     declared_pairs,
     hinted_pairs,
+    record_filter,
     select,
     shapes_of,
     tidy,
-    wanted,
     worldwide,
 )
 from hotspots.errors import BadInputError
@@ -67,17 +67,17 @@ def gaps(
     completeness: pd.DataFrame | None = None,
     today: date | None = None,
 ) -> gpd.GeoDataFrame:
-    """Return the hotspots ranked by what is at stake and how few are known to be there.
+    """Return the hotspots ranked by the tonnes at stake and the scarcity of records.
 
     Parameters
     ----------
     hotspots : GeoDataFrame
         An edition's hot patches (id, class, climate_zone, countries, managed_ha, potential_t_yr,
-        gross_loss_t_yr and polygons in any CRS); only id and geometry must be there.
+        gross_loss_t_yr and polygons in any CRS); only id and geometry are required.
     records : GeoDataFrame
-        A registry's records; only id must be there. Lists are joined by ";".
+        Records of a registry; only id is required. Lists are joined by ";".
     within_km : float
-        How far from a hotspot's boundary a record is near: geodesic, 0 to 1000 km.
+        Geodesic distance from a hotspot's boundary within which a record is near, 0 to 1000 km.
     theme, practice_kind, land_use, types : str or sequence of str, optional
         Codes; a record *matches* if it has any of those given of each. A goal (goalA) stands for
         its objectives too.
@@ -86,9 +86,9 @@ def gaps(
     members : mapping of str to sequence of str, optional
         Countries of each region of the initiative, for records that name such a region.
     completeness : DataFrame, optional
-        Column ``code`` by country id, as `hotspots.registry.completeness` makes it.
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
     today : date, optional
-        The day that decides what has ended; the clock's by default.
+        Reference date for what has ended; the current date by default.
 
     Returns
     -------
@@ -104,22 +104,22 @@ def gaps(
 
     Notes
     -----
-    A record counts once in a hotspot, at the nearest that is known: inside, near, working in its
-    country, or in its country by a vague place. One whose place is known to a region or country
-    only is never inside. `hotspots.analysis.gaps.matching` tells how exact distances are.
+    A record counts once per hotspot, in the closest category known: inside, near, working in its
+    country, or in its country by an imprecise location. A record located to a region or country
+    only is never inside. For the accuracy of distances see `hotspots.analysis.gaps.matching`.
     """
     import geopandas as gpd
 
     patches = polygons_of(hotspots)
-    choice = wanted(theme, practice_kind, land_use, types, active_only)
+    choice = record_filter(theme, practice_kind, land_use, types, active_only)
     day = today or date.today()
-    active = select(tidy(records), Wanted(active_only=active_only), day)
-    wants = chosen(active, choice, day)
-    matching = active[wants].reset_index(drop=True)
+    active = select(tidy(records), RecordFilter(active_only=active_only), day)
+    selected = chosen(active, choice, day)
+    matching = active[selected].reset_index(drop=True)
     shapes, areas = shapes_of(matching), np.asarray(patches.geometry, dtype=object)
     every = pairs_within(areas, shapes_of(active), max(require_distance(within_km), EXACT_KM))
-    pairs = every[wants[every["item"]]]
-    pairs = pairs.assign(item=(np.cumsum(wants) - 1)[pairs["item"]])
+    pairs = every[selected[every["item"]]]
+    pairs = pairs.assign(item=(np.cumsum(selected) - 1)[pairs["item"]])
     every, near = every[every["km"] <= within_km], pairs[pairs["km"] <= within_km]
     table = gpd.GeoDataFrame(patches[list(_TABLE)], geometry=patches.geometry)
     counted = {
@@ -140,7 +140,7 @@ def gaps(
 
 
 def polygons_of(hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return hotspots in EPSG:4326 with every column that gaps read, and `at_stake_t_yr`."""
+    """Return hotspots in EPSG:4326 with every column of the gap tables and `at_stake_t_yr`."""
     from hotspots.geo.user_geometry import to_globe
 
     if "id" not in hotspots or "geometry" not in hotspots:
@@ -175,7 +175,7 @@ def at_stake(table: pd.DataFrame) -> Floats:
 
 
 def require_distance(within_km: float) -> float:
-    """Return a distance in km, or refuse it."""
+    """Return a distance in km, or raise `BadInputError` if it is out of range."""
     if not 0 <= within_km <= FARTHEST_KM:
         raise BadInputError(
             f"A distance of {within_km:g} km can't be used. Give 0 to {FARTHEST_KM:g} km."
@@ -186,8 +186,8 @@ def require_distance(within_km: float) -> float:
 def known(countries: pd.Series, completeness: pd.DataFrame | None) -> dict[str, list[str]]:
     """Return completeness, completeness_by_country and note for lists of countries.
 
-    `countries` holds ids joined by "," or ";". A country that `completeness` lacks has nothing
-    recorded.
+    `countries` holds ids joined by "," or ";". A country that `completeness` lacks counts as
+    "nothing_recorded".
     """
     codes = {} if completeness is None else completeness["code"].to_dict()
     worst, each = [], []
@@ -237,7 +237,7 @@ def _by_country(
     near: pd.DataFrame,
     members: Mapping[str, Sequence[str]],
 ) -> dict[str, Ints]:
-    """Return the counts of records that are known by country only; those near are left out.
+    """Return the counts of records located to a country only, without those near the hotspot.
 
     Hotspots of the same countries are counted together, since many share a country of many records.
     """
@@ -255,7 +255,7 @@ def _by_country(
     )
 
     def reached(pairs: pd.DataFrame) -> sparse.csr_array:
-        """Return which records share a country with each list: 1, or nothing."""
+        """Return a sparse 0/1 matrix: which records share a country with each list."""
         here = pairs[pairs["country"].isin(ids)]
         cells = (here["record"], ids.get_indexer(here["country"]))
         ones = np.ones(len(here), dtype=np.int32)
@@ -266,11 +266,11 @@ def _by_country(
 
     declared = reached(declared_pairs(records, members))
     hinted = reached(hinted_pairs(records))
-    hinted = sparse.csr_array(hinted - hinted.multiply(declared))  # nobody counts twice
+    hinted = sparse.csr_array(hinted - hinted.multiply(declared))  # no record counts twice
     whose = groups[near["area"].to_numpy(dtype=np.int64)]
     item = near["item"].to_numpy(dtype=np.int64)
     there = sparse.csr_array((np.ones(len(item), dtype=np.int32), (whose, item)), declared.shape)
-    # Those that are near, too: few, where those that declare are a hundred times as many.
+    # Subtract those that are near as well: few, compared with those that declare the country.
     row, column = declared.multiply(there).nonzero()
     also = np.isin(whose * len(records) + item, row.astype(np.int64) * len(records) + column)
     return {

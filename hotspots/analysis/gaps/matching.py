@@ -1,16 +1,16 @@
-"""Which records lie in, or within some km of, which hotspots: distances on the ellipsoid.
+"""Spatial matching of records and hotspots: inside or within a geodesic distance.
 
 Boundaries are cut into pieces of at most `SPACING_KM` and looked up as points in space (earth-
-centred, km), so that neither the antimeridian nor a pole is anything special; a k-d tree finds the
-candidates, runs of pieces first, the nearest point of a piece is computed, and only then its
-geodesic distance (WGS84).
+centred, km), so that the antimeridian and the poles need no special case; a k-d tree finds the
+candidates, runs of pieces first; the nearest point of a piece is computed and then its geodesic
+distance (WGS84).
 An edge of a polygon is straight in longitude and latitude, as in its file; an edge along the
-antimeridian, where a polygon was cut, is no nearer than its true boundary and does no harm.
+antimeridian, where a polygon was cut, is no nearer than the true boundary and has no effect.
 
 A *point* is within 10 m of its true distance to a boundary if that is below `EXACT_KM` (30 m beyond
-85 degrees of latitude, where parallels bend), or within the distance asked for. Footprints
-are compared by points along their outline: at most half of `SPACING_KM` too far where they all but
-touch, less than 0.1 km beyond `EXACT_KM`.
+85 degrees of latitude, where parallels bend), or within the requested distance. Footprints
+are compared by points along their outline: distances are overestimated by at most half of
+`SPACING_KM` where they nearly touch, and by less than 0.1 km beyond `EXACT_KM`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Outlines:
 
 @dataclass(frozen=True)
 class Runs:
-    """Pieces in runs: the `first` and how many (`size`); middles lie in a ball in space, km."""
+    """Runs of pieces: the `first` and their number (`size`); bounding balls of midpoints, km."""
 
     first: Ints
     size: Ints
@@ -62,7 +62,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Sites:
-    """Where items are: different points (n, 2), and which `item` is at which `site`."""
+    """Locations of items: distinct points (n, 2), and which `item` is at which `site`."""
 
     points: Floats
     site: Ints
@@ -99,7 +99,7 @@ def pairs_within(areas: npt.NDArray[Any], items: npt.NDArray[Any], km: float) ->
 def nearest_items(
     areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.DataFrame
 ) -> tuple[Ints, Floats]:
-    """Return the nearest item of each area and its distance in km, however far.
+    """Return the nearest item of each area and its distance in km, without a distance limit.
 
     `pairs` are those of `pairs_within` at `EXACT_KM` or more; only areas without one are searched
     for. -1 and NaN where there is no item or no area.
@@ -145,14 +145,14 @@ def outlines_of(areas: npt.NDArray[Any]) -> Outlines:
 
 
 def sites_of(items: npt.NDArray[Any]) -> Sites:
-    """Return the different places of items: points themselves, polygons by their outline."""
+    """Return the distinct locations of items: points themselves, polygons by their outline."""
     polygonal = np.isin(shapely.get_type_id(items), _POLYGONS)
     outlines = outlines_of(items[polygonal])
     others = np.flatnonzero(~polygonal & ~absent(items))
     points, whose = shapely.get_coordinates(items[others], return_index=True)
     points = np.concatenate([points, outlines.start])
     item = np.concatenate([others[whose], np.flatnonzero(polygonal)[outlines.owner]])
-    # Many records share a town; each place is searched once.
+    # Many records share a town; each location is searched once.
     # As complex numbers they are sorted far faster than as rows, and in the same order.
     flat = np.ascontiguousarray(points, dtype=np.float64).view(np.complex128).ravel()
     places, site = np.unique(flat, return_inverse=True)
@@ -289,7 +289,7 @@ def _chunks(heads: Any, where: Floats, reach: float) -> Sequence[Ints]:
     from scipy.spatial import cKDTree
 
     pairs = int(cKDTree(where).count_neighbors(heads, reach))
-    # Neighbours in the table are neighbours in longitude: dealt out, no part has a crowd.
+    # Neighbours in the table are neighbours in longitude: interleaved, so that parts are balanced.
     parts = pairs // _MOST_PAIRS + 1
     return [np.arange(first, len(where), parts) for first in range(min(parts, len(where)))]
 
@@ -317,7 +317,7 @@ def _least(pair: Ints, away: Floats, slack: float, bound: Floats | None = None) 
 
 
 def _on_globe(points: Floats) -> Floats:
-    """Return longitude and latitude of points in space that lie on the ellipsoid, or all but."""
+    """Return longitude and latitude of points in space on, or close to, the ellipsoid."""
     across = np.hypot(points[:, 0], points[:, 1])
     latitude = np.arctan2(points[:, 2], across * (1 - _ECCENTRICITY2))
     return np.degrees(np.column_stack([np.arctan2(points[:, 1], points[:, 0]), latitude]))

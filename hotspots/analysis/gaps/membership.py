@@ -1,4 +1,4 @@
-"""In which countries and larger regions a record counts."""
+"""Assignment of records to countries and larger regions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SITS, WORKS = "sits", "works"
-_LEAST_SHARE = 0.01  # of a footprint: less is a border drawn coarsely
+_LEAST_SHARE = 0.01  # of a footprint: smaller shares come from coarsely drawn borders
 
 
 def region_pairs(
@@ -48,7 +48,7 @@ def region_pairs(
 def wider_pairs(
     records: gpd.GeoDataFrame, pairs: pd.DataFrame, members: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Return record and country of those that name a larger region, but don't count in it else."""
+    """Return record and country of records that name a larger region but don't count in it."""
     import pandas as pd
 
     stated = codes_of(records, "regions")

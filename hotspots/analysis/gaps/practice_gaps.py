@@ -12,7 +12,7 @@ from hotspots.analysis.gaps.hotspot_gaps import known, polygons_of, require_dist
 from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
 from hotspots.analysis.gaps.records_table import (
     SEPARATOR,
-    Wanted,
+    RecordFilter,
     codes_of,
     select,
     shapes_of,
@@ -24,17 +24,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SCIENTIFIC = ("scientific", "both")  # bases of a practice: tests, or tests and experience
-_OTHER = "other"  # no practice that one could take up
-_USES = {"pasture": "grassland", "rangeland": "grassland"}  # columns of hotspots, else as named
+_OTHER = "other"  # not a practice that can be adopted
+_USES = {
+    "pasture": "grassland",
+    "rangeland": "grassland",
+}  # columns of hotspots whose names differ from the land use
 _STRATUM = ["climate_zone", "land_use"]
-# Why a practice is no example, in the order in which they are asked.
+# Why a practice isn't an example, in the order of the tests.
 REASONS = (
     "without a kind of practice",
     "without an effect",
     "effect not proven",
     "without a climate zone",
     "without a land use",
-    "of another kind or land use than asked for",
+    "of another kind or land use than requested",
     "climate zone and land use of no hotspot here",
 )
 
@@ -44,7 +47,7 @@ def practice_gaps(
     records: gpd.GeoDataFrame | pd.DataFrame,
     *,
     within_km: float = 50,
-    choice: Wanted | None = None,
+    choice: RecordFilter | None = None,
     completeness: pd.DataFrame | None = None,
     today: date | None = None,
 ) -> pd.DataFrame:
@@ -52,18 +55,26 @@ def practice_gaps(
 
     Parameters
     ----------
-    hotspots, records, within_km, completeness, today
-        As of `gaps`. A hotspot has the land uses u of which a column ``u_ha`` is above 0
-        (``cropland_ha`` in today's editions).
-    choice : Wanted, optional
-        Narrows the practices (practice_kind) and land uses asked about.
+    hotspots : GeoDataFrame
+        Hot patches of an edition in any CRS; id and geometry are required. A hotspot has the land
+        uses u whose column ``u_ha`` is above 0 (``cropland_ha`` in current editions).
+    records : GeoDataFrame
+        Records of a registry; id is required.
+    within_km : float
+        Geodesic distance from a hotspot's boundary within which a record is near, 0 to 1000 km.
+    completeness : DataFrame, optional
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    today : date, optional
+        Reference date for what has ended; the current date by default.
+    choice : RecordFilter, optional
+        Restricts the practices (practice_kind) and land uses.
 
     Returns
     -------
     DataFrame
         One row per hotspot and practice; columns in `COLUMNS`; by tonnes at stake, then by number
         of examples. ``attrs`` holds ``practices``, how many records of type practice there are,
-        and ``left_out``, why some of them are no example: reason -> how many, each once.
+        and ``left_out``, why some of them aren't examples: reason -> number, each practice once.
 
     Notes
     -----
@@ -71,17 +82,17 @@ def practice_gaps(
     where no range is stated, the basis must be scientific. An example may have ended. *Absent*: no
     active record of that practice kind in the hotspot or within `within_km`; one whose place is
     known to a region or country only may be there all the same. The nearest example is the nearest
-    that can be put on the map.
+    that is georeferenced.
     """
     import pandas as pd
 
-    patches, table, asked = polygons_of(hotspots), tidy(records), choice or Wanted()
+    patches, table, record_filter = polygons_of(hotspots), tidy(records), choice or RecordFilter()
     day, km = today or date.today(), require_distance(within_km)
     areas, strata = _strata(patches)
-    examples = _examples(table, asked)
+    examples = _examples(table, record_filter)
     found = strata.merge(examples, on=_STRATUM)
     rows = areas.merge(_gathered(found, table), on="stratum")
-    there = select(table, Wanted(active_only=asked.active_only), day)
+    there = select(table, RecordFilter(active_only=record_filter.active_only), day)
     rows = _absent_only(rows, patches, there, km)
     rows = rows.join(_nearest_examples(rows, found, patches, table))
     facts = patches[["id", "class", "countries", "climate_zone", "at_stake_t_yr"]]
@@ -92,7 +103,7 @@ def practice_gaps(
     order = np.lexsort((rows["practice_kind"], rows["id"], -rows["examples"], -stake))
     ranked = pd.DataFrame(rows.iloc[order]).reset_index(drop=True)
     ranked.insert(0, "rank", np.arange(1, len(ranked) + 1))
-    ranked.attrs |= _told(table, examples, found)
+    ranked.attrs |= _counts_by_reason(table, examples, found)
     return ranked
 
 
@@ -106,21 +117,23 @@ def known_to_work(records: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return positive & (surely | (no_range & np.isin(np.arange(len(records)), by_test)))
 
 
-def _examples(records: pd.DataFrame, choice: Wanted) -> pd.DataFrame:
-    """Return record, practice_kind, climate_zone and land_use of what is known to work."""
+def _examples(records: pd.DataFrame, choice: RecordFilter) -> pd.DataFrame:
+    """Return record, practice_kind, climate_zone and land_use of the practices known to work."""
     works = np.flatnonzero(known_to_work(records))
     rows = codes_of(records, "practice_kind").rename(columns={"code": "practice_kind"})
     for column in _STRATUM:
         rows = rows.merge(codes_of(records, column).rename(columns={"code": column}), on="record")
     rows = rows[rows["record"].isin(works) & (rows["practice_kind"] != _OTHER)]
     for column in ("practice_kind", "land_use"):
-        if asked := list(getattr(choice, column)):
-            rows = rows[rows[column].isin(asked)]
+        if codes := list(getattr(choice, column)):
+            rows = rows[rows[column].isin(codes)]
     return rows
 
 
-def _told(records: pd.DataFrame, examples: pd.DataFrame, found: pd.DataFrame) -> dict[str, Any]:
-    """Return how many practices there are and, by the first reason that holds, who is left out."""
+def _counts_by_reason(
+    records: pd.DataFrame, examples: pd.DataFrame, found: pd.DataFrame
+) -> dict[str, Any]:
+    """Return the number of practices and, by the first reason that holds, of those left out."""
 
     def without(column: str) -> npt.NDArray[np.bool_]:
         """Return which records have no code that counts in a column."""
@@ -182,7 +195,7 @@ def _absent_only(
 ) -> pd.DataFrame:
     """Leave out the hotspots and practices that meet within `km`."""
     kinds = codes_of(records, "practice_kind").rename(columns={"code": "practice_kind"})
-    # Only who shows a practice can fill a gap: the others needn't be measured.
+    # Only records of a practice can fill a gap: distances to the others aren't needed.
     with_kind = np.unique(kinds["record"].to_numpy())
     areas, shapes = np.asarray(patches.geometry, dtype=object), shapes_of(records)[with_kind]
     pairs = pairs_within(areas, shapes, km)
@@ -210,7 +223,7 @@ def _nearest_examples(
 ) -> pd.DataFrame:
     """Return example_id, example_name and example_km for each row.
 
-    Who is near is measured once for all; farther examples are searched stratum by stratum.
+    Nearby examples are measured once for all; farther ones are searched stratum by stratum.
     """
     import pandas as pd
 
@@ -225,7 +238,7 @@ def _nearest_examples(
         these = np.isin(every, examples[key])
         here, there = group["area"].to_numpy(dtype=np.int64), np.flatnonzero(these)
         near = pairs[these[pairs["item"]] & np.isin(pairs["area"], here)]
-        # Both are in rising order, so that a position is found by halving.
+        # Both are in ascending order, so that positions are found by bisection.
         near = near.assign(
             area=np.searchsorted(here, near["area"]), item=np.searchsorted(there, near["item"])
         )

@@ -1,4 +1,4 @@
-"""The table of records as the gaps read it: who counts, where it can be placed, where it works."""
+"""The table of records for the gap analysis: selection, location and countries of activity."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ TEXTS = (
     "verified_on",
 )
 NUMBERS = ("effect_size", "effect_low", "effect_high", "effect_n")
-VAGUE = ("region", "country")  # precisions whose geometry stands in for an unknown place
+VAGUE = ("region", "country")  # precisions whose geometry is a placeholder for an unknown location
 
 _GOAL = "goal"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RecordFilter:
     """Which records count: codes of each field, any of them; empty counts all.
 
     A goal (goalA) as `theme` stands for its objectives too.
@@ -59,29 +59,29 @@ class Wanted:
     active_only: bool = True
 
 
-def wanted(
+def record_filter(
     theme: str | Sequence[str] | None = None,
     practice_kind: str | Sequence[str] | None = None,
     land_use: str | Sequence[str] | None = None,
     types: str | Sequence[str] | None = None,
     active_only: bool = True,
-) -> Wanted:
-    """Return the choice of records, each field given as a code, several, or none."""
+) -> RecordFilter:
+    """Return a `RecordFilter`; each field is given as one code, several codes or none."""
 
     def listed(given: str | Sequence[str] | None) -> tuple[str, ...]:
         """Return the codes as a tuple."""
         return (given,) if isinstance(given, str) else tuple(given or ())
 
-    return Wanted(
+    return RecordFilter(
         listed(theme), listed(practice_kind), listed(land_use), listed(types), active_only
     )
 
 
 def tidy(records: gpd.GeoDataFrame | pd.DataFrame) -> gpd.GeoDataFrame:
-    """Return records with every column that gaps read, numbered from 0, each id once.
+    """Return records with every column required by the gap tables, numbered from 0, each id once.
 
-    Missing columns are added empty; missing text is "", a missing number NaN, a missing place None.
-    A table with a CRS is carried to EPSG:4326.
+    Missing columns are added empty; missing text is "", a missing number NaN, a missing geometry
+    None. A table with a CRS is reprojected to EPSG:4326.
     """
     import geopandas as gpd
     import pandas as pd
@@ -102,13 +102,13 @@ def tidy(records: gpd.GeoDataFrame | pd.DataFrame) -> gpd.GeoDataFrame:
     return table.drop_duplicates("id").reset_index(drop=True)
 
 
-def select(records: gpd.GeoDataFrame, choice: Wanted, today: date) -> gpd.GeoDataFrame:
-    """Return the records of a tidy table that a choice counts, numbered anew."""
+def select(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> gpd.GeoDataFrame:
+    """Return the records of a tidy table that match a filter, renumbered from 0."""
     return records[chosen(records, choice, today)].reset_index(drop=True)
 
 
-def chosen(records: gpd.GeoDataFrame, choice: Wanted, today: date) -> npt.NDArray[np.bool_]:
-    """Return which records of a tidy table a choice counts."""
+def chosen(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> npt.NDArray[np.bool_]:
+    """Return which records of a tidy table match a filter."""
     kept = np.ones(len(records), dtype=bool)
     if choice.active_only:
         kept &= ~ended(records, today)
@@ -130,7 +130,7 @@ def ended(records: gpd.GeoDataFrame, today: date) -> npt.NDArray[np.bool_]:
 
 
 def last_day(text: str) -> date | None:
-    """Return the last day of a partial ISO date ("2018", "2018-05"), or None if there is none."""
+    """Return the last day of a partial ISO date ("2018", "2018-05"), or None if it isn't a date."""
     try:
         parts = [int(part) for part in text.strip()[:10].split("-")] if text.strip() else []
         if not parts:
@@ -155,9 +155,9 @@ def codes_of(records: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> npt.NDArray[np.bool_]:
-    """Return which records can be put on the map: a place whose precision is a town or better.
+    """Return which records are georeferenced to a town or better.
 
-    With `vague`, those known to a region or country only, too.
+    With `vague`, also those located to a region or country only.
     """
     shapes = np.asarray(records.geometry, dtype=object)
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
@@ -165,7 +165,7 @@ def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> npt.NDArray[np.
 
 
 def shapes_of(records: gpd.GeoDataFrame) -> npt.NDArray[Any]:
-    """Return the geometries of records, None where they can't be put on the map."""
+    """Return the geometries of records, None where they aren't georeferenced."""
     shapes = np.asarray(records.geometry, dtype=object).copy()
     shapes[~placed(records)] = None
     return shapes
@@ -178,9 +178,9 @@ def country_of(code: str) -> str:
 
 
 def declared_pairs(records: gpd.GeoDataFrame, members: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Return record and country: who says that it works in a country, or a region it belongs to.
+    """Return record and country for records that declare work in a country or in its region.
 
-    World-wide records and first-level units aren't in it: neither says that of a whole country.
+    World-wide records and first-level units are left out: neither declares a whole country.
     """
     import pandas as pd
 
@@ -192,9 +192,9 @@ def declared_pairs(records: gpd.GeoDataFrame, members: Mapping[str, Sequence[str
 
 
 def hinted_pairs(records: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return record and country of the records that are in it, nobody knows where.
+    """Return record and country of the records located to a country only.
 
-    Those without a place of a town or better: by their country, and by first-level units.
+    Records without a location of a town or better, by their country and by first-level units.
     """
     import pandas as pd
 
@@ -208,7 +208,7 @@ def hinted_pairs(records: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def worldwide(records: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
-    """Return which records say that they work world-wide."""
+    """Return which records declare world-wide work."""
     pairs = codes_of(records, "regions")
     return np.isin(np.arange(len(records)), pairs.loc[pairs["code"] == WORLD, "record"])
 

@@ -1,4 +1,4 @@
-"""Gaps of countries and larger regions: who counts there, and pillars without recent research."""
+"""Gaps of countries and larger regions: their records, and pillars without recent research."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hotspots.analysis.gaps.membership import SITS, region_pairs, wider_pairs
 from hotspots.analysis.gaps.records_table import (
     SEPARATOR,
     WORLD,
-    Wanted,
+    RecordFilter,
     codes_of,
     ended,
     last_day,
@@ -39,24 +39,30 @@ def region_gaps(
     *,
     potential: str = "potential_ipcc_tier1_total",
     loss: str = "modelled_gross_loss_total",
-    choice: Wanted | None = None,
+    choice: RecordFilter | None = None,
     members: Mapping[str, Sequence[str]] | None = None,
     outlines: gpd.GeoDataFrame | None = None,
     completeness: pd.DataFrame | None = None,
     today: date | None = None,
 ) -> pd.DataFrame:
-    """Return regions ranked by what is at stake and how few records count there.
+    """Return regions ranked by the tonnes at stake and the scarcity of records.
 
     Parameters
     ----------
     table : DataFrame
         An edition's regions by id, with ``set``, ``name_en`` and totals, t yr-1. Rows of the whole
         and of what lies outside all regions are left out.
-    records, members, completeness, today
-        As of `gaps`.
+    records : GeoDataFrame
+        Records of a registry; id is required.
+    members : mapping of str to sequence of str, optional
+        Countries of each region of the initiative, for records that name such a region.
+    completeness : DataFrame, optional
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    today : date, optional
+        Reference date for what has ended; the current date by default.
     potential, loss : str
         Columns of `table`, t yr-1; one that it lacks is not known.
-    choice : Wanted, optional
+    choice : RecordFilter, optional
         Which records count; all that have not ended by default.
     outlines : GeoDataFrame, optional
         id and polygons of the regions (EPSG:4326), for records placed by coordinates or footprint
@@ -70,17 +76,17 @@ def region_gaps(
 
     Notes
     -----
-    A record counts in the country of its seat and wherever it says, or its footprint shows, that
-    it works, and in the regions of those countries. One that names a larger region counts there,
-    and in each country of it as ``declared_wider`` only; world-wide records are in neither.
+    A record counts in the country of its seat, in the countries that it declares or that its
+    footprint covers, and in the regions of those countries. One that names a larger region counts
+    there, and in each country of it as ``declared_wider`` only; world-wide records are in neither.
     """
     rows = table[~table["set"].isin(["total", "outside"])] if "set" in table else table
-    counted = select(tidy(records), choice or Wanted(), today or date.today())
+    counted = select(tidy(records), choice or RecordFilter(), today or date.today())
     pairs = region_pairs(counted, members or {}, outlines)
     found = rows.reindex(columns=["set", "name_en"]).rename_axis("id").reset_index()
     stakes = rows.reindex(columns=[potential, loss]).astype("float64")
     found["potential_t_yr"], found["gross_loss_t_yr"] = stakes.to_numpy().T
-    # The loss is that of all land, deserts too, where nobody is needed.
+    # The loss is that of all land, including deserts, where no action is needed.
     found["at_stake_t_yr"] = found["potential_t_yr"].fillna(found["gross_loss_t_yr"])
     wider = wider_pairs(counted, pairs, members or {})
     sitting = pairs["how"] == SITS
@@ -121,10 +127,23 @@ def research_gaps(
 
     Parameters
     ----------
-    table, records, potential, loss, members, outlines, completeness, today
-        As of `region_gaps`.
+    table : DataFrame
+        An edition's regions by id, with ``set``, ``name_en`` and totals, t yr-1.
+    records : GeoDataFrame
+        Records of a registry; id is required.
+    potential, loss : str
+        Columns of `table`, t yr-1; one that it lacks is not known.
+    members : mapping of str to sequence of str, optional
+        Countries of each region of the initiative.
+    outlines : GeoDataFrame, optional
+        id and polygons of the regions (EPSG:4326), for records located by coordinates or
+        footprint alone.
+    completeness : DataFrame, optional
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    today : date, optional
+        Reference date for the age of actions; the current date by default.
     years : float
-        An action is old when its end or, if it has none, its start lies longer ago.
+        An action is old if its end or, without an end, its start is more than this long ago.
     types : sequence of str
         Types of records that are research actions; projects count by default too.
     pillars : sequence of str
@@ -140,7 +159,7 @@ def research_gaps(
     import pandas as pd
 
     day, whole = today or date.today(), tidy(records)
-    actions = select(whole, Wanted(types=tuple(types), active_only=False), day)
+    actions = select(whole, RecordFilter(types=tuple(types), active_only=False), day)
     pairs = region_pairs(actions, members or {}, outlines)
     regions = region_gaps(
         table,
@@ -201,8 +220,8 @@ def _dated(actions: pd.DataFrame, pairs: pd.DataFrame, today: date) -> pd.DataFr
     stated = actions["end"].where(actions["end"] != "", actions["start"])
     days = [last_day(text) for text in stated]
     running = ~ended(actions, today) & np.array([d is not None for d in days], dtype=bool)
-    # What began and has no end is no older than today, unless its start lies too long ago: it
-    # may have been forgotten.
+    # An action without an end counts as current, unless its start is too long ago: its end may
+    # not have been recorded.
     since = [np.nan if d is None else max((today - d).days, 0) / _YEAR_DAYS for d in days]
     facts = actions[["id"]].assign(newest=stated, years_since=since, running=running)
     facts = facts.rename(columns={"id": "newest_id"})

@@ -1,8 +1,8 @@
 """Hotspots: managed mineral land in the top share by area *and* above an absolute threshold.
 
-Ranks without an absolute threshold call a tenth of any map hot, and Gi* alone a third of the
-world; so a cell is hot only if its own value is high both among its peers and in itself, and its
-patch is large enough. Gain and loss are two axes; no score is summed.
+Ranks without an absolute threshold classify a tenth of any map as hot, and Gi* alone a third of
+the world. A cell is therefore hot only if its own value is high both relative to its group and
+absolutely, and if its patch is large enough. Gain and loss are two axes, never summed to a score.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def top_share_by_area(
     values : array (n,)
         Intensities; NaN is never in the top, though its area counts.
     area : array (n,)
-        Area that each value stands for, ha.
+        Area that each value represents, ha.
     share : float
         Top share of the area, 0-1.
     groups : array (n,) of int, optional
@@ -46,8 +46,8 @@ def top_share_by_area(
     -------
     array (n,) of bool
         True where all land of the group with a value at least as high makes up at most `share`
-        of its area: ties stand or fall together, so never more than `share` is called. Values that
-        differ in their last digits only are ties, and so are areas.
+        of its area. Ties are treated alike, so that never more than `share` is selected. Values
+        (and areas) that differ only in their last digits are ties.
     """
     labels = np.zeros(values.size, dtype="int64") if groups is None else groups
     values = steady(values)
@@ -98,15 +98,16 @@ def classify_hotspots(
     top_share : float
         Top share of the eligible area of a group, 0-1.
     gain_threshold, loss_threshold : float
-        Absolute thresholds, t ha-1 yr-1; inclusive, but nothing gained or lost is never hot.
+        Absolute thresholds, t ha-1 yr-1, inclusive; a gain or loss of 0 is never hot.
     gain_stability, loss_stability : DataArray, optional
         Share of draws over errors and methods in which the cell is in the top share and above the
         threshold, 0-1. Where it is below `stability`, the cell isn't hot but "insufficient
-        evidence"; without it, or where it is NaN (no error is known), the map's own value decides.
+        evidence"; without it, or where it is NaN (no error is known), the map's own value is used.
     stability : float
-        Least such share.
+        Minimum such share.
     min_patch_cells, min_patch_area_km2 : int, float
-        A patch of hot cells (eight neighbours, wrapping at the antimeridian) must have both.
+        Minimum size of a patch of hot cells (8-neighbour connectivity, wrapping at the
+        antimeridian); both apply.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def classify_hotspots(
     def hot(
         values: xr.DataArray, threshold: float, share_of_draws: xr.DataArray | None
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return the cells that are hot, and those whose own value is but not surely so."""
+        """Return the hot cells, and those hot by their own value but with insufficient evidence."""
         found = np.zeros(values.shape, dtype=bool)
         v = steady(values.values[eligible])
         high = (v >= steady(threshold)) & (v > 0) & known.values[eligible]
@@ -182,6 +183,6 @@ def classify_hotspots(
 def class_share(
     hotspot_class: xr.DataArray, managed_share: xr.DataArray, valid_share: xr.DataArray
 ) -> xr.DataArray:
-    """Return the share of the cell that its class speaks of: managed land; all land if excluded."""
+    """Return the share of the cell that its class covers: managed land; all land if excluded."""
     excluded = hotspot_class == _CLASS["excluded"]
     return xr.where(excluded, valid_share, valid_share * managed_share.fillna(0))

@@ -1,7 +1,7 @@
-"""Which land is ranked: managed and under no mask; the rest is told by reason, hectare by hectare.
+"""Eligible land: managed and not masked; the area of all other land is reported by reason.
 
-A mask is a named switch. One whose layers aren't given can't be applied, and is told so: a map
-without permafrost data must not look as if there were none.
+A mask is a named switch. A mask whose layers are missing can't be applied, which is reported: a map
+without permafrost data must not suggest that there is no permafrost.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What tells a mask where the best layer for it is missing.
+    """Substitute criteria of masks whose preferred layer is missing.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Mask:
-    """A named switch: its reason in the legend, layers of which one is needed, and where it holds.
+    """A named switch: its reason in the legend, its alternative layers, and where it applies.
 
-    ``holds(data, thresholds)`` gives a boolean DataArray; missing values don't hold.
+    ``holds(data, thresholds)`` gives a boolean DataArray; False where values are missing.
     """
 
     reason: str
@@ -69,12 +69,12 @@ def excluded_reason(
     masks: Collection[str] | None = None,
     thresholds: Thresholds | None = None,
 ) -> xr.DataArray:
-    """Return why a cell's land is not ranked.
+    """Return the reason why a cell's land is not ranked.
 
     Parameters
     ----------
     data : Dataset
-        With ``soc_stock`` and ``climate_zone``; the masks use what else is there.
+        With ``soc_stock`` and ``climate_zone``; masks use further layers where present.
     managed_share : DataArray
         Managed land, share of the cell's land, 0-1.
     min_managed_share : float
@@ -83,20 +83,20 @@ def excluded_reason(
         Names of `MASKS` that are on; all by default. One whose layers are missing excludes
         nothing, see `mask_states`.
     thresholds : Thresholds, optional
-        What tells a mask where its best layer is missing.
+        Substitute criteria of masks whose preferred layer is missing.
 
     Returns
     -------
     DataArray
         ``excluded_reason``, class codes; 0 where the cell is ranked or holds no soil data. Where
-        several reasons hold, the first of the legend is told.
+        several reasons apply, the first in the legend is reported.
     """
     for name in ("soc_stock", "climate_zone"):
         if name not in data:
             raise RasterError(f"Ranking hotspots needs the layer '{name}', which isn't given.")
     on, limits = _names(masks), thresholds or Thresholds()
     checks = {
-        # A stock of 0 t/ha is a gap in the soil map rather than a soil.
+        # A stock of 0 t/ha is a gap in the soil map, not a soil.
         "zero_stock": data["soc_stock"] == 0,
         "no_climate_zone": ~data["climate_zone"].isin(list(CLIMATE_ZONES)),
         "no_land_use_data": managed_share.isnull(),
@@ -107,8 +107,8 @@ def excluded_reason(
         if any(layer in data for layer in mask.needs):
             checks[mask.reason] = mask.holds(data, limits)
     reason = xr.zeros_like(data["soc_stock"], dtype="uint8")
-    for told in sorted(checks, key=lambda name: -_REASON[name]):
-        reason = reason.where(~checks[told], np.uint8(_REASON[told]))
+    for cause in sorted(checks, key=lambda name: -_REASON[name]):
+        reason = reason.where(~checks[cause], np.uint8(_REASON[cause]))
     reason = reason.where(data["soc_stock"].notnull(), np.uint8(0)).astype("uint8")
     return describe(reason, "excluded_reason")
 
@@ -148,7 +148,7 @@ def is_organic(data: xr.Dataset, stock: float) -> xr.DataArray:
 def _names(masks: Collection[str] | None) -> list[str]:
     unknown = sorted(set(masks or ()) - set(MASKS))
     if unknown:
-        raise BadInputError(f"'{unknown[0]}' is no mask; there are {', '.join(MASKS)}.")
+        raise BadInputError(f"'{unknown[0]}' isn't a mask; allowed are {', '.join(MASKS)}.")
     return [name for name in MASKS if masks is None or name in masks]
 
 
@@ -158,7 +158,7 @@ def _hyper_arid(data: xr.Dataset, limits: Thresholds) -> xr.DataArray:
     if "annual_pet" not in data:
         return by_rain
     pet = data["annual_pet"]
-    # As a product: where PET is 0, the index is infinite and the land not arid.
+    # As a product: where PET is 0, the index is infinite and the land is not arid.
     return xr.where(pet.notnull(), rain < HYPER_ARID_INDEX * pet, by_rain)
 
 

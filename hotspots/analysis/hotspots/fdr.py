@@ -1,4 +1,4 @@
-"""False discovery rate: p values adjusted for having asked the question in every cell."""
+"""False discovery rate: p values adjusted for multiple testing over the cells."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def false_discovery_rate(p: Values, method: str = "bh") -> Values:
     Stat. 29:1165; for maps, Caldas de Castro & Singer (2006), Geogr. Anal. 38:180.
     """
     if method not in METHODS:
-        raise BadInputError(f"'{method}' is no FDR method; take 'bh' or 'by'.")
+        raise BadInputError(f"'{method}' isn't a known FDR method; allowed are 'bh' and 'by'.")
     if isinstance(p, xr.DataArray):
         out = p.copy(data=_adjusted(np.asarray(p.values, dtype="float64"), method))
         out.attrs = {"units": "1", "long_name": f"p, adjusted for false discoveries ({method})"}
@@ -57,7 +57,7 @@ def _adjusted(p: np.ndarray, method: Method) -> np.ndarray:
     values = p[tested]
     if values.size and (values.min() < 0 or values.max() > 1):
         worst = values.min() if values.min() < 0 else values.max()
-        raise BadInputError(f"{worst:g} is no p value; p values lie between 0 and 1.")
+        raise BadInputError(f"{worst:g} isn't a p value; p values lie between 0 and 1.")
     out = np.full(p.shape, np.nan)
     if values.size:
         out[tested] = false_discovery_control(values, method=method)

@@ -1,7 +1,7 @@
-"""Gi* of Getis and Ord: where high or low values lie together, as a descriptive layer.
+"""Gi* of Getis and Ord: spatial clustering of high or low values, as a descriptive layer.
 
-Not the definition of a hotspot: on a smooth model output the null of no autocorrelation is wrong
-everywhere, and a third of the land comes out "hot". Read `effect`, not p, for what it means.
+It doesn't define hotspots here: on a smooth model output the null hypothesis of no autocorrelation
+is false everywhere, and a third of the land comes out "hot". Interpret `effect` rather than p.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def getis_ord(
     ``z_i = Σ_j w_ij (x_j − X̄) / (S·sqrt((n·S1_i − W_i²)/(n − 1)))`` with n, X̄, S of the whole
     study area, W_i = Σ_j w_ij and S1_i = Σ_j w_ij² = W_i for binary weights (Ord & Getis 1995,
     Geogr. Anal. 27:286). Area weights a_j (cell area / mean valid cell area) enter X̄, S, the
-    numerator and W_i; with equal cells the plain formula is left. Values are centred before they
-    are summed, so that precision holds for 10⁷ cells.
+    numerator and W_i; with equal cells this reduces to the unweighted formula. Values are centred
+    before they are summed, so that precision holds for 10⁷ cells.
     """
     layer, grid = _on_grid(values, needs_grid=radius is not None or area_weighted)
     runs = _runs(layer.shape, grid, radius, neighbourhood)
@@ -89,8 +89,9 @@ def getis_ord(
     z, effect, moments = _statistic(np.asarray(layer.values, dtype="float64"), runs, area)
     out = _dataset(layer, z, effect, method, alpha)
     out.attrs = {
-        "method": f"Gi*, {_told(radius, neighbourhood)}, {'area' if area_weighted else 'equal'}"
-        f" weights; p descriptive, adjusted by {method}, alpha {alpha:g}",
+        "method": f"Gi*, {_neighbourhood_text(radius, neighbourhood)}, "
+        f"{'area' if area_weighted else 'equal'} weights; p descriptive, adjusted by {method},"
+        f" alpha {alpha:g}",
         **moments._asdict(),
     }
     return out
@@ -150,7 +151,7 @@ def _statistic(values: Array, runs: Runs, area: Array | None) -> tuple[Array, Ar
         weight *= area / area[valid].mean()
     x = values[valid]
     mean = float(np.average(x, weights=weight[valid]))
-    # Rounding of the mean must not make a constant layer look like a varying one.
+    # Rounding of the mean must not give a constant layer a variance.
     sd = (
         0.0
         if x.min() == x.max()
@@ -185,7 +186,7 @@ def _dataset(layer: xr.DataArray, z: Array, effect: Array, method: str, alpha: f
     )
 
 
-def _told(radius: float | None, neighbourhood: npt.ArrayLike | None) -> str:
+def _neighbourhood_text(radius: float | None, neighbourhood: npt.ArrayLike | None) -> str:
     if radius is not None:
         return f"radius {radius:g} km"
     return f"neighbourhood of {int(np.asarray(neighbourhood).sum())} cells"

@@ -1,7 +1,8 @@
 """Sums over cell neighbourhoods that are made of runs along rows; compiled with numba.
 
 Each row's prefix sums turn a run of any length into one subtraction, so that the cost grows with
-the number of rows in a neighbourhood, not with its number of cells. `reference` is the plain twin.
+the number of rows in a neighbourhood, not with its number of cells. `kernel_reference` is the
+direct implementation that tests compare it with.
 """
 
 from __future__ import annotations

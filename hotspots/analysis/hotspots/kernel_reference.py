@@ -1,4 +1,4 @@
-"""The plain twin of `neighbourhood`: slow, short, and what the tests believe."""
+"""Reference implementation of `kernel`: slow and short, for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run_sums(
 ) -> Array:
     """Return for each cell the sum of `values` over its neighbourhood, cell by cell.
 
-    Arguments as in `neighbourhood.run_sums`.
+    Arguments as in `kernel.run_sums`.
     """
     rows, columns = values.shape
     out = np.zeros((rows, columns))

@@ -1,7 +1,7 @@
-"""Who is whose neighbour on a grid, as runs of columns: by distance or by a mask of cells.
+"""Neighbourhoods on a grid as runs of columns, defined by distance or by a mask of cells.
 
-A `Runs` is what `kernels.neighbourhood.run_sums` takes: for the cells of each row, stretches of
-columns counted from the cell's own.
+`Runs` is the input of `kernel.run_sums`: for the cells of each row, ranges of columns relative to
+the cell's own column.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hotspots.layers.grid import Grid
 
 Index = npt.NDArray[np.int64]
 
-# A neighbour at exactly the radius belongs; rounding of coordinates must not decide it.
+# A cell at exactly the radius is included; rounding of coordinates must not decide it.
 _AT_RADIUS = 1 + 1e-9
 _GEOD = pyproj.Geod(ellps="WGS84")
 
@@ -36,7 +36,7 @@ class Runs:
 def mask_runs(mask: npt.ArrayLike, shape: tuple[int, int], wraps: bool = False) -> Runs:
     """Return the runs of a boolean neighbourhood `mask`, odd-sized, its centre included.
 
-    `shape` = (rows, columns) of the grid; mask rows run the way of the grid's rows.
+    `shape` = (rows, columns) of the grid; mask rows run in the direction of the grid's rows.
     """
     cells = np.asarray(mask)
     odd = cells.ndim == 2 and all(n % 2 for n in cells.shape)
@@ -63,7 +63,7 @@ def radius_runs(grid: Grid, radius_km: float) -> Runs:
     """Return the runs of all cells whose centres lie within `radius_km` of a cell's centre.
 
     Geographic grids: geodesic distance on WGS84, over the antimeridian where the grid spans 360°
-    and over the poles; a narrower grid is taken as having an end. Projected grids: planar.
+    and over the poles; a narrower grid doesn't wrap. Projected grids: planar.
     """
     if not radius_km > 0:
         raise BadInputError(f"The radius is {radius_km:g} km; it must be above 0.")
@@ -91,7 +91,7 @@ def _geodesic_runs(grid: Grid, radius: float) -> Runs:
     i = np.repeat(np.arange(rows), count)
     k = i + np.arange(len(i)) - np.repeat(count.cumsum() - count, count)
     half = _half_widths(grid, lat[i], lat[k], radius)
-    # Distance is symmetric: pairs with the other row above are the same ones turned round.
+    # Distance is symmetric: pairs with the other row above are the mirrored ones.
     mirrored = k > i
     row_of = np.concatenate([i, k[mirrored]])
     other = np.concatenate([k, i[mirrored]])

@@ -1,4 +1,4 @@
-"""Patches: cells of a mask that hang together, by edges or corners, across the antimeridian too."""
+"""Patches: connected components of a mask (8-neighbour), including across the antimeridian."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ HA_PER_KM2 = 100.0
 def label_patches(mask: npt.ArrayLike, wraps: bool = False) -> npt.NDArray[np.int32]:
     """Return the patch number of each cell of a boolean `mask` (rows, columns).
 
-    Eight neighbours hang together; with `wraps`, the first and the last column touch. Numbers are
-    1, 2, … in the order in which rows, read from the first, meet the patches; 0 is no patch.
+    Patches are connected components (8-neighbour); with `wraps`, the first and the last column
+    are adjacent. Numbers are 1, 2, … in the order of first occurrence, row by row; 0 is outside
+    every patch.
     """
     from scipy import ndimage
 
@@ -34,7 +35,7 @@ def label_patches(mask: npt.ArrayLike, wraps: bool = False) -> npt.NDArray[np.in
 
 
 def _joined_around(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int32]:
-    """Join the patches that touch across the last and the first column."""
+    """Merge the patches that are adjacent across the last and the first column."""
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
@@ -72,11 +73,11 @@ def drop_small(
     area_ha : array
         Area of each cell in ha, of a shape that broadcasts to the mask's.
     min_cells : int or None
-        A patch that stays has at least so many cells,
+        Minimum number of cells of a patch; None for no minimum.
     min_area_km2 : float or None
-        and at least this area. None leaves a rule out.
+        Minimum area of a patch, km2; None for no minimum.
     wraps : bool
-        Whether the first and the last column touch.
+        Whether the first and the last column are adjacent.
     """
     labels = label_patches(mask, wraps)
     area = np.broadcast_to(np.asarray(area_ha, dtype="float64"), labels.shape)
@@ -97,14 +98,15 @@ def patch_polygons(labels: npt.NDArray[np.int32], grid: Grid) -> gpd.GeoDataFram
     Parameters
     ----------
     labels : int32 array (rows, columns)
-        From `label_patches`; 0 is no patch.
+        From `label_patches`; 0 is outside every patch.
     grid : Grid
         Of `labels`; a patch across the antimeridian has parts on both sides of it.
 
     Returns
     -------
     GeoDataFrame
-        ``label``, ``geometry`` (valid MultiPolygons in the grid's CRS), by rising label.
+        ``label``, ``geometry`` (valid MultiPolygons in the grid's CRS), in ascending order of
+        label.
     """
     import geopandas as gpd
     import shapely

@@ -1,8 +1,8 @@
 """IPCC climate zones from temperature, rain, evaporation, elevation and frost.
 
 The decision tree of the 2006 Guidelines (Vol 4 Ch 3 Fig 3A.5.2), which the 2019 Refinement keeps.
-A comparison with NaN is False and would lead silently into a wrong branch, so each branch first
-asks for what it needs.
+A comparison with NaN is False and would silently lead into a wrong branch, so each branch first
+checks its inputs for missing values.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def climate_zone(
     warmest_month_temperature : DataArray, array or float, optional
         degC; needed where the mean annual temperature is 0 degC or below.
     guidelines : str
-        The edition whose factors the zones are for, "2006" or "2019": an attribute of the result,
-        no difference of the rules.
+        Edition of the factors that the zones are used with, "2006" or "2019": recorded as an
+        attribute of the result; the rules are the same.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def climate_zone(
     Raises
     ------
     BadInputError
-        Kelvin, negative precipitation, or another value that can't be.
+        Kelvin, negative precipitation, or another physically impossible value.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def climate_zone(
 def _zones(
     mat: Values, rain: Values, pet: Values, elevation: Values, frost: Values, warmest: Values
 ) -> Codes:
-    """Return zone codes, 0 where unknown; in each branch the conditions come in their order."""
+    """Return zone codes, 0 where unknown; in each branch conditions are tested in order."""
     unknown = np.isnan
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(

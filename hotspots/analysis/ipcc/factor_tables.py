@@ -1,7 +1,7 @@
 """The factor tables of ``analysis/tables``: rows with value, error, source and status.
 
-One home for reading them: a method asks for its table by name and never repeats a number that
-stands there. Each row says how sure its number is; `status_kind` puts that into one of four words.
+All methods read their tables here, by name, and never repeat a number from them. Each row has a
+status that states how well its number is verified; `status_kind` classifies it into one of four.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ def table(name: str) -> tuple[Row, ...]:
     return tuple(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-def rows_of(name: str, **wanted: str) -> list[Row]:
-    """Return the rows of a table that have the values wanted."""
-    return [row for row in table(name) if wanted.items() <= row.items()]
+def rows_of(name: str, **values: str) -> list[Row]:
+    """Return the rows of a table that have these values in these columns."""
+    return [row for row in table(name) if values.items() <= row.items()]
 
 
 def status_kind(status: str) -> str:
-    """Return one of `STATUSES` for what a table says of a number.
+    """Return the one of `STATUSES` that the status text of a table row belongs to.
 
-    "from memory" wins over all else that is said of a number, so that a doubt is never lost.
+    "from memory" takes precedence over everything else, so that a doubt is never lost.
     """
-    told = status.casefold()
-    if "convention" in told or "derived" in told:
+    text = status.casefold()
+    if "convention" in text or "derived" in text:
         return "convention"
-    if "memory" in told or "to be verified" in told:
+    if "memory" in text or "to be verified" in text:
         return "from memory"
-    if "secondary" in told or "transcribed" in told:
+    if "secondary" in text or "transcribed" in text:
         return "secondary"
     return "verified"
 

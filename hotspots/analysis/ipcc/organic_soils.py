@@ -1,8 +1,8 @@
 """Organic soils: emissions of drained peat by factor, and wetland mineral soils.
 
-Organic soils have no stock-change gains: what can be won is an emission that stops. The factors
-are rows of the tables of the 2013 Wetlands Supplement, by three climates; emission goes on until
-the peat is gone, so there is no 20-year cap here.
+Organic soils have no stock-change gains: the benefit is an avoided emission. The factors
+are rows of the tables of the 2013 Wetlands Supplement, by three climates; emission continues
+until the peat is gone, so there is no 20-year limit.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def emission_factor(climate_zone: Any, land_use: Any = "cropland") -> EmissionFa
 def organic_soil_factor(
     climate_zone: Any, land_use: Any = "cropland", *, with_doc: bool = False
 ) -> Any:
-    """Return the carbon that drained organic soil loses, t C ha-1 yr-1.
+    """Return the carbon loss of drained organic soil, t C ha-1 yr-1.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def organic_soil_factor(
     Returns
     -------
     float, array or DataArray
-        t C per hectare of drained land and year, positive; NaN as there.
+        t C per hectare of drained land and year, positive; NaN as for `emission_factor`.
     """
     on_site = emission_factor(climate_zone, land_use).ef
     if with_doc:
@@ -150,7 +150,7 @@ def drained_organic_emission(
     years: float = 1.0,
     peat_stock: Any = None,
 ) -> xr.Dataset:
-    """Return what drained organic soil emits over some years.
+    """Return the emissions of drained organic soil over a number of years.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def drained_organic_emission(
     years : float
         Time, yr.
     peat_stock : DataArray, array or float, optional
-        Carbon in the peat at the start, t ha-1 (by `soc_stock` over its depth), which the loss
-        can't exceed. Where it isn't known (NaN) there is no answer.
+        Carbon in the peat at the start, t ha-1 (by `soc_stock` over its depth), an upper
+        bound of the loss. NaN (not known) gives NaN.
 
     Returns
     -------
@@ -172,8 +172,8 @@ def drained_organic_emission(
 
     Notes
     -----
-    ``L = A·EF·t`` (METHODS 2.4), carbon capped at ``A·peat_stock``. The two carbon paths share the
-    stock in proportion. Emission doesn't end after 20 years.
+    ``L = A·EF·t`` (METHODS 2.4), carbon capped at ``A·peat_stock``. The two carbon pathways share
+    the stock in proportion. Emission doesn't end after 20 years.
     """
     require_between("drained_area", drained_area, 0, np.inf, "ha")
     require_between("peat_stock", peat_stock, 0, np.inf, "t ha-1")
@@ -230,7 +230,7 @@ def rewetted_factor(climate_zone: Any, nutrient_status: str = "rich") -> Emissio
 
     Notes
     -----
-    2013 Wetlands Supplement Table 3.1 (secondary). The methane of rewetted land isn't in it.
+    2013 Wetlands Supplement Table 3.1 (secondary). Excludes the methane of rewetted land.
     """
     if nutrient_status not in NUTRIENT_STATUSES:
         allowed = " and ".join(NUTRIENT_STATUSES)
@@ -355,10 +355,10 @@ def _value(found: dict[tuple[str, str], float], climate: str, use: str) -> float
 
 
 def _carbon(area: Any, stock: Any, years: Any, site: Any, doc: Any, part: Any) -> Any:
-    """Return `part` of the carbon path; both paths shrink where the peat is used up."""
-    wanted = np.maximum((site + doc) * years, 0.0)
+    """Return `part` of the carbon loss; both pathways are reduced where the peat is exhausted."""
+    demand = np.maximum((site + doc) * years, 0.0)
     with np.errstate(invalid="ignore"):
-        share = np.where(wanted == 0, 1.0, np.minimum(wanted, stock) / wanted)
+        share = np.where(demand == 0, 1.0, np.minimum(demand, stock) / demand)
     share = np.where(np.isnan(stock), np.nan, share)
     return area * part * years * share
 

@@ -31,7 +31,7 @@ def soc_reference(*, climate_zone: Any, soil_class: Any, guidelines: str = "2019
     soil_class : str, int, array or DataArray
         By name or code (1-7, 0 = nodata).
     guidelines : str
-        "2006" or "2019". A stock of one and factors of the other don't belong together.
+        "2006" or "2019". Stocks of one edition must not be combined with factors of the other.
 
     Returns
     -------
@@ -59,11 +59,11 @@ def soc_reference(*, climate_zone: Any, soil_class: Any, guidelines: str = "2019
 def soc_reference_uncertainty(
     *, climate_zone: Any, soil_class: Any, guidelines: str = "2019"
 ) -> Any:
-    """Return the uncertainty of `soc_reference`, % of the value; arguments and NaN as there.
+    """Return the uncertainty of `soc_reference`, % of the value, with its arguments and NaN.
 
     Notes
     -----
-    2006: nominal error of 90 % (2 sd); 2019: half the 95 % confidence interval. An sd is so
+    2006: nominal error of 90 % (2 sd); 2019: half the 95 % confidence interval. The sd is
     value·uncertainty/196 (2019) or /200 (2006).
     """
     found = _looked_up("uncertainty_pct", climate_zone, soil_class, guidelines)

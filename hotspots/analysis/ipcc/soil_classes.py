@@ -1,8 +1,9 @@
 """IPCC soil classes from soil groups and texture.
 
-The group decides, but sand comes first: Histosols are organic whatever they hold, all else is
-sandy above 70 % sand and below 8 % clay, and only then the group's class counts. Which group has
-which class is data (``tables/ipcc_soil_class_crosswalk.csv``), as is what is convention in it.
+The class follows from the group, after a texture rule: Histosols are organic whatever their
+texture, all other soils are sandy above 70 % sand and below 8 % clay, and only then does the
+group's class apply. The crosswalk from groups to classes, with its conventions, is in
+``tables/ipcc_soil_class_crosswalk.csv``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def soil_class(
         "WRB" (reference soil groups) or "USDA" (orders, and the other names of the crosswalk;
         names of suborders and great groups aren't read).
     unlisted : str
-        What to do with groups that IPCC's list lacks (Fluvisols, Planosols, Stagnosols, …): "LAC",
+        Treatment of groups that IPCC's list lacks (Fluvisols, Planosols, Stagnosols, …): "LAC",
         the last branch of IPCC's tree; "convention", the class that the crosswalk proposes, LAC
         where it proposes none; or "nodata".
 
@@ -191,7 +192,7 @@ def _code(name: str, system: str, unlisted: str) -> int:
             return _CODE.get(chosen, _NO_CLASS)
     names = [row["soil_group"] for row in rows_of("ipcc_soil_class_crosswalk", system=system)]
     raise BadInputError(
-        f"'{name}' is no soil group of {system}{near_matches(name, names) or '.'} The names are"
+        f"'{name}' isn't a soil group of {system}{near_matches(name, names) or '.'} The names are"
         f" {', '.join([*names, *_UNLISTED_ORDERS[system]])}."
     )
 

@@ -1,9 +1,9 @@
 """IPCC Tier 1 stock changes of mineral soils (2006 Guidelines and 2019 Refinement, Vol 4).
 
 ``SOC = SOCref·F_LU·F_MG·F_I`` is the stock that a management leads to, reached linearly over D = 20
-years. A mapped stock isn't SOCref: to it only the ratio of factors applies, after it is unmixed
-into the land uses of its cell. The factors stand in `tier1_factors`, their errors in
-`tier1_errors`.
+years. A mapped stock isn't SOCref: only the ratio of factors applies to it, after it is unmixed
+into the land uses of its cell. The factors are in `tier1_factors`, their errors in
+`tier1_uncertainty`.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ __all__ = [
 ]
 TRANSITION_YEARS = 20.0
 DEPTH_CM = "0-30"  # the factors are for this layer
-MOST_STOCK = 5000.0  # t ha-1; no soil holds more in any depth that is mapped
-_ROUNDING = (0.001, 0.01)  # what sums of shares may miss 0 and 1 by, as in variables
+MOST_STOCK = 5000.0  # t ha-1; above any soil's stock in any mapped depth
+_ROUNDING = (0.001, 0.01)  # tolerance of sums of shares at 0 and 1, as in variables
 
 
 def ipcc_tier1(
@@ -91,16 +91,16 @@ def ipcc_tier1(
         goes from `from_grassland_management` to `grassland_management`. Rangeland isn't managed
         grassland: its factor is 1, as that of forest and other land.
     pasture_share : DataArray, optional
-        In its place, where a source doesn't separate managed grassland from rangeland: an explicit
-        choice, since it takes rangeland for managed.
+        Alternative to `grassland_share` where a source doesn't separate managed grassland from
+        rangeland: an explicit choice, since rangeland is then treated as managed.
     land_use, from_management, from_input : str
         Levels of F_LU, F_MG, F_I of today's cropland.
     management, input : str
-        Levels of F_MG and F_I that it goes to; F_LU stays.
+        Levels of F_MG and F_I after the change; F_LU is unchanged.
     from_grassland_management, grassland_management : str
-        Levels of the grassland's F_MG, today and then.
+        Levels of the grassland's F_MG, before and after the change.
     grassland_input : str
-        Level of F_I that improved grassland goes to; "medium" for all other.
+        Level of F_I of improved grassland after the change; "medium" for all other.
     adoption : float
         Share of the land already so managed, 0-1.
     transition_years : float
@@ -131,11 +131,11 @@ def ipcc_tier1(
     -----
     ``SOC_ref = SOC / Σ_u share_u·F_u`` unmixes the cell; ``SOC_crop = SOC_ref·F_LU·F_MG·F_I`` of
     today; ``ΔSOC/D = SOC_crop·(F_MG'·F_I'/(F_MG·F_I) − 1)/D·(1 − adoption)``. IPCC 2006 Vol 4
-    Ch 2 eq 2.25 in ratio form, since the mapped stock is not SOCref. Land that has adopted already
-    is unmixed as if it hadn't, which overstates the rest's stock by less than share·adoption·gain.
-    Part of a no-till gain is carbon moved towards the surface. Organic soils and paddy rice need
-    their own methods. Status: each factor's stands in the table; the unmixing is a convention of
-    this project.
+    Ch 2 eq 2.25 in ratio form, since the mapped stock is not SOCref. Land that has already adopted
+    the practice is unmixed as if it hadn't, which overstates the rest's stock by less than
+    share·adoption·gain. Part of a no-till gain is carbon moved towards the surface. Organic soils
+    and paddy rice need their own methods. Status: each factor's stands in the table; the unmixing
+    is a convention of this project.
     """
     _require_choices(adoption, transition_years, grassland_management, grassland_input)
     grass_share = _one_grassland(grassland_share, pasture_share)
@@ -238,7 +238,7 @@ def equilibrium_from_observed(*, soc_stock: Any, factor_now: Any, factor_new: An
     soc_stock : float, array or DataArray
         Observed stock of the land use itself (not of a mixed cell), t ha-1.
     factor_now, factor_new : float, array or DataArray
-        F_LU·F_MG·F_I today and then, dimensionless, of the same guidelines.
+        F_LU·F_MG·F_I today and after the change, dimensionless, of the same guidelines.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def stock_after(
     Returns
     -------
     same kind as given
-        t ha-1; NaN where any input is NaN. Beyond D nothing changes any more.
+        t ha-1; NaN where any input is NaN. Constant beyond D.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """The stock change factors of IPCC Tier 1: the packaged table, the user's own rows, look-ups.
 
-The packaged rows stand in ``tables/ipcc_stock_change_factors.csv``, each with its error, source
+The packaged rows are in ``tables/ipcc_stock_change_factors.csv``, each with its error, source
 and status. Factors and climate zones must be of the same guidelines; polar zones have no factors.
 """
 
@@ -21,7 +21,7 @@ from hotspots.layers.variables import CLIMATE_ZONES
 
 GUIDELINES = ("2006", "2019")
 FACTORS = ("F_LU", "F_MG", "F_I")
-MOST_OF_A_FACTOR = 5.0  # above it a factor can only be percent
+MOST_OF_A_FACTOR = 5.0  # above this, a factor is most likely a percentage
 _TABLE = "ipcc_stock_change_factors"
 _NEEDED = ("system", "factor", "level", "climate_zone", "value", "error_pct", "source")
 _KEYS = (*_NEEDED, "guidelines", "error_meaning", "status", "note")
@@ -74,7 +74,7 @@ def stock_change_factor(
     Notes
     -----
     IPCC 2006 Vol 4 Tables 5.5 and 6.2, and their 2019 Refinement. Each row's status (verified in
-    secondary transcriptions, from memory, derived) stands in the table.
+    secondary transcriptions, from memory, derived) is in the table.
     """
     by_zone = factor_by_zone(factor, level, system, guidelines, factors=factors)
     return by_climate_zone(by_zone, climate_zone, guidelines, name=factor)
@@ -122,7 +122,7 @@ def factor_table() -> tuple[Row, ...]:
 
 
 def require_guidelines(climate_zone: Any, guidelines: str) -> None:
-    """Raise `BadInputError` where zones of one IPCC edition meet factors of another."""
+    """Raise `BadInputError` where zones and factors are of different IPCC editions."""
     given = getattr(climate_zone, "attrs", {}).get("guidelines")
     if given is not None and not str(given).strip():
         raise BadInputError(
@@ -168,8 +168,8 @@ def factor_by_zone(
 def _packaged_by_zone(factor: str, level: str, system: str, guidelines: str, column: str) -> Array:
     code = {name: number for number, name in CLIMATE_ZONES.items()}
     out = np.full(len(CLIMATE_ZONES) + 1, np.nan)
-    wanted = {"factor": factor, "level": level, "system": system, "guidelines": guidelines}
-    for row in rows_of(_TABLE, **wanted):
+    key_columns = {"factor": factor, "level": level, "system": system, "guidelines": guidelines}
+    for row in rows_of(_TABLE, **key_columns):
         # A reference level is 1 by definition: it has no error.
         out[code[row["climate_zone"]]] = float(row[column] or 0)
     return out
@@ -192,7 +192,7 @@ def _require_known(
 
 
 def require_edition(guidelines: str) -> None:
-    """Raise `BadInputError` unless these are guidelines that the factor table has."""
+    """Raise `BadInputError` unless the factor table covers these guidelines."""
     if guidelines not in GUIDELINES:
         raise BadInputError(
             f"guidelines is '{guidelines}'; allowed are {' and '.join(GUIDELINES)}."
@@ -207,49 +207,51 @@ def own_rows(factors: OwnFactors | None, guidelines: str) -> list[dict[str, Any]
     ]
 
 
-def _own_row(row: Mapping[str, Any], guidelines: str, told: str) -> dict[str, Any]:
+def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> dict[str, Any]:
     if unknown := [key for key in row if key not in _KEYS]:
         raise BadInputError(
-            f"{told} has the unknown key '{unknown[0]}'; allowed are {', '.join(_KEYS)}"
+            f"{row_label} has the unknown key '{unknown[0]}'; allowed are {', '.join(_KEYS)}"
             f"{near_matches(unknown[0], _KEYS) or '.'}"
         )
     if missing := [key for key in _NEEDED if str(row.get(key, "")).strip() in ("", "None")]:
-        raise BadInputError(f"{told} lacks {', '.join(missing)}; give each a value.")
+        raise BadInputError(f"{row_label} lacks {', '.join(missing)}; give each a value.")
     edition = str(row.get("guidelines") or guidelines)
     if edition != guidelines:
         raise BadInputError(
-            f"{told} is of the guidelines {edition} and the analysis of {guidelines}. Take rows of"
-            " one edition only."
+            f"{row_label} is of the guidelines {edition} and the analysis of {guidelines}. Take"
+            " rows of one edition only."
         )
     systems = sorted({r["system"] for r in table(_TABLE)})
     for key, allowed in (("factor", FACTORS), ("system", systems)):
         if row[key] not in allowed:
-            raise BadInputError(f"{told}: {key} is '{row[key]}'; allowed are {', '.join(allowed)}.")
-    value = _number(row["value"], f"{told}: value")
-    error = _number(row["error_pct"], f"{told}: error_pct")
+            raise BadInputError(
+                f"{row_label}: {key} is '{row[key]}'; allowed are {', '.join(allowed)}."
+            )
+    value = _number(row["value"], f"{row_label}: value")
+    error = _number(row["error_pct"], f"{row_label}: error_pct")
     if not 0 < value <= MOST_OF_A_FACTOR:
         raise BadInputError(
-            f"{told}: value is {value:g}; a factor is above 0 and at most {MOST_OF_A_FACTOR:g};"
-            " divide percent by 100."
+            f"{row_label}: value is {value:g}; a factor is above 0 and at most"
+            f" {MOST_OF_A_FACTOR:g}; divide percent by 100."
         )
     if not 0 <= error <= 1000:
         raise BadInputError(
-            f"{told}: error_pct is {error:g}; allowed is 0 to 1000 % (2 sd, % of the value)."
+            f"{row_label}: error_pct is {error:g}; allowed is 0 to 1000 % (2 sd, % of the value)."
         )
     try:
         zone = class_codes(row["climate_zone"], CLIMATE_ZONES, "IPCC climate zone")
     except BadInputError as problem:
-        raise BadInputError(f"{told}: {problem}") from problem
+        raise BadInputError(f"{row_label}: {problem}") from problem
     if not zone:
-        raise BadInputError(f"{told}: climate_zone is nodata; name a zone.")
+        raise BadInputError(f"{row_label}: climate_zone is nodata; name a zone.")
     return {**row, "value": value, "error_pct": error, "zone": zone}
 
 
-def _number(given: Any, told: str) -> float:
+def _number(given: Any, label: str) -> float:
     try:
         number = float(given)
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise BadInputError(f"{told} is '{given}'; a number is needed.")
+        raise BadInputError(f"{label} is '{given}'; a number is needed.")
     return number

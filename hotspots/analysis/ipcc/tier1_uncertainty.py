@@ -1,4 +1,4 @@
-"""Errors of IPCC Tier 1: the guidelines' two rules, and those of a change of management.
+"""Errors of IPCC Tier 1: the guidelines' two rules, and the error of a change of management.
 
 The guidelines give a factor's error as 2 standard deviations in % of its value. A gain is a
 difference of two stocks that share the reference stock and F_LU, so that their errors cancel in
@@ -17,7 +17,7 @@ from hotspots.analysis.elementwise import elementwise, require_between
 from hotspots.analysis.ipcc.tier1_factors import OwnFactors, factor_by_zone
 from hotspots.errors import BadInputError
 
-ERROR_IN_SD = 2.0  # the error of a factor is so many standard deviations
+ERROR_IN_SD = 2.0  # the error of a factor, in standard deviations
 CI95_IN_SD = 1.96
 
 Array = npt.NDArray[np.float64]
@@ -168,9 +168,9 @@ def ipcc_tier1_relative_sd(
     -----
     With ``R = F_MG'·F_I'/(F_MG·F_I)`` the gain of a mapped stock is ``SOC·(R − 1)/D``: reference
     stock and F_LU cancel. ``sd(R) = R·sqrt(Σ (e_i/200)²)`` over the factors whose level changes (to
-    first order; `tier1_draws` is the Monte Carlo twin), relative sd = ``sd(R)/|R − 1|``. The error
-    of the mapped stock is to be added in quadrature by who knows it; where a cell is cropland in
-    part only, that of F_LU enters by the unmixing and is left out.
+    first order; `tier1_draws` is the Monte Carlo equivalent), relative sd = ``sd(R)/|R − 1|``. The
+    error of the mapped stock, where known, is to be added in quadrature by the caller; where a cell
+    is only partly cropland, the error of F_LU enters by the unmixing and is neglected.
     """
     ratio, variance = np.ones(13), np.zeros(13)
     for factor, before, after in _changes(from_management, from_input, management, input):
@@ -216,8 +216,8 @@ def tier1_draws(
     -----
     Each factor is normal with sd = value·error/200, truncated at 0. Zones that share an estimate
     (one row of the guidelines stands for several zones: same value, same error) share its draw;
-    other estimates are independent (a convention of this project: the guidelines tell nothing of
-    correlation). A level that doesn't change cancels.
+    other estimates are independent (a convention of this project: the guidelines give no
+    correlations). A level that doesn't change cancels.
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise BadInputError(f"n is {n}; it is a number of draws, 1 or more.")

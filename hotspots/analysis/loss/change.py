@@ -1,4 +1,4 @@
-"""Change between two dates of one model: from land-use history, not measured."""
+"""Modelled SOC change between two dates, from land-use history, not measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def modelled_change(
     years : float, optional
         Years between them; by default from the attribute ``year`` of both.
     detectable : float
-        Change over the whole period, t ha-1, below which a cell is told as "no detectable
+        Change over the whole period, t ha-1, below which a cell is classified as "no detectable
         change"; its amount still counts in gross and net totals.
 
     Returns
@@ -63,13 +63,13 @@ def modelled_change(
         raise BadInputError(f"detectable is {detectable}; it is an amount in t ha-1, 0 or more.")
     require_aligned(start, end)
     common_depth(start, end)
-    # Stocks stored as float32 would give equal changes unequal last digits, and break ties.
+    # Stocks stored as float32 would give equal changes different last digits, and break ties.
     delta = (end.astype("float64") - start.astype("float64")).round(STORED_DECIMALS)
     rate = delta / years
-    # No change at all is none, even where every change counts as detectable (detectable=0).
+    # A change of exactly 0 is never detectable, even with detectable=0.
     moved = (abs(delta) >= detectable) & (delta != 0)
-    told = xr.where(moved, xr.where(delta < 0, 1, 2), 3)
-    told = told.where(np.isfinite(delta), 0).astype("uint8")
+    classes = xr.where(moved, xr.where(delta < 0, 1, 2), 3)
+    classes = classes.where(np.isfinite(delta), 0).astype("uint8")
     period = f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"
     span: dict[str, Any] = {"period": period, "years": years}
     return xr.Dataset(
@@ -81,6 +81,6 @@ def modelled_change(
             "modelled_gross_gain": describe(
                 rate.clip(min=0), "modelled_gross_gain", comment=NOT_MEASURED, **span
             ),
-            "change_class": describe(told, "change_class", comment=NOT_MEASURED, **span),
+            "change_class": describe(classes, "change_class", comment=NOT_MEASURED, **span),
         }
     )

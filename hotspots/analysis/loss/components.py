@@ -1,7 +1,7 @@
 """The five losses of soil carbon at risk, and their sum: t C per hectare and year, loss positive.
 
 Conversion, management disequilibrium, erosion, warming and drained organic soil add up as physical
-flows, all with weight 1, once the overlaps between them are taken out. Nothing here is rescaled to
+flows, all with weight 1, once their overlaps are removed. Nothing here is rescaled to
 0-1, which would depend on the study window.
 """
 
@@ -60,9 +60,9 @@ def loss_conversion(
 
     Notes
     -----
-    ``L1 = p·SOC·(1 − F)``, or ``/ D`` for a share over D years. With p per year all that a year's
-    conversion will cost is booked to that year, which equals the steady flow once D cohorts
-    overlap. A factor above 1 is a gain, which is no negative loss: 0. *Convention* of the project;
+    ``L1 = p·SOC·(1 − F)``, or ``/ D`` for a share over D years. With p per year the whole loss
+    committed by a year's conversion is assigned to that year, which equals the steady flow once D
+    cohorts overlap. A factor above 1 is a gain and gives a loss of 0. *Convention* of the project;
     F of the IPCC tables has its status there.
     """
     _require_stock(soc_stock=soc_stock)
@@ -81,14 +81,14 @@ def loss_conversion(
 
 
 def loss_disequilibrium(*, soc_stock: Values, soc_bau: Any, years: float = HORIZON_YEARS) -> Values:
-    """Return the loss that goes on under today's management (L2).
+    """Return the continuing loss under today's management (L2).
 
     Parameters
     ----------
     soc_stock, soc_bau : DataArray, array or float
         SOC stock now, and after `years` of business as usual by a process model started from it,
-        t ha-1 of the same depth. Not a Tier 1 equilibrium: map less default is mostly model
-        disagreement.
+        t ha-1 of the same depth. Not a Tier 1 equilibrium: the difference of map and default is
+        mostly model disagreement.
     years : float
         Years between them.
 
@@ -118,7 +118,7 @@ def loss_erosion(
     enrichment : DataArray, array or float
         ER: SOC content of the sediment over that of the soil, 0.8 to 2.5 in the literature.
     lost_share : DataArray, array or float
-        m: share of the carbon moved that is truly lost, 0-1.
+        m: share of the carbon moved that is lost to the atmosphere, 0-1.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def loss_erosion(
 
     Notes
     -----
-    Erosion moves carbon sideways, and how much reaches the air is contested: show
+    Erosion redistributes carbon laterally, and the share emitted is contested: show
     `loss_erosion_gross` beside it. ER 1.0 and m 0.2 are *from memory*.
     """
     require_fraction("lost_share", lost_share)
@@ -250,7 +250,7 @@ def loss_total(
     components : Dataset or mapping
         Layers by name, with or without ``loss_``: conversion, disequilibrium, erosion, warming,
         drained_organic; t ha-1 yr-1, >= 0. ``erosion_gross`` is kept beside the sum. A layer that
-        isn't there counts as absent, which ``loss_total`` tells in ``attrs["absent"]``.
+        isn't given counts as absent and is listed in ``attrs["absent"]`` of ``loss_total``.
     organic : DataArray, array or scalar, optional
         Organic soil: a mask, or its share of the cell's land (0-1).
     conversion_share : DataArray, array or scalar, optional
@@ -272,14 +272,14 @@ def loss_total(
     Raises
     ------
     BadInputError
-        An unknown or no component, a negative loss, a share that is no fraction.
+        An unknown or no component, a negative loss, a share outside 0-1.
 
     Notes
     -----
     Overlap rules (*convention*): organic soil loses by drainage only, ``L1…L4·(1 − organic)``;
     ``L2·(1 − converted share)``; of a joint run ``L2' = min(L2, joint)``, ``L4' = joint − L2'``;
-    erosion moves carbon sideways, its gross amount stays beside. A change between two maps is
-    never one of the components.
+    erosion redistributes carbon laterally, so its gross amount is kept beside the sum. A change
+    between two maps is never one of the components.
     """
     others = {"organic": organic, "conversion_share": conversion_share, "joint": joint}
     parts = _by_name(components, others)
@@ -327,7 +327,7 @@ def _by_name(
     for name in named:
         if name not in allowed:
             raise BadInputError(
-                f"'{name}' is no component of the loss; allowed are {', '.join(allowed)}"
+                f"'{name}' isn't a component of the loss; allowed are {', '.join(allowed)}"
                 f"{near_matches(name, allowed) or '.'}"
             )
     shares = {"organic", "conversion_share"}
@@ -363,7 +363,7 @@ def _layer(value: Any, model: xr.DataArray | None) -> xr.DataArray:
 
 
 def _on_mineral(loss: Array, organic: Array) -> Array:
-    """Return the loss of the mineral part; the loss isn't needed where there is none."""
+    """Return the loss of the mineral part; the loss isn't needed where there is no mineral soil."""
     return np.where(organic >= 1, 0.0, loss * (1 - organic))
 
 
@@ -379,8 +379,8 @@ def _largest(names: list[str]) -> Any:
     return kernel
 
 
-def _fall(before: Any, after: Any, years: float, name: str, told: tuple[str, str]) -> Any:
-    _require_stock(**{told[0]: before, told[1]: after})
+def _fall(before: Any, after: Any, years: float, name: str, stock_names: tuple[str, str]) -> Any:
+    _require_stock(**{stock_names[0]: before, stock_names[1]: after})
     _require_years("years", years)
     attrs = common_depth(before, after)
     out = elementwise(lambda a, b: np.clip((a - b) / years, 0, None), before, after)

@@ -1,6 +1,6 @@
 """Convergence of evidence: how many indicators of loss are beyond their thresholds.
 
-A count with its thresholds in sight, not a score: the indicators are never weighted or summed.
+A count with explicit thresholds, not a score: the indicators are never weighted or summed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 def converging_evidence(
     indicators: Mapping[str, tuple[Any, Any] | tuple[Any, Any, str]],
 ) -> xr.Dataset:
-    """Return how many indicators of loss are beyond their thresholds, of how many known.
+    """Return how many indicators of loss are beyond their thresholds, and how many are known.
 
     Parameters
     ----------
@@ -45,19 +45,19 @@ def converging_evidence(
     Raises
     ------
     BadInputError
-        No indicator, more than 20, a threshold that is no number, an unknown class or side.
+        No indicator, more than 20, a threshold that isn't a number, an unknown class or side.
 
     Notes
     -----
     After the World Atlas of Desertification (Cherlet et al. 2018), which maps coincident issues
-    against thresholds in place of an index. Indicators drawn from one model or one map agree for
-    that reason: k of n is no probability.
+    against thresholds in place of an index. Indicators from one model or one map agree for
+    that reason: k of n is not a probability.
     """
     if not 0 < len(indicators) <= MOST_INDICATORS:
         raise BadInputError(
             f"{len(indicators)} indicators were given; 1 to {MOST_INDICATORS} are allowed."
         )
-    layers, told = {}, []
+    layers, rules = {}, []
     for name, given in indicators.items():
         if not re.fullmatch(r"[a-z]\w*", name) or name in ("count", "known"):
             raise BadInputError(
@@ -65,24 +65,24 @@ def converging_evidence(
                 " 'loss_total'."
             )
         layers[name], rule = _beyond(name, *given)
-        told.append(rule)
+        rules.append(rule)
     require_aligned(*layers.values())
     known = sum(layer.notnull().astype("float64") for layer in layers.values())
     count = sum(layer.fillna(0.0) for layer in layers.values())
     count, known = xr.DataArray(count), xr.DataArray(known)
     out = {
         "evidence_count": describe(
-            count.where(known > 0), "evidence_count", indicators="; ".join(told)
+            count.where(known > 0), "evidence_count", indicators="; ".join(rules)
         ),
         "evidence_known": known.assign_attrs(units="1", long_name="Indicators with a value"),
     }
-    for (name, layer), rule in zip(layers.items(), told, strict=True):
+    for (name, layer), rule in zip(layers.items(), rules, strict=True):
         out[f"evidence_{name}"] = layer.assign_attrs(units="1", long_name=rule)
     return xr.Dataset(out)
 
 
 def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple[Any, str]:
-    """Return where the layer is beyond its threshold (1, 0, NaN), and the rule in words."""
+    """Return where the layer is beyond its threshold (1, 0, NaN), and the rule as text."""
     if side not in SIDES:
         raise BadInputError(
             f"The side of '{name}' is '{side}'; allowed are {' and '.join(SIDES)}"
@@ -90,15 +90,15 @@ def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple
         )
     legend = classes_of(layer) if isinstance(layer, xr.DataArray) else None
     if legend is not None:
-        wanted = [threshold] if isinstance(threshold, str) else list(threshold)
-        codes = [class_codes(one, legend, f"class of '{name}'") for one in wanted]
+        class_names = [threshold] if isinstance(threshold, str) else list(threshold)
+        codes = [class_codes(one, legend, f"class of '{name}'") for one in class_names]
 
         def member(code: Array) -> Array:
-            """Return 1 in the classes asked for, 0 elsewhere."""
+            """Return 1 in the requested classes, 0 elsewhere."""
             missing = np.isnan(code.astype("float64")) | (code == 0)
             return np.where(missing, np.nan, np.isin(code, codes))
 
-        return _layer(elementwise(member, layer)), f"{name}: {' or '.join(map(str, wanted))}"
+        return _layer(elementwise(member, layer)), f"{name}: {' or '.join(map(str, class_names))}"
     if isinstance(threshold, str) or np.ndim(threshold) or not np.isfinite(threshold):
         raise BadInputError(
             f"The threshold of '{name}' is {threshold!r}; it must be a number, or for a class"

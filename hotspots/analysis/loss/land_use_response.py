@@ -1,6 +1,6 @@
-"""What a loss means: can it be won back, how soon does it bite, and what answers it.
+"""Recoverability of a loss, its time scale, and the appropriate response.
 
-A second axis beside the loss itself, never multiplied into it.
+A second axis beside the loss itself, never multiplied with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 RECOVERY_YEARS = 30.0
 TENTH = 0.1
-# Losses that a decision not yet taken, or a drain not yet closed, can still prevent.
+# Losses that can still be prevented: by not converting land, or by closing drains.
 AVOIDABLE = ("conversion", "drained_organic")
 RESPONSE_RULES = {
     "avoid": "loss high, and its main component is conversion or drained organic soil, or what is"
@@ -40,7 +40,7 @@ RESPONSE_RULES = {
 def loss_over_horizon(
     *, loss_total: Values, years: float = HORIZON_YEARS, soc_stock: Any = None
 ) -> Values:
-    """Return what is lost over a horizon: ``ΔC_loss(H) = L·H``, t ha-1.
+    """Return the loss over a horizon: ``ΔC_loss(H) = L·H``, t ha-1.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def loss_over_horizon(
     years : float
         Horizon H, years.
     soc_stock : DataArray, array or float, optional
-        Stock of mineral soil, t ha-1: no more than it can be lost. Leave it out for peat, which is
+        Stock of mineral soil, t ha-1, an upper bound of the loss. Leave it out for peat, which is
         deeper than the stock's depth.
 
     Returns
@@ -65,7 +65,7 @@ def loss_over_horizon(
     else:
         _require_stock("soc_stock", soc_stock)
         out = elementwise(lambda loss, c: np.minimum(loss * years, c), loss_total, soc_stock)
-    return _told(out, "t ha-1", f"SOC lost over {years:g} years", loss_total)
+    return _with_unit(out, "t ha-1", f"SOC lost over {years:g} years", loss_total)
 
 
 def irrecoverable(
@@ -106,7 +106,7 @@ def irrecoverable(
 
 
 def recovery_time(*, lost: Values, attainable_rate: Any) -> Values:
-    """Return the years that it takes to regain a loss: ``τ = ΔC_loss(H)/r``.
+    """Return the years needed to regain a loss: ``τ = ΔC_loss(H)/r``.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def recovery_time(*, lost: Values, attainable_rate: Any) -> Values:
     _require_stock("lost", lost)
     _require_rate(attainable_rate)
     out = elementwise(_years_of, lost, attainable_rate)
-    return _told(out, "yr", "Years to regain the loss", lost)
+    return _with_unit(out, "yr", "Years to regain the loss", lost)
 
 
 def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
@@ -165,7 +165,7 @@ def response_class(
     deficit_threshold: float = 10.0,
     gain_threshold: float = 0.2,
 ) -> Any:
-    """Return what answers the loss: avoid (protect), reduce (manage) or reverse (restore).
+    """Return the response to the loss: avoid (protect), reduce (manage) or reverse (restore).
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def response_class(
     irrecoverable : DataArray, array or float
         t ha-1; see `irrecoverable`.
     historic_deficit : DataArray, array or float
-        Modelled historical debt, t ha-1: what is lost already, as context, not a future risk.
+        Modelled historical debt, t ha-1: past loss, as context, not a future risk.
     attainable_rate : DataArray, array or float
         Gain that practice can give, t ha-1 yr-1.
     loss_threshold : float
@@ -191,8 +191,8 @@ def response_class(
     Returns
     -------
     str or DataArray
-        ``response_class``; 0 ("nodata") where none is called for, or where an input that the
-        decision needs is missing.
+        ``response_class``; 0 ("nodata") where no response applies, or where a required input is
+        missing.
 
     Notes
     -----
@@ -206,8 +206,8 @@ def response_class(
     | none    | low  | any                                                   | other         |
 
     Each row needs only the inputs named in it. The order is the response hierarchy of land
-    degradation neutrality (Orr et al. 2017, Scientific Conceptual Framework): to avoid comes before
-    to reduce, to reduce before to reverse. The loss and gain thresholds are those of the hotspots;
+    degradation neutrality (Orr et al. 2017, Scientific Conceptual Framework): avoid comes
+    before reduce, reduce before reverse. The loss and gain thresholds are those of the hotspots;
     1 and 10 t ha-1 are *conventions*.
     """
     for what, value in (
@@ -226,7 +226,7 @@ def response_class(
 
     def kernel(loss: Array, part: Array, never: Array, debt: Array, gain: Array) -> Array:
         """Return the code of the response."""
-        # A threshold of 0 doesn't make a loss or a gain of nothing.
+        # With a threshold of 0, a loss or gain of 0 still doesn't count.
         high = (loss >= loss_threshold) & (loss > 0)
         low = np.isfinite(loss) & ~high
         avoid = high & (np.isin(part, avoidable) | (never >= irrecoverable_threshold))
@@ -241,8 +241,8 @@ def response_class(
         kernel, loss_total, main, irrecoverable, historic_deficit, attainable_rate, dtype="uint8"
     )
     rules = "; ".join(f"{name}: {rule}" for name, rule in RESPONSE_RULES.items())
-    told = {"long_name": "Response: avoid, reduce, reverse", "comment": rules}
-    return class_result(out, RESPONSES, "response_class", **told)
+    attrs = {"long_name": "Response: avoid, reduce, reverse", "comment": rules}
+    return class_result(out, RESPONSES, "response_class", **attrs)
 
 
 def _years_of(amount: Array, rate: Array) -> Array:
@@ -258,7 +258,7 @@ def _named(values: Any, name: str, source: Any) -> Any:
     return describe(values, name, **common_depth(source))
 
 
-def _told(values: Any, unit: str, label: str, source: Any) -> Any:
+def _with_unit(values: Any, unit: str, label: str, source: Any) -> Any:
     """Return a layer with its unit; it has no canonical name."""
     if not isinstance(values, xr.DataArray):
         return values

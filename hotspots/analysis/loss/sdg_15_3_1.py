@@ -1,7 +1,7 @@
-"""Land-cover transitions: the SOC sub-indicator of SDG 15.3.1, and a table of who lost what.
+"""Land-cover transitions: the SOC sub-indicator of SDG 15.3.1, and change by transition.
 
-Each change of land cover starts a clock: for 20 years the soil goes, in equal steps, towards the
-stock that the change leads to. A new change restarts the clock from the stock reached by then.
+Each change of land cover starts a transition of 20 years, in which the stock moves in equal steps
+towards its new equilibrium. A later change restarts it from the stock reached by then.
 """
 
 from __future__ import annotations
@@ -57,21 +57,21 @@ def sdg_soc_change(
     climate_zone : str, int, array or DataArray
         IPCC climate zone by name or code, any of the 12.
     years : (int, int), optional
-        First and last year of the change in percent; by default those of the series.
+        First and last year of the change in percent; by default the first and last of the series.
     artificial_factor : float, optional
         Factor of vegetated land that becomes artificial, above 0 to 1. By default that of the
-        table (0.1), which is for replicating the SDG indicator; elsewhere 0.8 is more sensible,
-        or towns become the hottest spots of the world. With it the way back gains no more than
+        table (0.1), which is for replicating the SDG indicator; elsewhere 0.8 is more realistic,
+        since otherwise towns dominate the hotspots. If given, the reverse transition gains at most
         ``1/artificial_factor``.
 
     Returns
     -------
     Dataset
-        ``soc_stock`` (t ha-1, by ``year``); ``sdg_soc_change`` (% of the stock in the first year
-        asked for); ``sdg_soc_class`` (degraded, stable, improved; 0 where missing); and
-        ``loss_land_cover`` (t ha-1 yr-1, mean of the years asked for, >= 0). The last three are
-        missing where the land cover is water in either year. Stock, zone or class missing gives
-        missing, a class from the year on in which it is.
+        ``soc_stock`` (t ha-1, by ``year``); ``sdg_soc_change`` (% of the stock in the first of
+        `years`); ``sdg_soc_class`` (degraded, stable, improved; 0 where missing); and
+        ``loss_land_cover`` (t ha-1 yr-1, mean over `years`, >= 0). The last three are
+        missing where the land cover is water in either year. A missing stock or zone gives NaN in
+        all years, a missing class from its year on.
 
     Raises
     ------
@@ -83,11 +83,11 @@ def sdg_soc_change(
     ``SOC(y) = SOC(y−1) − SOC_k·(1 − f)/20`` for 20 years from the latest change of class, in year
     k; ``Δ% = 100·(SOC1 − SOC0)/SOC0``, degraded at -10 or less, improved at +10 or more, both
     inclusive. The factors f (``tables/sdg1531_soc_transition_factors.csv``) and the rule are
-    *verified* in the Trends.Earth algorithms, which store whole tonnes (int16); here nothing is
-    cut off. The polar and boreal zones take the temperate factors. Masking water in either year,
-    holding classes over years without a map and the bound on the way back from artificial are
-    *conventions*; 0.8 for artificial is *from memory*. Management and input factors are 1. A
-    window of 15 years shows at most 15/20 of a change.
+    *verified* in the Trends.Earth algorithms, which store whole tonnes (int16); here values are
+    not truncated. The polar and boreal zones take the temperate factors. Masking water in either
+    year, holding classes over years without a map and the bound on the transition back from
+    artificial are *conventions*; 0.8 for artificial is *from memory*. Management and input factors
+    are 1. A window of 15 years shows at most 15/20 of a change.
     """
     require_between("soc_stock", soc_stock, 0, MOST_STOCK_T_HA, "t ha-1", "look for nodata values")
     cover = _annual(land_cover)
@@ -146,14 +146,14 @@ def transition_table(
         ``area_ha``, by the classes of the first and the last year, so that it adds up to the land
         counted; ``change_t`` (t C, positive = gain), each year's change under the transition that
         causes it, so that it adds up to the whole change; ``changing_area_ha``, land on which the
-        transition worked in these years (a cell of two transitions is under both).
+        transition was active in these years (a cell with two transitions counts in both).
         ``attrs["left_out_ha"]``: area of water in either year, or without a value.
 
     Notes
     -----
     A cell that goes from forest to cropland and back has its area under forest-forest and its
     changes under forest-cropland and cropland-forest: persistence never has a change. A transition
-    before the first year asked for still causes changes while its 20 years last.
+    before the first of `years` still causes changes until its 20 years end.
     """
     import pandas as pd
 
@@ -291,7 +291,7 @@ def _window(cover: xr.DataArray, years: tuple[int, int] | None) -> tuple[int, in
 
 
 def _on(cover: xr.DataArray, given: Any) -> xr.DataArray:
-    """Return `given` as a DataArray; an array without names is on the cells of `cover`."""
+    """Return `given` as a DataArray; an array without dimension names has the cells of `cover`."""
     if isinstance(given, xr.DataArray):
         return given
     cells = [dim for dim in cover.dims if dim != "year"]
@@ -305,13 +305,13 @@ def _is_water(cover: xr.DataArray, first: int, last: int) -> xr.DataArray:
 
 
 def _classified(percent: xr.DataArray) -> xr.DataArray:
-    told = percent.round(PERCENT_DECIMALS)
-    code = xr.where(told <= DEGRADED_PERCENT, 1, xr.where(told >= IMPROVED_PERCENT, 3, 2))
+    rounded = percent.round(PERCENT_DECIMALS)
+    code = xr.where(rounded <= DEGRADED_PERCENT, 1, xr.where(rounded >= IMPROVED_PERCENT, 3, 2))
     return code.where(percent.notnull(), 0).astype("uint8")
 
 
 def _clock(stock: Array, group: Codes, cover: Codes, *, factors: Array) -> Array:
-    """Return the stock of each year (last axis), by the clock that each change restarts."""
+    """Return the stock of each year (last axis), by transitions that each change restarts."""
     shape = np.broadcast_shapes(stock.shape, group.shape, cover.shape[:-1])
     cover = np.broadcast_to(cover, (*shape, cover.shape[-1]))
     group = np.broadcast_to(group, shape)
@@ -331,7 +331,7 @@ def _clock(stock: Array, group: Codes, cover: Codes, *, factors: Array) -> Array
 
 
 def _causes(cover: Codes) -> Codes:
-    """Return 10·old + new of the transition whose clock runs in each year (last axis), else 0."""
+    """Return 10·old + new of the transition active in each year (last axis), else 0."""
     out = np.zeros(cover.shape, dtype="uint8")
     cause, age = np.zeros(cover.shape[:-1], dtype="uint8"), np.zeros(cover.shape[:-1], "int64")
     for k in range(1, cover.shape[-1]):

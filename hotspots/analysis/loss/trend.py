@@ -1,6 +1,6 @@
 """Trend of a series of SOC stocks: Theil–Sen slope with the Mann–Kendall test.
 
-Both look at pairs of dates alone, so that one wild date moves little and dates may be irregular.
+Both use pairs of dates only, so that they are robust to outliers and dates may be irregular.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TIME_DIMS = ("time", "year")
 MIN_DATES = 4
 LEVEL = 0.95
 DAYS_PER_YEAR = 365.2425
-# Differences of pairs held at once: bounds the memory at some 100 MB whatever the raster.
+# Pairwise differences in memory at once: limits it to about 100 MB whatever the raster.
 PAIRS_AT_ONCE = 4_000_000
 
 Array = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ def theil_sen(
     min_dates: int = MIN_DATES,
     level: float = LEVEL,
 ) -> xr.Dataset:
-    """Return the trend of each cell's series, its interval and the p of no trend.
+    """Return the trend of each cell's series, its confidence interval and the p value of no trend.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def theil_sen(
     dim : str, optional
         Name of the dimension; by default ``time`` or ``year``.
     min_dates : int
-        Fewest dates, 3 or more; cells with fewer are NaN.
+        Minimum number of dates, 3 or more; cells with fewer are NaN.
     level : float
         Level of the interval of the slope, 0-1.
 
@@ -107,24 +107,24 @@ def theil_sen(
         {
             "soc_trend": describe(found["slope"], "soc_trend", **attrs),
             "soc_trend_p": describe(found["p"], "soc_trend_p", **attrs),
-            "soc_trend_lower": _told(found["lower"], rate, f"Lower {interval}"),
-            "soc_trend_upper": _told(found["upper"], rate, f"Upper {interval}"),
-            "soc_trend_intercept": _told(found["intercept"], UNIT, "SOC trend line at year 0"),
-            "soc_trend_dates": _told(found["dates"], "1", "Dates with a value"),
+            "soc_trend_lower": _with_unit(found["lower"], rate, f"Lower {interval}"),
+            "soc_trend_upper": _with_unit(found["upper"], rate, f"Upper {interval}"),
+            "soc_trend_intercept": _with_unit(found["intercept"], UNIT, "SOC trend line at year 0"),
+            "soc_trend_dates": _with_unit(found["dates"], "1", "Dates with a value"),
         }
     )
 
 
-def _told(layer: xr.DataArray, unit: str, label: str) -> xr.DataArray:
+def _with_unit(layer: xr.DataArray, unit: str, label: str) -> xr.DataArray:
     return layer.assign_attrs(units=unit, long_name=label)
 
 
 def _dim(series: xr.DataArray, dim: str | None) -> str:
     found = [name for name in ((dim,) if dim else TIME_DIMS) if name in series.dims]
     if len(found) != 1:
-        wanted = f"'{dim}'" if dim else "'time' or 'year' (one of them)"
+        expected = f"'{dim}'" if dim else "'time' or 'year' (one of them)"
         raise BadInputError(
-            f"series has the dimensions {tuple(series.dims)}; a dimension {wanted} is needed. Say"
+            f"series has the dimensions {tuple(series.dims)}; a dimension {expected} is needed. Say"
             " its name with dim=."
         )
     return str(found[0])
@@ -134,7 +134,7 @@ def _years(series: xr.DataArray, dim: str, dates: npt.ArrayLike | None) -> Array
     """Return the dates in years, as numbers."""
     if dates is None and dim not in series.coords:
         raise BadInputError(
-            f"series has no coordinate '{dim}' to tell its dates. Give the years with dates=."
+            f"series has no coordinate '{dim}' with its dates. Give the years with dates=."
         )
     given = np.asarray(series[dim].values if dates is None else dates)
     if given.shape != (series.sizes[dim],):

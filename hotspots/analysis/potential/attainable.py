@@ -1,7 +1,7 @@
-"""Attainable potential: the best that soils of the same climate, texture and use hold already.
+"""Attainable potential: the highest stocks observed in soils of the same climate, texture and use.
 
 Within each stratum (a "carbon landscape zone") the q-th quantile of the SOC stock, weighted by
-area, is taken as the best attainable; what a cell holds less than that is its deficit.
+area, is taken as the best attainable stock; the shortfall of a cell is its deficit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUANTILE = 0.9
 MIN_SAMPLES = 30
 YEARS = 20.0
 MOST_STOCK = 5000.0  # t ha-1
-_BITS = 15  # of a key for each layer of classes
+_BITS = 15  # bits of a key per class layer
 _MOST_LAYERS = 4
 _LARGEST_CODE = 2**_BITS - 1
 
@@ -33,7 +33,7 @@ Strata = xr.DataArray | Sequence[xr.DataArray]
 
 
 class _Table(NamedTuple):
-    """What is known of each stratum, by its key: all arrays have one element a stratum."""
+    """Properties of each stratum, by its key: all arrays have one element per stratum."""
 
     key: Keys
     samples: npt.NDArray[np.int64]
@@ -65,19 +65,19 @@ def attainable(
         important first, e.g. ``(climate_zone, soil_class)``. Where a stratum has fewer than
         `min_samples` cells, the last layer is dropped, then the one before it.
     area : DataArray, optional
-        Land that each value stands for, ha, e.g. cell area × valid_share × cropland_share; by
-        default the true cell area. Cells without any are no samples and have no answer.
+        Land that each value represents, ha, e.g. cell area × valid_share × cropland_share; by
+        default the true cell area. Cells without area are not samples and get NaN.
     quantile : float
         q, above 0 and below 1; 0.75 to 0.95 in the literature.
     min_samples : int
-        Cells that a stratum must have, 1 or more.
+        Minimum number of cells of a stratum, 1 or more.
     coarser : sequence of DataArray
-        Classes to merge into beyond that, each alone, in this order.
+        Coarser classes to merge into after that, each alone, in this order.
     land_use : DataArray, optional
-        A class that is never dropped: without one land use in each stratum the potential holds
-        land-use change.
+        A class layer that is never dropped: with several land uses in a stratum the potential would
+        include land-use change.
     exclude : DataArray of bool, optional
-        Cells that are neither samples nor answered: organic soils, wetlands.
+        Cells that are neither samples nor evaluated (NaN): organic soils, wetlands.
     years : float
         Time over which the deficit is spread, above 0.
 
@@ -89,8 +89,8 @@ def attainable(
         missing, where excluded, or where no level has enough samples. Along ``stratum``, one for
         each finest combination that has a sample: ``stratum`` (its name), ``stratum_samples`` and
         ``stratum_area_ha`` (its own), ``stratum_level``, ``stratum_quantile`` (t ha-1, the best
-        attainable, after merging). The strata are found at once, from all of the layers; the
-        layers on the grid stay lazy where the stock is.
+        attainable, after merging). The strata are computed immediately, from all layers;
+        the layers on the grid stay lazy where the stock is.
 
     Raises
     ------
@@ -103,12 +103,12 @@ def attainable(
     ``deficit = max(0, Q_q(stratum) − SOC)``; ``rate = deficit / years``, never the whole amount per
     year. Q_q is the inverse of the area-weighted distribution function: the smallest stock that is
     not exceeded on at least a share q of the stratum's area (Hyndman and Fan's type 1, numpy's
-    "inverted_cdf" with weights), so that cutting a cell in two changes nothing.
+    "inverted_cdf" with weights), so that splitting a cell changes nothing.
 
     Chen et al. (2019), Sci Total Environ 666:355, and Lilburne et al. (2020), both from memory;
     the merging up, its 30 samples and the 20 years are conventions. On maps, which are smooth,
     upper quantiles are compressed: the potential is lower than that from profiles. Where a map has
-    noise of its own, Q_q is raised by it: take a map of mean predictions. By construction the best
+    random noise, it raises Q_q: use a map of mean predictions. By construction the best
     (1 − q) of each stratum has no deficit, and every stratum with any spread has some.
     """
     _require_choices(quantile, min_samples, years)
@@ -136,7 +136,7 @@ def attainable(
     )
 
     def of_stratum(values: Array) -> xr.DataArray:
-        """Return what each cell's stratum has."""
+        """Return the value of each cell's stratum."""
         return xr.apply_ufunc(
             _look_up,
             key,
@@ -147,13 +147,13 @@ def attainable(
         )
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
-    told = common_depth(soc_stock) | {"quantile": quantile}
+    attrs = common_depth(soc_stock) | {"quantile": quantile}
     names = {
         "attainable_deficit": deficit,
         "potential_attainable": deficit / years,
         "attainable_level": of_stratum(found.level),
     }
-    out = {name: describe(layer, name, **told) for name, layer in names.items()}
+    out = {name: describe(layer, name, **attrs) for name, layer in names.items()}
     out["potential_attainable"].attrs["years"] = years
     return xr.Dataset({**out, **_as_layers(found, layers)})
 
@@ -170,13 +170,13 @@ def weighted_quantile(values: Array, weights: Array, quantile: float) -> float:
     """
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weights[order])
-    # Nine of ten equal weights are 90 %, whatever the sum's rounding.
+    # Nine of ten equal weights are 90 %, regardless of rounding of the sum.
     place = np.searchsorted(share, quantile * share[-1] * (1 - SAME_SUM))
     return float(values[order[min(place, len(order) - 1)]])
 
 
 def _levels(fixed: int, fine: int, coarser: int) -> list[tuple[int, ...]]:
-    """Return which layers make the strata, from the finest level on."""
+    """Return the layers that define the strata, from the finest level on."""
     kept = tuple(range(fixed))
     drops = [(*kept, *range(fixed, fixed + n)) for n in range(fine, 0, -1)]
     return drops + [(*kept, fixed + fine + n) for n in range(coarser)]
@@ -259,9 +259,9 @@ def _as_layers(found: _Table, layers: Sequence[xr.DataArray]) -> dict[str, xr.Da
     coords = {"stratum": np.asarray(names, dtype=str)}
     return {
         name: xr.DataArray(
-            values, dims="stratum", coords=coords, attrs={"long_name": told, "units": unit}
+            values, dims="stratum", coords=coords, attrs={"long_name": label, "units": unit}
         )
-        for name, (values, told, unit) in rows.items()
+        for name, (values, label, unit) in rows.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The historical deficit: what land use has cost, a stock and no rate."""
+"""The historical deficit: SOC lost to land use, as a stock, not a rate."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def historic_deficit(reference: Values, current: Values) -> Values:
     Returns
     -------
     same kind as given
-        ``deficit_historic``, t ha-1, positive where land use has cost carbon; signed, since in
-        a tenth of the world the model gives more carbon now than without land use. NaN where
+        ``deficit_historic``, t ha-1, positive where land use has reduced the stock; signed, since
+        in a tenth of the world the model gives more carbon now than without land use. NaN where
         either is NaN.
 
     Raises
     ------
     BadInputError
-        Stocks of unlike depths.
+        Stocks of different depths.
 
     Notes
     -----
-    ``deficit = SOC(without land use) − SOC(now)``. It is a history and a ceiling, not a rate:
-    dividing it by 20 years would claim 1.6 to 1.8 Pg C per year. Sanderman et al. (2017),
+    ``deficit = SOC(without land use) − SOC(now)``. It describes the past and an upper bound, not a
+    rate: dividing it by 20 years would claim 1.6 to 1.8 Pg C per year. Sanderman et al. (2017),
     doi:10.1073/pnas.1706103114, and its correction of 2018.
     """
     require_aligned(reference, current)

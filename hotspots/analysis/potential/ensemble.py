@@ -1,7 +1,7 @@
-"""Several potentials side by side: their median and spread, and whether they agree.
+"""Ensemble of potentials: median, spread and agreement of several methods.
 
-A cell where too few methods have a value, or where they disagree about the threshold, has "not
-enough evidence", and says so instead of a number's worth of colour.
+A cell where too few methods have a value, or where they disagree about the threshold, is classified
+as "not enough evidence".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
 from hotspots.layers.variables import describe, require_aligned
 
-MIN_AGREEMENT = 2 / 3  # share of the methods known that must be on one side
+MIN_AGREEMENT = 2 / 3  # minimum share of the methods with a value on one side
 _RATE = "t ha-1 yr-1"
 
 Array = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ def ensemble(
     min_agreement: float = MIN_AGREEMENT,
     max_spread: float | None = None,
 ) -> xr.Dataset:
-    """Return median, spread and agreement of several potentials, and where evidence is too thin.
+    """Return median, spread and agreement of several potentials, and insufficient evidence.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def ensemble(
         Potential of each method, t ha-1 yr-1, on one grid and of one depth; NaN where a method has
         no value.
     threshold : float
-        A potential counts from here on, t ha-1 yr-1 (inclusive).
+        Potential from which a method counts, t ha-1 yr-1 (inclusive).
     min_methods : int
-        Methods that must have a value, 1 or more.
+        Minimum number of methods with a value, 1 or more.
     min_agreement : float
-        Share of the methods known that must be on one side of the threshold, above 0.5, at most 1.
+        Minimum share of the methods with a value on one side of the threshold, above 0.5 to 1.
     max_spread : float, optional
         Highest less lowest potential that still counts as agreement, t ha-1 yr-1.
 
@@ -58,15 +58,15 @@ def ensemble(
     Raises
     ------
     BadInputError
-        No method, a layer in another unit, unlike depths, a choice out of range.
+        No method, a layer in another unit, different depths, a choice out of range.
 
     Notes
     -----
     Not enough evidence: fewer than `min_methods` known, or less than `min_agreement` of them on one
     side of the threshold, or a range above `max_spread`. The median of two is their mean. Methods
-    that start from one stock map share its errors: that they agree isn't independent evidence, and
-    ceilings (saturation, historical deficit) aren't rates and don't belong here. A convention of
-    this project.
+    based on one stock map share its errors, so that their agreement isn't independent evidence.
+    Upper bounds (saturation, historical deficit) aren't rates and must not be included. A
+    convention of this project.
     """
     _require_choices(methods, threshold, min_methods, min_agreement, max_spread)
     layers = [
@@ -92,12 +92,12 @@ def ensemble(
     evidence = xr.where(known > 0, xr.where(enough, side, 3), 0).astype("uint8")
     depth = common_depth(*layers)
     rules = {"min_methods": min_methods, "min_agreement": min_agreement}
-    told = {"methods": " ".join(methods), **depth}
+    attrs = {"methods": " ".join(methods), **depth}
     return xr.Dataset(
         {
-            "potential_median": describe(median, "potential_median", **told),
-            "potential_lowest": describe(low, "potential_lowest", **told),
-            "potential_highest": describe(high, "potential_highest", **told),
+            "potential_median": describe(median, "potential_median", **attrs),
+            "potential_lowest": describe(low, "potential_lowest", **attrs),
+            "potential_highest": describe(high, "potential_highest", **attrs),
             "methods_known": describe(known, "methods_known", methods=" ".join(methods)),
             "methods_agree": describe(above.where(known > 0), "methods_agree", threshold=threshold),
             "evidence": describe(evidence, "evidence", threshold=threshold, **rules),

@@ -1,7 +1,7 @@
-"""What a yearly potential comes to: over horizons, with saturation; and as adoption ramps up.
+"""Cumulative gain of a yearly potential: over horizons, with saturation, and under adoption.
 
-A management change gains carbon for some years only (20 in IPCC Tier 1), and land takes it up
-little by little. Both turn a rate per hectare into totals that are less than rate times years.
+A management change gains carbon for some years only (20 in IPCC Tier 1), and adoption is
+gradual. Both make totals smaller than rate times years.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hotspots.layers.variables import require_aligned
 
 HORIZONS = (5, 10, 20, 30)  # years
 TRANSITION_YEARS = 20.0
-# Nearly half of what will be adopted is adopted after ten years, three quarters of it between the
+# Nearly half of the final adoption is reached after ten years, three quarters of it between the
 # fourth and the sixteenth year: a convention, not a finding.
 MIDPOINT_YEARS = 10.0
 STEEPNESS_PER_YEAR = 0.3
@@ -35,7 +35,7 @@ def gain_at(
     horizon: float | Sequence[float] = HORIZONS,
     start_year: float | None = None,
 ) -> xr.Dataset:
-    """Return the gain at some horizons of a rate that ends when the soil is at its new equilibrium.
+    """Return the gain at given horizons of a rate that ends at the new equilibrium of the soil.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def gain_at(
 
     Notes
     -----
-    ``total(t) = rate·min(t, D)``, linear as IPCC 2006 Vol 4 Ch 2 eq 2.25 has it: measured gains
-    are faster at first and fade out. A horizon of 0 has total 0 and the rate of the first year.
+    ``total(t) = rate·min(t, D)``, linear as in IPCC 2006 Vol 4 Ch 2 eq 2.25; measured gains
+    are faster at first and then decline. A horizon of 0 has total 0 and the rate of the first year.
     """
     years = np.atleast_1d(np.asarray(horizon, dtype="float64"))
     if not ((years >= 0) & np.isfinite(years)).all():
@@ -85,7 +85,7 @@ def gain_at(
         "gain_rate_then": (then, "Yearly gain when the horizon is reached", _RATE),
         "year_of_saturation": (end, "Year in which the gain ends", "yr"),
     }
-    return xr.Dataset({name: _told(layer, *told) for name, (layer, *told) in out.items()})
+    return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
 def constrained(
@@ -99,19 +99,20 @@ def constrained(
     years: int | Sequence[float] = 30,
     transition_years: float = TRANSITION_YEARS,
 ) -> xr.Dataset:
-    """Return the gain over time of a practice that land takes up along an S-curve.
+    """Return the gain over time of a practice adopted along an S-curve.
 
     Parameters
     ----------
     potential : DataArray, array or float
         Gain of land that adopts, t per hectare and year while it lasts; without any discount for
-        adoption (`ipcc_tier1` with ``adoption=0``), or it would be taken twice.
+        adoption (`ipcc_tier1` with ``adoption=0``), since adoption would otherwise be counted
+        twice.
     adoption_now : DataArray, array or float
-        Share of the managed land that has adopted already, 0-1: it gains nothing more.
+        Share of the managed land that has already adopted, 0-1: it gains nothing more.
     feasible_share : DataArray, array or float
         Share of the managed land on which the practice is feasible, 0-1; a mask is 0 and 1.
     ceiling : DataArray, array or float
-        Share of the feasible land that will ever adopt, 0-1.
+        Final share of the feasible land that adopts, 0-1.
     midpoint : float
         Year at which the S-curve is steepest, 0 or more.
     steepness : float
@@ -141,7 +142,7 @@ def constrained(
     gains for D years: ``rate(t) = potential·n·(S(t) − S(t − D))``, ``total(t) =
     potential·n·∫_{t−D}^{t} S``, which is closed by ``∫L = ln(1 + exp(steepness·(t −
     midpoint)))/steepness``. The end is ``potential·n·D``. Logistic diffusion is textbook (Rogers);
-    its parameters are conventions here, to be replaced by what is known of a region.
+    its parameters are conventions here, to be replaced by regional values where known.
     """
     when = _years(years)
     if not 0 <= midpoint < np.inf:
@@ -169,7 +170,7 @@ def constrained(
         "gain_rate": (gain * new * curve(gaining), "Yearly gain as adoption ramps up", _RATE),
         "gain_total": (gain * new * curve(summed), "Gain as adoption ramps up", _STOCK),
     }
-    return xr.Dataset({name: _told(layer, *told) for name, (layer, *told) in out.items()})
+    return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
 def _adopted(t: Array, midpoint: float, steepness: float) -> Array:
@@ -199,7 +200,7 @@ def _layer(given: Any) -> xr.DataArray:
     return given if isinstance(given, xr.DataArray) else xr.DataArray(np.asarray(given, "float64"))
 
 
-def _told(layer: xr.DataArray, long_name: str, units: str) -> xr.DataArray:
+def _with_attrs(layer: xr.DataArray, long_name: str, units: str) -> xr.DataArray:
     out = layer.copy(deep=False)
     out.attrs = {"long_name": long_name, "units": units}
     return out

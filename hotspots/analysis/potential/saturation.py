@@ -1,8 +1,8 @@
-"""Saturation deficit: how much more carbon the fine fraction could hold, by a regression.
+"""Saturation deficit: the unused capacity of the fine fraction for carbon, by a regression.
 
-A theoretical ceiling of stable carbon, no attainable rate, and contested as a concept (Paterson
-et al. 2021, doi:10.5194/bg-18-605-2021). It compares the capacity of the fine fraction with the
-carbon **in that fraction**, which is a share of the total.
+A theoretical upper bound of stable carbon, not an attainable rate; the concept is contested
+(Paterson et al. 2021, doi:10.5194/bg-18-605-2021). It compares the capacity of the fine fraction
+with the carbon **in that fraction**, which is a share of the total.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def saturation_deficit(
     fine_share: Any = None,
     soil_class: Any = None,
 ) -> xr.Dataset:
-    """Return how far the fine fraction is from its saturation with carbon.
+    """Return the carbon saturation deficit of the fine fraction.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def saturation_deficit(
         A row of ``tables/saturation_equations.csv`` (see `saturation_equations`), or a function
         from the fine fraction (%) to a capacity in g kg-1 of soil.
     fraction : str, DataArray, array or float, optional
-        How the fine fraction follows from texture, or its values in %; see `fine_fraction`.
+        Rule that derives the fine fraction from texture, or its values in %; see `fine_fraction`.
     land_use : str, array or DataArray, optional
         "cropland", "grassland" or "forest" by name, code or class layer: sets the share of SOC in
         the fine fraction (`FINE_SHARE`).
@@ -74,7 +74,7 @@ def saturation_deficit(
         That share itself, 0-1, instead of `land_use`. One of the two is needed.
     soil_class : str, array or DataArray, optional
         IPCC soil class; organic, volcanic and spodic soils, for which no equation holds, and cells
-        without a class get no answer.
+        without a class get NaN.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def saturation_deficit(
         codes = class_codes(soil_class, SOIL_CLASSES, "IPCC soil class")
         balance = elementwise(_where_fit, balance, codes)
     deficit = elementwise(lambda b: np.maximum(b, 0.0), balance)
-    told = {
+    attrs = {
         "equation": equation
         if isinstance(equation, str)
         else getattr(equation, "__name__", "user"),
@@ -121,7 +121,7 @@ def saturation_deficit(
         layer = xr.DataArray(stock_of_content(content, bulk_density, coarse_fragments, thickness))
         if DEPTH in layer.dims:
             layer = layer.sum(DEPTH, skipna=False)
-        out[name] = describe(layer, name, **told)
+        out[name] = describe(layer, name, **attrs)
     return xr.Dataset(out)
 
 

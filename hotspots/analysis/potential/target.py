@@ -1,7 +1,7 @@
-"""The 4 per 1000 yardstick: an aspiration on the stock, not a potential.
+"""The 4 per 1000 target: an aspiration relative to the stock, not a potential.
 
-Beside it stand the two comparisons that it invites: what a potential leaves open of the target,
-and how long a potential would need to close a deficit.
+Two comparisons go with it: the gap between a potential and the target, and the time that a
+potential would need to close a deficit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def target_four_per_mille(
     Parameters
     ----------
     soc_stock : DataArray, array or float
-        SOC stock at the start, t ha-1; its depth is the depth of the answer.
+        SOC stock at the start, t ha-1; the result has its depth.
     rate : float
         Share of the stock per year, 0-1.
     years : float, optional
@@ -44,8 +44,8 @@ def target_four_per_mille(
     compound : bool
         Whether the gain over `years` is counted on the grown stock.
     depth : {"0-30", "0-40"}, optional
-        Depth that the target is meant for, cm: the initiative speaks of the top 30 to 40 cm. A
-        layer's ``depth_cm`` must agree; without it that of the layer is kept, whatever it is.
+        Depth of the target, cm: the initiative refers to the top 30 to 40 cm. A layer's
+        ``depth_cm`` must agree; by default that of the layer is kept, whatever it is.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def target_four_per_mille(
 
 
 def gap_to_target(*, target: Any, potential: Any) -> Any:
-    """Return what a potential leaves open of the target.
+    """Return the gap between the target and a potential.
 
     Parameters
     ----------
@@ -105,7 +105,8 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
     }
     if len(units) > 1:
         raise BadInputError(
-            f"target and potential have unlike units: {', '.join(sorted(units))}. Give both in one."
+            f"target and potential have different units: {', '.join(sorted(units))}. Give both"
+            " in one."
         )
     gap = elementwise(lambda a, b: a - b, target, potential)
     if isinstance(gap, xr.DataArray):
@@ -115,12 +116,12 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
 
 
 def years_to_close(*, deficit: Any, rate: Any) -> Any:
-    """Return how long a constant rate would need to close a deficit.
+    """Return the time that a constant rate would need to close a deficit.
 
     Parameters
     ----------
     deficit : float, array or DataArray
-        What is missing, t ha-1; 0 or less is closed already.
+        Deficit, t ha-1; 0 or less is already closed.
     rate : float, array or DataArray
         Gain, t ha-1 yr-1.
 
@@ -133,12 +134,12 @@ def years_to_close(*, deficit: Any, rate: Any) -> Any:
     Raises
     ------
     BadInputError
-        Layers in other units, or of unlike depths.
+        Layers in other units, or of different depths.
 
     Notes
     -----
     ``deficit / rate``. A gain fades as the soil nears its new equilibrium (20 years in Tier 1), so
-    that more years than that say "not by this practice", not "in so many years".
+    that a longer time means that this practice can't close the deficit.
     """
     for what, value, unit in (("deficit", deficit, _STOCK), ("rate", rate, _RATE)):
         given = getattr(value, "attrs", {}).get("units", unit)
@@ -174,5 +175,5 @@ def _years(deficit: Any, rate: Any) -> Any:
 
 
 def _unit(*layers: Any) -> str:
-    told = [layer.attrs["units"] for layer in layers if "units" in getattr(layer, "attrs", {})]
-    return str(told[0]) if told else _RATE
+    units = [layer.attrs["units"] for layer in layers if "units" in getattr(layer, "attrs", {})]
+    return str(units[0]) if units else _RATE

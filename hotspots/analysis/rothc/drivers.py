@@ -1,4 +1,4 @@
-"""What RothC is given, brought to one form: drivers along the months, the rest per cell, checked.
+"""Inputs of RothC, validated and in one form: drivers along the months, other inputs per cell.
 
 Plain arrays are taken as (months,) or (cell, months) for drivers and (cell,) for the rest.
 """
@@ -16,7 +16,7 @@ from hotspots.errors import BadInputError
 from hotspots.layers.variables import require_aligned
 
 MONTHS = 12
-# In the order in which the kernels take them.
+# In the order of the kernels' arguments.
 DRIVERS = (
     "air_temperature",
     "precipitation",
@@ -26,7 +26,7 @@ DRIVERS = (
     "manure_input",
 )
 CELLS = ("clay", "depth", "pan_factor", "dpm_rpm", "rate_factor", "iom")
-IOM_PLACE = len(DRIVERS) + CELLS.index("iom")  # among what the kernels take
+IOM_PLACE = len(DRIVERS) + CELLS.index("iom")  # position among the kernels' arguments
 STATE = ("dpm", "rpm", "bio", "hum", "tsmd")
 _LIMITS = {
     "air_temperature": (-70.0, 60.0, "degC", "subtract 273.15 from kelvin"),
@@ -46,21 +46,22 @@ _LIMITS = {
 def prepared(
     drivers: Sequence[Any], cells: Sequence[Any], dim: str, length: int | None = None
 ) -> list[xr.DataArray]:
-    """Return drivers along `dim` and values per cell as DataArrays, in order, checked.
+    """Return drivers along `dim` and values per cell as DataArrays, in order and validated.
 
     Parameters
     ----------
     drivers, cells : sequence
         The first of `DRIVERS` and of `CELLS`.
     dim : str
-        "month" or "time"; a driver without it holds for all months.
+        "month" or "time"; a driver without it applies to all months.
     length : int, optional
         Number of months that drivers must have.
 
     Raises
     ------
     BadInputError
-        A value out of the range that its unit allows, unlike numbers of months, unlike depths.
+        A value out of the range that its unit allows, different numbers of months, different
+        depths.
     """
     named = dict(zip(DRIVERS, drivers, strict=False))
     for name, value in (named | dict(zip(CELLS, cells, strict=False))).items():
@@ -72,10 +73,10 @@ def prepared(
     sizes = {name: array.sizes[dim] for name, array in along.items() if dim in array.dims}
     lengths = set(sizes.values())
     if len(lengths) > 1 or (length is not None and lengths - {length}):
-        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
         allowed = f"{length} months" if length else "the same number of months in all"
         raise BadInputError(
-            f"The drivers have these lengths along '{dim}': {told}; allowed is {allowed}."
+            f"The drivers have these lengths along '{dim}': {listed}; allowed is {allowed}."
         )
     months = lengths.pop() if lengths else length or 1
     out = [spread(array, dim, months) for array in along.values()]
@@ -103,12 +104,12 @@ def prepared_with_state(
 
 
 def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
-    """Return a driver as DataArray; raise `BadInputError` where its months lie another way."""
+    """Return a driver as DataArray; raise `BadInputError` for months along another dimension."""
     if isinstance(value, xr.DataArray):
         if {"month": "time", "time": "month"}[dim] in value.dims:
             raise BadInputError(
-                f"{name} has the dimensions {tuple(value.dims)}, but '{dim}' is needed here: a year"
-                " that repeats itself lies along 'month', months on end along 'time'."
+                f"{name} has the dimensions {tuple(value.dims)}, but '{dim}' is needed here: a"
+                " repeated year has the dimension 'month', consecutive months 'time'."
             )
         return _in_order(value) if dim == "month" else value
     array = np.asarray(value, dtype="float64")
@@ -121,7 +122,7 @@ def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
 
 
 def _in_order(value: xr.DataArray) -> xr.DataArray:
-    """Return the months of a year in their order, where they are labelled 1 to 12."""
+    """Return the months of a year in calendar order, where they are labelled 1 to 12."""
     labels = value.coords.get("month")
     if labels is None or labels.size != 12 or sorted(labels.values.tolist()) != list(range(1, 13)):
         return value
@@ -149,7 +150,7 @@ def per_cell(name: str, value: Any) -> xr.DataArray:
 
 
 def monthly_share(pattern: Any) -> xr.DataArray:
-    """Return a pattern over the months as shares of its sum, along ``month``; None is even."""
+    """Return a monthly pattern as shares of its sum, along ``month``; None gives even shares."""
     given = 1.0 if pattern is None else pattern
     require_between("input_share", given, 0, np.inf, "of the year's input", "check its sign")
     share = spread(along_months("input_share", given, "month"), "month", MONTHS)

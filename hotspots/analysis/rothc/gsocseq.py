@@ -1,14 +1,14 @@
-"""The GSOCseq protocol of FAO (2020): what more carbon input would add in 20 years, by RothC.
+"""The GSOCseq protocol of FAO (2020): SOC gain of more carbon input over 20 years, by RothC.
 
-Phase 1 finds the carbon input that holds today's stock in equilibrium with a climatology. Phase 2
+Phase 1 derives the carbon input that keeps today's stock in equilibrium with a climatology. Phase 2
 (optional) follows the years since, inputs scaled by MIAMI production. Phase 3 runs 20 years on:
 business as usual (BAU) and sustainable soil management (SSM: 5, 10 and 20 % more input). RothC is
 linear in its input, so that every SSM is BAU plus its increase times one response: the relative
-gains stand as 1:2:4 in every cell.
+gains are 1:2:4 in every cell.
 
 Technical manual and scripts: FAO-SID/GSOCseq (verified in source). RothC is discrete and exact
 here, where FAO's scripts integrate an equation of annual constants, set phase 1's pools by
-pedotransfer, and treat bare soil in another way: they are no reference to the last digit.
+pedotransfer, and treat bare soil in another way: they are not a reference to the last digit.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def gsocseq(
         UNCCD class by name or code, which gives DPM:RPM (crop 1.44, grassland and wetland 0.67,
         trees 0.25); artificial, other land and water have none: NaN. Needed unless `dpm_rpm` is.
     dpm_rpm : DataArray, array or float, optional
-        DPM:RPM ratio, instead.
+        DPM:RPM ratio, instead of `land_cover`.
     warm_up : Dataset, optional
         Months of whole years since the climatology, from January, along ``time``:
         ``air_temperature``, ``precipitation``, ``evaporation``, optionally ``plant_cover``.
@@ -127,11 +127,11 @@ def gsocseq(
     ``C_eq = (SOC − IOM)/(active pools of 1 t ha-1 yr-1)``, IOM by Falloon. Phase 2:
     ``C_t = C_{t−1}·NPP_t/NPP_{t−1}``, from the NPP of the climatology (of its mean year, where the
     protocol takes the mean of its years), which is ``C_eq·NPP_t/NPP_0``. Phase 3 takes the mean
-    input of phase 2 (verified in the scripts). Gains are of the land that `land_cover` says.
+    input of phase 2 (verified in the scripts). Gains refer to the land of `land_cover`.
 
-    Masking is the caller's: the protocol leaves out stocks above 200 t ha-1, sand above 90 %, EC
-    above 4 dS m-1, peat and wetland, and its scripts forest; RothC is not made for allophanic,
-    permafrost and hyper-arid soils either.
+    Masking is left to the caller: the protocol excludes stocks above 200 t ha-1, sand above 90 %,
+    EC above 4 dS m-1, peat and wetland, and its scripts exclude forest; RothC isn't designed for
+    allophanic, permafrost and hyper-arid soils either.
     """
     _require_choices(soc_stock, increases, years, depth)
     run = _today(
@@ -161,12 +161,16 @@ def gsocseq(
         "carbon_input_bau": run.carbon_input.assign_attrs(run.at_equilibrium.attrs),
     }
     for i, increase in enumerate(increases, 1):
-        told = attrs | {"carbon_input_increase": float(increase), "years": years}
+        ssm_attrs = attrs | {"carbon_input_increase": float(increase), "years": years}
         gain = increase * response
-        out[f"soc_ssm{i}"] = _stock(bau + gain, f"SOC stock after {years} years of SSM{i}", told)
+        out[f"soc_ssm{i}"] = _stock(
+            bau + gain, f"SOC stock after {years} years of SSM{i}", ssm_attrs
+        )
         name = f"potential_gsocseq_ssm{i}"
-        out[name] = describe(gain / years, name, **told)
-        out[f"{name}_absolute"] = describe((bau + gain - start) / years, f"{name}_absolute", **told)
+        out[name] = describe(gain / years, name, **ssm_attrs)
+        out[f"{name}_absolute"] = describe(
+            (bau + gain - start) / years, f"{name}_absolute", **ssm_attrs
+        )
     lost = ((start - bau) / years).clip(min=0)
     out["loss_disequilibrium"] = describe(lost, "loss_disequilibrium", years=years, **attrs)
     return xr.Dataset(out)
@@ -197,7 +201,7 @@ def warming_loss(*, warming: Any, years: int = YEARS, **inputs: Any) -> xr.DataA
     Notes
     -----
     ``(SOC_BAU − SOC_BAU+ΔT)/years``: the same input, rain and evaporation, air warmer by ΔT from
-    the first month on. Plants may grow more, and soils dry, in a warmer climate; neither is here.
+    the first month on. Increased plant growth and drier soils in a warmer climate are not included.
     """
     return _losses(warming, years, inputs)["loss_warming"]
 
@@ -215,7 +219,7 @@ def disequilibrium_and_warming(*, warming: Any, years: int = YEARS, **inputs: An
     Dataset
         ``loss_disequilibrium`` = max(0, start − BAU)/years, and ``loss_warming``, the rest of the
         joint loss max(0, start − BAU+ΔT)/years, t ha-1 yr-1. Where the soil gains carbon under
-        BAU the gain is set against warming first, which `warming_loss` alone doesn't.
+        BAU, the gain offsets warming first, unlike in `warming_loss` alone.
     """
     out = _losses(warming, years, inputs)
     joint = (out["loss_disequilibrium_signed"] + out["loss_warming"]).clip(min=0)
@@ -232,8 +236,8 @@ def disequilibrium_and_warming(*, warming: Any, years: int = YEARS, **inputs: An
 def dpm_rpm_of(land_cover: Any) -> Any:
     """Return the DPM:RPM ratio of UNCCD land covers, by name or code; NaN where there is none.
 
-    The ratios are those of ``tables/gsocseq_landuse_dpm_rpm.csv`` (verified); which FAO class
-    stands for a UNCCD class is a convention, `FAO_CLASSES`.
+    The ratios are those of ``tables/gsocseq_landuse_dpm_rpm.csv`` (verified); the FAO class
+    of each UNCCD class is a convention, `FAO_CLASSES`.
     """
     by_class = {row["fao_class"]: row["dpm_rpm"] for row in table("gsocseq_landuse_dpm_rpm")}
     ratios = [float(by_class[FAO_CLASSES[name]] or "nan") for name in LAND_COVERS.values()]
@@ -244,7 +248,7 @@ def dpm_rpm_of(land_cover: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Run:
-    """The state at the start of phase 3, and what drives the years ahead (per month, per year)."""
+    """The state at the start of phase 3, and the drivers of the years ahead (monthly, yearly)."""
 
     state: xr.Dataset
     climate: Drivers
@@ -265,7 +269,7 @@ class _Run:
         return end["soc"]
 
     def response(self, years: int) -> xr.DataArray:
-        """Return what the input alone builds up in `years`: the gain of an increase of 100 %."""
+        """Return the stock built by input alone in `years`: the gain of an increase of 100 %."""
         empty = {name: self.state[name] * 0.0 for name in (*model.POOLS, "iom")}
         start = self.state.assign(empty)
         return replace(self, state=start).ahead(years)
@@ -376,7 +380,7 @@ def _by_year(array: xr.DataArray) -> xr.DataArray:
 
 
 def _in_a_row(array: xr.DataArray, years: int) -> xr.DataArray:
-    """Return months on end, along ``month``."""
+    """Return consecutive months, along ``month``."""
     by_year = array if "year" in array.dims else array.expand_dims(year=years)
     return by_year.stack(row=("year", "month"), create_index=False).rename(row="month")
 
@@ -393,7 +397,9 @@ def _losses(warming: Any, years: int, inputs: dict[str, Any]) -> xr.Dataset:
     depth = inputs.setdefault("depth", 30)
     require_between("warming", warming, -10, 15, "K", "it is a difference, not a temperature")
     if "increases" in inputs:
-        raise BadInputError("increases are for gsocseq; a loss knows business as usual alone.")
+        raise BadInputError(
+            "increases are for gsocseq; a loss is computed for business as usual only."
+        )
     given = {
         "land_cover": None,
         "dpm_rpm": None,
@@ -430,10 +436,10 @@ def _require_choices(soc_stock: Any, increases: Sequence[float], years: int, dep
             )
     if years != int(years) or not 1 <= years <= 1000:
         raise BadInputError(f"years is {years}; it is a whole number from 1 to 1000.")
-    told = str(getattr(soc_stock, "attrs", {}).get("depth_cm", ""))
-    parts = told.split("-")
+    stock_depth = str(getattr(soc_stock, "attrs", {}).get("depth_cm", ""))
+    parts = stock_depth.split("-")
     if len(parts) == 2 and np.ndim(depth) == 0 and float(parts[1]) != float(depth):
         raise BadInputError(
-            f"The stock is of {told} cm and depth is {depth:g} cm. Give the stock of the layer that"
-            " is modelled, or its depth."
+            f"The stock is of {stock_depth} cm and depth is {depth:g} cm. Give the stock of the"
+            " layer that is modelled, or its depth."
         )

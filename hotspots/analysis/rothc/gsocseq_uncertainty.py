@@ -1,9 +1,9 @@
-"""How sure a GSOCseq gain is: FAO's rule of two runs, and a paired Monte Carlo.
+"""Uncertainty of GSOCseq gains: FAO's rule of two runs, and a paired Monte Carlo.
 
-FAO runs the whole protocol with all inputs at the end of their range that holds more carbon, and
-at the other. It combines the stocks' half-ranges as if BAU and SSM were independent; they share
-every input, so that the rule gives absurd percentages where the gain is small. The Monte Carlo
-gives both the same draw, and is the better estimate of the gain.
+FAO runs the whole protocol twice, with all inputs at the end of their range that gives more carbon
+and at the other end. It combines the stocks' half-ranges as if BAU and SSM were independent; they
+share every input, so that the rule gives implausible percentages where the gain is small. The Monte
+Carlo uses the same draw for both, and is the better estimate of the gain.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hotspots.analysis.ipcc.factor_tables import table
 from hotspots.analysis.rothc.gsocseq import INCREASES, YEARS, gsocseq
 from hotspots.errors import BadInputError
 
-# FAO takes 2 % of a temperature in degC, which is nothing near 0 degC and turns its sign below:
-# 2 % of 15 degC is taken everywhere instead (convention).
+# FAO uses 2 % of a temperature in degC, which vanishes near 0 degC and is negative below:
+# 2 % of 15 degC is used everywhere instead (convention).
 TYPICAL_TEMPERATURE = 15.0
 SD_PER_RANGE = 1 / 1.96  # the ranges are read as 95 % of a normal distribution (convention)
 LEAST_FACTOR = 0.05  # of precipitation, clay or stock in a draw
@@ -41,15 +41,15 @@ def gsocseq_uncertainty(
     Parameters
     ----------
     draws : int
-        Paired draws, 2 or more; 0 leaves the Monte Carlo out.
+        Paired draws, 2 or more; 0 skips the Monte Carlo.
     seed : int
-        Of the draws. A draw shifts all cells alike, so that a cell's answer doesn't depend on
-        which others there are.
+        Seed of the draws. A draw shifts all cells alike, so that a cell's result doesn't depend on
+        the other cells.
     temperature_error : float, optional
         Half-range of temperature, K; 2 % of 15 degC = 0.3 K by default.
     increase_error : float, optional
         Half-range of the SSM's increase, as a share of the input; the table's 0.15 by default.
-        With 0 the gain is *if the increase is reached*.
+        With 0 the gain is conditional on reaching the increase.
     increases, years, **inputs
         As in `gsocseq`.
 
@@ -70,8 +70,9 @@ def gsocseq_uncertainty(
     ``U% = 100 (max − min)/(2 SOC)``; of a difference ``sqrt(Σ (U_i x_i)²)/|x_SSM − x_BAU|``. In the
     run with more carbon it is cooler by the error, rain × 1.05, clay × 1.10, stock × 1.20, increase
     + 0.15 (``tables/gsocseq_input_uncertainty.csv``, verified); the other has the reverse. All
-    phases are run so, MIAMI's seed too, which FAO's scripts leave unchanged. Draws are independent
-    and normal, their ranges read as 95 %; warm-up and forward climate are shifted alike.
+    phases use these inputs, including the initial MIAMI NPP, which FAO's scripts leave unchanged.
+    Draws are independent and normal, their ranges read as 95 %; warm-up and forward climate are
+    shifted alike.
     """
     if draws < 0 or draws == 1:
         raise BadInputError(f"draws is {draws}; give 2 or more, or 0 for FAO's rule alone.")
@@ -158,12 +159,12 @@ def _percent(half_range: xr.DataArray, value: xr.DataArray) -> xr.DataArray:
 def _paired_draws(
     given: dict[str, Any], ranges: dict[str, float], draws: int, seed: int
 ) -> dict[str, xr.DataArray]:
-    """Return mean and standard deviation over the draws, each of them one run of the protocol."""
+    """Return mean and standard deviation over the draws, each one run of the protocol."""
     random = np.random.default_rng(seed)
     gains = [f"potential_gsocseq_ssm{i + 1}" for i in range(len(given["increases"]))]
 
     def draw() -> xr.Dataset:
-        """Return one run under errors drawn anew."""
+        """Return one run with newly drawn errors."""
         sizes = random.normal(0, SD_PER_RANGE, size=len(ranges))
         shift = {name: float(k) * ranges[name] for name, k in zip(ranges, sizes, strict=True)}
         return gsocseq(**_shifted(given, shift))[["soc_bau", *gains]]
@@ -175,12 +176,12 @@ def _paired_draws(
         step = values - mean
         mean = mean + step / n
         squares = squares + step * (values - mean)
-    told = {"draws": draws, "seed": seed}
+    attrs = {"draws": draws, "seed": seed}
     out = {}
     for name in ["soc_bau", *gains]:
         units = "t ha-1" if name == "soc_bau" else "t ha-1 yr-1"
         sd = (squares[name] / (draws - 1)) ** 0.5
         for key, array in (("mean", mean[name]), ("sd", sd)):
             out[f"{name}_{key}"] = array.assign_attrs({})
-            out[f"{name}_{key}"].attrs = {"units": units, **told}
+            out[f"{name}_{key}"].attrs = {"units": units, **attrs}
     return out

@@ -4,7 +4,7 @@ Arguments are broadcast over cells; the months lie along the last axis. Order of
 all three: monthly temperature (degC), precipitation (mm), evaporation (mm), plant cover (0-1),
 plant carbon, manure carbon (t ha-1 month-1); then, per cell, clay (%), depth (cm), pan factor,
 DPM:RPM ratio, a further factor on all rates, IOM (t ha-1). NaN in any of them gives NaN.
-The plain twin stands in the tests.
+The reference implementation is in the tests.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DECAY_PER_YEAR = (10.0, 0.3, 0.66, 0.02)  # DPM, RPM, BIO, HUM
 BIO_SHARE, HUM_SHARE = 0.46, 0.54  # of the carbon that stays in the soil
 MANURE_SHARES = (0.49, 0.49, 0.02)  # DPM, RPM, HUM
 COLDEST = -5.0  # degC; nothing decomposes below
-BARE_SHARE = 0.556  # of the largest deficit, that a bare soil can dry to
-FULL_RATE_SHARE = 0.444  # of the largest deficit, up to which moisture doesn't slow decay
+BARE_SHARE = 0.556  # of the largest deficit, the limit for a bare soil
+FULL_RATE_SHARE = 0.444  # of the largest deficit, up to which moisture doesn't limit decay
 SLOWEST = 0.2
 COVER_EFFECT = 0.4
 BARE_BELOW = 0.5  # share of plant cover: 1 - 0.4 x share > 0.8
@@ -131,11 +131,11 @@ def equilibrium(  # type: ignore[no-untyped-def]
     soc,
     deficit,
 ):
-    """Set the pools, their sum with IOM and the deficit at the end of a year that repeats itself.
+    """Set the pools, their sum with IOM and the deficit at the end of a repeated year.
 
     The year is an affine map of the four pools. Five starts taken through it give the map: one
     for each pool of 1 t/ha without input, and an empty soil with input. DPM and RPM feed BIO and
-    HUM and get nothing back, so that the map is solved by two divisions and a 2x2 system.
+    HUM without feedback, so that the map is solved by two divisions and a 2x2 system.
     Where nothing decomposes all year there is no equilibrium: NaN.
     """
     dpm[0] = rpm[0] = bio[0] = hum[0] = soc[0] = deficit[0] = np.nan
@@ -308,7 +308,7 @@ def after(  # type: ignore[no-untyped-def]
     soc,
     deficit,
 ):
-    """Set the state after the months given were run through `times` times."""
+    """Set the state after `times` repetitions of the given months."""
     largest = largest_deficit(clay, depth)
     x = co2_ratio(clay)
     for _ in range(int(times)):

@@ -3,15 +3,15 @@
 Four pools decompose (DPM 10, RPM 0.3, BIO 0.66, HUM 0.02 per year), one is inert (IOM). A month's
 rates are multiplied by a (temperature), b (moisture) and c (plant cover); what decomposes goes to
 CO2, BIO and HUM by clay; the month's inputs come after. Each month is an affine map of the pools,
-so that the equilibrium of a year that repeats itself is solved, not waited for.
+so that the equilibrium of a repeated year is solved directly, without a spin-up.
 
 Coleman & Jenkinson (1996), doi:10.1007/978-3-642-61094-3_17; Coleman, Prout & Milne (2024), RothC
 description; the constants are those of the authors' own RothC_Py (verified in source), with
 47.91, 106.06 and 18.27 where older texts round to 47.9, 106 and 18.3.
 
-Drivers have a dimension ``month`` (12, a year that repeats itself) or ``time`` (months on end);
-all else is per cell. Plain arrays work too: drivers of shape (months,) or (cell, months), all else
-numbers or of shape (cell,); a number as driver holds for all months.
+Drivers have a dimension ``month`` (12, a repeated year) or ``time`` (consecutive months); all other
+inputs are per cell. Plain arrays work too: drivers of shape (months,) or (cell, months), other
+inputs numbers or of shape (cell,); a number as driver applies to all months.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def rate_modifiers(
     -------
     Dataset
         ``temperature`` (a), ``moisture`` (b), ``cover`` (c), their ``product``, and ``tsmd``, the
-        accumulated moisture deficit at the month's end, mm, 0 or below; numbers where all that is
-        given are numbers. NaN in a month gives NaN from that month on, and everywhere if it is
-        per cell.
+        accumulated moisture deficit at the month's end, mm, 0 or below; numbers where all inputs
+        are numbers. NaN in a month gives NaN from that month on; NaN in an input per cell gives
+        NaN in all months.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def equilibrium(
     manure_input: Any = 0.0,
     rate_factor: Any = 1.0,
 ) -> xr.Dataset:
-    """Return the pools at the end of month 12 of a year that repeats itself for ever.
+    """Return the equilibrium pools at the end of month 12 of a repeated year.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def equilibrium(
 
     Notes
     -----
-    The year is ``c' = M c + u``; ``c* = (I − M)⁻¹ u``, once the moisture deficit repeats itself
-    (at most 1000 years are tried, from a wet soil; mostly 2 are needed). Convention, checked
+    The year is ``c' = M c + u``; ``c* = (I − M)⁻¹ u``, once the moisture deficit is periodic
+    (at most 1000 years are tried, from a wet soil; usually 2 are needed). Convention, checked
     against the months stepped one by one: a spin-up that stops at 1e-6 t ha-1 yr-1 stays about
     1e-4 t ha-1 below.
     """
@@ -193,7 +193,7 @@ def simulate(
         The state before the first month, as `equilibrium` returns it: ``dpm``, ``rpm``, ``bio``,
         ``hum``, ``iom`` (t ha-1) and ``tsmd`` (mm).
     air_temperature, precipitation, evaporation, plant_cover, carbon_input, manure_input
-        As in `equilibrium`, along ``time``, months on end.
+        As in `equilibrium`, along ``time``, consecutive months.
     clay, depth, dpm_rpm, pan_factor, rate_factor
         As in `equilibrium`.
 
@@ -243,7 +243,7 @@ def final_state(
     pan_factor: Any = PAN_FACTOR,
     rate_factor: Any = 1.0,
 ) -> xr.Dataset:
-    """Return only the last state of a simulation, for maps whose months don't fit into memory.
+    """Return only the final state of a simulation, for maps whose months don't fit into memory.
 
     The arguments are those of `simulate`, but drivers lie along ``month``, of any length, and are
     run through `repeat` times. Returns a state as `equilibrium` does.
@@ -262,10 +262,10 @@ def final_state(
 
 
 def input_for_stock(*, soc: Any, **drivers: Any) -> xr.DataArray:
-    """Return the annual plant carbon input that holds a stock at equilibrium, t ha-1 yr-1.
+    """Return the annual plant carbon input that keeps a stock in equilibrium, t ha-1 yr-1.
 
     The arguments are those of `equilibrium_of_stock`, of which this is the ``carbon_input``: a
-    DataArray of the cells' dimensions, of none where all is numbers.
+    DataArray with the cells' dimensions, without dimensions where all inputs are numbers.
     """
     return equilibrium_of_stock(soc=soc, **drivers)["carbon_input"]
 
@@ -290,12 +290,12 @@ def equilibrium_of_stock(
     Parameters
     ----------
     soc : DataArray, array or float
-        Stock to hold, t ha-1, of the layer of `depth`.
+        Stock to keep, t ha-1, of the layer of `depth`.
     air_temperature, precipitation, evaporation, plant_cover, clay, depth
         As in `equilibrium`.
     input_share : DataArray or array, optional
-        How the year's input is spread over the months, along ``month``; only its pattern counts.
-        Evenly by default.
+        Distribution of the year's input over the months, along ``month``; only its pattern counts.
+        Even by default.
     iom : DataArray, array or float, optional
         Inert carbon, t ha-1; `falloon_iom` of the stock by default.
     dpm_rpm, pan_factor, rate_factor
@@ -358,7 +358,7 @@ def falloon_iom(soc: Any) -> Any:
     Notes
     -----
     Falloon et al. (1998), doi:10.1016/S0038-0717(97)00256-3, verified; the width of its
-    confidence interval is carried by no result here.
+    confidence interval isn't propagated.
     """
     out = elementwise(_falloon, soc)
     if isinstance(out, xr.DataArray):
@@ -373,7 +373,7 @@ def _falloon(stock: Any) -> Any:
 def _apply(
     kernel: str, given: list[xr.DataArray], dim: str, outputs: list[str]
 ) -> tuple[xr.DataArray, ...]:
-    """Run a kernel over the cells; `outputs` says "m" where a result lies along `dim`."""
+    """Run a kernel over the cells; `outputs` has "m" where a result has `dim`."""
     return xr.apply_ufunc(
         partial(_run, kernel),
         *given,

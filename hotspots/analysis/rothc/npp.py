@@ -55,7 +55,7 @@ def miami_npp(
     m-2 yr-1, × 0.01 × 0.48. Lieth (1975), as in the GSOCseq Technical Manual (FAO 2020) ch. 6,
     whose typeset formulas lack the parentheses; the coefficients and 0.48 are the manual's
     (verified; its scripts use 0.5, which cancels where only ratios count). Soil, nutrients,
-    irrigation and the seasons play no part.
+    irrigation and seasonality are not considered.
     """
     require_between(
         "mean_annual_temperature",
@@ -76,7 +76,7 @@ def miami_npp(
 
 
 def land_cover_lookup(values: dict[str, float]) -> npt.NDArray[np.float64]:
-    """Return `values` of land covers by name as an array by code; NaN for nodata and the rest."""
+    """Return `values` of land covers by name as an array by code; NaN for all other codes."""
     return np.array([np.nan, *(values.get(name, np.nan) for name in LAND_COVERS.values())])
 
 

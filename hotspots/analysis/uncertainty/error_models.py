@@ -1,7 +1,7 @@
-"""From what a map says of its error to a standard deviation, and of a difference to its bounds.
+"""Conversion of published map errors to standard deviations, and bounds for differences.
 
-Sources print absolute errors, quantiles or errors of a density; totals and draws need a standard
-deviation in the unit of the stock. Every step here is an assumption, said in its Notes.
+Sources publish absolute errors, quantiles or errors of a density; totals and draws need a standard
+deviation in the unit of the stock. Every step is an assumption, stated in its Notes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Bounds(NamedTuple):
-    """A quantity under two correlations: `uncorrelated` is the upper bound, `correlated` less."""
+    """A quantity under two correlations: `uncorrelated` is an upper bound, `correlated` less."""
 
     uncorrelated: Any
     correlated: Any
@@ -156,8 +156,8 @@ def stock_error_from_density(
     Returns
     -------
     same kind as given
-        t ha-1 (``soc_stock_error`` for a DataArray, which is told the correlation); NaN where
-        either is missing.
+        t ha-1 (``soc_stock_error`` for a DataArray, with the correlation in its attributes); NaN
+        where either is missing.
 
     Raises
     ------
@@ -167,8 +167,8 @@ def stock_error_from_density(
     Notes
     -----
     The stock is the mean of the two densities × thickness × 10:
-    ``e = ½·√(e₀² + e₁² + 2ρ e₀ e₁) · thickness · 10``; with ρ = 1 the mean of the two errors. What
-    the profile does between the two depths has no error here.
+    ``e = ½·√(e₀² + e₁² + 2ρ e₀ e₁) · thickness · 10``; with ρ = 1 the mean of the two errors. The
+    interpolation between the two depths is treated as exact.
     """
     _require_correlation(correlation)
     if not 0 < thickness_m <= 5:
@@ -234,8 +234,8 @@ def difference_bounds(sd_a: Any, sd_b: Any, *, high: float = HIGH_CORRELATION) -
 
     Notes
     -----
-    Print both. The correlated one is not a lower bound of what may be: without evidence for ρ the
-    sign of a difference smaller than the uncorrelated sd has no confidence.
+    Report both. The correlated one is not a lower bound: without evidence for ρ the sign of a
+    difference smaller than the uncorrelated sd is uncertain.
     """
     if not 0 <= high <= 1:
         raise BadInputError(f"high is {high:g}; allowed is a correlation from 0 to 1, as 0.95.")
@@ -257,8 +257,9 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     Returns
     -------
     Interval
-        ``lower`` and ``upper``, in the unit given, each told its level in attrs; NaN where an
-        input is missing. The lower bound isn't cut at 0: below it, a normal error isn't the model.
+        ``lower`` and ``upper``, in the unit given, with the level in attrs; NaN where an
+        input is missing. The lower bound isn't truncated at 0; if it is negative, the normal model
+        is inadequate.
 
     Raises
     ------
@@ -271,7 +272,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     z = NormalDist().inv_cdf((1 + level) / 2)
 
     def bound(side: float) -> Any:
-        """Return the value moved by so many sds."""
+        """Return the value plus a multiple of the sd."""
         out = elementwise(lambda v, s: v + side * _not_negative("The sd", s), value, sd)
         return _as(value, out, level=level)
 
@@ -279,7 +280,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
 
 
 def _root(a: Array, b: Array, correlation: float) -> Array:
-    """Return √(a² + b² + 2ρab), so formed that equal errors with ρ = -1 cancel to exactly 0."""
+    """Return √(a² + b² + 2ρab), in a form where equal errors with ρ = -1 cancel exactly."""
     a, b = _not_negative("An error or sd", a), _not_negative("An error or sd", b)
     if correlation < 0:
         return np.sqrt((a - b) ** 2 + 2 * (1 + correlation) * a * b)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FEATURES = 1000
 FEATURES_OF_TOTALS = 16_000
-# Waves are drawn anew after so many fields: what a finite set of waves gets wrong is then not
-# shared by all draws.
+# New waves are drawn after this number of fields, so that the error of a finite set of waves is
+# not shared by all draws.
 DRAWS_PER_SET = 25
 BLOCK_ELEMENTS = 2_000_000  # cells × features held at once
 
@@ -134,10 +134,10 @@ def gaussian_fields(
     seed : int
         The same seed gives the same fields; no global state is touched.
     dtype : dtype
-        float32 takes half the memory, but sums by vector units of unlike width then differ in the
-        sixth digit, which over hundreds of draws puts some cells on the other side of a threshold.
+        float32 halves the memory, but sums by vector units of different width then differ in the
+        sixth digit, which over hundreds of draws moves some cells across a threshold.
     block_cells : int, optional
-        Points worked on at once; changes memory, not the result (but for rounding).
+        Points processed at once; affects memory, not the result (except for rounding).
 
     Yields
     ------
@@ -192,8 +192,8 @@ def grid_points(
     -----
     On a geographic grid distances are chords through the earth, shorter than the geodesic by
     d³/24R²: 0.1 % at 1000 km. Where it matters, at d = 3 ranges, exp(-d/range) is too large by
-    0.00001 at a range of 100 km, 0.0001 at 300 km and 0.0014 at 1000 km. No pole or antimeridian
-    needs care. On a projected grid distances are planar, as true as the projection.
+    0.00001 at a range of 100 km, 0.0001 at 300 km and 0.0014 at 1000 km. Poles and the antimeridian
+    need no special treatment. On a projected grid distances are planar, as true as the projection.
     """
     grid = of if isinstance(of, Grid) else grid_of(of)
     row, column = np.divmod(_flat(grid.shape, cells), grid.shape[1])
@@ -256,7 +256,7 @@ def total_sd(
     -----
     With u = w·s: ``√Σu²``, ``√(Σ_ij u_i u_j exp(-d_ij/r))`` and ``Σu``. The second is the mean over
     waves of |Σ u e^{iωx}|², which is unbiased in the variance. Its error is largest for regions
-    many ranges wide. With 16,000 waves and 100 km on a half-degree grid it is told as 0.6 % for
+    many ranges wide. With 16,000 waves and 100 km on a half-degree grid it is reported as 0.6 % for
     half of the countries, 1.1 % for nine in ten and 1.6 % for the world; against all pairs of
     cells the largest seen was 4 %. Four times the features halve it.
     `total_uncertainty` takes one region at a time and is exact up to 3,000 cells.
@@ -338,6 +338,6 @@ def _flat(shape: tuple[int, int], cells: npt.NDArray[Any] | None) -> npt.NDArray
         return np.flatnonzero(chosen)
     if chosen.size and not (chosen.min() >= 0 and chosen.max() < size):
         raise BadInputError(
-            f"Cells {chosen.min()} to {chosen.max()} were asked for; the grid has 0 to {size - 1}."
+            f"Cells {chosen.min()} to {chosen.max()} were requested; the grid has 0 to {size - 1}."
         )
     return chosen.ravel().astype("int64")

@@ -1,7 +1,8 @@
-"""How certain a region's rank is: intervals of ranks and the stable top k over draws.
+"""Uncertainty of regional ranks: intervals of ranks and the stable top k over draws.
 
-A league table invites reading a difference of one place as a fact; drawn anew within its errors,
-most of the table changes places. What can be told is an interval, and who is nearly always on top.
+A ranking suggests that a difference of one rank is significant, but most ranks change when totals
+are resampled within their errors. Reported are an interval of each rank, and the regions that are
+nearly always among the top.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def rank_interval(
     ----------
     totals : DataFrame or array (draws, regions)
         What is ranked, the largest first, any unit; a region with a missing value in any draw has
-        no rank and takes no place from others.
+        no rank and doesn't affect the ranks of others.
     level : float
         Probability inside the interval, above 0 and below 1.
     groups : array (regions,), optional
@@ -51,9 +52,9 @@ def rank_interval(
 
     Notes
     -----
-    Rank = 1 + number of regions with more: ties share the best place. Bounds are ranks that occur
-    (quantiles by the inverse of the distribution), so at least `level` of the draws lie inside.
-    The median of an even number of draws is the lower of the two in the middle.
+    Rank = 1 + number of regions with a larger total: ties share the best rank. Bounds are ranks
+    that occur (quantiles by the inverse of the distribution), so at least `level` of the draws lie
+    inside. The median of an even number of draws is the lower of the two in the middle.
     """
     if not 0 < level < 1:
         raise BadInputError(f"level is {level:g}; it is a share between 0 and 1, as 0.9.")
@@ -88,7 +89,7 @@ def stable_top_k(
     k : int
         Number of places, at least 1 and at most the number of regions.
     probability : float
-        Least share of draws, above 0 and up to 1 (0.8 is a convention of this project).
+        Minimum share of draws, above 0 and up to 1 (0.8 is a convention of this project).
     groups : array (regions,), optional
         The top k of each group; one group by default.
 

@@ -1,4 +1,4 @@
-"""How far the losses' hotspots depend on uncertain inputs, on weights and on single components.
+"""Sensitivity of the loss hotspots to uncertain inputs, weights and single components.
 
 Five views (a-e): membership over errors; membership over weights; overlap without one component;
 the inputs' shares in the variance of the total; and rank correlation with each component. Ranks
@@ -24,11 +24,11 @@ from hotspots.layers.variables import LOSS_COMPONENTS, describe, require_aligned
 Array = npt.NDArray[np.float64]
 
 TOP_SHARE = 0.10
-STABLE = 0.8  # share of draws in which a hotspot must be one
+STABLE = 0.8  # minimum share of draws of a stable hotspot
 DRAWS = 200
 SEED = 1
 DISTRIBUTIONS = ("lognormal", "normal")
-# Losses that differ by less than rounding are tied, whatever their unit.
+# Losses that differ by rounding only are ties, whatever their unit.
 TIE_DECIMALS = 12
 
 
@@ -48,7 +48,7 @@ class UncertainInput:
     components: tuple[str, ...]
 
 
-# Conventions, in the order of size of the errors that METHODS tells (IPCC factors ±10-50 % of
+# Conventions, of the order of magnitude of the errors in METHODS (IPCC factors ±10-50 % of
 # 2 sd; ER 0.8-2.5; m 0-1; Q10 1.6-2.7; emission factors ±15-40 %): no fitted numbers.
 DEFAULT_INPUTS: dict[str, UncertainInput] = {
     "soc": UncertainInput(0.25, ("conversion", "disequilibrium", "erosion", "warming")),
@@ -81,7 +81,7 @@ def sensitivity(
     ----------
     components : Dataset or mapping
         The components as they enter the sum (of `loss_total`), with or without ``loss_``, t ha-1
-        yr-1; other layers of a Dataset are passed over. Computed if dask-backed: ranks need all
+        yr-1; other layers of a Dataset are ignored. Computed if dask-backed: ranks need all
         cells. Cells with a component missing are left out.
     area : DataArray
         Area that each cell's values stand for, ha; NaN or 0 leaves the cell out.
@@ -89,10 +89,10 @@ def sensitivity(
         Uncertain inputs by name; a number is the relative sd of the component of that name. By
         default `DEFAULT_INPUTS`.
     cell_sd : float
-        Relative sd of an error of each cell's loss by itself, in (a) alone. Errors of real maps
-        lie between those that all cells share and these.
+        Relative sd of an independent error of each cell's loss, in (a) only. Errors of real maps
+        lie between fully shared and independent ones.
     distribution : {"lognormal", "normal"}
-        Of each input's factor, with mean 1; normal ones are cut at 0.
+        Of each input's factor, with mean 1; normal ones are truncated at 0.
     top_share : float
         Top share of the area that counts as hot, 0-1.
     draws : int
@@ -127,7 +127,7 @@ def sensitivity(
     Dirichlet(1)``, scaled to sum to the number of components. (c) ``|A ∩ B|/|A ∪ B|`` of the hot
     sets with and without a component. (d) Saltelli et al. (2010), doi:10.1016/j.cpc.2009.09.018,
     on the total, whose inputs act as factors. (e) mean ranks of ties. Hot: top share by area and
-    above 0; ties stand or fall together, and a cell that is hot by a tie stays so in any unit. The
+    above 0; ties are treated alike, so that the result doesn't depend on the unit. The
     default errors are *conventions*.
     """
     _require_choices(distribution, top_share, cell_sd, draws, sobol_samples)
@@ -140,7 +140,7 @@ def sensitivity(
     sds = np.array([error.relative_sd for error in errors.values()])
 
     def multipliers(uniform: Array) -> Array:
-        """Return what each component is multiplied by, for draws (n, inputs) in 0-1."""
+        """Return the multipliers of each component for draws (n, inputs) in 0-1."""
         return _multipliers(_factors(uniform, sds, distribution), errors, tuple(layers))
 
     def own_error() -> Array:
@@ -181,7 +181,7 @@ def sensitivity(
 
 
 def hot_cells(loss: Array, area: Array, top_share: float = TOP_SHARE) -> npt.NDArray[np.bool_]:
-    """Return which cells are in the top share by area, and lose something at all.
+    """Return which cells are in the top share by area, and have a loss above 0.
 
     Parameters
     ----------
@@ -198,9 +198,9 @@ def hot_cells(loss: Array, area: Array, top_share: float = TOP_SHARE) -> npt.NDA
     most = float(np.nanmax(loss, initial=0.0))
     if most <= 0:
         return np.zeros(loss.shape, dtype=bool)
-    # Scaled by the largest only to tell ties by the same digits in every unit.
-    told = np.round(loss / most, TIE_DECIMALS)
-    return top_share_by_area(told, area, top_share) & (told > 0)
+    # Scaled by the largest, so that ties are identified by the same digits in every unit.
+    scaled = np.round(loss / most, TIE_DECIMALS)
+    return top_share_by_area(scaled, area, top_share) & (scaled > 0)
 
 
 def _require_choices(
@@ -240,12 +240,12 @@ class _Land:
         return count / len(draws)
 
     def stable_share(self, share: Array) -> float:
-        """Return how much of today's hot area is hot in enough of the draws."""
+        """Return the share of today's hot area that is hot in enough of the draws."""
         kept = float(self._area[self._today & (share >= STABLE)].sum())
         return kept / self.hot_area if self.hot_area else np.nan
 
     def without_each(self, names: tuple[str, ...]) -> dict[str, float]:
-        """Return how alike the hot sets are with and without each component (Jaccard)."""
+        """Return the Jaccard similarity of the hot sets with and without each component."""
         kept = 1.0 - np.eye(len(names))
         return {
             name: _jaccard(self._today, self._hot(kept[i]), self._area)
@@ -262,7 +262,7 @@ def _layers(components: Mapping[Hashable, Any] | xr.Dataset) -> dict[str, xr.Dat
     for name, layer in named.items():
         if name not in allowed and not is_dataset:
             raise BadInputError(
-                f"'{name}' is no component of the loss; allowed are {', '.join(allowed)}"
+                f"'{name}' isn't a component of the loss; allowed are {', '.join(allowed)}"
                 f"{near_matches(name, allowed) or '.'}"
             )
         if name in allowed:
@@ -301,8 +301,9 @@ def _inputs(
         for component in one.components:
             if component not in allowed:
                 raise BadInputError(
-                    f"The input '{name}' acts on '{component}', which is no component of the loss;"
-                    f" allowed are {', '.join(allowed)}{near_matches(component, allowed) or '.'}"
+                    f"The input '{name}' acts on '{component}', which isn't a component of the"
+                    f" loss; allowed are {', '.join(allowed)}"
+                    f"{near_matches(component, allowed) or '.'}"
                 )
         if not 0 <= one.relative_sd <= 5:
             raise BadInputError(
@@ -330,7 +331,7 @@ def _factors(uniform: Array, sd: Array | float, distribution: str) -> Array:
 def _multipliers(
     factors: Array, inputs: dict[str, UncertainInput], present: tuple[str, ...]
 ) -> Array:
-    """Return by what each component is multiplied (draws, components)."""
+    """Return the multipliers of each component (draws, components)."""
     acts = np.array([[name in one.components for name in present] for one in inputs.values()])
     return np.prod(np.where(acts[None], factors[:, :, None], 1.0), axis=1)
 

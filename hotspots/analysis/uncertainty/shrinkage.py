@@ -1,7 +1,8 @@
-"""Small regions: their means scatter most, so they fill both ends of a ranking by chance alone.
+"""Shrinkage of regional means towards the overall mean.
 
-Each regional mean is drawn towards the overall mean by the share of its variance that is error,
-as estimated from the regions together (empirical Bayes); tiny ones are flagged besides.
+Means of small regions scatter most and fill both ends of a ranking by chance. Each regional mean is
+shrunk towards the overall mean by the share of its variance that is error, as estimated from all
+regions (empirical Bayes); very small regions are also flagged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Shrunk(NamedTuple):
-    """Regional means drawn towards the overall mean.
+    """Regional means shrunk towards the overall mean.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class Shrunk(NamedTuple):
     own_weight : array (regions,)
         Weight of the region's own mean, 0-1; 1 = unchanged.
     overall_mean : float
-        Area-weighted mean of the regions with a value, which they are drawn towards.
+        Area-weighted mean of the regions with a value, the target of the shrinkage.
     between_sd : float
         Standard deviation τ of the true means between regions; NaN if it can't be estimated.
     """
@@ -48,7 +49,7 @@ def shrunk_mean(mean: npt.ArrayLike, sd: npt.ArrayLike, area: npt.ArrayLike) -> 
     sd : array (regions,)
         Standard deviation of that mean's error, same unit; a region without (NaN) keeps its mean.
     area : array (regions,)
-        Area that the mean stands for, ha; NaN counts as no area.
+        Area that the mean represents, ha; NaN counts as no area.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def shrunk_mean(mean: npt.ArrayLike, sd: npt.ArrayLike, area: npt.ArrayLike) -> 
     Raises
     ------
     BadInputError
-        Unlike shapes, or a negative sd or area.
+        Different shapes, or a negative sd or area.
 
     Notes
     -----
@@ -69,8 +70,8 @@ def shrunk_mean(mean: npt.ArrayLike, sd: npt.ArrayLike, area: npt.ArrayLike) -> 
     ``τ² = max(0, (Q − (k − 1)) / (Σ w − Σ w²/Σ w))``. With τ² = 0 (no more scatter than the errors
     explain) every such region becomes M; with fewer than two such regions none is changed. A
     region with sd 0 keeps its mean. Errors that regions share (one map model) aren't independent:
-    then give the sd of what is their own, or read the result as a bound. Totals of shrunk means
-    don't add up to the total: for ranking, not for accounting.
+    then give the sd of the independent part, or interpret the result as a bound. Totals of shrunk
+    means don't add up to the total: for ranking, not for accounting.
     """
     y, s, a = (np.asarray(v, dtype="float64") for v in (mean, sd, area))
     if y.ndim != 1 or s.shape != y.shape or a.shape != y.shape:

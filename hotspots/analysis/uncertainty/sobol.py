@@ -1,4 +1,4 @@
-"""Sobol indices: which share of an answer's variance each of its inputs brings."""
+"""Sobol indices: shares of the variance of a model's output by its inputs."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ def sobol_indices(
     samples: int = SOBOL_SAMPLES,
     seed: int = SEED,
 ) -> tuple[Array, Array, float]:
-    """Return the first and total Sobol indices of a model, and the sd of its answer.
+    """Return the first and total Sobol indices of a model, and the sd of its output.
 
     Parameters
     ----------
     model : callable
-        Answers (n,) of independent inputs (n, inputs), uniform over 0-1.
+        Outputs (n,) for independent inputs (n, inputs), uniform over 0-1.
     inputs : int
         Number of inputs.
     samples : int
         Base samples N; the model is evaluated for ``N·(inputs + 2)`` rows.
     seed : int
-        Of the scrambled Sobol sequence.
+        Seed of the scrambled Sobol sequence.
 
     Returns
     -------
     first, total : array (inputs,)
         Share of the variance by the input alone, and with all its interactions; NaN where the
-        answer doesn't vary.
+        output doesn't vary.
     sd : float
-        Standard deviation of the answer.
+        Standard deviation of the output.
 
     Notes
     -----
     Saltelli scheme: matrices A, B and ``A_B^(i)`` (A with column i of B); ``S_i = mean(f_B·(f_ABi −
-    f_A))/V`` (Saltelli et al. 2010), ``T_i = mean((f_A − f_ABi)²)/2V`` (Jansen 1999). Answers are
-    centred first, which takes most of the noise out of S_i.
+    f_A))/V`` (Saltelli et al. 2010), ``T_i = mean((f_A − f_ABi)²)/2V`` (Jansen 1999). Outputs are
+    centred first, which removes most of the noise of S_i.
     """
     from scipy.stats import qmc
 

@@ -1,8 +1,8 @@
-"""How often a cell stays hot when its inputs are drawn anew.
+"""Stability of hotspots: how often a cell stays hot when its inputs are resampled.
 
-Pure functions on the ranked cells as flat arrays: correlated errors come in as fields
-(`random_fields.gaussian_fields`), draws of gain and loss come out one at a time, and the share of
-draws in which a cell is in the top share of its group is counted while they stream by.
+Pure functions on the ranked cells as flat arrays: correlated errors are given as fields
+(`random_fields.gaussian_fields`), draws of gain and loss are generated one at a time, and the
+share of draws in which a cell is in the top share of its group is counted in one pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hotspots.errors import BadInputError
 from hotspots.layers.rounding import SAME_SUM, steady
 
-BINS = 4096  # of values, in search of where the top share ends
+BINS = 4096  # of values, to locate the limit of the top share
 DISTRIBUTIONS = ("normal", "lognormal")
 
 Floats = npt.NDArray[Any]
@@ -36,14 +36,14 @@ def hot_share_of_draws(
     Parameters
     ----------
     values : array (cells, draws), or iterable of arrays (cells,)
-        Intensities, t ha-1 yr-1; an iterable is gone through once and not kept. NaN is never hot,
+        Intensities, t ha-1 yr-1; an iterable is consumed once and not kept. NaN is never hot,
         though its area counts.
     area : array (cells,)
         Area that ranks, ha.
     top_share : float
         Top share of the area of a group, 0-1.
     threshold : float
-        Absolute threshold, t ha-1 yr-1, inclusive; nothing gained or lost is never hot.
+        Absolute threshold, t ha-1 yr-1, inclusive; a gain or loss of 0 is never hot.
     groups : array (cells,) of int, optional
         Ranking group (e.g. climate zone) of each cell; one group by default.
 
@@ -60,9 +60,9 @@ def hot_share_of_draws(
     Notes
     -----
     Hot in a draw as in `top_share_by_area` and above the threshold: all land of the group with a
-    value at least as high makes up at most `top_share` of its area, ties together. The minimum
-    patch isn't asked of each draw: it is a rule for the map, not evidence about a cell. A cell is
-    stable at 0.8 or more (convention of this project).
+    value at least as high makes up at most `top_share` of its area, ties alike. The minimum
+    patch size isn't applied to draws: it is a rule for the map, not evidence about a cell. A cell
+    is stable at 0.8 or more (convention of this project).
     """
     count = HotCount(area, top_share=top_share, threshold=threshold, groups=groups)
     for draw in values.T if isinstance(values, np.ndarray) else values:
@@ -149,13 +149,15 @@ def gain_draws(
 
     Notes
     -----
-    normal: ``max(0, stock·(1 + cv·ε))``, cut at 0, which raises the mean where cv is large (by 1 %
-    of the stock at cv = 0.6, by 8 % at cv = 1). lognormal: ``stock·exp(σε − σ²/2)`` with
+    normal: ``max(0, stock·(1 + cv·ε))``, truncated at 0, which raises the mean where cv is large
+    (by 1 % of the stock at cv = 0.6, by 8 % at cv = 1). lognormal: ``stock·exp(σε − σ²/2)`` with
     ``σ² = ln(1 + cv²)``: the same mean and sd, never below 0. The draw is then multiplied by
     ``rate[k, zone]``.
     """
     if distribution not in DISTRIBUTIONS:
-        raise BadInputError(f"'{distribution}' is no distribution; take 'normal' or 'lognormal'.")
+        raise BadInputError(
+            f"'{distribution}' isn't a known distribution; allowed are 'normal' and 'lognormal'."
+        )
     mean, relative = np.asarray(stock, dtype="float64"), np.asarray(cv, dtype="float64")
     if (mean < 0).any() or (relative < 0).any():
         raise BadInputError("stock or cv has negative values; both must be 0 or more.")
@@ -227,7 +229,7 @@ def _hot(
 ) -> npt.NDArray[np.int64]:
     """Return which of a group's cells are hot.
 
-    Bins of value tell between which values the top share ends, so that only the cells of one bin
+    A histogram of the values locates the limit of the top share, so that only the cells of one bin
     are sorted.
     """
     value = draw[cells]
@@ -239,7 +241,7 @@ def _hot(
     scale = BINS / (top - low) if top > low else 0.0
     number = np.minimum(((value - low) * scale).astype("int64"), BINS - 1)
     above = np.cumsum(np.bincount(number, weights=area[cells], minlength=BINS)[::-1])[::-1]
-    # The lowest bin that fits wholly under the share; all above it do too.
+    # The lowest bin that lies entirely within the share, as do all bins above it.
     whole = int(np.count_nonzero(above > most))
     surely = number >= whole
     if not whole:
@@ -248,7 +250,7 @@ def _hot(
     order = partly[np.argsort(-value[partly])]
     before = above[whole] if whole < BINS else 0.0
     cumulated = before + np.cumsum(area[cells[order]])
-    # The last cell of each tie decides for all of it.
+    # The last cell of each tie decides for the whole tie.
     last = np.flatnonzero(np.diff(value[order], append=-np.inf))
     inside = last[cumulated[last] <= most]
     kept = order[: inside[-1] + 1] if inside.size else order[:0]

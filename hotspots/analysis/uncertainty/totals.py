@@ -1,8 +1,8 @@
 """Standard deviation of a regional total whose cells' errors are correlated.
 
 Var(Σ a_i x_i) = a′ S R S a. Independent cells (R = I) let the relative error vanish as 1/√n, which
-is wrong for maps: their errors are correlated over 10–500 km and share one model. Three numbers
-belong together: independent (a lower bound), exponential, perfect (the upper bound).
+is wrong for maps: their errors are correlated over 10–500 km and share one model. Three figures
+are reported together: independent (a lower bound), exponential, perfect (the upper bound).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hotspots.layers.grid import WGS84_A_M, axis_names, grid_of
 
 CORRELATIONS = ("independent", "exponential", "perfect")
 EXACT_CELLS = 3000
-# Blocks of a quarter of the range, but not fewer than a dozen a side where the area is small
-# against the range; correlations below exp(-15) are left out.
+# Blocks of a quarter of the range, but at least a dozen per side where the area is small relative
+# to the range; correlations below exp(-15) are neglected.
 BLOCKS_PER_RANGE = 4
 BLOCKS_PER_SIDE = 12
 REACH_IN_RANGES = 15.0
@@ -43,7 +43,7 @@ def total_uncertainty(
     ----------
     sd : DataArray (y, x) or array
         Standard deviation of each cell's stock, t C/ha (or of a rate, t C/ha/yr); NaN cells are
-        left out. A DataArray with coordinates and a CRS has its own distances: geodesic on a
+        left out. For a DataArray with coordinates and a CRS, distances are geodesic on a
         geographic grid, planar on a projected one. A bare 2-D array is taken as square cells on a
         plane whose side is the root of the mean `area`. An absolute error is not an sd.
     area : DataArray, array or scalar
@@ -74,7 +74,8 @@ def total_uncertainty(
     """
     if correlation not in CORRELATIONS:
         raise BadInputError(
-            f"'{correlation}' is no correlation; take 'independent', 'exponential' or 'perfect'."
+            f"'{correlation}' isn't a known correlation; allowed are 'independent', 'exponential'"
+            " and 'perfect'."
         )
     weight, cell_side = _weights(sd, area)
     if not np.isfinite(weight).any():
@@ -139,7 +140,7 @@ def _exact(cells: _Cells, range_m: float) -> float:
     row, column = np.nonzero(cells.weight)
     u = cells.weight[row, column]
     variance = float(u @ u)
-    # On a grid many pairs share one distance: (row, other row, columns apart) tells it.
+    # On a grid many pairs share one distance, defined by (row, other row, columns apart).
     for i in np.unique(row):
         first = np.flatnonzero(row == i)
         later = np.flatnonzero(row >= i)
@@ -183,7 +184,7 @@ def _by_blocks(cells: _Cells, range_m: float) -> float:
     for i in range(rows):
         others = slice(i, min(i + reach, rows - 1) + 1)
         product = np.fft.irfft(np.conj(spectrum[i]) * spectrum[others], n=size, axis=1)
-        # Lags to the left are stored from the end; distance doesn't tell left from right.
+        # Lags to the left are stored from the end; distance is symmetric.
         both = product[:, :columns].copy()
         both[:, 1:] += product[:, :columns:-1]
         rho = np.exp(-_block_distances(blocks, i, others, lag) / range_m)

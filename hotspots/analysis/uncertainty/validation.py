@@ -1,9 +1,9 @@
-"""A map against measured sites: the value at the place, and how far it is from what was measured.
+"""Validation of a map against measured sites: values at points, and error statistics.
 
-A map's cell is a mean over its land and a site is one field of it: even a perfect map differs from
-its sites, by what varies within a cell. `site_statistics` therefore tells, beside the error, how
-much the measurements vary themselves: a map whose RMSE is no smaller than that knows no more of
-the sites than their mean does.
+A map cell is a mean over its land and a site is one field of it: even a perfect map differs from
+its sites by the variation within a cell. `site_statistics` therefore reports, beside the error, the
+sd of the measurements: a map whose RMSE is no smaller predicts the sites no better than their mean
+does.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from hotspots.layers.variables import class_nodata, classes_of
 if TYPE_CHECKING:
     import pandas as pd
 
-MIN_SITES = 10  # a convention: the sd of 10 sites is itself known to within a quarter
+MIN_SITES = 10  # a convention: the sd estimated from 10 sites is accurate to within a quarter
 ALL = "all"
-# Cells, so that a point written with a few decimals less isn't pushed over an edge.
+# In cells: tolerance for points on an edge whose coordinates were rounded.
 _ON_THE_EDGE_DECIMALS = 9
 
 Array = npt.NDArray[np.float64]
 
 
 def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
-    """Return the value of the cell that holds each point; no other cell stands in for it.
+    """Return the value of the cell that holds each point; other cells are never substituted.
 
     Parameters
     ----------
@@ -40,14 +40,14 @@ def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
         Quantity or class layer with regular (y, x) coordinates and a CRS, of any orientation;
         dask-backed layers stay lazy. Further dimensions are kept.
     lon, lat : float, sequence, array or DataArray
-        Places, degrees east (-180 to 360) and north in WGS 84, of one shape; NaN = no place.
+        Coordinates, degrees east (-180 to 360) and north in WGS 84, of one shape; NaN = missing.
 
     Returns
     -------
     DataArray
         The values at the points, in the unit and with the attributes of `layer`, on the dimensions
-        of `lon` (a sequence gets the dimension ``point``). NaN (nodata for classes) where there is
-        no place, where the point is outside the layer and where its cell has no value.
+        of `lon` (a sequence gets the dimension ``point``). NaN (nodata for classes) where a
+        coordinate is missing, where the point is outside the layer and where its cell has no value.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
     Notes
     -----
     A point on an edge belongs to the cell to its north and east, on the layer's own outer edge to
-    the cell within. Longitudes that differ by whole turns are one place, whichever meridian the
-    layer starts from.
+    the cell within. Longitudes that differ by 360 degrees are the same location, whichever
+    meridian the layer starts from.
     """
     x, y, template = _places(lon, lat)
     grid = grid_of(layer)
@@ -72,7 +72,7 @@ def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
     column = _cell_index(np.asarray(x), grid.x_edges, turn)
     inside = (row >= 0) & (column >= 0)
     y_name, x_name = axis_names(layer)
-    # Without coordinates, so that those of `lon` may bear the same names.
+    # Without coordinates, since those of `lon` may have the same names.
     held = layer.drop_vars([y_name, x_name]).isel(
         {
             axis: template.copy(data=np.where(inside, index, 0))
@@ -106,7 +106,7 @@ def site_statistics(
     unit : str
         Unit of both as it stands in the names of columns, e.g. "t_ha" (t ha-1).
     minimum : int
-        Strata with fewer pairs have only their ``n`` told.
+        Strata with fewer pairs have only their counts reported.
 
     Returns
     -------
@@ -119,13 +119,13 @@ def site_statistics(
     Raises
     ------
     BadInputError
-        Shapes, units or depths (where both layers tell them) differ; `minimum` is less than 2.
+        Shapes, units or depths (where both layers state them) differ; `minimum` is less than 2.
 
     Notes
     -----
     error_i = predicted_i - observed_i; bias = mean error (positive: the map is too high),
-    RMSE² = mean of error² = bias² + variance of the error. Sites count alike, wherever they are;
-    those of one study are neighbours, so the number of independent sites is less than ``n``.
+    RMSE² = mean of error² = bias² + variance of the error. Sites have equal weights; those of one
+    study are close together, so the number of independent sites is less than ``n``.
     ``MIN_SITES`` is a convention.
     """
     import pandas as pd
@@ -139,20 +139,21 @@ def site_statistics(
             )
     if minimum < 2:
         raise BadInputError(f"minimum is {minimum}; a spread needs 2 sites or more.")
-    seen = np.asarray(observed, dtype="float64").ravel()
-    told = np.asarray(predicted, dtype="float64").ravel()
-    names = _stratum_names(strata, seen.size)
-    if not np.shape(observed) == np.shape(predicted) or len(names) != seen.size:
+    measured = np.asarray(observed, dtype="float64").ravel()
+    mapped = np.asarray(predicted, dtype="float64").ravel()
+    names = _stratum_names(strata, measured.size)
+    if not np.shape(observed) == np.shape(predicted) or len(names) != measured.size:
         raise BadInputError(
-            f"There are {seen.size} observed and {told.size} predicted values and {len(names)}"
-            " strata; give one of each for every site."
+            f"There are {measured.size} observed and {mapped.size} predicted values and"
+            f" {len(names)} strata; give one of each for every site."
         )
     groups = [(name, names == name) for name in sorted(set(names.tolist()))]
     if strata is None:
         groups = []
-    groups.append((ALL, np.full(seen.size, True)))
+    groups.append((ALL, np.full(measured.size, True)))
     rows = [
-        {"stratum": name} | _statistics(seen[of], told[of], unit, minimum) for name, of in groups
+        {"stratum": name} | _statistics(measured[of], mapped[of], unit, minimum)
+        for name, of in groups
     ]
     return pd.DataFrame(rows)
 
@@ -222,7 +223,7 @@ def _places(lon: Any, lat: Any) -> tuple[Array, Array, xr.DataArray]:
 def _cell_index(values: Array, edges: Array, turn: float | None = None) -> npt.NDArray[np.intp]:
     """Return the index of the cell between `edges` that holds each value, -1 where none does.
 
-    `turn` is a full turn in cells, on the axis of longitude.
+    `turn` is 360 degrees in cells, on the axis of longitude.
     """
     n = edges.size - 1
     falling = edges[0] > edges[-1]

@@ -1,7 +1,7 @@
-"""Cosine and sine of many phases: compiled with numba, the same bits on every processor.
+"""Cosine and sine of many phases: compiled with numba, bitwise identical on every processor.
 
-Those of numpy differ in the last digit from one vector unit to another, and in float32 by so much
-that over hundreds of draws some cells fall on the other side of a threshold.
+Numpy's results differ in the last digit between vector units, and in float32 by enough to move some
+cells across a threshold over hundreds of draws.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 _QUARTER_TURN = math.pi / 2  # rad
-# Adding and taking away this rounds a number below 2^51 to a whole one, in any vector unit.
+# Adding and subtracting this rounds a number below 2^51 to an integer, in any vector unit.
 _TO_WHOLE = 1.5 * 2.0**52
 
 

@@ -1,9 +1,9 @@
-"""How much of each grid cell each region covers: one sparse matrix, computed once, used often.
+"""Fractions of grid cells covered by regions: one sparse matrix, computed once, reused for layers.
 
 The fractions are exact (the area of polygon ∩ cell over the area of the cell, both in the grid's
 own coordinates), as given by exactextract; edges between vertices are straight lines in the
-grid's CRS. exactextract never reprojects and fails on empty geometries: both are seen to here,
-as is longitude being periodic.
+grid's CRS. exactextract doesn't reproject and fails on empty geometries; both are handled here,
+as is the periodicity of longitude.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def cover_fractions(
     grid : Grid
         Geographic or projected, rows from north or from south, longitudes from any meridian.
     geometries : iterable of shapely polygons, or GeoSeries
-        In the grid's CRS, unless a GeoSeries tells another: that one is given vertices at every
-        cell width and reprojected. Longitudes may run beyond ±180 (a box from 170 to 190).
+        In the grid's CRS, unless a GeoSeries has another: that one is densified to the cell width
+        and reprojected. Longitudes may run beyond ±180 (a box from 170 to 190).
         ``None`` and empty geometries give an empty row, as do those outside of the grid.
 
     Returns
@@ -55,7 +55,7 @@ def cover_fractions(
     ------
     BadInputError
         A geometry that is a point or line, or a polygon of another CRS that holds a pole of a
-        geographic grid (its edge has no beginning there).
+        geographic grid (its boundary can't be unwrapped in longitude).
 
     Notes
     -----
@@ -75,12 +75,12 @@ def cover_fractions(
 
 
 def share_out(cover: sparse.csr_array) -> sparse.csr_array:
-    """Return `cover` with each touched cell shared out wholly among the regions touching it.
+    """Return `cover` with each touched cell fully allocated to the regions that touch it.
 
     For regions that are a partition of the land (all countries): the part of a coastal cell that
-    no country covers is sea, and its values stand for the land alone (``valid_share``), so that
-    cover × valid_share would discount the sea twice. Shares are in proportion to the covered
-    fractions; each column that isn't empty sums to 1.
+    no country covers is sea, and its values represent the land alone (``valid_share``), so that
+    cover × valid_share would exclude the sea twice. Shares are proportional to the covered
+    fractions; each non-empty column sums to 1.
     """
     out = cover.copy()
     out.data = cover.data / column_sums(cover)[cover.indices]
@@ -110,12 +110,12 @@ def share_of_land(
     -------
     csr_array
         Shape (n_geometries, n_cells), 0-1: covered land over all land of the cell, so that a
-        country drawn by hand gets what `share_out` gives it; the plain covered fraction in cells
-        without any outline.
+        country drawn by hand gets the same share as from `share_out`; the plain covered fraction in
+        cells without any outline.
     """
     own, land = outlines.sindex.query(geometries, predicate="intersects")
     cut = shapely.intersection(geometries.to_numpy()[own], outlines.to_numpy()[land])
-    # Shapes that only touch give points and lines, which are no area.
+    # Shapes that only touch give points and lines, without area.
     parts = gpd.GeoSeries([MultiPolygon(polygons_of(p)) for p in cut], crs=outlines.crs)
     to_own = sparse.csr_array(
         (np.ones(own.size), (own, np.arange(own.size))), shape=(len(geometries), own.size)
@@ -131,9 +131,9 @@ def share_of_land(
 
 
 def remainder(cover: sparse.csr_array) -> sparse.csr_array:
-    """Return one row, shape (1, n_cells): what no region of `cover` takes of each cell.
+    """Return one row, shape (1, n_cells): the part of each cell in no region of `cover`.
 
-    Regions and remainder together make the whole, so that their totals sum to the world's.
+    Regions and remainder together cover every cell, so that their totals sum to the world's.
     """
     left = np.clip(1.0 - column_sums(cover), 0, 1)
     # Neighbours' single-precision fractions sum to 1 only within 1e-7.
@@ -142,7 +142,7 @@ def remainder(cover: sparse.csr_array) -> sparse.csr_array:
 
 
 def column_sums(cover: sparse.csr_array) -> npt.NDArray[np.float64]:
-    """Return how much of each cell all regions take together, length n_cells."""
+    """Return the fraction of each cell covered by all regions together, length n_cells."""
     sums = np.bincount(cover.indices, weights=cover.data, minlength=cover.shape[1])
     return np.asarray(sums, dtype="float64")
 
@@ -175,7 +175,7 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
 
 
 def _polygons(shapes: npt.NDArray[Any], region: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """Return the valid polygonal part of each shape; lines and points alone are refused."""
+    """Return the valid polygonal part of each shape; other geometries raise `BadInputError`."""
     bad = ~shapely.is_valid(shapes)
     shapes = shapes.copy()
     shapes[bad] = shapely.make_valid(shapes[bad])
@@ -195,9 +195,10 @@ def _polygons(shapes: npt.NDArray[Any], region: npt.NDArray[np.intp]) -> npt.NDA
 def _copies_within(
     shapes: npt.NDArray[Any], region: npt.NDArray[np.intp], boxes: Boxes, geographic: bool
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
-    """Keep the shapes that meet one of `boxes`, moved by whole turns of longitude where it helps.
+    """Keep the shapes that meet one of `boxes`, shifted by multiples of 360 degrees where needed.
 
-    A box 170..190 lies on a grid of -180..180 with its eastern half only after a turn.
+    A box 170..190 lies on a grid of -180..180 with its eastern half only after a shift by 360
+    degrees.
     """
     west, east = min(b[0] for b in boxes), max(b[2] for b in boxes)
     south, north = min(b[1] for b in boxes), max(b[3] for b in boxes)
@@ -218,7 +219,7 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
     to_source = pyproj.Transformer.from_crs(grid.crs, crs, always_xy=True)
     w, s, e, n = to_source.transform_bounds(*grid.bounds, densify_pts=101, errcheck=False)
     if not np.isfinite([w, s, e, n]).all():
-        # The grid's corners lie beyond the projected world: every place may be on it.
+        # The grid's corners lie outside the projection's domain: any location may be on it.
         if not crs.is_geographic:
             raise BadInputError(
                 f"Regions in '{crs.name}' can't be laid on a grid in '{grid.crs.name}'."
@@ -281,7 +282,7 @@ def _extract(
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
 
-    # Only the geometry of the raster matters: one byte stands for all of its cells.
+    # Only the geometry of the raster matters: one byte serves for all of its cells.
     raster = NumPyRasterSource(
         np.broadcast_to(np.uint8(0), grid.shape), *grid.bounds, srs_wkt=grid.crs.to_wkt()
     )

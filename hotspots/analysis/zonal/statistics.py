@@ -35,24 +35,25 @@ def zonal(
     Parameters
     ----------
     data : Dataset or DataArray (y, x)
-        Layers on one grid with a CRS. ``valid_share`` (of the cell's area, 1 if absent) tells what
-        part of a cell its values stand for; ``<name>_valid_share`` overrides it for one layer. In
-        a Dataset these are weights and get no columns of their own. Missing is NaN, 0 for classes.
+        Layers on one grid with a CRS. ``valid_share`` (of the cell's area, 1 if absent) is the
+        part of a cell that its values represent; ``<name>_valid_share`` overrides it for one layer.
+        In a Dataset these are weights and get no columns of their own. Missing is NaN, 0 for
+        classes.
     regions : GeoDataFrame
         Polygons in any CRS; column ``id``, if there, is the index of the result. They may overlap.
     partition : bool
-        The regions are a partition of all land (all countries): each cell's valid area is shared
-        out wholly among the regions that touch it, in proportion to covered fractions. Otherwise
-        a coastal cell is discounted twice, once by what the region covers and once by its
-        ``valid_share``, which both leave out the sea (on a 0.5° grid that loses 28 % of the
-        stock of the Philippines). Not for a part of the land, whose neighbours are missing.
+        The regions are a partition of all land (all countries): each cell's valid area is fully
+        allocated to the regions that touch it, in proportion to covered fractions. Otherwise the
+        sea is excluded twice from a coastal cell, by the covered fraction and by ``valid_share``
+        (on a 0.5° grid that loses 28 % of the stock of the Philippines). Not for a part of the
+        land, whose neighbours are missing.
 
     Returns
     -------
     DataFrame
-        ``area_ha``: covered area on the ellipsoid, sea and all, also with `partition`.
+        ``area_ha``: covered area on the ellipsoid, including sea, also with `partition`.
         Quantities: ``<name>_mean`` (unit of the layer), ``<name>_total`` where the unit is per
-        hectare (t or t yr-1), ``<name>_valid_area_ha`` (hectares that mean and total rest on),
+        hectare (t or t yr-1), ``<name>_valid_area_ha`` (hectares underlying mean and total),
         ``<name>_missing_share``. Classes: ``<name>_<class>_area_ha``. A region with no valid area
         has NaN mean and total, never 0; its class areas are 0.
 
@@ -65,10 +66,10 @@ def zonal(
     -----
     weight w = cover × cell area [ha] × valid share; mean = Σ w·v / Σ w and total = Σ w·v over
     cells with a value. ``missing_share`` = 1 − Σ w (cells with a value) / Σ w (all cells): the
-    part of what *should* have values, as told by valid_share, that has none. A cell of share 0 is
-    sea (or, for a layer per hectare of cropland, not cropland), which isn't missing; without any
-    valid_share all area of the region should have values, the sea too. NaN where nothing should.
-    A missing valid_share counts as 0: no area is known that the value stands for.
+    part of the area that *should* have values according to valid_share but has none. A cell of
+    share 0 is sea (or, for a layer per hectare of cropland, not cropland), which isn't missing;
+    without any valid_share all area of the region, including sea, should have values. NaN where no
+    area should. A missing valid_share counts as 0: the area that the value represents isn't known.
     """
     from hotspots.analysis.zonal.coverage import cover_fractions
 
@@ -99,7 +100,7 @@ def zonal_from_cover(
     index : Index
         Names of the regions, in the order of cover's rows.
     partition : bool
-        Share cells out wholly among the rows of `cover`, as for `zonal`.
+        Allocate cells fully to the rows of `cover`, as for `zonal`.
     """
     from hotspots.analysis.zonal.coverage import share_out
 
@@ -110,7 +111,7 @@ def zonal_from_cover(
             f"The cover has {cover.shape[1]} cells and {cover.shape[0]} regions, the data"
             f" {grid_of(dataset).shape} cells and {len(index)} regions. Compute it on this grid."
         )
-    # Only cells that a region touches are looked at: a country costs a country, not the world.
+    # Only cells that a region touches are used: the cost depends on the region, not on the grid.
     cells = np.flatnonzero(np.bincount(cover.indices, minlength=cover.shape[1]))
     near = cover[:, cells]
     area = cell_area(dataset).values.ravel()[cells]
@@ -141,7 +142,7 @@ def _require_2d(dataset: xr.Dataset) -> None:
 
 def _quantities(dataset: xr.Dataset, alone: bool) -> Iterator[xr.DataArray]:
     for name, layer in dataset.data_vars.items():
-        # `spatial_ref` comes back as a variable without dimensions from some files.
+        # Some files hold `spatial_ref` as a variable without dimensions.
         is_weight = str(name) == VALID_SHARE or str(name).endswith(f"_{VALID_SHARE}")
         if layer.ndim and (alone or not is_weight):
             yield layer
