@@ -459,8 +459,12 @@ def test_a_broken_archive(server: Serving, quick: Client, tmp_path: Path) -> Non
     content = bytearray(archive.read_bytes())
     content[40] ^= 255  # within the compressed bytes
     archive.write_bytes(content)
-    assert "is no sound ZIP archive" in told(quick, f"{server.url}/c.zip", tmp_path, member="a.tif")
-    assert "is no sound ZIP archive" in told(quick, f"{server.url}/data.bin", tmp_path, member="a")
+    assert "isn't a valid ZIP archive" in told(
+        quick, f"{server.url}/c.zip", tmp_path, member="a.tif"
+    )
+    assert "isn't a valid ZIP archive" in told(
+        quick, f"{server.url}/data.bin", tmp_path, member="a"
+    )
 
 
 def test_a_mirror_is_asked_instead(
