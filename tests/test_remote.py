@@ -576,7 +576,7 @@ def test_a_refusal_is_no_sea_unless_the_source_says_so(
 def test_tiles_of_another_size_than_the_catalogue_says(
     tiles: np.ndarray, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
-    with pytest.raises(FetchError, match="has 60 x 60 cells where 90 x 90 are due"):
+    with pytest.raises(FetchError, match="has 60 x 60 cells where 90 x 90 are expected"):
         tiled(server, tmp_path, (35.0, 1.0, 35.5, 2.0), quick, of=Tiles(degrees=3, cells=90))
 
 

@@ -716,7 +716,7 @@ def test_a_removed_file_is_noticed(store: Store) -> None:
     store.file("soc_stock").unlink()
     assert store.layers()[0]["state"] == "missing"
     assert store.layers(check=True)[0]["state"] == "missing"
-    with pytest.raises(RasterError, match=r"'soc_stock' .* is missing .*Add the layer anew"):
+    with pytest.raises(RasterError, match=r"'soc_stock' .* is missing .*Add the layer again"):
         store.open()
     store.add(layer())
     assert store.layers(check=True)[0]["state"] == "ok"

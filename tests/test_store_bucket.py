@@ -294,7 +294,7 @@ def test_a_changed_object_is_noticed(store: Store, settings: str) -> None:
     assert store.layers()[0]["state"] == "ok"
     assert store.layers(check=True)[0]["state"] == "changed"
     overwrite(store, key, settings, None)
-    with pytest.raises(RasterError, match=r"is missing .*Add the layer anew"):
+    with pytest.raises(RasterError, match=r"is missing .*Add the layer again"):
         store.open()
     assert store.layers()[0]["state"] == "missing"
     store.add(layer())
