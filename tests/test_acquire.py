@@ -174,7 +174,7 @@ def test_polygons_are_a_file_with_its_companions(
         ".dbf",
         ".prj",
     }
-    with pytest.raises(BadInputError, match="'made-up/units' is no raster but polygons"):
+    with pytest.raises(BadInputError, match="'made-up/units' isn't a raster but polygons"):
         had(product, access, tmp_path, quick)
 
 
@@ -265,7 +265,7 @@ CDS_FAULTS = {
     ),
     "unlicensed": (
         FetchError,
-        "wants its licences of 'satellite-land-cover' accepted first"
+        "requires that its licences of 'satellite-land-cover' are accepted first"
         r" \(required licences not accepted – please accept .* Log in there, open",
     ),
     "failing": (
@@ -350,7 +350,7 @@ def test_a_search_by_box_and_time(
     with pytest.raises(
         FetchError,
         match=r"has nothing for the box 33,-1,36,1, collection 'lc',"
-        r" datetime '1999'. Ask for another region or year",
+        r" datetime '1999'. Choose another region or year",
     ):
         search(address, quick, datetime="1999", **options)
     assert not server.log("/other/collection.json")

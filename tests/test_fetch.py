@@ -442,7 +442,7 @@ def test_a_member_of_an_archive(server: Serving, quick: Client, tmp_path: Path) 
     assert got(quick, url, tmp_path, member="d/two-*.tif") == b"22"
     assert len([e for e in server.log("/a.zip") if e["status"] == 200]) == 1
     text = told(quick, url, tmp_path, member="d/*.tif")
-    assert "has 2 files 'd/*.tif' where one is due; it holds d/one.tif, d/two-7.tif" in text
+    assert "has 2 files 'd/*.tif' where one is expected; it holds d/one.tif, d/two-7.tif" in text
     assert "has no files 'x.tif'" in told(quick, url, tmp_path, member="x.tif")
 
 
@@ -459,8 +459,8 @@ def test_a_broken_archive(server: Serving, quick: Client, tmp_path: Path) -> Non
     content = bytearray(archive.read_bytes())
     content[40] ^= 255  # within the compressed bytes
     archive.write_bytes(content)
-    assert "is no sound ZIP archive" in told(quick, f"{server.url}/c.zip", tmp_path, member="a.tif")
-    assert "is no sound ZIP archive" in told(quick, f"{server.url}/data.bin", tmp_path, member="a")
+    assert "a valid ZIP archive" in told(quick, f"{server.url}/c.zip", tmp_path, member="a.tif")
+    assert "a valid ZIP archive" in told(quick, f"{server.url}/data.bin", tmp_path, member="a")
 
 
 def test_a_mirror_is_asked_instead(

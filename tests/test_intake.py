@@ -343,7 +343,7 @@ def test_every_default_product_has_an_access_at_every_size() -> None:
     for name in ("soilgrids", "openlandmap", "lc100", "koppen-geiger", "terraclimate", "gsocmap"):
         for product in source(name).defaults():
             if product.kind == "raster":
-                for one in wanted([f"{name}/{product.asked}"])[:1]:
+                for one in wanted([f"{name}/{product.short_name}"])[:1]:
                     assert chosen_accesses(one, target_grid([(0, 0, 1, 1)], 0.5))
 
 

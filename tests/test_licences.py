@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotspots.errors import BadInputError
-from hotspots.store.licences import TERMS, licence, licences, notices, recognise, told
+from hotspots.store.licences import TERMS, licence, licence_summary, licences, notices, recognise
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_every_licence_recognises_itself() -> None:
 
 
 def test_one_line() -> None:
-    assert told("cc-by-nc-4.0") == "CC BY-NC 4.0: name the source, no commercial use"
-    assert told("cc0-1.0") == "CC0 1.0 Universal: no condition"
+    assert licence_summary("cc-by-nc-4.0") == "CC BY-NC 4.0: name the source, no commercial use"
+    assert licence_summary("cc0-1.0") == "CC0 1.0 Universal: no condition"
 
 
 def test_an_unknown_id_names_its_neighbours() -> None:

@@ -24,7 +24,7 @@ from hotspots.ingest.access.http import Client
 from hotspots.ingest.access.mosaic import Kind, Part, vrt_text
 from hotspots.ingest.access.remote_windows import window
 from hotspots.ingest.access.tiles import tiled_window
-from hotspots.ingest.access.window_reader import Asked
+from hotspots.ingest.access.window_reader import WindowRequest
 from hotspots.ingest.access.windows import Window, overview_level, tile_names, windows
 from hotspots.ingest.sources.model import Tiles
 from hotspots.io.atomic import file_hash
@@ -92,7 +92,7 @@ def placed(path: Path) -> tuple[np.ndarray, int, int]:
 def test_a_window_of_a_big_raster_takes_few_bytes(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
-    asked = Asked(f"{server.url}/big.tif", (BOX,))
+    asked = WindowRequest(f"{server.url}/big.tif", (BOX,))
     path, origin = window(asked, tmp_path, with_client=quick)
     cells, top, left = placed(path)
     assert np.array_equal(cells, big[top : top + cells.shape[0], left : left + cells.shape[1]])
@@ -113,7 +113,7 @@ def test_a_window_of_a_big_raster_takes_few_bytes(
 def test_a_rerun_asks_only_whether_it_is_the_same(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
-    asked = Asked(f"{server.url}/big.tif", (BOX,))
+    asked = WindowRequest(f"{server.url}/big.tif", (BOX,))
     first = window(asked, tmp_path, with_client=quick)
     server.forget()
     assert window(asked, tmp_path, with_client=quick) == first
@@ -123,7 +123,7 @@ def test_a_rerun_asks_only_whether_it_is_the_same(
 
 def test_a_new_version_is_read_anew(server: Serving, quick: Client, tmp_path: Path) -> None:
     cells, transform = world(180)
-    asked = Asked(f"{server.url}/n.tif", (BOX,))
+    asked = WindowRequest(f"{server.url}/n.tif", (BOX,))
     written(server.folder / "n.tif", cells, transform)
     before = window(asked, tmp_path, with_client=quick)
     written(server.folder / "n.tif", cells + np.int16(1), transform)
@@ -136,7 +136,7 @@ def test_without_a_version_a_window_is_always_read_anew(
     server: Serving, quick: Client, tmp_path: Path
 ) -> None:
     cells, transform = world(180)
-    asked = Asked(f"{server.url}/undated/u.tif", (BOX,))
+    asked = WindowRequest(f"{server.url}/undated/u.tif", (BOX,))
     written(server.folder / "u.tif", cells, transform)
     with rasterio.open(window(asked, tmp_path, with_client=quick)[0]) as file:
         before = file.read(1)
@@ -149,7 +149,7 @@ def test_without_upstream_the_last_window_is_stale(quick: Client, tmp_path: Path
     cells, transform = world(180)
     written(tmp_path / "s" / "w.tif", cells, transform)
     with running(tmp_path / "s") as upstream:
-        asked = Asked(f"{upstream.url}/w.tif", (BOX,))
+        asked = WindowRequest(f"{upstream.url}/w.tif", (BOX,))
         fresh = window(asked, tmp_path / "c", with_client=quick)
     path, origin = window(asked, tmp_path / "c", with_client=quick)
     assert path == fresh[0]
@@ -158,14 +158,14 @@ def test_without_upstream_the_last_window_is_stale(quick: Client, tmp_path: Path
         origin.stale,
     )
     with pytest.raises(FetchError, match="can't be reached"):
-        window(Asked(asked.address, ((0, 0, 9, 9),)), tmp_path / "c", with_client=quick)
+        window(WindowRequest(asked.address, ((0, 0, 9, 9),)), tmp_path / "c", with_client=quick)
 
 
 def test_a_region_across_the_antimeridian(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
     path, origin = window(
-        Asked(f"{server.url}/big.tif", ((177.0, -19.0, -178.0, -16.0),)),
+        WindowRequest(f"{server.url}/big.tif", ((177.0, -19.0, -178.0, -16.0),)),
         tmp_path,
         with_client=quick,
     )
@@ -181,7 +181,7 @@ def test_a_region_across_the_antimeridian(
 def test_overviews_serve_where_they_suffice(
     server: Serving, big: np.ndarray, quick: Client, tmp_path: Path
 ) -> None:
-    asked = Asked(f"{server.url}/big.tif", ((0, 0, 40, 40),), cell_degrees=2.0, samples=5)
+    asked = WindowRequest(f"{server.url}/big.tif", ((0, 0, 40, 40),), cell_degrees=2.0, samples=5)
     path, _ = window(asked, tmp_path, with_client=quick)
     with rasterio.open(path) as file:
         assert file.transform.a == pytest.approx(0.4)
@@ -213,15 +213,15 @@ def test_faults_are_told_as_of_files(
     fault: str, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
     with pytest.raises(FetchError, match=FAULTS[fault]):
-        window(Asked(f"{server.url}/{fault}/big.tif", (BOX,)), tmp_path, with_client=quick)
+        window(WindowRequest(f"{server.url}/{fault}/big.tif", (BOX,)), tmp_path, with_client=quick)
 
 
 def test_what_is_no_raster(server: Serving, quick: Client, tmp_path: Path) -> None:
     (server.folder / "text.tif").write_bytes(b"no raster at all" * 200)
     with pytest.raises(
-        FetchError, match=r"answers, but isn't read as a raster .* tell the project"
+        FetchError, match=r"answers, but isn't read as a raster .* report it to the project"
     ):
-        window(Asked(f"{server.url}/text.tif", (BOX,)), tmp_path, with_client=quick)
+        window(WindowRequest(f"{server.url}/text.tif", (BOX,)), tmp_path, with_client=quick)
 
 
 def test_a_raster_cut_short_upstream(server: Serving, quick: Client, tmp_path: Path) -> None:
@@ -229,7 +229,11 @@ def test_a_raster_cut_short_upstream(server: Serving, quick: Client, tmp_path: P
     path = written(server.folder / "short.tif", cells, transform)
     path.write_bytes(path.read_bytes()[:1_000_000])
     with pytest.raises(FetchError, match="answers, but isn't read as a raster"):
-        window(Asked(f"{server.url}/short.tif", ((0, -80, 90, 0),)), tmp_path, with_client=quick)
+        window(
+            WindowRequest(f"{server.url}/short.tif", ((0, -80, 90, 0),)),
+            tmp_path,
+            with_client=quick,
+        )
     assert not list(tmp_path.rglob("*.tif"))
 
 
@@ -242,7 +246,7 @@ def test_a_server_without_ranges_gives_the_whole(
 ) -> None:
     cells, transform = world(180)
     written(server.folder / "whole.tif", cells, transform)
-    asked = Asked(f"{server.url}/norange/whole.tif", (BOX,))
+    asked = WindowRequest(f"{server.url}/norange/whole.tif", (BOX,))
     path, _ = window(asked, tmp_path, with_client=quick)
     with rasterio.open(path) as file:
         assert np.array_equal(file.read(1), cells)
@@ -256,20 +260,21 @@ def test_a_region_that_the_raster_has_not(server: Serving, quick: Client, tmp_pa
     cells, _ = world(180)
     written(server.folder / "part.tif", cells[:50, :50], Affine(0.1, 0, 10, 0, -0.1, 50))
     with pytest.raises(EmptyRegionError, match=r"holds nothing of the box 33.05,-1.95,35.95,1.95"):
-        window(Asked(f"{server.url}/part.tif", (BOX,)), tmp_path, with_client=quick)
+        window(WindowRequest(f"{server.url}/part.tif", (BOX,)), tmp_path, with_client=quick)
 
 
 WINDOWING = """
 import sys, time
 from pathlib import Path
 from hotspots.ingest.access.remote_windows import window
-from hotspots.ingest.access.window_reader import Asked
+from hotspots.ingest.access.window_reader import WindowRequest
 from hotspots.ingest.access import window_files
 window_files._STRIP_BYTES = 400_000
 def slow(done, total):
     print("strip", done, flush=True)
     time.sleep(float(sys.argv[3]))
-path, origin = window(Asked(sys.argv[1], ((-60, -60, 60, 60),)), Path(sys.argv[2]), progress=slow)
+request = WindowRequest(sys.argv[1], ((-60, -60, 60, 60),))
+path, origin = window(request, Path(sys.argv[2]), progress=slow)
 print(origin.sha256)
 """
 
@@ -299,7 +304,7 @@ def test_a_window_that_was_killed_is_made_again_to_the_same_bytes(
     run.wait()
     run.stdout.close()
     assert list((tmp_path / "killed").rglob("*.part.tif"))
-    asked = Asked(url, ((-60, -60, 60, 60),))
+    asked = WindowRequest(url, ((-60, -60, 60, 60),))
     undisturbed = window(asked, tmp_path / "calm", with_client=quick)
     again = window(asked, tmp_path / "killed", with_client=quick)
     assert again[0].read_bytes() == undisturbed[0].read_bytes()
@@ -390,7 +395,7 @@ def homolosine(server: Serving) -> None:
 def test_homolosine_windows_hold_the_whole_box(
     box: tuple[float, ...], homolosine: None, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
-    asked = Asked(f"{server.url}/igh/lonlat.vrt", (box,), bands=(1, 2), crs="ESRI:54052")
+    asked = WindowRequest(f"{server.url}/igh/lonlat.vrt", (box,), bands=(1, 2), crs="ESRI:54052")
     path, _ = window(asked, tmp_path, with_client=quick)
     with rasterio.open(server.folder / "igh" / "lonlat.vrt") as file:
         everywhere = inside(file.read(), box)
@@ -412,7 +417,9 @@ def inside(cells: np.ndarray, box: tuple[float, ...]) -> set[tuple[int, int]]:
 def test_a_small_homolosine_box_takes_few_tiles(
     homolosine: None, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
-    asked = Asked(f"{server.url}/igh/lonlat.vrt", ((33.0, -5.0, 42.0, 5.0),), crs="ESRI:54052")
+    asked = WindowRequest(
+        f"{server.url}/igh/lonlat.vrt", ((33.0, -5.0, 42.0, 5.0),), crs="ESRI:54052"
+    )
     window(asked, tmp_path, with_client=quick)
     tiles = {entry["path"] for entry in server.log() if "tile-" in entry["path"]}
     assert 1 <= len(tiles) <= 4
@@ -513,7 +520,7 @@ def tiled(
     at: str = "tiles",
     **options: Any,
 ) -> tuple[Path, Any]:
-    asked = Asked(f"{server.url}/{at}/{{tile}}.tif", (box,), **options)
+    asked = WindowRequest(f"{server.url}/{at}/{{tile}}.tif", (box,), **options)
     return tiled_window(
         asked, of, lambda name: f"{server.url}/{at}/{name}.tif", cache, with_client=client
     )
@@ -551,7 +558,7 @@ def test_all_tiles_absent_is_no_sea(
     with pytest.raises(
         FetchError,
         match=r"None of the 2 tiles of the region is there; the first"
-        r" asked for was 'http://.*/tiles/N00E099.tif' \(404\). Either all is sea",
+        r" one requested was 'http://.*/tiles/N00E099.tif' \(404\). Either all is sea",
     ):
         tiled(server, tmp_path, (100.0, 1.0, 104.0, 2.0), quick)
 
@@ -569,7 +576,7 @@ def test_a_refusal_is_no_sea_unless_the_source_says_so(
 def test_tiles_of_another_size_than_the_catalogue_says(
     tiles: np.ndarray, server: Serving, quick: Client, tmp_path: Path
 ) -> None:
-    with pytest.raises(FetchError, match="has 60 x 60 cells where 90 x 90 are due"):
+    with pytest.raises(FetchError, match="has 60 x 60 cells where 90 x 90 are expected"):
         tiled(server, tmp_path, (35.0, 1.0, 35.5, 2.0), quick, of=Tiles(degrees=3, cells=90))
 
 

@@ -326,7 +326,7 @@ def test_an_own_file_takes_the_place_of_a_packaged_one(
 
 def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SOURCES_VARIABLE, "/no/such/folder")
-    with pytest.raises(BadInputError, match="is '/no/such/folder', which is no folder"):
+    with pytest.raises(BadInputError, match="is '/no/such/folder', which isn't a folder"):
         sources()
 
 
@@ -337,7 +337,7 @@ def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ('title = "My map"', "title = 3", "'title' is 3, which isn't what is needed"),
         ("cell = 0.5", 'cell = "0.5"', "'cell' is '0.5', which isn't what is needed"),
         ("cell = 0.5", "cell = true", "'cell' is True"),
-        ("cell = 0.5", "cells = 0.5", "'cells' is no key of 'access'; did you mean cell"),
+        ("cell = 0.5", "cells = 0.5", "'cells' isn't a key of 'access'; did you mean cell"),
         ('licence = "cc-by-4.0"', 'licence = "cc-by-5.0"', "no licence 'cc-by-5.0'; did you mean"),
         ('sure = "verified"', 'sure = "certain"', "'sure' is 'certain'; allowed are verified"),
         ('sure = "verified"', 'sure = "secondary"', "says in no 'doubts' what isn't confirmed"),
@@ -353,7 +353,7 @@ def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ('unit = "%"', 'unit = "%"\nshare_of = "crops"', "'share_of' is 'crops'; allowed are"),
         ('unit = "%"', 'unit = "%"\nmonths = "max"', "'months' is 'max'; allowed are"),
         ('unit = "%"', 'unit = "%"\ncombine = "sum"', "'parts' and 'combine' go together"),
-        ('unit = "%"', 'unit = "%"\npacked = true\nscale = 2', "so the file tells its scale"),
+        ('unit = "%"', 'unit = "%"\npacked = true\nscale = 2', "so the file declares its scale"),
         ('unit = "%"', 'unit = "%"\naccess = ["10m"]', "names the access '10m', not there"),
         ("cell = 0.5", "limits = { year = [2000] }", "product 'clay' has no access for 2010"),
         ("cell = 0.5", 'by_year = { release = { "1990-2000" = 1 } }', "'the year 2010'"),

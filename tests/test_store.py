@@ -338,9 +338,9 @@ def test_a_spoilt_catalogue(store: Store) -> None:
 def test_a_catalogue_that_is_none_of_a_store(store: Store, content: str) -> None:
     store.place.path.mkdir()
     (store.place.path / "catalog.json").write_text(content)
-    with pytest.raises(RasterError, match="is no store of layers"):
+    with pytest.raises(RasterError, match="isn't a store of layers"):
         store.open()
-    with pytest.raises(RasterError, match="is no store of layers"):
+    with pytest.raises(RasterError, match="isn't a store of layers"):
         store.add(layer())
     assert (store.place.path / "catalog.json").read_text() == content
 
@@ -349,7 +349,7 @@ def test_an_item_that_is_none(store: Store) -> None:
     store.add(layer())
     (item,) = (store.place.path / "soc_stock").glob("*.json")
     item.write_text("{}")
-    with pytest.raises(RasterError, match="Add 'soc_stock' anew"):
+    with pytest.raises(RasterError, match="Add 'soc_stock' again"):
         store.open()
 
 
@@ -716,7 +716,7 @@ def test_a_removed_file_is_noticed(store: Store) -> None:
     store.file("soc_stock").unlink()
     assert store.layers()[0]["state"] == "missing"
     assert store.layers(check=True)[0]["state"] == "missing"
-    with pytest.raises(RasterError, match=r"'soc_stock' .* is missing .*Add the layer anew"):
+    with pytest.raises(RasterError, match=r"'soc_stock' .* is missing .*Add the layer again"):
         store.open()
     store.add(layer())
     assert store.layers(check=True)[0]["state"] == "ok"

@@ -246,7 +246,7 @@ def shelve_file(
     provenance: Mapping[str, Any],
 ) -> str:
     """Put polygons or a table into the store's folder of regions or tables, and say where."""
-    stem = "-".join(word for word in (made.name, product.asked, country) if word)
+    stem = "-".join(word for word in (made.name, product.short_name, country) if word)
     if product.kind == "polygons":
         key = f"{REGIONS}/{stem}.geojson"
         content = _polygons(path, product)

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, GeoTIFF and COG, what the operating system reports."""
+"""Files: atomic writing, GeoTIFF and COG, limits, and errors of the operating system."""

@@ -1,8 +1,8 @@
-"""Writing beside the goal: whole or not at all, though runs meet, fail or are killed.
+"""Atomic writing: complete or not at all, even if runs are concurrent, fail or are killed.
 
-What is to be published is made in a hidden folder of its own next to where it shall go, and then
-renamed into place. A lock on that folder lives as long as its process does, so the next run can
-tell what a killed one left from what another is still at work on.
+Output is written in a hidden folder next to its target and then renamed into place. A lock on that
+folder is held as long as its process lives, so the next run can distinguish the leftovers of a
+killed run from the work of a running one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from hotspots.errors import EditionError, WriteError
 
 _SUFFIX = ".part"
-_LONGEST_STEM = 40  # letters; a name of the greatest length must have room for what is added
+_LONGEST_STEM = 40  # characters; names of maximum length need room for the added suffix
 _LONGEST_SHOWN = 100
 _OWNER_ONLY, _OTHERS, _OTHERS_ENTER = 0o600, 0o077, 0o011  # modes
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -34,13 +34,13 @@ def lock(descriptor: int, *, wait: bool = True) -> bool:
     Returns
     -------
     bool
-        False if another process has it (and `wait` is false), or where there are no such locks
-        (Windows): one process at a time is then the user's care.
+        False if another process holds it (and `wait` is false), or where there are no such locks
+        (Windows): the user must then run one process at a time.
 
     Raises
     ------
     OSError
-        The file system knows no locks.
+        The file system doesn't support locks.
     """
     try:
         import fcntl
@@ -55,15 +55,15 @@ def lock(descriptor: int, *, wait: bool = True) -> bool:
 
 @contextmanager
 def aside(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target`, on the same disk, that no other run uses.
+    """Yield an empty folder beside `target`, on the same disk, that no other run uses.
 
-    It is removed at the end, whatever happens, and so are folders made for it that stayed empty.
-    What killed runs left for the same target is removed first.
+    It is always removed at the end, and so are parent folders created for it that stayed empty.
+    Leftovers of killed runs for the same target are removed first.
 
     Raises
     ------
     OSError
-        The folder above can't be made or written.
+        The parent folder can't be created or written.
     """
     made = _make(target.parent)
     try:
@@ -82,7 +82,7 @@ def aside(target: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, target: Path) -> None:
-    """Rename a whole folder into place; the system itself refuses a folder that isn't empty."""
+    """Rename a folder into place; raise `EditionError` if the target isn't an empty folder."""
     try:
         os.rename(folder, target)
     except OSError as error:
@@ -92,18 +92,18 @@ def publish(folder: Path, target: Path) -> None:
 
 
 def exchange(folder: Path, other: Path) -> bool:
-    """Let two folders of one file system change places, in one step.
+    """Exchange two folders of one file system, atomically.
 
     Returns
     -------
     bool
-        False, and nothing was done, where the system has no such step (other than Linux; some
+        False, without any change, where the system doesn't support this (other than Linux; some
         network file systems).
 
     Raises
     ------
     OSError
-        One of them isn't there, or may not be renamed.
+        One of them is missing, or can't be renamed.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -124,7 +124,7 @@ def exchange(folder: Path, other: Path) -> bool:
 def require_free(target: Path) -> None:
     """Raise `EditionError` unless `target` can become a new folder; `WriteError` if disks fail.
 
-    What killed runs left beside it is removed.
+    Leftovers of killed runs beside it are removed.
     """
     with _usable(target):
         sweep(Path(os.path.realpath(target)))
@@ -150,10 +150,7 @@ def require_writable(path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a text file aside and rename it into place, so that it is never half-written.
-
-    A `private` one may be read by its owner alone.
-    """
+    """Write a text file atomically; a `private` one is readable by its owner only."""
     require_writable(path)
     try:
         with aside(path) as folder:
@@ -166,26 +163,26 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only its owner may read and write; fill it afterwards.
+    """Create an empty file that only its owner may read and write, to be filled afterwards.
 
-    A umask, or the folder's default rights, can only take rights away. On Windows it has the
-    folder's rights.
+    A umask, or the folder's default permissions, can only remove permissions. On Windows the file
+    has the folder's permissions.
 
     Raises
     ------
     FileExistsError
-        Something is there.
+        The path exists.
     OSError
-        It can't be made.
+        The file can't be created.
     """
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
 def is_exposed(path: Path) -> bool:
-    """Say whether others than its owner may read or write a file.
+    """Return whether users other than its owner may read or write a file.
 
-    They can't where its folder lets only its owner in; on Windows modes say nothing, so it is
-    False.
+    False if its folder admits only its owner, and always on Windows, where modes carry no
+    permissions.
     """
     if os.name == "nt":
         return False
@@ -193,7 +190,7 @@ def is_exposed(path: Path) -> bool:
         file, folder = path.stat().st_mode, path.resolve().parent.stat().st_mode
     except OSError:
         return False
-    if not stat.S_ISREG(file):  # a pipe or a device holds nothing to keep from others
+    if not stat.S_ISREG(file):  # a pipe or a device stores no content to protect
         return False
     return bool(file & _OTHERS) and bool(folder & _OTHERS_ENTER)
 
@@ -205,7 +202,7 @@ def file_hash(path: Path) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed, in one line and without the path that messages name anyway."""
+    """Return why something failed, in one line and without the path, which messages name anyway."""
     said = str(getattr(error, "strerror", None) or error) or type(error).__name__
     return said.splitlines()[0].rstrip(".")
 
@@ -227,7 +224,7 @@ def _exists(target: Path) -> EditionError:
 
 @contextmanager
 def _usable(path: Path) -> Iterator[None]:
-    """Turn what the system says of a path that can't be used into one sentence."""
+    """Turn an error of an unusable path into an `EditionError` or a `WriteError`."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -240,7 +237,7 @@ def _usable(path: Path) -> Iterator[None]:
 
 
 def _there(path: Path) -> bool:
-    """Return whether something is at `path`; raise OSError where that can't be known or be."""
+    """Return whether `path` exists; raise OSError if that can't be determined."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -249,14 +246,14 @@ def _there(path: Path) -> bool:
 
 
 def _probe(folder: Path) -> None:
-    """Raise OSError unless a folder can be made in `folder`, or in the nearest above it."""
+    """Raise OSError unless a folder can be created in `folder`, or in its nearest parent."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     os.rmdir(tempfile.mkdtemp(prefix=".", suffix=_SUFFIX, dir=folder))
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make `folder` and those above it; return the new ones, deepest first."""
+    """Create `folder` and its parents; return the new ones, deepest first."""
     made = [p for p in (folder, *folder.parents) if not p.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return made
@@ -277,15 +274,15 @@ def _own_folder(target: Path) -> tuple[Path, int | None]:
             return Path(name), None
         with suppress(OSError):
             lock(descriptor)
-        # A sweeper that had the lock first has removed the folder since.
+        # Another run may have locked and removed the folder first.
         if os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(descriptor)):
             return Path(name), descriptor
         os.close(descriptor)
 
 
 def sweep(target: Path) -> None:
-    """Remove what killed runs left beside `target`: folders of our naming that nobody holds."""
-    # Eight letters of this set are what mkdtemp puts in.
+    """Remove leftovers of killed runs beside `target`: folders of this naming without a lock."""
+    # mkdtemp inserts eight characters of this set.
     ours = re.compile(re.escape(_stem(target)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX))
     with suppress(OSError), os.scandir(target.parent) as entries:
         found = [e.path for e in entries if ours.fullmatch(e.name) and not e.is_symlink()]

@@ -1,7 +1,7 @@
-"""Cloud-optimised GeoTIFFs: the one place that writes them, strip by strip and with all cores.
+"""Writing cloud-optimised GeoTIFFs, strip by strip and with all cores.
 
-The same layer gives the same bytes, with however many threads: no clock enters, and GDAL writes
-the tiles in their order.
+The same layer gives the same bytes for any number of threads: no time stamp is written, and GDAL
+writes the tiles in order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hotspots.layers.variables import class_nodata, classes_of
 
 BLOCK = 512
 DTYPES = ("float32", "uint8", "int8", "int16")
-# Average and mode of overviews are for looking at; no number is ever taken from an overview.
+# Overviews (average or mode) are for display only; no result is computed from an overview.
 OPTIONS: dict[str, Any] = {
     "COMPRESS": "DEFLATE",
     "PREDICTOR": "YES",
@@ -30,9 +30,9 @@ OPTIONS: dict[str, Any] = {
     "BIGTIFF": "IF_SAFER",
     "NUM_THREADS": "ALL_CPUS",
 }
-# GDAL would take 5 % of the machine's memory to hold blocks that nobody asks for again.
+# By default GDAL caches blocks in 5 % of the machine's memory; here blocks aren't read again.
 _CACHE = 256 * 2**20
-_OF_THE_STORE = ("sha256", "_FillValue")  # attributes that are no tags
+_OF_THE_STORE = ("sha256", "_FillValue")  # attributes that aren't written as tags
 
 
 def write_cog(
@@ -47,16 +47,17 @@ def write_cog(
     Parameters
     ----------
     layer : DataArray
-        Dimensions (y, x), before them one more where its name goes along that (it becomes bands);
-        regular coordinates and a CRS; one of `DTYPES`. Missing is NaN; for classes the code that
-        their legend leaves free; else ``attrs["_FillValue"]``. May be dask-backed: it is computed
-        in strips of whole tiles.
+        Dimensions (y, x), preceded by a third one where its variable has it (it becomes bands);
+        regular coordinates and a CRS; one of `DTYPES`. Missing values are NaN; for classes the code
+        that their legend leaves free; else ``attrs["_FillValue"]``. May be dask-backed: it is
+        computed in strips of whole tiles.
     path : path
-        The file; beside it a ``.plain.tif`` stands while writing. Rename it into place yourself.
+        The file; a temporary ``.plain.tif`` is written beside it. The caller renames the file into
+        place.
     named : str, optional
-        What an error calls the place: "The store 'x'"; the file by default.
+        Name of the output in error messages: "The store 'x'"; the file by default.
     on_progress : callable, optional
-        Is told the share that is done, 0 to 1.
+        Called with the fraction that is done, 0 to 1.
 
     Raises
     ------
@@ -79,10 +80,10 @@ def write_cog(
     said: list[str] = []
     try:
         with rasterio.Env(GDAL_CACHEMAX=_CACHE), quiet_libtiff() as said:
-            _write_plain(layer, plain, on_progress or _nobody)
+            _write_plain(layer, plain, on_progress or _no_progress)
             rasterio.shutil.copy(plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS)
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
-        path.unlink(missing_ok=True)  # it would take the space that is lacking
+        path.unlink(missing_ok=True)  # free the space on a full disk
         reason = (said[0].split(": ")[-1] if said else str(error)).rstrip(".")
         place = named or f"'{path}'"
         raise WriteError(
@@ -91,22 +92,22 @@ def write_cog(
         ) from error
     finally:
         plain.unlink(missing_ok=True)
-    (on_progress or _nobody)(1.0)
+    (on_progress or _no_progress)(1.0)
 
 
 def tags(layer: xr.DataArray) -> dict[str, str]:
-    """Return the attributes of a layer as the tags of its file, with its name and its labels."""
+    """Return the attributes of a layer as GeoTIFF tags, with its name and dimension labels."""
     out = {"variable": str(layer.name)}
     for key, value in layer.attrs.items():
         if key in _OF_THE_STORE:
             continue
-        told = " ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value
-        out[str(key)] = str(told)
+        text = " ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else value
+        out[str(key)] = str(text)
     return out | labels_as_text(layer)
 
 
 def nodata(layer: xr.DataArray) -> float | None:
-    """Return the stored number that means missing."""
+    """Return the nodata value of a layer's file, or None."""
     if layer.dtype.kind == "f":
         return float("nan")
     classes = classes_of(layer)
@@ -115,7 +116,7 @@ def nodata(layer: xr.DataArray) -> float | None:
     return layer.attrs.get("_FillValue")
 
 
-def _write_plain(layer: xr.DataArray, path: Path, tell: Callable[[float], None]) -> None:
+def _write_plain(layer: xr.DataArray, path: Path, report: Callable[[float], None]) -> None:
     """Write a layer as a GeoTIFF without overviews, computing it strip by strip."""
     import rasterio
 
@@ -142,7 +143,7 @@ def _write_plain(layer: xr.DataArray, path: Path, tell: Callable[[float], None])
             strip = layer.isel(y=slice(top, top + BLOCK)).values
             strip = strip.reshape(len(bands), -1, columns)
             file.write(strip, bands, window=((top, top + strip.shape[1]), (0, columns)))
-            tell(0.5 * min(top + BLOCK, rows) / rows)
+            report(0.5 * min(top + BLOCK, rows) / rows)
         for band in bands:
             file.set_band_description(band, str(layer.name))
             if layer.attrs.get("units"):
@@ -150,5 +151,5 @@ def _write_plain(layer: xr.DataArray, path: Path, tell: Callable[[float], None])
         file.update_tags(**tags(layer))
 
 
-def _nobody(share: float) -> None:
+def _no_progress(share: float) -> None:
     pass

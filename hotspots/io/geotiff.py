@@ -1,7 +1,7 @@
-"""GeoTIFF files read as layers: each block masked, scaled and checked as it is read.
+"""Reading GeoTIFF files as layers: each block is masked, scaled and checked as it is read.
 
 Blocks are read through a function of this module and not through an open file object, so that a
-lazy layer pickles, and a spoilt block gives this project's error at whatever time it is met.
+lazy layer can be pickled, and a damaged block raises this project's error whenever it is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hotspots.layers.variables import variable
 
 LAZY_CELLS = 4_000_000
 _CHUNK = 1024
-# Tags that become attributes; GDAL's own and a maker's many others stay outside.
+# Tags that become attributes; all others, such as GDAL's own, are ignored.
 _TAGS = (
     "long_name",
     "year",
@@ -43,7 +43,7 @@ _TAGS = (
 
 @dataclass(frozen=True)
 class _Band:
-    """Where one band is; size and time of the file tell a dask graph when it has changed."""
+    """The location of one band; size and time of the file invalidate a dask graph on change."""
 
     path: str
     index: int
@@ -59,20 +59,21 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
     Parameters
     ----------
     path : path
-        One band: its canonical name is the band's description (or tag ``variable``) where that
-        is one, else the file's stem. Several bands: each needs a canonical description.
+        One band: its name is the band's description (or tag ``variable``) if that is canonical,
+        else the file's stem. Several bands: each needs a canonical description.
 
     Returns
     -------
     list of DataArray
-        On the file's grid and orientation, nodata (and masks) as NaN before scale and offset are
-        applied; ``units`` from the band's unit or a tag UNITS. Above 4 million cells lazy.
+        On the file's grid and orientation; nodata and masked cells are NaN, determined before scale
+        and offset are applied; ``units`` from the band's unit or a tag UNITS. Lazy above 4 million
+        cells.
 
     Raises
     ------
     RasterError
-        Unreadable (permission, damage) or cut short, rotated, without CRS, or a band without
-        canonical name.
+        The file is unreadable (permission, damage), truncated, rotated or without CRS, or a band
+        has no canonical name.
     """
     import rasterio
 
@@ -95,7 +96,7 @@ def _unreadable(path: str | Path, error: Exception | str) -> RasterError:
 
 
 def _require_whole(file: Any, path: Path) -> None:
-    """Raise unless every block that the file's directory names lies within the file."""
+    """Raise unless every block in the file's directory lies within the file."""
     size = path.stat().st_size
     rows, columns = file.block_shapes[0]
     for y in range(-(-file.height // rows)):
@@ -176,7 +177,7 @@ def _attrs(file: Any, index: int) -> dict[str, Any]:
 def _lazily(band: _Band, shape: tuple[int, int], block: tuple[int, int]) -> Any:
     import dask.array as da
 
-    # Whole file blocks, or a block that two chunks share is decoded twice.
+    # Whole file blocks, because a block shared by two chunks would be decoded twice.
     chunks = tuple(
         _split(n, min(n, -(-_CHUNK // b) * b)) for n, b in zip(shape, block, strict=True)
     )

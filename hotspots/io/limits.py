@@ -1,7 +1,7 @@
-"""How much one input may hold, checked before memory is taken for it.
+"""Limits on the size of one input, checked before memory is allocated for it.
 
-A file that somebody else sent may be small on disk and huge in memory, or never end. Each limit has
-a default that ordinary work stays well below, and an environment variable that changes it.
+A file from somebody else may be small on disk and huge in memory, or never end. Each limit has a
+default well above ordinary use, and an environment variable that changes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 from hotspots.errors import BadInputError
 
 PREFIX = "HOTSPOTS_MAX_"
-_SHOWN = 100  # letters of a path in a message
+_SHOWN = 100  # characters of a path in a message
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -31,15 +31,15 @@ class Limits:
     Attributes
     ----------
     grid_cells : int
-        Cells of the grid of an analysis, which needs some 450 bytes for each.
+        Cells of the grid of an analysis, which needs about 450 bytes per cell.
     raster_cells : int
         Cells of all layers of an analysis or an edition, or of one raster that is added to a store.
     raster_bands : int
-        Bands of a raster, or steps along the dimensions beside its rows and columns.
+        Bands of a raster, or steps along the dimensions other than its rows and columns.
     raster_blocks : int
         Tiles or strips that a raster is stored in.
     block_bytes : int
-        Bytes of one tile, strip or chunk of a raster once it is unpacked; it is read whole.
+        Bytes of one tile, strip or chunk of a raster after unpacking; it is read as a whole.
     file_bytes : int
         Bytes of a table or a vector file.
     toml_bytes, json_bytes : int
@@ -47,15 +47,15 @@ class Limits:
     unpacked_bytes, workbook_bytes : int
         Bytes that a compressed file, or a workbook (XLSX), may unpack to.
     rows, columns : int
-        Of a table of records, points or polygons.
+        Rows and columns of a table of records, points or polygons.
     vertices : int
         Vertices of all the geometries of a file, or of a GeoJSON given as text.
     edge_pairs, crossings : int
-        Pairs of an outline's edges whose boxes meet, and those that cross each other.
+        Pairs of an outline's edges whose bounding boxes intersect, and pairs that cross.
     path_letters : int
-        Letters of a path.
+        Characters of a path.
     read_seconds : int
-        Seconds that the reading of one table, recipe or vector file may take.
+        Seconds that reading one table, recipe or vector file may take.
     """
 
     grid_cells: int = 100_000_000
@@ -78,7 +78,7 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Return the limits of one input in force: see `in_force`."""
+    """Return the limits of one input that are in force (see `in_force`)."""
     return in_force(Limits)
 
 
@@ -86,7 +86,7 @@ _Kind = TypeVar("_Kind")
 
 
 def in_force(kind: type[_Kind]) -> _Kind:
-    """Return the limits of a dataclass: its defaults, changed by the environment.
+    """Return the limits of a dataclass: its defaults, overridden by the environment.
 
     Raises
     ------
@@ -104,12 +104,13 @@ def require_within(what: str, amount: int, limit: str, remedy: str) -> None:
     Parameters
     ----------
     what : str
-        The subject with its verb, as the sentence begins: "'big.tif' has".
+        Subject and verb of the message: "'big.tif' has".
     amount : int
+        The amount, in the unit of the limit.
     limit : str
-        The name of an attribute of `Limits`; its words name the amount in the message.
+        The name of an attribute of `Limits`; it also names the amount in the message.
     remedy : str
-        What the user can do apart from raising the limit, as a clause: "cut it to the region".
+        What the user can do other than raising the limit, as a clause: "cut it to the region".
     """
     most = getattr(limits(), limit)
     if amount > most:
@@ -121,16 +122,16 @@ def require_within(what: str, amount: int, limit: str, remedy: str) -> None:
 
 
 def shown_path(path: str | Path) -> str:
-    """Return a path as messages show it: an overlong one cut short."""
+    """Return a path for messages, truncated if it is too long."""
     text = str(path)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def require_regular(path: str | Path) -> None:
-    """Raise `BadInputError` if a path is overlong, or is a pipe, a socket or a device.
+    """Raise `BadInputError` if a path is too long, or is a pipe, a socket or a device.
 
-    Nothing is opened: the opening of a named pipe would wait for ever. A path where there is
-    nothing, or that may not be looked at, is left to the reader and its own message.
+    Nothing is opened: opening a named pipe would block for ever. A path that doesn't exist, or that
+    can't be examined, is left to its reader, which raises its own error.
     """
     has = f"The path '{shown_path(path)}' has"
     require_within(has, len(str(path)), "path_letters", "give a shorter one")

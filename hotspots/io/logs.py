@@ -1,4 +1,4 @@
-"""Logs in which each message stands by itself, whatever a request or a file put into it."""
+"""Log formatting that keeps each message separate, whatever a request or a file put into it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from hotspots.locale.escaping import indented
 
 
 class PlainFormatter(logging.Formatter):
-    """A formatter whose messages can't steer a terminal, nor look like several.
+    """A formatter whose messages can't control a terminal, nor imitate several messages.
 
-    Lines after the first, as of a traceback, are indented.
+    Lines after the first, such as those of a traceback, are indented.
     """
 
     def format(self, record: logging.LogRecord) -> str:

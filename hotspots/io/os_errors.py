@@ -1,4 +1,4 @@
-"""What the operating system says of files: permissions and full disks, told in plain words."""
+"""Errors of the operating system about files: permissions and full disks, as clear messages."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def permitted(path: Path) -> Iterator[None]:
 
 
 def require_permitted(path: Path) -> None:
-    """Raise `RasterError` if the file may not be read; whatever else is wrong, its reader tells.
+    """Raise `RasterError` if there is no permission to read the file; other faults are ignored.
 
-    A pipe, socket or device is refused (`BadInputError`) before it is opened, which might not end.
+    A pipe, socket or device is refused (`BadInputError`) before it is opened, which might block.
     """
     require_regular(path)
     with permitted(path):
@@ -42,17 +42,17 @@ def require_permitted(path: Path) -> None:
 
 @contextmanager
 def quiet_libtiff() -> Iterator[list[str]]:
-    """Hold back what libtiff prints to the error stream; it comes to stand in the list yielded.
+    """Capture what libtiff prints to the error stream in the list that is yielded.
 
     On a full disk libtiff prints each failed write itself, past GDAL's handlers and Python's
-    ``sys.stderr``; the reason ("No space left on device") is told nowhere else. Lines of others
+    ``sys.stderr``; the reason ("No space left on device") is available nowhere else. Other lines
     are passed on at the end.
     """
     held: list[str] = []
     try:
         sys.stderr.flush()
         stream = os.dup(2)
-    except (OSError, AttributeError, ValueError):  # no error stream: nothing to hold back
+    except (OSError, AttributeError, ValueError):  # no error stream: nothing to capture
         yield held
         return
     with tempfile.TemporaryFile() as aside:

@@ -1,4 +1,4 @@
-"""A box cut out of layers, in whole cells."""
+"""Clipping layers to a box, in whole cells."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from hotspots.layers.harmonise import crs_text
 
 
 def clipped(data: xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.Dataset:
-    """Return the cells that touch a box.
+    """Return the cells that intersect a box.
 
     Parameters
     ----------
     data : Dataset
         Dimensions (y, x), y descending, with a CRS.
     bounds : (west, south, east, north)
-        Degrees. West > east crosses the antimeridian; then all columns are given, for the two
-        parts have no common run of columns.
+        Degrees. West > east crosses the antimeridian; then all columns are returned, because the
+        two parts aren't contiguous columns.
 
     Raises
     ------
     EmptyRegionError
-        The box is empty, or meets no cell.
+        The box is empty, or intersects no cell.
     """
     west, south, east, north = bounds
     if south >= north or west == east:

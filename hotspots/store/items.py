@@ -1,4 +1,4 @@
-"""The items of a store as read: which file is a layer, what must be true of it, what it says."""
+"""Reading the STAC items of a store: which files are layers, their validity and their metadata."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from hotspots.store.provenance import PREFIX, STALE, STALE_SINCE
 from hotspots.store.stac import CATALOGUE, CATALOGUE_ID, LayerFile, item_file
 from hotspots.store.storage import Entry
 
-# Files of the store's own making; what a user lays beside them is left alone.
+# Files that the store itself writes; a user's own files beside them are never removed.
 _MADE = re.compile(r"[0-9a-f]{16}\..+|\.part\..+")
 OK, MISSING, CHANGED = "ok", "missing", "changed"
 
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer of a store, as its item tells of it.
+    """A layer of a store, as its item describes it.
 
     Attributes
     ----------
     key : str
-        Its name in the store: the canonical name, and the depth in a profile.
+        Its name in the store: the canonical name, with the depth in a profile.
     file : LayerFile
         Its GeoTIFF.
     item : mapping
-        The whole item.
+        The complete STAC item.
     """
 
     key: str
@@ -40,8 +40,8 @@ class StoredLayer:
     @property
     def properties(self) -> Mapping[str, Any]:
         """The item's properties."""
-        told: Mapping[str, Any] = self.item["properties"]
-        return told
+        properties: Mapping[str, Any] = self.item["properties"]
+        return properties
 
     @property
     def variable(self) -> str:
@@ -50,30 +50,32 @@ class StoredLayer:
 
     @property
     def path(self) -> str:
-        """The GeoTIFF's key in the place."""
+        """The GeoTIFF's key in the storage."""
         return f"{self.key}/{self.file.name}"
 
     @property
     def is_of_one_depth(self) -> bool:
-        """Whether it is one depth of a profile of several layers."""
+        """Whether it is one depth of a soil profile."""
         return self.key != self.variable
 
     def row(self, state: str) -> dict[str, Any]:
-        """Return what a list of layers shows; absent things are ""."""
-        told = self.properties
-        rows, columns = told["proj:shape"]
-        fetched = {k: told.get(f"{PREFIX}{k}", "") for k in ("source_id", "retrieved", "stale")}
+        """Return the layer's row in a list of layers; missing values are ""."""
+        properties = self.properties
+        rows, columns = properties["proj:shape"]
+        fetched = {
+            k: properties.get(f"{PREFIX}{k}", "") for k in ("source_id", "retrieved", "stale")
+        }
         return {
             "layer": self.key,
-            "unit": told.get(f"{PREFIX}unit") or "class",
-            "depth": told.get("depth_cm", ""),
-            "year": told.get("year", ""),
-            "licence": told["licence"],
-            "source": fetched["source_id"] or told["source"],
+            "unit": properties.get(f"{PREFIX}unit") or "class",
+            "depth": properties.get("depth_cm", ""),
+            "year": properties.get("year", ""),
+            "licence": properties["licence"],
+            "source": fetched["source_id"] or properties["source"],
             "retrieved": fetched["retrieved"],
             "stale": fetched["stale"],
             "cells": f"{rows} x {columns}",
-            "crs": told.get("proj:code") or "own",
+            "crs": properties.get("proj:code") or "own",
             "file": self.path,
             "state": state,
         }
@@ -90,17 +92,17 @@ class StoredLayer:
 
     @property
     def freshness(self) -> str:
-        """Whether its source could be asked when it was last looked for."""
+        """Whether its source could be reached at the last update: "ok" or "stale since ..."."""
         return f"stale since {self.properties[STALE_SINCE]}" if self.properties.get(STALE) else OK
 
     def paths(self) -> set[str]:
-        """Return the keys of all files that the item names, and of itself."""
+        """Return the keys of all files that the item names, and of the item itself."""
         hrefs = [str(asset["href"]) for asset in self.item["assets"].values()]
         return {item_file(self.key)} | {f"{self.key}/{_name(href)}" for href in hrefs}
 
 
 def read_item(content: bytes, key: str, shown: str) -> StoredLayer:
-    """Return the layer that an item tells of, or raise `RasterError`."""
+    """Return the layer that an item describes, or raise `RasterError`."""
     path = f"{shown}/{item_file(key)}"
     item = read_json(content, path)
     try:
@@ -114,23 +116,23 @@ def read_item(content: bytes, key: str, shown: str) -> StoredLayer:
             depth_of(found.properties["depth_cm"], found.variable)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RasterError(
-            f"'{path}' is not the item of a layer as a store has them. Add '{key}' anew."
+            f"'{path}' isn't the item of a layer in the format of a store. Add '{key}' again."
         ) from error
     return found
 
 
 def keys_of(entries: Iterable[Entry]) -> list[str]:
-    """Return the layers whose items are there, sorted."""
+    """Return the names of the layers whose items exist, sorted."""
     folders = (entry.key.partition("/")[0] for entry in entries)
     paths = {entry.key for entry in entries}
     return sorted({folder for folder in folders if item_file(folder) in paths})
 
 
 def unnamed(entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: float) -> list[str]:
-    """Return files that no item names: of former versions, and what killed runs left.
+    """Return files that no item names: former versions, and leftovers of killed runs.
 
-    Those younger than `grace` seconds are left out: another run may be at work on them. Their age
-    is reckoned from the newest file, so that no clock but the place's own matters.
+    Files younger than `grace` seconds are omitted, because another run may be writing them. Ages
+    are relative to the newest file, so that only the clock of the storage matters.
     """
     listed = list(entries)
     named = {path for layer in layers for path in layer.paths()}
@@ -145,19 +147,19 @@ def unnamed(entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: floa
 
 
 def require_ours(content: bytes, shown: str) -> None:
-    """Raise `RasterError` unless this is the catalogue of a store, of the present layout."""
+    """Raise `RasterError` unless this is the catalogue of a store in the current layout."""
     catalogue = read_json(content, f"{shown}/{CATALOGUE}")
     if not isinstance(catalogue, dict) or catalogue.get("id") != CATALOGUE_ID:
         raise RasterError(
-            f"'{shown}' is no store of layers: its {CATALOGUE} is of something else. Give a folder"
-            " that 'hotspots add-layer' has filled, or a new one."
+            f"'{shown}' isn't a store of layers: its {CATALOGUE} is another catalogue. Give a"
+            " folder that 'hotspots add-layer' has filled, or a new one."
         )
     links = [link for link in catalogue.get("links", []) if link.get("rel") == "item"]
     former = [link for link in links if link.get("href") != f"./{item_file(str(link['title']))}"]
     if former:
         raise RasterError(
             f"The store '{shown}' was written by an earlier version, in another layout. Give a new"
-            " folder and add its layers there anew: its .tif files can be given to 'hotspots"
+            " folder and add its layers there again: its .tif files can be given to 'hotspots"
             " add-layer' as they are."
         )
 
@@ -169,12 +171,12 @@ def read_json(content: bytes, path: str) -> Any:
     except ValueError as error:
         raise RasterError(
             f"'{path}' of the store can't be read: {error}. If it was changed by hand, undo that;"
-            f" a {CATALOGUE} may be removed, the next layer added writes it anew."
+            f" a {CATALOGUE} may be removed, the next layer added writes it again."
         ) from error
 
 
 def _name(href: str) -> str:
-    """Return the file's name of an address beside the item; no other is ours."""
+    """Return the file name of an address in the item's folder; any other address is invalid."""
     name = href.removeprefix("./")
     if "/" in name or not name:
         raise ValueError(href)

@@ -1,7 +1,7 @@
-"""Licences: what they ask, how they are recognised in free texts, what a mix of them means.
+"""Licences: their conditions, how free texts are matched to them, and how they combine.
 
-``licences.toml`` is the table. This is no legal advice: it names the conditions that are easily
-overlooked when layers of several makers become one map.
+``licences.toml`` is the table. This isn't legal advice: it names the conditions that are easily
+overlooked when layers of several publishers are combined in one map.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Licence:
     Attributes
     ----------
     id, title, url : str
-        `id` is what the catalogue names.
+        `id` is used in the catalogue of sources.
     terms : tuple of str
-        Of `TERMS`; empty if nothing is asked.
+        Keys of `TERMS`; empty if there are no conditions.
     known_as : tuple of str
-        Words by which `recognise` finds it.
+        Names by which `recognise` finds it.
     """
 
     id: str
@@ -53,7 +53,7 @@ class Licence:
 
 @cache
 def licences() -> dict[str, Licence]:
-    """Return id -> licence of the whole table."""
+    """Return id -> licence for all licences."""
     text = files("hotspots.store").joinpath("licences.toml").read_text(encoding="utf-8")
     return {
         key: Licence(
@@ -74,19 +74,19 @@ def licence(licence_id: str) -> Licence:
     return known[licence_id]
 
 
-def told(licence_id: str) -> str:
+def licence_summary(licence_id: str) -> str:
     """Return a licence in one line: "CC BY-NC 4.0: name the source, no commercial use"."""
     found = licence(licence_id)
-    asked = ", ".join(TERMS[term] for term in found.terms) or "no condition"
-    return f"{found.title}: {asked}"
+    conditions = ", ".join(TERMS[term] for term in found.terms) or "no condition"
+    return f"{found.title}: {conditions}"
 
 
 def recognise(text: str) -> str | None:
     """Return the id of the licence that a free text names, or None if it names none.
 
     "CC BY-NC 4.0", "cc-by-sa-4.0", "Attribution-NonCommercial" and "ODbL" are understood. A text
-    that names several gives the strictest, of equals the first; a Creative Commons licence of
-    another version than those of the table gives the nearest one, which asks the same.
+    that names several gives the strictest, and among equally strict ones the first; a Creative
+    Commons licence of a version outside the table gives the nearest one with the same conditions.
     """
     words = _words(text)
     if text.strip() in licences():
@@ -101,7 +101,7 @@ def recognise(text: str) -> str | None:
     for part in re.split(r"[;,()]|\band\b", text.casefold()):
         if key := _cc(part):
             found.append((-words.find(_words(part)), 0, key))
-    # Of equally strict ones the first that is named: others are mentioned beside it.
+    # Among equally strict licences the first one named is taken.
     strictest = max(found, key=lambda one: (len(_burdens(one[2])), *one[:2]), default=None)
     return strictest[2] if strictest else None
 
@@ -122,9 +122,9 @@ def _cc(text: str) -> str | None:
         return None
     name = "-".join(["cc-by", *(part for part in _CC_PARTS if part in parts)])
     version = re.search(r"\d\.\d", words)
-    wanted = f"{name}-{version[0] if version else '4.0'}" + ("-igo" if "igo" in words else "")
+    best = f"{name}-{version[0] if version else '4.0'}" + ("-igo" if "igo" in words else "")
     same = [key for key in licences() if re.fullmatch(rf"{name}-\d.*", key)]
-    return wanted if wanted in same else next(iter(reversed(same)), None)
+    return best if best in same else next(iter(reversed(same)), None)
 
 
 def _burdens(licence_id: str) -> tuple[str, ...]:
@@ -132,18 +132,18 @@ def _burdens(licence_id: str) -> tuple[str, ...]:
 
 
 def notices(layers: Mapping[str, str]) -> list[str]:
-    """Return what must be said of a mix of layers, as plain sentences; none if all is free to use.
+    """Return the licence notices of a combination of layers; empty if there are no conditions.
 
     Parameters
     ----------
     layers : mapping of str to str
-        Name of the layer -> text of its licence; a known id is a text too.
+        Name of the layer -> text of its licence, or a known id.
 
     Returns
     -------
     list of str
-        One sentence for each condition, with the layers that bring it; then one if conditions
-        contradict each other, and one for texts that no licence was recognised in.
+        One sentence for each condition, with the layers that impose it; then one if conditions
+        contradict each other, and one for texts in which no licence was recognised.
     """
     known = {name: key for name, text in layers.items() if (key := recognise(text))}
     said = []
@@ -169,7 +169,7 @@ _SENTENCES = {
 
 
 def _contradictions(known: Mapping[str, str]) -> list[str]:
-    """Return a sentence if share-alike conditions can't all be kept in one work."""
+    """Return a sentence if share-alike conditions can't all be met in one work."""
     alike = {name: key for name, key in known.items() if "share_alike" in licence(key).terms}
     families = {re.sub(r"-\d.*", "", key) for key in alike.values()}
     free = [name for name, key in alike.items() if "non_commercial" not in licence(key).terms]

@@ -1,8 +1,8 @@
-"""Soil profiles in the store: one layer a depth, put together along ``depth`` when opened.
+"""Soil profiles in the store: one layer per depth, combined along ``depth`` when opened.
 
-A value stands either for a layer of soil, of which it is the mean ("0-5", in cm: SoilGrids 2.0), or
-for a point at a depth ("15": OpenLandMap). A layer is named in the store by its variable and
-depth: ``soc_0-5cm``, ``soc_15cm``.
+A value is either the mean of a depth interval ("0-5", in cm: SoilGrids 2.0), or the value at a
+point depth ("15": OpenLandMap). A layer is named in the store by its variable and depth:
+``soc_0-5cm``, ``soc_15cm``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _JOINED = ("source", "citation", "licence", "sha256")
 
 @dataclass(frozen=True, order=True)
 class Depth:
-    """Where in the soil a value stands: cm below the surface; `bottom` is `top` of a point."""
+    """A depth interval in cm below the surface; for a point depth `bottom` equals `top`."""
 
     top: float
     bottom: float
@@ -37,7 +37,7 @@ class Depth:
 
     @property
     def is_point(self) -> bool:
-        """Whether it is a point, and no layer."""
+        """Whether it is a point depth rather than an interval."""
         return self.top == self.bottom
 
 
@@ -45,12 +45,12 @@ Part = tuple[Depth, xr.DataArray]
 
 
 def has_depths(name: str) -> bool:
-    """Say whether the variable of this name (or that it is the share of) is one of a profile."""
+    """Return whether this variable (or the variable of this valid share) has depths."""
     return third_dimension(name.removesuffix(_SHARE)) == DEPTH
 
 
 def depth_of(text: Any, name: str = "") -> Depth:
-    """Return the depth that "0-5", "0-5 cm" or "15" tells, or raise `RasterError`."""
+    """Return the depth written as "0-5", "0-5 cm" or "15" (cm), or raise `RasterError`."""
     found = _TEXT.fullmatch(str(text).strip())
     if found is None or (found[2] and float(found[1]) >= float(found[2])):
         raise RasterError(
@@ -61,16 +61,16 @@ def depth_of(text: Any, name: str = "") -> Depth:
 
 
 def layer_key(layer: xr.DataArray) -> str:
-    """Return the name of a layer in the store: its canonical name, and its depth in a profile."""
+    """Return the name of a layer in the store: its canonical name, with its depth in a profile."""
     name = str(layer.name)
-    told = layer.attrs.get("depth_cm")
-    if not has_depths(name) or DEPTH in layer.dims or told in (None, ""):
+    depth = layer.attrs.get("depth_cm")
+    if not has_depths(name) or DEPTH in layer.dims or depth in (None, ""):
         return name
-    return f"{name}_{depth_of(told, name)}cm"
+    return f"{name}_{depth_of(depth, name)}cm"
 
 
 def stacked_depths(name: str, parts: Sequence[Part]) -> xr.DataArray:
-    """Return the depths of a variable as layers of soil, from the surface down.
+    """Return the depths of a variable as contiguous soil layers, from the surface down.
 
     Parameters
     ----------
@@ -82,18 +82,18 @@ def stacked_depths(name: str, parts: Sequence[Part]) -> xr.DataArray:
     Returns
     -------
     DataArray
-        Along ``depth`` (the middle of each, cm), with ``thickness`` (cm). Of values at points the
-        layers lie between them, each the mean of its two (trapezoid rule), which ``depth_rule``
-        tells. A single layer of soil comes as it is, (y, x). Of the shares of cells that values
-        stand for, the least: (y, x) too.
+        Along ``depth`` (midpoint of each layer, cm), with ``thickness`` (cm). Values at point
+        depths become layers between neighbouring points, each the mean of its two values
+        (trapezoidal rule), as ``depth_rule`` states. A single soil layer is returned unchanged,
+        (y, x). For valid shares of cells, the minimum over all depths, (y, x).
 
     Raises
     ------
     RasterError
-        Points and layers mixed, layers that overlap or leave a gap, a point without neighbour, a
-        profile that doesn't begin at the surface.
+        Points and layers are mixed, layers overlap or leave a gap, a point has no neighbour, or the
+        profile doesn't begin at the surface.
     GridMismatchError
-        Unlike grids.
+        The grids differ.
     """
     parts = _in_order(name, parts)
     if name.endswith(_SHARE):
@@ -113,19 +113,21 @@ def stacked_depths(name: str, parts: Sequence[Part]) -> xr.DataArray:
 
 
 def profile_of(name: str, parts: Sequence[Part]) -> xr.DataArray:
-    """Return the depths of a variable unaveraged, from the surface down.
+    """Return the depths of a variable without averaging, from the surface down.
 
     Returns
     -------
     DataArray
-        Along ``depth`` (cm: the depth of a point, the middle of a layer), with ``top`` and
-        ``bottom`` (cm), of layers also ``thickness``; ``attrs["depth_kind"]`` is "points" or
+        Along ``depth`` (cm: the depth of a point, the midpoint of a layer), with ``top`` and
+        ``bottom`` (cm), for layers also ``thickness``; ``attrs["depth_kind"]`` is "points" or
         "layers". There may be gaps between layers.
 
     Raises
     ------
-    RasterError, GridMismatchError
-        As of `stacked_depths`, but for gaps and neighbours.
+    RasterError
+        Points and layers are mixed, or layers overlap.
+    GridMismatchError
+        The grids differ.
     """
     parts = _in_order(name, parts)
     points = parts[0][0].is_point
@@ -134,13 +136,13 @@ def profile_of(name: str, parts: Sequence[Part]) -> xr.DataArray:
 
 
 def profile_of_layers(layer: xr.DataArray) -> xr.DataArray:
-    """Return a layer that lies along ``depth`` already in the form of `profile_of`."""
+    """Return a layer that already has a ``depth`` dimension in the form of `profile_of`."""
     bottom = np.cumsum(layer[THICKNESS].values)
     top = bottom - layer[THICKNESS].values
-    told = layer.assign_coords(
+    profile = layer.assign_coords(
         {DEPTH: (top + bottom) / 2, "top": (DEPTH, top), "bottom": (DEPTH, bottom)}
     )
-    return told.assign_attrs(depth_kind="layers")
+    return profile.assign_attrs(depth_kind="layers")
 
 
 def _in_order(name: str, parts: Sequence[Part]) -> list[Part]:
@@ -149,7 +151,7 @@ def _in_order(name: str, parts: Sequence[Part]) -> list[Part]:
     if len({depth.is_point for depth in depths}) > 1:
         raise RasterError(
             f"'{name}' is there both as means of layers and as values at depths"
-            f" ({_told(depths)}), which can't be mixed. {_choose(name, depths)}"
+            f" ({_depth_list(depths)}), which can't be mixed. {_choose(name, depths)}"
         )
     for above, below in pairwise(depths):
         if below.top < above.bottom:
@@ -159,7 +161,7 @@ def _in_order(name: str, parts: Sequence[Part]) -> list[Part]:
     first = ordered[0][1]
     for depth, layer in ordered[1:]:
         require_same_grid(first, layer, f"{name}_{depth}cm")
-    # Equal within the tolerance is made equal, or xarray would join the coordinates.
+    # Coordinates equal within the tolerance are made identical, or xarray would join them.
     place = {c: first[c] for c in ("y", "x", "spatial_ref")}
     return [(depth, layer.assign_coords(place)) for depth, layer in ordered]
 
@@ -181,7 +183,7 @@ def _between(name: str, parts: Sequence[Part]) -> list[Part]:
 
 
 def _require_whole(name: str, parts: Sequence[Part]) -> None:
-    """Raise unless layers follow on each other from the surface; thicknesses tell no more."""
+    """Raise unless layers are contiguous from the surface: ``thickness`` can't express a gap."""
     end = 0.0
     for depth, _ in parts:
         if depth.top > end:
@@ -214,13 +216,13 @@ def _least(name: str, parts: Sequence[Part]) -> xr.DataArray:
 
 
 def _common(layers: Sequence[xr.DataArray]) -> dict[str, Any]:
-    """Return what all layers say alike, and their sources and licences one after the other."""
+    """Return the attributes that all layers share, with their sources and licences joined."""
     first = layers[0].attrs
     out = {k: v for k, v in first.items() if all(_same(x.attrs.get(k), v) for x in layers)}
     for key in _JOINED:
-        told = dict.fromkeys(str(layer.attrs[key]) for layer in layers if key in layer.attrs)
-        if told:
-            out[key] = (" " if key == "sha256" else "; ").join(told)
+        texts = dict.fromkeys(str(layer.attrs[key]) for layer in layers if key in layer.attrs)
+        if texts:
+            out[key] = (" " if key == "sha256" else "; ").join(texts)
     out.pop("depth_cm", None)
     return out
 
@@ -229,7 +231,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(np.array_equal(one, other))
 
 
-def _told(depths: Sequence[Depth]) -> str:
+def _depth_list(depths: Sequence[Depth]) -> str:
     return ", ".join(f"{depth} cm" for depth in depths)
 
 

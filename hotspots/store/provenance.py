@@ -1,4 +1,4 @@
-"""Where a layer comes from, in the words of STAC: what travels with it into its item."""
+"""The provenance of a layer as STAC properties of its item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hotspots import __version__
 from hotspots.errors import RasterError
 
 PREFIX = "hotspots:"
-OWN = "own"  # the source_id of one's own layers
+OWN = "own"  # the source_id of a user's own layers
 STALE, STALE_SINCE = f"{PREFIX}stale", f"{PREFIX}stale_since"
 OTHER_LICENCE = "other"  # what STAC has for licences without an SPDX id
 _CREATIVE_COMMONS = re.compile(r"cc-?0-1\.0|cc-by(-nc)?(-sa|-nd)?-[1-4]\.\d(-igo)?")
@@ -30,25 +30,25 @@ _SPDX = {
 
 
 def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the properties of an item that tell of a layer's making.
+    """Return the properties of an item that describe a layer's provenance.
 
     Parameters
     ----------
     given : mapping, optional
         Any of ``source_id``, ``source_version``, ``address`` (one or several), ``request``
-        (region, resolution, year, depth), ``sha256`` of what was fetched, ``retrieved``,
+        (region, resolution, year, depth), ``sha256`` of the downloaded file, ``retrieved``,
         ``stale``, ``steps`` (sentences, in order), ``licence_id``, ``terms``; further keys are
-        kept likewise. Values are what JSON has; empty ones are left out.
+        kept likewise. Values must be JSON types; empty ones are omitted.
 
     Raises
     ------
     RasterError
-        A value that JSON doesn't have.
+        A value can't be written as JSON.
     """
     out: dict[str, Any] = {"processing:software": {"hotspots": __version__}}
-    told = {key: plain(value) for key, value in (given or {}).items()}
-    told = {key: value for key, value in told.items() if value not in (None, "", [], {})}
-    for key, value in told.items():
+    values = {key: plain(value) for key, value in (given or {}).items()}
+    values = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    for key, value in values.items():
         try:
             out[f"{PREFIX}{key}"] = json.loads(json.dumps(value, allow_nan=False))
         except (TypeError, ValueError) as error:
@@ -56,16 +56,16 @@ def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:
                 f"The provenance '{key}' is a {type(value).__name__}, which can't be written as"
                 " JSON. Give text, numbers, lists and mappings."
             ) from error
-    if told.get("steps"):
-        steps = told["steps"]
+    if values.get("steps"):
+        steps = values["steps"]
         out["processing:lineage"] = steps if isinstance(steps, str) else " ".join(map(str, steps))
-    if told.get("stale"):
+    if values.get("stale"):
         out[STALE_SINCE] = today()
     return out
 
 
 def source_links(fields: Mapping[str, Any]) -> list[str]:
-    """Return the public addresses that a layer was made from; paths of files are none."""
+    """Return the public addresses that a layer was made from, without paths of local files."""
     address = fields.get(f"{PREFIX}address", [])
     found = [address] if isinstance(address, str) else address
     return [text for text in found if isinstance(text, str) and _is_public(text)]
@@ -74,10 +74,10 @@ def source_links(fields: Mapping[str, Any]) -> list[str]:
 def spdx(licence_id: Any, licence: str) -> str:
     """Return the SPDX id of a licence where it has one, else "other".
 
-    Only what says one licence and its version is taken for it: "CC BY 4.0", "cc-by-4.0".
+    Only a text that names one licence with its version is matched: "CC BY 4.0", "cc-by-4.0".
     """
-    for told in (str(licence_id or ""), licence):
-        key = "-".join(told.casefold().split())
+    for text in (str(licence_id or ""), licence):
+        key = "-".join(text.casefold().split())
         if _CREATIVE_COMMONS.fullmatch(key):
             return key.replace("cc-0", "cc0").upper()
         if key in _SPDX:
@@ -86,23 +86,23 @@ def spdx(licence_id: Any, licence: str) -> str:
 
 
 def licence_address(licence_id: Any, licence: str) -> str:
-    """Return where the words of a licence are, or "" if its id isn't in the table of licences."""
+    """Return the address of a licence's text, or "" if its id isn't in the table of licences."""
     from hotspots.store.licences import licences
 
     known = licences()
-    for told in (str(licence_id or ""), spdx(licence_id, licence).casefold()):
-        if told in known:
-            return known[told].url
+    for key in (str(licence_id or ""), spdx(licence_id, licence).casefold()):
+        if key in known:
+            return known[key].url
     return ""
 
 
 def today() -> str:
-    """Return the date (UTC)."""
+    """Return today's date (UTC)."""
     return datetime.now(UTC).date().isoformat()
 
 
 def plain(value: Any) -> Any:
-    """Return `value` with numpy's numbers as Python's, and what isn't finite as None."""
+    """Return `value` with numpy numbers as Python numbers, and non-finite ones as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, np.ndarray):
@@ -117,7 +117,7 @@ def plain(value: Any) -> Any:
 
 
 def json_bytes(content: Any) -> bytes:
-    """Return `content` as JSON that any reader takes."""
+    """Return `content` as standard JSON (no NaN), UTF-8."""
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
 

@@ -1,7 +1,7 @@
-"""A store in an S3-compatible bucket, by pyarrow's own client.
+"""A store in an S3-compatible bucket, through pyarrow's S3 client.
 
-Objects appear whole or not at all. Nothing locks a bucket, and none of its newer conditional
-writes is asked for; `Store` is made so that runs which meet lose no layer all the same.
+Objects are written atomically. A bucket can't be locked, and conditional writes aren't used;
+`Store` is designed so that concurrent runs lose no layer nevertheless.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from hotspots.store.storage import ChangedError, Entry
 ENDPOINT_VARIABLES = ("HOTSPOTS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 ANONYMOUS_VARIABLE = "HOTSPOTS_S3_ANONYMOUS"
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_CONNECT_SECONDS, _STALL_SECONDS, _TRIES = 5, 7, 2  # so that the last word comes within 30 s
+_CONNECT_SECONDS, _STALL_SECONDS, _TRIES = 5, 7, 2  # so that an error is raised within 30 s
 _AT_ONCE = 8 * 2**20
 _HOUR = 3600.0
-# Words of the client's errors, by what they mean.
+# Patterns in the client's error messages, by their cause.
 _REFUSED = re.compile(
     r"ACCESS_DENIED|ACCESSDENIED|INVALID_ACCESS_KEY|INVALIDACCESSKEY|SIGNATURE|INVALID_CLIENT_TOKEN"
     r"|UNRECOGNIZED_CLIENT|EXPIRED|MISSING_AUTHENTICATION|status: 40[13]|HTTP (?:response )?40[13]",
@@ -39,7 +39,7 @@ _READ_AGAIN = 5
 
 
 def _tags(content: bytes) -> tuple[str, str]:
-    """Return the ETag of an object written whole, and of one written as a single part."""
+    """Return the ETag of an object written at once, and of one uploaded as a single part."""
     whole = hashlib.md5(content, usedforsecurity=False)
     part = hashlib.md5(whole.digest(), usedforsecurity=False)
     return whole.hexdigest(), f"{part.hexdigest()}-1"
@@ -51,9 +51,9 @@ class Bucket:
     Parameters
     ----------
     address : str
-        ``s3://bucket/prefix``. The server is AWS, or what ``HOTSPOTS_S3_ENDPOINT`` (or
-        ``AWS_ENDPOINT_URL``) names; credentials are those of the usual AWS variables and files,
-        or none with ``HOTSPOTS_S3_ANONYMOUS=1``.
+        ``s3://bucket/prefix``. The server is AWS, or the endpoint in ``HOTSPOTS_S3_ENDPOINT`` (or
+        ``AWS_ENDPOINT_URL``); credentials come from the usual AWS variables and files, or none are
+        used with ``HOTSPOTS_S3_ANONYMOUS=1``.
     """
 
     grace = _HOUR
@@ -65,7 +65,7 @@ class Bucket:
         self.workshop = f"The folder of downloads ('{_kept()}')"
 
     def entries(self) -> list[Entry]:
-        """Return the objects; none below a prefix that isn't there yet."""
+        """Return the objects; an empty list for a prefix that doesn't exist yet."""
         from pyarrow.fs import FileSelector, FileType
 
         with self._plainly("listed"):
@@ -84,11 +84,11 @@ class Bucket:
         ]
 
     def read(self, key: str) -> bytes:
-        """Return the content of an object, whole though another run replaces it meanwhile.
+        """Return the complete content of an object, even if another run replaces it meanwhile.
 
-        The client asks for the size first and then for so many bytes: of a longer version that
-        came between it gets a part only. So the content is held against the ETag, and asked for
-        again; a server whose ETags are no checksums is believed in the end.
+        The client requests the size first and then that many bytes, so it reads a longer version
+        written in between only in part. Therefore the content is compared with the ETag and read
+        again if they differ; if the server's ETags aren't checksums, the last content is accepted.
         """
         content = b""
         with self._plainly("read"):
@@ -116,9 +116,9 @@ class Bucket:
                 stream.write(part)
 
     def local(self, key: str, size: int, sha256: str) -> Path:
-        """Return the copy in the folder of downloads, fetched if it isn't there whole.
+        """Return the copy in the download folder, downloaded if it is missing or incomplete.
 
-        Copies are named by their content, so all stores share them.
+        Copies are named by their hash, so all stores share them.
         """
         kept = _kept() / f"{sha256}{Path(key).suffix}"
         if kept.is_file() and kept.stat().st_size == size and file_hash(kept) == sha256:
@@ -133,7 +133,7 @@ class Bucket:
         return kept
 
     def digest(self, key: str) -> str:
-        """Return the SHA-256 of an object, which is read whole for it."""
+        """Return the SHA-256 of an object, which is read completely."""
         return self._fetched(key, None)
 
     def remove(self, key: str) -> None:
@@ -145,12 +145,12 @@ class Bucket:
                 return
 
     def locked(self) -> nullcontext[None]:
-        """Lock nothing; see the module."""
+        """Do nothing: a bucket can't be locked (see the module)."""
         return nullcontext()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a folder in that of downloads."""
+        """Yield a temporary folder within the download folder."""
         with aside(_kept() / "new") as folder:
             yield folder
 
@@ -179,8 +179,8 @@ class Bucket:
             parts = urlsplit(self._endpoint)
             if parts.scheme not in ("http", "https") or not parts.netloc:
                 raise BadInputError(
-                    f"The S3 endpoint '{self._endpoint}' is no address. Set {ENDPOINT_VARIABLES[0]}"
-                    " to one such as https://minio.example.org:9000."
+                    f"The S3 endpoint '{self._endpoint}' isn't an address. Set"
+                    f" {ENDPOINT_VARIABLES[0]} to one such as https://minio.example.org:9000."
                 )
             host = f"{parts.netloc}{parts.path}".rstrip("/")
             options |= {"scheme": parts.scheme, "endpoint_override": host}
@@ -188,7 +188,7 @@ class Bucket:
             options["anonymous"] = True
         region = next((os.environ[v] for v in _REGION_VARIABLES if os.environ.get(v)), "")
         with self._plainly("opened"):
-            if not region:  # only Amazon's own servers mind which
+            if not region:  # only Amazon's own servers require the right one
                 region = "us-east-1" if self._endpoint else resolve_s3_region(self.bucket)
             return S3FileSystem(
                 region=region,
@@ -200,7 +200,7 @@ class Bucket:
 
     @contextmanager
     def _plainly(self, done: str) -> Iterator[None]:
-        """Turn what the client says into one sentence; `FileNotFoundError` of a key passes."""
+        """Turn the client's errors into clear messages; `FileNotFoundError` of a key passes."""
         try:
             yield
         except OSError as error:
@@ -222,7 +222,7 @@ class Bucket:
                 ) from error
             short = re.sub(r"\s+", " ", said)[:200].rstrip(".")
             raise RasterError(
-                f"The store '{self.shown}' can't be {done} ({short}). Mend that, or give another"
+                f"The store '{self.shown}' can't be {done} ({short}). Correct that, or give another"
                 " store."
             ) from error
 
@@ -246,7 +246,7 @@ def _kept() -> Path:
 
 @contextmanager
 def _room() -> Iterator[None]:
-    """Tell in one sentence that the folder of downloads can't be written."""
+    """Turn an `OSError` of the download folder into a `RasterError`."""
     try:
         yield
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The store in STAC's words: a layer's item (what, where, of when, whose), and the catalogue.
+"""STAC metadata of the store: the item of a layer, and the catalogue.
 
-Addresses are relative to the item, which lies beside the layer's file in a folder below the
-catalogue's, so that a store may be moved or copied as a whole.
+Addresses are relative to the item, which is in the folder of the layer's file below the catalogue,
+so that a store can be moved or copied as a whole.
 """
 
 from __future__ import annotations
@@ -61,15 +61,16 @@ def stac_item(
     Parameters
     ----------
     layer : DataArray
-        As of `harmonise`.
+        Harmonised: dimensions (y, x), perhaps one before them; a CRS, and the attributes that
+        `harmonise` sets (``long_name``, ``units``, ``source``, ``citation``, ``licence``).
     key : str
         Its name in the store.
     file : LayerFile
         Its GeoTIFF.
     fields : mapping, optional
-        Properties of `provenance_fields`.
+        Further properties, from `provenance_fields`.
     beside : mapping of str to str, optional
-        Name of an asset -> its file beside the GeoTIFF.
+        Name of a further asset -> its file beside the GeoTIFF.
     """
     import pystac
 
@@ -93,10 +94,10 @@ def stac_item(
     item.add_asset("data", _asset(layer, file))
     for name, href in sorted((beside or {}).items()):
         suffix = f".{href.rpartition('.')[2]}"
-        told = pystac.Asset(
+        asset = pystac.Asset(
             href=f"./{href}", media_type=_MEDIA_TYPES.get(suffix), roles=["metadata"]
         )
-        item.add_asset(name, told)
+        item.add_asset(name, asset)
     return item.to_dict(include_self_link=False, transform_hrefs=False)
 
 
@@ -118,7 +119,7 @@ def stac_catalogue(keys: Iterable[str]) -> dict[str, Any]:
 
 
 def item_file(key: str) -> str:
-    """Return where the item of a layer lies in the store."""
+    """Return the key of a layer's item in the store."""
     return f"{key}/{key}.json"
 
 
@@ -127,7 +128,7 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> 
 
     for rel in ("root", "parent"):
         item.add_link(pystac.Link(rel, f"../{CATALOGUE}", pystac.MediaType.JSON))
-    # "derived_from" would promise a STAC item at the other end.
+    # "derived_from" would require the target to be a STAC item.
     for address in source_links(fields):
         item.add_link(pystac.Link("via", address))
     terms = licence_address(fields.get("hotspots:licence_id"), str(layer.attrs["licence"]))
@@ -138,9 +139,9 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> 
 def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, Any]) -> dict[str, Any]:
     attrs = layer.attrs
     epsg = grid.crs.to_epsg()
-    told = {
+    properties = {
         "title": attrs["long_name"],
-        # STAC allows an SPDX id or "other"; the words themselves stand below.
+        # STAC allows an SPDX id or "other"; the original text is kept as "licence".
         "license": spdx(fields.get("hotspots:licence_id"), str(attrs["licence"])),
         "licence": attrs["licence"],
         "sci:citation": attrs["citation"],
@@ -153,7 +154,7 @@ def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, Any]) -> d
         "hotspots:variable": str(layer.name),
         "hotspots:unit": attrs.get("units", ""),
     }
-    return told | {key: attrs[key] for key in _PASSED_ON if attrs.get(key)}
+    return properties | {key: attrs[key] for key in _PASSED_ON if attrs.get(key)}
 
 
 def _asset(layer: xr.DataArray, file: LayerFile) -> pystac.Asset:
@@ -201,7 +202,7 @@ def _band_names(layer: xr.DataArray) -> list[str]:
 
 
 def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
-    """Return the first and last second of a layer's time; an undated layer holds for all time."""
+    """Return the first and last second of a layer's time; an undated layer covers all time."""
     year, period = layer.attrs.get("year"), _PERIOD.fullmatch(str(layer.attrs.get("period", "")))
     first, last = 1, 9999
     if year:
@@ -215,7 +216,7 @@ def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
 
 
 def _outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
-    """Return a box as GeoJSON, which has it in two parts where it crosses the antimeridian."""
+    """Return a box as a GeoJSON geometry, in two parts if it crosses the antimeridian."""
     spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
     rings = [
         [[left, south], [right, south], [right, north], [left, north], [left, south]]

@@ -1,7 +1,7 @@
-"""Where a store lies: a folder, or a bucket (`bucket.py`), behind one small set of operations.
+"""The storage of a store: a folder, or a bucket (`s3.py`), with one small set of operations.
 
-Files of a place are named by keys such as ``soc_stock/soc_stock.json``: the catalogue at the root,
-all else one folder down.
+Files are named by keys such as ``soc_stock/soc_stock.json``: the catalogue is at the root, all
+other files are one folder below.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from hotspots.io.readers.texts import read_bytes
 
 
 class ChangedError(Exception):
-    """A file isn't the one that its item tells of; the store says so in words."""
+    """A file isn't the one that its item describes; `Store` turns this into a message."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a place.
+    """A file of a storage.
 
     Attributes
     ----------
     key : str
-        Its name, with one slash at most.
+        Its name, with at most one slash.
     size : int
-        In bytes.
+        Size in bytes.
     modified : float
-        Seconds since 1970, by the place's own clock.
+        Time of modification, seconds since 1970 by the storage's own clock.
     """
 
     key: str
@@ -44,49 +44,49 @@ class Entry:
 
 
 class Place(Protocol):
-    """What a store needs of where it lies.
+    """The operations that a store requires of its storage.
 
-    A key that isn't there raises `FileNotFoundError`; what else goes wrong in a folder raises
-    `OSError`, in a bucket an error of `hotspots.errors`.
+    A missing key raises `FileNotFoundError`; other faults raise `OSError` in a folder, and an error
+    of `hotspots.errors` in a bucket.
     """
 
     shown: str  # as the user gave it
-    workshop: str  # what messages call the folder in which files are made
-    grace: float  # seconds that a file named by no item is left alone: it may be in the making
+    workshop: str  # name of the temporary folder in messages
+    grace: float  # age in seconds below which an unreferenced file is kept: it may be in writing
 
     def entries(self) -> list[Entry]:
-        """Return the catalogue and the files of all layers; none if nothing is there yet."""
+        """Return the catalogue and the files of all layers; an empty list if there are none."""
 
     def read(self, key: str) -> bytes:
         """Return a small file."""
 
     def write(self, key: str, content: bytes) -> None:
-        """Write a small file, or replace it in one step."""
+        """Write a small file, or replace it atomically."""
 
     def put_file(self, key: str, path: Path) -> None:
-        """Make a local file, which may be moved away, the file `key` in one step."""
+        """Store a local file, which may be moved, as `key`, atomically."""
 
     def local(self, key: str, size: int, sha256: str) -> Path:
-        """Return a local file of this content, or raise `ChangedError`."""
+        """Return a local file with this content, or raise `ChangedError`."""
 
     def digest(self, key: str) -> str:
-        """Return the SHA-256 of a file as it is there."""
+        """Return the SHA-256 of a file's present content."""
 
     def remove(self, key: str) -> None:
-        """Remove a file; one that isn't there is no matter."""
+        """Remove a file; a missing file isn't an error."""
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes from changing the place, where that can be."""
+        """Lock the storage against changes by other processes, where locks exist."""
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """Give an empty local folder for the making of files, removed at the end."""
+        """Yield an empty local folder for writing files, removed at the end."""
 
 
 class Folder:
-    """A folder; made by the first writing, not before.
+    """A folder, created by the first write.
 
-    Files are made in a hidden folder within and renamed into place. Two runs make theirs side by
-    side; for the moments of putting them in place a lock is held, which ends with its process.
+    Files are written in a hidden subfolder and renamed into place. Two runs can write at the same
+    time; a lock is held only while files are renamed, and is released when its process ends.
     """
 
     grace = 0.0
@@ -97,7 +97,7 @@ class Folder:
         self.workshop = f"The store '{path}'"
 
     def entries(self) -> list[Entry]:
-        """Return the files, hidden ones of killed runs among them."""
+        """Return the files, including hidden ones of killed runs."""
         with permitted(self.path):
             if not self.path.is_dir():
                 return []
@@ -116,7 +116,7 @@ class Folder:
             return read_bytes(confined(self.path, key))
 
     def write(self, key: str, content: bytes) -> None:
-        """Write beside, and rename; to be called with the lock."""
+        """Write a temporary file and rename it; call this with the lock held."""
         path = self._own(key)
         beside = path.with_name(f".part.{path.name}")
         beside.write_bytes(content)
@@ -127,7 +127,7 @@ class Folder:
         os.replace(path, self._own(key))
 
     def local(self, key: str, size: int, sha256: str) -> Path:
-        """Return the file itself, after reading it once."""
+        """Return the file itself, after verifying its size and hash."""
         with permitted(self.path / key):
             path = confined(self.path, key)
             if path.stat().st_size != size or file_hash(path) != sha256:
@@ -144,7 +144,7 @@ class Folder:
         (self.path / key).unlink(missing_ok=True)
 
     def _own(self, key: str) -> Path:
-        """Return the path of a file to be written, with its folder made."""
+        """Return the path of a file to write, after creating its folder."""
         path = self.path / key
         if path.parent != self.path and path.parent.is_symlink():
             raise BadInputError(
@@ -164,7 +164,7 @@ class Folder:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a hidden folder on the same disk; those of killed runs are removed first."""
+        """Yield a hidden folder on the same disk; those of killed runs are removed first."""
         with aside(self.path / "new") as folder:
             yield folder
 
@@ -174,7 +174,7 @@ def _files(found: Iterable[os.DirEntry[str]], prefix: str = "") -> list[Entry]:
     for file in found:
         with suppress(FileNotFoundError):  # removed by another run since it was listed
             stat = file.stat()
-            # What a link stands for is none of the store's, and isn't swept or read.
+            # The target of a link isn't part of the store: it is neither read nor removed.
             if file.is_file(follow_symlinks=False):
                 entries.append(Entry(f"{prefix}{file.name}", stat.st_size, stat.st_mtime))
     return entries

@@ -8,10 +8,10 @@
       soc_stock/8f3a61c2d9e04b71.tif         the layer, named by its own hash
       soc_stock/8f3a61c2d9e04b71.quality.json, .quality.html
 
-A layer's file never changes once written. Its item is replaced in one step, which is the moment
-that the layer is added, so a run that is killed at any point leaves the former layer. The catalogue
-is made from the items that are there; reading goes by the items alone. A reader that opened a layer
-before it was replaced can finish: what no item names any more is removed by the next `add`.
+A layer's file never changes once written. A layer is added by replacing its item atomically, so a
+run that is killed at any point leaves the former layer. The catalogue is generated from the
+existing items; reading uses the items alone. A reader that opened a layer before it was replaced
+can finish: files that no item names are removed by the next `add`.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ class Store:
     Parameters
     ----------
     place : path or str
-        A folder, made by the first `add`, not before; or ``s3://bucket/prefix`` (see
-        `hotspots.store.s3`).
+        A folder, created by the first `add`; or ``s3://bucket/prefix`` (see `hotspots.store.s3`).
     """
 
     def __init__(self, place: str | Path | Place) -> None:
@@ -97,7 +96,7 @@ class Store:
         return {key: self._layer(key).file.sha256 for key in self.names()}
 
     def file(self, name: str) -> Path:
-        """Return a layer's GeoTIFF, verified; of a bucket a local copy. Raises as `open`."""
+        """Return a layer's verified GeoTIFF; for a bucket, a local copy. Raises as `open`."""
         return self._file(self._layer(name))
 
     def item(self, name: str) -> Mapping[str, Any]:
@@ -105,16 +104,16 @@ class Store:
         return self._layer(name).item
 
     def replacing(self, name: str, source_id: str) -> str:
-        """Return a sentence if a layer of this name would take the place of another source's."""
+        """Return a notice if a layer of this name would replace one of another source, else ""."""
         if name not in self.names():
             return ""
         former = self.item(name)["properties"].get(f"{PREFIX}source_id", "")
         if not former or former == source_id:
             return ""
-        told = {OWN: "a file of your own", "derived": "what was computed here"}.get(
+        origin = {OWN: "a file of your own", "derived": "what was computed here"}.get(
             former, f"'{former}'"
         )
-        return f"It took the place of the layer '{name}' from {told}."
+        return f"It took the place of the layer '{name}' from {origin}."
 
     def layers(self, *, check: bool = False) -> list[dict[str, Any]]:
         """Return a row for each layer: name, unit, depth, year, licence, source and so on.
@@ -122,14 +121,14 @@ class Store:
         Parameters
         ----------
         check : bool
-            Compare the SHA-256 of each file with its item, for which all are read whole (about a
-            second a GB from a disk); else existence and sizes alone.
+            Compare the SHA-256 of each file with its item, which reads all files completely (about
+            one second per GB from a disk); else existence and sizes alone.
 
         Returns
         -------
         list of dict
-            ``state`` is "ok", "missing" (a file of it), "changed", or "stale since" a date, when
-            its source couldn't be asked. Things unsaid are "".
+            ``state`` is "ok", "missing" (a file of it), "changed", or "stale since" the date when
+            its source couldn't be reached. Missing values are "".
         """
         entries = self._entries()
         sizes = {entry.key: entry.size for entry in entries}
@@ -145,23 +144,23 @@ class Store:
         beside: Mapping[str, bytes] | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> str:
-        """Write `layer` into the store, in the place of a former layer of its name.
+        """Write `layer` into the store, replacing a former layer of its name.
 
         Parameters
         ----------
         layer : DataArray
-            Dimensions (y, x) or (lat, lon), and ``month``, ``time`` or ``depth`` where its name
-            goes along that; a CRS, a canonical name and unit; ``attrs`` say ``source``,
-            ``citation`` and ``licence``, and of one depth of a soil profile ``depth_cm``: "0-5"
+            Dimensions (y, x) or (lat, lon), and ``month``, ``time`` or ``depth`` where its variable
+            has that dimension; a CRS, a canonical name and unit; ``attrs`` with ``source``,
+            ``citation`` and ``licence``, and for one depth of a soil profile ``depth_cm``: "0-5"
             or "15". May be dask-backed: it is computed in strips.
         provenance : mapping, optional
-            As of `hotspots.store.provenance.provenance_fields`; goes into the item.
+            The argument of `hotspots.store.provenance.provenance_fields`; written into the item.
         report : mapping, optional
             The quality report, written as JSON.
         beside : mapping of str to bytes, optional
-            Further files, by the end of their names: "quality.html".
+            Further files, by the last part of their names: "quality.html".
         on_progress : callable, optional
-            Is told the share that is written, 0 to 1.
+            Called with the fraction that is written, 0 to 1.
 
         Returns
         -------
@@ -171,22 +170,23 @@ class Store:
         Raises
         ------
         RasterError
-            One of these is missing, or the place can't be written (permission, a file there).
+            A required attribute is missing, or the folder can't be written (permission, or it is a
+            file).
         WriteError
-            The disk is full or fails. The store is as it was, after either.
+            The disk is full or fails. The store is unchanged after either error.
         FetchError
             The server of a bucket can't be reached.
         """
         require_within(f"Layer '{layer.name}' has", layer.size, "raster_cells", LESS)
         canonical = harmonise(layer, declared=True)
         key = layer_key(canonical)
-        _require_told(canonical)
+        _require_attribution(canonical)
         fields = provenance_fields(provenance)
         files = dict(beside or {}) | (
             {} if report is None else {"quality.json": json_bytes(report)}
         )
         with self.writing(), self.place.scratch() as folder:
-            self._entries()  # a place that is none of ours is told before the work
+            self._entries()  # raises before the work if the folder isn't a store
             made = folder / "layer.tif"
             write_cog(canonical, made, named=self.place.workshop, on_progress=on_progress)
             digest = file_hash(made)
@@ -200,10 +200,10 @@ class Store:
         return key
 
     def mark_stale(self, name: str, why: str) -> None:
-        """Note in a layer's item that its source couldn't be asked, and why; `add` clears it.
+        """Record in a layer's item that its source couldn't be reached, and why; `add` clears it.
 
-        In a bucket, which nothing locks, a layer that another run adds in the same moment may be
-        undone by it: the former is there then, marked as stale.
+        In a bucket, which can't be locked, this may overwrite a layer that another run adds at the
+        same moment: the former layer is then kept, marked as stale.
         """
         with self.writing(), self.place.locked():
             item = dict(self._layer(name).item)
@@ -211,7 +211,7 @@ class Store:
             self.place.write(item_file(name), json_bytes(item))
 
     def remove(self, name: str) -> None:
-        """Take a layer out of the store; its files go with the next `add`."""
+        """Remove a layer from the store; its files are deleted by the next `add`."""
         self._layer(name)
         with self.writing(), self.place.locked():
             self.place.remove(item_file(name))
@@ -222,44 +222,44 @@ class Store:
         names: Sequence[str] | None = None,
         bounds: tuple[float, float, float, float] | None = None,
     ) -> xr.Dataset:
-        """Open layers as one Dataset; the depths of a soil variable become one layer of it.
+        """Open layers as one Dataset; the depths of a soil variable become one layer.
 
-        Each file is read once to compare its SHA-256 with its item: about a second a GB.
+        Each file is read once to compare its SHA-256 with its item: about one second per GB.
 
         Parameters
         ----------
         names : sequence of str, optional
             Layers to open, by their names in the store or, for all depths of a profile, their
-            variable; default all. One depth that is named alone comes as it is.
+            variable; default all. A single named depth is returned unchanged.
         bounds : (west, south, east, north) in degrees, optional
-            Cells that touch this box. West > east crosses the antimeridian; then all columns
-            are given, for the two parts have no common run of columns.
+            Cells that intersect this box. West > east crosses the antimeridian; then all columns
+            are returned, because the two parts aren't contiguous columns.
 
         Returns
         -------
         Dataset
-            As of `open_data`, with ``attrs["sha256"]`` on each layer. Depths are put together as
-            `hotspots.store.profiles.stacked_depths` tells.
+            Layers with canonical names and units on one grid, with ``attrs["sha256"]`` on each.
+            Depths are combined by `hotspots.store.profiles.stacked_depths`.
 
         Raises
         ------
         RasterError
-            A name isn't in the store; a file is missing, changed or spoilt; the depths of a
+            A name isn't in the store; a file is missing, changed or damaged; the depths of a
             profile overlap or leave a gap.
         GridMismatchError
             The layers don't share one grid.
         EmptyRegionError
-            The box meets no cell.
+            The box intersects no cell.
         """
         there = [self._layer(key) for key in self.names()]
-        wanted = self.names() if names is None else list(dict.fromkeys(names))
-        if not wanted:
+        requested = self.names() if names is None else list(dict.fromkeys(names))
+        if not requested:
             raise RasterError(
                 f"The store '{self.place.shown}' holds no layer. Add one first:"
                 f" hotspots add-layer FILE --store {shell_word(self.place.shown)}"
             )
         groups: dict[str, list[StoredLayer]] = {}
-        for name in wanted:
+        for name in requested:
             for layer in self._of_name(name, there):
                 group = groups.setdefault(layer.variable, [])
                 group += [layer] if layer not in group else []
@@ -268,18 +268,19 @@ class Store:
         return data if bounds is None else clipped(data, bounds)
 
     def profile(self, variable: str) -> xr.DataArray:
-        """Open the depths of a soil variable, unaveraged.
+        """Open the depths of a soil variable without averaging.
 
         Returns
         -------
         DataArray
-            As of `depths.profile_of`: along ``depth``; ``attrs["depth_kind"]`` is
-            "points" or "layers".
+            Along ``depth`` (cm) with ``top`` and ``bottom``, as `profiles.profile_of` returns it;
+            ``attrs["depth_kind"]`` is "points" or "layers".
 
         Raises
         ------
         RasterError
-            The store has no depths of it, or layers that overlap; and as `open`.
+            The store has no depths of the variable, or overlapping layers; and the errors of
+            `open`.
         """
         found = [layer for key in self.names() if (layer := self._layer(key)).variable == variable]
         depths = [layer for layer in found if layer.is_of_one_depth]
@@ -295,7 +296,7 @@ class Store:
         return profile_of_layers(whole)
 
     def _entries(self) -> list[Entry]:
-        """Return the files of the place, or raise `RasterError` if it is no store's."""
+        """Return the files of the storage, or raise `RasterError` if it isn't a store."""
         entries = self.place.entries()
         if any(entry.key == CATALOGUE for entry in entries):
             require_ours(self.place.read(CATALOGUE), self.place.shown)
@@ -342,7 +343,7 @@ class Store:
             return self.place.local(layer.path, file.size, file.sha256)
         except FileNotFoundError as error:
             now = self._layer(layer.key)
-            if now.file != file:  # replaced, and swept, since its item was read
+            if now.file != file:  # replaced, and removed, since its item was read
                 return self._file(now)
             raise self._spoilt(layer, "is missing") from error
         except ChangedError as error:
@@ -351,7 +352,7 @@ class Store:
     def _spoilt(self, layer: StoredLayer, how: str) -> RasterError:
         return RasterError(
             f"The file of layer '{layer.key}' in the store '{self.place.shown}' {how}"
-            f" ({layer.path}). Add the layer anew, or bring the file back from a copy."
+            f" ({layer.path}). Add the layer again, or restore the file from a copy."
         )
 
     def _state(self, layer: StoredLayer, sizes: Mapping[str, int], check: bool) -> str:
@@ -366,7 +367,7 @@ class Store:
     def _put(
         self, key: str, made: Path, name: str, beside: Mapping[str, bytes], item: bytes
     ) -> None:
-        """Put a layer in place: its files, then the item that names them, then the catalogue."""
+        """Store a layer: its files, then the item that names them, then the catalogue."""
         for _ in range(_TRIES):
             if made.exists():  # in a folder it is moved
                 self.place.put_file(f"{key}/{name}", made)
@@ -374,24 +375,24 @@ class Store:
                 self.place.write(f"{key}/{beside_name}", content)
             self.place.write(item_file(key), item)
             self._publish()
-            # Where nothing locks, another run's sweep may have begun when a former version of the
-            # same content, named by nothing, was all that it saw.
+            # Without locks, another run's sweep may have listed the files while a former version of
+            # the same content was named by no item, and may remove it after this write.
             there = {entry.key for entry in self.place.entries()}
             if {f"{key}/{n}" for n in (name, *beside)} <= there:
                 return
 
     def _sweep(self) -> None:
-        """Remove what no item names: former versions, and what killed runs left."""
+        """Remove files that no item names: former versions, and leftovers of killed runs."""
         entries = self.place.entries()
         layers = [self._layer(key) for key in keys_of(entries)]
         for path in unnamed(entries, layers, self.place.grace):
             self.place.remove(path)
 
     def _publish(self) -> None:
-        """Write the catalogue of the items that are there, until it is that.
+        """Write the catalogue of the existing items, repeatedly until it matches them.
 
-        Where nothing locks, another run may add an item, or write its own catalogue, between two
-        steps of ours; whoever comes last sees both items, and its catalogue stays.
+        Without locks, another run may add an item, or write its own catalogue, between two steps of
+        this one; the last run sees both items, and its catalogue remains.
         """
         for _ in range(_TRIES):
             keys = self.names()
@@ -402,21 +403,21 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Tell in one sentence why the place can't be written."""
+        """Turn an `OSError` of a write into an error that names the store and the reason."""
         try:
             yield
         except OSError as error:
             kind = WriteError if error.errno in OF_THE_DISK else RasterError
             raise kind(
                 f"{self.place.workshop} can't be written ({reason(error)}); the store is as it was."
-                " Mend that, or give another folder."
+                " Correct that, or give another folder."
             ) from error
 
 
-def _require_told(layer: xr.DataArray) -> None:
+def _require_attribution(layer: xr.DataArray) -> None:
     for key in REQUIRED:
         if not layer.attrs.get(key):
             raise RasterError(
-                f"Layer '{layer.name}' doesn't say its {key}, without which no number may leave."
+                f"Layer '{layer.name}' lacks the attribute '{key}', which is required."
                 f" {how_to_set(str(layer.name), key, '...')}"
             )

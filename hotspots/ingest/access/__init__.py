@@ -1,1 +1,1 @@
-"""How the bytes of a source are had: politely, resumably, each fault in a plain sentence."""
+"""Downloading source data: rate-limited, resumable, with one clear error message per fault."""

@@ -1,4 +1,4 @@
-"""Jobs of the Climate Data Store: order, wait, download, unpack; a token is needed.
+"""Jobs of the Climate Data Store: submit, wait, download, unpack; a token is required.
 
 Routes, states and the header are those of ECMWF's own open client (ecmwf-datastores-client 0.4):
 ``POST retrieve/v1/processes/DATASET/execution`` with ``{"inputs": …}`` gives a job with a link
@@ -29,7 +29,7 @@ from hotspots.ingest.sources.model import Access, filled
 from hotspots.io.atomic import file_hash
 from hotspots.io.readers.texts import read_text
 
-# An order of the store waits in a queue; most come within minutes, all night at worst.
+# A job of the store waits in a queue; most finish within minutes, some take a whole night.
 LONGEST_WAIT_S = 3600.0
 _LONGEST_PAUSE_S = 60.0
 _RC = ".cdsapirc"
@@ -47,26 +47,27 @@ def cds_file(
     longest_wait: float = LONGEST_WAIT_S,
     pause: float = 1.0,
 ) -> tuple[Path, Origin]:
-    """Return the file of an order, from the cache if the same was ordered before.
+    """Return the file of a job, from the cache if the same request was made before.
 
     Parameters
     ----------
     access : Access
         `extra` has ``dataset``, ``request`` (with placeholders) and ``area`` (whether the store
-        may cut the order to a box).
+        can cut the data to a box).
     values : mapping
-        Of the placeholders.
+        Values of the placeholders.
     boxes : sequence of (west, south, east, north)
-        Asked for, degrees.
+        Requested boxes, degrees (EPSG:4326).
     longest_wait, pause : float
-        Seconds until the wait ends, the order kept; and before it is first asked after.
+        Seconds to wait for the result (the job is kept after that), and before its status is
+        polled for the first time.
 
     Raises
     ------
     TokenError
         No token, or a refused one.
     FetchError
-        A licence to accept, a failed order, or one that isn't ready in time.
+        A licence that must be accepted, a failed job, or one that isn't ready in time.
     """
     of = with_client or client()
     dataset = filled(str(access.extra["dataset"]), values)
@@ -78,7 +79,7 @@ def cds_file(
     member = filled(access.member, values)
     order = _Order(of, access, address, dataset, request, folder, longest_wait, pause)
     with held(folder / ".lock"):
-        return _had(order, member, progress)
+        return _job_file(order, member, progress)
 
 
 class _Order:
@@ -99,11 +100,11 @@ class _Order:
 
     @property
     def note(self) -> Path:
-        """Where the order is written down."""
+        """The file that records the job."""
         return self.folder / "order.json"
 
-    def asked(self, call: Callable[[Mapping[str, str]], Any]) -> Any:
-        """Return what the store answers to `call(headers)`, its refusals in plain words."""
+    def send(self, call: Callable[[Mapping[str, str]], Any]) -> Any:
+        """Return the store's answer to `call(headers)`; refusals become clear errors."""
         try:
             return call({_HEADER: token(self.access)})
         except FetchError as error:
@@ -112,9 +113,9 @@ class _Order:
     def _refusal(self, error: FetchError) -> Exception:
         if error.status in (401, 403) and "licence" in error.said.lower():
             return FetchError(
-                f"The Climate Data Store wants its licences of '{self.dataset}' accepted first"
-                f" ({_detail(error)}). Log in there, open the data set's download page, accept them"
-                " below the form, and run this again.",
+                f"The Climate Data Store requires that its licences of '{self.dataset}' are"
+                f" accepted first ({_detail(error)}). Log in there, open the data set's download"
+                " page, accept them below the form, and run this again.",
                 status=error.status,
             )
         if error.status in (401, 403):
@@ -125,19 +126,19 @@ class _Order:
         if error.status == 400:
             return FetchError(
                 f"The Climate Data Store can't make '{self.dataset}' of {json.dumps(self.request)}"
-                f" ({_detail(error)}). The source may have changed: tell the project.",
+                f" ({_detail(error)}). The source may have changed: report it to the project.",
                 status=400,
             )
         return error
 
 
 def token(access: Access) -> str:
-    """Return the token of an access: of its setting, else of ``~/.cdsapirc``.
+    """Return the token of an access: from its environment variable, else from ``~/.cdsapirc``.
 
     Raises
     ------
     TokenError
-        There is none; says where to get one and how to set it.
+        No token is set; the message says where to get one and how to set it.
     """
     given = os.environ.get(access.token, "").strip() if access.token else ""
     if not given:
@@ -173,7 +174,7 @@ def _filled(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _area(boxes: Sequence[Box]) -> list[float]:
-    """Return north, west, south, east around all boxes, in whole degrees: neighbours share it."""
+    """Return (north, west, south, east) around all boxes, in whole degrees, so neighbours share."""
     around = split_boxes(boxes)
     wests, souths, easts, norths = zip(*around, strict=True)
     return [
@@ -184,12 +185,12 @@ def _area(boxes: Sequence[Box]) -> list[float]:
     ]
 
 
-def _had(order: _Order, member: str, progress: Progress | None) -> tuple[Path, Origin]:
+def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Path, Origin]:
     note = read_json(order.note)
     if note.get("done"):
         return order.folder / str(note["done"]), _origin(order, note)
     href = _ready(order, note)
-    # The link is signed and short-lived, so the file takes its place in this order's own folder.
+    # The link is signed and short-lived, so the file is cached in the folder of this job.
     path, origin = fetch(href, order.folder, progress=progress, with_client=order.client)
     if _is_zip(path):
         path = member_of(path, member or "*.nc", origin, path.parent)
@@ -206,8 +207,8 @@ def _had(order: _Order, member: str, progress: Progress | None) -> tuple[Path, O
 
 def _origin(order: _Order, note: Mapping[str, Any]) -> Origin:
     address = f"{public(order.address)}/retrieve/v1/processes/{order.dataset}"
-    asked = json.dumps(order.request, sort_keys=True)
-    return Origin(address, str(note["retrieved"]), asked, str(note["sha256"]))
+    request = json.dumps(order.request, sort_keys=True)
+    return Origin(address, str(note["retrieved"]), request, str(note["sha256"]))
 
 
 def _is_zip(path: Path) -> bool:
@@ -216,24 +217,24 @@ def _is_zip(path: Path) -> bool:
 
 
 def _ready(order: _Order, note: Mapping[str, Any]) -> str:
-    """Return where the result of an order lies, once it is ready; a killed run's order goes on."""
+    """Return the address of a job's result once it is ready; the job of a killed run continues."""
     job = str(note.get("job", ""))
     if job:
         try:
             return _awaited(order, job)
         except FetchError as error:
             if error.status not in (404, 410):
-                raise  # forgotten by the store: ordered again
+                raise  # the store no longer knows the job: submit it again
     return _awaited(order, _submitted(order))
 
 
 def _submitted(order: _Order) -> str:
     url = f"{order.address}/retrieve/v1/processes/{order.dataset}/execution"
-    told = order.asked(
+    reply = order.send(
         lambda headers: order.client.post_json(url, {"inputs": order.request}, headers=headers)
     )
-    links = {link.get("rel"): link.get("href") for link in told.get("links", [])}
-    job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{told.get('jobID', '')}"
+    links = {link.get("rel"): link.get("href") for link in reply.get("links", [])}
+    job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{reply.get('jobID', '')}"
     job = urljoin(url, str(job))
     with disk(order.note):
         write_json(order.note, {"job": job})
@@ -243,8 +244,8 @@ def _submitted(order: _Order) -> str:
 def _awaited(order: _Order, job: str) -> str:
     ends, pause = time.monotonic() + order.longest_wait, order.pause
     while True:
-        told = order.asked(lambda headers: order.client.json(job, headers=headers))
-        status = told.get("status")
+        reply = order.send(lambda headers: order.client.json(job, headers=headers))
+        status = reply.get("status")
         if status == "successful":
             return _result(order, job)
         if status not in ("accepted", "running"):
@@ -263,19 +264,19 @@ def _awaited(order: _Order, job: str) -> str:
 
 
 def _result(order: _Order, job: str) -> str:
-    told = order.asked(lambda headers: order.client.json(f"{job}/results", headers=headers))
+    reply = order.send(lambda headers: order.client.json(f"{job}/results", headers=headers))
     try:
-        return urljoin(f"{job}/results", str(told["asset"]["value"]["href"]))
+        return urljoin(f"{job}/results", str(reply["asset"]["value"]["href"]))
     except (KeyError, TypeError) as error:
         raise FetchError(
             f"The Climate Data Store names no file for '{order.dataset}'. Try again later, then"
-            " tell the project."
+            " report it to the project."
         ) from error
 
 
 def _why(order: _Order, job: str) -> str:
     try:
-        # The store answers 400 with the reason here, which is no refusal.
+        # The store answers 400 with the reason here, which isn't a refusal.
         order.client.json(f"{job}/results", headers={_HEADER: token(order.access)})
     except FetchError as error:
         return _detail(error)
@@ -283,10 +284,10 @@ def _why(order: _Order, job: str) -> str:
 
 
 def _detail(error: FetchError) -> str:
-    """Return what the store itself says of a fault, in one line."""
+    """Return the store's own description of a fault, in one line."""
     try:
-        told = json.loads(error.said)
+        reply = json.loads(error.said)
     except ValueError:
         return f"status {error.status}"
-    words = [str(told[key]) for key in ("title", "detail", "traceback") if told.get(key)]
+    words = [str(reply[key]) for key in ("title", "detail", "traceback") if reply.get(key)]
     return " – ".join(words).replace("\n", " ")[:300].rstrip(".") or f"status {error.status}"

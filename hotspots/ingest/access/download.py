@@ -1,8 +1,9 @@
-"""Downloads that go on where they ended: a broken stream, or a run that was killed.
+"""Downloads that resume where they stopped, after a broken stream or a killed run.
 
-Bytes go to ``NAME.part``; beside it ``NAME.part.json`` tells of which version they are. A server
-is asked for the rest *if it still has that version* (Range with If-Range); any other answer begins
-anew. The whole file takes its name only when length and checksum are right.
+Bytes are written to ``NAME.part``; ``NAME.part.json`` beside it records their version. The
+remaining bytes are requested *only if the server still has that version* (Range with If-Range);
+after any other answer the download restarts. The file gets its final name only when its length and
+checksum are correct.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.http import Client, Told, told_of
+from hotspots.ingest.access.http import Client, RemoteFile, remote_file_of
 from hotspots.io.atomic import lock, reason
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 _CHUNK = 64 * 1024
 _HEAD = 1024
-# A try that brought this much counts as progress: tries are counted from it again.
+# An attempt that transferred this many bytes counts as progress and resets the attempt count.
 _WORTH = 2**20
 
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turn what the system says of a write in the cache into a `WriteError`."""
+    """Turn an `OSError` of a write in the cache into a `WriteError`."""
     try:
         yield
     except OSError as error:
@@ -52,27 +53,27 @@ def held(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        with suppress(OSError):  # a file system without locks: one run at a time is the user's care
+        with suppress(OSError):  # no locks on this file system: the user must run one at a time
             lock(descriptor)
         yield
     finally:
         os.close(descriptor)
 
 
-def write_json(path: Path, told: Mapping[str, Any]) -> None:
-    """Write a small JSON file whole or not at all."""
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a small JSON file atomically."""
     beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
     os.replace(beside, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what a small JSON file tells; {} if it isn't there, or isn't whole."""
+    """Return the content of a small JSON file; {} if it is missing or incomplete."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 @dataclass
@@ -85,20 +86,20 @@ class _Job:
 
     @property
     def note(self) -> Path:
-        """Where it is written down which version the part is of."""
+        """The file that records the version of the partial download."""
         return self.part.with_name(f"{self.part.name}.json")
 
     @property
     def where(self) -> str:
-        """The address that is asked, a mirror where one is named."""
+        """The address that is requested: a mirror where one is configured."""
         return self.client.address(self.url)
 
     def got(self) -> int:
-        """Return how many bytes are there."""
+        """Return the number of bytes already downloaded."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def forget(self) -> None:
-        """Remove the part and its note."""
+        """Remove the partial download and its note."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
@@ -111,48 +112,54 @@ def download(
     checksum: str = "",
     headers: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> Told:
-    """Download `url` to `path`, whole and checked, or leave `path` as it was.
+) -> RemoteFile:
+    """Download `url` to `path`, complete and checked, or leave `path` unchanged.
 
     Parameters
     ----------
+    client : Client
+        The HTTP client.
+    url : str
+        Address of the file.
     path : path
         Only one run may download to it at a time (see `held`).
     checksum : str
-        "md5:..." or "sha256:..." of the whole; "" if it isn't known.
+        "md5:..." or "sha256:..." of the complete file; "" if it isn't known.
+    headers : mapping, optional
+        Further request headers.
     progress : callable, optional
-        Called with the bytes there are and the bytes due (-1: unsaid).
+        Called with the bytes received and the bytes expected (-1: unknown).
 
     Raises
     ------
     FetchError
-        No server, or one that doesn't give the whole and right file; what came stays for the next
-        run, except if its checksum is wrong.
+        The server can't be reached or doesn't deliver the complete, correct file. What was received
+        is kept for the next run, unless its checksum is wrong.
     WriteError
-        A full disk, or another fault of it.
+        The disk is full or fails.
     """
     job = _Job(client, url, path.with_name(f"{path.name}.part"), headers or {}, progress)
     with disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     resumed = job.got() > 0
-    told = _whole(job)
+    remote = _whole(job)
     try:
         require_checksum(job.part, checksum, job.where)
     except FetchError:
         job.forget()
         if not resumed:
             raise
-        # Two versions may have been joined by a server that gives no ETag; once more, from nothing.
-        told = _whole(job)
+        # Without an ETag two versions may have been joined: download once more from the start.
+        remote = _whole(job)
         require_checksum(job.part, checksum, job.where)
     with disk(path):
         os.replace(job.part, path)
         job.note.unlink(missing_ok=True)
-    return told
+    return remote
 
 
 def require_checksum(path: Path, checksum: str, where: str) -> None:
-    """Raise `FetchError` unless a file has the checksum ("algorithm:hex"; "" asks for none)."""
+    """Raise `FetchError` unless a file has the checksum ("algorithm:hex"; "" skips the test)."""
     if not checksum:
         return
     algorithm, _, due = checksum.rpartition(":")
@@ -164,7 +171,7 @@ def require_checksum(path: Path, checksum: str, where: str) -> None:
         raise server_errors.wrong_checksum(where, due, digest)
 
 
-def _whole(job: _Job) -> Told:
+def _whole(job: _Job) -> RemoteFile:
     tries, wait = job.client.settings.tries, job.client.settings.back_off
     failed = 0
     while True:
@@ -172,7 +179,7 @@ def _whole(job: _Job) -> Told:
         try:
             return _once(job)
         except FetchError as error:
-            # Statuses and silence have had their tries in the client.
+            # The client has already retried error statuses and time-outs.
             if error.status or not error.reached or _is_final(error):
                 raise
             failed = 1 if job.got() - before >= _WORTH else failed + 1
@@ -186,40 +193,42 @@ def _is_final(error: FetchError) -> bool:
 
 
 class _WrongKindError(FetchError):
-    """A web page where data are due: asking again is of no use."""
+    """A web page was received instead of data; a retry can't help."""
 
 
-def _once(job: _Job) -> Told:
+def _once(job: _Job) -> RemoteFile:
     note = read_json(job.note)
     validator = str(note.get("validator", ""))
     got = job.got() if note.get("address") == job.url and validator else 0
-    asked = {"Accept-Encoding": "identity", **job.headers}
+    headers = {"Accept-Encoding": "identity", **job.headers}
     if got:
-        asked |= {"Range": f"bytes={got}-", "If-Range": validator}
-    with job.client.get(job.url, headers=asked, allowed=(416,) if got else ()) as response:
-        told = told_of(job.url, response)
+        headers |= {"Range": f"bytes={got}-", "If-Range": validator}
+    with job.client.get(job.url, headers=headers, allowed=(416,) if got else ()) as response:
+        remote = remote_file_of(job.url, response)
         if response.status_code == 416:
             return _after_end(job, response, got)
         if response.status_code == 206 and got:
             _require_rest(job, response, got)
         else:
             got = 0
-        _store(job, response, told, got)
-    due = told.size
+        _store(job, response, remote, got)
+    due = remote.size
     if due >= 0 and job.got() != due:
         raise server_errors.truncated(job.where, job.got(), due)
-    return told
+    return remote
 
 
-def _after_end(job: _Job, response: requests.Response, got: int) -> Told:
-    """Return what is known of a part that was whole already; drop one that is of something else."""
+def _after_end(job: _Job, response: requests.Response, got: int) -> RemoteFile:
+    """Return the description of a part that was complete already; drop one of another file."""
     size = response.headers.get("Content-Range", "").rpartition("/")[2]
     if size != str(got):
         with disk(job.part):
             job.forget()
         raise server_errors.truncated(job.where, 0, int(size) if size.isdigit() else -1)
     note = read_json(job.note)
-    return Told(job.url, got, str(note.get("etag", "")), str(note.get("last_modified", "")), True)
+    return RemoteFile(
+        job.url, got, str(note.get("etag", "")), str(note.get("last_modified", "")), True
+    )
 
 
 def _require_rest(job: _Job, response: requests.Response, got: int) -> None:
@@ -230,7 +239,7 @@ def _require_rest(job: _Job, response: requests.Response, got: int) -> None:
         raise server_errors.truncated(job.where, got, -1)
 
 
-def _store(job: _Job, response: requests.Response, told: Told, got: int) -> None:
+def _store(job: _Job, response: requests.Response, remote: RemoteFile, got: int) -> None:
     chunks = _chunks(job, response)
     first = next(chunks, b"")
     if not got:
@@ -241,29 +250,31 @@ def _store(job: _Job, response: requests.Response, told: Told, got: int) -> None
             raise _WrongKindError(str(error)) from error
         with disk(job.part):
             job.part.unlink(missing_ok=True)
-            write_json(job.note, _noted(job.url, told))
+            write_json(job.note, _version_note(job.url, remote))
     with disk(job.part), job.part.open("ab", buffering=0) as out:
         while first:
             out.write(first)
             got += len(first)
             if job.progress:
-                job.progress(got, told.size)
+                job.progress(got, remote.size)
             first = next(chunks, b"")
 
 
-def _noted(url: str, told: Told) -> dict[str, Any]:
-    # If-Range takes strong ETags only; a date serves where there is none.
-    validator = told.last_modified if told.etag.startswith("W/") or not told.etag else told.etag
+def _version_note(url: str, remote: RemoteFile) -> dict[str, Any]:
+    # If-Range accepts strong ETags only; the date of change is used where there is none.
+    validator = (
+        remote.last_modified if remote.etag.startswith("W/") or not remote.etag else remote.etag
+    )
     return {
         "address": url,
         "validator": validator,
-        "etag": told.etag,
-        "last_modified": told.last_modified,
+        "etag": remote.etag,
+        "last_modified": remote.last_modified,
     }
 
 
 def _chunks(job: _Job, response: requests.Response) -> Iterator[bytes]:
-    """Yield what comes as it comes: a killed run then loses next to nothing."""
+    """Yield bytes as they arrive, so that a killed run loses almost nothing."""
     import urllib3
 
     while True:

@@ -1,8 +1,8 @@
-"""Whole files, kept in the cache: fetched once, asked after again, and told of when stale.
+"""Complete files in the cache: downloaded once, revalidated on use, and reported when stale.
 
-Each address has a folder of its own, ``CACHE/files/KEY/``, with the file, ``record.json`` (whose,
-which version, when, its SHA-256) and a lock. pooch decides whether the file there is the one due;
-the download itself is `download.download`, which goes on where it ended.
+Each address has its own folder, ``CACHE/files/KEY/``, with the file, ``record.json`` (address,
+version, time of retrieval, SHA-256) and a lock. pooch decides whether the cached file is the
+expected one; `download.download` transfers the bytes and resumes interrupted downloads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
-from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
 
@@ -33,17 +33,17 @@ _OF_A_SHAPEFILE = ("shx", "dbf", "prj", "cpg")
 
 
 def now() -> str:
-    """Return the time as provenance gives it, UTC to the second."""
+    """Return the current time in the format of provenance records, UTC to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def key_of(*parts: object) -> str:
-    """Return a short name for what is kept in the cache: a hash of what it depends on."""
+    """Return a short cache key: a hash of everything that the cached object depends on."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
 
 
 def public(url: str) -> str:
-    """Return an address as provenance may show it: the query goes if it looks like holding keys."""
+    """Return an address for provenance records, without its query if that may hold credentials."""
     parts = urlsplit(url)
     if parts.username or re.search(r"(token|key|sig|signature|credential)=", parts.query, re.I):
         return server_errors.shown(url)
@@ -51,7 +51,7 @@ def public(url: str) -> str:
 
 
 def stale(error: FetchError, retrieved: str) -> str:
-    """Return the sentence by which a cached copy tells that it couldn't be renewed."""
+    """Return the message that a cached copy is used because it couldn't be renewed."""
     return f"The copy of {retrieved[:10]} is used, for it couldn't be renewed: {error}"
 
 
@@ -65,29 +65,35 @@ def fetch(
     progress: Progress | None = None,
     with_client: Client | None = None,
 ) -> tuple[Path, Origin]:
-    """Return a whole file from the cache, fetched if it isn't there or has changed upstream.
+    """Return a complete file from the cache, downloaded if it is missing or changed upstream.
 
     Parameters
     ----------
     url : str
-        Its address.
+        Address of the file.
     cache : path
-        Folder of what was fetched.
+        Cache folder.
     checksum : str
-        "md5:..." or "sha256:..."; with one, a file in the cache is never asked after again.
+        "md5:..." or "sha256:..."; with a checksum, a cached file is never revalidated.
     member : str
-        Path within a ZIP archive, ``*`` for any characters; the member is what is returned.
+        Path within a ZIP archive, ``*`` for any characters; the extracted member is returned.
+    headers : mapping, optional
+        Further request headers.
+    progress : callable, optional
+        Called with the bytes received and the bytes expected (-1: unknown).
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
 
     Returns
     -------
     path, Origin
-        ``origin.stale`` tells if upstream couldn't be asked, or gave no file, and the cached one
-        is used.
+        ``origin.stale`` is set if the server couldn't be reached, or delivered no file, and the
+        cached copy is used.
 
     Raises
     ------
     FetchError
-        It can't be had, and isn't in the cache.
+        The file can't be downloaded and isn't in the cache.
     WriteError
         The cache can't be written.
     """
@@ -113,14 +119,14 @@ class _Kept:
         return self.folder / file_name(self.url)
 
     def record(self) -> dict[str, Any]:
-        """Return what is known of the cached file; {} if there is none, or it was changed."""
-        told = read_json(self.folder / "record.json")
+        """Return the record of the cached file; {} if there is none or the file was changed."""
+        stored = read_json(self.folder / "record.json")
         try:
             seen = self.path.stat()
         except OSError:
             return {}
-        same = [seen.st_size, seen.st_mtime_ns] == told.get("seen")
-        return told if same or (told and file_hash(self.path) == told.get("sha256")) else {}
+        same = [seen.st_size, seen.st_mtime_ns] == stored.get("seen")
+        return stored if same or (stored and file_hash(self.path) == stored.get("sha256")) else {}
 
 
 def file_name(url: str) -> str:
@@ -154,27 +160,27 @@ def _origin(kept: _Kept, record: Mapping[str, Any], note: str = "") -> Origin:
 
 
 def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-    asked = dict(headers)
+    conditional = dict(headers)
     if record.get("etag"):
-        asked["If-None-Match"] = str(record["etag"])
+        conditional["If-None-Match"] = str(record["etag"])
     elif record.get("last_modified"):
-        asked["If-Modified-Since"] = str(record["last_modified"])
-    told = kept.client.probe(kept.url, headers=asked, allowed=(304,))
-    if told.status == 304:
+        conditional["If-Modified-Since"] = str(record["last_modified"])
+    remote = kept.client.probe(kept.url, headers=conditional, allowed=(304,))
+    if remote.status == 304:
         return True
-    if told.version:
-        return told.version == record["version"]
-    return 0 <= told.size == record["size"]
+    if remote.version:
+        return remote.version == record["version"]
+    return 0 <= remote.size == record["size"]
 
 
 def _renewed(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> dict[str, Any]:
-    told = _retrieve(kept, headers, progress)
+    remote = _retrieve(kept, headers, progress)
     seen = kept.path.stat()
     record = {
         "address": public(kept.url),
-        "etag": told.etag,
-        "last_modified": told.last_modified,
-        "version": told.version,
+        "etag": remote.etag,
+        "last_modified": remote.last_modified,
+        "version": remote.version,
         "size": seen.st_size,
         "retrieved": now(),
         "sha256": file_hash(kept.path),
@@ -186,16 +192,16 @@ def _renewed(kept: _Kept, headers: Mapping[str, str], progress: Progress | None)
     return record
 
 
-def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> Told:
+def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> RemoteFile:
     import pooch
 
-    told: list[Told] = []
+    downloaded: list[RemoteFile] = []
 
     def resuming(url: str, output: str, _: Any) -> None:
-        """Download in the place of pooch's own downloader."""
-        # The part has a name that the next run finds; pooch's own is a new one each time.
+        """Replace pooch's own downloader."""
+        # The partial file has a fixed name, which the next run finds; pooch uses random names.
         whole = kept.folder / f"{kept.path.name}.whole"
-        told.append(
+        downloaded.append(
             download(
                 kept.client, url, whole, checksum=kept.checksum, headers=headers, progress=progress
             )
@@ -204,15 +210,15 @@ def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None
             os.replace(whole, output)
 
     pooch.get_logger().setLevel("WARNING")
-    for left in kept.folder.glob("tmp*"):  # pooch's own, of runs that were killed
+    for left in kept.folder.glob("tmp*"):  # pooch's temporary files of killed runs
         left.unlink(missing_ok=True)
     beside = f"{kept.path.name}.new"
     (kept.folder / beside).unlink(missing_ok=True)
     with disk(kept.folder):
-        # Beside the old file, which stays until the new one is whole.
+        # Beside the old file, which is kept until the new one is complete.
         pooch.retrieve(kept.url, kept.checksum or None, beside, kept.folder, downloader=resuming)
         os.replace(kept.folder / beside, kept.path)
-    return told[0]
+    return downloaded[0]
 
 
 def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
@@ -221,15 +227,15 @@ def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
         with zipfile.ZipFile(archive) as opened:
             info = _the_one(opened, member, origin)
             for one in [*_companions(opened, info), info]:
-                # Its own path is never followed: only the last name is kept.
+                # The member's folder is never used (path traversal): only its file name is kept.
                 stem = key_of(origin.sha256, one.filename.rpartition(".")[0])[:12]
                 path = folder / f"{stem}-{file_name(one.filename)}"
                 if not (path.exists() and path.stat().st_size == one.file_size):
                     _extract(opened, one, path)
     except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
         raise FetchError(
-            f"'{origin.address}' is no sound ZIP archive ({error}). Remove '{archive}' to have it"
-            " fetched again; if that doesn't help, tell the project."
+            f"'{origin.address}' isn't a valid ZIP archive ({error}). Remove '{archive}' so that it"
+            " is downloaded again; if that doesn't help, report it to the project."
         ) from error
     return path
 
@@ -239,14 +245,14 @@ def _the_one(opened: zipfile.ZipFile, member: str, origin: Origin) -> zipfile.Zi
     if len(found) != 1:
         names = ", ".join(i.filename for i in (found or opened.infolist())[:5])
         raise FetchError(
-            f"The archive '{origin.address}' has {len(found) or 'no'} files '{member}' where one"
-            f" is due; it holds {names}. The source may have changed: tell the project."
+            f"The archive '{origin.address}' has {len(found) or 'no'} files '{member}' where one is"
+            f" expected; it holds {names}. The source may have changed: report it to the project."
         )
     return found[0]
 
 
 def _companions(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> list[zipfile.ZipInfo]:
-    """Return the further files of a shapefile, which is several of one name."""
+    """Return the companion files of a shapefile, which share its stem."""
     stem, _, suffix = info.filename.rpartition(".")
     if suffix.lower() != "shp":
         return []
@@ -263,7 +269,7 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
             " elsewhere."
         )
     part = path.with_name(f"{path.name}.part")
-    # Reading ends at the declared size, and a CRC that doesn't fit raises.
+    # Reading stops at the declared size, and a wrong CRC raises.
     with opened.open(info) as source, disk(path), part.open("wb") as out:
         shutil.copyfileobj(source, out, 2**20)
     with disk(path):

@@ -1,4 +1,4 @@
-"""Boundaries of geoBoundaries: its API names the GeoJSON file of a country and level."""
+"""Boundaries from geoBoundaries, whose API names the GeoJSON file of a country and level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.ingest.sources.model import Access, filled
 
-# What stands in place of a large file where only its pointer is served.
+# First bytes of a Git LFS pointer, which some servers deliver instead of the large file.
 _POINTER = b"version https://git-lfs"
 
 
@@ -34,12 +34,18 @@ def boundaries_file(
     access : Access
         `extra` names the keys of the API's answer: ``geometry`` (the file's address).
     values : mapping
-        ``iso3``, the country's code, and what else the address has.
+        Values of the address's placeholders: ``iso3`` (the country code) and any others.
+    cache : path
+        Cache folder.
+    progress : callable, optional
+        Called with the bytes received and the bytes expected (-1: unknown).
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
 
     Raises
     ------
     FetchError
-        It can't be had, or the API names no file.
+        The file can't be downloaded, or the API names none.
     """
     of = with_client or client()
     url = filled(access.address, values)
@@ -47,34 +53,34 @@ def boundaries_file(
     with held(note.with_suffix(".lock")):
         late = ""
         try:
-            told = _named(of, url, str(access.extra.get("geometry", "gjDownloadURL")))
+            entry = _boundary_entry(of, url, str(access.extra.get("geometry", "gjDownloadURL")))
             with disk(note):
-                write_json(note, told)
+                write_json(note, entry)
         except FetchError as error:
-            told = read_json(note)
-            if not told:
+            entry = read_json(note)
+            if not entry:
                 raise
             late = stale(error, "an earlier run")
-    path, origin = fetch(told["file"], cache, progress=progress, with_client=of)
+    path, origin = fetch(entry["file"], cache, progress=progress, with_client=of)
     with path.open("rb") as opened:
         head = opened.read(64)
     if head.startswith(_POINTER) or not head.lstrip().startswith(b"{"):
         raise FetchError(
-            f"'{server_errors.shown(told['file'])}' isn't GeoJSON but"
+            f"'{server_errors.shown(entry['file'])}' isn't GeoJSON but"
             f" {'a pointer to a file elsewhere' if head.startswith(_POINTER) else repr(head[:16])}."
-            " Try again later, then tell the project."
+            " Try again later, then report it to the project."
         )
-    version = origin.version or told["version"]
+    version = origin.version or entry["version"]
     return path, replace(origin, version=version, stale=origin.stale or late)
 
 
-def _named(of: Client, url: str, key: str) -> dict[str, str]:
-    told = of.json(url)
-    told = told[0] if isinstance(told, list) and told else told
-    address = told.get(key) if isinstance(told, dict) else None
+def _boundary_entry(of: Client, url: str, key: str) -> dict[str, str]:
+    reply = of.json(url)
+    reply = reply[0] if isinstance(reply, list) and reply else reply
+    address = reply.get(key) if isinstance(reply, dict) else None
     if not isinstance(address, str) or not address.startswith("http"):
         raise FetchError(
             f"'{server_errors.shown(url)}' names no file of boundaries ('{key}'). The country may"
-            " have no such level; else the source has changed: tell the project."
+            " have no such level; else the source has changed: report it to the project."
         )
-    return {"file": address, "version": str(told.get("boundaryID", ""))}
+    return {"file": address, "version": str(reply.get("boundaryID", ""))}

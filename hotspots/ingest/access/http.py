@@ -1,8 +1,8 @@
-"""A polite HTTP client: few connections, time-outs, retries, and one plain sentence a fault.
+"""A rate-limited HTTP client: few connections, time-outs, retries, one clear message per fault.
 
-A host that can't be reached at all is told of within `Settings.reach` seconds, whatever the
-cause (names that don't resolve, closed or silent addresses, half-made TLS), and for a while after
-that at once. A server that answers, however badly, is given its tries.
+A host that can't be reached at all raises an error within `Settings.reach` seconds, whatever the
+cause (unresolved names, closed or silent addresses, incomplete TLS handshakes), and immediately for
+a while after that. A server that answers with an error is retried up to `Settings.tries` times.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from hotspots.ingest.access.http_settings import Settings, settings
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Client", "Settings", "Told", "client", "settings", "told_of"]
+__all__ = ["Client", "Settings", "RemoteFile", "client", "settings", "remote_file_of"]
 
 USER_AGENT = f"hotspots/{__version__} (soil-carbon research software; python-requests)"
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-# Statuses of requests that were not taken on, so that nothing happens twice.
+# Statuses of requests that the server didn't process, so that a retry can't act twice.
 _NOT_TAKEN = frozenset({429, 503})
-_HEAD = 1024  # bytes that a probe reads
+_HEAD = 1024  # bytes read by a probe
 _MOST_JSON = 64 * 2**20
 _REDIRECTS = 5
-# Headers that must not follow a redirect to another host; requests itself minds Authorization.
+# Headers that must not follow a redirect to another host; requests itself drops Authorization.
 _SECRET_HEADERS = ("PRIVATE-TOKEN",)
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a server says of a file: its size in bytes (-1: unsaid), version, and manners."""
+class RemoteFile:
+    """A file as its server describes it: size in bytes (-1: unknown), version, range support."""
 
     address: str
     size: int = -1
@@ -54,12 +54,12 @@ class Told:
 
     @property
     def version(self) -> str:
-        """ETag, or else the date of the last change, or ""."""
+        """The ETag, else the date of the last change, else ""."""
         return self.etag or self.last_modified
 
 
 def client() -> Client:
-    """Return the client of the environment's settings; one for the whole process."""
+    """Return the client with the environment's settings, one for the whole process."""
     return _client(settings())
 
 
@@ -69,7 +69,7 @@ def _client(of: Settings) -> Client:
 
 
 class Client:
-    """Asks servers, within `Settings`; safe to share between threads."""
+    """Sends HTTP requests within the limits of `Settings`; safe to share between threads."""
 
     def __init__(self, of: Settings | None = None) -> None:
         self.settings = of or Settings()
@@ -79,7 +79,7 @@ class Client:
         self._local = threading.local()
 
     def address(self, url: str) -> str:
-        """Return where `url` is asked: itself, or its mirror."""
+        """Return the address that is requested for `url`: itself, or its mirror."""
         for left, right in self.settings.mirrors:
             if url == left or (url.startswith(left) and url[len(left)] in "/?"):
                 return right + url[len(left) :]
@@ -105,17 +105,26 @@ class Client:
         body: Any = None,
         allowed: Sequence[int] = (),
     ) -> Iterator[requests.Response]:
-        """Yield the streaming answer to GET (POST where there is a `body`, sent as JSON).
+        """Yield the streaming response to GET (POST where there is a `body`, sent as JSON).
 
-        Statuses from 400 on raise, unless in `allowed`.
+        Parameters
+        ----------
+        url : str
+            Address; a mirror replaces it where one is configured.
+        headers : mapping, optional
+            Further request headers.
+        body : object, optional
+            Sent as JSON.
+        allowed : sequence of int
+            Statuses from 400 on that are returned; all others raise.
 
         Raises
         ------
         FetchError
-            No server, or one that answers with a fault to every try.
+            The server can't be reached, or answers every attempt with an error.
         """
         with self.place(url):
-            response = self._asked(url, dict(headers or {}), body, allowed)
+            response = self._send(url, dict(headers or {}), body, allowed)
             try:
                 yield response
             finally:
@@ -128,47 +137,52 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         allowed: Sequence[int] = (),
-    ) -> Told:
-        """Return what the server tells of a file, having read its first bytes.
+    ) -> RemoteFile:
+        """Return the server's description of a file, after reading its first bytes.
 
         Parameters
         ----------
+        url : str
+            Address of the file.
         magic : sequence of bytes
-            What the file may begin with; anything if empty.
+            Permitted first bytes of the file; any if empty.
+        headers : mapping, optional
+            Further request headers.
         allowed : sequence of int
-            Statuses to return instead of raising, such as 404 for a tile that needn't be.
+            Statuses to return instead of raising, such as 404 for a tile that may be absent.
 
         Raises
         ------
         FetchError
-            As of `get`; and a web page, or another kind of file, where data are due.
+            The server can't be reached or refuses; or it sends a web page, or another kind of
+            file, instead of data.
         """
-        # A GET of the first bytes: some servers refuse HEAD, and a web page shows by its text.
-        asked = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity", **(headers or {})}
-        with self.get(url, headers=asked, allowed=(*allowed, 416)) as response:
+        # GET of the first bytes: some servers refuse HEAD, and the text reveals a web page.
+        ranged = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity", **(headers or {})}
+        with self.get(url, headers=ranged, allowed=(*allowed, 416)) as response:
             if response.status_code >= 300:
-                return told_of(url, response)
+                return remote_file_of(url, response)
             head = self.first_bytes(response)
-            told = replace(told_of(url, response), head=head)
+            remote = replace(remote_file_of(url, response), head=head)
         server_errors.require_data(
             self.address(url), response.headers.get("Content-Type", ""), head
         )
         if magic and not head.startswith(tuple(magic)):
             raise server_errors.another_kind(self.address(url), head)
-        return told
+        return remote
 
     def json(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
         """Return the JSON at `url`, or raise `FetchError`."""
         return json.loads(self.text(url, headers=headers))
 
     def post_json(self, url: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Any:
-        """Return the JSON that the server answers to `body`, or raise `FetchError`."""
+        """Return the server's JSON answer to `body`, or raise `FetchError`."""
         return json.loads(self.text(url, headers=headers, body=body))
 
     def text(self, url: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> str:
-        """Return the text of a JSON document, checked to be one; up to 64 MiB."""
+        """Return the text of a JSON document, validated, up to 64 MiB."""
         where = self.address(url)
-        # A job must not be ordered twice, so what has a body is asked for once.
+        # A job must not be submitted twice, so a request with a body is sent once.
         for left in reversed(range(self.settings.tries if body is None else 1)):
             try:
                 with self.get(url, headers=headers, body=body) as response:
@@ -208,7 +222,7 @@ class Client:
             raise server_errors.broken(where, error, self.settings.stall) from error
         return bytes(content)
 
-    def _asked(
+    def _send(
         self, url: str, headers: dict[str, str], body: Any, allowed: Sequence[int]
     ) -> requests.Response:
         where = self.address(url)
@@ -217,7 +231,7 @@ class Client:
         started, last = time.monotonic(), FetchError("")
         for number in range(self.settings.tries):
             pause = self._wait(last, number) if number else 0.0
-            # What a server itself asks to wait is no part of the promise.
+            # A wait that the server itself requests doesn't count towards `Settings.reach`.
             started += pause if last.reached else 0.0
             left = started + self.settings.reach - time.monotonic() - pause
             if left <= 0:
@@ -226,7 +240,7 @@ class Client:
             try:
                 response = self._once(where, headers, body, left)
             except FetchError as error:
-                # What was sent may have arrived: a job must not be ordered twice.
+                # The request may have arrived: a job must not be submitted twice.
                 if error.reached or body is not None:
                     raise
                 last = error
@@ -237,9 +251,9 @@ class Client:
             again = AGAIN if body is None else _NOT_TAKEN
             if last.status not in again or self._wait(last, 1) > self.settings.longest_wait:
                 raise last
-            started = time.monotonic()  # somebody is there: the promise is kept
+            started = time.monotonic()  # the host answers: its time limit starts again
         if not last.reached:
-            # Several silences make one; the last may have been short.
+            # Report the total time of all attempts; the last one may have been short.
             last = server_errors.lengthened(last, time.monotonic() - started)
             with self._guard:
                 self._down[host] = (time.monotonic(), last)
@@ -251,11 +265,11 @@ class Client:
             raise error
 
     def _wait(self, last: FetchError, number: int) -> float:
-        asked = last.retry_after
-        return self._pause(number) if asked is None else max(asked, self._pause(number))
+        due = last.retry_after
+        return self._pause(number) if due is None else max(due, self._pause(number))
 
     def _pause(self, number: int) -> float:
-        # A little chance keeps many clients from coming back at the same moment.
+        # Random jitter keeps many clients from retrying at the same moment.
         return self.settings.back_off * 2 ** (number - 1) * random.uniform(0.8, 1.2)
 
     def _fault(self, where: str, response: requests.Response) -> FetchError:
@@ -267,14 +281,14 @@ class Client:
     def _once(
         self, where: str, headers: dict[str, str], body: Any, left: float
     ) -> requests.Response:
-        """Ask once; the head of the answer has `left` seconds to come."""
-        # In a thread of its own, for looking up a name and shaking hands know no time-out.
+        """Send one request; the head of the response must arrive within `left` seconds."""
+        # In a thread of its own, because DNS look-up and TLS handshake have no time-out.
         results: Queue[Any] = Queue()
         given_up = threading.Event()
         session = self._session()
 
         def ask() -> None:
-            """Put the answer, or what went wrong, into the queue."""
+            """Put the response, or the exception, into the queue."""
             try:
                 answer: Any = session.request(
                     "GET" if body is None else "POST",
@@ -312,10 +326,10 @@ def _new_session() -> requests.Session:
     import requests
 
     class Session(requests.Session):
-        """A session that takes no token along to another host."""
+        """A session that sends no token to another host after a redirect."""
 
         def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
-            """Drop the tokens where the host is another."""
+            """Drop the tokens if the redirect leads to another host."""
             super().rebuild_auth(prepared_request, response)
             if urlsplit(prepared_request.url).netloc != urlsplit(response.request.url).netloc:
                 for name in _SECRET_HEADERS:
@@ -327,13 +341,13 @@ def _new_session() -> requests.Session:
     return session
 
 
-def told_of(url: str, response: requests.Response) -> Told:
-    """Return what the head of an answer tells of the file."""
+def remote_file_of(url: str, response: requests.Response) -> RemoteFile:
+    """Return the description of a file from the head of a response."""
     heads = response.headers
     size = heads.get("Content-Length", "")
     if response.status_code == 206:
         size = heads.get("Content-Range", "").rpartition("/")[2]
-    return Told(
+    return RemoteFile(
         address=url,
         size=int(size) if size.isdigit() else -1,
         etag=heads.get("ETag", ""),

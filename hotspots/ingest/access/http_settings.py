@@ -1,4 +1,4 @@
-"""How patient and how polite the HTTP client is, and what the environment asks of it."""
+"""Time-outs, retries and connection limits of the HTTP client, as set by the environment."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ TRIES_VARIABLE = "HOTSPOTS_HTTP_TRIES"
 
 @dataclass(frozen=True)
 class Settings:
-    """How patient and how polite the client is; times in seconds.
+    """Time-outs, retries and connection limits of the client; times in seconds.
 
     Attributes
     ----------
     connect : float
-        For one connection.
+        Time-out for establishing one connection.
     stall : float
-        That a stream may stand still.
+        Longest time without a byte in an open stream.
     reach : float
-        Until it is told that a server can't be reached at all, all tries together.
+        Total time of all attempts before a server is reported as unreachable.
     tries : int
-        Of one request, at most.
+        Maximum number of attempts of one request.
     back_off : float
-        Waited before the second try; doubled for each further one.
+        Wait before the second attempt; doubled for each further one.
     longest_wait : float
-        The longest ``Retry-After`` that is waited for; a longer one is told.
+        The longest ``Retry-After`` that is waited for; a longer one raises an error.
     silence : float
-        For how long a host that couldn't be reached isn't asked again.
+        Time during which an unreachable host isn't contacted again.
     per_host : int
-        Connections to one host at the same time.
+        Maximum number of simultaneous connections to one host.
     mirrors : tuple of (str, str)
-        Addresses that begin with the first are asked of the second instead.
+        Address prefixes and their replacements.
     """
 
     connect: float = 5.0
@@ -51,13 +51,13 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Return the settings that the environment asks for, or raise `BadInputError`."""
+    """Return the settings from the environment, or raise `BadInputError`."""
     stall = _number(TIMEOUT_VARIABLE, Settings.stall, 0.05, 3600)
     tries = _number(TRIES_VARIABLE, Settings.tries, 1, 20)
     return Settings(
         connect=min(Settings.connect, stall),
         stall=stall,
-        # The promise of 30 seconds is scaled down with it, never up.
+        # The limit of 30 seconds is scaled down with the time-out, never up.
         reach=min(Settings.reach, stall * Settings.reach / Settings.stall),
         back_off=min(Settings.back_off, stall / 20),
         tries=int(tries),

@@ -1,4 +1,4 @@
-"""Several rasters of one grid as one: the text of a GDAL virtual raster (VRT)."""
+"""Mosaics of rasters on one grid, as the text of a GDAL virtual raster (VRT)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 
-# numpy's names of types as GDAL writes them.
+# numpy data types -> GDAL data types.
 _TYPES = {
     "uint8": "Byte",
     "int8": "Int8",
@@ -23,7 +23,7 @@ _TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
-# The origins of two files of one grid may differ by this part of a cell, as they are printed.
+# Tolerated misalignment of two files of one grid, in cells (rounding of printed origins).
 _OFF_GRID = 0.01
 
 
@@ -34,9 +34,9 @@ class Part:
     Attributes
     ----------
     path : str
-        What GDAL opens; beside the VRT if it has no folder.
+        What GDAL opens; relative to the VRT if it has no folder.
     transform : Affine
-        Of its first row and column.
+        Affine transform of its first row and column.
     shape : tuple
         (rows, columns).
     open_options : tuple of (str, str)
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Kind:
-    """What all rasters of a mosaic have in common."""
+    """The properties that all rasters of a mosaic share."""
 
     dtype: str
     bands: int
@@ -62,7 +62,7 @@ class Kind:
 
 
 def vrt_text(parts: Sequence[Part], kind: Kind, note: str = "") -> str:
-    """Return a VRT that holds all parts, on the smallest grid around them.
+    """Return a VRT of all parts, on the smallest grid that encloses them.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _place(part: Part, of: Affine) -> tuple[int, int]:
     if not same or off > _OFF_GRID:
         raise RasterError(
             f"'{part.path}' doesn't lie on the grid of the other rasters (cells of"
-            f" {transform.a:g} against {of.a:g}, {off:.2f} of a cell off). Ask for a smaller"
+            f" {transform.a:g} against {of.a:g}, {off:.2f} of a cell off). Choose a smaller"
             " region, which one of them covers."
         )
     return round(row), round(column)
@@ -125,7 +125,7 @@ def _place(part: Part, of: Affine) -> tuple[int, int]:
 def _source(part: Part, band: int, row: int, column: int, kind: Kind) -> list[str]:
     rows, columns = part.shape
     relative = int("/" not in part.path)
-    # Beside each other parts overlap by their margins; where one has nothing, the other shows.
+    # Neighbouring parts overlap by their margins; where one is nodata, the other shows.
     tag = "SimpleSource" if kind.nodata is None else "ComplexSource"
     options = "".join(
         f"<OOI key={quoteattr(key)}>{escape(value)}</OOI>" for key, value in part.open_options
@@ -135,7 +135,7 @@ def _source(part: Part, band: int, row: int, column: int, kind: Kind) -> list[st
         f'<SourceFilename relativeToVRT="{relative}">{escape(part.path)}</SourceFilename>',
         f"<OpenOptions>{options}</OpenOptions>" if options else "",
         f"<SourceBand>{band}</SourceBand>",
-        # With its size told, GDAL opens a source only when its cells are read.
+        # With its size declared, GDAL opens a source only when its cells are read.
         f'<SourceProperties RasterXSize="{columns}" RasterYSize="{rows}"'
         f' DataType="{_TYPES[kind.dtype]}"/>',
         f'<SrcRect xOff="0" yOff="0" xSize="{columns}" ySize="{rows}"/>',
@@ -147,10 +147,10 @@ def _source(part: Part, band: int, row: int, column: int, kind: Kind) -> list[st
 
 
 def kind_of(file: Any, bands: int | None = None) -> Kind:
-    """Return what a raster that rasterio has opened has in common with others of its set."""
+    """Return the shared properties of a raster that rasterio has opened."""
     dtype = file.dtypes[0]
     if dtype not in _TYPES:
-        raise RasterError(f"'{file.name}' is of type {dtype}, of which no mosaic is made here.")
+        raise RasterError(f"'{file.name}' is of type {dtype}, for which mosaics aren't supported.")
     return Kind(
         dtype,
         bands or file.count,

@@ -1,8 +1,8 @@
-"""Windows of rasters that stay where they are: only the asked cells travel (GDAL's ``/vsicurl/``).
+"""Windows of remote rasters: only the requested cells are transferred (GDAL's ``/vsicurl/``).
 
-A window is kept as a GeoTIFF of its own under ``CACHE/windows/REQUEST/``, its cells as stored, and
-is found again as long as upstream tells the same version. Of a VRT only the VRT's own version is
-known, not that of the files behind it.
+A window is cached as a GeoTIFF under ``CACHE/windows/REQUEST/`` with its cells as stored, and is
+reused as long as the server reports the same version. For a VRT only the version of the VRT itself
+is known, not that of the files it refers to.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, now, public, stale
-from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.window_files import copied, joined
-from hotspots.ingest.access.window_reader import Asked, Reader, Source, environment
+from hotspots.ingest.access.window_reader import Reader, Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Window
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
 
-# A server that gives no parts is asked for the whole file up to this size.
+# From a server without Range requests, complete files up to this size (bytes) are downloaded.
 WHOLE_LIMIT = 200_000_000
 _LOG = logging.getLogger("hotspots.ingest")
 
 
 def window(
-    asked: Asked,
+    request: WindowRequest,
     cache: Path,
     *,
     progress: Progress | None = None,
@@ -37,43 +37,54 @@ def window(
 ) -> tuple[Path, Origin]:
     """Return a local raster with the cells of a remote one that a region needs.
 
+    Parameters
+    ----------
+    request : WindowRequest
+        The raster's address, boxes and bands.
+    cache : path
+        Cache folder.
+    progress : callable, optional
+        Called with the rows written and the rows of the window.
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
+
     Returns
     -------
     path, Origin
         A GeoTIFF, or a VRT of several (a region across the antimeridian), in the raster's own
-        grid, type and nodata. ``origin.stale`` tells if upstream couldn't be asked and the window
-        of an earlier run is used. Where the server gives no parts of files and the whole is
-        below `WHOLE_LIMIT`, the whole file.
+        grid, type and nodata. ``origin.stale`` is set if the server couldn't be reached and the
+        window of an earlier run is used. If the server doesn't support Range requests and the file
+        is below `WHOLE_LIMIT`, the complete file.
 
     Raises
     ------
     FetchError
-        It can't be had, and is of no earlier run.
+        The window can't be read, and no earlier run has cached it.
     EmptyRegionError
-        The raster holds nothing of the region.
+        The raster doesn't cover the region.
     WriteError
         The cache can't be written.
     """
     of = with_client or client()
-    folder = cache / "windows" / asked.key
+    folder = cache / "windows" / request.key
     with held(folder / ".lock"):
         try:
-            told = of.probe(asked.address, headers=asked.headers)
-            if not told.ranges:
-                return _instead(asked, told, cache, progress, of)
+            remote = of.probe(request.address, headers=request.headers)
+            if not remote.ranges:
+                return _instead(request, remote, cache, progress, of)
             source = Source(
-                f"/vsicurl/{of.address(asked.address)}",
-                asked.address,
-                told.version,
-                lambda: of.probe(asked.address, headers=asked.headers),
+                f"/vsicurl/{of.address(request.address)}",
+                request.address,
+                remote.version,
+                lambda: of.probe(request.address, headers=request.headers),
             )
-            return cut(asked, source, folder, of, progress)
+            return cut(request, source, folder, of, progress)
         except FetchError as error:
-            return kept(folder, asked.address, error)
+            return kept(folder, request.address, error)
 
 
 def kept(folder: Path, address: str, error: FetchError) -> tuple[Path, Origin]:
-    """Return the newest window of earlier runs, told to be stale, or raise `error`."""
+    """Return the newest window of earlier runs, marked as stale, or raise `error`."""
     records = [read_json(path) for path in folder.glob("*.json")]
     whole = [r for r in records if r.get("file") and (folder / r["file"]).exists()]
     if not whole:
@@ -96,11 +107,11 @@ def _found(
 
 
 def _instead(
-    asked: Asked, told: Told, cache: Path, progress: Progress | None, of: Client
+    request: WindowRequest, remote: RemoteFile, cache: Path, progress: Progress | None, of: Client
 ) -> tuple[Path, Origin]:
-    where = server_errors.shown(asked.address)
-    if not 0 <= told.size <= WHOLE_LIMIT:
-        size = f"{told.size / 1e6:,.0f} MB" if told.size >= 0 else "a size that it doesn't tell"
+    where = server_errors.shown(request.address)
+    if not 0 <= remote.size <= WHOLE_LIMIT:
+        size = f"{remote.size / 1e6:,.0f} MB" if remote.size >= 0 else "an unknown size"
         raise FetchError(
             f"The server of '{where}' gives no parts of files, and the whole has {size}; up to"
             f" {WHOLE_LIMIT / 1e6:.0f} MB it would be fetched. Download it yourself, put it on a"
@@ -109,27 +120,43 @@ def _instead(
     _LOG.warning(
         "The server of '%s' gives no parts of files: all %.0f MB are fetched.",
         where,
-        told.size / 1e6,
+        remote.size / 1e6,
     )
-    return fetch(asked.address, cache, headers=asked.headers, progress=progress, with_client=of)
+    return fetch(request.address, cache, headers=request.headers, progress=progress, with_client=of)
 
 
 def cut(
-    asked: Asked, source: Source, folder: Path, of: Client, progress: Progress | None
+    request: WindowRequest, source: Source, folder: Path, of: Client, progress: Progress | None
 ) -> tuple[Path, Origin]:
-    """Return the window of a source, of an earlier run if it is of the same version."""
+    """Return the window of a source, from an earlier run if the version is the same.
+
+    Parameters
+    ----------
+    request : WindowRequest
+        The requested boxes and bands.
+    source : Source
+        What GDAL opens, with its version.
+    folder : path
+        The folder of the window in the cache.
+    of : Client
+        The HTTP client.
+    progress : callable or None
+        Called with the rows written and the rows of the window.
+    """
     record_path = folder / f"{key_of(source.version)[:12]}.json"
     record = read_json(record_path)
-    # Without a version nobody knows whether the window is still true.
+    # Without a version it is unknown whether the cached window is still current.
     if source.version and record and (folder / str(record["file"])).exists():
         return _found(folder, source.address, record)
-    reader = Reader(source, asked, of)
-    with of.place(source.host or source.address), environment(of, asked.headers), reader.opened():
-        wanted = reader.windows()
+    reader = Reader(source, request, of)
+    with of.place(source.host or source.address), environment(of, request.headers), reader.opened():
+        needed = reader.windows()
         stem = record_path.stem
         parts = [
-            copied(reader, w, folder / f"{stem}-{_told(w)}.tif", progress, bool(source.version))
-            for w in wanted
+            copied(
+                reader, w, folder / f"{stem}-{_window_id(w)}.tif", progress, bool(source.version)
+            )
+            for w in needed
         ]
         path = joined(reader, parts, folder / f"{stem}.vrt")
     record = {
@@ -144,5 +171,5 @@ def cut(
     return _found(folder, source.address, record)
 
 
-def _told(of: Window) -> str:
+def _window_id(of: Window) -> str:
     return f"{of.row}-{of.column}-{of.height}-{of.width}"

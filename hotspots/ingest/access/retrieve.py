@@ -1,7 +1,7 @@
-"""From what is asked of a source to local files: one way for each kind of access.
+"""From a request for a source's data to local files: one function for each kind of access.
 
-Each call can be interrupted at any moment: what is whole in the cache is found again, the rest is
-gone on with or begun anew.
+Each call can be interrupted at any moment: complete files in the cache are reused, partial ones are
+resumed or downloaded again.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _Way = Callable[["_Job"], tuple[Path, Origin]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a source.
+    """A request for a product of a source.
 
     Attributes
     ----------
     product : Product
-        Of the source.
+        A product of the source.
     access : Access
-        One of the source's ways to it.
+        The access of the source to read it through.
     bounds : sequence of (west, south, east, north)
-        Degrees; several boxes, or one with west > east, at the antimeridian. Files that are had
-        whole are not cut to it.
+        Degrees; several boxes, or one with west > east, at the antimeridian. Files that are
+        downloaded complete are not cut to it.
     cell_degrees : float
-        Side of an asked cell; decides which overview serves where the access allows any.
+        Side of a requested cell; selects the overview where the access allows overviews.
     year : int or str, optional
-        Of the product's years; the first by default.
+        One of the product's years; the first by default.
     depth : str
-        Of its depths; "" for all that it has by default.
+        One of its depths; "" for all its default depths.
     values : mapping
         Further placeholders, such as ``iso3``.
     """
@@ -68,17 +68,17 @@ class _Job:
 
     @property
     def access(self) -> Access:
-        """How the bytes are had."""
+        """The access of the request."""
         return self.request.access
 
     @property
     def address(self) -> str:
-        """The address, filled."""
+        """The address with its placeholders filled."""
         return filled(self.access.address, self.values)
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """The boxes asked for."""
+        """The requested boxes."""
         return tuple((float(w), float(s), float(e), float(n)) for w, s, e, n in self.request.bounds)
 
 
@@ -90,28 +90,42 @@ def acquire(
     *,
     with_client: Client | None = None,
 ) -> list[Raw]:
-    """Return local rasters of what is asked for, as stored and with what the catalogue declares.
+    """Return local rasters of the request, as stored, with the catalogue's declarations.
+
+    Parameters
+    ----------
+    source : Source
+        The source, for messages.
+    request : Request
+        Product, access, boxes, year and depth.
+    cache : path
+        Cache folder.
+    progress : callable, optional
+        Called with the amounts transferred and expected.
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
 
     Returns
     -------
     list of Raw
-        One for each part of the product, and for each depth if none is asked for (parts within
-        depths); ``origin.stale`` tells if upstream couldn't be asked and the cached one is used.
+        One for each part of the product, and for each depth if none is requested (parts within
+        depths); ``origin.stale`` is set if the server couldn't be reached and a cached copy is
+        used.
 
     Raises
     ------
     FetchError
-        It can't be had: the server's fault in a sentence, within 30 s if none can be reached.
+        The data can't be downloaded; raised within 30 s if the server can't be reached.
     TokenError
         The source needs a token that is missing or refused.
     EmptyRegionError
-        It holds nothing of the region.
+        The source doesn't cover the region.
     WriteError
         The cache can't be written.
     """
     product = request.product
     if product.kind != "raster":
-        raise BadInputError(f"'{source.name}/{product.name}' is no raster but {product.kind}.")
+        raise BadInputError(f"'{source.name}/{product.name}' isn't a raster but {product.kind}.")
     depths = (request.depth,) if request.depth else product.depths or (product.depth,)
     jobs = [
         _job(replace(request, depth=depth), part, cache, progress, with_client)
@@ -129,9 +143,9 @@ def acquire_file(
     *,
     with_client: Client | None = None,
 ) -> tuple[Path, Origin]:
-    """Return the local file of a product that is no raster: polygons, a table.
+    """Return the local file of a product that isn't a raster: polygons, a table.
 
-    Raises as `acquire` does.
+    Parameters and errors are those of `acquire`.
     """
     job = _job(request, {}, cache, progress, with_client)
     return _ways(source, job)(job)
@@ -172,7 +186,7 @@ def _ways(source: Source, job: _Job) -> _Way:
 def _raw(job: _Job, path: Path, origin: Origin) -> Raw:
     product, given = job.request.product, job.request.product.nodata
     name = str(path)
-    # A window of a NetCDF file is a GeoTIFF already.
+    # A window of a NetCDF file is already a GeoTIFF.
     if product.subdataset and path.suffix.lower() in (".nc", ".nc4"):
         name = f'NETCDF:"{path}":{filled(product.subdataset, job.values)}'
     return Raw(
@@ -191,7 +205,7 @@ def _raw(job: _Job, path: Path, origin: Origin) -> Raw:
 
 
 def _bands_of(job: _Job, path: Path) -> tuple[int, ...]:
-    """Return the bands of the local file: a window holds the asked ones only, from 1 on."""
+    """Return the bands of the local file: a window holds the requested ones only, from 1 on."""
     is_window = "windows" in path.parts[-3:-2]
     return tuple(range(1, len(job.bands) + 1)) if is_window else job.bands
 
@@ -220,10 +234,10 @@ def _file(job: _Job) -> tuple[Path, Origin]:
     )
 
 
-def _asked(job: _Job, address: str) -> Any:
-    from hotspots.ingest.access.window_reader import Asked
+def _window_request(job: _Job, address: str) -> Any:
+    from hotspots.ingest.access.window_reader import WindowRequest
 
-    return Asked(
+    return WindowRequest(
         address,
         job.boxes,
         job.bands,
@@ -238,7 +252,7 @@ def _window(job: _Job) -> tuple[Path, Origin]:
     from hotspots.ingest.access.remote_windows import window
 
     return window(
-        _asked(job, job.address), job.cache, progress=job.progress, with_client=job.client
+        _window_request(job, job.address), job.cache, progress=job.progress, with_client=job.client
     )
 
 
@@ -253,8 +267,8 @@ def _tiles(job: _Job) -> tuple[Path, Origin]:
         return filled(job.access.address, {**job.values, "tile": tile})
 
     return tiled_window(
-        # The set's own address leaves the tile's place open.
-        _asked(job, address("TILE")),
+        # The address of the set keeps a placeholder for the tile.
+        _window_request(job, address("TILE")),
         job.access.tiles,
         address,
         job.cache,
@@ -267,15 +281,15 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
     from hotspots.ingest.access.remote_windows import window
     from hotspots.ingest.access.stac_search import Search, assets
 
-    told = {key: filled(str(value), job.values) for key, value in job.access.extra.items()}
+    criteria = {key: filled(str(value), job.values) for key, value in job.access.extra.items()}
     year = job.values.get("year")
     search = Search(
         job.address,
         job.boxes,
-        told.get("collection", ""),
-        told.get("asset", ""),
-        told.get("match", ""),
-        told.get("datetime", "" if year is None else str(year)),
+        criteria.get("collection", ""),
+        criteria.get("asset", ""),
+        criteria.get("match", ""),
+        criteria.get("datetime", "" if year is None else str(year)),
     )
     folder = job.cache / "stac" / key_of(search, job.request.cell_degrees)
     with held(folder / ".lock"):
@@ -287,43 +301,47 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
         except FetchError as error:
             if error.reached or not (folder / "assets.txt").exists():
                 raise
-            late = f"The catalogue couldn't be searched anew: {error}"
+            late = f"The catalogue couldn't be searched again: {error}"
             found = (folder / "assets.txt").read_text(encoding="utf-8").split("\n")
-        had = [
-            window(_asked(job, one), job.cache, progress=job.progress, with_client=job.client)
+        rasters = [
+            window(
+                _window_request(job, one), job.cache, progress=job.progress, with_client=job.client
+            )
             for one in found
         ]
-        path, origin = had[0] if len(had) == 1 else _together(had, folder / "windows" / "x")
+        path, origin = (
+            rasters[0] if len(rasters) == 1 else _joined(rasters, folder / "windows" / "x")
+        )
     return path, replace(origin, stale=origin.stale or late)
 
 
-def _together(had: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, Origin]:
-    """Return one virtual raster of several windows of a set."""
+def _joined(rasters: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, Origin]:
+    """Return one virtual raster of several windows of a data set."""
     import rasterio
 
     from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
 
     parts = []
-    for path, _ in had:
+    for path, _ in rasters:
         with rasterio.open(path) as file:
             kind = kind_of(file)
             where = str(path.resolve())
             parts.append(Part(where, file.transform, (file.height, file.width)))
-    hashes = [origin.sha256 for _, origin in had]
+    hashes = [origin.sha256 for _, origin in rasters]
     whole = folder / f"{key_of(*hashes)}.vrt"
     with disk(whole):
         folder.mkdir(parents=True, exist_ok=True)
         beside = whole.with_name(f"{whole.name}.new")
         beside.write_text(vrt_text(parts, kind, note=" ".join(hashes)), encoding="utf-8")
         os.replace(beside, whole)
-    first = had[0][1]
+    first = rasters[0][1]
     return whole, replace(
         first,
         sha256=file_hash(whole),
-        address=" ".join(dict.fromkeys(origin.address for _, origin in had)),
-        version=" ".join(origin.version for _, origin in had),
-        retrieved=min(origin.retrieved for _, origin in had),
-        stale=next((origin.stale for _, origin in had if origin.stale), ""),
+        address=" ".join(dict.fromkeys(origin.address for _, origin in rasters)),
+        version=" ".join(origin.version for _, origin in rasters),
+        retrieved=min(origin.retrieved for _, origin in rasters),
+        stale=next((origin.stale for _, origin in rasters if origin.stale), ""),
     )
 
 

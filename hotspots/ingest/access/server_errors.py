@@ -1,4 +1,4 @@
-"""What went wrong with a server, each in one plain sentence with what to do about it."""
+"""Errors of servers: each says in one message what went wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _WEB_PAGE = re.compile(rb"\s*(<!--.*?-->\s*)*(<!doctype html|<html)", re.IGNOREC
 
 
 def shown(url: str) -> str:
-    """Return an address for messages: without user, password and query, where tokens may be."""
+    """Return an address for messages, without user, password and query (which may hold tokens)."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
 
 
 def unreached(url: str, error: Exception, of: Any) -> FetchError:
-    """Return the error of a request that brought no answer."""
+    """Return the error of a request without a response."""
     import requests
 
     said = _chain(error)
@@ -34,7 +34,7 @@ def unreached(url: str, error: Exception, of: Any) -> FetchError:
     if isinstance(error, requests.TooManyRedirects):
         return FetchError(
             f"'{shown(url)}' is redirected in a circle (more than 5 times). It may have moved: look"
-            " for its new address, and tell the project."
+            " for its new address, and report it to the project."
         )
     if isinstance(error, requests.exceptions.SSLError):
         return FetchError(
@@ -43,7 +43,7 @@ def unreached(url: str, error: Exception, of: Any) -> FetchError:
             " proxy, REQUESTS_CA_BUNDLE)."
         )
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return FetchError(f"'{shown(url)}' is no address that can be asked. It needs http(s)://.")
+        return FetchError(f"'{shown(url)}' isn't a valid address. It needs http(s)://.")
     if isinstance(error, requests.exceptions.ProxyError):
         why = "the proxy that the environment names (HTTPS_PROXY) doesn't let it through"
     elif re.search(r"resolve|getaddrinfo|name or service|not looked up", said, re.IGNORECASE):
@@ -64,7 +64,7 @@ def unreached(url: str, error: Exception, of: Any) -> FetchError:
 
 
 def silent(url: str, seconds: float) -> FetchError:
-    """Return the error of a server that takes a connection and says nothing."""
+    """Return the error of a server that accepts a connection and doesn't respond."""
     return FetchError(
         f"'{urlsplit(url).hostname}' can't be reached: no answer within {seconds:.2g} s."
         f" {_NETWORK} Asked for '{shown(url)}'.",
@@ -73,9 +73,9 @@ def silent(url: str, seconds: float) -> FetchError:
 
 
 def lengthened(error: FetchError, seconds: float) -> FetchError:
-    """Return the error of a silence with all the time that it took."""
-    told = re.sub(r"(no answer) within [\d.e+-]+ s", rf"\1 within {seconds:.2g} s", str(error))
-    return FetchError(told, reached=False)
+    """Return the error of an unresponsive server with the total time of all attempts, s."""
+    message = re.sub(r"(no answer) within [\d.e+-]+ s", rf"\1 within {seconds:.2g} s", str(error))
+    return FetchError(message, reached=False)
 
 
 def refused(url: str, response: requests.Response, said: bytes) -> FetchError:
@@ -83,23 +83,23 @@ def refused(url: str, response: requests.Response, said: bytes) -> FetchError:
     status, where = response.status_code, shown(url)
     host = urlsplit(url).hostname
     wait = _retry_after(response.headers.get("Retry-After", ""))
-    told = {
+    message = {
         401: f"'{host}' asks who you are (401) for '{where}'. It needs a token or a login that"
         " wasn't given or isn't valid: see 'hotspots sources show'.",
         403: f"'{host}' refuses '{where}' (403). It may need a token or an accepted licence, or"
         " have shut this network out: see 'hotspots sources show'.",
         404: f"There is nothing at '{where}' (404). It may have moved: look at the source's own"
-        " page ('hotspots sources show' names it), and tell the project.",
+        " page ('hotspots sources show' names it), and report it to the project.",
         410: f"'{where}' was taken away by its maker (410). Look at the source's own page for what"
         " took its place.",
         429: f"'{host}' has had too many requests (429)"
         + ("" if wait is None else f" and asks to wait {wait:.0f} s")
-        + f" before '{where}' is asked for again. {_TRY_LATER}",
+        + f" before '{where}' is requested again. {_TRY_LATER}",
     }.get(status)
-    if told is None and status >= 500:
-        told = f"'{host}' has a fault of its own ({status}) with '{where}'. {_TRY_LATER}"
+    if message is None and status >= 500:
+        message = f"'{host}' has a fault of its own ({status}) with '{where}'. {_TRY_LATER}"
     return FetchError(
-        told or f"'{host}' answered {status} to '{where}'. Look at the source's own page.",
+        message or f"'{host}' answered {status} to '{where}'. Look at the source's own page.",
         status=status,
         retry_after=wait,
         said=said.decode("utf-8", "replace"),
@@ -107,7 +107,7 @@ def refused(url: str, response: requests.Response, said: bytes) -> FetchError:
 
 
 def require_data(url: str, kind: str, head: bytes) -> None:
-    """Raise `FetchError` if a web page came where data were due."""
+    """Raise `FetchError` if a web page was received instead of data."""
     if kind.lower().startswith("text/html") or _WEB_PAGE.match(head):
         raise FetchError(
             f"'{shown(url)}' answered with a web page where data were due: a login, a licence to"
@@ -116,25 +116,25 @@ def require_data(url: str, kind: str, head: bytes) -> None:
 
 
 def another_kind(url: str, head: bytes) -> FetchError:
-    """Return the error of a file that doesn't begin as it should."""
+    """Return the error of a file with unexpected first bytes."""
     return FetchError(
         f"'{shown(url)}' isn't the kind of file that is due: it begins with {head[:16]!r}. The"
-        " source may have changed: look at its own page, and tell the project."
+        " source may have changed: look at its own page, and report it to the project."
     )
 
 
 def no_json(url: str) -> FetchError:
-    """Return the error of an answer that should be JSON and isn't."""
+    """Return the error of a response that isn't JSON, as it should be."""
     return FetchError(f"'{shown(url)}' answered with something that isn't JSON. {_TRY_LATER}")
 
 
 def too_large(url: str, most: int) -> FetchError:
-    """Return the error of an answer beyond any reason."""
+    """Return the error of a response above the size limit."""
     return FetchError(f"'{shown(url)}' answered with more than {most // 2**20} MiB of JSON.")
 
 
 def broken(url: str, error: Exception, stall: float) -> FetchError:
-    """Return the error of a stream that ended before its time."""
+    """Return the error of a stream that ended early."""
     said = _chain(error)
     if re.search(r"timed out|timeout", said, re.IGNORECASE):
         why = f"stood still for {stall:g} s"
@@ -154,15 +154,16 @@ def truncated(url: str, got: int, due: int) -> FetchError:
 
 
 def wrong_checksum(url: str, due: str, got: str) -> FetchError:
-    """Return the error of a file that isn't the one which was described."""
+    """Return the error of a file whose checksum isn't the declared one."""
     return FetchError(
         f"'{shown(url)}' has the checksum {got} where {due} is due, so it was thrown away. Either"
-        " it was damaged on its way (try again), or its maker changed it (tell the project)."
+        " it was damaged in transfer (try again), or its maker changed it (report it to the"
+        " project)."
     )
 
 
 def _retry_after(text: str) -> float | None:
-    """Return the seconds that a ``Retry-After`` asks for, given as a number or a date."""
+    """Return the wait of a ``Retry-After`` header in seconds, given as a number or a date."""
     if not text:
         return None
     try:
@@ -179,13 +180,13 @@ def _retry_after(text: str) -> float | None:
 
 
 def _chain(error: BaseException) -> str:
-    """Return what an error and those beneath it say; the kernel's word lies deepest."""
-    told: list[str] = []
+    """Return the messages of an error and its causes; the operating system's is the deepest."""
+    messages: list[str] = []
     seen: BaseException | None = error
-    while seen is not None and len(told) < 8:
-        told.append(str(seen))
+    while seen is not None and len(messages) < 8:
+        messages.append(str(seen))
         inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
         seen = getattr(seen, "reason", None) or inner or seen.__cause__ or seen.__context__
         if not isinstance(seen, BaseException):
             break
-    return "\n".join(told)
+    return "\n".join(messages)

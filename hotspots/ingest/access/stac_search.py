@@ -1,6 +1,6 @@
-"""Assets of a STAC catalogue: of a static one by following its links, of an API by its search.
+"""Assets of a STAC catalogue: a static one is traversed by its links, an API is searched.
 
-All requests go through our own client, so its manners and its sentences hold here too.
+All requests go through `hotspots.ingest.access.http`, so its limits and messages apply here too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
 
-# A static catalogue is read document by document; one that needs more is no place to search.
+# A static catalogue is read document by document; larger ones are refused.
 MOST_DOCUMENTS = 400
 MOST_ITEMS = 500
 _NO_CATALOGUE = (
@@ -38,20 +38,20 @@ _RASTERS = ("image/tiff", "image/jp2", "application/x-netcdf", "application/netc
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for.
+    """The criteria of a search.
 
     Attributes
     ----------
     address : str
-        The catalogue or collection.
+        Address of the catalogue or collection.
     boxes : tuple of (west, south, east, north)
-        Degrees; an item must touch one.
+        Degrees; an item must intersect one.
     collection : str
         Id of the collection; "" for any.
     asset : str
         Key of the asset, ``*`` for any characters; "" for the only raster.
     match : str
-        Text that the asset's address must hold.
+        Text that the asset's address must contain.
     datetime : str
         A year, date, or "first/last", as STAC's own parameter; "" for any.
     """
@@ -65,7 +65,7 @@ class Search:
 
 
 class _Io(StacApiIO):
-    """Reads STAC documents with our client, a bounded number of them."""
+    """Reads a limited number of STAC documents with this package's HTTP client."""
 
     def __init__(self, of: Client, address: str) -> None:
         super().__init__(max_retries=None)
@@ -78,7 +78,7 @@ class _Io(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """Return a document, with our client."""
+        """Return the text of a document."""
         self.read += 1
         if self.read > MOST_DOCUMENTS:
             raise FetchError(
@@ -102,7 +102,7 @@ def assets(search: Search, *, with_client: Client | None = None) -> list[str]:
     Raises
     ------
     FetchError
-        The catalogue can't be had, is none, or has nothing of what is looked for.
+        The catalogue can't be read, isn't a STAC catalogue, or has no matching asset.
     """
     of = with_client or client()
     io = _Io(of, search.address)
@@ -111,30 +111,30 @@ def assets(search: Search, *, with_client: Client | None = None) -> list[str]:
         items = _by_api(search, io) if _is_api(root) else _by_links(search, io)
         found = sorted((item.id, _asset(search, item)) for item in items)
     except _NO_CATALOGUE as error:
-        # pystac wraps what our client says of a document that a link leads to.
+        # pystac wraps the client's error for a linked document.
         inner = error.__cause__ or error.__context__
         if isinstance(inner, FetchError):
             raise inner from error
         raise FetchError(
             f"'{server_errors.shown(search.address)}' isn't a STAC catalogue that can be read"
-            f" ({error}). Look at the source's own page, and tell the project."
+            f" ({error}). Look at the source's own page, and report it to the project."
         ) from error
     addresses = list(dict.fromkeys(address for _, address in found if address))
     if not addresses:
         raise FetchError(
             f"The STAC catalogue '{server_errors.shown(search.address)}' has nothing for the"
-            f" {_told(search)}. Ask for another region or year."
+            f" {_description(search)}. Choose another region or year."
         )
     return addresses
 
 
-def _told(search: Search) -> str:
+def _description(search: Search) -> str:
     box = "; ".join(",".join(f"{v:g}" for v in b) for b in search.boxes)
-    told = [f"box {box}"]
+    parts = [f"box {box}"]
     for name in ("collection", "asset", "match", "datetime"):
         if value := getattr(search, name):
-            told.append(f"{name} '{value}'")
-    return ", ".join(told)
+            parts.append(f"{name} '{value}'")
+    return ", ".join(parts)
 
 
 def _is_api(root: dict[str, Any]) -> bool:
@@ -159,7 +159,7 @@ def _by_api(search: Search, io: _Io) -> Iterator[pystac.Item]:
 
 
 def _by_links(search: Search, io: _Io) -> Iterator[pystac.Item]:
-    # The plain reader of static catalogues is enough, and makes no guesses of an API.
+    # The reader of static catalogues is sufficient, and doesn't assume an API.
     root = pystac.read_file(search.address, stac_io=io)
     if isinstance(root, pystac.Item):
         yield from _fitting(search, [root])
@@ -175,7 +175,7 @@ def _walk(search: Search, catalog: pystac.Catalog, io: _Io) -> Iterator[pystac.I
             return
     links = [link for link in catalog.links if link.rel == "child"]
     if search.collection and not isinstance(catalog, pystac.Collection):
-        # Where a link names the collection, the others needn't be read.
+        # If a link names the collection, the other links needn't be read.
         named = [link for link in links if search.collection in (link.title, *_steps(link))]
         links = named or links
     for link in links:
@@ -204,24 +204,27 @@ def _fitting(search: Search, items: Sequence[pystac.Item]) -> Iterator[pystac.It
 
 
 def _touches(search: Search, boxes: Sequence[Sequence[float]]) -> bool:
-    for asked in split_boxes(search.boxes):
+    for requested in split_boxes(search.boxes):
         for box in boxes:
-            # A box of six has heights as its third and sixth.
+            # A box of six numbers has heights as its third and sixth.
             west, south, *_ = box
             east, north = box[len(box) // 2], box[len(box) // 2 + 1]
             if any(
-                w < asked[2] and e > asked[0] and south < asked[3] and north > asked[1]
+                w < requested[2]
+                and e > requested[0]
+                and south < requested[3]
+                and north > requested[1]
                 for w, _, e, _ in split_boxes([(west, south, east, north)])
             ):
                 return True
     return False
 
 
-def _within_time(wanted: str, item: pystac.Item) -> bool:
-    """Return whether an item's time, or span of it, touches the one that is wanted."""
-    if not wanted:
+def _within_time(period: str, item: pystac.Item) -> bool:
+    """Return whether an item's time, or time span, overlaps the requested one."""
+    if not period:
         return True
-    first, _, last = wanted.partition("/")
+    first, _, last = period.partition("/")
     begin = item.common_metadata.start_datetime or item.datetime
     end = item.common_metadata.end_datetime or item.datetime
     if begin is None or end is None:
@@ -230,7 +233,7 @@ def _within_time(wanted: str, item: pystac.Item) -> bool:
 
 
 def _edge(text: str, last: bool) -> datetime:
-    """Return the first or last moment of "2015", "2015-07" or a date; ".." has none."""
+    """Return the first or last moment of "2015", "2015-07" or a date; ".." is unbounded."""
     if text in ("", ".."):
         return datetime.max.replace(tzinfo=UTC) if last else datetime.min.replace(tzinfo=UTC)
     if len(text) > 10:
@@ -245,7 +248,7 @@ def _aware(when: datetime) -> datetime:
 
 
 def _asset(search: Search, item: pystac.Item) -> str:
-    """Return the address of the item's asset that is looked for, or ""."""
+    """Return the address of the item's matching asset, or ""."""
     found = {
         key: str(asset.get_absolute_href() or asset.href)
         for key, asset in item.assets.items()
@@ -256,7 +259,7 @@ def _asset(search: Search, item: pystac.Item) -> str:
         raise FetchError(
             f"The STAC item '{item.id}' has {len(fitting)} assets that fit"
             f" ({', '.join(list(found)[:5])}), where one is due. The catalogue of sources must name"
-            " the asset: tell the project."
+            " the asset: report it to the project."
         )
     return fitting[0] if fitting else ""
 

@@ -1,4 +1,4 @@
-"""Tiled sets: the tiles that a region needs, found, put together, and read as one raster."""
+"""Tiled data sets: the tiles of a region, joined and read as one raster."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hotspots.errors import EmptyRegionError, FetchError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, held
 from hotspots.ingest.access.fetch import fetch, key_of
-from hotspots.ingest.access.http import Client, Told, client
+from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.mosaic import Kind, Part, kind_of, vrt_text
 from hotspots.ingest.access.remote_windows import WHOLE_LIMIT, cut, kept
-from hotspots.ingest.access.window_reader import Asked, Source, environment
+from hotspots.ingest.access.window_reader import Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Box, overview_level, split_boxes, tile_names
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.ingest.sources.model import Tiles
@@ -29,12 +29,12 @@ from hotspots.ingest.sources.model import Tiles
 class _Tile:
     address: str
     box: Box
-    told: Told
+    remote: RemoteFile
     path: str
 
 
 def tiled_window(
-    asked: Asked,
+    request: WindowRequest,
     tiles: Tiles,
     address: Callable[[str], str],
     cache: Path,
@@ -46,76 +46,91 @@ def tiled_window(
 
     Parameters
     ----------
-    asked : Asked
-        Its address is the set's, with the tile's place left open; for messages and provenance.
+    request : WindowRequest
+        Its address is that of the set, with a placeholder for the tile; for messages and
+        provenance.
     tiles : Tiles
-        How the set names its tiles, and by which statuses it says that there is none (sea).
+        Tiling scheme of the set, with the statuses that mean an absent tile (sea).
     address : callable
         Tile name -> address.
+    cache : path
+        Cache folder.
+    progress : callable, optional
+        Called with the rows written and the rows of the window.
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
 
     Raises
     ------
     FetchError
-        A tile can't be had, or all are absent.
+        A tile can't be read, or all are absent.
     EmptyRegionError
-        The set ends before the region begins.
+        The region lies outside the latitudes of the set.
     """
     of = with_client or client()
-    folder = cache / "windows" / asked.key
+    folder = cache / "windows" / request.key
     with held(folder / ".lock"):
         try:
-            found = _existing(asked, tiles, address, cache, of)
-            path = _mosaic(asked, tiles, found, folder / "mosaic.vrt", of)
+            found = _existing(request, tiles, address, cache, of)
+            path = _mosaic(request, tiles, found, folder / "mosaic.vrt", of)
             version = ""
-            if all(tile.told.version for tile in found):
-                version = key_of(*(f"{tile.address} {tile.told.version}" for tile in found))
+            if all(tile.remote.version for tile in found):
+                version = key_of(*(f"{tile.address} {tile.remote.version}" for tile in found))
             source = Source(
                 str(path),
-                asked.address,
+                request.address,
                 version,
-                lambda: _check(asked, found, of),
+                lambda: _check(request, found, of),
                 host=found[0].address,
             )
-            # The mosaic is made of the overviews already.
-            return cut(replace(asked, samples=0), source, folder, of, progress)
+            # The mosaic consists of the chosen overviews already.
+            return cut(replace(request, samples=0), source, folder, of, progress)
         except FetchError as error:
-            return kept(folder, asked.address, error)
+            return kept(folder, request.address, error)
 
 
 def _existing(
-    asked: Asked, tiles: Tiles, address: Callable[[str], str], cache: Path, of: Client
+    request: WindowRequest, tiles: Tiles, address: Callable[[str], str], cache: Path, of: Client
 ) -> list[_Tile]:
-    names = tile_names(tiles, asked.boxes)
+    names = tile_names(tiles, request.boxes)
     if not names:
         raise EmptyRegionError(
-            f"'{server_errors.shown(asked.address)}' has no tiles there: it goes from latitude"
-            f" {tiles.south:g} to {tiles.north:g}. Ask for another region or source."
+            f"'{server_errors.shown(request.address)}' has no tiles there: it goes from latitude"
+            f" {tiles.south:g} to {tiles.north:g}. Choose another region or source."
         )
 
-    def probed(name: str) -> Told:
-        """Return what the server tells of a tile."""
-        return of.probe(address(name), headers=asked.headers, allowed=tiles.absent)
+    def probed(name: str) -> RemoteFile:
+        """Return the server's description of a tile."""
+        return of.probe(address(name), headers=request.headers, allowed=tiles.absent)
 
     with ThreadPoolExecutor(of.settings.per_host) as pool:
-        told = dict(zip(names, pool.map(probed, names), strict=True))
-    there = [name for name in names if told[name].status not in tiles.absent]
+        remotes = dict(zip(names, pool.map(probed, names), strict=True))
+    there = [name for name in names if remotes[name].status not in tiles.absent]
     if not there:
         first = next(iter(names))
         raise FetchError(
-            f"None of the {len(names)} tiles of the region is there; the first asked for was"
-            f" '{server_errors.shown(of.address(address(first)))}' ({told[first].status}). Either"
-            " all is sea, or the source has moved: look at its own page, and tell the project."
+            f"None of the {len(names)} tiles of the region is there; the first one requested was"
+            f" '{server_errors.shown(of.address(address(first)))}' ({remotes[first].status})."
+            " Either all is sea, or the source has moved: look at its own page, and report it to"
+            " the project."
         )
     return [
-        _Tile(address(n), names[n], told[n], _path(address(n), told[n], asked.headers, cache, of))
+        _Tile(
+            address(n),
+            names[n],
+            remotes[n],
+            _path(address(n), remotes[n], request.headers, cache, of),
+        )
         for n in there
     ]
 
 
-def _path(address: str, told: Told, headers: Mapping[str, str], cache: Path, of: Client) -> str:
-    if told.ranges:
+def _path(
+    address: str, remote: RemoteFile, headers: Mapping[str, str], cache: Path, of: Client
+) -> str:
+    if remote.ranges:
         return f"/vsicurl/{of.address(address)}"
-    if not 0 <= told.size <= WHOLE_LIMIT:
+    if not 0 <= remote.size <= WHOLE_LIMIT:
         raise FetchError(
             f"The server of '{server_errors.shown(address)}' gives no parts of files, and the tile"
             f" is too large to be fetched whole (more than {WHOLE_LIMIT / 1e6:.0f} MB, or of"
@@ -124,13 +139,15 @@ def _path(address: str, told: Told, headers: Mapping[str, str], cache: Path, of:
     return str(fetch(address, cache, headers=headers, with_client=of)[0].resolve())
 
 
-def _check(asked: Asked, found: list[_Tile], of: Client) -> None:
+def _check(request: WindowRequest, found: list[_Tile], of: Client) -> None:
     for tile in found:
-        of.probe(tile.address, headers=asked.headers)
+        of.probe(tile.address, headers=request.headers)
 
 
-def _mosaic(asked: Asked, tiles: Tiles, found: list[_Tile], path: Path, of: Client) -> Path:
-    kind, level, factor = _kind(asked, tiles, found, of)
+def _mosaic(
+    request: WindowRequest, tiles: Tiles, found: list[_Tile], path: Path, of: Client
+) -> Path:
+    kind, level, factor = _kind(request, tiles, found, of)
     cells = tiles.cells // factor
     step = tiles.degrees / cells
     options = () if level < 0 else (("OVERVIEW_LEVEL", str(level)),)
@@ -147,39 +164,41 @@ def _mosaic(asked: Asked, tiles: Tiles, found: list[_Tile], path: Path, of: Clie
     return path
 
 
-def _kind(asked: Asked, tiles: Tiles, found: list[_Tile], of: Client) -> tuple[Kind, int, int]:
-    """Return what the tiles have in common, from the first; and the overview to read."""
+def _kind(
+    request: WindowRequest, tiles: Tiles, found: list[_Tile], of: Client
+) -> tuple[Kind, int, int]:
+    """Return the properties of the tiles (from the first), the overview's level and its factor."""
     import rasterio
 
     first = found[0]
-    with of.place(first.address), environment(of, asked.headers):
+    with of.place(first.address), environment(of, request.headers):
         try:
             with rasterio.open(first.path) as file:
                 kind = kind_of(file)
                 sizes: Any = (file.height, file.width)
-                factors = file.overviews(asked.bands[0])
+                factors = file.overviews(request.bands[0])
         except rasterio.errors.RasterioError as error:
-            _check(asked, [first], of)
+            _check(request, [first], of)
             raise FetchError(
                 f"'{server_errors.shown(first.address)}' isn't read as a raster ({error}). It may"
-                " be damaged upstream: try again later, then tell the project."
+                " be damaged upstream: try again later, then report it to the project."
             ) from error
     if sizes != (tiles.cells, tiles.cells):
         raise FetchError(
             f"The tile '{server_errors.shown(first.address)}' has {sizes[0]} x {sizes[1]} cells"
-            f" where {tiles.cells} x {tiles.cells} are due. The source has changed: tell the"
-            " project."
+            f" where {tiles.cells} x {tiles.cells} are expected. The source has changed: report it"
+            " to the project."
         )
-    # Overviews of a size that isn't whole would shift the tiles against each other.
+    # Overviews whose factor doesn't divide the tile would shift the tiles against each other.
     while factors and tiles.cells % factors[-1]:
         factors = factors[:-1]
-    crs = pyproj.CRS.from_user_input(asked.crs or kind.crs_wkt)
+    crs = pyproj.CRS.from_user_input(request.crs or kind.crs_wkt)
     level = overview_level(
         factors,
         tiles.degrees / tiles.cells,
         crs,
-        split_boxes(asked.boxes),
-        asked.cell_degrees,
-        asked.samples,
+        split_boxes(request.boxes),
+        request.cell_degrees,
+        request.samples,
     )
     return kind, level, factors[level] if level >= 0 else 1

@@ -1,4 +1,4 @@
-"""Writes windows of rasters as files of the cache: cells as stored, whole or not at all."""
+"""Writing windows of rasters to the cache, atomically and with their cells as stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,21 @@ _BLOCK = 256
 def copied(
     reader: Reader, of: Window, path: Path, progress: Progress | None, reusable: bool
 ) -> Path:
-    """Write a window's cells as stored; `path` appears only when it is whole."""
+    """Write a window's cells as stored; `path` appears only when it is complete.
+
+    Parameters
+    ----------
+    reader : Reader
+        The open source.
+    of : Window
+        Rows and columns to copy.
+    path : path
+        The GeoTIFF to write.
+    progress : callable or None
+        Called with the rows written and the rows of the window.
+    reusable : bool
+        Whether an existing file is kept.
+    """
     from rasterio._err import CPLE_BaseError  # what closing a file on a full disk raises
     from rasterio.errors import RasterioError
 
@@ -56,7 +70,7 @@ def copied(
 def _write(reader: Reader, of: Window, part: Path, progress: Progress | None) -> None:
     import rasterio
 
-    file, bands = reader.file, reader.asked.bands
+    file, bands = reader.file, reader.request.bands
     block = _block(file.block_shapes[0])
     height = _strip_height(of, block, len(bands) * np.dtype(file.dtypes[0]).itemsize)
     scales = [file.scales[band - 1] for band in bands]
@@ -72,13 +86,13 @@ def _write(reader: Reader, of: Window, part: Path, progress: Progress | None) ->
 
 
 def _block(shape: tuple[int, int]) -> int:
-    """Return the side of the copy's tiles: the source's own if a GeoTIFF may have it."""
+    """Return the tile side of the copy: that of the source if it is valid in a GeoTIFF."""
     side = max(shape)
     return side if shape[0] == shape[1] and side % 16 == 0 and 64 <= side <= 1024 else _BLOCK
 
 
 def _strip_height(of: Window, block: int, cell_bytes: int) -> int:
-    """Return rows to read at once: whole tiles of the copy, which then are written once."""
+    """Return the number of rows to read at once: whole tiles of the copy, each written once."""
     return max(1, _STRIP_BYTES // (of.width * cell_bytes * block)) * block
 
 
@@ -89,10 +103,10 @@ def _profile(reader: Reader, of: Window, block: int) -> dict[str, Any]:
         "driver": "GTiff",
         "width": of.width,
         "height": of.height,
-        "count": len(reader.asked.bands),
+        "count": len(reader.request.bands),
         "dtype": dtype.name,
         "nodata": file.nodata,
-        "crs": file.crs or reader.asked.crs or None,
+        "crs": file.crs or reader.request.crs or None,
         "transform": file.transform * Affine.translation(of.column, of.row),
         "tiled": True,
         "blockxsize": block,
@@ -104,7 +118,7 @@ def _profile(reader: Reader, of: Window, block: int) -> dict[str, Any]:
 
 
 def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
-    """Return the one window, or a VRT of several, which names their hashes and so hashes all."""
+    """Return the only window, or a VRT of several; the VRT contains their hashes."""
     import rasterio
 
     if len(parts) == 1:

@@ -1,4 +1,4 @@
-"""Reads windows of a raster over HTTP with GDAL, strip by strip, and again when a read fails."""
+"""Reading windows of a raster over HTTP with GDAL, strip by strip, with retries."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from hotspots.ingest.access.fetch import key_of
 from hotspots.ingest.access.http import USER_AGENT, Client
 from hotspots.ingest.access.windows import Box, Window, overview_level, split_boxes, windows
 
-# Blocks up to this side are read whole; larger ones are strips of the whole width.
+# Blocks up to this side (cells) are read whole; larger ones are strips of the whole width.
 _LARGEST_BLOCK = 1024
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A window that is asked for.
+class WindowRequest:
+    """A request for the cells of a remote raster within boxes.
 
     Attributes
     ----------
     address : str
-        Of the raster, http(s).
+        Address of the raster, http(s).
     boxes : tuple of (west, south, east, north)
         Degrees; west > east crosses the antimeridian.
     bands : tuple of int
-        Counted from 1.
+        Band numbers, from 1.
     crs : str
         Declared CRS; the file's own if "".
     cell_degrees, samples
         See `windows.overview_level`.
     headers : mapping
-        Sent along, such as a token; no part of what the window is known by.
+        Request headers, such as a token; not part of `key`.
     """
 
     address: str
@@ -50,7 +50,7 @@ class Asked:
 
     @property
     def key(self) -> str:
-        """What the window is known by; without overviews the asked cell plays no part."""
+        """The cache key of the window; it includes the cell size only if overviews are used."""
         cell = self.cell_degrees if self.samples else 0
         return key_of(self.address, self.boxes, self.bands, self.crs, cell, self.samples)
 
@@ -59,19 +59,19 @@ class Asked:
 class Source:
     """A raster for `cut`: what GDAL opens, its public address and version.
 
-    `check` asks the server once more after GDAL failed: it raises what the true fault is.
+    `check` contacts the server again after GDAL failed, and raises the underlying error.
     """
 
     path: str
     address: str
     version: str
     check: Callable[[], object]
-    host: str = ""  # an address on the host that is read from; `address` by default
+    host: str = ""  # an address on the host that serves the raster; `address` by default
 
 
 @contextmanager
 def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Set GDAL up to read over HTTP as politely and patiently as the client does."""
+    """Set GDAL's HTTP options to the client's time-outs, retries and user agent."""
     import rasterio
 
     options: dict[str, Any] = {
@@ -82,13 +82,13 @@ def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterato
         "GDAL_HTTP_MAX_RETRY": of.settings.tries - 1,
         "GDAL_HTTP_RETRY_DELAY": of.settings.back_off,
         "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
-        # No look-ups of side-car files, which servers answer with 404 or a web page.
+        # No requests for sidecar files, which servers answer with 404 or a web page.
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-        # One after the other: GDAL's own way opens a connection for each range.
+        # Sequential ranges: by default GDAL opens a connection for each range.
         "GDAL_HTTP_MULTIRANGE": "SERIAL",
-        # What an address held may change while the process lives.
+        # The content of an address may change during the process.
         "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http",
-        # Only rasters: a remote VRT must not name local files by way of GDAL's scripts.
+        # A remote VRT must not run Python pixel functions, which could read local files.
         "GDAL_VRT_ENABLE_PYTHON": "NO",
     }
     if headers:
@@ -98,16 +98,16 @@ def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterato
 
 
 class Reader:
-    """Reads a source strip by strip, and opens it again when a read fails."""
+    """Reads a source strip by strip, and reopens it when a read fails."""
 
-    def __init__(self, source: Source, asked: Asked, of: Client) -> None:
-        self.source, self.asked, self.client = source, asked, of
+    def __init__(self, source: Source, request: WindowRequest, of: Client) -> None:
+        self.source, self.request, self.client = source, request, of
         self.file: Any = None
         self.level = -1
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Hold the source open, at the overview that is asked for."""
+        """Hold the source open, at the overview that suits the requested cell size."""
         self._open()
         self.level = self._overview()
         if self.level >= 0:
@@ -119,29 +119,29 @@ class Reader:
 
     @property
     def crs(self) -> pyproj.CRS:
-        """The declared CRS, else the file's own."""
-        if not self.asked.crs and not self.file.crs:
+        """The declared CRS, else that of the file."""
+        if not self.request.crs and not self.file.crs:
             raise FetchError(
                 f"'{server_errors.shown(self.source.address)}' has no coordinate reference system,"
-                " and the catalogue declares none. Tell the project."
+                " and the catalogue declares none. Report it to the project."
             )
-        return pyproj.CRS.from_user_input(self.asked.crs or self.file.crs.to_wkt())
+        return pyproj.CRS.from_user_input(self.request.crs or self.file.crs.to_wkt())
 
     def windows(self) -> list[Window]:
-        """Return what the boxes need, in whole blocks; raise `EmptyRegionError` if nothing."""
+        """Return the windows of the boxes, in whole blocks; raise `EmptyRegionError` if none."""
         found = windows(
-            self.file.transform, (self.file.height, self.file.width), self.crs, self.asked.boxes
+            self.file.transform, (self.file.height, self.file.width), self.crs, self.request.boxes
         )
         if not found:
-            shown = "; ".join(",".join(f"{v:g}" for v in box) for box in self.asked.boxes)
+            shown = "; ".join(",".join(f"{v:g}" for v in box) for box in self.request.boxes)
             raise EmptyRegionError(
                 f"'{server_errors.shown(self.source.address)}' holds nothing of the box {shown}."
-                " Ask for another region, or another source ('hotspots sources' lists all)."
+                " Choose another region, or another source ('hotspots sources' lists all)."
             )
         return [self._aligned(window) for window in found]
 
     def _aligned(self, of: Window) -> Window:
-        """Return a window of whole source blocks, which travel whole anyway."""
+        """Return the window enlarged to whole source blocks, which are transferred whole anyway."""
         rows, columns = self.file.block_shapes[0]
         if max(rows, columns) > _LARGEST_BLOCK:  # strips of the whole width
             return of
@@ -151,8 +151,8 @@ class Reader:
         return Window(row, column, bottom - row, right - column)
 
     def read(self, of: Window) -> Any:
-        """Return the stored cells of a window, bands first; tried again when the server fails."""
-        return self._tried(lambda: self.file.read(list(self.asked.bands), window=of.slices))
+        """Return the stored cells of a window, (band, row, column); retried if the server fails."""
+        return self._tried(lambda: self.file.read(list(self.request.bands), window=of.slices))
 
     def _open(self) -> None:
         import rasterio
@@ -181,16 +181,17 @@ class Reader:
         said = str(error.__cause__ or error).splitlines()[0].replace("/vsicurl/", "").rstrip(".")
         return FetchError(
             f"'{server_errors.shown(self.source.address)}' answers, but isn't read as a raster"
-            f" ({said}). It may be damaged upstream: try again later, then tell the project."
+            f" ({said}). It may be damaged upstream: try again later, then report it to the"
+            " project."
         )
 
     def _overview(self) -> int:
-        asked, file = self.asked, self.file
+        request, file = self.request, self.file
         return overview_level(
-            file.overviews(asked.bands[0]),
+            file.overviews(request.bands[0]),
             abs(file.transform.a),
             self.crs,
-            split_boxes(asked.boxes),
-            asked.cell_degrees,
-            asked.samples,
+            split_boxes(request.boxes),
+            request.cell_degrees,
+            request.samples,
         )

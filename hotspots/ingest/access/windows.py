@@ -1,7 +1,7 @@
-"""Which cells of a raster a region needs: boxes carried forward into the raster's projection.
+"""Which cells of a raster a region needs: boxes projected into the raster's CRS.
 
-Always forward, from longitude and latitude into the raster's CRS: a corner of an interrupted
-projection may lie off the globe, so nothing is ever carried the other way.
+Coordinates are only projected forward, from longitude and latitude into the raster's CRS: a corner
+of an interrupted projection may lie outside the globe, where the inverse isn't defined.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from affine import Affine
 from hotspots.ingest.sources.model import Tiles
 
 Box = tuple[float, float, float, float]
-# Points along each side of a box. Between two of them a projected edge bulges by less than a cell
-# of 250 m for boxes up to 30 degrees; wider ones reach their extremes at the equator, which is
-# put in.
+# Points along each side of a box. Between two of them a projected edge deviates from a straight
+# line by less than a cell of 250 m for boxes up to 30 degrees; wider boxes have their extremes at
+# the equator, which is added.
 _POINTS = 129
 _KM_PER_DEGREE = 111.32
 
@@ -53,19 +53,23 @@ def split_boxes(boxes: Sequence[Box]) -> list[Box]:
 def windows(
     transform: Affine, shape: tuple[int, int], crs: pyproj.CRS, boxes: Sequence[Box]
 ) -> list[Window]:
-    """Return the windows of a raster that hold boxes, with a margin of one cell.
+    """Return the windows of a raster that contain boxes, with a margin of one cell.
 
     Parameters
     ----------
-    transform, shape, crs
-        Of the raster; rows may run either way, longitudes from 0 to 360.
+    transform : Affine
+        Affine transform of the raster; rows may run north or south, longitudes from 0 to 360.
+    shape : tuple of int
+        (rows, columns) of the raster.
+    crs : pyproj.CRS
+        CRS of the raster.
     boxes : sequence of (west, south, east, north)
         Degrees, EPSG:4326.
 
     Returns
     -------
     list of Window
-        None within another; empty if the raster holds nothing of the boxes.
+        No window lies within another; empty if the raster doesn't intersect the boxes.
     """
     found: set[Window] = set()
     for box in split_boxes(boxes):
@@ -79,10 +83,10 @@ def windows(
 def _points(
     box: Box, crs: pyproj.CRS
 ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    """Return the box's points in `crs`, only those that are on the globe; thrice if geographic."""
+    """Return the box's points in `crs` that lie on the globe; three turns if it is geographic."""
     west, south, east, north = box
     if crs.is_geographic:
-        # A raster may count longitudes from 0 to 360, or be asked for beyond 180.
+        # A raster may count longitudes from 0 to 360, and a box may extend beyond 180.
         ends = np.array([west, east]), np.array([south, north])
         return [(ends[0] + turn, ends[1]) for turn in (-360.0, 0.0, 360.0)]
     lon = np.linspace(west, east, _POINTS)
@@ -107,8 +111,8 @@ def _around(
     for along, length in ((rows, shape[0]), (columns, shape[1])):
         first, last = float(np.min(along)), float(np.max(along))
         if last <= 1e-6 or first >= length - 1e-6:
-            return None  # beside the raster, or touching its edge
-        # A corner on a cell's edge comes out a little off it; that is no further cell.
+            return None  # outside the raster, or touching its edge only
+        # A corner on a cell's edge is off by rounding; that doesn't add a cell.
         start = max(0, int(np.floor(first + 1e-6)) - 1)
         end = min(length, int(np.ceil(last - 1e-6)) + 1)
         span.append((start, end - start))
@@ -129,34 +133,38 @@ def overview_level(
     cell: float,
     crs: pyproj.CRS,
     boxes: Sequence[Box],
-    asked: float,
+    requested_cell: float,
     samples: int,
 ) -> int:
-    """Return the coarsest overview in which an asked cell still spans `samples` cells each way.
+    """Return the coarsest overview in which a requested cell spans `samples` cells each way.
 
     Parameters
     ----------
     factors : sequence of int
-        How many times coarser each overview is, ascending.
+        Decimation factor of each overview, ascending.
     cell : float
         Side of a full-resolution cell, in units of `crs`.
-    asked : float
-        Side of an asked cell, degrees; on a projected raster its shorter (east-west) side counts,
-        at the box's highest latitude.
+    crs : pyproj.CRS
+        CRS of the raster.
+    boxes : sequence of (west, south, east, north)
+        Degrees, EPSG:4326.
+    requested_cell : float
+        Side of a requested cell, degrees; on a projected raster its shorter (east-west) side
+        counts, at the box's highest latitude.
     samples : int
-        0 wants full resolution.
+        Overview cells per requested cell in each direction; 0 for full resolution.
 
     Returns
     -------
     int
         Index into `factors`; -1 for full resolution.
     """
-    if samples <= 0 or asked <= 0:
+    if samples <= 0 or requested_cell <= 0:
         return -1
-    side = asked
+    side = requested_cell
     if not crs.is_geographic:
         highest = min(89.0, max(max(abs(south), abs(north)) for _, south, _, north in boxes))
-        side = asked * _KM_PER_DEGREE * 1000 * float(np.cos(np.radians(highest)))
+        side = requested_cell * _KM_PER_DEGREE * 1000 * float(np.cos(np.radians(highest)))
     fitting = [i for i, factor in enumerate(factors) if cell * factor * samples <= side * 1.000001]
     return fitting[-1] if fitting else -1
 
@@ -167,7 +175,7 @@ def tile_names(tiles: Tiles, boxes: Sequence[Box]) -> dict[str, Box]:
     Parameters
     ----------
     tiles : Tiles
-        How the set names and places its tiles.
+        Tiling scheme of the set.
     boxes : sequence of (west, south, east, north)
         Degrees; west > east crosses the antimeridian. A box that only touches a tile doesn't need
         it.
@@ -180,7 +188,7 @@ def tile_names(tiles: Tiles, boxes: Sequence[Box]) -> dict[str, Box]:
             continue
         for y in _steps(south, north, side):
             for x in _steps(west, east, side):
-                # Longitudes beyond 180 name the tile on the other side.
+                # Longitudes beyond 180 are wrapped to the other side of the antimeridian.
                 left = (x * side + 180) % 360 - 180
                 bottom = y * side
                 found[_name(tiles, left, bottom)] = (left, bottom, left + side, bottom + side)

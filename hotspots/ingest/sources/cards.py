@@ -1,4 +1,4 @@
-"""Source cards: one page for each public source, made of nothing but the catalogue.
+"""Source cards: one page for each public source, generated from the catalogue alone.
 
 `rows` is for lists, `card` for one source, `markdown` for the whole of ``docs/sources.md``.
 """
@@ -20,11 +20,11 @@ from hotspots.locale.escaping import (
     one_line,
     shell_word,
 )
-from hotspots.store.licences import licence, told
+from hotspots.store.licences import licence, licence_summary
 
 SURE_WORDS = {
     "verified": "the files themselves were opened and checked",
-    "secondary": "from documentation and public programs that agree; the server was not asked",
+    "secondary": "from documentation and public programs that agree; not checked on the server",
     "from memory": "from general knowledge, to be checked before it is relied on",
     "convention": "a choice of this project",
 }
@@ -89,7 +89,7 @@ def markdown() -> str:
 
 
 def _card(made: Source, level: str) -> list[str]:
-    page = level == "##"  # a heading of its own name is what the list links to
+    page = level == "##"  # the list links to a heading that is the source's name
     title, text = markdown_text(made.title), markdown_text
     return [
         f"{level} {made.name if page else title}",
@@ -102,7 +102,7 @@ def _card(made: Source, level: str) -> list[str]:
         _accesses(made),
         *_tokens(made),
         f"{level}# Licence and citation",
-        f"{text(told(made.licence))} ({markdown_link(licence(made.licence).url)})."
+        f"{text(licence_summary(made.licence))} ({markdown_link(licence(made.licence).url)})."
         + (f" {text(made.licence_note)}" if made.licence_note else ""),
         text(made.citation) + ".",
         f"{level}# How sure",
@@ -182,7 +182,7 @@ def _depths(product: Product) -> str:
 
 
 def _variables(made: Source) -> list[str]:
-    """Return what a source has, once each, without the bounds of what it has."""
+    """Return the variables of a source, without the bounds of their intervals."""
     names = dict.fromkeys(
         canonical_name(p) if p.kind == "raster" else p.name for p in made.products
     )
@@ -237,12 +237,12 @@ def _finest(made: Source) -> str:
 
 
 def _years(years: Iterable[Any]) -> str:
-    """Return years in order, those on end as a range; words (statistics, periods) as they are."""
-    told = list(dict.fromkeys(years))
-    if not all(isinstance(year, int) for year in told):
-        return ", ".join(str(year).replace("_", "-") for year in told)
+    """Return years in order, consecutive ones as a range; texts (statistics, periods) as given."""
+    listed = list(dict.fromkeys(years))
+    if not all(isinstance(year, int) for year in listed):
+        return ", ".join(str(year).replace("_", "-") for year in listed)
     runs: list[list[int]] = []
-    for year in sorted(told):
+    for year in sorted(listed):
         if runs and year == runs[-1][1] + 1:
             runs[-1][1] = year
         else:
@@ -252,7 +252,7 @@ def _years(years: Iterable[Any]) -> str:
 
 def _commands(made: Source) -> str:
     first = made.defaults()[0]
-    names = [p.asked for p in made.products]
+    names = [p.short_name for p in made.products]
     ask = "hotspots ingest {} --region KEN --store DIR"
     lines = [
         f"{ask.format(made.name)}    # the products marked *",
@@ -266,6 +266,6 @@ def _commands(made: Source) -> str:
 
 
 def _typed(made: Source, product: Product, names: Sequence[str]) -> str:
-    """Return a source's product as a shell takes it; in full where the short name is two."""
-    name = product.asked if names.count(product.asked) == 1 else product.name
+    """Return "source/product" for a shell; the full name where the short one is ambiguous."""
+    name = product.short_name if names.count(product.short_name) == 1 else product.name
     return f"{made.name}/{shell_word(name)}"

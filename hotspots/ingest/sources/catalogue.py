@@ -1,9 +1,9 @@
 """The catalogue of public sources, as data: one TOML file each in ``sources/``.
 
-A source has *products* (what one asks for: a canonical variable, with the unit, scale, nodata,
-depth and year that its files are known to have) and *accesses* (where and how the bytes are had,
-one for each resolution). What a file says of itself never overrules what the catalogue declares.
-Adding a source is adding a file; code is needed only for a new kind of access.
+A source has *products* (what a user requests: a canonical variable, with the declared unit, scale,
+nodata, depth and year of its files) and *accesses* (where and how the files are downloaded, one for
+each resolution). The catalogue's declarations take precedence over a file's own metadata. A new
+source needs a new TOML file only; code is required only for a new kind of access.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ SOURCES_VARIABLE = "HOTSPOTS_SOURCES"
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _DEPTH = re.compile(r"\d+(-\d+)?")
 _SIMPLE: dict[Any, Any] = {str: str, bool: bool, int: int, float: int | float}
-_SIMPLE_NUMBERS = (int, int | float)  # True is an int to Python, and no number to us
-# Filled by what a kind of access asks for itself.
-_ASKED = {"tiles": {"tile"}, "geoboundaries": {"iso3"}}
+_SIMPLE_NUMBERS = (int, int | float)  # True is an int to Python, but isn't accepted as a number
+# Placeholders that the kind of access fills itself.
+_OWN_PLACEHOLDERS = {"tiles": {"tile"}, "geoboundaries": {"iso3"}}
 
 
 def sources() -> dict[str, Source]:
     """Return name -> source, sorted by name: the packaged ones, and those of the user's folder.
 
-    The environment variable ``HOTSPOTS_SOURCES`` may name a folder of further TOML files; one
-    with the name of a packaged source takes its place.
+    The environment variable ``HOTSPOTS_SOURCES`` may name a folder of further TOML files; a file
+    with the name of a packaged source replaces that source.
 
     Raises
     ------
     BadInputError
-        A file isn't a source: it says which, and what is wrong.
+        A file doesn't describe a source; the message names the file and the fault.
     """
     return dict(_sources(os.environ.get(SOURCES_VARIABLE, "")))
 
@@ -83,7 +83,7 @@ def sources() -> dict[str, Source]:
 def _sources(own: str) -> tuple[tuple[str, Source], ...]:
     if own and not Path(own).is_dir():
         raise BadInputError(
-            f"{SOURCES_VARIABLE} is '{own}', which is no folder. Set it to a folder of TOML files"
+            f"{SOURCES_VARIABLE} is '{own}', which isn't a folder. Set it to a folder of TOML files"
             " that describe sources, or unset it."
         )
     folders = [SOURCES, *([Path(own)] if own else [])]
@@ -108,28 +108,28 @@ def source(name: str) -> Source:
 
 
 def read_source(path: Path) -> Source:
-    """Return the source that a TOML file describes, checked, or raise `BadInputError`."""
+    """Return the source that a TOML file describes, validated, or raise `BadInputError`."""
     try:
-        told = parse_toml(read_text(path, "toml_bytes"))
-        made: Source = _build(Source, told)
+        table = parse_toml(read_text(path, "toml_bytes"))
+        made: Source = _build(Source, table)
         _check(made, path)
     except (OSError, ValueError, TypeError, BadInputError) as error:
         raise BadInputError(f"'{path}' doesn't describe a source: {error}") from error
     return made
 
 
-def _build(kind: Any, told: Mapping[str, Any]) -> Any:
-    """Return a dataclass of `kind` made of a TOML table; tables within it become dataclasses."""
+def _build(kind: Any, table: Mapping[str, Any]) -> Any:
+    """Return a dataclass of `kind` built from a TOML table; nested tables become dataclasses."""
     hints = get_type_hints(kind)
     what = kind.__name__.lower()
     known = [f.name for f in fields(kind)]
-    strange = [key for key in told if key not in known]
+    strange = [key for key in table if key not in known]
     if strange:
         raise ValueError(
-            f"'{strange[0]}' is no key of '{what}'"
+            f"'{strange[0]}' isn't a key of '{what}'"
             f"{near_matches(strange[0], known) or '.'} Allowed: {', '.join(known)}"
         )
-    return kind(**{key: _value(hints[key], value, key) for key, value in told.items()})
+    return kind(**{key: _value(hints[key], value, key) for key, value in table.items()})
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:
@@ -141,8 +141,8 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         return _build(made[0], value)
     if isinstance(value, dict):
         return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    wanted = _SIMPLE.get((inner or [hint])[0], object)
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted in _SIMPLE_NUMBERS):
+    expected = _SIMPLE.get((inner or [hint])[0], object)
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected in _SIMPLE_NUMBERS):
         raise ValueError(f"'{key}' is {value!r}, which isn't what is needed there")
     return value
 
@@ -180,8 +180,8 @@ def _check_product(made: Source, product: Product) -> None:
     for year in product.years or (None,):
         ways = made.accesses(product, year)
         if not ways:
-            told = "" if year is None else f" for {year}"
-            raise ValueError(f"product '{product.name}' has no access{told}")
+            period = "" if year is None else f" for {year}"
+            raise ValueError(f"product '{product.name}' has no access{period}")
         for access in ways:
             _check_filled(product, access, year)
     if product.kind == "raster":
@@ -198,7 +198,7 @@ def _check_raster(product: Product) -> None:
     if bool(product.parts) != bool(product.combine):
         raise ValueError(f"product '{product.name}': 'parts' and 'combine' go together")
     if product.packed and (product.scale, product.offset, product.nodata) != (1, 0, None):
-        raise ValueError(f"product '{product.name}' is packed, so the file tells its scale")
+        raise ValueError(f"product '{product.name}' is packed, so the file declares its scale")
     for depth in (product.depth, *product.depths, *product.more_depths):
         if depth and not _DEPTH.fullmatch(depth):
             raise ValueError(f"product '{product.name}' has the depth '{depth}', not cm as '0-30'")
@@ -210,11 +210,11 @@ def _check_raster(product: Product) -> None:
 
 def _check_filled(product: Product, access: Access, year: Any) -> None:
     try:
-        asked = dict.fromkeys(_ASKED.get(access.kind, ()), "")
+        own = dict.fromkeys(_OWN_PLACEHOLDERS.get(access.kind, ()), "")
         for part in product.parts or ({},):
-            told = values_of(product, access, year=year, part=part, **asked)
+            values = values_of(product, access, year=year, part=part, **own)
             for template in (access.address, access.member, product.subdataset):
-                if PLACEHOLDER.search(filled(template, told)):
+                if PLACEHOLDER.search(filled(template, values)):
                     raise ValueError(f"product '{product.name}': '{template}' fills itself")
     except KeyError as error:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""What the catalogue of sources is made of: a source, its products and its accesses.
+"""The data model of the catalogue: a source, its products and its accesses.
 
-The types, and how an address is filled; `catalogue` reads them from files and checks them.
+Also fills the placeholders of addresses; `catalogue` reads sources from files and validates them.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ PRODUCT_KINDS = ("raster", "polygons", "table")
 COMBINATIONS = ("", "sum", "mean")
 MONTHS = ("", "keep", "sum", "mean")
 TRANSFORMS = ("", "expm1")
-# How sure we are of a statement, in the words that the method tables use too.
+# How certain a statement is, in the terms that the method tables also use.
 SURENESS = ("verified", "secondary", "from memory", "convention")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-# An address in parameters of an address is filled too, but no deeper than this.
+# Placeholders within the values of placeholders are filled too, up to this depth.
 _NESTED = 3
 
 
 class UnknownSourceError(BadInputError):
-    """No source, or no product of it, has this name."""
+    """There is no source, or no product of a source, of this name."""
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How a tiled set names and places its tiles.
+    """The tiling scheme of a data set.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class Tiles:
     cells : int
         Its rows and columns.
     corner : str
-        "lower-left" or "upper-left": the corner that the name tells.
+        "lower-left" or "upper-left": the corner that the name gives.
     latitude_digits, longitude_digits : int
         Digits of the name, as in ``N00E033`` (2 and 3).
     longitude_first : bool
         Whether the longitude comes first, as in ``E033N00``.
     south, north : float
-        Where tiles begin and end; none is asked for beyond.
+        Latitudes where tiles begin and end; none is requested beyond.
     absent : tuple of int
         HTTP statuses by which the server says that a tile doesn't exist (all sea).
     """
@@ -64,41 +64,42 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Access:
-    """Where and how the bytes are had.
+    """Where the data of a source are and how they are downloaded.
 
     Attributes
     ----------
     name : str
-        What the source calls it: "250m", "whole".
+        Name within the source: "250m", "whole".
     kind : str
-        Of `ACCESS_KINDS`: a whole file, a window of one that is read over HTTP, the tiles that a
-        region needs, items of a STAC catalogue, a job of the Climate Data Store, geoBoundaries.
+        One of `ACCESS_KINDS`: a complete file, a window of one that is read over HTTP, the tiles of
+        a region, items of a STAC catalogue, a job of the Climate Data Store, geoBoundaries.
     address : str
         Address with placeholders in braces, filled by `values_of`: from the product's parameters,
-        `by_year`, and what is asked for (``{year}``, ``{depth}``, ``{tile}``, ``{iso3}``).
+        `by_year`, and the request (``{year}``, ``{depth}``, ``{tile}``, ``{iso3}``).
     cell : float
         Side of a cell, in the unit of `crs` (degrees, metres); 0 for polygons and tables.
     crs : str
-        CRS of the files; what they declare is checked against it, and `crs` wins.
+        CRS of the files; the CRS that they declare is checked against it, and `crs` takes
+        precedence.
     member : str
-        Path within a ZIP archive, with placeholders; "" if the file is none. ``*`` stands for any
-        characters, where a server puts the request into the name.
+        Path within a ZIP archive, with placeholders; "" if the file isn't an archive. ``*`` stands
+        for any characters, where a server includes the request in the name.
     checksum : str
-        "md5:..." or "sha256:..." of the whole file; "" if its maker gives none.
+        "md5:..." or "sha256:..." of the complete file; "" if the publisher gives none.
     tiles : Tiles, optional
-        Of kind "tiles".
+        The tiling scheme, for the kind "tiles".
     samples : int
-        Cells of a made-smaller copy (overview) that each asked cell must at least span in each
-        direction; 0 reads full resolution only. For classes of very fine maps.
+        Minimum number of cells of an overview that each requested cell spans in each direction; 0
+        reads full resolution only. For classes of very fine maps.
     by_year : mapping of str to mapping
-        Placeholder -> year, or "first-last" -> what it is in those years.
+        Placeholder -> year, or "first-last" -> its value in those years.
     limits : mapping of str to list
-        Parameter (or "year") -> values that this access has; others aren't to be had here.
+        Parameter (or "year") -> values that this access offers; it has no others.
     token : str
-        Setting (environment variable) that holds the token, and "" if none is needed; `token_from`
-        says where one gets it.
+        Environment variable that holds the token, "" if none is needed; `token_from` says where to
+        get one.
     extra : mapping
-        What a kind needs beside: a STAC collection, a CDS request.
+        Further settings of a kind: a STAC collection, a CDS request.
     """
 
     name: str
@@ -119,20 +120,19 @@ class Access:
 
 @dataclass(frozen=True)
 class Product:
-    """What can be asked of a source: one canonical variable and how its files store it.
+    """A product of a source: one canonical variable and how its files store it.
 
     ``value = transform(stored * scale + offset)``, then `parts` and `months`; the result is in
-    `unit`, which the unit table turns into the canonical one. Cells that store `nodata` are
-    missing.
+    `unit`, which is converted to the canonical unit. Cells that store `nodata` are missing.
 
     Attributes
     ----------
     name : str
-        What one asks for, unique in its source; the name in the store, ``{year}`` filled in.
+        Name in requests, unique in its source; the name in the store, ``{year}`` filled in.
     variable : str
         The canonical variable (`name` by default); "" for polygons and tables.
     kind : str
-        Of `PRODUCT_KINDS`.
+        One of `PRODUCT_KINDS`.
     title : str
         One line for lists.
     unit : str
@@ -142,44 +142,44 @@ class Product:
     transform : str
         "" or "expm1", for files of log(1 + value).
     packed : bool
-        The file itself tells scale, offset and nodata (CF, GeoTIFF), and they count; for files
-        whose packing no document gives. `scale`, `offset` and `nodata` are then left alone.
+        Scale, offset and nodata are taken from the file's metadata (CF, GeoTIFF); for files whose
+        packing isn't documented. `scale`, `offset` and `nodata` must then not be set.
     nodata : float, optional
-        The stored number that means missing, beside the NaN of floats; several in `also_nodata`.
-        Without one, the file's own counts.
+        The stored number that means missing, in addition to NaN; further ones in `also_nodata`.
+        Without one, the file's own nodata applies.
     depth : str
         "0-30" (a layer, cm), "15" (a point) or "" without one.
     depths : tuple of str
-        Several, if the product is a profile; each becomes a layer of its own in the store.
+        Depths of a profile; each becomes a layer of its own in the store.
     more_depths : tuple of str
-        Further ones that are fetched only if they are asked for.
+        Further depths that are downloaded only on request.
     depth_code : str
         How ``{depth}`` is written in addresses: "{top}-{bottom}cm", "b{top}..{bottom}cm".
     years : tuple of int or str
-        Years that there are; the first is the default. A name such as "NoLU" is an undated map.
+        Available years; the first is the default. A name such as "NoLU" is an undated map.
     legend : str
         Name of a crosswalk in ``legends/``, for class layers of another legend.
     share_of : str
-        Canonical class whose share of the cell's land is asked for; land is what is mapped and
-        no water.
+        Canonical class whose share of the cell's land is computed; land is the mapped area
+        without water.
     parts : tuple of mapping
-        Parameters of the files that are put together by `combine` ("sum" or "mean").
+        Parameters of the files that are combined by `combine` ("sum" or "mean").
     months : str
-        "" or what is done with the 12 bands of a year: "keep", "sum", "mean".
+        "" or how the 12 bands of a year are aggregated: "keep", "sum", "mean".
     subdataset : str
-        Variable of a NetCDF file, with placeholders; other files have none.
+        Variable of a NetCDF file, with placeholders; "" for other files.
     band : int
-        Band of a file of one.
+        Band to read, from 1, unless the product is monthly.
     parameters : mapping
         Values of the address's placeholders.
     access : tuple of str
-        Names of the accesses that have it; all by default.
+        Names of the accesses that offer it; all by default.
     default : bool
-        Whether it is fetched when only the source is named.
+        Whether it is downloaded when only the source is named.
     attrs : mapping
         Further attributes of the layer: ``guidelines``, ``interval_level``.
     sure : str
-        Of `SURENESS`: how sure unit, scale and nodata are; "" as the source's.
+        One of `SURENESS`: how certain unit, scale and nodata are; "" for the source's.
     """
 
     name: str
@@ -212,7 +212,7 @@ class Product:
     sure: str = ""
 
     @property
-    def asked(self) -> str:
+    def short_name(self) -> str:
         """The name without its ``_{year}``."""
         return self.name.removesuffix("_{year}")
 
@@ -224,15 +224,15 @@ class Source:
     Attributes
     ----------
     name, title, version, publisher, about : str
-        What it is, and whose.
+        Its names, version, publisher and description.
     url, doi, citation : str
-        Where it is told of, and how to cite it.
+        Its landing page and how to cite it.
     licence : str
-        Id of a licence in ``licences.toml``; `licence_note` says what isn't sure about it.
+        Id of a licence in ``licences.toml``; `licence_note` says what is uncertain about it.
     sure : str
-        Of `SURENESS`: how sure addresses, units and nodata are as a whole.
+        One of `SURENESS`: how certain addresses, units and nodata are as a whole.
     doubts : tuple of str
-        What isn't confirmed, a sentence each; empty only if all is.
+        What isn't confirmed, one sentence each; empty only if everything is.
     products, access
         See `Product` and `Access`.
     """
@@ -255,30 +255,31 @@ class Source:
     def product(self, name: str) -> Product:
         """Return the product of this name, or raise `UnknownSourceError` with near matches.
 
-        A product of several years is found without its ``_{year}`` too, if no other has that name.
+        A product of several years is also found without its ``_{year}``, unless another product has
+        that name.
         """
-        by_name = {product.asked: product for product in self.products}
+        by_name = {product.short_name: product for product in self.products}
         by_name |= {product.name: product for product in self.products}
         if name not in by_name:
             raise UnknownSourceError(
                 f"'{self.name}' has no product '{name}'{near_matches(name, by_name) or '.'}"
-                f" It has: {', '.join(dict.fromkeys(p.asked for p in self.products))}."
+                f" It has: {', '.join(dict.fromkeys(p.short_name for p in self.products))}."
             )
         return by_name[name]
 
     def defaults(self) -> tuple[Product, ...]:
-        """Return what is fetched when only the source is named: the marked products, else all."""
+        """Return the products for a request without a product: the default ones, else all."""
         return tuple(p for p in self.products if p.default) or self.products
 
     def accesses(self, product: Product, year: Any = None) -> tuple[Access, ...]:
-        """Return the ways to a product (of a year): those it names and whose limits it keeps."""
+        """Return the accesses of a product (and year): those it names that offer its parameters."""
         named = [a for a in self.access if not product.access or a.name in product.access]
         return tuple(a for a in named if _within(a, product, year))
 
 
 def _within(access: Access, product: Product, year: Any) -> bool:
-    told = {**product.parameters} | ({} if year is None else {"year": year})
-    return all(told.get(key, values[0]) in values for key, values in access.limits.items())
+    parameters = {**product.parameters} | ({} if year is None else {"year": year})
+    return all(parameters.get(key, values[0]) in values for key, values in access.limits.items())
 
 
 def canonical_name(product: Product) -> str:
@@ -312,35 +313,37 @@ def values_of(
     part: Mapping[str, Any] | None = None,
     **further: Any,
 ) -> dict[str, Any]:
-    """Return what the placeholders of an access stand for.
+    """Return the values of an access's placeholders.
 
     Parameters
     ----------
-    product, access
-        Of one source.
+    product : Product
+        A product of the source.
+    access : Access
+        An access of the same source.
     year : int or str, optional
-        Of `Product.years`; the first by default.
+        One of `Product.years`; the first by default.
     depth : str
-        Of its depths, as "0-5"; the first by default.
+        One of its depths, as "0-5" (cm); the first by default.
     part : mapping, optional
         One of `Product.parts`.
     **further
-        ``tile``, ``iso3``: what a kind of access asks for itself.
+        ``tile``, ``iso3``: values that the kind of access fills itself.
 
     Raises
     ------
     KeyError
-        The access doesn't tell a placeholder for this year.
+        The access has no value of a placeholder for this year.
     """
     year = next(iter(product.years), None) if year is None else year
     depth = depth or next(iter(product.depths), product.depth)
-    told = {**product.parameters}
+    values = {**product.parameters}
     if year is not None:
-        told |= {"year": year}
-        told |= {key: _of_year(table, year) for key, table in access.by_year.items()}
+        values |= {"year": year}
+        values |= {key: _of_year(table, year) for key, table in access.by_year.items()}
     if depth:
-        told["depth"] = depth_text(depth, product.depth_code)
-    return told | dict(part or {}) | further
+        values["depth"] = depth_text(depth, product.depth_code)
+    return values | dict(part or {}) | further
 
 
 def _of_year(table: Mapping[str, Any], year: Any) -> Any:
@@ -352,7 +355,7 @@ def _of_year(table: Mapping[str, Any], year: Any) -> Any:
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
-    """Return an address with its placeholders filled, also those that values bring along."""
+    """Return an address with its placeholders filled, including those within the values."""
     text = template
     for _ in range(_NESTED):
         text = PLACEHOLDER.sub(lambda found: str(values[found[1]]), text)

@@ -1,7 +1,7 @@
-"""How much a Parquet file or a GeoPackage gives, looked at before it is read.
+"""The unpacked size of a Parquet file or a GeoPackage, checked before it is read.
 
-Both may give far more than they hold: Parquet is packed, and a text that stands once in its
-dictionary may stand for every row; a view or a generated column of a database makes what it gives.
+Both can unpack to far more than their file size: Parquet is compressed, and one text in its
+dictionary can be the value of every row; a view or generated column of a database is computed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH = 10_000  # rows decoded at once
-_STEPS = 10_000  # of SQLite's machine between two looks at the clock
+_STEPS = 10_000  # instructions of SQLite's virtual machine between two checks of the time
 _REMEDY = "keep only what is needed"
-_GENERATED = (2, 3)  # as "hidden" of a column tells
+_GENERATED = (2, 3)  # values of "hidden" for generated columns
 _OWN = ("gpkg_", "rtree_", "sqlite_", "ogr_")
 
 
@@ -33,9 +33,9 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     BadInputError
-        Of another kind, or larger than the limits.
+        The path isn't a regular file, or the table exceeds the limits.
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError
-        It isn't there, or is damaged.
+        The file is missing or damaged.
     """
     import pandas as pd
 
@@ -50,13 +50,13 @@ def require_modest_parquet(path: Path) -> None:
     require_regular(path)
     require_size(path)
     with pq.ParquetFile(path) as file:
-        told = file.metadata
-        groups = [told.row_group(i) for i in range(told.num_row_groups)]
-        require_amounts(path.name, told.num_rows, told.num_columns)
+        metadata = file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        require_amounts(path.name, metadata.num_rows, metadata.num_columns)
         _require_unpacked(path.name, sum(group.total_byte_size for group in groups))
         binary = [
             column.path
-            for column in (told.schema.column(i) for i in range(told.num_columns))
+            for column in (metadata.schema.column(i) for i in range(metadata.num_columns))
             if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0
         ]
     with pq.ParquetFile(path, read_dictionary=binary) as file:
@@ -77,7 +77,7 @@ def _require_unpacked(name: str, size: int) -> None:
 
 
 def _bytes(column: pa.Array) -> int:
-    """Return the bytes of a column, each text counted as often as it stands."""
+    """Return the bytes of a column, each text counted as often as it occurs."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -90,7 +90,7 @@ def _bytes(column: pa.Array) -> int:
 def require_modest_geopackage(path: Path, layer: str | None) -> None:
     """Raise `BadInputError` if a layer (all of them if None) isn't a plain table within limits.
 
-    A damaged file is left to its reader, who says so.
+    A damaged file is left to its reader, which raises its own error.
     """
     try:
         with _opened(path) as base:
@@ -106,7 +106,7 @@ def require_modest_geopackage(path: Path, layer: str | None) -> None:
 
 
 def _require_plain(path: Path, base: sqlite3.Connection) -> None:
-    """Raise `BadInputError` if the file has a layer that is made when it is read."""
+    """Raise `BadInputError` if the file has a layer that is computed when it is read."""
     views = {
         str(name) for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'view'")
     }
@@ -125,7 +125,7 @@ def _require_plain(path: Path, base: sqlite3.Connection) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database to read; what takes longer than the limit is ended."""
+    """Open a database read-only; queries that exceed the time limit are interrupted."""
     address = f"{path.as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as base, timed(base, path.name):
         yield base
@@ -133,11 +133,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def timed(base: sqlite3.Connection, name: str) -> Iterator[None]:
-    """End queries of an SQLite connection when the reading of one input has taken too long."""
+    """Interrupt queries of an SQLite connection when reading one input takes too long."""
     deadline = Deadline(name)
 
     def is_over() -> Any:
-        """Tell SQLite whether to give up."""
+        """Return whether SQLite must interrupt the query."""
         return deadline.is_past
 
     base.set_progress_handler(is_over, _STEPS)

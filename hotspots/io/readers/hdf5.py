@@ -1,7 +1,7 @@
-"""What a NetCDF file must not do: lead to other files, or unpack to more than memory holds.
+"""Safety checks of NetCDF files: no references to other files, and sizes within the limits.
 
-NetCDF-4 is HDF5, in which a link, a dataset's storage or a virtual dataset may stand for any file
-of the machine. All is read from the metadata, before a value is.
+NetCDF-4 is HDF5, in which a link, a dataset's external storage or a virtual dataset can refer to
+any file of the machine. All checks use the metadata, before any value is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HDF5 = b"\x89HDF\r\n\x1a\n"
 CLASSIC = (b"CDF\x01", b"CDF\x02")
 _MOST_OBJECTS = 20_000
-# What readers raise of a damaged file.
+# Exceptions that readers raise for a damaged file.
 DAMAGE = (
     OSError,
     ValueError,
@@ -41,22 +41,22 @@ DAMAGE = (
 
 def unreadable(path: str | Path, why: object) -> RasterError:
     """Return the error of a NetCDF file that is damaged."""
-    said = why.args[0] if isinstance(why, KeyError) and why.args else why  # whose text has quotes
+    said = why.args[0] if isinstance(why, KeyError) and why.args else why  # str() adds quotes
     text = str(said).strip().splitlines()
-    told = text[0][:200].rstrip(".") if text else type(why).__name__
+    message = text[0][:200].rstrip(".") if text else type(why).__name__
     return RasterError(
-        f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({told})."
+        f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({message})."
         " Fetch or write it again."
     )
 
 
 def require_sound_netcdf(path: Path) -> None:
-    """Raise `BadInputError` if a NetCDF file leads elsewhere, or unpacks to too much.
+    """Raise `BadInputError` if a NetCDF file refers to other files or exceeds the limits.
 
     Raises
     ------
     RasterError
-        It doesn't begin like a NetCDF file, or its metadata can't be read.
+        Its first bytes aren't those of NetCDF, or its metadata can't be read.
     """
     stat = path.stat()
     _require_sound(path, stat.st_size, stat.st_mtime_ns)
@@ -76,14 +76,14 @@ def _require_sound(path: Path, size: int, modified: int) -> None:
 
 
 def _require_sound_classic(path: Path) -> None:
-    """Let the header be read: its reader finds arrays that would lie beyond the file's end."""
+    """Read the header; the reader detects arrays that extend beyond the file's end."""
     from scipy.io import netcdf_file
 
     try:
-        with netcdf_file(path, "r", mmap=True) as file:  # mapped: no value is read
+        with netcdf_file(path, "r", mmap=True) as file:  # memory-mapped: no value is read
             shapes = {name: tuple(item.shape) for name, item in file.variables.items()}
     except DAMAGE as error:
-        raise unreadable(path, "its header is damaged, or tells of more than there is") from error
+        raise unreadable(path, "its header is damaged, or declares more than there is") from error
     for name, shape in shapes.items():
         _require_bands(path, name, shape)
 
@@ -114,12 +114,12 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Dataset]]
             link = group.get(key, getlink=True)
             if isinstance(link, h5py.ExternalLink):
                 raise _leads_out(path, name)
-            if not isinstance(link, h5py.HardLink):  # a soft link's target is met by itself
+            if not isinstance(link, h5py.HardLink):  # a soft link's target is visited anyway
                 continue
             item = group[key]
             info = h5py.h5o.get_info(item.id)
             if (info.fileno, info.addr) in seen:
-                # A group that is met again may hold itself, in which readers lose themselves.
+                # A group met twice may contain itself, which sends readers into infinite recursion.
                 if isinstance(item, h5py.Group):
                     raise BadInputError(
                         f"The group '{name.strip('/')}' of '{path}' is in two places of the file."
@@ -145,7 +145,7 @@ def _require_inside(path: Path, name: str, item: h5py.Dataset) -> None:
 
 
 def _require_small(path: Path, name: str, item: h5py.Dataset) -> None:
-    """Raise `BadInputError` if what is read at once, a chunk or an axis, is too large."""
+    """Raise `BadInputError` if a chunk or an axis, which are read whole, is too large."""
     shape = item.shape or ()
     _require_bands(path, name, shape)
     at_once = shape if len(shape) == 1 else item.chunks or ()

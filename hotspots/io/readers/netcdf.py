@@ -1,4 +1,4 @@
-"""NetCDF and Zarr by xarray, after what they refer to was looked at."""
+"""Opening NetCDF and Zarr with xarray, after checking what they refer to."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from hotspots.io.readers.zarr_store import require_sound_zarr
 
 
 def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
-    """Open a NetCDF file with xarray; close it as any other.
+    """Open a NetCDF file with xarray; the caller closes it.
 
     Parameters
     ----------
     path : path
+        The file.
     **options
-        Of `xarray.open_dataset`.
+        Options of `xarray.open_dataset`.
 
     Raises
     ------
     BadInputError
-        There is no such file; it leads to other files; a chunk of it is too large.
+        The file is missing, refers to other files, or has a chunk that is too large.
     RasterError
         It isn't NetCDF, or its metadata are damaged.
     Exception
-        Nearly any, of the libraries below, where the rest is damaged.
+        Almost any exception of the underlying libraries, if other parts are damaged.
     """
     file = plain_path(path)
     require_sound_netcdf(file)

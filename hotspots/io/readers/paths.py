@@ -1,7 +1,7 @@
-"""What a path must be before a library opens it, and what may lie beside the file.
+"""Requirements on a path before a library opens it, and on the files beside it.
 
-Libraries take more than paths: ``/vsicurl/...``, ``zip://...``, ``GTIFF_DIR:1:...``. Here a path is
-a path: made absolute, it names one regular file, and none of those is one.
+Libraries accept more than paths: ``/vsicurl/...``, ``zip://...``, ``GTIFF_DIR:1:...``. Here a path
+must be the absolute path of one regular file, which excludes all of those.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 from hotspots.errors import BadInputError
 from hotspots.io.limits import require_regular, shown_path
 
-# GDAL's options for whatever is read from the disk: its network may reach one address only, which
-# is of no server, and what goes past that meets a proxy that isn't there.
+# GDAL options for reading from disk: only one URL, which doesn't exist, is permitted, and other
+# network access is sent to a proxy that doesn't exist.
 CLOSED = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
     "GDAL_HTTP_PROXY": "127.0.0.1:1",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
-# GDAL takes such a beginning for a file system of its own, whatever lies on the disk.
+# GDAL interprets these prefixes as its virtual file systems, whatever is on the disk.
 _NOT_FILES = ("/vsi", "//vsi")
 
 
 def plain_path(path: str | Path) -> Path:
-    """Return the absolute path of a regular file, as libraries may be given it.
+    """Return the absolute path of a regular file, safe to pass to libraries.
 
     Raises
     ------
     BadInputError
-        An overlong path, a pipe, a socket or a device; there is no such file; a path that GDAL
-        would take for an address.
+        The path is too long; it is a pipe, a socket or a device; there is no such file; GDAL would
+        interpret the path as an address.
     """
     require_regular(path)
     absolute = Path(os.path.abspath(path))
@@ -45,14 +45,15 @@ def plain_path(path: str | Path) -> Path:
 
 
 def confined(folder: str | Path, key: str) -> Path:
-    """Return the absolute path of a regular file of a folder that somebody else may have made.
+    """Return the absolute path of a regular file within an untrusted folder.
 
     Raises
     ------
     BadInputError
-        As `plain_path`; or the file lies elsewhere, by ``..`` or a symbolic link.
+        For the reasons of `plain_path`; or the file is outside the folder, by ``..`` or a symbolic
+        link.
     FileNotFoundError
-        There is none.
+        The file doesn't exist.
     """
     home = Path(os.path.realpath(folder))
     path = home / key
@@ -68,20 +69,20 @@ def confined(folder: str | Path, key: str) -> Path:
 
 
 def require_beside(path: Path, names: tuple[str, ...], begins: tuple[bytes, ...] = ()) -> None:
-    """Raise `BadInputError` if a file that a library reads beside `path` isn't a plain one.
+    """Raise `BadInputError` if a file that a library reads beside `path` isn't a regular one.
 
     Parameters
     ----------
     path : Path
         The file that is opened.
     names : tuple of str
-        Names of files in its folder, in capitals or not, which need not be there.
+        Names of files in its folder, case-insensitive, which may be absent.
     begins : tuple of bytes
-        What each of them may begin with; () for anything.
+        Permitted first bytes of each; () for any.
     """
-    wanted = {name.casefold() for name in names}
+    expected = {name.casefold() for name in names}
     for name in sorted(os.listdir(path.parent)):
-        if name.casefold() not in wanted:
+        if name.casefold() not in expected:
             continue
         beside = path.with_name(name)
         if beside.is_symlink():

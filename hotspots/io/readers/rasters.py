@@ -1,9 +1,9 @@
-"""Rasters by GDAL, each by the driver of its format only, and never over the network.
+"""Opening rasters with GDAL, each by the driver of its format only, and never over the network.
 
-GDAL asks all its drivers whether a file is theirs, whatever its name ends in: a virtual raster
-named ``x.tif`` would reach other files and servers. A GeoTIFF itself may name a file of overviews
-or of coordinates anywhere, which is refused. Masks, coordinates and tags that lie beside it count,
-as programs of GIS write them, if they are plain files.
+By default GDAL tries all its drivers, whatever the file's suffix: a virtual raster named ``x.tif``
+would reach other files and servers. A GeoTIFF can itself refer to a file of overviews or of
+coordinates anywhere, which is refused. Sidecar files with masks, coordinates and tags, as GIS
+programs write them, are used if they are regular files.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _TIFF_BEGINS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BESIDE_TIFF = ((".ovr", ".msk", ".msk.ovr"), (".aux.xml",))
 _WORLD = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux", ".xml")
-# Tags by which a raster names other files.
+# Tags by which a raster refers to other files.
 _LEADS_OUT = {"OVERVIEWS": "OVERVIEW_FILE", "GEOLOCATION": "X_DATASET"}
-# All that `ingest.access.mosaic` writes.
+# All XML elements that `ingest.access.mosaic` writes.
 _OF_A_MOSAIC = frozenset(
     {
         "VRTDataset",
@@ -64,10 +64,10 @@ def geotiff(path: str | Path) -> Iterator[Any]:
     Raises
     ------
     BadInputError
-        No such file, no regular file, or one beside it that isn't plain; it names other files; it
-        has more bands or blocks, or larger ones, than the limits allow.
+        The file is missing or not a regular file, or a sidecar file isn't; it refers to other
+        files; it has more bands or blocks, or larger blocks, than the limits allow.
     rasterio.errors.RasterioError
-        It is no GeoTIFF, or damaged.
+        It isn't a GeoTIFF, or is damaged.
     """
     file = plain_path(path)
     _require_plain_beside(file)
@@ -79,7 +79,7 @@ def geotiff(path: str | Path) -> Iterator[Any]:
 def lazy_geotiff(path: str | Path, chunk: int = 2048) -> xr.DataArray:
     """Return a GeoTIFF as rioxarray reads it, in dask chunks; raises as `geotiff` does.
 
-    What could lead elsewhere is looked for once, now; the chunks are then read by the same driver.
+    References to other files are checked once, here; the chunks are then read by the same driver.
     """
     import rioxarray
 
@@ -106,7 +106,7 @@ def zarr(path: str | Path, variable: str = "") -> Iterator[Any]:
     """Hold a Zarr store, or one variable of it, open with rasterio; raises as `geotiff` does."""
     folder = require_sound_zarr(path)
     name = _quoted("ZARR", folder, variable)
-    # The copy of all metadata in one file was not looked at.
+    # The consolidated metadata weren't checked, so they aren't used.
     options = {"USE_ZMETADATA": "NO"}
     name = f"{name}:/{variable}" if variable else name
     with _opened(name, "Zarr", str(path), **options) as opened:
@@ -133,7 +133,7 @@ def container_of(name: str) -> tuple[str, Path, str]:
 
 @contextmanager
 def raster(name: str) -> Iterator[Any]:
-    """Hold a raster open by the name that `ingest` keeps of it; raises as `geotiff` does.
+    """Hold a raster open by its name in `ingest`; raises as `geotiff` does.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _opened(name: str, driver: str, shown: str, **options: Any) -> Iterator[Any]
 
     with _readable_tags(shown), rasterio.Env(**CLOSED):
         with warnings.catch_warnings():
-            # A container has no grid, its variables do; who needs a grid says so in a sentence.
+            # A container has no grid, only its variables do; callers that need a grid raise.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             opened = rasterio.open(name, driver=driver, sharing=False, **options)
         with opened:
@@ -223,7 +223,7 @@ def _require_mosaic(file: Path) -> None:
             part = plain_path(file.parent / (element.text or ""))
             _require_plain_beside(part)
             if not first_bytes(part, 4).startswith(_TIFF_BEGINS):
-                raise BadInputError(f"'{part.name}' of a mosaic is no GeoTIFF. Fetch it again.")
+                raise BadInputError(f"'{part.name}' of a mosaic isn't a GeoTIFF. Fetch it again.")
 
 
 def _quoted(driver: str, file: Path, variable: str) -> str:

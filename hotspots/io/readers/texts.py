@@ -1,8 +1,8 @@
-"""Files that are read as text or bytes: of a plain kind, within their limit, and not for ever.
+"""Reading files as text or bytes: regular files only, within limits of size and time.
 
-`Deadline` holds the time that the reading of one file may take. It is looked at between chunks,
-rows and steps of a database; what one call into a library does between two looks isn't
-interrupted, so what it is given is bounded in bytes, rows, vertices and pairs of edges instead.
+`Deadline` limits the time for reading one file. It is checked between chunks, rows and steps of a
+database; a single call into a library isn't interrupted, so its input is limited in bytes, rows,
+vertices and pairs of edges instead.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from hotspots.errors import BadInputError
 from hotspots.io.limits import PREFIX, limits, require_regular, require_within, shown_path
 
 _CHUNK = 1 << 20
-_MOST_SHOWN = 100  # letters of a parser's words
-# Python's parser takes a time that grows with the square of a key's parts.
+_MOST_SHOWN = 100  # characters of a parser's message
+# The time of Python's TOML parser grows with the square of the number of a key's dotted parts.
 _MOST_PARTS = 100
 _LONG_KEY = re.compile(
     r"(?<![\w.-])(?:(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*)"
@@ -30,12 +30,12 @@ _Item = TypeVar("_Item")
 
 
 class Deadline:
-    """The end of the time that the reading of one input may take.
+    """The time limit for reading one input.
 
     Parameters
     ----------
     name : str
-        What is read, as messages call it.
+        The name of the input in messages.
     """
 
     def __init__(self, name: str) -> None:
@@ -45,11 +45,11 @@ class Deadline:
 
     @property
     def is_past(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time limit is exceeded."""
         return time.monotonic() > self._end
 
     def check(self) -> None:
-        """Raise `BadInputError` if the time is over."""
+        """Raise `BadInputError` if the time limit is exceeded."""
         if self.is_past:
             raise BadInputError(
                 f"The reading of '{self.name}' took more than {self.seconds:,} seconds. Give a"
@@ -71,15 +71,17 @@ def read_bytes(path: str | Path, limit: str = "file_bytes") -> bytes:
     Parameters
     ----------
     path : path
+        The file.
     limit : str
-        The attribute of `Limits` that its bytes stay within.
+        The attribute of `Limits` that bounds its size in bytes.
 
     Raises
     ------
     BadInputError
-        A pipe, socket or device; larger than the limit, or growing beyond it; too slow.
+        It is a pipe, socket or device; it is larger than the limit, or grows beyond it; reading
+        takes too long.
     OSError
-        It isn't there, or can't be read.
+        It is missing, or can't be read.
     """
     require_regular(path)
     file = Path(path)
@@ -100,9 +102,9 @@ def read_text(path: str | Path, limit: str = "file_bytes") -> str:
     Raises
     ------
     BadInputError, OSError
-        As of `read_bytes`.
+        For the reasons of `read_bytes`.
     UnicodeDecodeError
-        It isn't in UTF-8.
+        It isn't UTF-8.
     """
     return read_bytes(path, limit).decode("utf-8-sig")
 
@@ -117,12 +119,12 @@ def _require(path: Path, size: int, limit: str) -> None:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML text holds.
+    """Return the content of a TOML text.
 
     Raises
     ------
     ValueError
-        It is no TOML, or longer than its limit; the text says why, in few words.
+        It isn't valid TOML, or is longer than its limit; the message says why.
     """
     most = limits().toml_bytes
     if len(text) > most:
@@ -136,12 +138,12 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """Return what a JSON text holds.
+    """Return the content of a JSON text.
 
     Raises
     ------
     ValueError
-        It is no JSON, or names one member twice; the text says why, in few words.
+        It isn't valid JSON, or an object has a member twice; the message says why.
     """
     try:
         return json.loads(text, object_pairs_hook=_single)
@@ -150,7 +152,7 @@ def parse_json(text: str) -> Any:
 
 
 def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object's members; which of two of one name is meant can't be known."""
+    """Return an object's members; raise `ValueError` if two have one name."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
@@ -164,5 +166,5 @@ def _why(error: Exception) -> str:
         return "it is nested too deep"
     if "integer string conversion" in str(error):
         return "it holds a number of thousands of digits"
-    told = " ".join(str(error).split()).rstrip(".")
-    return told if len(told) <= _MOST_SHOWN else f"{told[:_MOST_SHOWN]}…"
+    message = " ".join(str(error).split()).rstrip(".")
+    return message if len(message) <= _MOST_SHOWN else f"{message[:_MOST_SHOWN]}…"

@@ -1,9 +1,9 @@
-"""Vector files, each by its own driver only.
+"""Opening vector files, each by the driver of its format only.
 
-pyogrio can't restrict GDAL's drivers: GDAL asks each whether a file is its own, so that a virtual
-layer (OGR VRT), a GDAL pipeline or a web service's description opens whatever its name ends in.
-So the first bytes are compared with the format that the name says, before GDAL sees the file, and
-JSON, which many drivers share, is opened by the name ``GeoJSON:PATH``, which only one takes.
+pyogrio can't restrict GDAL's drivers: GDAL tries all of them, so that a virtual layer (OGR VRT), a
+GDAL pipeline or the description of a web service would be opened whatever the file's suffix.
+Therefore the first bytes are compared with the format of the suffix before GDAL opens the file, and
+JSON, which many drivers accept, is opened as ``GeoJSON:PATH``, which only one driver accepts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPTIONS = CLOSED | {
     "OGR_SQLITE_LOAD_EXTENSIONS": None,
 }
 _BOM = b"\xef\xbb\xbf"
-# What a file begins with, once blanks are left out of those that are text.
+# Permitted first bytes of a file, after leading white space in text formats.
 _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".geojson": (b"{",),
     ".json": (b"{",),
@@ -46,12 +46,12 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
 }
 _TEXT = (".geojson", ".json", ".kml")
 _BESIDE = {".shp": (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".idm", ".ind")}
-# The one kind of virtual table that a GeoPackage has; others reach files outside.
+# The only virtual tables of a GeoPackage; other kinds can read other files.
 _VIRTUAL = ("rtree",)
 
 
 def vector_layers(path: str | Path) -> list[tuple[str, str | None]]:
-    """Return name and kind of geometry (None: a table without) of each layer of a file."""
+    """Return the name and geometry type (None without geometry) of each layer of a file."""
     import pyogrio
 
     name = _checked(path)
@@ -65,19 +65,19 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
     Parameters
     ----------
     path : path
-        A file whose name ends in one of `_MAGIC`.
+        A file with a suffix of `_MAGIC`.
     layer : str, optional
-        By default the first; of GeoParquet there is one.
+        The first by default; GeoParquet has only one.
     **options
-        Of `pyogrio.read_dataframe`.
+        Options of `pyogrio.read_dataframe`.
 
     Raises
     ------
     BadInputError
-        There is no such file; it or a file beside it is no regular file or of another format than
-        its name says; it is larger than the limits allow; a GeoPackage that reaches outside.
+        The file is missing; it or a sidecar file isn't a regular file, or has another format than
+        its suffix; it exceeds the limits; a GeoPackage refers to other files.
     pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError
-        It is damaged, or has no such layer.
+        The file is damaged, or has no such layer.
     """
     import geopandas
     import pyogrio
@@ -91,20 +91,20 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
         require_modest_geopackage(Path(name), layer)
     with _pinned():
         if suffix not in _TEXT:  # which GDAL reads whole to count its features
-            told = pyogrio.read_info(name, layer=layer)
-            require_amounts(Path(name).name, told["features"], len(told["fields"]))
+            info = pyogrio.read_info(name, layer=layer)
+            require_amounts(Path(name).name, info["features"], len(info["fields"]))
         frame = pyogrio.read_dataframe(name, layer=layer, **options)
     require_amounts(Path(name).name, *frame.shape)
     return frame
 
 
 def _checked(path: str | Path) -> str:
-    """Return what GDAL is given for a file that is what its name says, or raise."""
+    """Return the name to pass to GDAL for a file whose content matches its suffix, or raise."""
     file = plain_path(path)
     suffix = file.suffix.lower()
     if suffix not in _MAGIC:
         raise BadInputError(
-            f"'{file.name}' is of no vector format that is read ({', '.join(_MAGIC)}). Convert it"
+            f"'{file.name}' has no supported vector format ({', '.join(_MAGIC)}). Convert it"
             " to GeoPackage or GeoJSON."
         )
     require_within(
@@ -117,7 +117,7 @@ def _checked(path: str | Path) -> str:
         _require_self_contained(file)
     if suffix in (".geojson", ".json"):
         return f"GeoJSON:{file}"
-    if "!" in str(file):  # pyogrio would read what stands behind it as another file's path
+    if "!" in str(file):  # pyogrio would interpret the part after it as another path
         raise BadInputError(f"'{file}' has an exclamation mark in its path. Rename that part.")
     return str(file)
 
@@ -139,10 +139,10 @@ def _require_format(file: Path, suffix: str) -> None:
 
 
 def _require_self_contained(file: Path) -> None:
-    """Raise `BadInputError` if a GeoPackage has parts that reach outside when they are read.
+    """Raise `BadInputError` if a GeoPackage has parts that access other files when they are read.
 
-    A view or trigger may call functions of GDAL that fetch or read files, and a virtual table may
-    stand for another file.
+    A view or trigger can call GDAL functions that download or read files, and a virtual table can
+    refer to another file.
     """
     try:
         uri = f"{file.as_uri()}?mode=ro&immutable=1"
@@ -151,7 +151,7 @@ def _require_self_contained(file: Path) -> None:
             for name, sql in rows:
                 _require_harmless(file, str(name), str(sql))
     except sqlite3.Error:
-        return  # damaged: GDAL says so
+        return  # damaged: GDAL raises
 
 
 def _require_harmless(file: Path, name: str, sql: str) -> None:
@@ -168,7 +168,7 @@ def _require_harmless(file: Path, name: str, sql: str) -> None:
 
 @contextmanager
 def _pinned() -> Iterator[None]:
-    """Hold GDAL's options of vectors to `_OPTIONS`, and give the former ones back."""
+    """Set GDAL's options for vectors to `_OPTIONS`, and restore the former ones."""
     import pyogrio
 
     before = {key: pyogrio.get_gdal_config_option(key) for key in _OPTIONS}

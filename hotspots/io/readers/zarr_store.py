@@ -1,7 +1,7 @@
-"""What a Zarr store must not do: lead out of its folder, run code, or unpack to more than allowed.
+"""Safety checks of Zarr stores: no references outside the folder, no code, sizes within limits.
 
-A store's metadata name the codecs that unpack it, and one of those (pickle) runs whatever code the
-bytes hold. So only numbers and text by known codecs are read.
+A store's metadata name the codecs that unpack it, and one of those (pickle) runs any code in the
+data. Therefore only numbers and text with known codecs are read.
 """
 
 from __future__ import annotations
@@ -47,26 +47,26 @@ _CODECS = frozenset(
         "vlen-bytes",
     }
 )
-# Of arrays of numbers and of plain text; "O" needs a codec of text beside.
+# Data types of numbers and plain text; "O" also requires a text codec.
 _KINDS = frozenset("biufcSUMm")
 _TEXT = frozenset({"vlen-utf8", "vlen-bytes"})
 
 
 def is_zarr(path: Path) -> bool:
-    """Say whether a folder is a Zarr store, by its name or by what lies in it."""
+    """Return whether a folder is a Zarr store, by its suffix or its metadata files."""
     return path.is_dir() and (
         path.suffix.lower() == ".zarr" or any((path / mark).is_file() for mark in _MARKS)
     )
 
 
 def require_sound_zarr(path: str | Path) -> Path:
-    """Return the absolute path of a Zarr store in which nothing leads out, or raise.
+    """Return the absolute path of a Zarr store without references to other files, or raise.
 
     Raises
     ------
     BadInputError
-        A symbolic link, a pipe or a device in it; a codec that isn't known to be harmless; more
-        steps or larger chunks than the limits allow; metadata that can't be read.
+        It contains a symbolic link, a pipe or a device; a codec isn't known to be harmless; it has
+        more steps or larger chunks than the limits allow; metadata can't be read.
     """
     folder = Path(os.path.abspath(path))
     if not folder.is_dir():
@@ -103,32 +103,32 @@ def _require_sound(file: Path, folder: Path) -> None:
     if file.stat().st_size > _METADATA_BYTES:
         raise BadInputError(f"'{shown}' is too large for metadata of Zarr. Write the store again.")
     try:
-        told = json.loads(file.read_bytes())
+        metadata = json.loads(file.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
         raise BadInputError(
             f"'{shown}' can't be read as metadata of Zarr. Copy or write the store again."
         ) from error
-    if not isinstance(told, dict):
+    if not isinstance(metadata, dict):
         raise BadInputError(f"'{shown}' isn't metadata of Zarr. Copy or write the store again.")
-    if file.name == ".zgroup" or told.get("node_type") == "group":
+    if file.name == ".zgroup" or metadata.get("node_type") == "group":
         return
     try:
-        _require_harmless(told, shown)
-        _require_small(told, shown)
+        _require_harmless(metadata, shown)
+        _require_small(metadata, shown)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise BadInputError(
             f"'{shown}' doesn't describe an array as Zarr does. Copy or write the store again."
         ) from error
 
 
-def _require_harmless(told: Mapping[str, Any], shown: str) -> None:
-    codecs = set(_names(told))
+def _require_harmless(metadata: Mapping[str, Any], shown: str) -> None:
+    codecs = set(_names(metadata))
     unknown = sorted(codecs - _CODECS)
-    kind = str(told.get("dtype", "i1" if "data_type" in told else ""))
+    kind = str(metadata.get("dtype", "i1" if "data_type" in metadata else ""))
     is_text = bool(codecs & _TEXT)
     if not unknown and kind.lstrip("<>|=")[:1] not in _KINDS and not is_text:
         unknown = [f"values of type {kind[:20] or 'none'}"]
-    if unknown or told.get("storage_transformers"):
+    if unknown or metadata.get("storage_transformers"):
         what = unknown[0][:40] if unknown else "a transformer of its storage"
         raise BadInputError(
             f"'{shown}' is packed by '{what}', which isn't read. Write the store again with zstd or"
@@ -136,9 +136,13 @@ def _require_harmless(told: Mapping[str, Any], shown: str) -> None:
         )
 
 
-def _names(told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of all codecs that an array's metadata ask for, those of shards too."""
-    listed = [told.get("compressor"), *(told.get("filters") or ()), *(told.get("codecs") or ())]
+def _names(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of all codecs in an array's metadata, including those within shards."""
+    listed = [
+        metadata.get("compressor"),
+        *(metadata.get("filters") or ()),
+        *(metadata.get("codecs") or ()),
+    ]
     for codec in filter(None, listed):
         name = str(codec.get("id") or codec.get("name") or "")
         yield name.removeprefix("numcodecs.").lower()
@@ -148,14 +152,14 @@ def _names(told: Mapping[str, Any]) -> Iterator[str]:
             yield from _names({"codecs": within.get("index_codecs")})
 
 
-def _require_small(told: Mapping[str, Any], shown: str) -> None:
-    shape = [int(size) for size in told["shape"]]
-    grid = told.get("chunk_grid") or {}
-    chunks = told.get("chunks") or grid["configuration"]["chunk_shape"] if shape else ()
+def _require_small(metadata: Mapping[str, Any], shown: str) -> None:
+    shape = [int(size) for size in metadata["shape"]]
+    grid = metadata.get("chunk_grid") or {}
+    chunks = metadata.get("chunks") or grid["configuration"]["chunk_shape"] if shape else ()
     require_within(
         f"'{shown}' has", math.prod(shape[:-2]), "raster_bands", "keep the steps that you need"
     )
-    # A chunk of no more than 8 bytes a value; an axis is read whole.
+    # At most 8 bytes per value are assumed; an axis is read whole.
     at_once = math.prod(int(size) for size in (shape if len(shape) == 1 else chunks))
     require_within(
         f"A chunk or axis of '{shown}' has",
