@@ -17,7 +17,7 @@ from hotspots.ingest.access.download import Progress, disk, held
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
-from hotspots.ingest.regrid.source_raster import Origin, Raw
+from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
 from hotspots.ingest.sources.model import Access, Product, Source, filled, values_of
 from hotspots.io.atomic import file_hash
 
@@ -89,12 +89,12 @@ def acquire(
     progress: Progress | None = None,
     *,
     with_client: Client | None = None,
-) -> list[Raw]:
+) -> list[SourceRaster]:
     """Return local rasters of what is asked for, as stored and with what the catalogue declares.
 
     Returns
     -------
-    list of Raw
+    list of SourceRaster
         One for each part of the product, and for each depth if none is asked for (parts within
         depths); ``origin.stale`` tells if upstream couldn't be asked and the cached one is used.
 
@@ -169,13 +169,13 @@ def _ways(source: Source, job: _Job) -> _Way:
     return ways[job.access.kind]
 
 
-def _raw(job: _Job, path: Path, origin: Origin) -> Raw:
+def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
     product, given = job.request.product, job.request.product.nodata
     name = str(path)
     # A window of a NetCDF file is a GeoTIFF already.
     if product.subdataset and path.suffix.lower() in (".nc", ".nc4"):
         name = f'NETCDF:"{path}":{filled(product.subdataset, job.values)}'
-    return Raw(
+    return SourceRaster(
         path=name,
         bands=_bands_of(job, path),
         scale=product.scale,
