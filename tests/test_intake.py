@@ -158,8 +158,8 @@ def test_names_products_years_and_depths_are_understood() -> None:
         (["worldcover/land_cover"], {"years": ["1999"]}, "no year 1999.*It has: 2021, 2020"),
         (["soilgrids/clay"], {"depths": ["0-30"]}, "no depth 0-30 cm. It has: 0-5"),
         (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds one.*one --year"),
-        (["soilgrids"], {"years": ["2010"]}, "nothing of what is named has several years"),
-        (["gsocmap"], {"depths": ["0-5"]}, "nothing of what is named has several depths"),
+        (["soilgrids"], {"years": ["2010"]}, "none of the named products has several years"),
+        (["gsocmap"], {"depths": ["0-5"]}, "none of the named products has several depths"),
         ([], {}, "No source is named"),
     ],
 )
@@ -410,7 +410,7 @@ def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) ->
     )
     assert piped.returncode == 0, piped.stderr
     assert "fetching" not in piped.stderr
-    assert "asking Woodwell" in piped.stderr
+    assert "requesting data from Woodwell" in piped.stderr
     home["HOTSPOTS_CACHE"] = str(tmp_path / "cache2")
     ours, theirs = pty.openpty()
     shown = subprocess.Popen(

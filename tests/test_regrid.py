@@ -539,7 +539,7 @@ def test_share_of_a_class_in_the_land(write: Write) -> None:
         raw, box(0, 1, 1, (2, 4)), "cropland_share", legend="worldcover", share_of="cropland"
     )
     np.testing.assert_array_equal(layer.values, [[1, 0, np.nan, np.nan], [np.nan] * 4])
-    with pytest.raises(RasterError, match="'crops' is no class; allowed are tree_covered"):
+    with pytest.raises(RasterError, match="'crops' isn't a class; allowed are tree_covered"):
         on_grid(raw, world(10), "cropland_share", legend="worldcover", share_of="crops")
 
 

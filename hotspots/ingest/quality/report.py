@@ -1,7 +1,7 @@
 """Quality report of a layer: the statistics needed to decide whether to trust it.
 
-The report changes and refuses nothing: cells outside the valid range are counted and reported, never
-clipped. `hotspots.ingest.quality.report_page.page` renders a report as HTML.
+The report changes and refuses nothing: cells outside the valid range are counted and reported,
+never clipped. `hotspots.ingest.quality.report_page.page` renders a report as HTML.
 """
 
 from __future__ import annotations

@@ -125,8 +125,8 @@ def open_grid(raw: SourceRaster) -> Grid:
     Grid
         Rows may run north or south, columns east or west, longitudes from 0 to 360; its CRS is
         the declared one, else the file's. The interrupted Homolosine is always `HOMOLOSINE`,
-        however it is written. If a grid clearly spans all longitudes (and latitudes), its rounded cell
-        size is made exact.
+        however it is written. If a grid clearly spans all longitudes (and latitudes), its rounded
+        cell size is made exact.
 
     Raises
     ------
