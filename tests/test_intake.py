@@ -157,7 +157,7 @@ def test_names_products_years_and_depths_are_understood() -> None:
         (["soilgrids/cley"], {}, "no product 'cley'; did you mean clay"),
         (["worldcover/land_cover"], {"years": ["1999"]}, "no year 1999.*It has: 2021, 2020"),
         (["soilgrids/clay"], {"depths": ["0-30"]}, "no depth 0-30 cm. It has: 0-5"),
-        (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds one.*one --year"),
+        (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds only one.*one --year"),
         (["soilgrids"], {"years": ["2010"]}, "none of the named products has several years"),
         (["gsocmap"], {"depths": ["0-5"]}, "none of the named products has several depths"),
         ([], {}, "No source is named"),
