@@ -28,7 +28,7 @@ from affine import Affine
 from rasterio.vrt import WarpedVRT
 
 from hotspots.ingest.regrid.resample import on_grid
-from hotspots.ingest.regrid.source_raster import Raw
+from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.io.cog import OPTIONS, write_cog
 from hotspots.layers.grid import Grid
 
@@ -88,7 +88,7 @@ def make_world(path: Path, grid: Grid) -> None:
 
 def ours(source: Path, target: Path, per_degree: int) -> None:
     """Ingest with this package."""
-    raw = Raw(str(source), scale=SCALE, nodata=(SEA,), unit="t ha-1")
+    raw = SourceRaster(str(source), scale=SCALE, nodata=(SEA,), unit="t ha-1")
     layer, _ = on_grid(raw, world(per_degree), "soc_stock")
     write_cog(layer, target)
 

@@ -22,7 +22,7 @@ from shapely.geometry import box
 
 import hotspots as hs
 from hotspots.errors import BadInputError, FetchError, TokenError
-from hotspots.ingest.layer_requests import chosen_accesses, wanted
+from hotspots.ingest.layer_requests import chosen_accesses, requested_layers
 from hotspots.ingest.public_layers import ingest
 from hotspots.ingest.publish import grid_of_store, region_file
 from hotspots.ingest.sources.cards import rows as catalogued
@@ -137,15 +137,17 @@ def run(words: list[str], tmp_path: Path, **options: Any) -> list[dict[str, Any]
 
 
 def test_names_products_years_and_depths_are_understood() -> None:
-    told = [str(one) for one in wanted(["soilgrids/clay,sand"], depths=["0-5", "60-100"])]
+    told = [str(one) for one in requested_layers(["soilgrids/clay,sand"], depths=["0-5", "60-100"])]
     assert told == [f"soilgrids/{p} {d} cm" for p in ("clay", "sand") for d in ("0-5", "60-100")]
-    (cover_2021,) = wanted(["worldcover/land_cover"])
+    (cover_2021,) = requested_layers(["worldcover/land_cover"])
     assert (cover_2021.key, cover_2021.name) == ("land_cover_2021", "land_cover_2021")
-    assert [one.key for one in wanted(["soilgrids/soc"], depths=["5-15"])] == ["soc_5-15cm"]
-    (dated,) = wanted(["soil-carbon-debt/soc_stock_1960"])
+    assert [one.key for one in requested_layers(["soilgrids/soc"], depths=["5-15"])] == [
+        "soc_5-15cm"
+    ]
+    (dated,) = requested_layers(["soil-carbon-debt/soc_stock_1960"])
     assert (dated.key, dated.year) == ("soc_stock_1960", 1960)
-    twice = wanted(["soilgrids/clay", "soilgrids/clay"])
-    assert len(twice) == len(wanted(["soilgrids/clay"]))
+    twice = requested_layers(["soilgrids/clay", "soilgrids/clay"])
+    assert len(twice) == len(requested_layers(["soilgrids/clay"]))
 
 
 @pytest.mark.parametrize(
@@ -155,20 +157,20 @@ def test_names_products_years_and_depths_are_understood() -> None:
         (["soilgrids/cley"], {}, "no product 'cley'; did you mean clay"),
         (["worldcover/land_cover"], {"years": ["1999"]}, "no year 1999.*It has: 2021, 2020"),
         (["soilgrids/clay"], {"depths": ["0-30"]}, "no depth 0-30 cm. It has: 0-5"),
-        (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds one.*one --year"),
-        (["soilgrids"], {"years": ["2010"]}, "nothing of what is named has several years"),
-        (["gsocmap"], {"depths": ["0-5"]}, "nothing of what is named has several depths"),
+        (["worldcover/cropland_share"], {"years": ["2020", "2021"]}, "holds only one.*one --year"),
+        (["soilgrids"], {"years": ["2010"]}, "none of the named products has several years"),
+        (["gsocmap"], {"depths": ["0-5"]}, "none of the named products has several depths"),
         ([], {}, "No source is named"),
     ],
 )
 def test_what_there_is_not_is_told(words: list[str], options: Any, told: str) -> None:
     with pytest.raises(BadInputError, match=told):
-        wanted(words, **options)
+        requested_layers(words, **options)
 
 
 def test_the_coarsest_access_that_is_fine_enough_is_chosen() -> None:
-    (stock,) = wanted(["soilgrids/soc_stock"])
-    (lower,) = wanted(["soilgrids/soc_stock_lower"])
+    (stock,) = requested_layers(["soilgrids/soc_stock"])
+    (lower,) = requested_layers(["soilgrids/soc_stock_lower"])
     for per_degree, name in ((12, "5000m"), (60, "1000m"), (120, "1000m"), (240, "250m")):
         grid = target_grid([(30, 0, 30.1, 0.1)], 1 / per_degree)
         assert [a.name for a in chosen_accesses(stock, grid)] == [name]
@@ -183,8 +185,8 @@ def test_land_cover_that_needs_no_token_is_taken_where_there_is_some(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("HOTSPOTS_CDS_TOKEN", raising=False)
     grid = target_grid([(30, 0, 31, 1)], 1 / 360)
-    (old,) = wanted(["esa-cci/land_cover"], years=[2010])
-    (new,) = wanted(["esa-cci/land_cover"], years=[2020])
+    (old,) = requested_layers(["esa-cci/land_cover"], years=[2010])
+    (new,) = requested_layers(["esa-cci/land_cover"], years=[2020])
     assert [a.kind for a in chosen_accesses(old, grid)] == ["window"]
     assert [a.kind for a in chosen_accesses(new, grid)] == ["cds"]
     with pytest.raises(TokenError, match="export HOTSPOTS_CDS_TOKEN=TOKEN"):
@@ -343,7 +345,7 @@ def test_every_default_product_has_an_access_at_every_size() -> None:
     for name in ("soilgrids", "openlandmap", "lc100", "koppen-geiger", "terraclimate", "gsocmap"):
         for product in source(name).defaults():
             if product.kind == "raster":
-                for one in wanted([f"{name}/{product.short_name}"])[:1]:
+                for one in requested_layers([f"{name}/{product.short_name}"])[:1]:
                     assert chosen_accesses(one, target_grid([(0, 0, 1, 1)], 0.5))
 
 
@@ -408,7 +410,7 @@ def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) ->
     )
     assert piped.returncode == 0, piped.stderr
     assert "fetching" not in piped.stderr
-    assert "asking Woodwell" in piped.stderr
+    assert "requesting data from Woodwell" in piped.stderr
     home["HOTSPOTS_CACHE"] = str(tmp_path / "cache2")
     ours, theirs = pty.openpty()
     shown = subprocess.Popen(
@@ -495,7 +497,7 @@ def test_a_second_address_is_tried_and_a_wrong_file_stops_no_other(
 def test_every_layer_that_can_be_asked_for_has_a_place_of_its_own_in_a_store(made: str) -> None:
     """A product's layer is of a canonical variable, and is found again by the name it was given."""
     for product in source(made).products:
-        for one in wanted([f"{made}/{product.name}"]) if product.kind == "raster" else ():
+        for one in requested_layers([f"{made}/{product.name}"]) if product.kind == "raster" else ():
             attrs = {"depth_cm": one.depth} if one.depth else {}
             assert layer_key(describe(xr.DataArray(0.0), one.name).assign_attrs(attrs)) == one.key
 

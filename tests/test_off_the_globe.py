@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 
 from hotspots.ingest.regrid import reproject
-from hotspots.ingest.regrid.source_raster import Raw
+from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.layers.grid import Grid
 
 
@@ -20,7 +20,7 @@ def test_only_the_edge_of_the_globe_is_looked_at_part_by_part(
     x, y = -size * shape[1] / 2, size * shape[0] / 2
     known = pyproj.CRS.from_user_input(crs)
     target = Grid(Affine(size, 0, x, 0, -size, y), shape, known)
-    view = reproject.Warped(Raw(""), target, target, parts, parts)
+    view = reproject.Warped(SourceRaster(""), target, target, parts, parts)
     fine = view.grid
     asked: list[int] = []
     repeats = reproject._repeats

@@ -29,7 +29,7 @@ from hotspots.edition.recipe import Recipe, _toml_value
 from hotspots.errors import RasterError
 from hotspots.ingest import open_layers
 from hotspots.ingest.quality.report_page import page
-from hotspots.ingest.regrid.source_raster import Raw, open_grid
+from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sources.cards import card, markdown
 from hotspots.ingest.sources.catalogue import SOURCES_VARIABLE
 from hotspots.ingest.user_layers import add_own
@@ -413,7 +413,7 @@ def test_commands_that_messages_suggest_are_quoted(tmp_path: Path) -> None:
         assert shlex.split(str(caught.value).rpartition("--store")[2]) == [str(folder)]
     tif(tmp_path / f"{text}.tif", text, crs=None)
     with pytest.raises(RasterError) as no_crs:
-        open_grid(Raw(str(tmp_path / f"{text}.tif"), unit="t ha-1"))
+        open_grid(SourceRaster(str(tmp_path / f"{text}.tif"), unit="t ha-1"))
     command = str(no_crs.value).partition("rio edit-info")[2].partition(" (GeoTIFF)")[0]
     assert shlex.split(command)[-1] == str(tmp_path / f"{text}.tif")
     for key in ("units", "guidelines"):

@@ -143,10 +143,10 @@ def test_what_the_file_says_counts_and_is_told(tmp_path: Path) -> None:
         ({"band": 2}, "no band 2; it has 1"),
         ({"band": 0}, "no band 0"),
         ({"depth": "15"}, "A stock is of a layer of soil"),
-        ({"depth": "30-0"}, "'30-0' is no depth"),
-        ({"depth": "topsoil"}, "'topsoil' is no depth"),
+        ({"depth": "30-0"}, "'30-0' isn't a depth"),
+        ({"depth": "topsoil"}, "'topsoil' isn't a depth"),
         ({"year": "twelve"}, "year 'twelve'"),
-        ({"crs": "EPSG:nonsense"}, "no coordinate reference system"),
+        ({"crs": "EPSG:nonsense"}, "isn't a coordinate reference system"),
         ({"legend": "igbp"}, "is of 'land_cover', not of 'soc_stock'"),
     ],
 )
@@ -489,13 +489,13 @@ def test_a_code_outside_the_legend_is_named(tmp_path: Path) -> None:
     ("make", "words"),
     [
         (lambda p: p / "none.tif", "There is no file"),
-        (lambda p: p, "no Zarr store"),
-        (lambda p: _written(p / "a.docx", b"PK"), "of no format that is read"),
+        (lambda p: p, "not a Zarr store"),
+        (lambda p: _written(p / "a.docx", b"PK"), r"The format of 'a.docx' isn't supported"),
         (lambda p: _written(p / "a.tif", b"II*\0 spoilt"), "can't be read"),
         (lambda p: _written(p / "a.nc", b"CDF\x01 spoilt"), "can't be read"),
         (lambda p: _written(p / "a.gpkg", b"spoilt"), "can't be read as .gpkg"),
         (lambda p: _written(p / "a.csv", "lat,lon,Größe\n".encode("latin-1")), "UTF-8"),
-        (lambda p: "ftp://127.0.0.1/a.tif", "no address that can be fetched"),
+        (lambda p: "ftp://127.0.0.1/a.tif", "isn't an address that can be downloaded"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, make: Any, words: str) -> None:

@@ -222,7 +222,7 @@ def gap() -> Profiles:
         (mixed, {}, "don't mix"),
         (of_layers, {"kind": "points"}, "don't mix"),
         (at_points, {"kind": "layers"}, "don't mix"),
-        (at_points, {"kind": "horizons"}, "no kind of depths"),
+        (at_points, {"kind": "horizons"}, "isn't a kind of depths"),
         (kindless, {}, "Say --kind points or --kind layers"),
         (kindless, {"kind": "layers"}, "top and bottom"),
         (at_points, {"to": (0, 100)}, "reaches from 0 to 30 cm"),

@@ -16,7 +16,7 @@ from affine import Affine
 from hotspots.errors import RasterError
 from hotspots.ingest.regrid import resample
 from hotspots.ingest.regrid.resample import on_grid
-from hotspots.ingest.regrid.source_raster import HOMOLOSINE, Raw, open_grid, read
+from hotspots.ingest.regrid.source_raster import HOMOLOSINE, SourceRaster, open_grid, read
 from hotspots.ingest.sources.catalogue import source
 from hotspots.layers.grid import Grid, cell_area, row_area_ha
 from hotspots.layers.harmonise import harmonise
@@ -30,7 +30,7 @@ ISRIC = (
 )
 SINUSOIDAL = "+proj=sinu +lon_0=0 +datum=WGS84 +units=m"
 
-Write = Callable[..., Raw]
+Write = Callable[..., SourceRaster]
 
 
 def world(step: float, west: float = -180, crs: Any = 4326) -> Grid:
@@ -44,11 +44,11 @@ def box(west: float, north: float, step: float, shape: tuple[int, int]) -> Grid:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write values as a GeoTIFF on a grid; return its Raw, with what else is declared."""
+    """Write values as a GeoTIFF on a grid; return its SourceRaster, with what else is declared."""
 
     def call(
         values: Any, grid: Grid, *, nodata: float | None = None, crs: Any = "", **declared: Any
-    ) -> Raw:
+    ) -> SourceRaster:
         array = np.asarray(values)
         array = array if array.ndim == 3 else array[None]
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.tif"
@@ -65,7 +65,7 @@ def write(tmp_path: Path) -> Write:
             crs=grid.crs.to_wkt() if crs == "" else crs,
         ) as file:
             file.write(array)
-        return Raw(str(path), **{"unit": "t ha-1", **declared})
+        return SourceRaster(str(path), **{"unit": "t ha-1", **declared})
 
     return call
 
@@ -212,18 +212,18 @@ def test_the_file_s_scale_counts_only_where_asked(write: Write) -> None:
     with rasterio.open(raw.path, "r+") as file:
         file.scales, file.offsets = (0.1,), (2.0,)
     assert read(raw)[0, 0, 0] == 523
-    assert read(Raw(raw.path, use_file_scale=True))[0, 0, 0] == pytest.approx(54.3)
+    assert read(SourceRaster(raw.path, use_file_scale=True))[0, 0, 0] == pytest.approx(54.3)
 
 
 def test_declared_nodata_wins_over_the_file_s(write: Write) -> None:
     stored = np.array([[0, 7, -9999]], "int16")
     grid = box(0, 1, 1, (1, 3))
     raw = write(stored, grid, nodata=0)
-    declared = Raw(raw.path, nodata=(-9999.0,), unit="t ha-1")
+    declared = SourceRaster(raw.path, nodata=(-9999.0,), unit="t ha-1")
     np.testing.assert_array_equal(on_grid(declared, grid, "soc_stock")[0].values, [[0, 7, np.nan]])
     with pytest.raises(RasterError, match="holds -9999, which looks like a nodata value"):
         on_grid(raw, grid, "soc_stock")
-    ignored = Raw(raw.path, use_file_nodata=False, unit="%")
+    ignored = SourceRaster(raw.path, use_file_nodata=False, unit="%")
     assert read(ignored)[0].tolist() == [[0, 7, -9999]]
 
 
@@ -259,7 +259,7 @@ def test_undeclared_nodata_is_named(
     with pytest.raises(RasterError) as caught:
         on_grid(raw, target, name)
     assert f"holds {told}, which looks like a nodata value of '{name}'" in str(caught.value)
-    declared = Raw(raw.path, nodata=(stored,), unit=unit, scale=scale)
+    declared = SourceRaster(raw.path, nodata=(stored,), unit=unit, scale=scale)
     assert np.isfinite(on_grid(declared, target, name)[0].values).sum() >= target.shape[0] ** 2 - 1
 
 
@@ -291,7 +291,7 @@ def test_a_file_without_crs(write: Write) -> None:
     raw = write(np.ones((18, 36), "float32"), world(10), crs=None)
     with pytest.raises(RasterError, match=r"has no coordinate reference system .* --crs EPSG:4326"):
         open_grid(raw)
-    assert open_grid(Raw(raw.path, crs="EPSG:4326")).is_geographic
+    assert open_grid(SourceRaster(raw.path, crs="EPSG:4326")).is_geographic
 
 
 def test_a_rotated_file(write: Write) -> None:
@@ -304,7 +304,7 @@ def test_degrees_that_are_none(write: Write) -> None:
     metres = Grid(Affine(1000, 0, 500000, 0, -1000, 4e6), (3, 3), pyproj.CRS(32631))
     raw = write(np.ones((3, 3), "float32"), metres, crs=None)
     with pytest.raises(RasterError, match="claims degrees but spans"):
-        open_grid(Raw(raw.path, crs="EPSG:4326"))
+        open_grid(SourceRaster(raw.path, crs="EPSG:4326"))
 
 
 def test_a_rounded_step_spans_the_world(write: Write) -> None:
@@ -317,23 +317,23 @@ def test_a_rounded_step_spans_the_world(write: Write) -> None:
 def test_homolosine_is_known_by_its_method(write: Write, crs: str) -> None:
     grid = Grid(Affine(1e6, 0, 0, 0, -1e6, 1e6), (2, 2), pyproj.CRS(crs))
     raw = write(np.ones((2, 2), "float32"), grid)
-    for one in (raw, Raw(raw.path, crs=HOMOLOSINE)):
+    for one in (raw, SourceRaster(raw.path, crs=HOMOLOSINE)):
         assert open_grid(one).crs.to_authority() == ("ESRI", "54052")
 
 
 def test_what_is_no_homolosine_isn_t_declared_one(write: Write) -> None:
     raw = write(np.ones((18, 36), "float32"), world(10))
     with pytest.raises(RasterError, match="is in 'WGS 84', but declared as Homolosine"):
-        open_grid(Raw(raw.path, crs=HOMOLOSINE))
+        open_grid(SourceRaster(raw.path, crs=HOMOLOSINE))
 
 
 def test_unreadable(tmp_path: Path, write: Write) -> None:
     (tmp_path / "no.tif").write_text("<html>")
     with pytest.raises(RasterError, match="can't be read as a raster"):
-        open_grid(Raw(str(tmp_path / "no.tif")))
+        open_grid(SourceRaster(str(tmp_path / "no.tif")))
     raw = write(np.ones((2, 2), "float32"), box(0, 2, 1, (2, 2)))
     with pytest.raises(RasterError, match="has no band 2; it has 1"):
-        open_grid(Raw(raw.path, bands=(2,)))
+        open_grid(SourceRaster(raw.path, bands=(2,)))
 
 
 # ------------------------------------------------------------------------------ other projections
@@ -457,7 +457,11 @@ def test_the_sinusoidal_map_and_its_twin(shared: Path) -> None:
     folder = shared / "data" / "global_10km"
     name = "SOCS_0_30cm_year_2010AD_10km"
     found = [
-        total(*on_grid(Raw(str(path), nodata=(-32767,), unit="t ha-1"), world(1), "soc_stock"))
+        total(
+            *on_grid(
+                SourceRaster(str(path), nodata=(-32767,), unit="t ha-1"), world(1), "soc_stock"
+            )
+        )
         for path in (folder / f"{name}.tif", folder / f"{name}_sin.tif")
     ]
     assert found[0] / 1e9 == pytest.approx(867, rel=5e-3)
@@ -497,7 +501,7 @@ def test_an_unknown_code_is_named(write: Write) -> None:
 def test_declared_nodata_of_classes_is_in_no_legend(write: Write) -> None:
     grid = box(0, 1, 1, (1, 2))
     raw = write(np.array([[20, 255]], "uint8"), grid, unit="")
-    layer, _ = on_grid(Raw(raw.path, nodata=(255,)), grid, "land_cover", legend="lc100")
+    layer, _ = on_grid(SourceRaster(raw.path, nodata=(255,)), grid, "land_cover", legend="lc100")
     assert layer.values.tolist() == [[2, 0]]
 
 
@@ -515,7 +519,7 @@ def test_classes_of_another_projection(write: Write) -> None:
     grid, lon, _ = projected(ISRIC, 50000, WHOLE)
     with np.errstate(invalid="ignore"):
         codes = np.where(np.isnan(lon), 255, np.where(lon < 0, 10, 30)).astype("uint8")
-    raw = Raw(write(codes, grid, unit="").path, nodata=(255,))
+    raw = SourceRaster(write(codes, grid, unit="").path, nodata=(255,))
     layer, _ = on_grid(raw, box(-30, 40, 10, (4, 6)), "land_cover", legend="worldcover")
     assert layer.values.tolist() == [[1, 1, 1, 2, 2, 2]] * 4
 
@@ -535,7 +539,7 @@ def test_share_of_a_class_in_the_land(write: Write) -> None:
         raw, box(0, 1, 1, (2, 4)), "cropland_share", legend="worldcover", share_of="cropland"
     )
     np.testing.assert_array_equal(layer.values, [[1, 0, np.nan, np.nan], [np.nan] * 4])
-    with pytest.raises(RasterError, match="'crops' is no class; allowed are tree_covered"):
+    with pytest.raises(RasterError, match="'crops' isn't a class; allowed are tree_covered"):
         on_grid(raw, world(10), "cropland_share", legend="worldcover", share_of="crops")
 
 
@@ -560,7 +564,7 @@ def test_files_side_by_side(write: Write) -> None:
     layer, _ = on_grid([left, right], box(0, 2, 3, (1, 2)), "soc_stock")
     np.testing.assert_allclose(layer.values, [[20, 40]], rtol=1e-6)
     codes = [
-        Raw(write(np.full((2, n), c, "uint8"), box(w, 2, 1, (2, n)), unit="").path)
+        SourceRaster(write(np.full((2, n), c, "uint8"), box(w, 2, 1, (2, n)), unit="").path)
         for n, c, w in ((2, 10, 0), (4, 20, 2))
     ]
     layer, _ = on_grid(codes, box(0, 2, 3, (1, 2)), "land_cover", legend="esa-cci")
@@ -587,7 +591,7 @@ def test_months(write: Write, one_file: bool) -> None:
     np.testing.assert_array_equal(year.values, [[780, np.nan]])
     with pytest.raises(RasterError, match="has 11 bands; the 12 months"):
         on_grid(
-            raws[:-1] if not one_file else Raw(raws[0].path, bands=tuple(range(1, 12))),
+            raws[:-1] if not one_file else SourceRaster(raws[0].path, bands=tuple(range(1, 12))),
             grid,
             "precipitation",
             months="keep",
@@ -612,7 +616,7 @@ def test_months_of_a_mean_of_files(write: Write) -> None:
         on_grid(raws, grid, "air_temperature", months="keep")
     with pytest.raises(RasterError, match="has 13 bands; the 12 months"):
         on_grid(
-            [raws[0], Raw(raws[1].path, unit="degC")],
+            [raws[0], SourceRaster(raws[1].path, unit="degC")],
             grid,
             "air_temperature",
             combine="mean",
@@ -637,6 +641,6 @@ def test_netcdf(tmp_path: Path) -> None:
     data["lat"].attrs["units"], data["lon"].attrs["units"] = "degrees_north", "degrees_east"
     path = tmp_path / "a.nc"
     data.to_netcdf(path, engine="h5netcdf")
-    raw = Raw(f'NETCDF:"{path}":t', crs="EPSG:4326", unit="m")
+    raw = SourceRaster(f'NETCDF:"{path}":t', crs="EPSG:4326", unit="m")
     layer, _ = on_grid(raw, world(10), "elevation")
     np.testing.assert_allclose(layer.values[3], np.mod(world(10).x, 360))

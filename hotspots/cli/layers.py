@@ -238,7 +238,7 @@ def stock(
     if as_json:
         put_json(row)
         return
-    put(row["told"])
+    put(row["message"])
     for line in row["verdicts"]:
         put(f"  {line}")
 

@@ -1,11 +1,11 @@
-"""Rasters come in: the packaged sample, the user's own files, and the store of layers."""
+"""Import of rasters: the packaged sample, public sources, user files; the store of layers."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Not lazily: importing the module later would put it in the place of its function here.
+# Not lazily: a later import of the module would replace the function of the same name here.
 from hotspots.ingest.sample import sample
 
 if TYPE_CHECKING:

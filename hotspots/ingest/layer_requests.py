@@ -1,4 +1,4 @@
-"""What is asked for, in words: sources, products, years and depths, and the access that serves."""
+"""Requests for layers: sources, products, years and depths, and the access that serves each."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _AS_GOOD = 1.1  # cells of 1,000 m serve a grid of 30 arc-seconds, which are 928
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One layer that is asked for: a product, of one year and one depth."""
+class LayerRequest:
+    """One requested layer: a product of one year and one depth."""
 
     source: Source
     product: Product
@@ -37,61 +37,64 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        """The name that the layer has in the store."""
+        """Name of the layer in the store."""
         if self.product.kind != "raster":
             return self.product.name
         return f"{self.name}_{self.depth}cm" if self.product.depths else self.name
 
     @property
     def name(self) -> str:
-        """The canonical variable, with the year where it has several."""
+        """Canonical variable, with the year if the product has several years."""
         if is_dated(self.product):
             return self.product.name.replace("{year}", str(self.year))
         return canonical_name(self.product)
 
     def __str__(self) -> str:
-        told = [f"{self.source.name}/{self.product.name}"]
-        told += [str(self.year)] if self.year is not None else []
-        return " ".join([*told, *([f"{self.depth} cm"] if self.depth else [])])
+        parts = [f"{self.source.name}/{self.product.name}"]
+        parts += [str(self.year)] if self.year is not None else []
+        return " ".join([*parts, *([f"{self.depth} cm"] if self.depth else [])])
 
 
-def wanted(
+def requested_layers(
     words: Iterable[str], years: Sequence[Any] = (), depths: Sequence[str] = ()
-) -> list[Wanted]:
-    """Return what "soilgrids", "soilgrids/clay" and the like ask for, without repetition.
+) -> list[LayerRequest]:
+    """Parse requests such as "soilgrids" or "soilgrids/clay" into layers, without duplicates.
 
     Parameters
     ----------
     words : iterable of str
-        A source's name (its default products) or "source/product"; several products may be
-        parted by commas: "soilgrids/clay,sand". "soil-carbon-debt/soc_stock_1990" tells its year.
+        A source's name (its default products) or "source/product"; several products are
+        separated by commas: "soilgrids/clay,sand". The product name in
+        "soil-carbon-debt/soc_stock_1990" includes the year.
     years : sequence, optional
-        Of products that have several; their first by default.
+        Years of products with several years; the first one by default.
     depths : sequence of str, optional
-        Of profiles: "0-5", "30-60"; the topsoil's by default.
+        Depths of soil profiles, cm: "0-5", "30-60"; the topsoil layers by default.
 
     Raises
     ------
     UnknownSourceError
-        No source or product of this name.
+        No source or product has this name.
     BadInputError
-        A year or depth that a product doesn't have.
+        A requested year or depth isn't offered by the product.
     """
-    found: list[Wanted] = []
+    requests: list[LayerRequest] = []
     for word in words:
         name, _, products = word.partition("/")
         chosen = source(name)
-        asked = [_named(chosen, p, years) for p in products.split(",")] if products else []
-        for product, of in asked or [(product, years) for product in chosen.defaults()]:
-            found += [w for w in _each(chosen, product, of, depths) if w not in found]
-    if not found:
+        named = [_named(chosen, p, years) for p in products.split(",")] if products else []
+        for product, of in named or [(product, years) for product in chosen.defaults()]:
+            requests += [
+                request for request in _each(chosen, product, of, depths) if request not in requests
+            ]
+    if not requests:
         raise UnknownSourceError("No source is named. 'hotspots sources' lists all.")
-    _require_used(found, years, depths)
-    return found
+    _require_used(requests, years, depths)
+    return requests
 
 
 def _named(chosen: Source, name: str, years: Sequence[Any]) -> tuple[Product, Sequence[Any]]:
-    """Return the product of a name, and its years; "soc_stock_1990" tells its year itself."""
+    """Return the product of this name and its years; "soc_stock_1990" includes its year."""
     for product in chosen.products:
         for year in product.years:
             if "{year}" in product.name and product.name.replace("{year}", str(year)) == name:
@@ -99,39 +102,41 @@ def _named(chosen: Source, name: str, years: Sequence[Any]) -> tuple[Product, Se
     return chosen.product(name), years
 
 
-def _require_used(found: Sequence[Wanted], years: Sequence[Any], depths: Sequence[str]) -> None:
-    """Raise where a year or depth was asked for that nothing of what is named has a choice of."""
-    if years and not any(len(one.product.years) > 1 for one in found):
+def _require_used(
+    requests: Sequence[LayerRequest], years: Sequence[Any], depths: Sequence[str]
+) -> None:
+    """Raise if a year or depth was requested, but no requested product offers a choice of it."""
+    if years and not any(len(request.product.years) > 1 for request in requests):
         raise BadInputError(
-            f"The year {years[0]} is asked for, but nothing of what is named has several years."
-            " Leave --year out; 'hotspots sources show NAME' tells the years."
+            f"The year {years[0]} was requested, but none of the named products has several years."
+            " Leave --year out; 'hotspots sources show NAME' lists the years."
         )
-    if depths and not any(one.product.depths for one in found):
+    if depths and not any(request.product.depths for request in requests):
         raise BadInputError(
-            f"The depth {depths[0]} is asked for, but nothing of what is named has several depths."
-            " Leave --depth out; 'hotspots sources show NAME' tells the depths."
+            f"The depth {depths[0]} was requested, but none of the named products has several"
+            " depths. Leave --depth out; 'hotspots sources show NAME' lists the depths."
         )
 
 
 def _each(
     chosen: Source, product: Product, years: Sequence[Any], depths: Sequence[str]
-) -> list[Wanted]:
+) -> list[LayerRequest]:
     dated = list(years) if years and len(product.years) > 1 else list(product.years[:1]) or [None]
     if len(dated) > 1 and not is_dated(product):
         raise BadInputError(
-            f"'{chosen.name}/{product.name}' is asked for {len(dated)} years, but a store holds one"
-            " of them. Give one --year."
+            f"'{chosen.name}/{product.name}' was requested for {len(dated)} years, but a store"
+            " holds only one of them. Give one --year."
         )
-    told = {str(year): year for year in product.years}
+    known_years = {str(year): year for year in product.years}
     for year in dated:
-        if year is not None and str(year) not in told:
+        if year is not None and str(year) not in known_years:
             raise BadInputError(
                 f"'{chosen.name}/{product.name}' has no year {year}"
-                f"{near_matches(str(year), told) or '.'} It has: {', '.join(told)}."
+                f"{near_matches(str(year), known_years) or '.'} It has: {', '.join(known_years)}."
             )
-    years_of = [None if year is None else told[str(year)] for year in dated]
+    years_of = [None if year is None else known_years[str(year)] for year in dated]
     return [
-        Wanted(chosen, product, year, depth)
+        LayerRequest(chosen, product, year, depth)
         for year in years_of
         for depth in _depths(chosen, product, depths)
     ]
@@ -150,19 +155,22 @@ def _depths(chosen: Source, product: Product, depths: Sequence[str]) -> Sequence
     return depths
 
 
-def chosen_accesses(one: Wanted, grid: Grid) -> list[Access]:
-    """Return the accesses with the coarsest cells that still are no wider than the asked ones.
+def chosen_accesses(request: LayerRequest, grid: Grid) -> list[Access]:
+    """Return the accesses with the coarsest cells that are no wider than the requested ones.
 
-    The finest if all are wider; one that needs a token which isn't set only if there is no other.
-    Several are other addresses of the same cells, in the catalogue's order.
+    If all cells are wider, the finest are returned. An access that needs a token which isn't set
+    is returned only if there is no other. Several accesses are alternative addresses of the same
+    cells, in the catalogue's order.
     """
-    ways = one.source.accesses(one.product, one.year)
-    if not ways:
-        raise BadInputError(f"'{one}' isn't to be had: no access of the source has it.")
-    open_ways = [a for a in ways if not a.token or _has_token(a)] or list(ways)
-    fine = [a for a in open_ways if _degrees(a) <= grid.transform.a * _AS_GOOD]
-    best = max(map(_degrees, fine)) if fine else min(map(_degrees, open_ways))
-    return [a for a in open_ways if abs(_degrees(a) - best) <= 1e-9]
+    accesses = request.source.accesses(request.product, request.year)
+    if not accesses:
+        raise BadInputError(f"'{request}' isn't available: no access of the source provides it.")
+    usable = [access for access in accesses if not access.token or _has_token(access)] or list(
+        accesses
+    )
+    fine = [access for access in usable if _degrees(access) <= grid.transform.a * _AS_GOOD]
+    best = max(map(_degrees, fine)) if fine else min(map(_degrees, usable))
+    return [access for access in usable if abs(_degrees(access) - best) <= 1e-9]
 
 
 def _has_token(access: Access) -> bool:

@@ -1,7 +1,7 @@
-"""From a request to layers in the store: which products, on which grid, fetched, checked, added.
+"""From a request to layers in the store: products are selected, downloaded, regridded and added.
 
-Each layer is added on its own, so a run that is killed keeps what it had finished; the next run
-finds those unchanged and goes on.
+Each layer is added on its own: an interrupted run keeps the layers that it completed, and the next
+run finds them unchanged and continues.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from hotspots.geo.regions import Region
 from hotspots.ingest.access.cds import token
 from hotspots.ingest.access.download import Progress
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
-from hotspots.ingest.layer_requests import Wanted, chosen_accesses, wanted
+from hotspots.ingest.layer_requests import LayerRequest, chosen_accesses, requested_layers
 from hotspots.ingest.publish import grid_of_store, holds, shelve, shelve_file
 from hotspots.ingest.regrid.resample import on_grid
-from hotspots.ingest.regrid.source_raster import Raw
+from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.ingest.sources.catalogue import Source
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import Box, boxes_of, cell_size, covers, size_text, target_grid
@@ -50,26 +50,28 @@ def ingest(
     say: Say = lambda line: None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Bring what is asked for into the store, on the asked grid, and return a row for each layer.
+    """Add the requested layers to the store, on the requested grid; return a row for each layer.
 
     Parameters
     ----------
     words, years, depths
-        As of `wanted`.
+        See `hotspots.ingest.layer_requests.requested_layers`.
     region : Region
-        What its box holds is fetched.
+        The data within its bounding box are downloaded.
     store : Store
-        Its layers share one grid; a store that has layers keeps theirs.
+        All of its layers share one grid; a store that already has layers keeps their grid.
     resolution : str or float, optional
-        As of `targets.cell_size`; the store's own by default, else 1 km, or 10 km for the world.
+        Cell size, see `hotspots.layers.target_grid.cell_size`. By default that of the store's
+        layers; in an empty store 1 km, or 10 km for the world.
     cache : path
-        Folder of what was fetched.
+        Folder for downloaded files.
     refresh : bool
-        Ask upstream again for layers that the store has already.
+        Download again layers that the store already has.
     say : callable
-        Told what is being done.
+        Called with a line of text at each step.
     progress : callable, optional
-        Told how much of a transfer is done and due: bytes of files, rows of windows.
+        Called with the amounts of a transfer that are done and due: bytes of files, rows of
+        windows.
 
     Returns
     -------
@@ -79,51 +81,51 @@ def ingest(
     Raises
     ------
     BadInputError
-        Unknown names, years, a grid that isn't the store's, a token that is missing, two products
-        for one layer.
+        An unknown name or year, a grid that differs from the store's, a missing token, or two
+        products for one layer.
     FetchError
-        Nothing of what was asked for could be had.
+        None of the requested layers could be downloaded.
     """
-    asked = wanted(words, years, depths)
-    _require_one_each(asked)
+    requests = requested_layers(words, years, depths)
+    _require_one_each(requests)
     job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say, progress)
-    if any(one.product.kind == "raster" for one in asked):
+    if any(request.product.kind == "raster" for request in requests):
         job = replace(job, grid=_grid(job, resolution))
-        _require_tokens(asked, job)
+        _require_tokens(requests, job)
     rows: list[dict[str, Any]] = []
-    last: HotspotsError | None = None
-    for one in asked:
+    last_error: HotspotsError | None = None
+    for request in requests:
         try:
-            rows.append(_one(one, job))
+            rows.append(_add_raster(request, job))
         except FetchError as error:
-            last = error
-            rows.append(_late(one, job, error))
-        except RasterError as error:  # what was fetched can't be what the catalogue says
-            last = error
-            rows.append(_row(one, "failed", str(error)))
-        say(f"{one}: {rows[-1]['state']}. {rows[-1]['note']}".strip())
-    if last is not None and all(row["state"] == "failed" for row in rows):
-        raise last
+            last_error = error
+            rows.append(_after_failure(request, job, error))
+        except RasterError as error:  # the downloaded file contradicts the catalogue
+            last_error = error
+            rows.append(_row(request, "failed", str(error)))
+        say(f"{request}: {rows[-1]['state']}. {rows[-1]['note']}".strip())
+    if last_error is not None and all(row["state"] == "failed" for row in rows):
+        raise last_error
     return rows
 
 
-def _require_one_each(asked: Sequence[Wanted]) -> None:
-    first: dict[str, Wanted] = {}
-    for one in asked:
-        other = first.setdefault(one.key, one)
-        if one.product.kind == "raster" and other is not one:
+def _require_one_each(requests: Sequence[LayerRequest]) -> None:
+    first: dict[str, LayerRequest] = {}
+    for request in requests:
+        other = first.setdefault(request.key, request)
+        if request.product.kind == "raster" and other is not request:
             raise BadInputError(
-                f"'{other}' and '{one}' would both be the layer '{one.key}', and a store holds one"
-                " of them. Ask for one, and for the other into another --store."
+                f"'{other}' and '{request}' would both be the layer '{request.key}', and a"
+                " store holds one of them. Request one, and the other into another --store."
             )
 
 
-def _require_tokens(asked: Sequence[Wanted], job: _Intake) -> None:
-    """Raise `TokenError` before anything is fetched."""
-    for one in asked:
-        if one.product.kind != "raster" or job.grid is None or job.has(one):
+def _require_tokens(requests: Sequence[LayerRequest], job: _Intake) -> None:
+    """Raise `TokenError` for a missing token before anything is downloaded."""
+    for request in requests:
+        if request.product.kind != "raster" or job.grid is None or job.has(request):
             continue
-        access = chosen_accesses(one, job.grid)[0]
+        access = chosen_accesses(request, job.grid)[0]
         if access.kind == "cds":
             token(access)
 
@@ -139,26 +141,29 @@ class _Intake:
     say: Say
     progress: Progress | None
 
-    def has(self, one: Wanted) -> bool:
-        """Say whether the store has the layer already, and it isn't to be renewed."""
-        return not self.refresh and holds(self.store, one.key, self.request(one))
+    def has(self, request: LayerRequest) -> bool:
+        """Return whether the store already has the layer and it shall not be downloaded again."""
+        return not self.refresh and holds(self.store, request.key, self.identity(request))
 
-    def request(self, one: Wanted) -> dict[str, Any]:
-        """Return what identifies a request: equal ones give equal layers."""
-        told: dict[str, Any] = {"source": one.source.name, "product": one.product.name}
-        told |= {"version": one.source.version, "region": self.region.id}
-        if one.year is not None:
-            told["year"] = one.year
-        if one.depth:
-            told["depth"] = one.depth
+    def identity(self, request: LayerRequest) -> dict[str, Any]:
+        """Return the properties that identify a request: equal requests give equal layers."""
+        properties: dict[str, Any] = {
+            "source": request.source.name,
+            "product": request.product.name,
+        }
+        properties |= {"version": request.source.version, "region": self.region.id}
+        if request.year is not None:
+            properties["year"] = request.year
+        if request.depth:
+            properties["depth"] = request.depth
         if self.grid is not None:
-            told["cell_degrees"] = round(self.grid.transform.a, 12)
-            told["bounds"] = [round(edge, 9) for edge in self.grid.bounds]
-        return told
+            properties["cell_degrees"] = round(self.grid.transform.a, 12)
+            properties["bounds"] = [round(edge, 9) for edge in self.grid.bounds]
+        return properties
 
 
 def _grid(job: _Intake, resolution: str | float | None) -> Grid:
-    """Return the asked grid; a store that has layers has decided it."""
+    """Return the grid of the store's layers, or of an empty store the requested one."""
     own = grid_of_store(job.store)
     world = job.region.kind == "world"
     if own is None:
@@ -176,160 +181,178 @@ def _grid(job: _Intake, resolution: str | float | None) -> Grid:
     if resolution is not None and abs(cell_size(resolution) / own.transform.a - 1) > 1e-6:
         raise BadInputError(
             f"The store's layers have cells of {size_text(own.transform.a)}, and"
-            f" {size_text(cell_size(resolution))} are asked for. Layers of a store share one grid:"
+            f" {size_text(cell_size(resolution))} were requested. Layers of a store share one grid:"
             " leave --resolution out, or give another --store."
         )
     return own
 
 
-def _one(one: Wanted, job: _Intake) -> dict[str, Any]:
-    if one.product.kind != "raster":
-        return _file(one, job)
+def _add_raster(request: LayerRequest, job: _Intake) -> dict[str, Any]:
+    if request.product.kind != "raster":
+        return _add_file(request, job)
     assert job.grid is not None  # made for rasters
-    request = job.request(one)
-    if job.has(one):
-        return _row(one, "unchanged", "The same was asked for before; --refresh asks again.")
-    raws = _had(one, job, job.grid)
-    job.say(f"{one}: bringing it to the grid")
-    product = one.product
+    identity = job.identity(request)
+    if job.has(request):
+        return _row(
+            request,
+            "unchanged",
+            "The same layer was requested before; --refresh downloads it again.",
+        )
+    raws = _downloaded(request, job, job.grid)
+    job.say(f"{request}: regridding")
+    product = request.product
     layer, share = on_grid(
         raws,
         job.grid,
-        one.name,
+        request.name,
         legend=product.legend,
         share_of=product.share_of,
         combine=product.combine,
         months=product.months,
-        attrs=_attrs(one),
+        attrs=_attrs(request),
     )
-    former = job.store.replacing(one.key, one.source.name)
-    told = shelve(
+    former = job.store.replacing(request.key, request.source.name)
+    added = shelve(
         job.store,
         layer,
         share,
         raws=raws,
-        provenance=_provenance(one, job, request, raws),
+        provenance=_provenance(request, job, identity, raws),
         region=job.region,
     )
     stale = next((r.origin.stale for r in raws if r.origin and r.origin.stale), "")
     return _row(
-        one, "stale" if stale else "added", " ".join([stale, former, *told.verdicts]).strip()
+        request,
+        "stale" if stale else "added",
+        " ".join([stale, former, *added.verdicts]).strip(),
     )
 
 
-def _had(one: Wanted, job: _Intake, grid: Grid) -> list[Raw]:
-    """Return the files of a layer; where an address fails, the next of equal cells is asked."""
-    ways = chosen_accesses(one, grid)
-    for access in ways:
-        job.say(f"{one}: asking {one.source.publisher} ({access.name})")
+def _downloaded(request: LayerRequest, job: _Intake, grid: Grid) -> list[SourceRaster]:
+    """Download the files of a layer; if one access fails, try the next one with equal cells."""
+    accesses = chosen_accesses(request, grid)
+    for access in accesses:
+        job.say(f"{request}: requesting data from {request.source.publisher} ({access.name})")
         try:
             return acquire(
-                one.source,
-                Request(one.product, access, job.boxes, grid.transform.a, one.year, one.depth),
+                request.source,
+                Request(
+                    request.product,
+                    access,
+                    job.boxes,
+                    grid.transform.a,
+                    request.year,
+                    request.depth,
+                ),
                 job.cache,
                 job.progress,
             )
         except FetchError as error:
-            if access is ways[-1]:
+            if access is accesses[-1]:
                 raise
-            job.say(f"{one}: {error}")
+            job.say(f"{request}: {error}")
     raise AssertionError("there is at least one access")
 
 
-def _file(one: Wanted, job: _Intake) -> dict[str, Any]:
-    """Shelve polygons or a table, which have no grid."""
+def _add_file(request: LayerRequest, job: _Intake) -> dict[str, Any]:
+    """Add polygons or a table, which have no grid."""
     values = {"iso3": job.region.id} if job.region.kind == "country" else {}
-    (access, *_) = one.source.accesses(one.product, one.year)
+    (access, *_) = request.source.accesses(request.product, request.year)
     if access.kind == "geoboundaries" and not values:
         raise BadInputError(
-            f"'{one}' is had by country, and the region is '{job.region.id}'. Give a country as"
-            " --region."
+            f"'{request}' is available by country only, and the region is"
+            f" '{job.region.id}'. Give a country as --region."
         )
-    job.say(f"{one}: asking {one.source.publisher}")
+    job.say(f"{request}: requesting data from {request.source.publisher}")
     path, origin = acquire_file(
-        one.source,
-        Request(one.product, access, job.boxes, year=one.year, values=values),
+        request.source,
+        Request(request.product, access, job.boxes, year=request.year, values=values),
         job.cache,
         job.progress,
     )
-    raws = [Raw(str(path), origin=origin)]
+    raws = [SourceRaster(str(path), origin=origin)]
     note = shelve_file(
         job.store,
-        one.source,
-        one.product,
+        request.source,
+        request.product,
         path,
         values.get("iso3", ""),
-        _provenance(one, job, job.request(one), raws),
+        _provenance(request, job, job.identity(request), raws),
     )
-    return _row(one, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
+    return _row(request, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
 
 
-def _late(one: Wanted, job: _Intake, error: FetchError) -> dict[str, Any]:
-    """Tell of a product that couldn't be had; the layer that the store has of it is marked."""
-    if one.product.kind == "raster" and _is_of(job.store, one):
-        job.store.mark_stale(one.key, str(error))
-        return _row(one, "stale", f"{error} The store's layer stays, marked as stale.")
-    return _row(one, "failed", str(error))
+def _after_failure(request: LayerRequest, job: _Intake, error: FetchError) -> dict[str, Any]:
+    """Return the row of a failed download; mark the store's earlier layer of it as stale."""
+    if request.product.kind == "raster" and _is_earlier(job.store, request):
+        job.store.mark_stale(request.key, str(error))
+        return _row(request, "stale", f"{error} The store's layer stays, marked as stale.")
+    return _row(request, "failed", str(error))
 
 
-def _is_of(store: Store, one: Wanted) -> bool:
-    """Say whether the store's layer of this name is an earlier one of the same product."""
-    if one.key not in store.names():
+def _is_earlier(store: Store, request: LayerRequest) -> bool:
+    """Return whether the store's layer of this name was made from the same product."""
+    if request.key not in store.names():
         return False
-    asked = store.item(one.key)["properties"].get(f"{PREFIX}request") or {}
-    told = (one.source.name, one.product.name, one.year)
-    return (asked.get("source"), asked.get("product"), asked.get("year")) == told
+    stored_request = store.item(request.key)["properties"].get(f"{PREFIX}request") or {}
+    requested = (request.source.name, request.product.name, request.year)
+    return (
+        stored_request.get("source"),
+        stored_request.get("product"),
+        stored_request.get("year"),
+    ) == requested
 
 
-def _attrs(one: Wanted) -> dict[str, Any]:
-    made = one.source
-    told: dict[str, Any] = dict(one.product.attrs) | {
-        "source": f"{made.title}{f' {made.version}' if made.version else ''} ({made.publisher})",
-        "citation": made.citation,
-        "licence": _licence_text(made),
-        "url": made.url,
+def _attrs(request: LayerRequest) -> dict[str, Any]:
+    source = request.source
+    attrs: dict[str, Any] = dict(request.product.attrs) | {
+        "source": f"{source.title}{f' {source.version}' if source.version else ''}"
+        f" ({source.publisher})",
+        "citation": source.citation,
+        "licence": _licence_text(source),
+        "url": source.url,
     }
-    if isinstance(one.year, int):
-        told["year"] = one.year
-    elif one.year is not None:
-        told["period"] = str(one.year)
-    if one.depth:
-        told["depth_cm"] = one.depth
-    return told
+    if isinstance(request.year, int):
+        attrs["year"] = request.year
+    elif request.year is not None:
+        attrs["period"] = str(request.year)
+    if request.depth:
+        attrs["depth_cm"] = request.depth
+    return attrs
 
 
-def _licence_text(made: Source) -> str:
-    note = f" ({made.licence_note})" if made.licence_note else ""
-    return f"{licence(made.licence).title}{note}"
+def _licence_text(source: Source) -> str:
+    note = f" ({source.licence_note})" if source.licence_note else ""
+    return f"{licence(source.licence).title}{note}"
 
 
 def _provenance(
-    one: Wanted, job: _Intake, request: dict[str, Any], raws: Sequence[Raw]
+    request: LayerRequest, job: _Intake, identity: dict[str, Any], raws: Sequence[SourceRaster]
 ) -> dict[str, Any]:
     origins = [raw.origin for raw in raws if raw.origin is not None]
     return {
-        "source_id": one.source.name,
-        "source_version": one.source.version,
+        "source_id": request.source.name,
+        "source_version": request.source.version,
         "address": list(dict.fromkeys(word for o in origins for word in o.address.split())),
-        "request": request,
+        "request": identity,
         "sha256": [o.sha256 for o in origins],
         "retrieved": max((o.retrieved for o in origins), default=""),
         "upstream_version": [o.version for o in origins if o.version],
         "stale": next((o.stale for o in origins if o.stale), ""),
-        "licence_id": one.source.licence,
-        "terms": list(licence(one.source.licence).terms),
-        "sure": one.product.sure or one.source.sure,
-        "doubts": list(one.source.doubts),
-        "steps": _steps(one, job, raws),
+        "licence_id": request.source.licence,
+        "terms": list(licence(request.source.licence).terms),
+        "sure": request.product.sure or request.source.sure,
+        "doubts": list(request.source.doubts),
+        "steps": _steps(request, job, raws),
     }
 
 
-def _steps(one: Wanted, job: _Intake, raws: Sequence[Raw]) -> list[str]:
-    product = one.product
+def _steps(request: LayerRequest, job: _Intake, raws: Sequence[SourceRaster]) -> list[str]:
+    product = request.product
     steps = [
         f"Read as stored x {product.scale:g} + {product.offset:g}, in '{product.unit}'."
         if product.unit and not product.packed
-        else "Read as the file tells."
+        else "Read with the file's own scale and unit."
     ]
     if product.transform:
         steps.append(f"Transformed by {product.transform}.")
@@ -351,5 +374,10 @@ def _steps(one: Wanted, job: _Intake, raws: Sequence[Raw]) -> list[str]:
     return steps
 
 
-def _row(one: Wanted, state: str, note: str = "") -> dict[str, Any]:
-    return {"layer": one.key, "source": one.source.name, "state": state, "note": note}
+def _row(request: LayerRequest, state: str, note: str = "") -> dict[str, Any]:
+    return {
+        "layer": request.key,
+        "source": request.source.name,
+        "state": state,
+        "note": note,
+    }

@@ -1,4 +1,4 @@
-"""Putting what was made into the store: each layer with its report, its provenance, its share."""
+"""Adding finished layers to the store: each with quality report, provenance and valid share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hotspots.errors import BadInputError, RasterError
 from hotspots.geo.regions import Region
 from hotspots.ingest.quality.report import report
 from hotspots.ingest.quality.report_page import page
-from hotspots.ingest.regrid.source_raster import Raw, open_grid
+from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sample import sample
 from hotspots.ingest.sources.model import Product, Source
 from hotspots.io.readers.paths import confined
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 REGIONS, TABLES = "regions", "tables"
-_MOST_MASKED = 50_000_000  # cells; above, coverage is of the grid and not of the region
+_MOST_MASKED = 50_000_000  # cells; above, coverage refers to the grid and not to the region
 _MAIN = "soc_stock"
 _COARSER = 2.0
 _NUMBERS = (
@@ -50,14 +50,14 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class Shelved:
-    """A layer that was added.
+    """A layer that was added to the store.
 
     Attributes
     ----------
     key : str
         Its name in the store.
     verdicts : tuple of str
-        What looks wrong, in sentences.
+        Implausible properties, in sentences.
     numbers : dict
         The main numbers of the report.
     file, page : str
@@ -76,31 +76,31 @@ def shelve(
     layer: xr.DataArray,
     share: xr.DataArray | None,
     *,
-    raws: Sequence[Raw] = (),
+    raws: Sequence[SourceRaster] = (),
     provenance: Mapping[str, Any] | None = None,
     given: Mapping[str, Any] | None = None,
     region: Region | None = None,
 ) -> Shelved:
-    """Add a layer to the store with its quality report, and with it the share it stands for.
+    """Add a layer to the store with its quality report and its valid share.
 
     Parameters
     ----------
     layer, share
-        As `regrid.on_grid` gives them. The share of ``soc_stock`` becomes ``valid_share``; of a
-        profile, that of the first depth stands for all.
-    raws : sequence of Raw
-        What the layer was made of; told in the report.
+        As returned by `hotspots.ingest.regrid.resample.on_grid`. The share of ``soc_stock``
+        becomes ``valid_share``; for a profile, the share of the first depth holds for all depths.
+    raws : sequence of SourceRaster
+        Rasters that the layer was made from; listed in the report.
     provenance, given : mapping
-        For the item, and for the report.
+        For the STAC item, and for the report.
     region : Region, optional
-        What coverage is of; else the grid.
+        Region that coverage refers to; the grid by default.
 
     Returns
     -------
     Shelved
     """
     reference, reference_share = _reference(str(layer.name))
-    found = report(
+    quality = report(
         layer,
         share,
         given=dict(given or {}) | _stored(raws),
@@ -108,25 +108,28 @@ def shelve(
         reference_share=reference_share,
         region_share=_region_share(layer, region),
     )
-    found["verdicts"] += _coarser(raws, layer)
+    quality["verdicts"] += _coarser(raws, layer)
     key = layer_key(layer)
-    # First the share: a run that is killed between the two begins again with the layer.
+    # The share comes first: a run interrupted between the two starts again with this layer.
     _put_share(store, layer, share, key, provenance)
     store.add(
-        layer, provenance=provenance, report=found, beside={"quality.html": page(found).encode()}
+        layer,
+        provenance=provenance,
+        report=quality,
+        beside={"quality.html": page(quality).encode()},
     )
-    numbers = {name: found.get(name) for name in _NUMBERS if found.get(name) is not None}
+    numbers = {name: quality.get(name) for name in _NUMBERS if quality.get(name) is not None}
     file = f"{key}/{store.file(key).name}"
     return Shelved(
         key,
-        tuple(map(str, found["verdicts"])),
+        tuple(map(str, quality["verdicts"])),
         numbers,
         file,
         file.replace(".tif", ".quality.html"),
     )
 
 
-def _coarser(raws: Sequence[Raw], layer: xr.DataArray) -> list[str]:
+def _coarser(raws: Sequence[SourceRaster], layer: xr.DataArray) -> list[str]:
     """Return a sentence if the source's cells are much wider than the grid's."""
     if not raws or not raws[0].path:
         return []
@@ -146,7 +149,7 @@ def _put_share(
     key: str,
     provenance: Mapping[str, Any] | None,
 ) -> None:
-    """Add the share that `layer` stands for, or take away the one that came with its forerunner."""
+    """Add the valid share of `layer`, or remove the one that its predecessor was added with."""
     name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
     former = _came_with(store, name, key, whole=key == layer.name)
     if share is None:
@@ -162,21 +165,21 @@ def _put_share(
 
 
 def _came_with(store: Store, share: str, key: str, *, whole: bool) -> bool:
-    """Say whether a share was added with the layer `key`, and not as a layer of its own."""
-    there = store.names()
-    if share not in there:
+    """Return whether a share was added with the layer `key`, and not as a layer of its own."""
+    names = store.names()
+    if share not in names:
         return False
     request = store.item(share)["properties"].get(f"{PREFIX}request")
     if not request or request.get("variable") == share:
         return False
     if whole:
         return True
-    # Of a profile, that of the depth that was first.
-    same: bool = key in there and store.item(key)["properties"].get(f"{PREFIX}request") == request
+    # For a profile: the share of the depth that was added first.
+    same: bool = key in names and store.item(key)["properties"].get(f"{PREFIX}request") == request
     return same
 
 
-def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
+def _stored(raws: Sequence[SourceRaster]) -> dict[str, Any]:
     if not raws:
         return {}
     raw = raws[0]
@@ -191,7 +194,7 @@ def _stored(raws: Sequence[Raw]) -> dict[str, Any]:
 
 
 def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
-    """Return the packaged world layer of the same variable, and what its cells stand for."""
+    """Return the packaged world layer of the same variable, and its valid share."""
     world = sample()
     if name not in world:
         return None, None
@@ -200,7 +203,7 @@ def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
 
 
 def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | None:
-    """Return 1 where a cell's middle lies in the region, 0 elsewhere."""
+    """Return 1 where a cell's centre lies in the region, 0 elsewhere."""
     if region is None or region.kind in ("world", "box"):
         return None
     grid = grid_of(layer)
@@ -216,47 +219,47 @@ def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | 
 
 
 def grid_of_store(store: Store) -> Grid | None:
-    """Return the grid that the layers of a store share, or None if it has none yet."""
+    """Return the common grid of the layers of a store, or None if it has no layers yet."""
     for name in store.names():
-        told = store.item(name)["properties"]
-        crs = told.get("proj:code") or told.get("proj:wkt2")
-        if crs and "proj:transform" in told:
-            shape = (int(told["proj:shape"][0]), int(told["proj:shape"][1]))
-            transform = Affine(*told["proj:transform"][:6])
+        properties = store.item(name)["properties"]
+        crs = properties.get("proj:code") or properties.get("proj:wkt2")
+        if crs and "proj:transform" in properties:
+            shape = (int(properties["proj:shape"][0]), int(properties["proj:shape"][1]))
+            transform = Affine(*properties["proj:transform"][:6])
             return Grid(transform, shape, pyproj.CRS.from_user_input(crs))
     return None
 
 
 def holds(store: Store, key: str, request: Mapping[str, Any]) -> bool:
-    """Say whether the store has, whole, the layer that an equal request made, and isn't stale."""
+    """Return whether the store has the complete layer of an equal request, and it isn't stale."""
     if key not in store.names():
         return False
-    told = store.item(key)["properties"]
-    same: bool = told.get(f"{PREFIX}request") == json.loads(json.dumps(request))
+    properties = store.item(key)["properties"]
+    same: bool = properties.get(f"{PREFIX}request") == json.loads(json.dumps(request))
     states = {row["layer"]: row["state"] for row in store.layers()}
     return same and states.get(key) == "ok"
 
 
 def shelve_file(
     store: Store,
-    made: Source,
+    source: Source,
     product: Product,
     path: Path,
     country: str,
     provenance: Mapping[str, Any],
 ) -> str:
-    """Put polygons or a table into the store's folder of regions or tables, and say where."""
-    stem = "-".join(word for word in (made.name, product.short_name, country) if word)
+    """Write polygons or a table to the store's folder of regions or tables; return a sentence."""
+    stem = "-".join(word for word in (source.name, product.short_name, country) if word)
     if product.kind == "polygons":
         key = f"{REGIONS}/{stem}.geojson"
         content = _polygons(path, product)
     else:
         key = f"{TABLES}/{stem}.csv"
         content = path.read_bytes()
-    told = dict(provenance) | {"citation": made.citation, "url": made.url}
+    metadata = dict(provenance) | {"citation": source.citation, "url": source.url}
     with store.writing(), store.place.locked():
         store.place.write(key, content)
-        store.place.write(f"{key}.json", json_bytes(told))
+        store.place.write(f"{key}.json", json_bytes(metadata))
     return f"Written to {store.place.shown}/{key}."
 
 
@@ -266,22 +269,22 @@ def _polygons(path: Path, product: Product) -> bytes:
 
     try:
         frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
-    except Exception as error:  # whatever the readers of vector files raise
+    except Exception as error:  # readers of vector files raise many kinds
         raise RasterError(
-            f"'{path}' can't be read as polygons ({error}). Fetch it again."
+            f"'{path}' can't be read as polygons ({error}). Download it again."
         ) from error
     columns = {str(name).casefold(): name for name in frame.columns}
     out = gpd.GeoDataFrame(geometry=frame.geometry, crs=4326)
-    for ours, theirs in product.attrs.items():
-        if str(theirs).casefold() not in columns:
+    for name, column in product.attrs.items():
+        if str(column).casefold() not in columns:
             raise BadInputError(
-                f"'{path.name}' has no column '{theirs}'; it has {', '.join(map(str, frame))}."
+                f"'{path.name}' has no column '{column}'; it has {', '.join(map(str, frame))}."
                 " The source may have changed: correct its description."
             )
-        out[ours] = frame[columns[str(theirs).casefold()]].astype(str)
+        out[name] = frame[columns[str(column).casefold()]].astype(str)
     out = out[~out.geometry.is_empty & out.geometry.notna()]
     if not len(out):
-        raise BadInputError(f"'{path.name}' holds no polygons. Fetch it again with --refresh.")
+        raise BadInputError(f"'{path.name}' holds no polygons. Download it again with --refresh.")
     return bytes(out.to_json(na="null", drop_id=True), "utf-8")
 
 
@@ -293,8 +296,8 @@ def region_file(store: Store, name: str) -> Path | None:
     folder = getattr(store.place, "path", None)
     if folder is None:
         return None
-    found = sorted((Path(folder) / REGIONS).glob("*.geojson"))
-    stems = {path.stem: path for path in found}
+    files = sorted((Path(folder) / REGIONS).glob("*.geojson"))
+    stems = {path.stem: path for path in files}
     if name == "first-level":
         chosen = next((path for stem, path in stems.items() if "-units" in stem), None)
     else:

@@ -43,6 +43,6 @@ def sample() -> xr.Dataset:
         out[name].attrs = {
             k: v.item() if isinstance(v, np.generic) else v for k, v in out[name].attrs.items()
         }
-        # How it was packed is the file's affair; kept, it would pack a derived layer anew.
+        # Packing belongs to this file only; kept, it would be applied to derived layers as well.
         out[name].encoding = {"grid_mapping": "spatial_ref"}
     return out

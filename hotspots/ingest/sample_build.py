@@ -1,8 +1,8 @@
-"""The world as a Dataset of canonical variables, computed from the openly licensed originals.
+"""A world Dataset of canonical variables, computed from the openly licensed originals.
 
-``sample/originals.toml`` says what the originals are; this module holds the arithmetic. Five
-arc-minute rasters become area-weighted block means, so that area x valid_share x mean keeps every
-world total (classes the class of most land); half-degree tables are carried as they are.
+``sample/originals.toml`` describes the originals; this module holds the arithmetic. Five arc-minute
+rasters are reduced to area-weighted block means, so that area x valid_share x mean preserves every
+world total (classes: the class with the largest land area); half-degree data are used unchanged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
 
 @cache
 def catalogue(path: Path = CATALOGUE) -> dict[str, Any]:
-    """Return the originals, data sets and variables of the sample as `path` (TOML) tells them."""
+    """Return the originals, data sets and variables of the sample described in `path` (TOML)."""
     return parse_toml(read_text(path, "toml_bytes"))
 
 
@@ -62,7 +62,7 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
         Folder that holds the files of ``sample/originals.toml`` under the paths given there.
     cells_per_degree : int
         2 (0.5 degrees, the packaged sample), 4, 6 or 12 (5 arc-minutes, about 10 km: the stock
-        maps as they are, with the half-degree layers carried onto them).
+        maps unchanged, with the half-degree layers repeated over their cells).
 
     Returns
     -------
@@ -79,9 +79,9 @@ def build_world(source_dir: str | Path, cells_per_degree: int = 2) -> xr.Dataset
     Notes
     -----
     All sums run in float64. Gross loss and gain are formed cell by cell of the originals before
-    they are averaged, for within a coarser cell they would cancel. Shares of land use are stored
-    per area of the *cell*; here they are per area of its soil-covered land, so area x valid_share
-    x share gives the original hectares.
+    they are averaged, because they would cancel within a coarser cell. The originals give shares of
+    land use per area of the *cell*; here they are per area of its soil-covered land, so that area x
+    valid_share x share gives the original hectares.
     """
     if cells_per_degree not in (2, 4, 6, 12):
         raise RasterError(
@@ -130,14 +130,14 @@ def block_majority(codes: npt.NDArray[Any], row_area: Array, factor: int) -> npt
     Parameters
     ----------
     codes : array of int (rows, columns)
-        Class codes 1-255; 0 is missing and has no vote.
+        Class codes 1-255; 0 is missing and doesn't count.
     row_area : array (rows,)
         Area of one cell of each row.
 
     Returns
     -------
     array of uint8 (rows / factor, columns / factor)
-        0 where a block has no class at all; of two equal areas the lower code.
+        0 where a block has no class; the lower code where two areas are equal.
     """
     area = np.broadcast_to(row_area[:, None], codes.shape)
     best: npt.NDArray[np.uint8] | None = None
@@ -153,7 +153,7 @@ def block_majority(codes: npt.NDArray[Any], row_area: Array, factor: int) -> npt
 
 
 class _Originals:
-    """The originals in one folder, read on demand as arrays on the world grid asked for."""
+    """The originals in one folder, read on demand as arrays on the requested world grid."""
 
     def __init__(self, folder: Path, cells_per_degree: int) -> None:
         self.folder = folder
@@ -178,19 +178,19 @@ class _Originals:
                 " differs), so its unit and nodata can't be trusted. Take the version named there."
             )
         read = _read_tif if path.suffix == ".tif" else _read_netcdf
-        raw = read(path, row)
+        stored = read(path, row)
         expected = world_grid(row["cells_per_degree"]).shape
-        if raw.shape != expected:
-            raise RasterError(f"'{row['file']}' has {raw.shape} cells, not {expected}.")
-        return np.where(raw == row["nodata"], np.nan, raw * row["scale"])
+        if stored.shape != expected:
+            raise RasterError(f"'{row['file']}' has {stored.shape} cells, not {expected}.")
+        return np.where(stored == row["nodata"], np.nan, stored * row["scale"])
 
     def coarsened(self, values: Array) -> tuple[Array, Array]:
-        """Return (block mean, share) of a 5-arc-minute array on the grid asked for."""
+        """Return (block mean, share) of a 5-arc-minute array on the requested grid."""
         row_area = row_area_ha(world_grid(FINEST))
         return block_mean(values, row_area, FINEST // self.cells_per_degree)
 
     def majority(self, codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Return the class of most land of 5-arc-minute classes, on the grid asked for."""
+        """Return the class with the largest land area per cell of the requested grid."""
         row_area = row_area_ha(world_grid(FINEST))
         return block_majority(codes, row_area, FINEST // self.cells_per_degree)
 
@@ -210,11 +210,11 @@ def _read_tif(path: Path, row: Mapping[str, Any]) -> Array:
 
     try:
         with geotiff(path) as file:
-            raw = file.read(1).astype("float64")
+            stored = file.read(1).astype("float64")
             south_up = file.transform.e > 0
     except rasterio.errors.RasterioError as error:
         raise RasterError(f"'{path}' can't be read as a GeoTIFF: {error}.") from error
-    return np.asarray(raw[::-1] if south_up else raw)
+    return np.asarray(stored[::-1] if south_up else stored)
 
 
 def _read_netcdf(path: Path, row: Mapping[str, Any]) -> Array:
@@ -223,11 +223,13 @@ def _read_netcdf(path: Path, row: Mapping[str, Any]) -> Array:
         layer = file[row["variable"]]
         if "time" in row:
             layer = layer.isel(time=file["time"].values.tolist().index(row["time"]))
-        raw = layer.transpose("lat", "lon").values
+        stored = layer.transpose("lat", "lon").values
         south_up = file["lat"].values[0] < file["lat"].values[-1]
     # 1e20 in the catalogue is the float32 next to it in the file.
-    raw = np.where(raw == raw.dtype.type(row["nodata"]), row["nodata"], raw.astype("float64"))
-    return np.asarray(raw[::-1] if south_up else raw)
+    stored = np.where(
+        stored == stored.dtype.type(row["nodata"]), row["nodata"], stored.astype("float64")
+    )
+    return np.asarray(stored[::-1] if south_up else stored)
 
 
 def _stocks(originals: _Originals) -> tuple[dict[str, Array], Array]:
@@ -279,7 +281,7 @@ def _land_use(
 
 
 def _climate(originals: _Originals, soil: Array) -> dict[str, npt.NDArray[Any]]:
-    # The zones of 2006 are drawn on over the sea: the cells without soil have no say in them.
+    # The zones of 2006 extend over the sea: cells without soil must not count in the majority.
     zones_2006 = np.where(np.isfinite(soil), originals.zones("zones_2006"), 0)
     return {
         "climate_zone": originals.carried(originals.zones("zones_2019")),
@@ -311,10 +313,10 @@ def _dataset(layers: Mapping[str, npt.NDArray[Any]], cells_per_degree: int) -> x
 
 
 def _provenance(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a variable's attributes say of where it comes from."""
-    told = catalogue()
-    rows = [told["originals"][key] for key in row["originals"]]
-    data_set = told["data_sets"][rows[0]["data_set"]]
+    """Return the attributes of a variable that state its origin."""
+    described = catalogue()
+    rows = [described["originals"][key] for key in row["originals"]]
+    data_set = described["data_sets"][rows[0]["data_set"]]
     files = ", ".join(dict.fromkeys(Path(r["file"]).name for r in rows))
     return {
         "source": f"{data_set['source']}: {files}",

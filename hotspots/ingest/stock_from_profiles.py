@@ -1,8 +1,8 @@
-"""A soil profile made a stock: contents at several depths, or of several layers, to 0-30 cm.
+"""SOC stock from a soil profile: contents at several depths, or of several layers, to 0-30 cm.
 
-The arithmetic is `hotspots.analysis.stock`; here it is found out which depths a profile has, and
+The arithmetic is in `hotspots.analysis.stock`; this module determines the depths of a profile, and
 whether its values hold at points or are means of layers. The two aren't interchangeable: the
-trapezoid rule over means of layers, or the reverse, is off by some percent to tens of percent.
+trapezoid rule over means of layers, or the reverse, is wrong by some percent to tens of percent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KINDS = ("points", "layers")
 CONTENTS = ("soc", "bulk_density", "coarse_fragments")
 DENSITY = "soc_density"
-# Attributes that travel into the stock: each once, joined.
+# Attributes passed on to the stock: distinct values, joined.
 _TRAVEL = ("source", "citation", "licence", "url", "doi")
 _METHOD = {
     "points": "trapezoid rule of {} at {} cm (FAO GSOCseq manual, eq 6.1)",
@@ -46,8 +46,8 @@ class _Profile:
     top: Depths
     bottom: Depths
 
-    def told(self) -> str:
-        """Return the depths as text."""
+    def depths_text(self) -> str:
+        """Return the depths, cm, as text."""
         pairs = zip(self.top, self.bottom, strict=True)
         return ", ".join(f"{a:g}" if a == b else f"{a:g}-{b:g}" for a, b in pairs)
 
@@ -66,24 +66,23 @@ def stock_from_profile(
         (volume share, 0-1); or ``soc_density`` (kg m-3, all of the soil's volume) alone. Each on
         one grid along ``depth``. At points: the coordinate ``depth`` is in cm. Of layers:
         coordinates ``top`` and ``bottom`` along ``depth``, cm, or ``thickness``, cm, of layers
-        that follow on each other from the surface. The attribute ``depth_kind`` says which.
+        that are contiguous from the surface. The attribute ``depth_kind`` says which.
     to : tuple of float
         Top and bottom of the stock, cm.
     kind : str, optional
-        "points" or "layers", for profiles that don't say; where they do it must be the same.
+        "points" or "layers", for profiles that don't state it; where they do, both must agree.
 
     Returns
     -------
     DataArray
         ``soc_stock``, t ha-1, float64, with ``depth_cm``, ``method`` and the sources and licences
-        of what it is made of. NaN where any value that it needs is missing. Lazy if the profiles
-        are.
+        of its profiles. NaN where any required value is missing. Lazy if the profiles are lazy.
 
     Raises
     ------
     BadInputError
-        A property missing, unlike depths or grids, another unit, depths that don't reach `to`, no
-        kind, or one that the profiles contradict.
+        A missing property, differing depths or grids, a wrong unit, depths that don't cover `to`,
+        no kind, or a kind that the profiles contradict.
 
     Notes
     -----
@@ -96,14 +95,16 @@ def stock_from_profile(
     names = _names(profiles)
     given = [profiles[name] for name in names]
     chosen = _kind(names, given, kind)
-    found = [
+    needed = [
         _needed(_profile(name, array, chosen), low, high)
         for name, array in zip(names, given, strict=True)
     ]
-    _require_alike(found)
-    stock = _stock(found, chosen, (low, high))
+    _require_alike(needed)
+    stock = _stock(needed, chosen, (low, high))
     depth = f"{low:g}-{high:g}"
-    method = _METHOD[chosen].format(names[0] if len(names) == 1 else _FORMULA, found[0].told())
+    method = _METHOD[chosen].format(
+        names[0] if len(names) == 1 else _FORMULA, needed[0].depths_text()
+    )
     attrs = {"depth_cm": depth, "method": method} | _lineage(given)
     return describe(stock, "soc_stock", long_name=f"Soil organic carbon stock, {depth} cm", **attrs)
 
@@ -121,29 +122,31 @@ def _names(profiles: Mapping[str, xr.DataArray]) -> tuple[str, ...]:
     return CONTENTS
 
 
-def _kind(names: Iterable[str], given: Iterable[xr.DataArray], asked: str | None) -> str:
-    if asked is not None and asked not in KINDS:
-        raise BadInputError(f"'{asked}' is no kind of depths; allowed are {' and '.join(KINDS)}.")
-    told = dict(zip(names, (_own_kind(array) for array in given), strict=True))
-    known = {kind for kind in told.values() if kind}
-    if asked:
-        known.add(asked)
+def _kind(names: Iterable[str], given: Iterable[xr.DataArray], requested: str | None) -> str:
+    if requested is not None and requested not in KINDS:
+        raise BadInputError(
+            f"'{requested}' isn't a kind of depths; allowed are {' and '.join(KINDS)}."
+        )
+    kinds = dict(zip(names, (_own_kind(array) for array in given), strict=True))
+    known = {kind for kind in kinds.values() if kind}
+    if requested:
+        known.add(requested)
     if not known:
         raise BadInputError(
             "The profiles don't say whether their values hold at points or are means of layers."
             " Say --kind points or --kind layers."
         )
     if len(known) > 1:
-        listed = ", ".join(f"{name}: {kind or 'not said'}" for name, kind in told.items())
+        listed = ", ".join(f"{name}: {kind or 'not said'}" for name, kind in kinds.items())
         raise BadInputError(
             f"Values at points and means of layers don't mix ({listed}"
-            f"{f'; asked for: {asked}' if asked else ''}). Give profiles of one kind, and say that."
+            f"{f'; requested: {requested}' if requested else ''}). Give profiles of one kind."
         )
     return known.pop()
 
 
 def _own_kind(array: xr.DataArray) -> str:
-    """Return what a profile says of its depths, or shows by coordinates that only layers have."""
+    """Return the kind of depths that a profile states, or that its coordinates imply."""
     kind = str(array.attrs.get("depth_kind", ""))
     if kind and kind not in KINDS:
         raise BadInputError(
@@ -178,7 +181,7 @@ def _profile(name: str, array: xr.DataArray, kind: str) -> _Profile:
     top, bottom = _layers(name, array) if kind == "layers" else _points(name, array)
     order = np.argsort(top, kind="stable")
     if not np.all(np.isfinite(top) & np.isfinite(bottom)) or len(set(top.tolist())) < top.size:
-        raise BadInputError(f"'{name}' has a depth twice, or one that is no number.")
+        raise BadInputError(f"'{name}' has a depth twice, or one that isn't a number.")
     return _Profile(name, array.isel({DEPTH: order}), top[order], bottom[order])
 
 
@@ -197,7 +200,7 @@ def _layers(name: str, array: xr.DataArray) -> tuple[Depths, Depths]:
         )
     if "thickness" not in array.coords:
         raise BadInputError(
-            f"'{name}' is said to be of layers, but doesn't tell their top and bottom, cm. Name"
+            f"'{name}' is declared as layers, but has no top and bottom, cm. Name"
             " layers by both (--depth 0-5), or say --kind points."
         )
     bottom = np.cumsum(np.asarray(array["thickness"].values, dtype="float64"))
@@ -205,7 +208,7 @@ def _layers(name: str, array: xr.DataArray) -> tuple[Depths, Depths]:
 
 
 def _needed(profile: _Profile, low: float, high: float) -> _Profile:
-    """Return the depths that the target needs, or raise `BadInputError` if they don't reach."""
+    """Return the depths needed for the target; raise `BadInputError` if they don't cover it."""
     top, bottom = profile.top, profile.bottom
     if top[0] > low or bottom[-1] < high:
         raise BadInputError(
@@ -221,37 +224,37 @@ def _needed(profile: _Profile, low: float, high: float) -> _Profile:
     return _Profile(profile.name, profile.values.isel({DEPTH: used}), top[used], bottom[used])
 
 
-def _require_alike(found: list[_Profile]) -> None:
-    for other in found[1:]:
-        if other.told() != found[0].told():
+def _require_alike(layers: list[_Profile]) -> None:
+    for other in layers[1:]:
+        if other.depths_text() != layers[0].depths_text():
             raise BadInputError(
-                f"'{found[0].name}' has the depths {found[0].told()} cm, '{other.name}'"
-                f" {other.told()} cm. Give the same depths of each."
+                f"'{layers[0].name}' has the depths {layers[0].depths_text()} cm, '{other.name}'"
+                f" {other.depths_text()} cm. Give the same depths of each."
             )
-    require_aligned(*(profile.values.isel({DEPTH: 0}, drop=True) for profile in found))
+    require_aligned(*(profile.values.isel({DEPTH: 0}, drop=True) for profile in layers))
 
 
-def _stock(found: list[_Profile], kind: str, target: tuple[float, float]) -> xr.DataArray:
-    bare = [_bare(profile.values) for profile in found]
+def _stock(layers: list[_Profile], kind: str, target: tuple[float, float]) -> xr.DataArray:
+    bare = [_bare(profile.values) for profile in layers]
     # g kg-1 x g cm-3 is kg m-3: a density is the content of a soil of 1 g cm-3 without fragments.
     one, none = xr.ones_like(bare[0]), xr.zeros_like(bare[0])
     soc, density, rock = bare if len(bare) == 3 else (bare[0], one, none)
     depths = (
-        {"at": found[0].top}
+        {"at": layers[0].top}
         if kind == "points"
-        else {"top": found[0].top, "bottom": found[0].bottom}
+        else {"top": layers[0].top, "bottom": layers[0].bottom}
     )
     stock: xr.DataArray = stock_to_depth(
         soc=soc, bulk_density=density, coarse_fragments=rock, target=target, **depths
     )
-    return stock if found[0].values.chunks else stock.compute()
+    return stock if layers[0].values.chunks else stock.compute()
 
 
 def _bare(values: xr.DataArray) -> xr.DataArray:
-    """Return values without labels or depths of their own, all depths of a place in one block.
+    """Return values without labels and depth coordinates, all depths of a place in one chunk.
 
-    Lazy in any case, so that a value out of its range (OCD has negative cells) is carried, and not
-    refused in memory only.
+    Always lazy, so that values out of range (OCD has negative cells) are treated alike: in-memory
+    data would be refused, lazy data are not.
     """
     coords = [c for c in values.coords if DEPTH in values[c].dims or c == "depth_cm"]
     return values.drop_vars(coords).drop_attrs(deep=False).chunk({DEPTH: -1})
@@ -261,9 +264,9 @@ def _lineage(given: Iterable[xr.DataArray]) -> dict[str, object]:
     arrays = list(given)
     out: dict[str, object] = {}
     for key in _TRAVEL:
-        told = dict.fromkeys(str(a.attrs[key]) for a in arrays if a.attrs.get(key))
-        if told:
-            out[key] = "; ".join(told)
+        values = dict.fromkeys(str(a.attrs[key]) for a in arrays if a.attrs.get(key))
+        if values:
+            out[key] = "; ".join(values)
     years = {a.attrs["year"] for a in arrays if "year" in a.attrs}
     return out | ({"year": years.pop()} if len(years) == 1 else {})
 
@@ -280,19 +283,19 @@ def stock_in_store(
     to : str
         Top and bottom, cm: "0-30".
     kind : str, optional
-        "points" or "layers", where the layers don't say.
+        "points" or "layers", where the layers don't state it.
     say : callable
-        Told what is being done.
+        Called with a line of text at each step.
 
     Returns
     -------
     dict
-        ``layer``, ``told`` (a sentence), ``verdicts``, ``file``, ``report`` and the main numbers.
+        ``layer``, ``message`` (a sentence), ``verdicts``, ``file``, ``report``, the main numbers.
 
     Raises
     ------
     BadInputError
-        As `stock_from_profile`, or a depth that can't be read.
+        See `stock_from_profile`; also a depth range that can't be parsed.
     """
     from hotspots.ingest.publish import shelve
     from hotspots.store.provenance import PREFIX
@@ -302,12 +305,12 @@ def stock_in_store(
         limits = (float(top), float(bottom))
     except ValueError as error:
         raise BadInputError(
-            f"'{to}' is no depth of a stock. Give top and bottom in cm: --to 0-30."
+            f"'{to}' isn't a depth range of a stock. Give top and bottom in cm: --to 0-30."
         ) from error
-    there = {str(store.item(name)["properties"][f"{PREFIX}variable"]) for name in store.names()}
-    wanted = (DENSITY,) if DENSITY in there and "soc" not in there else CONTENTS
-    profiles = {name: store.profile(name) for name in wanted if name in there}
-    shares = [name for content in profiles if (name := f"{content}_valid_share") in there]
+    variables = {str(store.item(name)["properties"][f"{PREFIX}variable"]) for name in store.names()}
+    contents = (DENSITY,) if DENSITY in variables and "soc" not in variables else CONTENTS
+    profiles = {name: store.profile(name) for name in contents if name in variables}
+    shares = [name for content in profiles if (name := f"{content}_valid_share") in variables]
     say("computing the stock")
     stock = stock_from_profile(profiles, limits, kind)
     share = _least(store, shares, stock)
@@ -321,10 +324,10 @@ def stock_in_store(
             "request": {"depth": to, "of": sorted(profiles)},
         },
     )
-    told = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
+    message = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
     return {
         "layer": done.key,
-        "told": told,
+        "message": message,
         "verdicts": list(done.verdicts),
         "file": done.file,
         "report": done.page,
@@ -333,7 +336,7 @@ def stock_in_store(
 
 
 def _least(store: Store, names: Iterable[str], stock: xr.DataArray) -> xr.DataArray | None:
-    """Return the share of each cell that a stock stands for: the least of what it is made of."""
+    """Return the valid share of a stock: in each cell the least of its profiles' shares."""
     shares = [store.open([name])[name] for name in names]
     if not shares:
         return None

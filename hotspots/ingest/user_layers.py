@@ -1,4 +1,4 @@
-"""One's own layer into a store: read as declared, on the store's grid, checked and compared."""
+"""Adding a user's layer to a store: read as declared, regridded, checked and compared."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ NOT_STATED = "not stated"
 def add_own(
     store: Store, path: str, *, say: Say = lambda line: None, **declared: Any
 ) -> dict[str, Any]:
-    """Add one's own layer to a store.
+    """Add a user's layer to a store.
 
     Parameters
     ----------
     store : Store
-        Has layers on another grid: the layer is brought to it. Else it keeps its own cells.
+        If it has layers, the new layer is regridded to their grid; else it keeps its own cells.
     path : str
         File or address.
     say : callable
-        Told what is being done.
+        Called with a line of text at each step.
     **declared
-        As of `hotspots.ingest.user_files.read.read_own`.
+        Keyword arguments of `hotspots.ingest.user_files.read.read_own`.
 
     Returns
     -------
     dict
-        ``layer`` (its name in the store), ``variable``, ``unit``, ``depth``, ``year``,
-        ``notes`` (what was taken from the file itself), ``verdicts`` (what looks wrong),
-        ``file`` and ``report`` (where they are in the store) and the main numbers of the report.
+        ``layer`` (its name in the store), ``variable``, ``unit``, ``depth``, ``year``, ``notes``
+        (properties read from the file itself), ``verdicts`` (implausible properties), ``file``
+        and ``report`` (their paths in the store) and the main numbers of the report.
 
     Raises
     ------
     RasterError
-        As `read_own`, or what the values themselves show: an undeclared nodata number, an unknown
-        class. The store is as it was.
+        See `read_own`; also an undeclared nodata number or an unknown class among the values.
+        The store is left unchanged.
     """
     own = read_own(path, **declared)
     grid = grid_of_store(store)
@@ -61,7 +61,7 @@ def add_own(
     if grid is None:
         grid = turned(open_grid(own.raw))
     elif not same_grid(grid, turned(open_grid(own.raw))):
-        notes.append(f"Brought to the store's grid, {_told(grid)}.")
+        notes.append(f"Brought to the store's grid, {_grid_text(grid)}.")
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
@@ -110,21 +110,21 @@ def turned(grid: Grid) -> Grid:
     return Grid(Affine(dx, 0, west + beyond * dx - 360, 0, -dy, north), grid.shape, grid.crs)
 
 
-def _told(grid: Grid) -> str:
+def _grid_text(grid: Grid) -> str:
     rows, columns = grid.shape
     size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.transform.a:g} units"
     return f"{rows:,} x {columns:,} cells of {size}"
 
 
 def _attrs(own: Own, path: str) -> dict[str, Any]:
-    """Return the layer's attributes; what nobody stated is said to be not stated."""
+    """Return the layer's attributes; missing ones are given as "not stated"."""
     name = PurePath(path).name
-    told = {
+    defaults = {
         "source": f"own file {name}",
         "citation": f"{name}, {NOT_STATED} by whom",
         "licence": NOT_STATED,
     }
-    return told | {key: value for key, value in own.attrs.items() if value not in (None, "")}
+    return defaults | {key: value for key, value in own.attrs.items() if value not in (None, "")}
 
 
 def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, Any]:

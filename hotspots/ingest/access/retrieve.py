@@ -17,7 +17,7 @@ from hotspots.ingest.access.download import Progress, disk, held
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
-from hotspots.ingest.regrid.source_raster import Origin, Raw
+from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
 from hotspots.ingest.sources.model import Access, Product, Source, filled, values_of
 from hotspots.io.atomic import file_hash
 
@@ -89,7 +89,7 @@ def acquire(
     progress: Progress | None = None,
     *,
     with_client: Client | None = None,
-) -> list[Raw]:
+) -> list[SourceRaster]:
     """Return local rasters of the request, as stored, with the catalogue's declarations.
 
     Parameters
@@ -107,7 +107,7 @@ def acquire(
 
     Returns
     -------
-    list of Raw
+    list of SourceRaster
         One for each part of the product, and for each depth if none is requested (parts within
         depths); ``origin.stale`` is set if the server couldn't be reached and a cached copy is
         used.
@@ -183,13 +183,13 @@ def _ways(source: Source, job: _Job) -> _Way:
     return ways[job.access.kind]
 
 
-def _raw(job: _Job, path: Path, origin: Origin) -> Raw:
+def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
     product, given = job.request.product, job.request.product.nodata
     name = str(path)
     # A window of a NetCDF file is already a GeoTIFF.
     if product.subdataset and path.suffix.lower() in (".nc", ".nc4"):
         name = f'NETCDF:"{path}":{filled(product.subdataset, job.values)}'
-    return Raw(
+    return SourceRaster(
         path=name,
         bands=_bands_of(job, path),
         scale=product.scale,

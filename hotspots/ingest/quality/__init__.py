@@ -1,1 +1,1 @@
-"""What a layer is like, and what looks wrong in it: the quality report and its page."""
+"""Quality report of a layer: statistics, implausible properties, and an HTML page."""

@@ -1,7 +1,7 @@
-"""What a layer is like: the numbers by which one decides whether to trust it.
+"""Quality report of a layer: the statistics needed to decide whether to trust it.
 
-Nothing is changed and nothing is refused here: cells outside the valid range are counted and told,
-never clipped. `quality_page.page` makes a report readable.
+The report changes and refuses nothing: cells outside the valid range are counted and reported,
+never clipped. `hotspots.ingest.quality.report_page.page` renders a report as HTML.
 """
 
 from __future__ import annotations
@@ -48,26 +48,26 @@ def report(
     region_share: xr.DataArray | None = None,
     texture: Mapping[str, xr.DataArray] | None = None,
 ) -> dict[str, Any]:
-    """Return what a canonical layer is like, in one pass over it.
+    """Return the quality report of a canonical layer, computed in one pass.
 
     Parameters
     ----------
     layer : DataArray
-        Canonical name and unit, (y, x) with a CRS, one more dimension before them where the name
-        goes along one. Missing is NaN, or for classes the code that their legend leaves free. A
-        lazy layer is read block by block.
+        Canonical name and unit, (y, x) with a CRS, preceded by a third dimension if the variable
+        has one. Missing is NaN, or for classes the code that their legend leaves free. A lazy
+        layer is read block by block.
     share : DataArray, optional
-        Part of each cell's area that its value stands for, 0-1, on the same cells; 1 by default.
+        Part of each cell's area that its value represents, 0-1, on the same cells; 1 by default.
     given : mapping, optional
-        What was declared or asked for (file, unit, scale, nodata, source); passed on as it is.
+        Declared or requested properties (file, unit, scale, nodata, source); copied unchanged.
     reference : DataArray, optional
         The global layer of the same variable, or any other to compare with, on any grid.
     reference_share : DataArray, optional
-        As `share`, of the reference.
+        Same as `share`, for the reference.
     region_share : DataArray, optional
-        Part of each cell that lies in the region asked for, 0-1, on the layer's cells.
+        Part of each cell within the requested region, 0-1, on the layer's cells.
     texture : mapping, optional
-        The layers of "clay", "silt" and "sand" that `layer` isn't, on its cells.
+        The other two of the layers "clay", "silt" and "sand", on the same cells.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def report(
         Numbers, texts and lists that JSON can hold; None where a number isn't known. Areas are
         true hectares; means and quantiles are weighted by area x share. ``coverage`` is the share
         of the region's area with a value, or of the grid's where no region is given; on a coast,
-        region and share leave the same sea out, so the smaller of the two counts.
-        ``verdicts`` are sentences on what looks wrong; none if nothing does.
+        region and share both exclude the sea, so the smaller of the two is used.
+        ``verdicts`` are sentences on implausible properties; empty if there are none.
 
     Raises
     ------
@@ -85,9 +85,9 @@ def report(
 
     Notes
     -----
-    The comparison is of means of the finer layer over the cells of the coarser, where at least
-    half of the area that the coarser value stands for is covered (`quality_compare`). Of several
-    steps (depths, months) the first is what coverage, comparison and picture are of.
+    The comparison uses means of the finer layer over the cells of the coarser, where at least half
+    of the area that the coarser value represents is covered (`hotspots.ingest.quality.compare`).
+    Coverage, comparison and picture refer to the first of several steps (depths, months).
     """
     row = variable(str(layer.name))
     grid = grid_of(layer)
@@ -104,22 +104,22 @@ def report(
         picture.add(strip)
         soil.add(strip)
         comparison.add(strip, valid)
-    out = _told(layer, row, grid) | {"given": dict(given or {})} | cover.told()
+    out = _description(layer, row, grid) | {"given": dict(given or {})} | cover.summary()
     out |= _classes(codes, own) if row.classes else _quantity(sums, row, layer)
-    out |= {"texture": soil.told(), "comparison": comparison.told()}
-    out["picture"] = picture.told(out)
+    out |= {"texture": soil.summary(), "comparison": comparison.summary()}
+    out["picture"] = picture.summary(out)
     return out | {"verdicts": verdicts(out)}
 
 
 def _beside(
     name: str, region_share: xr.DataArray | None, texture: Mapping[str, xr.DataArray] | None
 ) -> dict[str, xr.DataArray]:
-    found = {} if region_share is None else {"region": region_share}
+    layers = {} if region_share is None else {"region": region_share}
     others = {k: v for k, v in (texture or {}).items() if k in TEXTURE and k != name}
-    return found | (others if len(others) == 2 and name in TEXTURE else {})
+    return layers | (others if len(others) == 2 and name in TEXTURE else {})
 
 
-def _told(layer: xr.DataArray, row: Variable, grid: Grid) -> dict[str, Any]:
+def _description(layer: xr.DataArray, row: Variable, grid: Grid) -> dict[str, Any]:
     attrs = layer.attrs
     unit = "class" if row.classes else str(attrs.get("units", row.unit))
     return {
@@ -154,7 +154,7 @@ def _resolution(grid: Grid) -> dict[str, Any]:
         metres = [dx * f for f in (1, dy / dx)]
         return {"degrees": None, "km": [round(m / _M_PER_KM, 6) for m in metres]}
     height = dy * np.pi / 180 * WGS84_A_M / _M_PER_KM
-    # The width of a cell of the true area at that height.
+    # The width at which a cell of this height has its true area.
     width = float(area_of(middle)[0, 0]) / 100 / height
     return {
         "degrees": [float(f"{v:.10g}") for v in (dx, dy)],
@@ -167,7 +167,7 @@ class _Cover:
 
     def __init__(self) -> None:
         self.cells = self.all_cells = 0
-        self.valid = self.asked = self.covered = 0.0
+        self.valid = self.area = self.covered = 0.0
         self.of = "grid"
 
     def add(self, strip: Strip, valid: npt.NDArray[np.bool_]) -> None:
@@ -177,21 +177,21 @@ class _Cover:
         self.valid += float(strip.weight[valid].sum())
         inside = strip.beside.get("region")
         if inside is None:
-            self.asked += float(strip.area.sum())
+            self.area += float(strip.area.sum())
             self.covered += float(strip.weight[valid].sum())
             return
         self.of = "region"
         region = strip.area * np.nan_to_num(inside)
-        self.asked += float(region.sum())
+        self.area += float(region.sum())
         self.covered += float(np.minimum(strip.weight, region)[valid].sum())
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return the part of the report on coverage."""
         return {
             "cells": self.all_cells,
             "valid_cells": self.cells,
             "valid_area_ha": self.valid,
-            "coverage": self.covered / self.asked if self.asked else None,
+            "coverage": self.covered / self.area if self.area else None,
             "coverage_of": self.of,
         }
 
@@ -218,7 +218,7 @@ class _Texture:
             self.least = min(self.least, float(whole.min()))
             self.greatest = max(self.greatest, float(whole.max()))
 
-    def told(self) -> dict[str, Any] | None:
+    def summary(self) -> dict[str, Any] | None:
         """Return the part of the report on texture; None where it has none."""
         if not self.cells:
             return None
@@ -233,7 +233,7 @@ class _Texture:
 
 
 class _Picture:
-    """The first step thinned to a small map."""
+    """A small map of the first step, by subsampling."""
 
     def __init__(self, grid: Grid, row: Variable) -> None:
         self.stride = max(1, -(-max(grid.shape) // _PICTURE_CELLS))
@@ -246,12 +246,12 @@ class _Picture:
         picked = strip.values[0, first :: self.stride, :: self.stride]
         self.rows += [np.array(line, dtype="float64") for line in picked]
 
-    def told(self, found: Mapping[str, Any]) -> dict[str, Any]:
+    def summary(self, report: Mapping[str, Any]) -> dict[str, Any]:
         """Return the picture as bytes: 0 missing, else a class's code or 1-255 from low to high."""
         values = np.array(self.rows)
         low, high = 0.0, float(_LEVELS)
         if self.classes is None:
-            least, greatest = (found["quantiles"][key] for key in ("1", "99"))
+            least, greatest = (report["quantiles"][key] for key in ("1", "99"))
             low, high = (0.0, 1.0) if least is None else (least, greatest)
             levels = 1 + np.clip((values - low) / ((high - low) or 1), 0, 1) * (_LEVELS - 1)
         else:
@@ -304,14 +304,14 @@ def _total(tonnes: float, row: Variable) -> dict[str, Any] | None:
     if not row.per_hectare:
         return None
     per_year = " yr-1" if row.unit.endswith("yr-1") else ""
-    # Soil of erosion is no carbon, and a stock of a country reads better in Mt.
+    # Totals below 0.1 Pg, such as the stock of a country, are given in Mt.
     large = abs(tonnes) >= _T_PER_PG / 10
     number = tonnes / (_T_PER_PG if large else _T_PER_MT)
     return {"value": number, "unit": ("Pg" if large else "Mt") + per_year}
 
 
 def _histogram(means: Array, areas: Array) -> dict[str, Any] | None:
-    """Return the area by value between the 1 % and 99 % quantiles, and all beyond at the ends."""
+    """Return the area by value between the 1 % and 99 % quantiles; the end bars hold the rest."""
     if not means.size:
         return None
     below = np.cumsum(areas) / areas.sum()

@@ -1,4 +1,4 @@
-"""A quality report as a page that opens from disk: no scripts, nothing fetched, light and dark."""
+"""A quality report as a self-contained HTML page: no scripts, no requests, light and dark mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hotspots.ingest.quality.verdicts import cells, number, spelt
 from hotspots.locale.escaping import html_text
 
-# Dark to light, near to equal steps of lightness; 0 is missing and transparent.
+# Dark to light in nearly equal steps of lightness; 0 is missing and transparent.
 _ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 _CLASS_COLOURS = (
     "4477aa",
@@ -59,7 +59,7 @@ svg text { fill: currentColor; font-size: 12px; }
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """Return a report of `quality.report` as one HTML page, in English; all texts are escaped."""
+    """Return a quality report as one HTML page, in English; all texts are escaped."""
     title = f"Quality of {report['name']}"
     parts = [
         f"<h1>{html_text(title)}</h1><p>{html_text(report['long_name'])}</p>",
@@ -152,8 +152,8 @@ def _values(report: Mapping[str, Any]) -> str:
     ]
     soil = report["texture"]
     if soil:
-        told = f"{number(soil['min'], 4)} to {number(soil['max'], 4)} %"
-        rows.append(("Clay + silt + sand", f"{told}, mean {number(soil['mean'], 4)} %"))
+        span = f"{number(soil['min'], 4)} to {number(soil['max'], 4)} %"
+        rows.append(("Clay + silt + sand", f"{span}, mean {number(soil['mean'], 4)} %"))
     return _histogram(report["histogram"], unit) + _table(rows)
 
 
@@ -232,7 +232,7 @@ def _picture(report: Mapping[str, Any]) -> str:
     image = png(levels.reshape(of["rows"], of["columns"]), _palette(bool(report["classes"])))
     address = "data:image/png;base64," + base64.b64encode(image).decode("ascii")
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
-    told = (
+    caption = (
         ""
         if report["classes"]
         else (
@@ -240,7 +240,9 @@ def _picture(report: Mapping[str, Any]) -> str:
             f"{html_text(spelt(report['unit']))}{thinned}.</figcaption>"
         )
     )
-    return f'<figure><img src="{address}" alt="Map of {html_text(report["name"])}">{told}</figure>'
+    return (
+        f'<figure><img src="{address}" alt="Map of {html_text(report["name"])}">{caption}</figure>'
+    )
 
 
 def _class_colour(code: int) -> str:

@@ -1,8 +1,8 @@
-"""Sums over a layer, strip by strip: what the quality report needs, in one pass of bounded memory.
+"""Sums over a layer, strip by strip, for the quality report: one pass with bounded memory.
 
-Every sum is weighted by the true area that a cell's value stands for. Quantiles come from a
-histogram whose bins are the leading bits of the numbers, so that nothing need be known of their
-range beforehand and each bin is narrower than 0.2 % of its value.
+Every sum is weighted by the true area that a cell's value represents. Quantiles come from a
+histogram whose bins are the leading bits of the numbers, so that their range need not be known in
+advance and each bin is narrower than 0.2 % of its value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hotspots.layers.grid import Grid, axis_names, cell_area, grid_of, row_area_
 Array = npt.NDArray[np.float64]
 
 _SLAB = 2_000_000  # cells held at once
-_BITS = 18  # of a float32, which leaves 9 of its 23 bits behind the point; bins fit the cache
+_BITS = 18  # of a float32, which keeps 9 of its 23 fraction bits; the bins fit the cache
 _BINS = 1 << _BITS
 _ROUNDING = 1e-6  # of a float32; a share of 1.0000001 is 1
 
@@ -34,13 +34,13 @@ class Strip:
     Attributes
     ----------
     grid : Grid
-        Of these rows.
+        Grid of these rows.
     top : int
         Their first row in the layer.
     values : array (steps, rows, columns)
-        As the layer has them; one step where it has no third dimension.
+        Values of the layer; one step if it has no third dimension.
     area, weight : array (rows, columns)
-        Ha of the cell, and of the part that its values stand for.
+        Area of the cell, ha, and of the part that its values represent, ha.
     beside : mapping of str to array (rows, columns)
         Other layers on the same grid.
     """
@@ -67,7 +67,7 @@ def strips(
     if share is not None:
         given["share"] = share.transpose(..., y, x)
     for top, bottom in _row_ranges(layer, y):
-        # Together, for a layer and its share come from the same computation.
+        # Together, because a layer and its share come from the same computation.
         blocks = dask.compute(*(a.isel({y: slice(top, bottom)}).data for a in given.values()))
         arrays = dict(zip(given, (np.asarray(block) for block in blocks), strict=True))
         yield from _slabs(arrays, grid, top)
@@ -117,7 +117,7 @@ def area_of(grid: Grid) -> Array:
 
 @dataclass
 class Sums:
-    """Area-weighted sums of a quantity, by step of its third dimension where it has one."""
+    """Area-weighted sums of a quantity, by step of its third dimension if it has one."""
 
     low: float
     high: float
@@ -166,19 +166,19 @@ class Sums:
         return self.bin_totals[used] / self.bins[used], self.bins[used]
 
     def quantiles(self, shares: tuple[float, ...]) -> list[float]:
-        """Return the values below which these shares of the area lie."""
+        """Return the values below which these shares of the area lie (area-weighted quantiles)."""
         means, areas = self.distribution()
         if not means.size:
             return [float("nan")] * len(shares)
         below = np.cumsum(areas)
-        # The half of rounding: a share that ends exactly at a bin's end is that bin's.
+        # Allows for rounding: a share that ends exactly at the end of a bin belongs to that bin.
         at = np.searchsorted(below, np.array(shares) * below[-1] * (1 - 1e-12))
         return [float(v) for v in means[np.minimum(at, means.size - 1)]]
 
 
 def _keys(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Return the bin of each number: its leading bits, turned so that bins rise with the value."""
-    bits = (values + np.float32(0)).view("uint32")  # -0 is 0
+    """Return the bin of each number: its leading bits, mapped so that bins increase with it."""
+    bits = (values + np.float32(0)).view("uint32")  # -0 becomes 0
     turn = np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
     return np.asarray((bits ^ turn) >> (32 - _BITS)).astype("int64")
 
@@ -222,7 +222,7 @@ class Onto:
         self.total += np.bincount(where, weights=areas * values[used], minlength=size)
 
     def means(self) -> tuple[Array, Array]:
-        """Return mean (NaN where nothing lies) and area, ha, on the coarse grid."""
+        """Return mean (NaN where there are no values) and area, ha, on the coarse grid."""
         means = np.full_like(self.total, np.nan)
         np.divide(self.total, self.area, out=means, where=self.area > 0)
         return means.reshape(self.coarse.shape), self.area.reshape(self.coarse.shape)

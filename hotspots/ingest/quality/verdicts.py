@@ -1,4 +1,4 @@
-"""What looks wrong in a quality report, in plain sentences; nothing is said of what looks right."""
+"""Sentences on the implausible properties of a quality report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from hotspots.layers.plausibility import MOST_OUTSIDE
 
 _FEW_COVERED = 0.5
-_FACTOR = 2.0  # from here on a mean is worth a remark
+_FACTOR = 2.0  # ratio of means from which a remark is made
 _UNLIKE_R = 0.2
 _ENOUGH_CELLS = 30
 _FEW_AGREE = 0.5
 _FEW_ZEROS = 0.001
-# Ratios that a wrong unit or a wrong step leaves behind, and within which part they are taken.
+# Ratios that result from a wrong unit or scale; `_NEAR` is the relative tolerance.
 _SLIPS = (
     (0.1, "as if kg m-2 were given as t ha-1, or a scale were left out"),
     (10.0, "as if a scale were left out"),
@@ -28,7 +28,7 @@ _NEAR = 0.25
 
 
 def verdicts(report: Mapping[str, Any]) -> list[str]:
-    """Return the sentences for a report of `quality.report`, most serious first."""
+    """Return the sentences for a quality report, most serious first."""
     if not report["valid_cells"]:
         return ["No cell has a value: check the region, the CRS and the nodata."]
     return [
@@ -42,7 +42,7 @@ def verdicts(report: Mapping[str, Any]) -> list[str]:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for reading: significant digits, thousands set off; "–" if not known."""
+    """Format a number: significant digits, thousands separators; "–" if unknown."""
     if value is None:
         return "–"
     if abs(value) >= 10 ** (digits + 2) or value == int(value):
@@ -51,7 +51,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def spelt(unit: str) -> str:
-    """Return a unit as it follows a number: " t ha-1", and nothing for a share."""
+    """Return a unit as a suffix of a number: " t ha-1", empty for a share."""
     return "" if unit == "1" else f" {unit}"
 
 

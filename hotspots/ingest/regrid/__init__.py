@@ -1,1 +1,1 @@
-"""From files as stored to layers on the requested grid."""
+"""Regridding of stored files to layers on the requested grid."""

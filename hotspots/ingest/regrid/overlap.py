@@ -1,12 +1,12 @@
-"""Area-true means and majorities: from one grid to another of the same CRS, by exact overlap.
+"""Area-weighted means and majorities between two grids of one CRS, by exact overlap.
 
 Cells of two regular grids overlap in rectangles, so the shared area is the product of a row part
 and a column part. On a geographic grid the row part is a difference of the authalic q(φ) (as in
-`hotspots.layers.grid`) and columns meet modulo 360 degrees; on a projected one both are lengths.
+`hotspots.layers.grid`) and columns overlap modulo 360 degrees; on a projected one both are lengths.
 Nothing is sampled: ``value × share × area``, summed over the target, is the sum over the source.
 
-`Overlap` lists, for one axis, the source cells under each target cell; the compiled functions walk
-those lists. Sums are float64; memory is that of the values given and of one row.
+`Overlap` lists, for one axis, the source cells under each target cell; the compiled functions
+iterate over those lists. Sums are float64; memory is that of the given values and of one row.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from hotspots.layers.rounding import split
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
-# Edges nearer to each other than this part of a source cell are the same edge, written roughly.
+# Edges closer to each other than this part of a source cell are the same edge, rounded.
 _SAME_EDGE = 1e-5
-# Areas that differ by less than this part are a tie: they were summed in another order.
+# Areas that differ by less than this part are equal: only the order of summation differs.
 _TIE = 1e-9
-# Before float64 becomes float32, so that its last digit doesn't decide the other's.
+# Rounds before float64 becomes float32, so that float64 rounding errors have no effect.
 _steady = numba.njit(cache=True, nogil=True)(split)
 
 
@@ -82,11 +82,11 @@ def _overlap(
     """Return the overlap of two axes, each given as (first edge, step, number of cells)."""
     (start, step, count), (t_start, t_step, t_count) = source, target
     edges = t_start + t_step * np.arange(t_count + 1)
-    # Counted in source cells from its first edge, so that orientation and rounding fall away.
+    # In source cells from the first edge, which removes orientation and rounding.
     at = _rounded((edges - start) / step)
     low, high = np.minimum(at[:-1], at[1:]), np.maximum(at[:-1], at[1:])
     period = _rounded(abs(turn / step))
-    most = min(count, period) if turn else count  # a column that comes twice counts once
+    most = min(count, period) if turn else count  # a column that occurs twice counts once
     shifts = _shifts(low, high, most, period) if turn else [0.0]
     pieces = [_pieces(low + shift, high + shift, most) for shift in shifts]
     cell, index, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
@@ -109,7 +109,7 @@ def _rounded(cells: Any) -> Any:
 
 
 def _shifts(low: Array, high: Array, most: float, period: float) -> list[float]:
-    """Return the whole turns, in cells, by which target cells come to lie over source cells."""
+    """Return the full rotations, in cells, that bring target cells over source cells."""
     least = int(np.floor(-high.max() / period))
     last = int(np.ceil((most - low.min()) / period))
     return [n * period for n in range(least, last + 1)]
@@ -180,7 +180,7 @@ def mean(
     Returns
     -------
     mean, share : float32, shape (target rows, target columns)
-        NaN and 0 where no valid value is.
+        NaN and 0 where there is no valid value.
     """
     shape = (rows.size.size, columns.size.size)
     out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
@@ -253,7 +253,7 @@ def _majority(
 def majority(
     codes: npt.NDArray[np.uint8], classes: int, rows: Overlap, columns: Overlap
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Return the class of the largest area, the lowest of equals, and the share of valid area.
+    """Return the class with the largest area (lowest code if equal) and the valid area's share.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ def majority(
     Returns
     -------
     most : uint8, shape (target rows, target columns)
-        0 where no class is.
+        0 where there is no class.
     share : float32
     """
     shape = (rows.size.size, columns.size.size)
@@ -276,7 +276,7 @@ def majority(
 def _share_of(
     codes: npt.NDArray[np.uint8],
     classes: int,
-    wanted: int,
+    selected: int,
     water: int,
     row_first: Index,
     row_index: Index,
@@ -308,26 +308,26 @@ def _share_of(
             for c in range(classes):
                 if c + 1 != water:
                     land += areas[j, c]
-            out[i, j] = _steady(areas[j, wanted - 1] / land) if land > 0 else np.nan
+            out[i, j] = _steady(areas[j, selected - 1] / land) if land > 0 else np.nan
             share[i, j] = min(_steady(land / (row_size[i] * column_size[j])), 1.0)
 
 
 def share_of(
     codes: npt.NDArray[np.uint8],
     classes: int,
-    wanted: int,
+    selected: int,
     water: int,
     rows: Overlap,
     columns: Overlap,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the share of class `wanted` in each cell's land, and the land's share of the cell.
+    """Return the share of class `selected` in each cell's land, and the land's share of the cell.
 
-    Land is what has a class, other than `water` (0: no class is water); `codes` as in `majority`.
-    The share is NaN where there is no land.
+    Land is all area with a class other than `water` (0: no class is water). For `codes` see
+    `majority`. The share is NaN where there is no land.
     """
     shape = (rows.size.size, columns.size.size)
     out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
-    _share_of(codes, classes, wanted, water, *_arrays(rows), *_arrays(columns), out, share)
+    _share_of(codes, classes, selected, water, *_arrays(rows), *_arrays(columns), out, share)
     return out, share
 
 

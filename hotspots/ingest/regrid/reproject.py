@@ -1,10 +1,10 @@
-"""A raster of another CRS, sampled on a fine grid of the target's: for the overlap kernel.
+"""A raster in another CRS, sampled on a refined target grid for the overlap kernel.
 
-Each target cell is divided into so many parts that a part is at most half a source cell wide, and
-each part takes the source cell that its centre lies in (GDAL, nearest). A mean over the parts is
-then a mean over the target's own area, whatever areas the source's projection claims; and what
-lies in the gaps between the lobes of an interrupted projection is never met, for one looks from
-the target into the source.
+Each target cell is divided into parts that are at most half a source cell wide, and each part takes
+the value of the source cell that contains its centre (GDAL, nearest). A mean over the parts is then
+a mean over the target cell's true area, however the source's projection distorts areas. The gaps
+between the lobes of an interrupted projection are never sampled, because the mapping runs from the
+target to the source.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from affine import Affine
 from numpy.lib.stride_tricks import sliding_window_view
 
 from hotspots.errors import RasterError
-from hotspots.ingest.regrid.source_raster import Raw, Stored, Window, meanings, opened
+from hotspots.ingest.regrid.source_raster import SourceRaster, Stored, Window, meanings, opened
 from hotspots.layers.grid import Grid
 
 # Parts of a target cell's side: a finer source is sampled sparsely, which is exact enough at
 # 64 × 64 samples a cell.
 FEWEST, MOST = 2, 64
-_SAMPLES = 40  # target cells looked at along each side
+_SAMPLES = 40  # target cells examined along each side
 _WARP_MB = 64
 _SAME_PLACE = 1e-3  # of a cell
 
@@ -35,7 +35,7 @@ _SAME_PLACE = 1e-3  # of a cell
 class Warped:
     """A raster seen through a refined target grid: `down` × `across` parts to a target cell."""
 
-    raw: Raw
+    raw: SourceRaster
     source: Grid
     target: Grid
     down: int
@@ -49,14 +49,14 @@ class Warped:
         return Grid(step, (rows * self.down, columns * self.across), self.target.crs)
 
 
-def warped(raw: Raw, source: Grid, target: Grid) -> Warped:
-    """Return `raw`, whose grid is `source`, seen through a grid as fine as it needs."""
+def warped(raw: SourceRaster, source: Grid, target: Grid) -> Warped:
+    """Return a view of `raw`, whose grid is `source`, on a sufficiently refined target grid."""
     down, across = _refinement(source, target)
     return Warped(raw, source, target, down, across)
 
 
 def _refinement(source: Grid, target: Grid) -> tuple[int, int]:
-    """Return into how many parts a target cell is divided, downwards and across."""
+    """Return the number of parts that a target cell is divided into, downwards and across."""
     rows, columns = (
         np.unique(np.linspace(0, n - 1, _SAMPLES).astype("int64")) + 0.5 for n in target.shape
     )
@@ -68,7 +68,7 @@ def _refinement(source: Grid, target: Grid) -> tuple[int, int]:
         with np.errstate(invalid="ignore"):
             side = 2 * np.max(np.abs(there - here), axis=0)
         known = side[np.isfinite(side)]
-        # Not the very largest: steps over a cut between lobes are no cells.
+        # A quantile, not the maximum: steps across a cut between lobes aren't cell sizes.
         span = np.quantile(known, 0.9) if known.size else 0.0
         parts.append(int(np.clip(np.ceil(2 * span - 1e-6), FEWEST, MOST)))
     return parts[0], parts[1]
@@ -77,15 +77,15 @@ def _refinement(source: Grid, target: Grid) -> tuple[int, int]:
 def _in_source(
     source: Grid, target: Grid, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return places of the target, in its cells, as (column, row) of the source; inf outside."""
+    """Convert cell coordinates of the target to (column, row) of the source; inf outside."""
     to = _transformer(target.crs.to_wkt(), source.crs.to_wkt())
     there = to.transform(*(target.transform * (x, y)))
     return np.stack(~source.transform * there)
 
 
 @lru_cache(maxsize=16)
-def _transformer(given: str, wanted: str) -> Any:
-    return pyproj.Transformer.from_crs(given, wanted, always_xy=True)
+def _transformer(source_crs: str, target_crs: str) -> Any:
+    return pyproj.Transformer.from_crs(source_crs, target_crs, always_xy=True)
 
 
 def read_warped(view: Warped, rows: tuple[int, int]) -> Stored:
@@ -108,10 +108,10 @@ def read_warped(view: Warped, rows: tuple[int, int]) -> Stored:
 
 
 def _off_the_globe(view: Warped, rows: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Return which parts of a projected target show no place: there the other side would repeat.
+    """Return the parts of a projected target that lie off the globe, where places would repeat.
 
-    Only target cells near the globe's edge are looked at part by part: those with a corner off it,
-    unless all corners of their neighbours are off it too.
+    Only target cells near the edge of the globe are examined part by part: those with a corner off
+    it, unless all corners of their neighbours are off it too.
     """
     parts = np.zeros((rows[1] - rows[0], view.grid.shape[1]), dtype=bool)
     if view.target.is_geographic:
@@ -129,7 +129,7 @@ def _off_the_globe(view: Warped, rows: tuple[int, int]) -> npt.NDArray[np.bool_]
 
 
 def _repeats(grid: Grid, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Return which places of `grid`, in its cells, aren't where their longitude and latitude is."""
+    """Return which cell coordinates of `grid` don't survive conversion to degrees and back."""
     there = grid.transform * (x, y)
     wgs84 = pyproj.CRS(4326).to_wkt()
     lonlat = _transformer(grid.crs.to_wkt(), wgs84).transform(*there)
@@ -140,14 +140,14 @@ def _repeats(grid: Grid, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArra
 
 
 def _turns(source: Grid) -> list[float]:
-    """Return the shifts, in degrees, by which GDAL finds all of a source beyond 180° east."""
+    """Return the shifts, in degrees, that let GDAL read all of a source beyond 180° east."""
     if not source.is_geographic:
         return [0.0]
     west, _, east, _ = source.bounds
     half = abs(source.transform.a) / 2
     inside = west < 180 - half and east > half - 180
-    found = ((0.0, inside), (-360.0, east > 180 + half), (360.0, west < -180 - half))
-    return [turn for turn, there in found if there]
+    turns = ((0.0, inside), (-360.0, east > 180 + half), (360.0, west < -180 - half))
+    return [turn for turn, there in turns if there]
 
 
 def _part(
@@ -159,7 +159,7 @@ def _part(
     grid, start = view.grid, view.source.transform
     if "alpha" in (flag.name for band in view.raw.bands for flag in file.mask_flag_enums[band - 1]):
         raise RasterError(
-            f"'{view.raw.path}' has a transparency band and another CRS than the asked grid. Write"
+            f"'{view.raw.path}' has a transparency band and another CRS than the target grid. Write"
             " its missing cells as a nodata value (gdalwarp -dstnodata)."
         )
     with WarpedVRT(
@@ -172,7 +172,7 @@ def _part(
         height=grid.shape[0],
         resampling=Resampling.nearest,
         src_nodata=None,
-        add_alpha=True,  # stored numbers as they are, and where they are from
+        add_alpha=True,  # stored numbers unchanged, and a mask of where they are
         warp_mem_limit=_WARP_MB,
         warp_extras={"SAMPLE_GRID": "YES", "SOURCE_EXTRA": "4"},
     ) as vrt:

@@ -1,10 +1,10 @@
-"""From files as stored to a layer on the asked grid: area-true means, majorities, shares.
+"""Regridding of stored files to a layer: area-weighted means, majorities, shares.
 
-The target is worked off in strips of whole rows, each of which reads only the window of the
-source that lies under it; a strip is small enough that a world of 30 arc-seconds passes through a
-gigabyte. Grids of one CRS meet in the exact overlap of their cells (`overlap`); another CRS is
-first sampled on a refined target grid (`warped`). Where the grids coincide, nothing is computed:
-the stored numbers come through exactly.
+The target is processed in strips of whole rows, each of which reads only the source window under
+it; strips are small enough that a world of 30 arc-seconds needs one gigabyte of memory. Grids of
+one CRS are combined by the exact overlap of their cells (`overlap`); another CRS is first sampled
+on a refined target grid (`warped`). Where the grids coincide, the stored numbers are used
+unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hotspots.errors import RasterError
 from hotspots.ingest.regrid import overlap
 from hotspots.ingest.regrid.overlap import Overlap
 from hotspots.ingest.regrid.reproject import Warped, read_warped, warped
-from hotspots.ingest.regrid.source_raster import Raw, Stored, open_grid, read_stored
+from hotspots.ingest.regrid.source_raster import SourceRaster, Stored, open_grid, read_stored
 from hotspots.layers.grid import Grid
 from hotspots.layers.legends import legend as legend_of
 from hotspots.layers.legends import recode, to_canonical
@@ -35,7 +35,7 @@ Planes = npt.NDArray[Any]
 COMBINATIONS = ("", "sum", "mean")
 MONTHLY = ("", "keep", "sum", "mean")
 WATER = "water_body"
-# Up to so many target cells are computed at once: whether a share is needed is then known.
+# Up to this number of target cells are computed at once, which shows if a share is needed.
 AT_ONCE = 4_000_000
 _SOURCE_CELLS = 16_000_000  # of a strip; decoded, 128 MB
 _STRIP_ROWS = 512  # at most; a power of two, so that strips fill the tiles of the file written
@@ -43,7 +43,7 @@ _SHARE_MATTERS = 1e-3
 
 
 def on_grid(
-    raws: Raw | Sequence[Raw],
+    raws: SourceRaster | Sequence[SourceRaster],
     grid: Grid,
     name: str,
     *,
@@ -53,27 +53,27 @@ def on_grid(
     months: str = "",
     attrs: Mapping[str, Any] | None = None,
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """Return a layer on the asked grid, and the share of each cell's area that has values.
+    """Return a layer on the requested grid, and the share of each cell's area that has values.
 
     Parameters
     ----------
-    raws : Raw or sequence of Raw
-        Files that lie side by side (where two have a cell, the mean by area, or the class of the
-        one that covers more of it); or the parts of a sum or mean; or the bands of 12 months.
+    raws : SourceRaster or sequence of SourceRaster
+        Adjacent files (where two cover a cell, the area-weighted mean, or the class of the file
+        that covers more of it); or the terms of a sum or mean; or the bands of 12 months.
     grid : Grid
-        Asked grid, north up, any CRS; longitudes from -180.
+        Target grid, north up, any CRS; longitudes from -180.
     name : str
-        Canonical variable: its unit is what values are converted to.
+        Canonical variable; values are converted to its unit.
     legend : str
-        Name of the legend that the codes of class files are in; "" if it is the canonical one.
+        Name of the legend of the codes in class files; "" for the canonical legend.
     share_of : str
-        Class of that legend, whose share of each cell's land is asked for. Land is what has a
-        class, without water.
+        Class of that legend: the layer is its share of each cell's land. Land is all area with a
+        class other than water.
     combine : str
-        "sum" or "mean" of the files; a cell that one of them lacks is missing.
+        "sum" or "mean" of the files; a cell that is missing in one of them is missing.
     months : str
-        What is done with 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where
-        files are combined, with the 12 of each.
+        Treatment of 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where files
+        are combined, of the 12 bands of each.
     attrs : mapping, optional
         Further attributes: ``source``, ``depth_cm``, ``year``.
 
@@ -81,22 +81,22 @@ def on_grid(
     -------
     layer : DataArray
         (y, x), or (month, y, x), on `grid`; float32 with NaN, or uint8 with 0 for classes;
-        attributes as of `describe`. Up to `AT_ONCE` cells in memory; above, dask-backed in
-        strips, which read their files when they are computed.
+        attributes as set by `describe`. Up to `AT_ONCE` cells in memory; above, dask-backed
+        in strips, which read their files when they are computed.
     share : DataArray or None
-        ``<name>_valid_share``, float32, 0 where nothing is; of a `share_of`, the land's share of
-        the cell. None where each cell is covered wholly or not at all (to 0.001): of a grid that
-        coincides with the source's this is known, of a small one it is looked up, and a large one
-        always brings its share.
+        ``<name>_valid_share``, float32, 0 where there are no values; with `share_of`, the land's
+        share of the cell. None if each cell is covered wholly or not at all (to 0.001): true of
+        a grid that coincides with the source's, tested on a small one; a large one always has a
+        share.
 
     Raises
     ------
     RasterError
-        What can't be read, has no CRS or another unit, an undeclared nodata number, an unknown
-        class code; of a large layer, when it is computed.
+        Unreadable files, no CRS, an inconvertible unit, an undeclared nodata number or an unknown
+        class code; for a large layer raised when it is computed.
     """
     plan = _plan(
-        [raws] if isinstance(raws, Raw) else list(raws),
+        [raws] if isinstance(raws, SourceRaster) else list(raws),
         grid,
         name,
         legend=legend,
@@ -122,12 +122,12 @@ def on_grid(
 
 @dataclass(frozen=True)
 class _View:
-    """One file and how its cells lie under those of the target.
+    """One file and the position of its cells under those of the target.
 
     ``columns`` counts from the first column of ``runs``, the parts of a row that are read.
     """
 
-    raw: Raw
+    raw: SourceRaster
     warp: Warped | None
     rows: Overlap
     columns: Overlap
@@ -156,18 +156,18 @@ class _Plan:
 
     @property
     def planes(self) -> int:
-        """How many (y, x) planes the layer has."""
+        """Number of (y, x) planes of the layer."""
         return 12 if self.months == "keep" else 1
 
     @property
     def dtype(self) -> str:
-        """Type of the layer."""
+        """Data type of the layer."""
         if self.row.classes is None:
             return "float32"
         return "int8" if class_nodata(self.row.classes) else "uint8"
 
 
-def _plan(raws: list[Raw], grid: Grid, name: str, **how: str) -> _Plan:
+def _plan(raws: list[SourceRaster], grid: Grid, name: str, **how: str) -> _Plan:
     row = variable(name)
     if not raws:
         raise RasterError(f"No file is given for '{name}'. Give at least one.")
@@ -193,19 +193,19 @@ def _class_code(legend: str, name: str) -> int:
     for code, own in classes.items():
         if own == name:
             return code
-    raise RasterError(f"'{name}' is no class; allowed are {', '.join(classes.values())}.")
+    raise RasterError(f"'{name}' isn't a class; allowed are {', '.join(classes.values())}.")
 
 
-def _unit(raw: Raw, months: str) -> str:
-    """Return the unit of a file's values once its months are summed up."""
-    # The catalogue tells that of the sum, as of any product.
+def _unit(raw: SourceRaster, months: str) -> str:
+    """Return the unit of a file's values after its months are summed."""
+    # The catalogue states the unit of the sum, as it does for any product.
     if months != "sum" or spelled(raw.unit).endswith("yr-1"):
         return raw.unit
     unit = raw.unit.replace("/month", " month-1")
     return unit.replace("month-1", "yr-1") if "month-1" in unit else f"{unit} yr-1"
 
 
-def _view(raw: Raw, grid: Grid) -> _View:
+def _view(raw: SourceRaster, grid: Grid) -> _View:
     source = open_grid(raw)
     warp = None if _same_crs(source.crs, grid.crs) else warped(raw, source, grid)
     rows, columns = overlap.overlaps(source if warp is None else warp.grid, grid)
@@ -222,12 +222,12 @@ def _view(raw: Raw, grid: Grid) -> _View:
 
 
 def _same_crs(a: pyproj.CRS, b: pyproj.CRS) -> bool:
-    """Return whether coordinates of both mean the same place, to some metres."""
+    """Return whether equal coordinates denote the same place in both, to some metres."""
     if a.equals(b, ignore_axis_order=True):
         return True
     if not (a.is_geographic and b.is_geographic) or a.ellipsoid is None or b.ellipsoid is None:
         return False
-    # WGS84 without its name, NAD83, ETRS89: a metre apart; a sphere or NAD27 is not.
+    # Unnamed WGS84, NAD83 and ETRS89 differ by a metre; a sphere or NAD27 by far more.
     alike = abs(a.ellipsoid.semi_major_metre - b.ellipsoid.semi_major_metre) < 1e-3
     alike &= abs(a.ellipsoid.inverse_flattening - b.ellipsoid.inverse_flattening) < 1e-3
     meridians = (a.prime_meridian, b.prime_meridian)
@@ -257,7 +257,7 @@ def _lazily(plan: _Plan) -> Any:
 
 
 def _strip_rows(plan: _Plan) -> int:
-    """Return how many target rows a strip has: a power of two."""
+    """Return the number of target rows of a strip: a power of two."""
     heaviest = 1.0
     for view in plan.views:
         per_row = max(view.rows.index.size / max(view.rows.size.size, 1), 1.0)
@@ -268,18 +268,18 @@ def _strip_rows(plan: _Plan) -> int:
 
 
 def _strip(plan: _Plan, with_share: bool, block_info: Any = None) -> Planes:
-    """Return the planes of some target rows, and after them the share."""
+    """Return the planes of some target rows, followed by the share."""
     _, (top, bottom), _ = block_info[None]["array-location"]
     if plan.share_of or plan.row.classes is not None:
         parts = [_classes(plan, view, top, bottom) for view in plan.views]
     else:
         parts = [_quantity(plan, view, top, bottom) for view in plan.views]
-    values, share = _together(plan, parts)
+    values, share = _merged(plan, parts)
     return np.concatenate([values, share[None]]) if with_share else values
 
 
-def _together(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, Planes]:
-    """Return the planes of several files as one, (planes, rows, columns), and their share."""
+def _merged(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, Planes]:
+    """Merge the planes of several files, (planes, rows, columns), and their shares."""
     if plan.months:
         values = np.concatenate([part[0] for part in parts])
         share = np.min([part[1] for part in parts], axis=0)
@@ -324,12 +324,12 @@ def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, 
         return out, share[0]
     stored, rows = found
     unit = _unit(view.raw, plan.months)
-    # The range of a year's sum is no range of its months, but its unit must be theirs here.
+    # The valid range of a year's sum doesn't hold for months; their unit is needed for decoding.
     row = replace(plan.row, unit=view.raw.unit) if plan.months == "sum" else plan.row
     values = stored.values(row, "float32" if view.same else "float64")
     for i, plane in enumerate(values):
         if view.same:
-            out[i] = _taken(plane, rows, view.columns, np.nan)
+            out[i] = _coinciding_cells(plane, rows, view.columns, np.nan)
             share[i] = np.isfinite(out[i])
         else:
             out[i], share[i] = overlap.mean(plane, rows, view.columns)
@@ -350,9 +350,9 @@ def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, P
     codes = _canonical(stored, plan, classes)
     low = min(classes)
     if view.same and not plan.share_of:
-        taken = _taken(codes, rows, view.columns, nodata)
-        return taken[None], (taken != nodata).astype("float32")
-    # The kernel's codes count from 1; those of most legends do already.
+        cells = _coinciding_cells(codes, rows, view.columns, nodata)
+        return cells[None], (cells != nodata).astype("float32")
+    # The kernel's codes start at 1, as those of most legends do.
     if low != 1:
         codes = np.where(codes == nodata, 0, codes.astype("int16") - low + 1).astype("uint8")
     number = max(classes) - low + 1
@@ -382,7 +382,7 @@ def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> npt.NDAr
     numbers, missing = stored.numbers[0], stored.missing()
     nodata = class_nodata(classes)
     some = next(iter(legend_of(plan.legend).classes)) if plan.legend else nodata
-    if missing.any():  # a number that means missing is in no legend
+    if missing.any():  # nodata numbers aren't in any legend
         numbers = np.where(missing, some, numbers)
     try:
         codes = (
@@ -395,7 +395,7 @@ def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> npt.NDAr
 
 
 def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
-    """Return what lies under some target rows, and their overlap with it; None if nothing does."""
+    """Return the source cells under some target rows, and their overlap; None if there are none."""
     rows = view.rows.part(top, bottom)
     if not rows.index.size or not view.width:
         return None
@@ -412,20 +412,20 @@ def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
     return replace(parts[0], numbers=numbers, inside=inside), rows
 
 
-def _taken(
+def _coinciding_cells(
     values: npt.NDArray[Any], rows: Overlap, columns: Overlap, missing: float
 ) -> npt.NDArray[Any]:
     """Return the cells of a source whose grid coincides with the target's."""
     down, across = (np.diff(axis.first) > 0 for axis in (rows, columns))
-    taken = values
+    cells = values
     if not np.array_equal(rows.index, np.arange(len(values))):
-        taken = taken[rows.index]
+        cells = cells[rows.index]
     if not np.array_equal(columns.index, np.arange(values.shape[1])):
-        taken = taken[:, columns.index]
+        cells = cells[:, columns.index]
     if down.all() and across.all():
-        return taken
+        return cells
     out = np.full((down.size, across.size), missing, dtype=values.dtype)
-    out[np.ix_(down, across)] = taken
+    out[np.ix_(down, across)] = cells
     return out
 
 

@@ -1,7 +1,7 @@
-"""A local raster as its maker stored it: its grid, and its numbers decoded.
+"""A local raster as its producer stored it: its grid, and its decoded values.
 
-What the catalogue (or the user) declares of a file wins over what the file says of itself, after
-a check that the two don't contradict each other. `value = stored * scale + offset`; stored numbers
+Declarations of the catalogue (or the user) take precedence over the file's own metadata, after a
+check that the two don't contradict each other. `value = stored * scale + offset`; stored numbers
 declared as nodata become NaN before that.
 """
 
@@ -26,14 +26,14 @@ from hotspots.locale.escaping import shell_word
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 HOMOLOSINE = "ESRI:54052"
-# Some writers drop the first word; the name of the ocean's cuts is another projection.
+# Some writers omit the first word; its Ocean View is another projection.
 _HOMOLOSINE_METHODS = ("Interrupted Goode Homolosine", "Goode Homolosine")
 _ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where bytes came from; travels into the STAC item.
+    """Origin of a file; recorded in the STAC item.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class Origin:
     retrieved : str
         ISO date-time (UTC) of the download, "" for a local file.
     version : str
-        ETag or Last-Modified told by the server.
+        ETag or Last-Modified header of the server's response.
     sha256 : str
         Of the local file.
     stale : str
-        "" or, in one sentence, why it couldn't be renewed.
+        "" or, in one sentence, why the file couldn't be updated.
     """
 
     address: str
@@ -57,29 +57,29 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A local raster as stored, with what the catalogue (or the user) declares of it.
+class SourceRaster:
+    """A local raster as stored, with the declarations of the catalogue (or the user).
 
     Attributes
     ----------
     path : str
-        A name as `hotspots.io.readers.rasters.raster` takes: a file, ``NETCDF:"f.nc":var``.
+        A name that `hotspots.io.readers.rasters.raster` accepts: a file, ``NETCDF:"f.nc":var``.
     bands : tuple of int
         Bands to read, counted from 1.
     scale, offset : float
         ``value = stored * scale + offset``.
     transform : str
-        "" or "expm1": what makes the quantity of that value, in files of log(1 + quantity).
+        "" or "expm1": converts the value to the quantity, for files of log(1 + quantity).
     nodata : tuple of float
-        Stored numbers that mean missing (besides NaN); wins over the file's own.
+        Stored numbers that mean missing (besides NaN); take precedence over the file's own.
     crs : str
         Declared CRS, "" = the file's.
     unit : str
         Unit after scale and offset, "" for classes.
     origin : Origin, optional
-        Where the bytes came from.
+        Where the file came from.
     use_file_nodata, use_file_scale : bool
-        Whether the file's own nodata (where none is declared) and scale and offset count.
+        Whether the file's own nodata (where none is declared) and scale and offset are used.
     """
 
     path: str
@@ -96,8 +96,8 @@ class Raw:
 
 
 @contextmanager
-def opened(raw: Raw) -> Iterator[Any]:
-    """Open the file with rasterio; what can't be read, then or later, raises `RasterError`."""
+def opened(raw: SourceRaster) -> Iterator[Any]:
+    """Open the file with rasterio; errors on opening and reading become `RasterError`."""
     import rasterio
 
     try:
@@ -110,28 +110,28 @@ def opened(raw: Raw) -> Iterator[Any]:
                 )
             yield file
     except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
-        told = str(error).rstrip(".") or type(error).__name__
+        message = str(error).rstrip(".") or type(error).__name__
         raise RasterError(
-            f"'{raw.path}' can't be read as a raster; it may be damaged or cut short ({told})."
-            " Fetch or write it again."
+            f"'{raw.path}' can't be read as a raster; it may be damaged or truncated ({message})."
+            " Download or write it again."
         ) from error
 
 
-def open_grid(raw: Raw) -> Grid:
-    """Return the grid that a file is stored on, in any orientation.
+def open_grid(raw: SourceRaster) -> Grid:
+    """Return the grid of a file as stored, in any orientation.
 
     Returns
     -------
     Grid
         Rows may run north or south, columns east or west, longitudes from 0 to 360; its CRS is
-        the declared one, else the file's. The interrupted Homolosine is always `HOMOLOSINE`, in
-        however many ways it is written. A step that was rounded, of a grid that clearly spans all
-        longitudes (and latitudes), is made exact.
+        the declared one, else the file's. The interrupted Homolosine is always `HOMOLOSINE`,
+        however it is written. If a grid clearly spans all longitudes (and latitudes), its rounded
+        cell size is made exact.
 
     Raises
     ------
     RasterError
-        Unreadable, rotated, no CRS and none declared, or a declared CRS that can't be true.
+        Unreadable, rotated, no CRS and none declared, or a declared CRS that contradicts the file.
     """
     with opened(raw) as file:
         transform, shape = file.transform, (file.height, file.width)
@@ -146,7 +146,7 @@ def open_grid(raw: Raw) -> Grid:
     return snapped(grid)
 
 
-def _crs(raw: Raw, own: pyproj.CRS | None) -> pyproj.CRS:
+def _crs(raw: SourceRaster, own: pyproj.CRS | None) -> pyproj.CRS:
     if not raw.crs and own is None:
         raise RasterError(
             f"'{raw.path}' has no coordinate reference system (CRS). After checking its source add"
@@ -155,13 +155,13 @@ def _crs(raw: Raw, own: pyproj.CRS | None) -> pyproj.CRS:
         )
     declared = pyproj.CRS.from_user_input(raw.crs) if raw.crs else own
     assert declared is not None
-    # By method and never by ==: ISRIC's own text of it compares unequal to ESRI:54052.
+    # By method, not by ==: ISRIC's own definition of it compares unequal to ESRI:54052.
     if _method(declared) not in _HOMOLOSINE_METHODS:
         return declared
     if own is not None and _method(own) not in _HOMOLOSINE_METHODS:
         raise RasterError(
             f"'{raw.path}' is in '{own.name}', but declared as Homolosine ({raw.crs}). Declare the"
-            " CRS that its coordinates are in, or fetch the file anew."
+            " CRS that its coordinates are in, or download the file again."
         )
     interrupted = _method(declared) == _HOMOLOSINE_METHODS[0]
     return pyproj.CRS.from_user_input(HOMOLOSINE) if interrupted else declared
@@ -172,7 +172,7 @@ def _method(crs: pyproj.CRS) -> str:
     return "" if operation is None else str(operation.method_name)
 
 
-def _require_degrees(raw: Raw, grid: Grid) -> None:
+def _require_degrees(raw: SourceRaster, grid: Grid) -> None:
     west, south, east, north = grid.bounds
     cell = abs(grid.transform.a)
     turns = west >= -180 - cell and east <= 540 and east - west <= 360 + cell
@@ -185,27 +185,27 @@ def _require_degrees(raw: Raw, grid: Grid) -> None:
 
 @dataclass(frozen=True)
 class Stored:
-    """Numbers of a window as they are stored, and what they mean.
+    """Numbers of a window as stored, and how to decode them.
 
     Attributes
     ----------
-    raw : Raw
-        Whose they are.
+    raw : SourceRaster
+        Raster that they were read from.
     numbers : array, shape (bands, rows, columns)
-        Of the file's type.
+        In the file's data type.
     inside : array of bool, optional
-        Of that shape, or of (rows, columns): false where nothing is stored.
+        Same shape, or (rows, columns): false where nothing is stored.
     meanings : tuple of (scale, offset, numbers that mean missing)
         One for each band.
     """
 
-    raw: Raw
+    raw: SourceRaster
     numbers: npt.NDArray[Any]
     inside: npt.NDArray[np.bool_] | None
     meanings: tuple[tuple[float, float, tuple[float, ...]], ...]
 
     def values(self, row: Variable | None = None, dtype: str = "float64") -> npt.NDArray[Any]:
-        """Return the numbers decoded: see `read`."""
+        """Return the decoded values; see `read`."""
         out: npt.NDArray[Any] = np.empty(self.numbers.shape, dtype=dtype)
         for i, meaning in enumerate(self.meanings):
             for top in range(0, self.numbers.shape[1], _ROWS_AT_ONCE):  # small enough for the cache
@@ -233,7 +233,7 @@ class Stored:
 
 
 def read(
-    raw: Raw,
+    raw: SourceRaster,
     window: Window | None = None,
     *,
     row: Variable | None = None,
@@ -243,12 +243,12 @@ def read(
 
     Parameters
     ----------
-    raw : Raw
+    raw : SourceRaster
         Its bands are read in the order given.
     window : ((first row, end row), (first column, end column)), optional
-        As stored; the whole file by default.
+        In rows and columns as stored; the whole file by default.
     row : Variable, optional
-        The quantity that they are: customary nodata outside its range is then looked for.
+        Variable of the values: its range is used to detect undeclared customary nodata numbers.
     dtype : str
         "float64" or "float32".
 
@@ -260,12 +260,12 @@ def read(
     Raises
     ------
     RasterError
-        Unreadable, or an undeclared nodata number, which it names.
+        Unreadable, or an undeclared nodata number, which the message names.
     """
     return read_stored(raw, window).values(row, dtype)
 
 
-def read_stored(raw: Raw, window: Window | None = None) -> Stored:
+def read_stored(raw: SourceRaster, window: Window | None = None) -> Stored:
     """Return the numbers of a window as stored; arguments as in `read`."""
     with opened(raw) as file:
         numbers = file.read(list(raw.bands), window=window)
@@ -275,12 +275,12 @@ def read_stored(raw: Raw, window: Window | None = None) -> Stored:
         return Stored(raw, numbers, inside, meanings(raw, file))
 
 
-def meanings(raw: Raw, file: Any) -> tuple[tuple[float, float, tuple[float, ...]], ...]:
-    """Return scale, offset and numbers that mean missing, for each band of an open file."""
+def meanings(raw: SourceRaster, file: Any) -> tuple[tuple[float, float, tuple[float, ...]], ...]:
+    """Return scale, offset and nodata numbers for each band of an open file."""
     return tuple(_decoding(raw, file, band) for band in raw.bands)
 
 
-def _has_mask(raw: Raw, file: Any) -> bool:
+def _has_mask(raw: SourceRaster, file: Any) -> bool:
     if not raw.use_file_nodata or raw.nodata:
         return False
     return any(
@@ -290,8 +290,8 @@ def _has_mask(raw: Raw, file: Any) -> bool:
     )
 
 
-def _decoding(raw: Raw, file: Any, band: int) -> tuple[float, float, tuple[float, ...]]:
-    """Return scale, offset and the numbers that mean missing, rounded as the file's type is."""
+def _decoding(raw: SourceRaster, file: Any, band: int) -> tuple[float, float, tuple[float, ...]]:
+    """Return scale, offset and the nodata numbers, rounded to the file's data type."""
     scale, offset = raw.scale, raw.offset
     if raw.use_file_scale:
         scale, offset = float(file.scales[band - 1]), float(file.offsets[band - 1])
@@ -321,17 +321,17 @@ def _decoded(
 
 
 def _require_declared(
-    raw: Raw,
+    raw: SourceRaster,
     stored: npt.NDArray[Any],
     values: npt.NDArray[Any],
     decoding: tuple[float, float, tuple[float, ...]],
     row: Variable,
 ) -> None:
-    """Raise `RasterError` where numbers are left that mean nodata by custom or by their size."""
+    """Raise `RasterError` if undeclared numbers look like nodata, by convention or magnitude."""
     factor, shift = conversion(raw.unit, row.unit)
     low = row.low if np.isfinite(row.low) else UNBOUNDED
     least, most = sorted(((low - shift) / factor, (row.high - shift) / factor))
-    # The first look costs little; it is the only one that sound data get.
+    # A cheap test of the extremes; valid data need no other.
     lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
     if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > ABSURD):
         return

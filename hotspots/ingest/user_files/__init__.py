@@ -1,1 +1,1 @@
-"""One's own layers: GeoTIFF, NetCDF, Zarr, tables of points, polygons."""
+"""User files: GeoTIFF, NetCDF, Zarr, tables of points, polygons."""

@@ -1,7 +1,7 @@
-"""What one's own file is, by its format: the raster in it, and what it says of itself.
+"""Reading a user's file according to its format: the raster in it, and its metadata.
 
-GeoTIFF, NetCDF and Zarr (version 2) are read by GDAL where they lie. Zarr of version 3, tables and
-polygons are first made a plain GeoTIFF, strip by strip.
+GeoTIFF, NetCDF and Zarr (version 2) are read by GDAL in place. Zarr version 3, tables and polygons
+are first converted to a plain GeoTIFF, strip by strip.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hotspots.errors import RasterError
-from hotspots.ingest.user_files.source import DEGREES, Found, chosen
+from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen
 from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.rasters import raster, zarr
 from hotspots.io.readers.zarr_store import is_zarr
@@ -31,7 +31,7 @@ _AXES = (("lat", "lon"), ("latitude", "longitude"))
 
 
 def own_folder(given: str | Path | None) -> Path:
-    """Return the folder for what is made or fetched; a temporary one of this program by default."""
+    """Return the folder for converted or downloaded files; by default a temporary one."""
     if given is None:
         return Path(_temporary().name)
     path = Path(given)
@@ -44,7 +44,7 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="hotspots-own-", ignore_cleanup_errors=True)
 
 
-def found(
+def user_raster(
     path: Path,
     row: Variable,
     *,
@@ -55,13 +55,13 @@ def found(
     column: str | None,
     cell: float | None,
     folder: str | Path | None,
-) -> Found:
-    """Return the raster in a file; see `own.read_own` for what is given.
+) -> UserRaster:
+    """Return the raster in a file; for the arguments see `read_own`.
 
     Raises
     ------
     RasterError
-        A format that isn't read, nothing of the asked name in it, several bands and none chosen.
+        An unsupported format, no variable of the requested name, several bands and none chosen.
     """
     if path.is_file():
         require_permitted(path)
@@ -71,7 +71,7 @@ def found(
             return _zarr(path, row, band, year, subdataset, own_folder(folder))
         if path.is_dir():
             raise RasterError(
-                f"'{path}' is a folder, but no Zarr store. Give one file (add-layer takes one)."
+                f"'{path}' is a folder, but not a Zarr store. Give one file (add-layer takes one)."
             )
         if suffix in TIFF:
             return _described(str(path), row, band, year)
@@ -84,7 +84,9 @@ def found(
         if suffix in POLYGONS:
             return own_tables.polygons(path, row, column, cell, own_folder(folder), crs)
     read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
-    raise RasterError(f"'{path.name}' is of no format that is read ({read}). Convert it first.")
+    raise RasterError(
+        f"The format of '{path.name}' isn't supported ({read} are). Convert it first."
+    )
 
 
 @contextmanager
@@ -95,16 +97,16 @@ def _open(path: str, shown: str) -> Iterator[Any]:
         with raster(path) as file:
             yield file
     except rasterio.errors.RasterioError as error:
-        told = str(error).rstrip(".") or type(error).__name__
+        message = str(error).rstrip(".") or type(error).__name__
         raise RasterError(
-            f"'{shown}' can't be read; it may be damaged or cut short ({told}). Fetch or write it"
-            " again."
+            f"'{shown}' can't be read; it may be damaged or truncated ({message}). Download or"
+            " write it again."
         ) from error
 
 
 def _described(
     path: str, row: Variable, band: int | None, year: Any, layer: str = "", shown: str = ""
-) -> Found:
+) -> UserRaster:
     with _open(path, shown or path) as file:
         bands, notes = _bands(file, row, band, year, shown or path)
         first = bands[0]
@@ -115,7 +117,7 @@ def _described(
         unit = file.units[first - 1] or tags.get("units") or tags.get("unit") or ""
         crs = file.crs.to_string() if file.crs else ""
         seen = "" if crs or not _has_axes(tags) else DEGREES
-        return Found(
+        return UserRaster(
             path,
             bands,
             layer,
@@ -130,7 +132,7 @@ def _described(
 
 
 def _has_axes(tags: dict[str, Any]) -> bool:
-    """Say whether coordinates along latitude and longitude, in degrees, are told (CF)."""
+    """Return whether the tags have latitude and longitude coordinates in degrees (CF)."""
     return any(
         str(tags.get(f"{y}#units", "")).startswith("deg")
         and str(tags.get(f"{x}#units", "")).startswith("deg")
@@ -164,7 +166,7 @@ def _bands(
 
 
 def _step(file: Any, index: int) -> str:
-    """Return what a band says it is: its step along time, or its description."""
+    """Return the label of a band: its step along time, or its description."""
     tags = file.tags(index)
     along = [v for k, v in tags.items() if k.startswith("NETCDF_DIM_")]
     text = along[0] if along else file.descriptions[index - 1] or ""
@@ -173,7 +175,7 @@ def _step(file: Any, index: int) -> str:
 
 def _netcdf(
     path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None
-) -> Found:
+) -> UserRaster:
     with _open(f'NETCDF:"{path}":', str(path)) as file:
         names = [text.rpartition(":")[2] for text in file.subdatasets]
         if not names and file.count:
@@ -184,7 +186,7 @@ def _netcdf(
 
 def _zarr(
     path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
-) -> Found:
+) -> UserRaster:
     import rasterio
 
     try:
@@ -198,16 +200,16 @@ def _zarr(
         with raster(address):
             pass
     except rasterio.errors.RasterioError:
-        return _zarr_aside(path, row, band, year, subdataset, folder)
+        return _zarr_as_geotiff(path, row, band, year, subdataset, folder)
     seen = _described(address, row, band, year, name, str(path))
     if seen.crs or not degrees:
         return seen
-    return Found(**{**seen.__dict__, "crs": DEGREES, "crs_needed": DEGREES})
+    return UserRaster(**{**seen.__dict__, "crs": DEGREES, "crs_needed": DEGREES})
 
 
-def _zarr_aside(
+def _zarr_as_geotiff(
     path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
-) -> Found:
+) -> UserRaster:
     from hotspots.ingest.user_files.zarr import to_geotiff
 
     made, layer, notes = to_geotiff(
@@ -219,4 +221,4 @@ def _zarr_aside(
         choose=lambda names: chosen(path, row, names, subdataset),
     )
     seen = _described(str(made), row, None, None, layer, str(path))
-    return Found(**{**seen.__dict__, "notes": (*notes, *seen.notes)})
+    return UserRaster(**{**seen.__dict__, "notes": (*notes, *seen.notes)})

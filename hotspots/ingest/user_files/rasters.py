@@ -28,22 +28,22 @@ _NETCDF = (".nc", ".nc4", ".cdf", ".h5")
 
 
 def open_data(path: str | Path) -> xr.Dataset:
-    """Open rasters that an analysis can start from: as `open_layers`, and ``soc_stock`` is there.
+    """Open rasters for an analysis: as `open_layers`, but ``soc_stock`` is required.
 
     Parameters
     ----------
     path : path
-        As of `open_layers`.
+        See `open_layers`.
 
     Returns
     -------
     Dataset
-        As of `open_layers`. ``valid_share`` may be absent: values then stand for whole cells.
+        See `open_layers`. ``valid_share`` may be absent: values then represent whole cells.
 
     Raises
     ------
     RasterError
-        As `open_layers`, or no ``soc_stock``.
+        See `open_layers`; also if there is no ``soc_stock``.
     GridMismatchError
         The layers don't share one grid.
     """
@@ -72,13 +72,13 @@ def open_layers(path: str | Path) -> xr.Dataset:
         monthly layers along ``month`` too, those of soil layers along ``depth`` (with the
         coordinate ``thickness``, cm), ``warm_up_*`` along ``time``; quantities float32 with NaN for
         missing, class layers uint8 with 0 for missing and the canonical flags. Above 4 million
-        cells dask-backed; a spoilt block raises when computed.
+        cells dask-backed; a damaged block raises when computed.
 
     Raises
     ------
     RasterError
-        Nothing there, unreadable (permission, damage), a name that isn't canonical, no CRS, no or
-        another unit, unstated guidelines of climate zones, or an undeclared nodata value.
+        No file, unreadable (permission, damage), a name that isn't canonical, no CRS, a missing or
+        inconvertible unit, unstated guidelines of climate zones, or an undeclared nodata value.
     GridMismatchError
         The layers don't share one grid.
     """
@@ -121,7 +121,7 @@ def _folder(path: Path) -> list[xr.DataArray]:
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
     require_permitted(path)
-    # A damaged file may raise nearly anything within the readers.
+    # With a damaged file the readers raise many kinds of exceptions.
     try:
         with _opened(path) as data:
             return [_netcdf_layer(data, name, path) for name in _planes(data, path)]
@@ -138,8 +138,8 @@ def _planes(data: xr.Dataset, path: Path) -> list[str]:
     for name in names:
         variable(name)
     if not names:
-        told = ", ".join(map(str, data.data_vars)) or "nothing"
-        raise RasterError(f"'{path}' holds {told}, but no raster of a canonical variable.")
+        names_found = ", ".join(map(str, data.data_vars)) or "nothing"
+        raise RasterError(f"'{path}' holds {names_found}, but no raster of a canonical variable.")
     return names
 
 

@@ -1,8 +1,8 @@
-"""One's own layer: a file or an address, what is declared of it, and what it lacks.
+"""Reading a user's layer: a file or an address, declared properties, and missing properties.
 
-A raster without unit, CRS or depth is refused, and the refusal says which options to add: a stock
-in kg m-2 looks like one in t ha-1 of another country. What the user declares wins over what the
-file says of itself.
+A raster without unit, CRS or depth is refused, and the message names the options to add: a stock in
+kg m-2 looks like one in t ha-1 of another country. The user's declarations take precedence over the
+file's own metadata.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.regrid.source_raster import Origin, Raw
-from hotspots.ingest.user_files.formats import found
-from hotspots.ingest.user_files.source import Found
+from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
+from hotspots.ingest.user_files.formats import user_raster
+from hotspots.ingest.user_files.source import UserRaster
 from hotspots.io.atomic import file_hash
 from hotspots.layers.harmonise import GUIDELINES
 from hotspots.layers.units import conversion
@@ -33,27 +33,27 @@ _USUAL_DEPTH = "0-30"
 
 @dataclass(frozen=True)
 class Own:
-    """One's own layer, ready for `regrid.on_grid`.
+    """A user's layer, ready for `hotspots.ingest.regrid.resample.on_grid`.
 
     Attributes
     ----------
     variable : str
         Canonical name.
-    raw : Raw
-        Where it is, and how its numbers are meant.
+    raw : SourceRaster
+        Its file, and how to decode its numbers.
     attrs : dict
         Attributes of the layer: ``depth_cm``, ``year``, ``guidelines``, ``source``, ``citation``,
         ``licence``, as far as known.
     legend : str
         Legend of its classes, "" if they are canonical.
     given : dict
-        What was declared or found, for the quality report.
+        Declared properties and those read from the file, for the quality report.
     notes : tuple of str
-        Sentences on what was taken from the file itself.
+        Sentences on the properties read from the file itself.
     """
 
     variable: str
-    raw: Raw
+    raw: SourceRaster
     attrs: dict[str, Any]
     legend: str
     given: dict[str, Any]
@@ -83,7 +83,7 @@ def read_own(
     url: str = "",
     cache: str | Path | None = None,
 ) -> Own:
-    """Return one's own layer with all that is declared of it, or refuse it with what to add.
+    """Return a user's layer with its declared properties; raise if required ones are missing.
 
     Parameters
     ----------
@@ -91,19 +91,19 @@ def read_own(
         GeoTIFF, NetCDF, Zarr; a table (CSV) of points on a regular grid; polygons (GeoJSON,
         GeoPackage, GeoParquet, Shapefile); or an ``https://`` address of one.
     variable : str
-        Canonical name that the layer is of.
+        Canonical variable of the layer.
     unit : str, optional
-        Of ``stored * scale + offset``; the file's own by default. None for classes.
+        Unit of ``stored * scale + offset``; the file's own by default. None for classes.
     depth : str, optional
-        "0-30" (a layer of soil, cm) or "15" (a point); needed of stocks and soil properties.
+        "0-30" (a layer of soil, cm) or "15" (a point); required for stocks and soil properties.
     year : int, optional
-        Of the values; picks the step of a NetCDF file where its time tells years.
+        Year of the values; selects the time step of a NetCDF file whose time axis has years.
     nodata : float or several, optional
-        Stored numbers that mean missing; they take the place of the file's own.
+        Stored numbers that mean missing; they replace the file's own.
     scale, offset : float, optional
-        Those of the file by default.
+        The file's own by default.
     band : int, optional
-        Counted from 1; needed where a file has several (but the 12 months of a monthly layer).
+        Counted from 1; required if a file has several (except 12 months of a monthly layer).
     crs : str, optional
         CRS, such as "EPSG:4326"; the file's own by default.
     subdataset : str, optional
@@ -113,14 +113,14 @@ def read_own(
     cell : float, optional
         Side of the cells that polygons are burnt into, in units of their CRS.
     legend : str, optional
-        Legend of the classes, of `legends.legend_names`.
+        Legend of the classes, one of `hotspots.layers.legends.legend_names`.
     guidelines : str, optional
-        "2006" or "2019", of climate zones.
+        Guidelines of climate zones: "2006" or "2019".
     source, citation, licence, url : str
-        Who made it; they travel with the layer.
+        Origin of the data; kept in the layer's attributes.
     cache : path, optional
-        Folder of what is fetched, or made of tables and polygons; one that is removed when the
-        program ends by default.
+        Folder for downloaded files, and for rasters made from tables and polygons; by default one
+        that is removed when the program ends.
 
     Returns
     -------
@@ -129,15 +129,15 @@ def read_own(
     Raises
     ------
     RasterError
-        See the module; also a unit that doesn't lead to the canonical one, a scale of 0, a band
-        or column that isn't there, a year that is none.
+        A missing unit, CRS, depth or guidelines; a unit that can't be converted to the canonical
+        one, a scale of 0, a band or column that doesn't exist, an invalid year.
     FetchError
-        The address gives no file.
+        No file could be downloaded from the address.
     """
     row = _row(variable)
     _require_scale(scale, offset)
     path, origin = _local(path_or_url, cache)
-    file = found(
+    file = user_raster(
         path,
         row,
         band=band,
@@ -148,26 +148,26 @@ def read_own(
         cell=cell,
         folder=cache,
     )
-    told = {
+    properties = {
         "unit": unit if unit is not None else file.unit,
         "crs": crs or file.crs,
         "depth": str(depth or file.attrs.get("depth_cm", "")),
         "guidelines": str(guidelines or file.attrs.get("guidelines", "")),
     }
-    _require_told(path, row, told)
-    at = _depth(row, told["depth"])
-    _require_convertible(path, row, told["unit"])
+    _require_complete(path, row, properties)
+    at = _depth(row, properties["depth"])
+    _require_convertible(path, row, properties["unit"])
     _require_legend(row, legend)
     missing = _numbers(nodata)
     _require_storable(path, file, missing)
-    raw = Raw(
+    raw = SourceRaster(
         file.path,
         bands=file.bands,
         scale=1.0 if scale is None else scale,
         offset=offset or 0.0,
         nodata=missing,
         crs=crs or file.crs_needed,
-        unit="" if row.classes else told["unit"],
+        unit="" if row.classes else properties["unit"],
         origin=origin,
         use_file_nodata=not missing,
         use_file_scale=scale is None and offset is None and not row.classes,
@@ -177,7 +177,7 @@ def read_own(
         row,
         file,
         at,
-        told["guidelines"],
+        properties["guidelines"],
         {
             "source": source,
             "citation": citation,
@@ -189,8 +189,8 @@ def read_own(
     options = {
         "file": str(path_or_url),
         "variable": row.name,
-        "unit": told["unit"],
-        "crs": _shown_crs(told["crs"]),
+        "unit": properties["unit"],
+        "crs": _shown_crs(properties["crs"]),
         "depth": str(at) if at else "",
         "year": attrs.get("year"),
         "nodata": list(missing) or None,
@@ -211,21 +211,21 @@ def read_own(
 def _attrs(
     path: Path,
     row: Variable,
-    file: Found,
+    file: UserRaster,
     at: Depth | None,
     guidelines: str,
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the layer's attributes: what was given, else what the file says."""
+    """Return the layer's attributes: the given ones, else those of the file."""
     keys = ("source", "citation", "licence", "url", "doi", "year")
-    told = {key: file.attrs[key] for key in keys if file.attrs.get(key)}
-    told |= {key: value for key, value in given.items() if value not in (None, "")}
-    told.setdefault("source", path.name)
-    if "year" in told:
-        told["year"] = _year(path, told["year"])
+    attrs = {key: file.attrs[key] for key in keys if file.attrs.get(key)}
+    attrs |= {key: value for key, value in given.items() if value not in (None, "")}
+    attrs.setdefault("source", path.name)
+    if "year" in attrs:
+        attrs["year"] = _year(path, attrs["year"])
     if at is not None:
-        told["depth_cm"] = str(at)
-    return told | ({"guidelines": guidelines} if _zones(row) else {})
+        attrs["depth_cm"] = str(at)
+    return attrs | ({"guidelines": guidelines} if _zones(row) else {})
 
 
 def _row(name: str) -> Variable:
@@ -263,7 +263,7 @@ def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
             )
         return fetch(text, own_folder(cache))
     if "://" in text:
-        raise RasterError(f"'{text}' is no address that can be fetched. Give http or https.")
+        raise RasterError(f"'{text}' isn't an address that can be downloaded. Give http or https.")
     path = Path(given)
     if not path.exists():
         raise RasterError(f"There is no file '{path}'. Give a raster, a table or polygons.")
@@ -271,7 +271,7 @@ def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
 
 
 def _of_all(folder: Path) -> str:
-    """Return the SHA-256 of a folder: of the names and hashes of all of its files."""
+    """Return the SHA-256 of a folder, from the names and hashes of all of its files."""
     import hashlib
 
     files = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -280,7 +280,7 @@ def _of_all(folder: Path) -> str:
 
 
 def needs_depth(name: str) -> bool:
-    """Say whether a layer of this variable must tell its depth: stocks and soil properties."""
+    """Return whether a layer of this variable requires a depth: stocks and soil properties."""
     if name.endswith("_valid_share"):
         return False
     base = name.removesuffix("_lower").removesuffix("_upper")
@@ -291,17 +291,17 @@ def _zones(row: Variable) -> bool:
     return row.name == "climate_zone"
 
 
-def _require_told(path: Path, row: Variable, told: dict[str, str]) -> None:
-    """Raise `RasterError` that names all that is missing, with an option for each."""
+def _require_complete(path: Path, row: Variable, properties: dict[str, str]) -> None:
+    """Raise a `RasterError` that names all missing properties, with an option for each."""
     lacking = []
-    if not row.classes and not told["unit"]:
+    if not row.classes and not properties["unit"]:
         lacking.append(("unit", f'--unit "{row.unit}"'))
-    if not told["crs"]:
+    if not properties["crs"]:
         lacking.append(("coordinate reference system (CRS)", "--crs EPSG:4326"))
-    if needs_depth(row.name) and not told["depth"]:
+    if needs_depth(row.name) and not properties["depth"]:
         point = "" if row.name.startswith(_STOCKS) else " (or --depth 15 of values at 15 cm)"
         lacking.append(("depth", f"--depth {_USUAL_DEPTH}{point}"))
-    if _zones(row) and told["guidelines"] not in GUIDELINES:
+    if _zones(row) and properties["guidelines"] not in GUIDELINES:
         lacking.append(("guidelines of the climate zones", "--guidelines 2019 (or 2006)"))
     if lacking:
         whats, options = zip(*lacking, strict=True)
@@ -318,7 +318,7 @@ def _depth(row: Variable, text: str) -> Depth | None:
         at = depth_of(text, row.name)
     except RasterError as error:
         raise RasterError(
-            f"'{text}' is no depth. Give a layer of soil as --depth 0-30 (top and deeper bottom,"
+            f"'{text}' isn't a depth. Give a layer of soil as --depth 0-30 (top and deeper bottom,"
             " cm), or a point as --depth 15."
         ) from error
     if row.name.startswith(_STOCKS) and at.is_point:
@@ -350,12 +350,12 @@ def _require_legend(row: Variable, name: str | None) -> None:
         return
     from hotspots.layers.legends import legend, legend_names
 
-    told = legend(name)
-    wanted = "climate_zone" if row.name.startswith("climate_zone") else row.name
-    if told.variable != wanted and not row.name.startswith(f"{told.variable}_"):
-        fits = [n for n in legend_names() if legend(n).variable == wanted]
+    legend_given = legend(name)
+    base = "climate_zone" if row.name.startswith("climate_zone") else row.name
+    if legend_given.variable != base and not row.name.startswith(f"{legend_given.variable}_"):
+        fits = [n for n in legend_names() if legend(n).variable == base]
         raise RasterError(
-            f"The legend '{name}' is of '{told.variable}', not of '{row.name}'."
+            f"The legend '{name}' is of '{legend_given.variable}', not of '{row.name}'."
             f" {'Legends of it: ' + ', '.join(fits) if fits else 'There is none of it'}."
         )
 
@@ -366,8 +366,8 @@ def _numbers(given: float | Sequence[float] | None) -> tuple[float, ...]:
     return tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
 
 
-def _require_storable(path: Path, file: Found, missing: Sequence[float]) -> None:
-    """Raise `RasterError` where the file's type can't hold a number: it would match nothing."""
+def _require_storable(path: Path, file: UserRaster, missing: Sequence[float]) -> None:
+    """Raise `RasterError` if the file's data type can't hold a nodata number."""
     import numpy as np
 
     kind = np.dtype(file.dtype)
@@ -386,14 +386,14 @@ def _year(path: Path, given: Any) -> int:
     text = str(given).strip()
     if not (text.isdecimal() and 1 <= int(text) <= 9999):
         raise RasterError(
-            f"'{path}' is said to be of the year '{text}', which is none. Give one of up to four"
-            " digits (--year 2015), or none."
+            f"'{path}' is declared as of the year '{text}', which isn't a year. Give up to four"
+            " digits (--year 2015), or leave it out."
         )
     return int(text)
 
 
 def _notes(
-    file: Found,
+    file: UserRaster,
     row: Variable,
     at: Depth | None,
     missing: Sequence[float],
@@ -434,5 +434,5 @@ def _crs(text: str) -> pyproj.CRS:
         return pyproj.CRS.from_user_input(text)
     except pyproj.exceptions.CRSError as error:
         raise RasterError(
-            f"'{text}' is no coordinate reference system. Give one as EPSG:4326 or ESRI:54052."
+            f"'{text}' isn't a coordinate reference system. Give one as EPSG:4326 or ESRI:54052."
         ) from error

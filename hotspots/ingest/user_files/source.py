@@ -1,4 +1,4 @@
-"""What a user's own file says of its raster, and which of its variables is meant."""
+"""The raster in a user's file with its metadata, and the selection of one of its variables."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ DEGREES = "EPSG:4326"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A raster that GDAL opens, and what its file says.
+class UserRaster:
+    """A raster that GDAL opens, with the metadata of its file.
 
     Attributes
     ----------
     path : str
-        What GDAL opens.
+        Name that GDAL opens.
     bands : tuple of int
         Bands to read.
     layer : str
         Variable of a NetCDF file or Zarr store, attribute of polygons, column of a table.
     unit, crs : str
-        As the file says; "" if it doesn't.
+        As stated in the file; "" if it isn't.
     crs_needed : str
-        The CRS where it follows from the file, but GDAL doesn't see it.
+        The CRS if it follows from the file, but GDAL doesn't recognise it.
     nodata : float or None
     dtype : str
     attrs : dict
-        Year, depth and source that the file tells.
+        Year, depth and source stated in the file.
     notes : tuple of str
-        Sentences on what was done.
+        Sentences on the processing.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Found:
 
 
 def listed(names: Sequence[str], most: int = 20, longest: int = 60) -> str:
-    """Return names joined by commas; of very many, or very long ones, only the beginning."""
+    """Return names joined by commas; many names, or long ones, are cut off."""
     cut = [name if len(name) <= longest else f"{name[:longest]}…" for name in names[:most]]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(cut) + more
@@ -60,27 +60,28 @@ def chosen(
     path: Path,
     row: Variable,
     names: Sequence[str],
-    asked: str | None,
+    requested: str | None,
     *,
     of: str = "variable",
     option: str = "--subdataset",
 ) -> str:
-    """Return which of a file's variables (or columns) is meant.
+    """Select one of a file's variables (or columns).
 
-    The one that is asked for; else the one of the canonical name; else the only one.
+    The requested one; else the one with the canonical name; else the only one.
 
     Raises
     ------
     RasterError
-        There is none of that name, or a choice; says the names and the option.
+        No variable of that name, or several and none requested; the message lists the names and
+        the option.
     """
-    if asked and asked not in names:
+    if requested and requested not in names:
         raise RasterError(
-            f"'{path}' has no {of} '{asked}'{near_matches(asked, names) or '.'} It has:"
+            f"'{path}' has no {of} '{requested}'{near_matches(requested, names) or '.'} It has:"
             f" {listed(names)}."
         )
-    if asked or row.name in names:
-        return asked or row.name
+    if requested or row.name in names:
+        return requested or row.name
     if len(names) != 1:
         raise RasterError(
             f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"

@@ -1,4 +1,4 @@
-"""Points on a regular grid, and polygons, made rasters."""
+"""Conversion of points on a regular grid, and of polygons, to rasters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import shapely
 from affine import Affine
 
 from hotspots.errors import RasterError, near_matches
-from hotspots.ingest.user_files.source import DEGREES, Found, chosen, listed
+from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen, listed
 from hotspots.io.atomic import reason
 from hotspots.io.limits import require_regular, require_within
 from hotspots.io.readers.texts import paced, require_size
@@ -27,7 +27,7 @@ _Y_NAMES = ("lat", "latitude", "y", "northing")
 _X_NAMES = ("lon", "longitude", "lng", "long", "x", "easting")
 _IN_DEGREES = ("lat", "latitude")
 _DELIMITERS = (",", ";", "\t")
-# Coordinates are printed with few digits; beyond this part of a cell they lie on no grid.
+# Coordinates have few digits; a grid is refused if they deviate by more than this part of a cell.
 _OFF = 0.05
 _MOST_CELLS = 500_000_000
 _LONGEST_HEADER = 1_000_000  # letters
@@ -38,14 +38,14 @@ _STRIP = 512
 _NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
 
 
-def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> Found:
+def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> UserRaster:
     """Return a table of points on a regular grid as a raster; cells without a row are missing.
 
     Raises
     ------
     RasterError
-        No columns of coordinates, no such column, text where numbers are needed, points that lie
-        on no regular grid, or two on one cell.
+        No coordinate columns, no such column, text where numbers are needed, points that don't
+        lie on a regular grid, or two in one cell.
     """
     require_regular(path)
     require_size(path)
@@ -67,7 +67,7 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
     made = folder / f"{path.stem}_{name}.tif"
     _write(made, out, transform, own_crs)
     note = f"{values.size:,} points were placed on a grid of {shape[0]} x {shape[1]} cells."
-    return Found(str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,))
+    return UserRaster(str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,))
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -78,8 +78,8 @@ def _header(path: Path) -> tuple[str, list[str]]:
         raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
     if len(line) == _LONGEST_HEADER or "\0" in line:
         raise RasterError(
-            f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or of bytes that"
-            " are no text. Give a table whose first line names its columns."
+            f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or bytes that"
+            " aren't text. Give a table whose first line names its columns."
         )
     if not line.strip():
         raise RasterError(f"'{path}' is empty. Give a table whose first line names its columns.")
@@ -103,32 +103,32 @@ def _axis(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
 
 
 def _column(
-    path: Path, row: Variable, names: Sequence[str], asked: str | None, taken: Sequence[str]
+    path: Path, row: Variable, names: Sequence[str], requested: str | None, taken: Sequence[str]
 ) -> str:
     others = [name for name in names if name and name not in taken]
-    return chosen(path, row, others, asked, of="column", option="--column")
+    return chosen(path, row, others, requested, of="column", option="--column")
 
 
 def _columns(
-    path: Path, delimiter: str, names: Sequence[str], wanted: Sequence[str]
+    path: Path, delimiter: str, names: Sequence[str], selected: Sequence[str]
 ) -> tuple[Array, Array, Array]:
     import pandas as pd
 
-    # By position, and the first column no index: rows that end in a delimiter of their own would
-    # else shift every column by one.
-    at = [names.index(name) for name in wanted]
+    # By position, without an index column: otherwise rows that end in an extra delimiter would
+    # shift every column by one.
+    at = [names.index(name) for name in selected]
     for decimal in (".", ",") if delimiter != "," else (".",):
         try:
             data = _read(path, delimiter, at, decimal)
         except (ValueError, pd.errors.ParserError, LookupError, ArithmeticError) as error:
-            told = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
+            message = " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
             raise RasterError(
-                f"'{path}' can't be read as a table ({told}). Save it again as CSV in UTF-8."
+                f"'{path}' can't be read as a table ({message}). Save it again as CSV in UTF-8."
             ) from error
         if all(data[i].dtype.kind in "fiu" for i in at):
             ys, xs, values = (data[i].to_numpy(dtype="float64") for i in at)
             return ys, xs, values
-    text = next(n for n, i in zip(wanted, at, strict=True) if data[i].dtype.kind not in "fiu")
+    text = next(n for n, i in zip(selected, at, strict=True) if data[i].dtype.kind not in "fiu")
     raise RasterError(
         f"The column '{text}' of '{path}' isn't all numbers. Correct it, or choose another with"
         " --column."
@@ -136,7 +136,7 @@ def _columns(
 
 
 def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
-    """Return some columns of a table, read in parts, so that limits end it before memory does."""
+    """Return some columns of a table, read in parts so that limits apply before memory runs out."""
     import warnings
 
     import pandas as pd
@@ -158,7 +158,7 @@ def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
             chunksize=_PART,
         ) as reader,
     ):
-        warnings.simplefilter("ignore")  # on columns of mixed kinds, which are refused as text
+        warnings.simplefilter("ignore")  # about columns of mixed types, which are refused as text
         for part in paced(reader, path.name):
             rows += len(part)
             require_within(f"'{path.name}' has", rows, "rows", "give a raster")
@@ -232,13 +232,13 @@ def _write(made: Path, values: Array, transform: Affine, crs: str) -> None:
 
 def polygons(
     path: Path, row: Variable, column: str | None, cell: float | None, folder: Path, crs: str
-) -> Found:
-    """Return polygons burnt into cells by an attribute: the value at a cell's centre.
+) -> UserRaster:
+    """Rasterise polygons by an attribute: each cell has the value at its centre.
 
     Raises
     ------
     RasterError
-        No cell size, no CRS, no such attribute, text that is no class of the variable.
+        No cell size, no CRS, no such attribute, text that isn't a class of the variable.
     """
     frame = _frame(path)
     own_crs = crs or (frame.crs.to_string() if frame.crs else "")
@@ -261,7 +261,7 @@ def polygons(
     made = folder / f"{path.stem}_{name}_{cell:g}.tif"
     _burn(shapes, made, transform, shape, own_crs)
     note = f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells."
-    return Found(
+    return UserRaster(
         str(made),
         layer=name,
         crs=own_crs,
@@ -287,7 +287,7 @@ def _frame(path: Path) -> Any:
 
 
 def _require_drawable(outlines: Any, path: Path) -> None:
-    """Refuse outlines with too many vertices, or with coordinates that aren't on the globe."""
+    """Raise for outlines with too many vertices, or with coordinates off the globe."""
     xy = shapely.get_coordinates(outlines)
     require_within(f"'{path.name}' has", len(xy), "vertices", "simplify its outlines")
     if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():  # false for NaN too
@@ -298,7 +298,7 @@ def _require_drawable(outlines: Any, path: Path) -> None:
 
 
 def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
-    """Return the numbers of an attribute; names of classes become their codes, none is NaN."""
+    """Return the numbers of an attribute; class names become codes, missing ones NaN."""
     if column.dtype.kind in "fiu":
         return np.asarray(column.to_numpy(dtype="float64"))
     if row.classes is None:
@@ -312,7 +312,7 @@ def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
         key = _key(str(text))
         if key not in code_of and key not in _NO_CLASS:
             raise RasterError(
-                f"'{str(text)[:_LONGEST_REASON]}' of '{path}' is no class of '{row.name}'"
+                f"'{str(text)[:_LONGEST_REASON]}' of '{path}' isn't a class of '{row.name}'"
                 f"{near_matches(key, code_of) or '.'} Classes: {', '.join(code_of)}."
             )
         out.append(float(code_of.get(key, np.nan)))
@@ -326,7 +326,7 @@ def _key(text: str) -> str:
 def _frame_grid(
     bounds: Sequence[float], cell: float, degrees: bool, path: Path
 ) -> tuple[Affine, tuple[int, int]]:
-    """Return the whole cells, counted from 180 W and 90 N (or from 0), that hold the bounds."""
+    """Return the grid of whole cells, counted from 180 W and 90 N (or 0), around the bounds."""
     x0, y0 = (-180.0, 90.0) if degrees else (0.0, 0.0)
     west, south, east, north = bounds
     slack = 1e-6

@@ -1,4 +1,4 @@
-"""Zarr stores that GDAL can't read (version 3 as xarray writes it), written aside as GeoTIFF."""
+"""Conversion of Zarr stores that GDAL can't read (version 3 as xarray writes it) to GeoTIFF."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def to_geotiff(
     folder: Path,
     choose: Callable[[Sequence[str]], str],
 ) -> tuple[Path, str, tuple[str, ...]]:
-    """Write one variable of a store as a GeoTIFF and return its path, name, and what to say.
+    """Write one variable of a store as a GeoTIFF; return its path, its name and notes.
 
-    Nodata and scale are as stored: both are carried over, so that what the user declares can take
-    their place. Rows are read and written in strips.
+    Nodata and scale are copied as stored, so that the user's declarations can replace them. Rows
+    are read and written in strips.
     """
     data = _opened(path)
     planes = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]
@@ -127,7 +127,7 @@ def _write(layer: xr.DataArray, steps: list[dict[str, int]], made: Path) -> None
 
 
 def _placed(layer: xr.DataArray) -> xr.DataArray:
-    """Return the layer with some CRS, for its grid alone is asked for."""
+    """Return the layer with any CRS, because only its grid is needed."""
     return layer if _crs(layer) else layer.rio.write_crs(4326)
 
 
