@@ -123,8 +123,8 @@ def countries_of(region: str) -> frozenset[str]:
     if found:
         return frozenset(found[:1])
     raise BadInputError(
-        f"'{region}' is not a region of a registry. Give a country's code such as KEN, a region of the"
-        f" initiative ({', '.join(groups())}) or world."
+        f"'{region}' is not a region of a registry. Give a country's code such as KEN, a region of"
+        f" the initiative ({', '.join(groups())}) or world."
     )
 
 

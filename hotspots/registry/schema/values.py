@@ -127,8 +127,8 @@ def _text(field: Field, cell: str) -> str:
 def _refuse_personal(field: Field, cell: str) -> None:
     if field.group != "contact" and (personal := personal_in(cell)):
         raise ValueError(
-            f"it contains '{personal}'; e-mail addresses and telephone numbers go into contact_email"
-            " and contact_phone, which are shown only with consent"
+            f"it contains '{personal}'; e-mail addresses and telephone numbers go into"
+            " contact_email and contact_phone, which are shown only with consent"
         )
 
 
