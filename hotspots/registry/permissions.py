@@ -58,7 +58,7 @@ PUBLIC = Actor("public", READER)
 
 
 def may_keep(actor: Actor, record: Mapping[str, Any] | None) -> bool:
-    """Return whether the actor may change a record and read its personal fields; None: any record."""
+    """Return whether the actor may change a record and see its personal fields (None: any)."""
     if actor.role in (EDITOR, ADMINISTRATOR):
         return True
     if actor.role != CORRESPONDENT:

@@ -280,7 +280,8 @@ def _make(
     holder = _holder(holder)
     if role not in ROLES:
         raise BadInputError(
-            f"'{role}' is not a role{near_matches(role, ROLES) or '.'} Roles are {', '.join(ROLES)}."
+            f"'{role}' is not a role{near_matches(role, ROLES) or '.'} Roles are"
+            f" {', '.join(ROLES)}."
         )
     kept = _checked_regions(role, regions)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)

@@ -185,7 +185,7 @@ def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
     for id_, twins in rows.items():
         for row in twins[: len(twins) if len(twins) > 1 else 0]:
             others = ", ".join(str(other.number) for other in twins if other is not row)
-            row.refuse("id", f"the id '{id_}' also occurs in row {others}")
+            row.refuse("id", f"the id '{id_}' also occurs in row {others} of this file")
     nameless = [row for row in work if row.cells and not row.cells.get("id")]
     name_the_nameless(connection, nameless, set(rows))
     gone = queries.current_ids(connection, [row.id for row in work if row.id])
