@@ -61,8 +61,8 @@ def completeness(
     records : GeoDataFrame
         Records of a registry.
     surveys : DataFrame, optional
-        Surveys declared by correspondents: region (a country, ISO 3166-2 code, region of `members` or
-        "world"), level (complete or partial), on (a date) and note.
+        Surveys declared by correspondents: region (a country, ISO 3166-2 code, region of `members`
+        or "world"), level (complete or partial), on (a date) and note.
     members : mapping of str to sequence of str, optional
         Countries of each region of the initiative.
     outlines : GeoDataFrame, optional

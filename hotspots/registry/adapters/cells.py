@@ -1,7 +1,7 @@
 """Conversions of export cells to text for records, one function for each.
 
-Each returns "" for a cell without data, and raises `ValueError` for an invalid cell, stating what was
-given and what was expected.
+Each returns "" for a cell without data, and raises `ValueError` for an invalid cell, stating what
+was given and what was expected.
 """
 
 from __future__ import annotations

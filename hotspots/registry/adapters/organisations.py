@@ -1,9 +1,9 @@
 """Organisations in an export: which names may be published, and their ids.
 
-Exports have one column for firms and persons, who are not distinguished. Since names of persons must
-not be published, a name is accepted only if it contains a word typical of organisations: a legal
-form (Ltd, S.A.S., GmbH) or a kind (Foundation, Ministry, Trust). Organisations excluded by this rule
-can be added by hand.
+Exports have one column for firms and persons, who are not distinguished. Since names of persons
+must not be published, a name is accepted only if it contains a word typical of organisations: a
+legal form (Ltd, S.A.S., GmbH) or a kind (Foundation, Ministry, Trust). Organisations excluded by
+this rule can be added by hand.
 """
 
 from __future__ import annotations

@@ -323,8 +323,8 @@ def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> 
     file = Path(engine.url.database or "")
     if not force:
         raise RegistryError(
-            f"'{file}' is not a valid SQLite file. Keep a copy if it may be of use, then replace it by"
-            " --force."
+            f"'{file}' is not a valid SQLite file. Keep a copy if it may be of use, then replace it"
+            " by --force."
         )
     engine.dispose()
     try:

@@ -9,8 +9,8 @@ lists (themes, regions   of both, those of the kept record first; of equivalent 
 and so on)               with more dates; none to itself
 other_names              also all names of the other record that the survivor lacks
 source                   both, joined by "; "
-place, point, footprint  all from one record: the one whose position is more precise, the kept one if
-                         both are equal
+place, point, footprint  all from one record: the one whose position is more precise, the kept one
+                         if both are equal
 surface and its year,    both or all from one record: the kept one if it has any
 effect and its range
 contact                  from one person: the kept record's if it has any, else the other's, with
@@ -188,8 +188,8 @@ def _checked(take: Mapping[str, str]) -> dict[str, str]:
     for name, whose in take.items():
         if name not in free:
             raise BadInputError(
-                f"'{name}' is not a field that can be chosen{near_matches(name, free) or '.'} Choose"
-                " among the fields of a record other than its id, type and owner."
+                f"'{name}' is not a field that can be chosen{near_matches(name, free) or '.'}"
+                " Choose among the fields of a record other than its id, type and owner."
             )
         if whose not in (KEEP, DROP):
             raise BadInputError(f"'{name}' can come from keep or drop, not from '{whose}'.")

@@ -168,7 +168,8 @@ def _features(path: Path) -> list[dict[str, Any]]:
         data = parse_json(read_text(path))
     except UnicodeDecodeError as fault:
         raise RegistryError(
-            f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it in UTF-8."
+            f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it"
+            " in UTF-8."
         ) from fault
     except ValueError as fault:
         raise RegistryError(
@@ -338,8 +339,8 @@ def _place(cells: dict[str, str], shape: Any) -> str:
         position = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
         if not all(_close(cells.get(name, ""), text) for name, text in position.items()):
             return (
-                f"its point lies at {position['latitude']}, {position['longitude']} but its latitude and"
-                f" longitude say {cells.get('latitude')}, {cells.get('longitude')}; correct one or"
+                f"its point lies at {position['latitude']}, {position['longitude']} but its"
+                f" latitude and longitude say {cells.get('latitude')}, {cells.get('longitude')}; correct one or"
                 " empty it"
             )
         cells.update(position)

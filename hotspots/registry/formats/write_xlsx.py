@@ -1,7 +1,7 @@
 """Writing XLSX files of records: text cells as text, numbers with full precision.
 
-A cell has at most 32,767 characters; longer text, such as a footprint, is continued in columns whose
-headings end in "(2)", "(3)" and so on.
+A cell has at most 32,767 characters; longer text, such as a footprint, is continued in columns
+whose headings end in "(2)", "(3)" and so on.
 """
 
 from __future__ import annotations

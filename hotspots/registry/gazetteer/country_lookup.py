@@ -84,7 +84,7 @@ _CLAIMANTS = sorted(
 
 
 def on_globe(lat: Any, lon: Any) -> Any:
-    """Return for each point whether its latitude is within 90 and its longitude within 180 degrees."""
+    """Return for each point whether |latitude| <= 90 and |longitude| <= 180 degrees."""
     return (np.abs(lat) <= 90) & (np.abs(lon) <= 180)
 
 

@@ -46,8 +46,8 @@ class Place:
     unit : str
         ISO 3166-2 code: that of the unit, or of the largest that holds the city; "" if not known.
     latitude, longitude : float
-        Degrees, EPSG:4326. For a country those of its capital, for a unit those of its most populous
-        town: a point within it but not its centre. Without a capital, a point on its land.
+        Degrees, EPSG:4326. For a country those of its capital, for a unit those of its most
+        populous town: a point within it but not its centre. Without a capital, a point on its land.
     precision : str
         What the point represents: "country", "region" or "locality".
     population : int or None

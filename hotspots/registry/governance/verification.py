@@ -111,7 +111,8 @@ def verify(
             first = made.problems[0]
             raise RegistryError(
                 f"'{record_ids[first.row - 1]}' can't be verified, since it is not valid:"
-                f" {first.column}: {first.reason.rstrip('.')}. Correct the record first. Nothing was verified."
+                f" {first.column}: {first.reason.rstrip('.')}. Correct the record first."
+                " Nothing was verified."
             )
         apply(connection, made.changes, registry.actor, now)
     done = {entry.id for entry in made.entries if entry.outcome != SAME}
