@@ -243,8 +243,8 @@ def test_what_isnt_land_is_left_out_by_type(tmp_path: Path) -> None:
     stove = {"Project Type": "Energy demand", "AFOLU Activities": "", "Methodology": "VM0050"}
     made = verra(tmp_path, stove, {}, stove, {"Methodology": "VM0041"})
     assert made.left_out == {
-        "not a soil or land-use project by its methodology or type: Energy demand": (2, 4),
-        "not a soil or land-use project by its methodology or type: feed of cattle": (5,),
+        "no soil or land-use project by its methodology or type: Energy demand": (2, 4),
+        "no soil or land-use project by its methodology or type: feed of cattle": (5,),
     }
 
 

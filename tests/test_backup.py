@@ -372,7 +372,7 @@ def test_a_damaged_registry_is_replaced_by_force(page: int, saved: Path, tmp_pat
     engine.dispose()
     path.write_bytes(data)
     shutil.copy(tmp_path / "left", f"{path}-wal")
-    with pytest.raises(RegistryError, match=r"no sound SQLite file.*--force"):
+    with pytest.raises(RegistryError, match=r"not a valid SQLite file.*--force"):
         restore(saved, engine)
     assert path.read_bytes() == data
     restore(saved, engine, force=True)

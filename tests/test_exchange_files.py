@@ -312,12 +312,14 @@ def test_the_delimiter_is_found_from_the_header(tmp_path: Path, delimiter: str) 
     [
         (
             "id,nmae\na,x\n",
-            r"has a column not among the fields of a record: 'nmae' \(did you mean name( or \w+)?\?\)\. Delete"
+            r"has a column not among the fields of a record: 'nmae'"
+            r" \(did you mean name( or \w+)?\?\)\. Delete"
             r" the column, or give it the heading of a field \('hotspots registry template' shows",
         ),
         (
             "id,zzz,nam,a1,b2,c3,d4\n",
-            r"columns not among the fields of a record: 'zzz', 'nam' \(did.*\), 'a1', 'b2', 'c3' and 1 more\."
+            r"columns not among the fields of a record: 'zzz',"
+            r" 'nam' \(did.*\), 'a1', 'b2', 'c3' and 1 more\."
             r" Delete each of them, or",
         ),
         ("id,name,Nom\na,x,y\n", r"two columns for 'name': 'name' and 'Nom'"),

@@ -174,7 +174,7 @@ def test_a_server_that_goes_away_is_told(
     ("content", "told"),
     [
         (b"id,name\n1,2\n", "no SQLite file"),
-        (b"SQLite format 3\x00" + b"\xff" * 5000, "no sound SQLite file"),
+        (b"SQLite format 3\x00" + b"\xff" * 5000, "not a valid SQLite file"),
         (b"", "There is no registry"),
     ],
 )

@@ -44,7 +44,7 @@ from hotspots.registry.schema.problems import Problem
 Row = tuple[int, dict[str, str]]
 _MOST_CELL = 10_000_000  # characters; the default limit of the csv module is 131,072
 _MOST_HEADER = 100_000  # characters searched for the headings of an export
-_NOT_LAND = "not a soil or land-use project by its methodology or type"
+_NOT_LAND = "no soil or land-use project by its methodology or type"
 
 
 @dataclass(frozen=True)

@@ -340,8 +340,8 @@ def _place(cells: dict[str, str], shape: Any) -> str:
         if not all(_close(cells.get(name, ""), text) for name, text in position.items()):
             return (
                 f"its point lies at {position['latitude']}, {position['longitude']} but its"
-                f" latitude and longitude say {cells.get('latitude')}, {cells.get('longitude')}; correct one or"
-                " empty it"
+                f" latitude and longitude say {cells.get('latitude')}, {cells.get('longitude')};"
+                " correct one or empty it"
             )
         cells.update(position)
         return ""

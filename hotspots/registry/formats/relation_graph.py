@@ -28,8 +28,8 @@ def graph(records: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]
     dict
         ``nodes``: id, type, name, country ("" if not recorded) and missing, true for
         targets of relations that are not among the records. ``edges``: source (the record that
-        states the relation), target, role, start and end ("" if not known). A project's edge with the role
-        "lead" points to its lead. Both are in the order of the records.
+        states the relation), target, role, start and end ("" if not known). A project's edge with
+        the role "lead" points to its lead. Both are in the order of the records.
     """
     nodes: dict[str, dict[str, Any]] = {}
     edges: list[dict[str, Any]] = []

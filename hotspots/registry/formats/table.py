@@ -134,7 +134,8 @@ def _unknown_message(unknown: Sequence[str], name: str) -> str:
     what, each = ("a column", "the column") if len(unknown) == 1 else ("columns", "each of them")
     return (
         f"'{name}' has {what} not among the fields of a record: {', '.join(listed)}{more}."
-        f" Delete {each}, or give it the heading of a field ('hotspots registry template' shows them)."
+        f" Delete {each}, or give it the heading of a field ('hotspots registry template' shows"
+        " them)."
     )
 
 
