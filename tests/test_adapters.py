@@ -287,7 +287,7 @@ def test_a_cell_that_cant_be_used_is_noted_and_the_project_kept(tmp_path: Path) 
     made = verra(tmp_path, {"Crediting Period Start Date": "soon"})
     assert "start" not in only(made)
     assert reasons(made) == [
-        "Row 2, column 'Crediting Period Start Date': 'soon' is no date of the form %Y-%m-%d."
+        "Row 2, column 'Crediting Period Start Date': 'soon' is not a date of the form %Y-%m-%d."
     ]
     assert not made.problems[0].serious
 
@@ -412,14 +412,14 @@ def test_what_is_no_position_is_noted(
 ) -> None:
     made = cercarbono(tmp_path, locations=sites(("Zambrano", "Bolivar", latitude, longitude)))
     assert "latitude" not in only(made)
-    assert "is no latitude and longitude" in reasons(made)[0]
+    assert "is not a latitude and longitude" in reasons(made)[0]
 
 
 @pytest.mark.parametrize("text", ["[{'city'", "__import__('os')", "{'city': 1}", "[1]", "[" * 9999])
 def test_a_list_that_cant_be_read_is_noted(tmp_path: Path, text: str) -> None:
     made = cercarbono(tmp_path, locations=text)
     assert "place_precision" not in only(made)
-    assert "it is no list of mappings" in reasons(made)[0]
+    assert "it is not a list of mappings" in reasons(made)[0]
 
 
 def test_a_missing_number_in_a_list_is_none() -> None:
@@ -453,7 +453,9 @@ def test_a_list_of_places_stays_short_and_repeats_no_note(tmp_path: Path) -> Non
     places = [(f"Prueba {letter}", "Nowhere", 8.4, -75.6) for letter in "abcdefghijklmnop"]
     made = cercarbono(tmp_path, locations=sites(*places))
     assert only(made)["place"].count(",") == 11
-    assert reasons(made) == ["Row 2, column 'locations': 'Nowhere' is no first-level unit of COL."]
+    assert reasons(made) == [
+        "Row 2, column 'locations': 'Nowhere' is not a first-level unit of COL."
+    ]
 
 
 def test_several_countries_are_regions(tmp_path: Path) -> None:
@@ -467,7 +469,7 @@ def test_no_country_is_invented(tmp_path: Path) -> None:
     made = verra(tmp_path, {"Country/Area": "Various"})
     assert "regions" not in only(made)
     assert reasons(made) == [
-        "Row 2, column 'Country/Area': 'Various' is no country, or may be several."
+        "Row 2, column 'Country/Area': 'Various' is not a country, or is ambiguous."
     ]
 
 
@@ -542,7 +544,7 @@ def test_goals(text: str, codes: str) -> None:
 
 
 def test_a_goal_there_isnt() -> None:
-    with pytest.raises(ValueError, match="'18' is none of the 17 goals"):
+    with pytest.raises(ValueError, match="'18' is not one of the 17 goals"):
         goals("13,18")
 
 
@@ -550,7 +552,7 @@ def test_dates_by_their_form() -> None:
     assert iso_date("1/15/2020", "%m/%d/%Y") == "2020-01-15"
     assert iso_date("04/05/2024", "%m/%d/%Y") == "2024-04-05"
     assert iso_date("2024-04-05", "%m/%d/%Y") == "2024-04-05"
-    with pytest.raises(ValueError, match="'31/12/2020' is no date of the form %m/%d/%Y"):
+    with pytest.raises(ValueError, match="'31/12/2020' is not a date of the form %m/%d/%Y"):
         iso_date("31/12/2020", "%m/%d/%Y")
 
 
@@ -650,7 +652,7 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
         ('id = "Nr"', "", "'id' is absent, which every adapter must have"),
         ('kind = "Kind"', 'kind = "Kind"\nknd = "x"', "no setting 'knd'.*did you mean kind"),
         ("name = {", "nome = {", "there is no field 'nome'.*did you mean name"),
-        ('matches = "^soil"', 'matches = "(soil"', r"'\(soil' is no regular expression"),
+        ('matches = "^soil"', 'matches = "(soil"', r"'\(soil' is not a regular expression"),
         ('["cropland"]', '["cropped"]', "'land_use' has no code 'cropped'.*did you mean cropland"),
         ('"Title"] }', '"Title"], convert = "day" }', "no conversion 'day'; use one of text, date"),
         ('"Title"] }', '"Title"], convert = "date" }', "needs its 'format'"),
@@ -658,7 +660,7 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
         ('theme = "A5"', "", "'always' must give 'theme'"),
         ('when = [{ column = "Kind", matches = "^soil" }]', "", "at least one condition 'when'"),
         ("[place]", "[[organisations]]\ncolumn = 'x'\nrole = 'boss'\n[place]", "relation 'boss'"),
-        ("[fields]", "[fields", "is no mapping table"),
+        ("[fields]", "[fields", "is not a mapping table"),
         ('name = { column = ["Own title", "Title"] }', "", "'fields' must give 'name'"),
     ],
 )

@@ -285,11 +285,11 @@ def _lacking(path: Path) -> None:
         (_cut(0.9), "is damaged"),
         (_cut(0.5), "is damaged"),
         (_cut(0.001), "is damaged"),
-        (_cut(0), "is no backup of a registry"),
+        (_cut(0), "is not a backup of a registry"),
         (_scratched, "is damaged"),
         (_unindexed, "is damaged"),
         (_lacking, "lacks the table 'contact'"),
-        (_other_database, "is no backup of a registry"),
+        (_other_database, "is not a backup of a registry"),
         (lambda path: path.write_text("id,type\na,b\n" * 100), "is damaged"),
         (Path.unlink, "There is no file"),
         (lambda path: (path.unlink(), path.mkdir()), "There is no file"),
@@ -350,7 +350,7 @@ def test_a_database_of_something_else_is_never_replaced(
         engine = engine_for(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
-        with pytest.raises(RegistryError, match="is no registry"):
+        with pytest.raises(RegistryError, match="is not a registry"):
             restore(saved, engine, force=True)
         assert sa.inspect(engine).get_table_names() == [table]
         engine.dispose()
@@ -372,7 +372,7 @@ def test_a_damaged_registry_is_replaced_by_force(page: int, saved: Path, tmp_pat
     engine.dispose()
     path.write_bytes(data)
     shutil.copy(tmp_path / "left", f"{path}-wal")
-    with pytest.raises(RegistryError, match=r"no sound SQLite file.*--force"):
+    with pytest.raises(RegistryError, match=r"not a valid SQLite file.*--force"):
         restore(saved, engine)
     assert path.read_bytes() == data
     restore(saved, engine, force=True)

@@ -201,7 +201,7 @@ def test_a_registry_in_ruins_is_checked(cli: Cli, tmp_path: Path) -> None:
     assert code == 2
     assert "inrae" in out
     assert "'G9' is not known" in out
-    assert "it names no record" in out
+    assert "no record has this id" in out
 
 
 def test_what_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:

@@ -312,12 +312,14 @@ def test_the_delimiter_is_found_from_the_header(tmp_path: Path, delimiter: str) 
     [
         (
             "id,nmae\na,x\n",
-            r"has a column that no record has: 'nmae' \(did you mean name( or \w+)?\?\)\. Delete"
+            r"has a column not among the fields of a record: 'nmae'"
+            r" \(did you mean name( or \w+)?\?\)\. Delete"
             r" the column, or give it the heading of a field \('hotspots registry template' shows",
         ),
         (
             "id,zzz,nam,a1,b2,c3,d4\n",
-            r"columns that no record has: 'zzz', 'nam' \(did.*\), 'a1', 'b2', 'c3' and 1 more\."
+            r"columns not among the fields of a record: 'zzz',"
+            r" 'nam' \(did.*\), 'a1', 'b2', 'c3' and 1 more\."
             r" Delete each of them, or",
         ),
         ("id,name,Nom\na,x,y\n", r"two columns for 'name': 'name' and 'Nom'"),
@@ -443,8 +445,8 @@ def test_a_footprint_longer_than_csv_readers_take_is_read(tmp_path: Path) -> Non
         ),
         ("a.geojson", b"{" + b'"a":{' * 100_000, "can't be read as GeoJSON"),
         ("a.geojson", '{"é": 1}'.encode("cp1252"), "not in UTF-8"),
-        ("a.xls", b"x", r"of no format .*Save it as XLSX or CSV"),
-        ("a.pdf", b"x", "of no format"),
+        ("a.xls", b"x", r"not in a supported format .*Save it as XLSX or CSV"),
+        ("a.pdf", b"x", "not in a supported format"),
     ],
 )
 def test_what_is_no_file_of_records_is_told(
@@ -529,8 +531,8 @@ def test_formulas_errors_and_merged_cells_spoil_their_rows_alone(tmp_path: Path)
     table = read_file(path)
     assert [number for number, _ in table.rows] == [6]
     assert [(p.row, p.column, p.reason.split(";")[0]) for p in table.problems] == [
-        (2, "name", "it holds a formula"),
-        (3, "name", "it holds the error #N/A"),
+        (2, "name", "it contains a formula"),
+        (3, "name", "it contains the error #N/A"),
         (4, "", "cells are merged in it"),
         (5, "", "cells are merged in it"),
     ]

@@ -281,7 +281,7 @@ def test_a_survivor_must_be_sound(make: Callable[..., Registry]) -> None:
     """The start of one and the end of the other may not fit."""
     registry = make({"id": "a", "start": "2020"}, {"id": "b", "end": "2019"})
     before = state(registry)
-    with pytest.raises(RegistryError, match="--take end=drop, or mend"):
+    with pytest.raises(RegistryError, match="--take end=drop, or correct"):
         merged(registry)
     assert state(registry) == before
     assert merged(registry, end="keep")["start"] == "2020"

@@ -88,7 +88,7 @@ def test_survey_is_withdrawn_by_who_keeps_the_region(any_registry: sa.Engine) ->
 @pytest.mark.parametrize(
     ("region", "level", "note", "told"),
     [
-        ("Atlantis", "complete", "", "'Atlantis' is no region"),
+        ("Atlantis", "complete", "", "'Atlantis' is not a region"),
         ("KEN;UGA", "complete", "", "of one region"),
         ("", "complete", "", "of one region"),
         ("KEN", "comlete", "", "did you mean complete"),
@@ -122,7 +122,7 @@ def test_journal_tells_records_and_the_rest_newest_first(any_registry: sa.Engine
     assert set(lines(any_registry, by=EDITOR.name)) == {imported, created}
     assert lines(any_registry, since="2998-12-31") == [survey]
     assert lines(any_registry, since="2999-01-01T00:00:01Z") == []
-    with pytest.raises(BadInputError, match="'lately' is no moment"):
+    with pytest.raises(BadInputError, match="'lately' is not a date or time"):
         lines(any_registry, since="lately")
     with pytest.raises(BadInputError, match="give 1 to 10,000"):
         lines(any_registry, limit=0)
@@ -135,7 +135,9 @@ def test_survey_of_an_unknown_region_names_those_of_the_initiative(
     with writing(any_registry) as connection, pytest.raises(BadInputError) as told:
         surveys.declare(connection, EDITOR, "Afrique", "complete", NOW)
     said = str(told.value)
-    assert said.startswith("'Afrique' is no region of a survey. Give a country (KEN or Kenya), a")
+    assert said.startswith(
+        "'Afrique' is not a region of a survey. Give a country (KEN or Kenya), a"
+    )
     assert "such as KE-31, world, or a region of the Initiative: north-america, " in said
     with writing(any_registry) as connection, pytest.raises(BadInputError, match="mean europe"):
         surveys.declare(connection, EDITOR, "europa", "complete", NOW)
@@ -240,7 +242,7 @@ def test_impossible_age_is_told(any_registry: sa.Engine, days: int) -> None:
     """Rather than an overflow."""
     with pytest.raises(BadInputError, match=f"older than {days} days"):
         stale(Registry(any_registry), days)
-    with pytest.raises(BadInputError, match="'Atlantis' is no region"):
+    with pytest.raises(BadInputError, match="'Atlantis' is not a region"):
         stale(Registry(any_registry), region="Atlantis")
 
 
@@ -459,7 +461,7 @@ def test_wrong_use_is_told(cli: Run) -> None:
     for words, told in (
         (("review", "1", "--accept", "--refuse"), "either --accept or --refuse"),
         (("review", "--accept"), "No suggestion is named"),
-        (("token", "create", "--holder", "X"), "is no role"),
+        (("token", "create", "--holder", "X"), "is not a role"),
         (("token", "create", "--holder", "X", "--recover", "--role", "editor"), "--holder only"),
     ):
         code, _, said = cli(*words)

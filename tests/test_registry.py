@@ -122,7 +122,7 @@ def test_every_bad_row_is_told_at_once(write: Write) -> None:
         open_registry(write(*rows))
     _, *lines, last = str(caught.value).splitlines()
     assert [line[:5] for line in lines] == ["Row 2", "Row 4"]
-    assert last.startswith("Nothing was taken")
+    assert last.startswith("Nothing was imported")
 
 
 def test_twins_are_refused(write: Write) -> None:
@@ -186,7 +186,7 @@ def test_relations_reach_over_the_files_of_a_folder(write: Write, tmp_path: Path
         writer.writerow(GOOD | {"id": "b", "relations": "partner=a"})
     assert list(open_registry(tmp_path).records["relations"]) == ["", "partner=a"]
     write({"id": "b"}, name="a.csv")
-    with pytest.raises(RegistryError, match=r"'b' stands in 'a.csv' and in 'b.csv'"):
+    with pytest.raises(RegistryError, match=r"'b' occurs in 'a.csv' and in 'b.csv'"):
         open_registry(tmp_path)
     write({"id": "c"}, name="a.csv")
     with pytest.raises(RegistryError, match=r"(?s)'b.csv' has 1 bad row.*Row 2, .*names 'a'"):

@@ -174,7 +174,7 @@ def test_a_server_that_goes_away_is_told(
     ("content", "told"),
     [
         (b"id,name\n1,2\n", "no SQLite file"),
-        (b"SQLite format 3\x00" + b"\xff" * 5000, "no sound SQLite file"),
+        (b"SQLite format 3\x00" + b"\xff" * 5000, "not a valid SQLite file"),
         (b"", "There is no registry"),
     ],
 )
@@ -233,7 +233,7 @@ def test_a_file_that_may_only_be_read_can_be_read(
 
 def test_files_of_records_are_not_written(tmp_path: Path) -> None:
     registry = open_registry(Path(__file__).parents[1] / "data" / "registry" / "records.csv")
-    with pytest.raises(RegistryError, match="is read from files and can't be written"):
+    with pytest.raises(RegistryError, match="was read from files and can't be written"):
         registry.take([row("new")])
 
 

@@ -138,7 +138,7 @@ def test_a_registry_that_is_written_meanwhile_is_not_half_read(disk: Disk, mine:
     """Read without locks, it may change; then the reader says so instead of a mixture."""
     disk.fill()
     reader = engine_for(mine)
-    with pytest.raises(RegistryError, match=r"was written while it was read\. Try again"):
+    with pytest.raises(RegistryError, match=r"was changed while it was read\. Try again"):
         _read_while_another_writes(reader, disk, mine)
     assert len(Registry(reader)) == 2
     reader.dispose()

@@ -137,12 +137,12 @@ def test_names_are_found_without_case_and_accents(any_registry: sa.Engine) -> No
     ("asked", "told"),
     [
         ({"theme": "pilar1"}, "did you mean pillar1"),
-        ({"type": "company"}, "'company' is no type"),
-        ({"region": "atlantis"}, "'atlantis' is no region"),
+        ({"type": "company"}, "'company' is not a valid type"),
+        ({"region": "atlantis"}, "'atlantis' is not a region"),
         ({"box": (0, 10, 5, 5)}, "south not below its north"),
         ({"limit": 0}, "give 1 to 10,000"),
         ({"limit": 10_001}, "give 1 to 10,000"),
-        ({"after": "nobody"}, "'nobody', which is no record's id"),
+        ({"after": "nobody"}, "'nobody': no record has this id"),
     ],
 )
 def test_questions_that_make_no_sense_are_told(

@@ -137,7 +137,7 @@ def test_suggestion_for_a_record_that_went_or_came_is_a_conflict(station: Regist
         accept(station.engine, added)
     assert "has been added since" in whole(station.engine, added)["problem"]
     station.remove("test-station", "a test")
-    with pytest.raises(ConflictError, match="'test-station' isn't there any more"):
+    with pytest.raises(ConflictError, match="'test-station' doesn't exist any more"):
         accept(station.engine, change)
     refuse(station.engine, change, reason="It is gone.")
     assert len(station) == 1
@@ -260,7 +260,7 @@ def test_contact_cant_be_taken_out_or_published_by_a_suggestion(station: Registr
     (number,) = suggest(station.engine, {"id": "test-station", "summary": "Mine."} | empty)
     accept(station.engine, number)
     assert station.get("test-station", private=True)["contact_email"] == "first@example.org"
-    with pytest.raises(RegistryError, match="consent needs the contact"):
+    with pytest.raises(RegistryError, match="consent requires its contact"):
         suggest(station.engine, {"id": "test-station", "contact_consent": "2026-11-20"})
 
 
@@ -302,11 +302,11 @@ def test_bad_rows_are_told_and_none_is_stored(any_registry: sa.Engine) -> None:
             {"type": "project"},
         )
     lines = str(told.value)
-    assert "Row 3, column 'country': 'Atlantis' is no country" in lines
+    assert "Row 3, column 'country': 'Atlantis' is not a country" in lines
     assert "Row 4, column 'contact_email'" in lines
     assert "Row 5, column 'name'" in lines
     assert lines.endswith("Nothing was suggested.")
-    with pytest.raises(RegistryError, match="'nmae', which is no field; did you mean name"):
+    with pytest.raises(RegistryError, match="'nmae', which is not a field; did you mean name"):
         suggest(any_registry, {"nmae": "x"})
     assert waiting(any_registry) == []
 
@@ -345,7 +345,7 @@ def test_size_is_bounded(any_registry: sa.Engine) -> None:
     """A row that is too long is refused before it is read."""
     with pytest.raises(RegistryError, match=r"Row 2 is longer than .*100,000 characters"):
         suggest(any_registry, NEW | {"footprint": "x" * 100_000})
-    with pytest.raises(BadInputError, match="The name holds an e-mail address"):
+    with pytest.raises(BadInputError, match="The name contains an e-mail address"):
         suggest(any_registry, NEW, by="person@example.org")
     with pytest.raises(BadInputError, match="at most 100"):
         suggest(any_registry, NEW, by="x" * 101)

@@ -256,10 +256,10 @@ def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor
         ({"role": "editer"}, "did you mean editor"),
         ({"role": "correspondent"}, "needs a region"),
         ({"role": "correspondent", "regions": ("",)}, "needs a region"),
-        ({"role": "correspondent", "regions": ("Atlantis",)}, "'Atlantis' is no region"),
+        ({"role": "correspondent", "regions": ("Atlantis",)}, "'Atlantis' is not a region"),
         (
             {"role": "correspondent", "regions": ("KEN", "Afrique")},
-            r"^'Afrique' is no region of a token\. Give a country \(KEN or Kenya\), world, or a"
+            r"^'Afrique' is not a region of a token\. Give a country \(KEN or Kenya\), world, or a"
             " region of the Initiative: north-america, ",
         ),
         ({"role": "correspondent", "regions": ("KEN", "KE-31")}, "limited to KE-31"),
@@ -270,7 +270,7 @@ def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor
         ({"role": "editor", "holder": "<b>x</b>"}, "HTML tag"),
         ({"role": "editor", "holder": "x" * 101}, "at most 100"),
         ({"role": "editor", "expires": "2026-11-20"}, "run out on 2026-11-20"),
-        ({"role": "editor", "expires": "soon"}, "'soon' is no day"),
+        ({"role": "editor", "expires": "soon"}, "'soon' is not a day"),
     ],
 )
 def test_token_that_makes_no_sense_is_refused(

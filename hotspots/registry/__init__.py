@@ -1,6 +1,6 @@
-"""Who does what and where: records, their fields and vocabulary, and the registry that holds them.
+"""The registry of organisations, projects, research actions and practices.
 
-What needs a database is loaded when it is first used.
+Modules that require a database are imported on first use.
 """
 
 from __future__ import annotations

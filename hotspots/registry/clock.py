@@ -1,4 +1,4 @@
-"""The one clock of the registry."""
+"""The clock of the registry: current time and date in UTC."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 
 def now() -> str:
-    """Return the moment, UTC: 2026-11-21T20:00:00Z."""
+    """Return the current time in UTC, such as 2026-11-21T20:00:00Z."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def today() -> date:
-    """Return the day, UTC."""
+    """Return the current date in UTC."""
     return datetime.now(UTC).date()

@@ -1,7 +1,8 @@
-"""How well a country's records are known: no record is not nobody.
+"""Completeness of a country's records: absence of a record is not evidence of absence.
 
-A registry can't see who isn't in it. What it can tell is how many records a country has, how
-lately they were verified, and whether a correspondent declared to have gone through the country.
+A registry holds no information on actors that were never recorded. What can be reported is the
+number of records of a country, the date of their last verification, and whether a correspondent
+has declared a survey of the country.
 """
 
 from __future__ import annotations
@@ -53,21 +54,21 @@ def completeness(
     outlines: gpd.GeoDataFrame | None = None,
     today: date | None = None,
 ) -> pd.DataFrame:
-    """Return what is known of each country's records.
+    """Assess the completeness of each country's records.
 
     Parameters
     ----------
     records : GeoDataFrame
-        A registry's records.
+        Records of a registry.
     surveys : DataFrame, optional
-        What correspondents declare: region (a country, ISO 3166-2 code, region of `members` or
-        "world"), level (complete or partial), on (a day) and note.
+        Surveys declared by correspondents: region (a country, ISO 3166-2 code, region of `members`
+        or "world"), level (complete or partial), on (a date) and note.
     members : mapping of str to sequence of str, optional
         Countries of each region of the initiative.
     outlines : GeoDataFrame, optional
-        id and polygons of countries, for records placed by coordinates or footprint alone.
+        id and polygons of countries, for records located only by coordinates or footprint.
     today : date, optional
-        The clock's by default.
+        Reference date; the current date by default.
 
     Returns
     -------
@@ -77,13 +78,13 @@ def completeness(
     Raises
     ------
     RegistryError
-        A survey of an unknown region or level, or without a day.
+        A survey has an unknown region or level, or no date.
 
     Notes
     -----
-    "surveyed" needs a complete survey of the whole country within two years; an older one, a
-    partial one and one of a first-level unit make it "partly_surveyed". Verifying records doesn't
-    make a survey: it says nothing of whoever isn't recorded.
+    "surveyed" requires a complete survey of the whole country within the last two years; an older
+    survey, a partial one or one of a first-level unit yields "partly_surveyed". Verifying records
+    is not a survey: it gives no information on actors that are not recorded.
     """
     import pandas as pd
 
@@ -101,8 +102,8 @@ def completeness(
     found["newest_verified"] = found["newest_verified"].fillna("")
     best = _surveys(surveys, members or {}, day)
     for name in ("survey_level", "survey_on", "survey_note"):
-        told = pd.Series({code: row[name] for code, row in best.items()}, dtype=object)
-        found[name] = told.reindex(found.index).fillna("")
+        column = pd.Series({code: row[name] for code, row in best.items()}, dtype=object)
+        found[name] = column.reindex(found.index).fillna("")
     declared = pd.Series({code: row["code"] for code, row in best.items()}, dtype=object)
     alone = np.where(found["records"] > 0, _RECORDS, _NOTHING)
     found["code"] = declared.reindex(found.index).fillna(pd.Series(alone, index=found.index))
@@ -111,7 +112,7 @@ def completeness(
 
 
 def statement(table: pd.DataFrame) -> str:
-    """Return one sentence or two on the countries of a table of `completeness`."""
+    """Summarise a table of `completeness` in one or two sentences."""
     if len(table) == 1:
         return (
             f"Completeness: {table['sentence'].iloc[0].removesuffix(NO_RECORD).strip()} {NO_RECORD}"
@@ -119,11 +120,11 @@ def statement(table: pd.DataFrame) -> str:
     counts = table["code"].value_counts().to_dict()
     whole, part = counts.get(_SURVEYED, 0), counts.get(_PARTLY, 0)
     if not whole and not part:
-        said = f"none of {len(table)} countries has been surveyed"
+        summary = f"none of {len(table)} countries has been surveyed"
     else:
-        said = f"of {len(table)} countries {whole} surveyed, {part} in part"
+        summary = f"of {len(table)} countries {whole} surveyed, {part} in part"
     empty = counts.get(_NOTHING, 0)
-    return f"Completeness: {said}, {empty} without any record. {NO_RECORD}"
+    return f"Completeness: {summary}, {empty} without any record. {NO_RECORD}"
 
 
 def _facts(records: pd.DataFrame, today: date) -> pd.DataFrame:
@@ -135,7 +136,7 @@ def _facts(records: pd.DataFrame, today: date) -> pd.DataFrame:
 def _surveys(
     surveys: pd.DataFrame | None, members: Mapping[str, Sequence[str]], today: date
 ) -> dict[str, dict[str, Any]]:
-    """Return the best survey of each country: the highest code, then the newest."""
+    """Return the best survey of each country: the highest code, then the most recent."""
     best: dict[str, dict[str, Any]] = {}
     for row in [] if surveys is None else surveys.to_dict("records"):
         region, level = str(row.get("region", "")), str(row.get("level", ""))
@@ -163,7 +164,7 @@ def _surveys(
 
 
 def _covered(region: str, members: Mapping[str, Sequence[str]]) -> tuple[Sequence[str], bool]:
-    """Return the countries of a surveyed region, and whether it is only a part of one."""
+    """Return the countries of a surveyed region, and whether it covers only part of a country."""
     if region == WORLD:
         return tuple(countries()), False
     if region in countries():
@@ -179,13 +180,13 @@ def _order(survey: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _sentence(row: Mapping[Any, Any]) -> str:
-    told = f"{row['name_en']}: {_many(row['records'], 'record', 'records')}"
+    text = f"{row['name_en']}: {_many(row['records'], 'record', 'records')}"
     if row["records"]:
         newest = row["newest_verified"]
-        told += f", the newest verified on {newest}" if newest else ", none verified"
+        text += f", the newest verified on {newest}" if newest else ", none verified"
     how = {"complete": "surveyed in full", "partial": "surveyed in part"}.get(row["survey_level"])
     ending = f"{how} on {row['survey_on']}." if how else f"never surveyed. {NO_RECORD}"
-    return f"{told}; {ending}"
+    return f"{text}; {ending}"
 
 
 def _many(count: int, one: str, more: str) -> str:

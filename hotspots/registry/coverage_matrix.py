@@ -1,4 +1,4 @@
-"""The theme x region matrix: how many records, and which, for each theme in each region."""
+"""The theme x region matrix: number and ids of the records of each theme in each region."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ELSEWHERE, NOT_STATED, TOTAL = "elsewhere", "not_stated", "total"
 NO_CODE = ""  # the row of records without a code
 _DETAIL = "50m"  # of outlines
 _GOAL, _PILLAR = "goal", "pillar"
-# What the rows may be: the field they come from.
+# Allowed row variables, and the record field of each.
 ROWS: Mapping[str, str] = {
     "theme": "theme",
     _PILLAR: "theme",
@@ -56,15 +56,15 @@ class Matrix:
     Attributes
     ----------
     by, regions : str
-        What the rows and the columns are.
+        The variables of rows and columns.
     counts : DataFrame
         Index: codes in the vocabulary's order, then "" (records without one) and "total"; columns:
-        region ids, then "world" (records that work world-wide), "elsewhere" (a place in none of
-        the columns; only if there is such a record), "not_stated" (neither country, region nor
-        place on the map) and "total". Each number counts different records: a record of two
-        regions or two codes stands in two cells and counts once in each total.
+        region ids, then "world" (records with world-wide activity), "elsewhere" (located outside
+        all columns; present only if there is such a record), "not_stated" (no country, region or
+        position) and "total". Counts are of distinct records: a record with two regions or two
+        codes is counted in two cells and once in each total.
     ids : mapping of (row, column) to tuple of str
-        Ids of the records of each cell that has any, totals left out; in alphabetical order.
+        Record ids of each non-empty cell except totals, in alphabetical order.
     """
 
     by: str
@@ -73,13 +73,13 @@ class Matrix:
     ids: Mapping[tuple[str, str], tuple[str, ...]]
 
     def table(self, lang: str = "en") -> pd.DataFrame:
-        """Return the counts for reading: columns by name in a language, and labels of the rows."""
+        """Return the counts with column names and row labels in a language."""
         shown = self.counts.rename(columns=lambda code: column_label(code, lang))
         shown.insert(0, "label", [self.row_label(code, lang) for code in shown.index])
         return shown
 
     def to_dict(self, lang: str = "en") -> dict[str, Any]:
-        """Return rows, columns and the cells that aren't empty, ready for JSON.
+        """Return rows, columns and the non-empty cells in JSON-compatible form.
 
         ``{"by", "regions", "lang", "rows": [{"code", "label", "total"}], "columns": [{"id",
         "label", "total"}], "cells": [{"row", "column", "count", "ids"}], "total"}``.
@@ -106,7 +106,7 @@ class Matrix:
         }
 
     def row_label(self, code: str, lang: str = "en") -> str:
-        """Return the label of a row's code; the code itself if the vocabulary lacks it."""
+        """Return the label of a row's code; the code itself if it is not in the vocabulary."""
         known = vocabulary().get(ROWS[self.by], {}).get(code) or _LABELS.get(code, {})
         return str(known.get(lang, code))
 
@@ -119,7 +119,7 @@ def matrix(
     outlines: gpd.GeoDataFrame | None = None,
     types: Sequence[str] = (),
 ) -> Matrix:
-    """Count different records by theme, or another code, and by region.
+    """Count distinct records by theme (or another coded field) and region.
 
     Parameters
     ----------
@@ -131,26 +131,27 @@ def matrix(
     regions : str
         "initiative" or "countries" (those with a record, by id).
     outlines : GeoDataFrame, optional
-        id and polygons of countries (EPSG:4326), for records placed by coordinates or footprint
-        alone; those of `hotspots.geo.regions.regions` by default.
+        id and polygons of countries (EPSG:4326), for records located only by coordinates or
+        footprint; those of `hotspots.geo.regions.regions` by default.
     types : sequence of str
-        Types of records that count; all without.
+        Record types to count; all by default.
 
     Returns
     -------
     Matrix
-        Counts and, for each cell, the ids.
+        Counts, and the record ids of each cell.
 
     Raises
     ------
     BadInputError
-        No such rows or columns.
+        Unknown row or column variable.
 
     Notes
     -----
-    A record counts where its seat is, where it says that it works and where its footprint lies.
-    One that names a larger region counts in that, and in none of its countries. What works
-    world-wide stands in the column "world", and in its own region by its seat.
+    A record is counted in the region of its seat, in the regions it lists and in those its
+    footprint intersects. A record that lists a larger region is counted in that region and in none
+    of its countries. A record with world-wide activity is counted in the column "world", and in
+    the region of its seat.
     """
     if by not in ROWS or regions not in REGIONS:
         given, allowed = (by, tuple(ROWS)) if by not in ROWS else (regions, REGIONS)
@@ -188,7 +189,7 @@ def _counted(records: gpd.GeoDataFrame | pd.DataFrame, types: Sequence[str]) -> 
 
 
 def _row_codes(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return record and code; records without one have ""."""
+    """Return (record, code) pairs; the code of records without one is ""."""
     import pandas as pd
 
     found = codes_of(table, ROWS[by])
@@ -205,7 +206,7 @@ def _row_codes(table: pd.DataFrame, by: str) -> pd.DataFrame:
 def _columns(
     table: gpd.GeoDataFrame, regions: str, outlines: gpd.GeoDataFrame | None
 ) -> pd.DataFrame:
-    """Return record and region; "elsewhere" for a place in none of them, "not_stated" for none."""
+    """Return (record, region) pairs; "elsewhere" outside all regions, "not_stated" without one."""
     import pandas as pd
 
     from hotspots.geo.regions import initiative_members
@@ -226,7 +227,7 @@ def _columns(
 
 
 def _counts(cells: pd.DataFrame, by: str, regions: str) -> pd.DataFrame:
-    """Return the table of counts; totals count records, not cells."""
+    """Return the table of counts; totals count distinct records."""
     import pandas as pd
 
     from hotspots.geo.initiative import groups

@@ -1,4 +1,4 @@
-"""A registry as it is at each moment, for a process that shows it for days."""
+"""The current state of a registry, for long-running processes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Place = tuple[tuple[str | int, ...], ...]
 
 
 class CurrentRegistry:
-    """A registry that is opened again when its file was replaced, or its files of records changed.
+    """A registry that is reopened after its database file or its files of records were replaced.
 
-    What another process writes into a database is seen without that.
+    Changes written to the database by other processes are visible without reopening.
 
     Parameters
     ----------
     registry : Registry
-        As it was opened.
+        An open registry.
 
     Attributes
     ----------
     times_opened : int
-        How often it was opened again.
+        Number of times the registry was reopened.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -36,12 +36,12 @@ class CurrentRegistry:
         self.times_opened = 0
 
     def get(self) -> Registry:
-        """Return the registry as it is now.
+        """Return the registry in its current state.
 
         Raises
         ------
         RegistryError
-            It is gone, or can't be read as it is now; the next call tries again.
+            It no longer exists or can't be read; the next call tries again.
         """
         place = _place(self._registry)
         if place != self._place:
@@ -55,11 +55,11 @@ class CurrentRegistry:
 
 
 def _place(registry: Registry) -> Place:
-    """Return what changes when a registry must be opened again; () where it never must.
+    """Return a key that changes when a registry must be reopened; () if it never must.
 
-    A file that is replaced leaves open connections with the former one, which has no name any
-    more. Files of records, and a database that was opened without the right to write (SQLite then
-    looks for no changes), are read once, so their time and size count too.
+    After a file is replaced, open connections still refer to the unlinked former file. Files of
+    records, and a database opened without write permission (for which SQLite does not check for
+    changes), are read only once, so their modification time and size are part of the key.
     """
     file = file_of(registry.engine)
     if file is not None:
@@ -79,10 +79,10 @@ def _log_of(file: Path) -> Path:
 
 
 def _mark(path: Path, by_time: bool) -> tuple[str | int, ...]:
-    """Return the name of a file and which it is, and if asked for its time and size."""
+    """Return a file's path and inode, and with `by_time` its modification time and size."""
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         return (str(path), 0)
-    which = (str(path), told.st_ino)
-    return (*which, told.st_mtime_ns, told.st_size) if by_time else which
+    which = (str(path), status.st_ino)
+    return (*which, status.st_mtime_ns, status.st_size) if by_time else which

@@ -1,4 +1,4 @@
-"""Looking after a registry: is every record sound, who keeps a region, bringing it back."""
+"""Maintenance: validating all records, listing who maintains a region, restoring a backup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def check_all(registry: Registry) -> list[tuple[str, Problem]]:
-    """Return (record id, what is wrong) of every record, by the rules of an import."""
+    """Return (record id, problem) for all records, by the validation rules of an import."""
     with registry.reading() as connection:
         records = list(queries.everything(connection))
         ids = {record["id"] for record in records}
@@ -33,10 +33,13 @@ def check_all(registry: Registry) -> list[tuple[str, Problem]]:
         found += [(record["id"], problem) for problem in _of_one(record)]
         for text in record.get("relations", ()):
             if values.relation(text)[1] not in ids:
-                found.append((record["id"], Problem(0, "relations", text, "it names no record")))
+                found.append((record["id"], Problem(0, "relations", text, "no record has this id")))
     for problem in validation.check_places(list(enumerate(records))):
         found.append((records[problem.row]["id"], problem.of_row(0)))
-    found += [(id_, Problem(0, "id", id_, "it was merged and lives")) for id_ in gone]
+    found += [
+        (id_, Problem(0, "id", id_, "it was merged into another record but still exists"))
+        for id_ in gone
+    ]
     return found
 
 
@@ -47,33 +50,33 @@ def _of_one(record: dict[str, object]) -> Iterator[Problem]:
 
 
 def region_lines(registry: Registry, place: Region) -> Iterator[str]:
-    """Yield who keeps a region's records and how far it has been gone through."""
+    """Yield lines on who maintains a region's records and on its surveys."""
     from hotspots.registry.governance.tokens import keepers
     from hotspots.registry.permissions import countries_of
 
     surveys = registry.surveys
     if place.kind not in ("country", "initiative", "world"):
         return
-    mine = countries_of(place.id)
+    members = countries_of(place.id)
     with registry.reading() as connection:
-        kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & mine]
+        kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & members]
     names = sorted(actor.name for actor in kept if actor.role == CORRESPONDENT)
     yield f"Kept by: {', '.join(names) if names else 'no correspondent yet'}."
-    told = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & mine]
-    for row in told:
+    declared = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & members]
+    for row in declared:
         note = f" ({row['note']})" if row["note"] else ""
         yield f"Survey of {row['region']}: {row['level']}, {row['on']}, by {row['by']}{note}."
-    if not told:
+    if not declared:
         yield "Nobody has declared a survey of it."
 
 
 def restore_into(
     file: Path, where: str | None, *, token: str | None, force: bool
 ) -> tuple[str, Mapping[str, int]]:
-    """Restore a backup; return where, and the rows of each table.
+    """Restore a backup; return the registry's location and the number of rows of each table.
 
-    Of a registry that holds something, only its administrator may do so. Tokens are those of the
-    backup, but what was revoked since stays revoked.
+    Only an administrator may replace a registry that is not empty. Tokens are those of the
+    backup; tokens revoked since then stay revoked.
     """
     from hotspots.registry.database.backup import restore
     from hotspots.registry.database.connection import engine_for, log_ahead, shown
@@ -94,7 +97,7 @@ def restore_into(
 
 
 def _restorer(engine: sa.Engine, token: str | None) -> Actor:
-    """Return who acts; of a damaged file, which has no tokens to ask, whoever may write it."""
+    """Return the actor; for a damaged file, whose tokens can't be read, the local administrator."""
     from hotspots.registry.database.backup import is_damaged
     from hotspots.registry.database.connection import is_sqlite
     from hotspots.registry.open import actor_there
@@ -108,7 +111,7 @@ def _restorer(engine: sa.Engine, token: str | None) -> Actor:
 
 
 def _revoked(engine: sa.Engine) -> dict[str, str]:
-    """Return the tokens that are revoked; none where there is no sound registry to ask."""
+    """Return the revoked tokens; empty if the registry can't be read."""
     from hotspots.registry.governance.tokens import revoked_digests
 
     try:

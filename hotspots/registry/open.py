@@ -1,4 +1,4 @@
-"""Opening a registry: a database by path or address, or files of records, read into memory."""
+"""Opening a registry: a database by path or URL, or files of records read into memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hotspots.registry.database.connection import reading as reads
 from hotspots.registry.governance.erasure_remnants import finish
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.registry import Registry
-from hotspots.registry.schema.problems import Problem, told
+from hotspots.registry.schema.problems import Problem, problem_report
 
 if TYPE_CHECKING:
     from hotspots.registry.formats.read import Table
@@ -36,22 +36,23 @@ def open_registry(
     ----------
     url : str or path, optional
         An SQLite file; ``postgresql://user:password@host/database``; or a file or folder of
-        records (CSV, XLSX, GeoJSON, GeoPackage), which is read and can't be written. By default
-        what the environment variable HOTSPOTS_REGISTRY names, else your own registry
-        (`own_registry`) if you have made one, else the small sample that comes with the project.
+        records (CSV, XLSX, GeoJSON, GeoPackage), which is opened read-only. By default the value
+        of the environment variable HOTSPOTS_REGISTRY, else the user's own registry
+        (`own_registry`) if it exists, else the sample included in the project.
     token : str, optional
-        Who acts: the secret of a token, by default that of HOTSPOTS_TOKEN. While a registry has no
-        token of an administrator, whoever can open its database is its administrator.
+        Secret of a token that identifies the actor; by default the value of HOTSPOTS_TOKEN. Until
+        a registry has an administrator token, any user who can open its database acts as
+        administrator.
     create : bool
-        Make an empty registry where there is none.
+        Create an empty registry if none exists.
 
     Raises
     ------
     RegistryError
-        There is none, or it can't be read; of a file, one sentence a bad row: nothing is taken
-        from a file that has one.
+        The registry doesn't exist or can't be read. A file with an invalid row is rejected as a
+        whole, with one sentence for each invalid row.
     TokenError
-        The token isn't known, has run out or was revoked.
+        The token is unknown, expired or revoked.
     """
     where = located(url, create=create)
     if _is_files(where):
@@ -70,12 +71,12 @@ def open_registry(
 
 
 def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
-    """Open a registry to take records in; where there is none, the first of them make it.
+    """Open a registry for an import; a missing registry is created by the first import.
 
     Parameters
     ----------
     url, token
-        As of `open_registry`.
+        See `open_registry`.
 
     Raises
     ------
@@ -94,29 +95,29 @@ def _require_makeable(engine: sa.Engine, token: str | None) -> None:
     _make_room(engine)
     if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
         raise TokenError(
-            f"There is no registry '{shown(engine)}' yet, and so no token of it. Make it first:"
+            f"There is no registry '{shown(engine)}' yet, so it has no tokens. Create it first:"
             " 'hotspots registry create', without a token."
         )
 
 
 def located(url: str | Path | None = None, *, create: bool = False) -> str:
-    """Return the address or path that `open_registry` takes; with `create`, never the sample."""
+    """Return the URL or path that `open_registry` opens; with `create`, never the sample."""
     return str(url or os.environ.get(VARIABLE) or _default(create))
 
 
 def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
-    """Return who acts: the holder of the token (or of HOTSPOTS_TOKEN), else local or public."""
+    """Return the actor: the token holder (argument or HOTSPOTS_TOKEN), else local or public."""
     from hotspots.registry.governance.tokens import actor_of
 
     with reads(engine) as connection:
         if schema.state(connection) in (schema.NEW, schema.FOREIGN):
-            return LOCAL  # there are no tokens to ask
+            return LOCAL  # no tokens to check
         secret = os.environ.get(TOKEN_VARIABLE) if token is None else token
         return actor_of(connection, secret)
 
 
 def is_there(engine: sa.Engine) -> bool:
-    """Say whether a database holds a registry already; none is made."""
+    """Return whether a database contains a registry; none is created."""
     path = file_of(engine)
     if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return False
@@ -125,14 +126,14 @@ def is_there(engine: sa.Engine) -> bool:
 
 
 def own_registry() -> Path:
-    """Return the path of this user's own registry; it need not exist."""
+    """Return the path of the user's own registry, which may not exist."""
     import platformdirs
 
     return Path(platformdirs.user_data_path("hotspots")) / "registry.sqlite"
 
 
 def _default(create: bool) -> Path:
-    # What a killed first import left is no registry.
+    # An interrupted first import leaves an empty file, which is not a registry.
     if create or (os.path.isfile(own_registry()) and is_there(engine_for(own_registry()))):
         return own_registry()
     from hotspots.config import data_dir
@@ -160,7 +161,7 @@ def _make_room(engine: sa.Engine) -> None:
 
 
 def require_there(engine: sa.Engine) -> None:
-    """Refuse a path without a database: opening it would make an empty one."""
+    """Raise for a path without a database, since opening it would create an empty one."""
     path = file_of(engine)
     if path is None:
         return
@@ -172,13 +173,13 @@ def require_there(engine: sa.Engine) -> None:
     with path.open("rb") as opened:
         if opened.read(len(_SQLITE)) != _SQLITE:
             raise RegistryError(
-                f"'{path}' is no registry (no SQLite file). A file of records ends in"
+                f"'{path}' is not a registry (not an SQLite file). A file of records ends in"
                 f" {', '.join(FILES)}."
             )
 
 
 def _read(path: Path) -> Registry:
-    """Return a registry of this process that holds the records of files."""
+    """Return an in-memory registry with the records of files."""
     from hotspots.registry.formats.read import read_file
 
     tables = [read_file(file) for file in _files(path)]
@@ -186,28 +187,28 @@ def _read(path: Path) -> Registry:
     schema.create(engine)
     made = Registry(engine, source=path.name, files=(path.resolve(),))
     _refuse_twins(tables)
-    # One plan for all files, for relations reach over them; a row's number tells its file too.
+    # One plan for all files, since relations may link them; the row number encodes the file.
     rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]
     bad = [(table, p) for table in tables for p in table.problems if p.serious]
     for problem in made.plan(rows).problems:
         at, row = divmod(problem.row, _ROWS)
         bad.append((tables[at], problem.of_row(row)))
     if bad:
-        raise RegistryError(_told(path, bad))
+        raise RegistryError(_rejection(path, bad))
     made.take(rows)
     made.read_only = True
     return made
 
 
 def _refuse_twins(tables: list[Table]) -> None:
-    """Refuse one id in two files; within a file the plan does."""
+    """Raise for an id that occurs in two files; the plan checks ids within a file."""
     first: dict[str, str] = {}
     for table in tables:
         for id_ in {cells.get("id", "") for _, cells in table.rows} - {""}:
             if id_ in first:
                 raise RegistryError(
-                    f"The id '{id_}' stands in '{first[id_]}' and in '{table.name}'. Give each"
-                    " record its own."
+                    f"The id '{id_}' occurs in '{first[id_]}' and in '{table.name}'. Give each"
+                    " record a unique id."
                 )
             first[id_] = table.name
 
@@ -224,9 +225,9 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _told(path: Path, bad: list[tuple[Table, Problem]]) -> str:
+def _rejection(path: Path, bad: list[tuple[Table, Problem]]) -> str:
     lines = []
     for table in dict.fromkeys(table.name for table, _ in bad):
-        mine = [problem for t, problem in bad if t.name == table]
-        lines.append(f"'{table}' has {told(mine)}")
-    return "\n".join(lines) + f"\nNothing was taken from '{path.name}'."
+        own = [problem for t, problem in bad if t.name == table]
+        lines.append(f"'{table}' has {problem_report(own)}")
+    return "\n".join(lines) + f"\nNothing was imported from '{path.name}'."

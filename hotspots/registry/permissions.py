@@ -1,4 +1,4 @@
-"""Who acts on a registry, and what each role may do: the one place where that is decided.
+"""Actors, roles and permissions of a registry; all access rules are defined here.
 
 ======================  ======  =============  ======  =============
 what                    reader  correspondent  editor  administrator
@@ -11,7 +11,7 @@ declare a survey        no      own regions    yes     yes
 tokens, restore         no      no             no      yes
 ======================  ======  =============  ======  =============
 
-Anyone may suggest. Regions may overlap: the first who decides a suggestion has decided it.
+Anyone may make a suggestion. Regions may overlap: the first decision on a suggestion is final.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ ROLES = (READER, CORRESPONDENT, EDITOR, ADMINISTRATOR)
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who acts: a name for the history, a role, and the regions of a correspondent.
+    """An actor: a name for the history, a role, and the regions of a correspondent.
 
     Attributes
     ----------
     name : str
-        As it stands in the history; a token's holder.
+        Name recorded in the history; the holder of a token.
     role : str
         One of `ROLES`.
     regions : tuple of str
-        Ids of countries and regions of the initiative, or "world"; only of a correspondent.
+        Ids of countries and regions of the initiative, or "world"; only for a correspondent.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Actor:
 
     @property
     def countries(self) -> frozenset[str]:
-        """Ids of the countries that a correspondent may change records of."""
+        """Ids of the countries whose records a correspondent may change."""
         return frozenset().union(*(countries_of(region) for region in self.regions))
 
 
-# Who uses a registry's file on this machine, while it has no token of an administrator.
+# A local user of a registry that has no administrator token.
 LOCAL = Actor("local", ADMINISTRATOR)
-# Who shows no token to a registry that has some.
+# A user without a token, for a registry that has an administrator token.
 PUBLIC = Actor("public", READER)
 
 
 def may_keep(actor: Actor, record: Mapping[str, Any] | None) -> bool:
-    """Say whether the actor may change a record (and see its personal fields); None is no limit."""
+    """Return whether the actor may change a record and see its personal fields (None: any)."""
     if actor.role in (EDITOR, ADMINISTRATOR):
         return True
     if actor.role != CORRESPONDENT:
@@ -93,7 +93,7 @@ def require_role(actor: Actor, *roles: str, doing: str) -> None:
 
 
 def home_of(record: Mapping[str, Any]) -> frozenset[str]:
-    """Return the countries that decide who keeps a record: its country, else all of its regions."""
+    """Return the countries that determine who maintains a record: its country, else its regions."""
     if country := record.get("country"):
         return frozenset([country])
     return frozenset().union(*(countries_of(region) for region in record.get("regions", ())))
@@ -101,12 +101,12 @@ def home_of(record: Mapping[str, Any]) -> frozenset[str]:
 
 @cache
 def countries_of(region: str) -> frozenset[str]:
-    """Return the ids of a region's countries; a first-level unit has its country.
+    """Return the ids of a region's countries; for a first-level unit, its country.
 
     Raises
     ------
     BadInputError
-        No such region.
+        Unknown region.
     """
     from hotspots.geo.countries import countries
     from hotspots.geo.initiative import groups
@@ -123,8 +123,8 @@ def countries_of(region: str) -> frozenset[str]:
     if found:
         return frozenset(found[:1])
     raise BadInputError(
-        f"'{region}' is no region of a registry. Give a country's code such as KEN, a region of the"
-        f" initiative ({', '.join(groups())}) or world."
+        f"'{region}' is not a region of a registry. Give a country's code such as KEN, a region of"
+        f" the initiative ({', '.join(groups())}) or world."
     )
 
 

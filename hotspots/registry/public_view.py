@@ -1,4 +1,4 @@
-"""What may leave by a public door: everything but personal fields without recorded consent."""
+"""Public view of records: all fields except personal ones without recorded consent."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _CONTACT = frozenset(names("contact"))
 
 
 def public(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record without its personal fields, unless consent to show them is recorded."""
+    """Return a record without its personal fields, unless consent to publish them is recorded."""
     if record.get("contact_consent") and any(record.get(name) for name in _PERSONAL):
         return dict(record)
     return {name: value for name, value in record.items() if name not in _CONTACT}
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> gpd.GeoDataFrame:
-    """Return records as a table: a column a field, lists joined by ";", a status and a geometry.
+    """Return records as a table: one column per field, lists joined by ";", status and geometry.
 
     Missing text is "", a missing number NaN, a missing whole number <NA>. The geometry (EPSG:4326)
-    is the footprint, else the point, else None; points of the precision "country" and "region" are
-    stand-ins.
+    is the footprint, else the point, else None; points with the precision "country" or "region"
+    are representative points only.
     """
     import geopandas as gpd
     import numpy as np
@@ -45,7 +45,7 @@ def table(records: Iterable[Mapping[str, Any]]) -> gpd.GeoDataFrame:
             known = [np.nan if value is None else value for value in given]
             columns[field.name] = np.array(known, dtype="float64")
         else:
-            # Text stays object: a missing name is "", so nothing is there to be taken for NaN.
+            # Text has dtype object: missing text is "", so no value is interpreted as NaN.
             columns[field.name] = pd.Series([values.write(v) for v in given], dtype=object)
     today = clock.today()
     status = [values.status(r.get("start"), r.get("end"), today) for r in listed]

@@ -1,4 +1,4 @@
-"""A registry as notebooks, the command line and the web service see it."""
+"""The interface of a registry for notebooks, the command line and the web service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hotspots.registry.database.tables import survey
 from hotspots.registry.imports.plan import Plan, Rows, plan
 from hotspots.registry.permissions import LOCAL, Actor, may_keep
 from hotspots.registry.public_view import public, table
-from hotspots.registry.schema.problems import Problem, told
+from hotspots.registry.schema.problems import Problem, problem_report
 from hotspots.registry.schema.values import personal_in
 
 if TYPE_CHECKING:
@@ -33,33 +33,33 @@ if TYPE_CHECKING:
 
 
 class RefusedError(RegistryError):
-    """Rows of a file are refused, so nothing was taken; `plan` says what would become of each."""
+    """An import was rejected because of refused rows; `plan` has the outcome of each row."""
 
-    def __init__(self, told: str, plan: Plan) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, plan: Plan) -> None:
+        super().__init__(message)
         self.plan = plan
 
 
 class Registry:
-    """Records of who does what and where, as they stand.
+    """Records of organisations, projects, research actions and practices, in their current state.
 
-    Absence from it means "not recorded here", never "nobody there".
+    Absence of a record is not evidence of absence.
 
     Attributes
     ----------
     engine : sqlalchemy.Engine
         The database.
     source : str
-        Where it is, without a password.
+        Path or URL, without a password.
     actor : Actor
-        Who acts through it.
+        The actor of all operations.
     read_only : bool
-        Whether it was read from files, so that nothing can be written.
+        Whether it was read from files and can't be written.
     unmade : bool
-        Of the constructor: the database holds no registry yet. What is first written makes it, in
-        one transaction; until then it is read as an empty one.
+        Constructor argument: the database contains no registry yet. The first write creates it in
+        the same transaction; until then it is read as an empty registry.
     files : tuple of Path
-        The file or folder of records that it was read from; none of a database.
+        The file or folder of records it was read from; empty for a database.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class Registry:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a connection that sees one state of the registry."""
+        """Yield a connection with a consistent snapshot of the registry."""
         with reads(self._empty or self.engine) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Give a connection that writes all or nothing."""
+        """Yield a connection for writing in a single transaction."""
         if self.read_only:
             raise RegistryError(
-                f"'{self.source}' is read from files and can't be written. Import it into a"
+                f"'{self.source}' was read from files and can't be written. Import it into a"
                 " registry: 'hotspots registry import FILE'."
             )
         with (schema.making if self._empty else writes)(self.engine) as connection:
@@ -107,7 +107,7 @@ class Registry:
 
     @property
     def records(self) -> gpd.GeoDataFrame:
-        """One row per record: see `hotspots.registry.public_view.table`; nothing personal in it."""
+        """One row per record, without personal data: see `hotspots.registry.public_view.table`."""
         with self.reading() as connection:
             state = reading.state(connection)
             if self._table is None or self._table[0] != state:
@@ -115,13 +115,13 @@ class Registry:
         return self._table[1].copy()
 
     def state(self) -> tuple[object, ...]:
-        """Return what is the same as long as `records` are: see `store.reading.state`."""
+        """Return a key that is unchanged while `records` is: see `database.queries.state`."""
         with self.reading() as connection:
             return reading.state(connection)
 
     @property
     def surveys(self) -> pd.DataFrame:
-        """What correspondents declare of their regions: region, level, on (a day), by, note."""
+        """Surveys declared by correspondents: region, level, on (a date), by, note."""
         import pandas as pd
 
         with self.reading() as connection:
@@ -131,18 +131,18 @@ class Registry:
 
     @property
     def without_position(self) -> int:
-        """How many records have no place, and so can't be drawn on a map."""
+        """Number of records without a geometry, which can't be mapped."""
         return int(self.records.geometry.isna().sum())
 
     def get(self, id: str, *, private: bool = False) -> dict[str, Any]:
-        """Return one record; a former id gives the record that it was merged into.
+        """Return one record; a former id returns the record that it was merged into.
 
         Parameters
         ----------
         id : str
-            Of the record.
+            Record id.
         private : bool
-            Ask for personal fields too; they come only to one who keeps the record.
+            Include personal fields, if the actor may change the record.
 
         Raises
         ------
@@ -183,23 +183,23 @@ class Registry:
         limit: int = 100,
         after: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Return public records, in the order of entry, a page at a time.
+        """Return one page of public records, in the order of entry.
 
         Parameters
         ----------
         text : str, optional
-            A part of a name or id.
+            Part of a name or id.
         box : tuple, optional
-            (W, S, E, N) in degrees; W > E crosses the antimeridian. Records drawn in it, stand-in
-            points too.
+            (W, S, E, N) in degrees; W > E crosses the antimeridian. Records located in it,
+            including those with representative points only.
         region : str, optional
-            A country or a region of the initiative: records that sit there or work there.
+            A country or a region of the initiative: records with their seat or activity there.
         theme, type : str, optional
             Codes of the vocabulary, or their labels in a language.
         stale_before : str, optional
-            A day; records that nobody has verified since.
+            A date; records not verified since.
         limit, after : int, str
-            Most records, and the id after which the page begins.
+            Maximum number of records, and the id after which the page begins.
         """
         from hotspots.registry.search import find
 
@@ -218,12 +218,12 @@ class Registry:
         return [public(record) for record in found]
 
     def in_country(self, iso3: str) -> gpd.GeoDataFrame:
-        """Return the records that sit in a country (ISO 3166-1 alpha-3)."""
+        """Return the records with their seat in a country (ISO 3166-1 alpha-3)."""
         records = self.records
         return records[records["country"] == iso3.upper()]
 
     def within(self, area: Region | BaseGeometry) -> gpd.GeoDataFrame:
-        """Return the records of an area: see `hotspots.registry.search.within`."""
+        """Return the records within an area: see `hotspots.registry.search.within`."""
         from hotspots.registry.search import within
 
         return within(self.records, area)
@@ -236,7 +236,7 @@ class Registry:
         spoiled: Rows = (),
         overwrite: bool = False,
     ) -> Plan:
-        """Return what rows would change; nothing is written (see `take`)."""
+        """Return the changes that an import of rows would make, without writing (see `take`)."""
         with self.reading() as connection:
             return plan(
                 connection,
@@ -259,26 +259,27 @@ class Registry:
         origin: str = "",
         note: str = "",
     ) -> Plan:
-        """Take rows in, all or none.
+        """Import records in a single transaction.
 
         Parameters
         ----------
         rows, problems, spoiled
-            As `hotspots.registry.formats.read.read_file` gives them.
+            Results of `hotspots.registry.formats.read.read_file`.
         skip_bad : bool
-            Take the good rows where others are refused; without, one bad row keeps all out.
+            Import the valid rows and skip refused ones; by default a refused row rejects the
+            whole import.
         overwrite : bool
-            Let rows without a version change what somebody else has changed last.
+            Allow rows without a version to change records last changed by another actor.
         origin, note : str
-            Name of the file, for the log; a word for the history of each record.
+            Name of the file, for the audit log; a note for the history of each record.
 
         Raises
         ------
         RefusedError
-            Rows are refused; one sentence each.
+            Rows were refused; the message has one sentence for each.
         """
         now = clock.now()
-        if self._empty:  # no file is made for rows that are refused
+        if self._empty:  # no file is created for rows that are refused
             self._require_good(self.plan(rows, problems, spoiled=spoiled), skip_bad, origin)
         with self.writing() as connection:
             made = plan(
@@ -295,37 +296,39 @@ class Registry:
             if made.changes:
                 apply(connection, made.changes, self.actor, now)
                 counts = ", ".join(f"{n} {outcome}" for outcome, n in made.counts.items() if n)
-                told_of = "a file" if personal_in(origin) else origin
-                log(connection, self.actor, now, "import", told_of, counts)
+                target = "a file" if personal_in(origin) else origin
+                log(connection, self.actor, now, "import", target, counts)
         return made
 
     @staticmethod
     def _require_good(made: Plan, skip_bad: bool, origin: str) -> None:
         if made.problems and not skip_bad:
             what = f"'{origin}' has " if origin else ""
-            raise RefusedError(f"{what}{told(made.problems)}\nNothing was taken.", made)
+            raise RefusedError(
+                f"{what}{problem_report(made.problems)}\nNothing was imported.", made
+            )
 
     def change(
         self, id: str, changes: Mapping[str, Any], *, version: int | None = None
     ) -> dict[str, Any]:
-        """Change fields of one record; None takes a value out.
+        """Change fields of one record; None deletes a value.
 
         Parameters
         ----------
         id : str
-            Of the record.
+            Record id.
         changes : mapping
             Values, or text cells, by field name.
         version : int, optional
-            The version that was seen. If the record has changed since in the same fields, nothing
-            is written.
+            The version that the changes are based on. If the same fields of the record have
+            changed since, nothing is written.
 
         Raises
         ------
         ConflictError
-            Somebody else changed the same fields meanwhile.
+            Another actor changed the same fields in the meantime.
         RegistryError
-            No such record, or a value that can't be taken.
+            Unknown record, or an invalid value.
         """
         from hotspots.registry.schema import values
 
@@ -341,18 +344,18 @@ class Registry:
         return self.get(id)
 
     def remove(self, id: str, note: str) -> None:
-        """Take a record out; its history stays.
+        """Remove a record; its history is kept.
 
         Raises
         ------
         RegistryError
-            No such record, or others name it in a relation.
+            Unknown record, or other records refer to it in a relation.
         """
         from hotspots.registry.database.changes import Change
 
         if not note or personal_in(note):
             raise BadInputError(
-                "A removal needs a reason, for the history, without anybody's address. Say why."
+                "A removal requires a reason for the history, without personal addresses. Give one."
             )
         with self.writing() as connection:
             found = reading.fetch(connection, [id]).get(id)
@@ -366,7 +369,7 @@ class Registry:
 
 
 def _in_memory() -> sa.Engine:
-    """Return an empty registry of this process alone."""
+    """Return an empty in-memory registry."""
     engine = engine_for(":memory:")
     schema.create(engine)
     return engine

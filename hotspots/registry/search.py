@@ -1,4 +1,4 @@
-"""Which records are somewhere, or about something."""
+"""Searching records by area, theme, type or text."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def find(
     limit: int = 100,
     after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return records, complete with personal fields; see `Registry.find`, which takes these out.
+    """Return records including personal fields, which `Registry.find` removes.
 
     Raises
     ------
     BadInputError
-        An unknown code or region, a box that is none, or too long a page.
+        Unknown code or region, invalid box, or too large a page.
     """
     if not 0 < limit <= MOST:
         raise BadInputError(f"A page of {limit} records is not possible; give 1 to {MOST:,}.")
@@ -52,7 +52,7 @@ def find(
 
         shape = box_geometry(box)
         boxes = [part.bounds for part in shapely.get_parts(shape)]
-    asked: dict[str, Any] = {
+    conditions: dict[str, Any] = {
         "boxes": boxes,
         "countries": [] if region in (None, "world") else sorted(_region_codes(str(region))),
         "codes": {"theme": theme} if theme else {},
@@ -63,7 +63,7 @@ def find(
     found: list[dict[str, Any]] = []
     at = _number(connection, after) if after else 0
     while len(found) < limit:
-        query = queries.page_query(connection, **asked, after=at, limit=limit)
+        query = queries.page_query(connection, **conditions, after=at, limit=limit)
         page = [dict(row) for row in connection.execute(query).mappings()]
         found += [rows.from_row(row) for row in page if shape is None or _meets(row, shape)]
         if len(page) < limit:
@@ -73,19 +73,19 @@ def find(
 
 
 def _region_codes(region: str) -> set[str]:
-    """Return what a record's country or regions may say to be of a region."""
+    """Return the values of `country` or `regions` that place a record in a region."""
     return {region, *countries_of(region)}
 
 
 def _code(name: str, word: str | None) -> str | None:
-    """Return the code that a word means: itself, or its label in one of the languages."""
+    """Return the code for a word: the code itself, or its label in one of the languages."""
     if not word:
         return None
     known = vocabulary()[name]
     code = code_called(name, word)
     if code is None:
         raise BadInputError(
-            f"'{word}' is no {name}{near_matches(word, known) or '.'} Use one of"
+            f"'{word}' is not a valid {name}{near_matches(word, known) or '.'} Use one of"
             f" {', '.join(known)}."
         )
     return code
@@ -94,12 +94,12 @@ def _code(name: str, word: str | None) -> str | None:
 def _number(connection: sa.Connection, id: str) -> int:
     no = connection.scalar(sa.select(tables.record.c.no).where(tables.record.c.id == id))
     if no is None:
-        raise BadInputError(f"The page can't begin after '{id}', which is no record's id.")
+        raise BadInputError(f"The page can't begin after '{id}': no record has this id.")
     return int(no)
 
 
 def _meets(row: dict[str, Any], shape: BaseGeometry) -> bool:
-    """Say whether a record is drawn in an area, exactly: the index knows its box only."""
+    """Return whether a record's geometry intersects an area; the index has bounding boxes only."""
     import shapely
 
     if area := row["footprint"]:
@@ -108,17 +108,17 @@ def _meets(row: dict[str, Any], shape: BaseGeometry) -> bool:
 
 
 def within(records: gpd.GeoDataFrame, area: Region | BaseGeometry) -> gpd.GeoDataFrame:
-    """Return the records of an area.
+    """Return the records within an area.
 
     Parameters
     ----------
     records : GeoDataFrame
-        As `Registry.records` gives it.
+        See `Registry.records`.
     area : Region or shapely geometry, EPSG:4326
-        For the world, countries and initiative regions, records count by their country code (or
-        their place where they have none), so that a coarse coast loses nobody. For any other shape
-        they count by their place, and those of which no more than the country or region is known
-        are left out: nobody knows whether they lie within it.
+        For the world, countries and initiative regions, records are selected by country code (or
+        by geometry if they have none), so that a generalised coastline excludes none. For other
+        shapes they are selected by geometry, and records located only to a country or region are
+        excluded, since their exact position is unknown.
     """
     kind = getattr(area, "kind", "custom")
     if kind == "world":
@@ -126,6 +126,6 @@ def within(records: gpd.GeoDataFrame, area: Region | BaseGeometry) -> gpd.GeoDat
     placed = records.geometry.intersects(getattr(area, "geometry", area))
     if kind in ("country", "initiative"):
         codes = _region_codes(area.id)  # type: ignore[union-attr]
-        told = records["country"] != ""
-        return records[records["country"].isin(codes) | (placed & ~told)]
+        has_country = records["country"] != ""
+        return records[records["country"].isin(codes) | (placed & ~has_country)]
     return records[placed & ~records["place_precision"].isin(["country", "region"])]

@@ -1,4 +1,4 @@
-"""Adapters: exports of public registries of projects made into records, one mapping table each."""
+"""Adapters: converting exports of public project registries to records by mapping tables."""
 
 from hotspots.registry.adapters.adapt import Adapted, adapt, adapter_of, recognise
 from hotspots.registry.adapters.mapping import Adapter, adapters, read_adapter

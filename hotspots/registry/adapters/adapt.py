@@ -1,9 +1,9 @@
-"""Exports of public registries made into rows of records, by the mapping tables beside this file.
+"""Conversion of exports of public registries to rows of records, by mapping tables.
 
-Kept are soil and land-use projects, by the rules of the table; every other row is told with its
-reason. A row's cells are those that a table of records has, so they go through the same checks;
-fields that the export tells nothing of are absent, so that loading a newer export leaves what
-others wrote there.
+Soil and land-use projects are kept according to the rules of the table; all other rows are reported
+with a reason. The resulting rows have the cells of a table of records and pass the same validation;
+fields without data in the export are absent, so that importing a newer export preserves values
+entered by others.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ from hotspots.registry.schema.fields import ORGANISATION, SEPARATOR, fields
 from hotspots.registry.schema.problems import Problem
 
 Row = tuple[int, dict[str, str]]
-_MOST_CELL = 10_000_000  # characters; the csv module stops at 131,072 unless told
-_MOST_HEADER = 100_000  # characters in which the headings of an export are looked for
+_MOST_CELL = 10_000_000  # characters; the default limit of the csv module is 131,072
+_MOST_HEADER = 100_000  # characters searched for the headings of an export
 _NOT_LAND = "no soil or land-use project by its methodology or type"
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """What an export gave.
+    """Result of the conversion of an export.
 
     Attributes
     ----------
     adapter : str
         The name of the mapping table.
     organisations, projects : tuple of (int, dict of str to str)
-        Row number, as a spreadsheet counts, and cells by field name. An organisation has the
-        number of the first row that names it.
+        Row number as in a spreadsheet, and cells by field name. An organisation has the number of
+        the first row that mentions it.
     kept : mapping of int to str
         Row number of each project -> the rules that kept it.
     left_out : mapping of str to tuple of int
-        Reason -> row numbers. With `projects` it has every row of the export, once.
+        Reason -> row numbers. Together with `projects` it has each row of the export once.
     problems : tuple of Problem
-        What else should be looked at; none is serious.
+        Warnings; none is serious.
     """
 
     adapter: str
@@ -80,7 +80,7 @@ class Adapted:
 
     @property
     def table(self) -> Table:
-        """The rows as those of a file of records, for the checks and the plan of an import."""
+        """The rows as a table of records, for validation and planning of an import."""
         used = {name for _, cells in self.rows for name in cells}
         columns = tuple(name for name in fields() if name in used)
         return Table(self.adapter, columns, self.rows, self.problems)
@@ -99,22 +99,22 @@ def adapter_of(path: Path) -> str | None:
         return None
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
         try:
-            # No heading stands beyond; a line without end isn't read to it.
+            # Headings are within this limit; the rest of a long line is not read.
             return recognise(next(csv.reader(StringIO(opened.read(_MOST_HEADER))), []))
-        except csv.Error:  # told when the file is read as a whole
+        except csv.Error:  # reported when the whole file is read
             return None
 
 
 def adapt(path: Path | str, name: str | None = None) -> Adapted:
-    """Return the rows of records that an export holds.
+    """Convert an export to rows of records.
 
     Parameters
     ----------
     path : Path or str
-        CSV as the registry gives it, UTF-8.
+        CSV export of the registry, UTF-8.
     name : str, optional
-        A packaged adapter's name, or the path of a mapping table of one's own (.toml); by
-        default the adapter is found by the file's headings.
+        Name of a packaged adapter, or path of a custom mapping table (.toml); by default the
+        adapter is selected by the file's headings.
 
     Raises
     ------
@@ -128,8 +128,8 @@ def adapt(path: Path | str, name: str | None = None) -> Adapted:
         spare = [column for column in header if column not in adapter.columns()]
         raise BadInputError(
             f"'{path.name}' lacks the column '{missing[0]}', which the adapter {adapter.name}"
-            f" reads{near_matches(missing[0], spare) or '.'} Take a whole export, or mend the"
-            " mapping table."
+            f" reads{near_matches(missing[0], spare) or '.'} Use a complete export, or correct"
+            " the mapping table."
         )
     return _Export(adapter, header).adapted(rows)
 
@@ -152,7 +152,7 @@ def _chosen(path: Path, header: list[str], name: str | None) -> Adapter:
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the headings and the rows that aren't blank, numbered as a spreadsheet does."""
+    """Return the headings and the non-blank rows, numbered as in a spreadsheet."""
     csv.field_size_limit(max(csv.field_size_limit(), _MOST_CELL))
     try:
         text = StringIO(read_text(path), newline="")
@@ -180,7 +180,7 @@ def _limited(rows: Iterable[list[str]], name: str) -> Iterator[list[str]]:
 
 
 class _Export:
-    """One run over an export: what is kept, what is left out, what is noted."""
+    """Conversion of one export: kept rows, omitted rows and warnings."""
 
     def __init__(self, adapter: Adapter, header: list[str]) -> None:
         self.adapter = adapter
@@ -193,7 +193,7 @@ class _Export:
         self.problems: list[Problem] = []
 
     def adapted(self, rows: list[tuple[int, list[str]]]) -> Adapted:
-        """Go through the rows."""
+        """Convert the rows."""
         known = {*self.adapter.columns(), *self.adapter.unused, ""}
         for column in (column for column in self.header if column not in known):
             self._note(1, column, "the adapter doesn't know this column; it is left out")
@@ -211,7 +211,7 @@ class _Export:
         )
 
     def _take(self, number: int, cells: list[str]) -> str:
-        """Add the project of a row, or return why it's left out."""
+        """Add the project of a row, or return why it is omitted."""
         if len(cells) != len(self.header):
             return "the row has more or fewer cells than the header"
         row = dict(zip(self.header, cells, strict=True))
@@ -220,7 +220,7 @@ class _Export:
             return out.why
         rules = list(_holding(self.adapter.keep, row))
         if not rules:
-            kind = self._told(row, self.adapter.kind)
+            kind = self._value(row, self.adapter.kind)
             return f"{_NOT_LAND}: {kind}" if kind else _NOT_LAND
         project = self._project(number, row, [*rules, *_holding(self.adapter.also, row)])
         if faults := check(_record(project), number):
@@ -246,20 +246,20 @@ class _Export:
             codes = dict.fromkeys(code for rule in rules for code in getattr(rule, name))
             cells[name] = SEPARATOR.join(codes)
         cells["summary"] = "; ".join(self._summary(row, cells))
-        if told := self._told(row, adapter.id):
-            cells["id"] = f"{adapter.name}-{slug(told)}"
+        if project_id := self._value(row, adapter.id):
+            cells["id"] = f"{adapter.name}-{slug(project_id)}"
         cells["external_ids"] = SEPARATOR.join(
-            f"{registry}:{told}"
+            f"{registry}:{external_id}"
             for registry, column in adapter.external_ids.items()
-            if (told := self._told(row, column).replace(SEPARATOR, " "))
+            if (external_id := self._value(row, column).replace(SEPARATOR, " "))
         )
         return self._sound(number, cells)
 
     def _add_parties(self, number: int, row: Mapping[str, str], project: dict[str, str]) -> None:
-        """Add the organisations that a row names, and the project's relations to them."""
+        """Add the organisations of a row, and the project's relations to them."""
         roles: dict[str, str] = {}
         for party in self.adapter.organisations:
-            for name in filter(None, self._told(row, party.column).split(SEPARATOR)):
+            for name in filter(None, self._value(row, party.column).split(SEPARATOR)):
                 if not is_organisation(name):
                     self._note(
                         number,
@@ -283,13 +283,13 @@ class _Export:
         return self._sound(number, cells)
 
     def _summary(self, row: Mapping[str, str], cells: Mapping[str, str]) -> Iterator[str]:
-        def told(name: str) -> str:
-            """Return what stands for {column} or {=field}."""
-            return cells.get(name[1:], "") if name[0] == "=" else self._told(row, name)
+        def value(name: str) -> str:
+            """Return the value of a placeholder {column} or {=field}."""
+            return cells.get(name[1:], "") if name[0] == "=" else self._value(row, name)
 
         for part in self.adapter.summary:
-            if all(told(name) for name in PLACEHOLDER.findall(part)):
-                yield PLACEHOLDER.sub(lambda match: told(match[1]), part)
+            if all(value(name) for name in PLACEHOLDER.findall(part)):
+                yield PLACEHOLDER.sub(lambda match: value(match[1]), part)
 
     def _converted(self, number: int, row: Mapping[str, str], cell: Cell) -> str:
         convert: Mapping[str, Callable[[str], str]] = {
@@ -299,7 +299,7 @@ class _Export:
             "web": web_address,
         }
         for column in cell.column:
-            if text := self._told(row, column):
+            if text := self._value(row, column):
                 try:
                     return convert[cell.convert](text)
                 except ValueError as fault:
@@ -307,7 +307,7 @@ class _Export:
         return ""
 
     def _expand(self, number: int, row: dict[str, str]) -> None:
-        """Add the columns that stand within nested lists."""
+        """Add columns from nested lists."""
         for column, paths in self.adapter.literals.items():
             try:
                 items = nested(row[column])
@@ -317,7 +317,7 @@ class _Export:
             row.update({f"{column}.{path}": joined(items, path) for path in paths})
 
     def _sound(self, number: int, cells: Mapping[str, str]) -> dict[str, str]:
-        """Return the cells that a record can take, in its own form; note the others."""
+        """Return the valid cells in canonical form; report the others."""
         record, faults = parse(cells, number)
         kept = {name: value for name, value in record.items() if value is not None}
         faults += [fault for fault in check(kept, number) if fault.column in kept]
@@ -327,7 +327,7 @@ class _Export:
         return {name: values.write(value) for name, value in kept.items()}
 
     def _check_positions(self) -> None:
-        """Take out positions that can hardly be meant: at 0,0, swapped, with a wrong sign."""
+        """Remove implausible positions: at 0, 0, swapped, with a wrong sign."""
         placed = dict(self.projects.values())
         for fault in check_places([(n, _record(cells)) for n, cells in placed.items()]):
             project = placed[fault.row]
@@ -338,13 +338,13 @@ class _Export:
                 reason = f"{fault.reason}. The position is left out"
                 self._note(fault.row, fault.column, reason, fault.value)
 
-    def _told(self, row: Mapping[str, str], column: str) -> str:
+    def _value(self, row: Mapping[str, str], column: str) -> str:
         text = tidy(row[column])
         return "" if key(text) in self.blank else text
 
     def _note(self, number: int, column: str, reason: str, value: str = "") -> None:
         problem = Problem(number, column, value, reason, serious=False)
-        if problem not in self.problems[-20:]:  # one row's sites repeat themselves
+        if problem not in self.problems[-20:]:  # sites of a row repeat the same problem
             self.problems.append(problem)
 
 

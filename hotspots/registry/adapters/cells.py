@@ -1,7 +1,7 @@
-"""Cells of an export made into text that a record takes: one small function for each conversion.
+"""Conversions of export cells to text for records, one function for each.
 
-Each returns "" where a cell tells nothing, and raises `ValueError` with what was given and what
-was hoped for where it can't be used.
+Each returns "" for a cell without data, and raises `ValueError` for an invalid cell, stating what
+was given and what was expected.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _UNSEEN = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _GOAL = re.compile(r"\s*(?:(?:SDG|ODD|ODS|Goal)\s*)?0?(\d{1,2})(?!\d)", flags=re.IGNORECASE)
 _GOALS = range(1, 18)
-# Written by programs for a missing number; no literal of the language.
+# Written by programs for a missing number; not a Python literal.
 _NAN = re.compile(r"(?<=[:,\[] )nan(?=[,}\]])")
 
 
 def tidy(text: str) -> str:
-    """Return one line of plain text: no HTML, no unseen signs, no address of a person."""
+    """Return one line of plain text: without HTML, invisible characters and personal addresses."""
     plain = html.unescape(_TAG.sub(" ", text))
     plain = _CONTROL.sub(" ", _UNSEEN.sub("", _TAG.sub(" ", plain)))
     plain = clean(" ".join(plain.split()))
@@ -39,11 +39,11 @@ def tidy(text: str) -> str:
 
 
 def iso_date(text: str, form: str) -> str:
-    """Return "2020-01-15" of "1/15/2020" by the form "%m/%d/%Y"; an ISO date is taken as it is."""
+    """Return "2020-01-15" of "1/15/2020" by the form "%m/%d/%Y"; an ISO date is unchanged."""
     for each in (form, "%Y-%m-%d"):
         with suppress(ValueError):
             return datetime.strptime(text, each).date().isoformat()
-    raise ValueError(f"'{text[:40]}' is no date of the form {form}")
+    raise ValueError(f"'{text[:40]}' is not a date of the form {form}")
 
 
 def goals(text: str) -> str:
@@ -52,7 +52,7 @@ def goals(text: str) -> str:
     for part in re.split(r"[;,]", text):
         match = _GOAL.match(part)
         if match and int(match[1]) not in _GOALS:
-            raise ValueError(f"'{part.strip()[:40]}' is none of the 17 goals")
+            raise ValueError(f"'{part.strip()[:40]}' is not one of the 17 goals")
         if match:
             found[f"sdg{int(match[1])}"] = None
     return SEPARATOR.join(found)
@@ -64,9 +64,9 @@ def web_address(text: str) -> str:
 
 
 def nested(text: str) -> list[Mapping[str, Any]]:
-    """Return the list of mappings that a cell holds, written as Python does.
+    """Return the list of mappings in a cell, written as a Python literal.
 
-    Nothing in it is run: only literals are read, and no more than `MOST_LITERAL` characters.
+    No code is executed: only literals are parsed, of at most `MOST_LITERAL` characters.
     """
     if not text.strip():
         return []
@@ -80,11 +80,11 @@ def nested(text: str) -> list[Mapping[str, Any]]:
         found = None
     if isinstance(found, list) and all(isinstance(item, dict) for item in found):
         return found
-    raise ValueError("it is no list of mappings written as Python does")
+    raise ValueError("it is not a list of mappings written as a Python literal")
 
 
 def at(item: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a path such as "data_map.latitude", in each item of lists on the way."""
+    """Yield the values at a path such as "data_map.latitude", in all items of lists."""
     key, _, rest = path.partition(".")
     for part in item if isinstance(item, list) else [item]:
         if isinstance(part, Mapping) and part.get(key) not in (None, ""):
@@ -95,5 +95,5 @@ def at(item: Any, path: str) -> Iterator[Any]:
 
 
 def joined(items: list[Mapping[str, Any]], path: str) -> str:
-    """Return the different values at a path as one text, the separator between."""
+    """Return the distinct values at a path as one text, joined by the separator."""
     return SEPARATOR.join(dict.fromkeys(tidy(str(value)) for value in at(items, path)))

@@ -1,7 +1,7 @@
-"""Mapping tables, as data: one TOML file for each registry, read and checked here.
+"""Mapping tables: one TOML file for each registry, parsed and validated here.
 
-``docs/adapters.md`` tells how to write one. Adding a registry is adding a file: what a table can
-ask for is a closed set, and no table holds code.
+``docs/adapters.md`` describes how to write one. A registry is added by adding a file: tables use a
+closed set of settings and contain no code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True)
 class Cell:
-    """Where a field comes from: the first of some columns that isn't blank, converted."""
+    """Source of a field: the first non-blank of some columns, converted."""
 
     column: tuple[str, ...]
     convert: str = "text"
@@ -45,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Condition:
-    """Holds where one of some columns matches a regular expression, whatever the case."""
+    """True if one of some columns matches a regular expression (case-insensitive)."""
 
     column: tuple[str, ...]
     matches: str
@@ -54,12 +54,12 @@ class Condition:
         try:
             re.compile(self.matches)
         except re.error as fault:
-            raise BadInputError(f"'{self.matches}' is no regular expression: {fault}") from fault
+            raise BadInputError(f"'{self.matches}' is not a regular expression: {fault}") from fault
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What follows where every condition holds: why, and the codes that it implies."""
+    """A rule that applies if all conditions are true: its reason, and the codes it implies."""
 
     when: tuple[Condition, ...]
     why: str = ""
@@ -76,7 +76,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the place stands: in columns, or (`list`) in the items of one column's list."""
+    """Source of the place: columns, or (`list`) items of one column's list."""
 
     country: str
     unit: str = ""
@@ -111,23 +111,23 @@ class Adapter:
     recognised_by : tuple of str
         Columns that no other registry's export has together.
     id, kind : str
-        Columns of the registry's id, and of what sort of project it is.
+        Columns of the registry's id and of the project type.
     always : mapping of str to str
-        Cells that every project gets.
+        Cells added to every project.
     fields : mapping of str to Cell
         By field name.
     summary : tuple of str
         Parts of the summary with {column} or {=field}; a part with a blank is left out.
     keep, also, out : tuple of Rule
-        Which rows are kept; what else holds of kept ones; which are left out before all else.
+        Rules for rows to keep; further rules for kept rows; rules for rows to omit, applied first.
     undated : tuple of Condition
-        Rows whose dates would say that they still run, though the registry says they don't.
+        Rows whose dates would imply that they are running, although the registry states otherwise.
     literals : mapping of str to tuple of str
-        Columns with a nested list, and the paths in it that are read as columns of their own.
+        Columns with a nested list, and the paths in it that are read as separate columns.
     external_ids : mapping of str to str
-        Registry -> column of the id that it gave.
+        Registry -> column of its id.
     blank, unused : tuple of str
-        Cells that mean "nothing"; columns that are known and not read.
+        Cells that mean "no data"; known columns that are not read.
     """
 
     name: str
@@ -188,28 +188,28 @@ def read_adapter(path: Path) -> Adapter:
     Raises
     ------
     BadInputError
-        The file can't be read, or something in it is unknown or absent: it says what.
+        The file can't be read, or has unknown or missing entries.
     """
     try:
-        told = parse_toml(read_text(path, "toml_bytes"))
+        table = parse_toml(read_text(path, "toml_bytes"))
         if not _NAME.fullmatch(path.stem):
             raise BadInputError("its name must be lower-case words joined by hyphens")
-        adapter = _adapter(path.stem, told)
+        adapter = _adapter(path.stem, table)
         _check(adapter)
     except (OSError, ValueError, TypeError, AttributeError, BadInputError) as fault:
-        raise BadInputError(f"'{path}' is no mapping table: {fault}") from fault
+        raise BadInputError(f"'{path}' is not a mapping table: {fault}") from fault
     return adapter
 
 
-def _adapter(name: str, told: Mapping[str, Any]) -> Adapter:
-    made = dict(told) | {"name": name}
+def _adapter(name: str, table: Mapping[str, Any]) -> Adapter:
+    made = dict(table) | {"name": name}
     for key in ("keep", "also", "out"):
-        made[key] = tuple(_rule(row) for row in told.get(key, ()))
-    made["undated"] = _conditions(told.get("undated", ()))
-    made["organisations"] = tuple(_build(Party, row) for row in told.get("organisations", ()))
-    made["fields"] = {key: _build(Cell, row) for key, row in told.get("fields", {}).items()}
-    made["place"] = _build(Place, told.get("place", {}))
-    made["literals"] = {key: tuple(paths) for key, paths in told.get("literals", {}).items()}
+        made[key] = tuple(_rule(row) for row in table.get(key, ()))
+    made["undated"] = _conditions(table.get("undated", ()))
+    made["organisations"] = tuple(_build(Party, row) for row in table.get("organisations", ()))
+    made["fields"] = {key: _build(Cell, row) for key, row in table.get("fields", {}).items()}
+    made["place"] = _build(Place, table.get("place", {}))
+    made["literals"] = {key: tuple(paths) for key, paths in table.get("literals", {}).items()}
     return _build(Adapter, made)
 
 
@@ -222,7 +222,7 @@ def _conditions(rows: Iterable[Mapping[str, Any]]) -> tuple[Condition, ...]:
 
 
 def _build(kind: type[_Made], row: Mapping[str, Any]) -> _Made:
-    """Return `kind` made of a table of TOML; lists become tuples, `column` may be one name."""
+    """Return a `kind` from a TOML table; lists become tuples, `column` may be one name."""
     known = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in row:
         _known(name, known, "there is no setting")
@@ -252,8 +252,8 @@ def _check(adapter: Adapter) -> None:
             raise BadInputError("a rule that keeps a row or leaves it out must say 'why'")
 
 
-def _known(given: str, known: Iterable[str], told: str) -> None:
+def _known(given: str, known: Iterable[str], message: str) -> None:
     names = tuple(known)
     if given not in names:
         close = near_matches(given, names) or "."
-        raise BadInputError(f"{told} '{given}'; known are {', '.join(names)}{close}")
+        raise BadInputError(f"{message} '{given}'; known are {', '.join(names)}{close}")

@@ -1,9 +1,9 @@
-"""Organisations that an export names: which may be published, and under which id.
+"""Organisations in an export: which names may be published, and their ids.
 
-An export has one column for firms and for persons. A person's name must not be published, and
-nothing in the column tells them apart, so a name is taken only where a word in it is one that
-organisations bear: a legal form (Ltd, S.A.S., GmbH), or a kind (Foundation, Ministry, Trust).
-Whoever stays out for lack of such a word can be added by hand.
+Exports have one column for firms and persons, who are not distinguished. Since names of persons
+must not be published, a name is accepted only if it contains a word typical of organisations: a
+legal form (Ltd, S.A.S., GmbH) or a kind (Foundation, Ministry, Trust). Organisations excluded by
+this rule can be added by hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hotspots.registry.imports.slugs import id_for
 from hotspots.registry.schema.fields import ORGANISATION
 
 _MOST_ID = 90  # an id has 100 characters at most; a mark may be added
-# Legal forms stand behind a name; before it the same letters may be a person's initials.
+# Legal forms follow a name; before it the same letters may be a person's initials.
 _FORMS = """
     ab ac ag asa aps bic bv bvba co coop corp cv esp ev ggmbh gmbh inc kft lda llc llp lp ltd ltda
     limited limitada nv oy oyj plc pbc pte pty pvt sa sac sae sapi sarl sas sasu sc sca scs sdn bhd
@@ -41,7 +41,7 @@ _LONG = 50  # letters; a longer name's id ends in a mark of the whole name
 
 
 def is_organisation(name: str) -> bool:
-    """Return whether a word of a name is one that organisations bear and persons don't."""
+    """Return whether a name contains a word typical of organisations."""
     words = key(_undotted(name)).split()
     return not (KINDS.isdisjoint(words) and FORMS.isdisjoint(words[1:]))
 

@@ -1,8 +1,8 @@
-"""Where a project of an export is: countries, first-level units, town, position and its precision.
+"""Location of a project in an export: countries, first-level units, town, position, precision.
 
-Nothing is invented: a project of which only the country is told gets no position. A position is
-the first that the export gives. It is never called exact: exports repeat one pair of coordinates
-for several towns, and give markers that somebody set on a map by hand.
+Positions are not inferred: a project with only a country has none. The first position in the export
+is used. Its precision is never "exact", since exports repeat one pair of coordinates for several
+towns and contain markers set on a map by hand.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from hotspots.registry.gazetteer.gazetteer import units, units_called
 from hotspots.registry.schema.fields import SEPARATOR
 from hotspots.registry.schema.values import write
 
-NEAR_KM = 25.0  # sites further apart than this are no one locality
+NEAR_KM = 25.0  # sites further apart than this are not one locality
 _KM_PER_DEGREE = 111.2
-_DECIMALS = 6  # of a degree, 0.1 m: exports give fifteen
+_DECIMALS = 6  # of a degree, 0.1 m; exports have fifteen
 _MOST_TOWNS = 12
-# A number is that of a house or a post code ("s/n": none), and the house may be a person's home.
+# A number is a house number or post code ("s/n": none); the house may be a private home.
 _ADDRESS = re.compile(r"\d|\bs/n\b", flags=re.IGNORECASE)
 
 
 @dataclass
 class _Sites:
-    """What the sites of one project tell, each thing once and in the export's order."""
+    """Distinct values of the sites of one project, in the export's order."""
 
     countries: dict[str, None] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)  # unit -> country
@@ -48,18 +48,18 @@ def place_cells(
     row : mapping of str to str
         The export's row by column.
     place : Place
-        Where it tells what.
+        Mapping of the place to columns.
     blank : frozenset of str
-        Cells, by `key`, that mean "nothing".
+        Cells, by `key`, that mean "no data".
     note : callable
-        Takes a column and what couldn't be used of it.
+        Called with a column and the problem with its value.
 
     Returns
     -------
     dict of str to str
-        What isn't told is absent or "". Positions are degrees, EPSG:4326. Precision: "locality"
-        for one place, "region" for several in one first-level unit or where only the unit is
-        told, "country" for all else.
+        Missing values are absent or "". Positions in degrees, EPSG:4326. Precision: "locality"
+        for one place, "region" for several in one first-level unit or if only the unit is given,
+        "country" otherwise.
     """
     column = place.list or place.country
     sites = _Sites()
@@ -70,8 +70,8 @@ def place_cells(
         return {}
     unknown = blank | {key(word) for word in place.unknown}
     for item in items:
-        _collect(sites, item, place, unknown, lambda told: note(column, told))
-    return _cells(sites, lambda told: note(column, told))
+        _collect(sites, item, place, unknown, lambda reason: note(column, reason))
+    return _cells(sites, lambda reason: note(column, reason))
 
 
 def _collect(
@@ -81,25 +81,25 @@ def _collect(
     unknown: frozenset[str],
     note: Callable[[str], None],
 ) -> None:
-    def told(path: str) -> str:
-        """Return the text at a path of a list's item or in a column; "" where it tells nothing."""
+    def value(path: str) -> str:
+        """Return the text at a path of a list item or in a column; "" without data."""
         if not path:
             return ""
         found = list(at(item, path)) if place.list else [item[path]]
         text = tidy(str(found[0])) if found else ""
         return "" if key(text) in unknown else text
 
-    here = _countries(told(place.country), note)
+    here = _countries(value(place.country), note)
     sites.countries |= dict.fromkeys(here)
-    unit, town = told(place.unit), told(place.town)
+    unit, town = value(place.unit), value(place.town)
     # "AR, MS, LA, MO" among the towns are four units.
     within = _units(here, town) or _units(here, unit)
     if unit and not within:
-        note(f"'{unit}' is no first-level unit of {' or '.join(here) or 'a country'}")
+        note(f"'{unit}' is not a first-level unit of {' or '.join(here) or 'a country'}")
     sites.units |= within
     if town and not _units(here, town) and not _ADDRESS.search(town):
         sites.towns[town] = None
-    if point := _point(told(place.latitude), told(place.longitude), note):
+    if point := _point(value(place.latitude), value(place.longitude), note):
         sites.points[point] = None
 
 
@@ -147,12 +147,12 @@ def _countries(text: str, note: Callable[[str], None]) -> tuple[str, ...]:
         if len(called) == 1:
             found[called[0]] = None
         else:
-            note(f"'{part}' is no country, or may be several")
+            note(f"'{part}' is not a country, or is ambiguous")
     return tuple(found)
 
 
 def _units(here: tuple[str, ...], text: str) -> dict[str, str]:
-    """Return unit -> country where every part of a text is a unit of the countries, else none."""
+    """Return unit -> country if all parts of a text are units of the countries, else empty."""
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in re.split("[;,]", text))):
         called = [(unit, country) for country in here for unit in _units_called(part, country)]
@@ -182,12 +182,12 @@ def _point(
         point = math.nan, math.nan
     if abs(point[0]) <= 90 and abs(point[1]) <= 180:
         return point
-    note(f"'{latitude[:20]}, {longitude[:20]}' is no latitude and longitude")
+    note(f"'{latitude[:20]}, {longitude[:20]}' is not a latitude and longitude")
     return None
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the distance of two near positions, right to a percent."""
+    """Return the distance (km) of two nearby positions, within one per cent."""
     across = abs(one[1] - other[1])
     across = min(across, 360 - across) * math.cos(math.radians((one[0] + other[0]) / 2))
     return _KM_PER_DEGREE * math.hypot(one[0] - other[0], across)

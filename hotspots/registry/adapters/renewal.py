@@ -1,4 +1,4 @@
-"""A public registry's export read again: it adds to what is kept here, it takes nothing away."""
+"""Repeated import of a public registry's export, which adds to existing records."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hotspots.registry.schema.fields import SEPARATOR, fields
 
 
 def note_of(adapted: Adapted) -> str:
-    """Return the word by which the history knows what came from this registry's exports."""
+    """Return the note that marks imports of this registry's exports in the history."""
     return f"export of {adapted.adapter}"
 
 
 def renewed(connection: sa.Connection, adapted: Adapted) -> tuple[Row, ...]:
-    """Return the rows of an export as they are to be imported.
+    """Return the rows of an export to be imported.
 
-    An organisation that the registry has stays as it is: what is known of it there is more than
-    a developer's name. A project's row gets the version that the last export made, so that what
-    was changed here since is told from what the other registry changed. Of its lists (themes,
-    relations …) what was added here stays.
+    Existing organisations are not changed, since their records contain more than the name in the
+    export. A project's row gets the version created by the previous export, so that later changes
+    here are distinguished from changes in the other registry. Entries added here to its lists
+    (themes, relations …) are kept.
     """
     ids = [cells["id"] for _, cells in adapted.rows]
     now = current_ids(connection, ids)
@@ -48,6 +48,6 @@ def _added(cells: Mapping[str, str], before: Mapping[str, Any]) -> dict[str, str
     out = dict(cells)
     for name, text in cells.items():
         if fields()[name].is_list and name in before:
-            told = values.read(fields()[name], text) or ()
-            out[name] = SEPARATOR.join(dict.fromkeys((*before[name], *told)))
+            entries = values.read(fields()[name], text) or ()
+            out[name] = SEPARATOR.join(dict.fromkeys((*before[name], *entries)))
     return out

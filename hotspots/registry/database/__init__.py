@@ -1,1 +1,1 @@
-"""The database of a registry: SQLite in a file, or PostgreSQL with PostGIS, by SQLAlchemy Core."""
+"""The registry database, by SQLAlchemy Core: an SQLite file, or PostgreSQL with PostGIS."""

@@ -1,8 +1,8 @@
-"""Backup of a registry and its return: one file that either kind of database can be made from.
+"""Backup and restoration of a registry, independent of the kind of database.
 
-A backup is an SQLite file, of whichever database it was taken: itself a registry, with everything
-in it, so what is erased from the registry is in no later backup. As it holds personal fields and
-the digests of tokens, only its owner may read it.
+A backup is an SQLite file, whichever database it was made from. It is itself a complete registry,
+so data erased from the registry are absent from later backups. Since it contains personal fields
+and token digests, only its owner may read it.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ from hotspots.registry.database.connection import writing as writing_to
 
 _Then = Callable[[sa.Connection], object]
 _BATCH = 5_000
-# Made anew from the records wherever they are copied to SQLite; PostGIS has no use for them.
+# Recomputed from the records when they are copied to SQLite; not used with PostGIS.
 _DERIVED = ("record_part", "record_box")
 _DAMAGE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
 def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mapping[str, int]:
-    """Write a backup of one moment of a registry, while others read and write it.
+    """Write a consistent backup of a registry, which may be in use.
 
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        The registry; its schema may be an older one.
+        The registry, possibly with an older schema.
     path : str or path
-        The file to make; it is written aside and checked before it gets its name.
+        The file to create; it is written to a temporary file and verified before renaming.
     force : bool
-        Replace a file that is there.
+        Replace an existing file.
 
     Returns
     -------
     mapping of str to int
-        How many rows each table has in the backup.
+        Number of rows of each table in the backup.
 
     Raises
     ------
     RegistryError
-        There is no registry, or a sound one can't be read from it; a file of this name is there.
+        There is no registry, it is damaged, or the file exists already.
     WriteError
-        The disk is full, or the file can't be written. A former file stays as it was.
+        The disk is full, or the file can't be written. An existing file is left unchanged.
     """
     target = Path(path)
     try:
@@ -68,7 +68,7 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
         with aside(target) as folder:
             made = folder / "backup"
             make_private(made)
-            with _told_of(target):
+            with _named_in_errors(target):
                 (_copy_file if is_sqlite(engine) else _copy_server)(engine, made)
             counts = _checked(made)
             _to_disk(made)
@@ -86,33 +86,32 @@ def restore(
     force: bool = False,
     then: _Then = lambda _: None,
 ) -> Mapping[str, int]:
-    """Make a registry from a backup, wholly or not at all, on either kind of database.
+    """Restore a registry from a backup in a single transaction, on either kind of database.
 
     Parameters
     ----------
     path : str or path
-        A file that `backup` made, by this version or an older one; it isn't changed.
+        A file written by `backup`, by this or an older version; it is not modified.
     engine : sqlalchemy.Engine
-        The database to fill. Others that have it open see the former registry until the end.
+        The target database. Other connections see the former registry until completion.
     force : bool
-        Replace the registry that is there, or a damaged SQLite file.
+        Replace an existing registry, or a damaged SQLite file.
     then : callable, optional
-        What else to write, on a connection, in the same transaction: it is done with the rest, or
-        nothing is.
+        Called with the connection to make further changes in the same transaction.
 
     Returns
     -------
     mapping of str to int
-        How many rows each table has in the backup.
+        Number of rows of each table in the backup.
 
     Raises
     ------
     RegistryError
-        The backup isn't there, is damaged, or is none; the database holds something already.
+        The backup is missing, damaged or not a backup; the database is not empty.
     WriteError
         The disk is full, or the database can't be written.
     """
-    with tempfile.TemporaryDirectory() as folder:  # only its owner may enter it
+    with tempfile.TemporaryDirectory() as folder:  # accessible to its owner only
         copy = Path(folder) / "backup"
         counts = _take(Path(path), copy)
         source = engine_for(copy)
@@ -145,8 +144,8 @@ def _require_free(target: Path, engine: sa.Engine, force: bool) -> None:
 
 
 @contextmanager
-def _told_of(target: Path) -> Iterator[None]:
-    """Name the backup, not the file aside, in what is told of a fault while it is written."""
+def _named_in_errors(target: Path) -> Iterator[None]:
+    """Name the target, not the temporary file, in error messages raised while writing."""
     try:
         yield
     except HotspotsError as error:
@@ -162,7 +161,7 @@ def _copy_file(engine: sa.Engine, made: Path) -> None:
         connection.rollback()
         driver = connection.connection.driver_connection
         assert driver is not None
-        # One moment of the registry, without what freed pages may still hold.
+        # A consistent copy, without the remnants in freed pages.
         driver.execute("VACUUM INTO ?", (str(made),))
 
 
@@ -178,16 +177,16 @@ def _copy_server(engine: sa.Engine, made: Path) -> None:
     with closing(sqlite3.connect(made)) as connection:
         connection.execute(
             "PRAGMA journal_mode = DELETE"
-        )  # a file alone, also where none may write
+        )  # a single file, usable in read-only folders too
 
 
 def _require_backed(connection: sa.Connection, where: str = "") -> None:
-    if schema.state(connection) != schema.OLD:  # which is what one backs up before an upgrade
+    if schema.state(connection) != schema.OLD:  # older schemas are backed up before an upgrade
         schema.require_current(connection, where)
 
 
 def _take(path: Path, copy: Path) -> Mapping[str, int]:
-    """Copy a sound backup; a registry that is in use is one too."""
+    """Copy a valid backup, which may also be a registry in use."""
     require_regular(path)
     if not path.is_file():
         raise RegistryError(f"There is no file '{path}'. Give a file that 'registry backup' made.")
@@ -205,7 +204,7 @@ def _take(path: Path, copy: Path) -> Mapping[str, int]:
 
 
 def _checked(path: Path) -> Mapping[str, int]:
-    """Return the rows of each table of a backup; raise RegistryError unless it is sound."""
+    """Return the number of rows of each table of a backup; raise RegistryError if damaged."""
     try:
         with closing(_opened(path)) as connection, timed(connection, path.name):
             _check_sound(connection, path)
@@ -224,11 +223,11 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("SELECT name FROM sqlite_master").fetchall()
     if (schema.VERSION_TABLE,) not in found or ("record",) not in found:
         raise RegistryError(
-            f"'{path}' is no backup of a registry. Give a file that 'registry backup' made."
+            f"'{path}' is not a backup of a registry. Give a file that 'registry backup' made."
         )
-    (said,) = connection.execute("PRAGMA integrity_check").fetchone()
-    if said != "ok":
-        raise _unsound(path, said.splitlines()[0])
+    (report,) = connection.execute("PRAGMA integrity_check").fetchone()
+    if report != "ok":
+        raise _unsound(path, report.splitlines()[0])
 
 
 def _unsound(path: Path, why: str) -> RegistryError:
@@ -270,7 +269,7 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 
 
 def _tables(file: sa.Connection) -> list[sa.Table]:
-    """Return the tables of an SQLite registry, whatever its schema's number, to be copied."""
+    """Return the tables of an SQLite registry to copy, for any schema version."""
     found = sa.MetaData()
     left = (schema.VERSION_TABLE, *_DERIVED)
     names = [name for name in sa.inspect(file).get_table_names() if not name.startswith(left)]
@@ -292,19 +291,19 @@ def _copy(source: sa.Connection, target: sa.Connection, copied: list[sa.Table]) 
 
 
 def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:
-    """Let PostgreSQL number on from the rows that it was given with their numbers."""
+    """Set PostgreSQL sequences to continue after the copied row numbers."""
     for table in copied:
         if "no" not in table.c:
             continue
         counter = target.scalar(sa.select(sa.func.pg_get_serial_sequence(table.name, "no")))
         if counter is not None:
             following = (target.scalar(sa.select(sa.func.max(table.c.no))) or 0) + 1
-            # Not setval(), which would stay if the transaction failed.
+            # Not setval(), which is not rolled back if the transaction fails.
             target.exec_driver_sql(f"ALTER SEQUENCE {counter} RESTART WITH {following}")
 
 
 def is_damaged(engine: sa.Engine) -> bool:
-    """Say whether an SQLite registry is a file that SQLite finds unsound."""
+    """Return whether an SQLite registry is a damaged file."""
     file = Path(engine.url.database or "")
     if not file.is_file():
         return False
@@ -316,26 +315,26 @@ def is_damaged(engine: sa.Engine) -> bool:
 
 
 def _code(fault: sqlite3.Error) -> int:
-    return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # without the details
+    return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # primary result code
 
 
 def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
-    """Put a new file in the place of a damaged one, which nothing can be written into."""
+    """Replace a damaged file, which can't be written to, by a new one."""
     file = Path(engine.url.database or "")
     if not force:
         raise RegistryError(
-            f"'{file}' is no sound SQLite file. Keep a copy if it may be of use, then replace it by"
-            " --force."
+            f"'{file}' is not a valid SQLite file. Keep a copy if it may be of use, then replace it"
+            " by --force."
         )
     engine.dispose()
     try:
         with aside(file) as folder:
             made = engine_for(folder / "registry")
-            with _told_of(file):
+            with _named_in_errors(file):
                 _fill(source, made, force, then)
             made.dispose()
             _to_disk(folder / "registry")
-            for suffix in ("-wal", "-shm"):  # the new file's, SQLite would think
+            for suffix in ("-wal", "-shm"):  # SQLite would apply them to the new file
                 file.with_name(file.name + suffix).unlink(missing_ok=True)
             os.replace(folder / "registry", file)
     except OSError as fault:
@@ -343,7 +342,7 @@ def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> 
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file or folder is on the disk, so that a power cut can't undo it."""
+    """Flush a file or folder to disk, so that it survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

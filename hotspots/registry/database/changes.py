@@ -1,4 +1,4 @@
-"""Writing records: rights are checked here, on each change, whichever way it came."""
+"""Writing records; permissions are checked here for every change, whatever its origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hotspots.registry.database.connection import is_sqlite
 from hotspots.registry.permissions import Actor, require_keep
 
 _BATCH = 5_000
-_MANY = 1_000  # changes after which a server's statistics are made anew
+_MANY = 1_000  # changes after which a server's statistics are recomputed
 record_box = sa.table(
     "record_box", *(sa.column(name) for name in ("id", "west", "east", "south", "north"))
 )
@@ -21,15 +21,15 @@ record_box = sa.table(
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one record.
+    """A change of one record.
 
     Attributes
     ----------
     action : str
-        "created", "changed", "verified", "merged" or "removed"; stands in the history.
+        "created", "changed", "verified", "merged" or "removed"; recorded in the history.
     before, after : mapping or None
-        The record as it is, with its system fields, and as it shall be; None where there is none.
-        Both hold personal fields, or neither.
+        The current record with its system fields, and the new one; None if it doesn't exist.
+        Either both or neither include personal fields.
     note : str
         For the history.
     """
@@ -41,21 +41,21 @@ class Change:
 
 
 def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, now: str) -> None:
-    """Write changes and their history; the caller's transaction makes them all or none.
+    """Write changes and their history within the caller's transaction.
 
     Parameters
     ----------
     connection
-        One that `writing` gave.
+        Connection from `writing`.
     changes
-        With sound records; what is sound was checked before.
+        Changes with records that have been validated.
     actor, now
-        Who does it, and when (moment, UTC).
+        The actor, and the current time (UTC).
 
     Raises
     ------
     NotAllowedError
-        The actor may not change one of the records, before or after.
+        The actor may not change one of the records, before or after the change.
     """
     for change in changes:
         for record in (change.before, change.after):
@@ -68,7 +68,7 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
     _put(connection, placed)
     _insert(connection, tables.version, (_history(c, actor, now) for c in changes))
     if len(changes) > _MANY and not is_sqlite(connection):
-        # A server that doesn't know yet how many there are takes minutes for what takes a second.
+        # With outdated statistics PostgreSQL chooses query plans that take minutes, not seconds.
         for table in (tables.record, tables.record_code, tables.contact, tables.relation):
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
@@ -81,7 +81,7 @@ def log(
     target: str = "",
     detail: str = "",
 ) -> None:
-    """Add a line to the audit log: what isn't the history of one record."""
+    """Add a line to the audit log, for actions that are not part of a record's history."""
     connection.execute(
         tables.audit.insert().values(
             at=now, by=actor.name, action=action, target=target, detail=detail
@@ -90,7 +90,7 @@ def log(
 
 
 def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, int]:
-    """Return the row number of each record: its own, or the next ones for new records."""
+    """Return the row number of each record; new records get the next free numbers."""
     known = [c.before["id"] for c in changes if c.before is not None]
     found: dict[str, int] = {}
     for batch in _batches(known):
@@ -109,8 +109,8 @@ def _clear(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]
     if is_sqlite(connection):
         parts = tables.record_part
         for batch in _batches(numbers):
-            mine = sa.select(parts.c.id).where(parts.c.no.in_(batch))
-            connection.execute(sa.delete(record_box).where(record_box.c.id.in_(mine)))
+            ids_of_parts = sa.select(parts.c.id).where(parts.c.no.in_(batch))
+            connection.execute(sa.delete(record_box).where(record_box.c.id.in_(ids_of_parts)))
             connection.execute(parts.delete().where(parts.c.no.in_(batch)))
     for table in (tables.record, tables.record_code, tables.contact):
         for batch in _batches(numbers):
@@ -135,7 +135,7 @@ def _put(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any
 
 
 def put_boxes(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-    """Index where records (by row number) are drawn; of SQLite only, PostGIS does it itself."""
+    """Index the geometries of records by row number; SQLite only, PostGIS has its own index."""
     last = connection.scalar(sa.select(sa.func.max(tables.record_part.c.id))) or 0
     parts, found = [], []
     for no, record in placed:

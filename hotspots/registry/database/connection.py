@@ -1,4 +1,4 @@
-"""Connections to a registry's database: transactions, and its faults in plain words."""
+"""Connections to a registry's database: transactions and plain error messages."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from hotspots.errors import HotspotsError, RegistryError, WriteError
 from hotspots.io.limits import require_regular
 from hotspots.registry.database.sqlite_file import FileConnection, connect, prepare
 
-PATIENCE_S = 60  # how long one writer waits for another
+PATIENCE_S = 60  # how long a writer waits for another
 _IN_MEMORY = ":memory:"
 _LEAST_ROOM = 100_000  # bytes
-# Any number will do; it marks this program's writers among other users of the same server.
+# An arbitrary number that identifies this program's advisory lock on a shared server.
 _PG_LOCK = 4_000_1000
 
 
 def engine_for(url: str | Path) -> sa.Engine:
-    """Return an engine; nothing is opened yet.
+    """Return an engine without connecting.
 
     Parameters
     ----------
     url : str or path
-        ``postgresql://…`` (the psycopg driver is taken), ``sqlite:///…``, or the path of an SQLite
-        file; ":memory:" is a database of this process alone.
+        ``postgresql://…`` (with the psycopg driver), ``sqlite:///…``, or the path of an SQLite
+        file; ":memory:" is an in-memory database.
 
     Raises
     ------
     RegistryError
-        An address of another kind, or the driver isn't installed.
+        An unsupported URL, or the driver isn't installed.
     """
     address = _address(url)
     if address.get_backend_name() == "postgresql":
@@ -56,7 +56,7 @@ def engine_for(url: str | Path) -> sa.Engine:
 
 
 def file_of(engine: sa.Engine) -> Path | None:
-    """Return the file of an SQLite registry; None of one in memory or on a server."""
+    """Return the file of an SQLite registry; None for one in memory or on a server."""
     database = engine.url.database
     if not is_sqlite(engine) or database in (None, "", _IN_MEMORY):
         return None
@@ -64,35 +64,35 @@ def file_of(engine: sa.Engine) -> Path | None:
 
 
 def shown(engine: sa.Engine) -> str:
-    """Return where a registry is, without its password."""
+    """Return the path or URL of a registry, without its password."""
     if is_sqlite(engine):
         return str(file_of(engine) or _IN_MEMORY)
     address = engine.url.set(drivername="postgresql")
-    if "password" in address.query:  # where PostgreSQL takes it from too
+    if "password" in address.query:  # PostgreSQL also accepts it in the query string
         address = address.update_query_dict({"password": "***"})
     return address.render_as_string(hide_password=True)
 
 
 def log_ahead(engine: sa.Engine) -> None:
-    """Let an SQLite registry's readers go on while one writes; the file keeps it."""
+    """Set an SQLite registry to write-ahead logging, so that writers don't block readers."""
     if file_of(engine) is not None:
         with plain_faults(engine), engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
 
 
 def is_sqlite(engine: sa.Engine | sa.Connection) -> bool:
-    """Say whether the database is SQLite; else it is PostgreSQL."""
+    """Return whether the database is SQLite; otherwise it is PostgreSQL."""
     return engine.dialect.name == "sqlite"
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection that sees one state of the registry throughout.
+    """Yield a connection with a consistent snapshot of the registry.
 
     Raises
     ------
     RegistryError
-        The database is gone, locked, or no registry.
+        The database is missing, locked or not a registry.
     """
     with plain_faults(engine), engine.connect() as connection:
         if not is_sqlite(engine):
@@ -108,12 +108,12 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection that writes all or nothing; one writer at a time, the next one waits.
+    """Yield a connection for writing in a single transaction; concurrent writers wait.
 
     Raises
     ------
     RegistryError
-        Another one has been writing for longer than `PATIENCE_S`; the database is gone.
+        Another writer held the lock for longer than `PATIENCE_S`; the database is missing.
     WriteError
         The disk is full, or the file can't be written.
     """
@@ -128,7 +128,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextmanager
 def plain_faults(engine: sa.Engine) -> Iterator[None]:
-    """Turn what a database driver raises into one plain sentence."""
+    """Convert exceptions of a database driver to plain error messages."""
     try:
         yield
     except sa.exc.DBAPIError as fault:
@@ -137,14 +137,14 @@ def plain_faults(engine: sa.Engine) -> Iterator[None]:
         raise _plain(engine, str(fault)) from fault
 
 
-def _plain(engine: sa.Engine, said: str) -> HotspotsError:
+def _plain(engine: sa.Engine, driver_message: str) -> HotspotsError:
     where = f"The registry '{shown(engine)}'"
-    if "disk i/o error" in said.casefold() and _is_full(engine):
-        said = "disk full"
-    for words, error, told in _FAULTS:
-        if any(word in said.casefold() for word in words):
-            return error(f"{where} {told}")
-    first = said.splitlines()[0] if said else "no reason given"
+    if "disk i/o error" in driver_message.casefold() and _is_full(engine):
+        driver_message = "disk full"
+    for words, error, message in _FAULTS:
+        if any(word in driver_message.casefold() for word in words):
+            return error(f"{where} {message}")
+    first = driver_message.splitlines()[0] if driver_message else "no reason given"
     return RegistryError(f"{where} can't be used ({first}). Check it and try again.")
 
 
@@ -161,7 +161,7 @@ _FAULTS: tuple[tuple[tuple[str, ...], type[HotspotsError], str], ...] = (
     (
         ("not a database", "malformed", "disk image"),
         RegistryError,
-        "is no sound SQLite file. Put a backup in its place: 'hotspots registry restore'.",
+        "is not a valid SQLite file. Put a backup in its place: 'hotspots registry restore'.",
     ),
     (
         ("disk i/o error",),
@@ -191,14 +191,14 @@ _FAULTS: tuple[tuple[tuple[str, ...], type[HotspotsError], str], ...] = (
     (
         ("does not exist", "no such table", "no such column"),
         RegistryError,
-        "isn't there, or is no registry. 'hotspots registry import FILE' makes one.",
+        "doesn't exist, or is not a registry. 'hotspots registry import FILE' makes one.",
     ),
     (("permission denied",), WriteError, "may not be used so. Check who may write it."),
 )
 
 
 def _is_full(engine: sa.Engine) -> bool:
-    """Say whether there is no room for the files that SQLite makes beside a registry."""
+    """Return whether there is no space for the files that SQLite creates beside a registry."""
     path = file_of(engine)
     try:
         return path is not None and shutil.disk_usage(path.resolve().parent).free < _LEAST_ROOM
@@ -218,7 +218,7 @@ def _address(url: str | Path) -> URL:
     if address is None or backend not in ("sqlite", "postgresql", "postgres"):
         scheme = text.partition("://")[0]
         raise RegistryError(
-            f"'{scheme}://…' is no address of a registry. Give the path of a file, or"
+            f"'{scheme}://…' is not a URL of a registry. Give the path of a file, or"
             " postgresql://user:password@host/database."
         )
     if backend == "sqlite":
@@ -239,12 +239,12 @@ def _postgres(address: URL) -> sa.Engine:
 
 
 def _connect(_dialect: object, _record: object, args: list[Any], _: object) -> FileConnection:
-    """Take the driver's place in opening a file; see `sqlite_file`."""
+    """Open a file in place of the default driver; see `sqlite_file`."""
     return connect(args[0], PATIENCE_S)
 
 
 def _renewed(connection: FileConnection, _record: object, _proxy: object) -> None:
-    """Let one that can't write be opened again for each transaction: it may be able to then."""
+    """Reopen a read-only connection for each transaction, since it may have become writable."""
     if connection.unwritable and connection.used:
         raise sa.exc.DisconnectionError
     connection.used = True

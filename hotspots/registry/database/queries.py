@@ -1,4 +1,4 @@
-"""Reading records: by id, by box, region, theme or type, and what became of them."""
+"""Reading records by id, box, region, theme or type, and their history."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hotspots.registry.schema.fields import names
 Record = dict[str, Any]
 Box = tuple[float, float, float, float]
 _BATCH = 5_000
-# A box that takes in much of the globe is met by most records: walking through them in order
-# until the page is full is then faster than sorting all that the index finds.
+# A box that covers much of the globe intersects most records: scanning them in order until the
+# page is full is then faster than sorting all index matches.
 _WIDE_DEGREES = 90.0
 _record = tables.record
 
 
 def current_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Return id -> id that stands for it now, for those ids that were given up by a merge."""
+    """Return former id -> current id, for ids replaced by a merge."""
     found: dict[str, str] = {}
     for batch in _batches(ids):
         query = sa.select(tables.alias.c.former, tables.alias.c.id)
@@ -34,7 +34,7 @@ def current_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]
 
 
 def known_ids(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
-    """Return those ids that a record has."""
+    """Return those ids that exist."""
     found: set[str] = set()
     for batch in _batches(ids):
         found.update(connection.scalars(sa.select(_record.c.id).where(_record.c.id.in_(batch))))
@@ -42,7 +42,7 @@ def known_ids(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
 
 
 def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Record]:
-    """Return records by id, complete with personal and system fields; unknown ids are left out."""
+    """Return records by id, including personal and system fields; unknown ids are omitted."""
     found: dict[str, Record] = {}
     query = _whole()
     for batch in _batches(ids):
@@ -52,7 +52,7 @@ def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Record]:
 
 
 def everything(connection: sa.Connection) -> Iterator[Record]:
-    """Yield every record in the order of entry, complete with personal and system fields."""
+    """Yield all records in the order of entry, including personal and system fields."""
     query = _whole().order_by(_record.c.no)
     for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
         yield rows.from_row(dict(row))
@@ -64,11 +64,11 @@ def count(connection: sa.Connection) -> int:
 
 
 def state(connection: sa.Connection) -> tuple[object, ...]:
-    """Return what is the same as long as the table of records is.
+    """Return a key that is unchanged as long as the table of records is.
 
-    The last change of a record and the last line of the journal (an erasure changes no version),
-    each with its moment, as a restored backup may have the same numbers; and the day, on which a
-    project's status depends.
+    It contains the last change of a record and the last line of the audit log (an erasure changes
+    no version), each with its time, since a restored backup may have the same numbers; and the
+    date, on which a project's status depends.
     """
     found: list[object] = [clock.today()]
     for table in (tables.version, tables.audit):
@@ -89,21 +89,21 @@ def page_query(
     after: int = 0,
     limit: int = 100,
 ) -> sa.Select[Any]:
-    """Return the query of one page of records, in the order of entry.
+    """Return the query for one page of records, in the order of entry.
 
     Parameters
     ----------
     boxes
-        (west, south, east, north) in degrees; records drawn in one of them. Footprints are taken
-        by their bounding boxes: the caller looks closer.
+        (west, south, east, north) in degrees; records located in one of them. Footprints are
+        compared by bounding box; the caller must test the geometry.
     countries
-        Ids; records that sit there, or name one among their regions.
+        Ids; records with their seat there, or that list one among their regions.
     codes
-        Field of `tables.CODED` -> code that it must hold.
+        Field of `tables.CODED` -> required code.
     type, text, stale_before
-        A record type; a part of a name; a day since which nobody verified it.
+        A record type; part of a name; a date since which it has not been verified.
     after, limit
-        Row number after which the page begins; most records of it.
+        Row number after which the page begins; maximum number of records.
     """
     query = _whole().where(_record.c.no > after).order_by(_record.c.no).limit(limit)
     if boxes:
@@ -125,8 +125,8 @@ def page_query(
 
 def _coded(field: str, codes: Sequence[str]) -> sa.ColumnElement[bool]:
     code = tables.record_code
-    mine = sa.select(code.c.no).where(code.c.field == field, code.c.code.in_(codes))
-    return _record.c.no.in_(mine)
+    matching = sa.select(code.c.no).where(code.c.field == field, code.c.code.in_(codes))
+    return _record.c.no.in_(matching)
 
 
 def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
@@ -135,7 +135,7 @@ def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
     if not is_sqlite(connection):
         envelope = sa.func.ST_MakeEnvelope(west, south, east, north, 4326)
         meeting = sa.literal_column("record.geometry").op("&&", is_comparison=True)(envelope)
-        # Within a function, the index on geometry isn't taken.
+        # Inside a function call, the geometry index is not used.
         return sa.func.coalesce(meeting, sa.false()) if wide else meeting
     part = tables.record_part
     meets = (
@@ -152,7 +152,7 @@ def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
 
 
 def history(connection: sa.Connection, ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Return what became of records, oldest first: version, at, by, action, note, snapshot."""
+    """Return the history of records, oldest first: version, at, by, action, note, snapshot."""
     found: list[dict[str, Any]] = []
     for batch in _batches(ids):
         query = sa.select(tables.version).where(tables.version.c.id.in_(batch))
@@ -161,7 +161,7 @@ def history(connection: sa.Connection, ids: Iterable[str]) -> list[dict[str, Any
 
 
 def snapshot(connection: sa.Connection, id: str, version: int) -> Record | None:
-    """Return the content that a record had in a version, or None where history lacks it."""
+    """Return the content of a version of a record, or None if the history lacks it."""
     kept = tables.version
     text = connection.scalar(
         sa.select(kept.c.snapshot)
@@ -173,20 +173,20 @@ def snapshot(connection: sa.Connection, id: str, version: int) -> Record | None:
 
 
 def former_ids(connection: sa.Connection, id: str) -> list[str]:
-    """Return the ids that were given up for this one by merges."""
+    """Return the ids that were replaced by this one in merges."""
     alias = tables.alias
     return sorted(connection.scalars(sa.select(alias.c.former).where(alias.c.id == id)))
 
 
 def related_to(connection: sa.Connection, id: str) -> list[str]:
-    """Return the ids of the records that name this one in a relation."""
+    """Return the ids of the records that refer to this one in a relation."""
     relation = tables.relation
     query = sa.select(relation.c.subject).where(relation.c.object == id).distinct()
     return sorted(connection.scalars(query))
 
 
 def _whole() -> sa.Select[Any]:
-    """Return the query of records with their personal fields."""
+    """Return the query for records including personal fields."""
     contact = tables.contact
     personal = (contact.c[name] for name in names("contact"))
     return sa.select(_record, *personal).outerjoin(contact, contact.c.no == _record.c.no)

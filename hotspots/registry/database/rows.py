@@ -1,4 +1,4 @@
-"""Records as rows of the database and back."""
+"""Conversion between records and database rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMED = ("name", "name_en", "name_fr", "name_es", "id")
 
 
 def to_row(record: Mapping[str, Any], no: int) -> dict[str, Any]:
-    """Return the row of table ``record``: every column, lists joined."""
+    """Return the row of table ``record``: all columns, lists joined."""
     row = {name: record.get(name) for name in _KEPT}
     for name in _LISTS:
         if name in record:
@@ -29,13 +29,13 @@ def to_row(record: Mapping[str, Any], no: int) -> dict[str, Any]:
 
 
 def search_key(record: Mapping[str, Any]) -> str:
-    """Return the names of a record, and its id, as they are searched: no case, no accents."""
-    told = [record.get(name, "") for name in _NAMED] + list(record.get("other_names", ()))
-    return "\n".join(dict.fromkeys(key(name) for name in told if name))
+    """Return the search key of a record: its names and id without case and accents."""
+    labels = [record.get(name, "") for name in _NAMED] + list(record.get("other_names", ()))
+    return "\n".join(dict.fromkeys(key(name) for name in labels if name))
 
 
 def from_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of a row, without what is empty; columns that are no field are left out."""
+    """Return the record of a row, without empty values and columns that are not fields."""
     record = {name: row[name] for name in fields() if row.get(name) is not None}
     for name in _LISTS:
         if name in record:
@@ -67,13 +67,13 @@ def relations(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def contact(record: Mapping[str, Any], no: int) -> dict[str, Any] | None:
-    """Return the row of ``contact``, or None where a record has no personal field."""
+    """Return the row of ``contact``, or None if a record has no personal fields."""
     row = {name: record.get(name) for name in _CONTACT}
     return {"no": no, **row} if any(row.values()) else None
 
 
 def boxes(record: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:
-    """Return (west, south, east, north) in degrees of each part of where a record is drawn."""
+    """Return (west, south, east, north) in degrees for each part of a record's geometry."""
     if area := record.get("footprint"):
         import shapely
 
@@ -85,9 +85,9 @@ def boxes(record: Mapping[str, Any]) -> list[tuple[float, float, float, float]]:
 
 
 def snapshot(record: Mapping[str, Any]) -> str:
-    """Return the JSON text of a record's content, as history keeps it: nothing personal."""
-    wanted = (*names("content"), "owner", "changed")
-    kept = {name: record[name] for name in wanted if name in record}
+    """Return a record's content as JSON text for the history, without personal fields."""
+    stored = (*names("content"), "owner", "changed")
+    kept = {name: record[name] for name in stored if name in record}
     return json.dumps(kept, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""Which schema a database has, and the migrations (Alembic) that make and renew it."""
+"""The schema version of a database, and the migrations (Alembic) that create and upgrade it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from hotspots.errors import RegistryError
 from hotspots.registry.database.connection import file_of, log_ahead, shown, writing
 from hotspots.registry.database.tables import metadata
 
-# The schema's number, kept under a name of our own: a database may serve other programs too.
+# Table of the schema version; its own name, since other programs may share the database.
 VERSION_TABLE = "registry_schema"
 MIGRATIONS = Path(__file__).with_name("migrations")
 NEW, CURRENT, OLD, FUTURE, FOREIGN = "new", "current", "old", "future", "foreign"
 
 
 def create(engine: sa.Engine) -> None:
-    """Make an empty registry in an empty database, whole or not at all; one that is there stays.
+    """Create an empty registry in an empty database in a single transaction, unless it exists.
 
     Raises
     ------
     RegistryError
-        The database holds something else, or a registry of another version of this program;
+        The database contains other tables, or a registry of another version of this program;
         PostgreSQL without PostGIS.
     WriteError
         It can't be written.
@@ -36,9 +36,9 @@ def create(engine: sa.Engine) -> None:
 
 @contextmanager
 def making(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection that writes all or nothing, the registry itself included if there is none.
+    """Yield a connection for a single transaction, which also creates a missing registry.
 
-    So a first import that fails or is killed leaves no empty registry behind.
+    A first import that fails or is interrupted thus leaves no empty registry behind.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def making(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     path = file_of(engine)
     if path is not None and not (os.path.isfile(path) and path.stat().st_size):
-        log_ahead(engine)  # nobody else's file
+        log_ahead(engine)  # no other process uses the file yet
     with writing(engine) as connection:
         if state(connection) == NEW:
             migrate(connection)
@@ -57,12 +57,12 @@ def making(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Bring a registry of an older version to this version's schema, wholly or not at all.
+    """Upgrade an older registry to the current schema in a single transaction.
 
     Raises
     ------
     RegistryError
-        There is no registry, or it was made by a newer version.
+        There is no registry, or it was created by a newer version.
     WriteError
         It can't be written.
     """
@@ -75,53 +75,53 @@ def upgrade(engine: sa.Engine) -> None:
 def state(connection: sa.Connection) -> str:
     """Return "new" (empty), "current", "old", "future" (by a newer version) or "foreign".
 
-    A database is foreign if it has no registry, but tables that have the names of a registry's; an
-    SQLite file also if it has any other table.
+    A database is foreign if it contains no registry but tables with the same names; an SQLite file
+    also if it contains any other table.
     """
     found = set(sa.inspect(connection).get_table_names())
     if VERSION_TABLE not in found:
         taken = found if connection.dialect.name == "sqlite" else found & set(metadata.tables)
         return FOREIGN if taken else NEW
-    had, newest = number(connection), _newest()
-    if not had:
+    found_version, newest = number(connection), _newest()
+    if not found_version:
         return FOREIGN
-    return CURRENT if had == newest else OLD if had < newest else FUTURE
+    return CURRENT if found_version == newest else OLD if found_version < newest else FUTURE
 
 
 def number(connection: sa.Connection) -> str:
-    """Return the number of the schema that a registry has ("0001"), or "" if it lost it."""
+    """Return the schema version of a registry ("0001"), or "" if it is missing."""
     return connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) or ""
 
 
 def require_current(connection: sa.Connection, where: str = "") -> None:
-    """Check that this version of the program can use the registry.
+    """Raise unless this version of the program can use the registry.
 
     Parameters
     ----------
     connection
-        To the registry.
+        Connection to the registry.
     where : str
-        What to call it; by default its path or address.
+        Its name in messages; by default its path or URL.
 
     Raises
     ------
     RegistryError
-        It can't; the message says what to do.
+        It can't be used; the message states the remedy.
     """
     found = state(connection)
     if found != CURRENT:
-        raise RegistryError(_TOLD[found].format(where=f"'{where or shown(connection.engine)}'"))
+        raise RegistryError(_MESSAGES[found].format(where=f"'{where or shown(connection.engine)}'"))
 
 
 def migrate(connection: sa.Connection, to: str = "head") -> None:
-    """Bring a database to a schema, within the transaction of `connection`.
+    """Migrate a database to a schema version, within the transaction of `connection`.
 
     Parameters
     ----------
     connection
-        One that `writing` gave, of an empty database or of a registry with an older schema.
+        Connection from `writing`, to an empty database or a registry with an older schema.
     to : str
-        The schema's number; by default the newest.
+        The schema version; by default the newest.
 
     Raises
     ------
@@ -137,17 +137,16 @@ def migrate(connection: sa.Connection, to: str = "head") -> None:
     command.upgrade(config, to)
 
 
-_TOLD = {
+_MESSAGES = {
     NEW: "{where} holds no registry yet. 'hotspots registry import FILE' makes one.",
     OLD: "The registry {where} was made by an older version of this program. Make a backup, then"
     " run 'hotspots registry upgrade'.",
     FUTURE: "The registry {where} was made by a newer version of this program. Install that"
     " version: pip install --upgrade hotspots.",
-    FOREIGN: "{where} is no registry: it holds tables of something else. Give another file or"
-    " database.",
+    FOREIGN: "{where} is not a registry: it contains other tables. Give another file or database.",
 }
 
 
 def _newest() -> str:
-    # Read from the files' names (0001_first.py): importing Alembic for it would slow every start.
+    # Read from the file names (0001_first.py), since importing Alembic would slow every start.
     return max(path.name[:4] for path in MIGRATIONS.glob("versions/[0-9]*.py"))

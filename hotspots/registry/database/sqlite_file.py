@@ -1,8 +1,8 @@
-"""Opening an SQLite registry's file: private from the first byte, readable on a full disk.
+"""Opening an SQLite registry: with private permissions from creation, readable on a full disk.
 
-SQLite gives the files that it makes beside the registry (-wal, -shm, -journal) the mode of the
-registry itself, so that is made before SQLite can. To read a registry SQLite needs room for some
-of these files; where there is none, or no right to make them, it is read without.
+SQLite creates its auxiliary files (-wal, -shm, -journal) with the permissions of the registry file,
+so that file is created before SQLite opens it. Reading a registry requires some of these files; if
+they can't be created for lack of space or permission, it is read without them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from urllib.parse import quote
 from hotspots.errors import RegistryError
 from hotspots.io.atomic import make_private
 
-# What SQLite says where it can't make or enlarge the files beside: no room, no right, no disk.
+# Result codes if auxiliary files can't be created: disk full, no permission, I/O error.
 _NO_FILES_BESIDE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 _READ_ONLY = "attempt to write a readonly database"
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection that knows why it can't write.
+    """A connection that records why it can't write.
 
     Attributes
     ----------
     unwritable : str
-        What SQLite said; "" if it can write. Such a connection is for one transaction only, for it
-        may not see what others write later.
+        SQLite's message; "" if it can write. A read-only connection serves one transaction only,
+        since it may not see later changes by others.
     used : bool
-        Whether it has had its transaction.
+        Whether it has been used for a transaction.
     """
 
     unwritable = ""
@@ -39,31 +39,31 @@ class FileConnection(sqlite3.Connection):
     _seen: tuple[int, int] | None = None
 
     def require_unchanged(self) -> None:
-        """Raise `RegistryError` if the file was changed while it was read without locks."""
+        """Raise `RegistryError` if the file changed while it was read without locks."""
         if self._seen is not None and _stamp(self._path) != self._seen:
             raise RegistryError(
-                f"The registry '{self._path}' was written while it was read. Try again."
+                f"The registry '{self._path}' was changed while it was read. Try again."
             )
 
 
 def connect(path: str, patience_s: float) -> FileConnection:
-    """Open an SQLite file for writing, or for reading where it can't be written.
+    """Open an SQLite file for writing, or for reading if it can't be written.
 
     Parameters
     ----------
     path : str
-        The file; a new one is made for its owner alone.
+        The file; a new one is accessible to its owner only.
     patience_s : float
-        How long to wait for other processes.
+        Time to wait for other processes, in seconds.
 
     Raises
     ------
     sqlite3.Error
-        It can't be read either.
+        The file can't be read.
     """
     if _only_readable(path):
         return _unlocked(path, _READ_ONLY)
-    with suppress(OSError):  # it is there; or SQLite will say what is wrong
+    with suppress(OSError):  # it exists; otherwise SQLite reports the error
         make_private(Path(path))
     try:
         return _open(path, patience_s)
@@ -75,18 +75,18 @@ def connect(path: str, patience_s: float) -> FileConnection:
 
 
 def _without_files_beside(path: str, patience_s: float, why: str) -> FileConnection:
-    """Open a file for reading where none can be made beside it."""
+    """Open a file for reading if auxiliary files can't be created."""
     if not _has_log(path):
         return _unlocked(path, why)
-    # What is committed may stand in the log alone. One who has the file to himself reads it
-    # without the shared index (-shm).
+    # Committed data may be in the log only. With an exclusive lock it is read without the
+    # shared-memory index (-shm).
     connection = _open(path, patience_s, first="PRAGMA locking_mode=EXCLUSIVE")
     connection.unwritable = why
     return connection
 
 
 def _unlocked(path: str, why: str) -> FileConnection:
-    """Open a file without a log: as it is, without locks and without files beside."""
+    """Open a file without a log as immutable, without locks and auxiliary files."""
     stamp = _stamp(path)
     connection = _open(f"file:{quote(path)}?mode=ro&immutable=1", 0, uri=True)
     connection.unwritable, connection._path, connection._seen = why, path, stamp
@@ -94,7 +94,7 @@ def _unlocked(path: str, why: str) -> FileConnection:
 
 
 def _open(name: str, patience_s: float, *, uri: bool = False, first: str = "") -> FileConnection:
-    """Open a file and read something, which is when SQLite makes the files beside."""
+    """Open a file and read from it, upon which SQLite creates its auxiliary files."""
     connection = sqlite3.connect(
         name, timeout=patience_s, check_same_thread=False, uri=uri, factory=FileConnection
     )
@@ -109,15 +109,15 @@ def _open(name: str, patience_s: float, *, uri: bool = False, first: str = "") -
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Set what holds for every connection to a registry, before it is used."""
-    # SQLAlchemy says BEGIN itself: the driver's own habit would let readers block.
+    """Set the options of every connection to a registry."""
+    # SQLAlchemy emits BEGIN itself; the driver's implicit transactions would block readers.
     connection.isolation_level = None
-    connection.execute("PRAGMA secure_delete=ON")  # erased data leave no trace in the file
+    connection.execute("PRAGMA secure_delete=ON")  # overwrite deleted data in the file
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _only_readable(path: str) -> bool:
-    """Say whether an SQLite file, or the folder that its log would be in, can't be written."""
+    """Return whether an SQLite file, or the folder of its log, is read-only."""
     file = Path(path)
     if not os.path.isfile(file) or _has_log(path):
         return False
@@ -126,7 +126,7 @@ def _only_readable(path: str) -> bool:
 
 
 def _has_log(path: str) -> bool:
-    """Say whether something may be committed that isn't in the file itself yet."""
+    """Return whether the log may contain committed data that are not yet in the file."""
     try:
         return os.stat(f"{path}-wal").st_size > 0
     except OSError:

@@ -1,7 +1,7 @@
-"""The tables of a registry; migrations make them (`migrations/`), a test holds both equal.
+"""The tables of a registry, created by `migrations/`; a test verifies that both are equal.
 
-``record`` has one column a field, so that a GIS or a spreadsheet reads it as it is. Personal fields
-stand in ``contact`` and nowhere else: history never holds them, so that they can be erased.
+``record`` has one column per field, so that GIS and spreadsheet programs can read it directly.
+Personal fields are stored only in ``contact`` and never in the history, so that they can be erased.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from hotspots.registry.schema.fields import Field, fields, names
 
 metadata = sa.MetaData()
-# PostgreSQL's integers of 64 bits; in SQLite only INTEGER is the row's own number.
+# 64-bit integers in PostgreSQL; in SQLite only INTEGER can be the row id.
 _Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-# Lists whose codes are looked up one by one; `country` is a column with an index of its own.
+# List fields with indexed codes; `country` is a column with its own index.
 CODED = ("theme", "regions", "land_use", "climate_zone", "practice_kind", "external_ids")
 
 
@@ -30,7 +30,7 @@ record = sa.Table(
     metadata,
     sa.Column("no", _Number, primary_key=True, autoincrement=True),
     *(_column(fields()[name]) for name in (*names("content"), *names("system"))),
-    # All names without case and accents, so that both databases find the same.
+    # All names without case and accents, for identical results in both databases.
     sa.Column("search_key", sa.Text, nullable=False, server_default=""),
     sa.Index("record_id", "id", unique=True),
     sa.Index("record_country", "country", "no"),
@@ -47,8 +47,8 @@ record_code = sa.Table(
     sa.Index("record_code_no", "no"),
 )
 
-# Boxes of records, one a part, so that what crosses the antimeridian has no box round the world.
-# SQLite only, beside its R*Tree `record_box`; PostGIS has an index on the geometry itself.
+# Bounding boxes, one per part, so that geometries across the antimeridian have no global box.
+# SQLite only, with the R*Tree `record_box`; PostGIS has an index on the geometry itself.
 record_part = sa.Table(
     "record_part",
     metadata,
@@ -90,7 +90,7 @@ version = sa.Table(
     sa.Index("version_id", "id", "version"),
 )
 
-# A former id, of a record that was merged, and the record that it stands for now.
+# The former id of a merged record, and the id of the record that replaces it.
 alias = sa.Table(
     "alias",
     metadata,
@@ -130,7 +130,7 @@ suggestion = sa.Table(
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("by", sa.Text, nullable=False, server_default=""),
     sa.Column("id", sa.Text, nullable=False, server_default=""),
-    # Cells by field name, as JSON text; personal ones apart, so that they can be erased.
+    # Cells by field name, as JSON text; personal ones separately, so that they can be erased.
     sa.Column("cells", sa.Text, nullable=False),
     sa.Column("contact", sa.Text, nullable=False, server_default=""),
     sa.Column("state", sa.Text, nullable=False),
@@ -140,7 +140,7 @@ suggestion = sa.Table(
     sa.Index("suggestion_state", "state", "no"),
 )
 
-# What a correspondent declares of how far a region has been gone through.
+# Surveys of regions declared by correspondents.
 survey = sa.Table(
     "survey",
     metadata,

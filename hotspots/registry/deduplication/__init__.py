@@ -1,1 +1,1 @@
-"""Two records of one thing: how alike names are, candidates, and merging them."""
+"""Deduplication of records: similarity of names, candidate pairs, and merging."""

@@ -1,32 +1,32 @@
-"""Records that are likely the same thing twice: by ids, web address, names and place.
+"""Likely duplicates among records: by ids, web address, names and position.
 
-Only records of one type are compared. Each piece of evidence has a strength e from 0 to 1, and
-together they give
+Only records of the same type are compared. Each piece of evidence has a strength e from 0 to 1;
+their combination is
 
-    score = 1 - product of (1 - e)    (0.99 at most without an id in common)
+    score = 1 - product of (1 - e)    (at most 0.99 without a common id)
 
 =========================  =====================================================================
 evidence                   strength
 =========================  =====================================================================
-same ROR id, WOCAT id or   1, whatever else differs
+same ROR id, WOCAT id or   1, regardless of other differences
 id elsewhere
 same data DOI              0.6: several actions may share their data
 same web address           0.85 of organisations, 0.5 of others; 0.3 if more than three records
-                           have it. Scheme, www., a default page and a language as last step
-                           don't count; another page of the same host is no evidence
+                           have it. Scheme, www., a default page and a trailing language code
+                           are ignored; other pages of the same host are not evidence
 names alike                likeness * knowledge * countries of
 `hotspots.registry.deduplication.name_similarity`: names
                            in all languages and other names, all against all
-near points                0.4 beside names alike: within 1 km, if both are exact; that two
-                           offices are in one town is no evidence
+near points                0.4 in addition to similar names: within 1 km, if both are exact;
+                           two offices in one town are not evidence
 =========================  =====================================================================
 
-Where ROR ids, or ids in the same registry elsewhere, are given and differ, the score is halved.
+If ROR ids, or ids in the same external registry, are given and differ, the score is halved.
 
-Pairs are looked for in blocks, never all against all: same id, address, squeezed name, cell of a
-grid, or one of the rarest words of a name that make up 40 % of its weight. Pairs that names alone
-bring over the threshold share such a word, so blocks miss none, but for these: a block of more
-than `_MOST` records is gone through in alphabetical order, each with the next `_NEXT` only.
+Pairs are searched within blocks, not among all records: same id, address, squeezed name, grid cell,
+or one of the rarest words of a name that make up 40 % of its weight. Pairs that reach the threshold
+by names alone share such a word, so that blocks miss none, with one exception: in a block of more
+than `_MOST` records, sorted alphabetically, each is compared with the next `_NEXT` only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from typing import Any
 from hotspots.registry.deduplication.name_similarity import Name, Names, names_of
 from hotspots.registry.schema.fields import ORGANISATION
 
-THRESHOLD = 0.75  # pairs with a lower score aren't worth a look
+THRESHOLD = 0.75  # pairs with a lower score are not reported
 NEAR_KM = 1.0
 _NOT_SURE = 0.99
 _MOST, _NEXT = 60, 8
@@ -53,16 +53,16 @@ _LANGUAGE_STEP = re.compile(r"/(?:en|fr|es|pt)(?:[-_][a-z]{2})?$")
 
 @dataclass(frozen=True)
 class Pair:
-    """Two records that are likely the same.
+    """A pair of likely duplicates.
 
     Attributes
     ----------
     a, b : str
-        Their ids, in the order in which the records came.
+        Their ids, in the order of the records.
     score : float
         From `THRESHOLD` to 1, sure.
     reasons : tuple of str
-        What speaks for it, and what against it, in plain words.
+        Evidence for and against.
     """
 
     a: str
@@ -74,14 +74,14 @@ class Pair:
 def likely_pairs(
     records: Iterable[Mapping[str, Any]], *, among: Collection[str] | None = None
 ) -> list[Pair]:
-    """Return pairs of records that are likely the same, the surest first.
+    """Return pairs of likely duplicates, by decreasing score.
 
     Parameters
     ----------
     records
-        All that are known, new ones too; each id once.
+        All records, including new ones; unique ids.
     among
-        Ids; only pairs with at least one of them, which is much faster if they are few.
+        Ids; only pairs with at least one of them, which is much faster for few ids.
     """
     index = _Index(records)
     new = None
@@ -108,9 +108,9 @@ class _Item:
 
 
 class _Index:
-    """The records: words, weights and addresses of all; the rest of those that are compared.
+    """The records with words, weights and addresses; further attributes only when compared.
 
-    Each is worked out once a record, not once a pair.
+    Attributes are computed once per record, not once per pair.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -122,7 +122,7 @@ class _Index:
         self._items: dict[int, _Item] = {}
 
     def item(self, n: int) -> _Item:
-        """Return a record, prepared."""
+        """Return a record prepared for comparison."""
         if n not in self._items:
             record = self.records[n]
             self._items[n] = _Item(
@@ -148,10 +148,10 @@ class _Index:
             score = min(score, _NOT_SURE) * (0.5 if _differing_ids(a, b) else 1)
         if score < THRESHOLD:
             return None
-        told = [reason for _, reason in evidence]
+        reasons = [reason for _, reason in evidence]
         if a.country and b.country and a.country != b.country:
-            told.append(f"but in {a.country} and {b.country}")
-        return Pair(a.id, b.id, round(score, 3), tuple(told))
+            reasons.append(f"but in {a.country} and {b.country}")
+        return Pair(a.id, b.id, round(score, 3), tuple(reasons))
 
     def _same_web(self, a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
         if not a.web or a.web != b.web:
@@ -172,7 +172,7 @@ class _Index:
                         best = strength, likeness, x, y
         if best is None:
             return
-        yield best[0], _told(*best[1:])
+        yield best[0], _name_reason(*best[1:])
         if a.point and b.point and (km := _km(a.point, b.point)) <= NEAR_KM:
             yield 0.4, f"{km * 1000:.0f} m apart"
 
@@ -195,9 +195,9 @@ def _exact_point(record: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _address(web: str) -> str:
-    """Return what tells a web address from another: host and path, without defaults."""
-    told = web.partition("://")[2].partition("#")[0].casefold().removeprefix("www.").rstrip("/")
-    return _LANGUAGE_STEP.sub("", _PAGE.sub("", told)) if "/" in told else told
+    """Return the distinguishing part of a web address: host and path, without defaults."""
+    address = web.partition("://")[2].partition("#")[0].casefold().removeprefix("www.").rstrip("/")
+    return _LANGUAGE_STEP.sub("", _PAGE.sub("", address)) if "/" in address else address
 
 
 def _same_ids(a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
@@ -209,7 +209,7 @@ def _same_ids(a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
 
 
 def _differing_ids(a: _Item, b: _Item) -> bool:
-    """Say whether both have an id in the same registry; none is in common."""
+    """Return whether both have ids in the same registry, given that none is in common."""
     return not {_registry(one) for one in a.ids}.isdisjoint(_registry(one) for one in b.ids)
 
 
@@ -217,7 +217,7 @@ def _registry(one: str) -> str:
     return one.split(" ")[0] if one.startswith(("ror ", "wocat_id ")) else one.partition(":")[0]
 
 
-def _told(likeness: float, x: Name, y: Name) -> str:
+def _name_reason(likeness: float, x: Name, y: Name) -> str:
     language = x.language or y.language
     where = f" in {language}" if language else ""
     if likeness == 1:
@@ -226,7 +226,7 @@ def _told(likeness: float, x: Name, y: Name) -> str:
 
 
 def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of records that share a block, the lower one first; maybe repeatedly."""
+    """Yield index pairs of records that share a block, lower first, possibly repeated."""
     blocks: dict[tuple[object, ...], list[int]] = {}
     numbers = range(len(index.records))
     if new is None:
@@ -237,7 +237,7 @@ def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]
         blocks = {key: [] for n in new for key in _keys(index, n)}
         sought = index.names.spellings({str(key[2]) for key in blocks if key[0] == "word"})
         for n in numbers:
-            # Preparing a record is worth it only where a word that is sought stands in its names.
+            # Prepare a record only if its names contain one of the words searched for.
             some = any(not sought.isdisjoint(listed) for _, _, listed, _ in index.given[n])
             for key in _keys(index, n) if some else _plain_keys(index, n):
                 if key in blocks:
@@ -297,7 +297,7 @@ def _cells(latitude: float, longitude: float) -> Iterator[tuple[object, ...]]:
 
 
 def _km(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Return the distance of two points (latitude, longitude) on a sphere, good to 0.6 %."""
+    """Return the distance (km) of two points (latitude, longitude) on a sphere, within 0.6 %."""
     north, east = math.radians(b[0] - a[0]), math.radians(b[1] - a[1])
     across = math.cos(math.radians(a[0])) * math.cos(math.radians(b[0]))
     half = math.sin(north / 2) ** 2 + across * math.sin(east / 2) ** 2

@@ -1,29 +1,29 @@
-"""One record made of two that are the same thing; the history of both stays.
+"""Merging two records of the same entity; the history of both is kept.
 
-What the survivor has:
+Values of the merged record (survivor):
 
 =======================  =======================================================================
 field                    value
 =======================  =======================================================================
-lists (themes, regions   of both, those of the kept record first; of relations that say the same,
-and so on)               the one with more dates; none to itself
-other_names              and all names of the other record that the survivor hasn't
-source                   both, joined by "; ": it states what either stated
-place, point, footprint  all from one record: the one whose position is more exact, the kept one if
-                         both are alike
+lists (themes, regions   of both, those of the kept record first; of equivalent relations the one
+and so on)               with more dates; none to itself
+other_names              also all names of the other record that the survivor lacks
+source                   both, joined by "; "
+place, point, footprint  all from one record: the one whose position is more precise, the kept one
+                         if both are equal
 surface and its year,    both or all from one record: the kept one if it has any
 effect and its range
 contact                  from one person: the kept record's if it has any, else the other's, with
                          that person's consent or without; the other contact is deleted
 verified_on              the kept record's; the earlier day, or none, if anything comes from the
-                         other: nothing may look better checked than it was, and a merge is no check
+                         other: a merge is not a verification
 created                  the earlier
 id, type, owner          the kept record's (owner: else the other's)
-all else                 the kept record's, else the other's
+all others               the kept record's, else the other's
 =======================  =======================================================================
 
-`take` decides otherwise, field by field. The id that is given up stands for the survivor from now
-on; relations, former ids and waiting suggestions follow.
+`take` overrides these rules field by field. The id given up becomes an alias of the survivor;
+relations, former ids and pending suggestions are updated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from hotspots.registry.schema.vocabulary import vocabulary
 
 KEEP, DROP, BOTH = "keep", "drop", "both"
 Record = Mapping[str, Any]
-# Fields that mean something together only.
+# Fields that are interpreted together.
 _CONTACT = names("contact")
 _NAMES = ("name", "name_en", "name_fr", "name_es")
 _PENDING = "pending"
@@ -55,23 +55,23 @@ _PENDING = "pending"
 
 @dataclass(frozen=True)
 class Preview:
-    """What a merge would make.
+    """The result of a merge before it is made.
 
     Attributes
     ----------
     record : mapping
         The survivor, with personal and system fields.
     origin : mapping of str to str
-        Field -> "keep", "drop" or "both": whose value it is.
+        Field -> "keep", "drop" or "both": origin of its value.
     repointed : tuple of str
         Ids of the other records whose relations change.
     suggestions : int
-        How many waiting suggestions change over.
+        Number of pending suggestions that will be reassigned.
     given_up : mapping of str to str
-        Field -> text of what either record says there and the survivor doesn't, with personal
+        Field -> text of values of either record that the survivor lacks, including personal
         fields.
     reasons : tuple of str
-        What speaks for a duplicate, as `likely_pairs` tells it; empty where too little does.
+        Evidence for a duplicate from `likely_pairs`; empty if insufficient.
     """
 
     record: Record
@@ -85,14 +85,14 @@ class Preview:
 def preview(
     connection: sa.Connection, keep: str, drop: str, *, take: Mapping[str, str] | None = None
 ) -> Preview:
-    """Return what `merge` would make; nothing is written and no right is asked for.
+    """Return the result of `merge` without writing and without checking permissions.
 
-    Two records that don't look the same are merged all the same: see `Preview.reasons`.
+    Dissimilar records are merged too: see `Preview.reasons`.
 
     Raises
     ------
     RegistryError, BadInputError
-        As `merge`.
+        See `merge`.
     """
     kept, dropped = _both(connection, keep, drop)
     record, origin = _survivor(kept, dropped, _checked(take or {}))
@@ -116,28 +116,28 @@ def merge(
     *,
     take: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Make one record of two and return it, with personal and system fields.
+    """Merge two records and return the survivor, with personal and system fields.
 
     Parameters
     ----------
     connection
-        One that `writing` gave; its transaction makes the merge whole or not at all.
+        Connection from `writing`; the merge is part of its transaction.
     actor, now
-        Who does it, and when (moment, UTC).
+        The actor, and the current time (UTC).
     keep, drop : str
         The id that stays, and the one that is given up.
     take : mapping, optional
-        Field -> "keep" or "drop": whose value stands, though it be empty or a list. A field that
-        means something only beside others, as latitude, takes these along; so does a contact.
+        Field -> "keep" or "drop": the record whose value is used, even if empty or a list. Fields
+        interpreted together, such as latitude and longitude or a contact, are taken together.
 
     Raises
     ------
     NotAllowedError
-        The actor may not change one of the two, or a record that names the one given up.
+        The actor may not change one of the two, or a record that refers to the one given up.
     RegistryError
-        No such record; two of different types; the survivor wouldn't be sound.
+        Unknown record; different types; the survivor would not be valid.
     BadInputError
-        `take` names what can't be chosen.
+        `take` has an invalid field or value.
     """
     made = preview(connection, keep, drop, take=take)
     before = queries.fetch(connection, [keep, drop, *made.repointed])
@@ -182,14 +182,14 @@ def _both(connection: sa.Connection, keep: str, drop: str) -> tuple[Record, Reco
 
 
 def _checked(take: Mapping[str, str]) -> dict[str, str]:
-    """Return the choices, of a group's field for the whole group."""
+    """Return the choices, extended to whole groups of fields."""
     free = [name for name in (*names("content"), *_CONTACT) if name not in ("id", "type")]
     chosen: dict[str, str] = {}
     for name, whose in take.items():
         if name not in free:
             raise BadInputError(
-                f"'{name}' is no field that can be chosen{near_matches(name, free) or '.'} Choose"
-                " among the fields of a record other than its id, type and owner."
+                f"'{name}' is not a field that can be chosen{near_matches(name, free) or '.'}"
+                " Choose among the fields of a record other than its id, type and owner."
             )
         if whose not in (KEEP, DROP):
             raise BadInputError(f"'{name}' can come from keep or drop, not from '{whose}'.")
@@ -209,7 +209,7 @@ def _group(name: str) -> tuple[str, ...]:
 def _survivor(
     kept: Record, dropped: Record, take: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the record made of two, and whose value each of its fields is."""
+    """Return the merged record, and the origin of each field."""
     whose = _chosen(kept, dropped) | dict(take)
     made: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -231,9 +231,9 @@ def _survivor(
 
 
 def _chosen(kept: Record, dropped: Record) -> dict[str, str]:
-    """Return whose value stands in those fields that go together."""
+    """Return the origin of the fields that are interpreted together."""
     whose = {"id": KEEP, "type": KEEP}
-    # Consent is a person's own: it never covers the address of the other one.
+    # Consent is personal: it never covers the address of another person.
     for group in (*TOGETHER, _CONTACT):
         whose |= dict.fromkeys(group, KEEP if any(name in kept for name in group) else DROP)
     if _exactness(dropped) < _exactness(kept):
@@ -242,7 +242,7 @@ def _chosen(kept: Record, dropped: Record) -> dict[str, str]:
 
 
 def _exactness(record: Record) -> int:
-    """Return the rank of a record's precision, from 0 (exact); the last without a position."""
+    """Return the rank of a record's precision, from 0 (exact); the last if without position."""
     ranks = list(vocabulary()["place_precision"])
     drawn = "latitude" in record or "footprint" in record
     precision = record.get("place_precision")
@@ -250,17 +250,17 @@ def _exactness(record: Record) -> int:
 
 
 def _value(name: str, kept: Record, dropped: Record, whose: str | None) -> tuple[Any, str]:
-    ours, theirs = kept.get(name), dropped.get(name)
+    kept_value, dropped_value = kept.get(name), dropped.get(name)
     if whose is not None:
-        return (ours, KEEP) if whose == KEEP else (theirs, DROP)
-    if ours is None or theirs is None or ours == theirs:
-        return (theirs, DROP) if ours is None else (ours, KEEP)
+        return (kept_value, KEEP) if whose == KEEP else (dropped_value, DROP)
+    if kept_value is None or dropped_value is None or kept_value == dropped_value:
+        return (dropped_value, DROP) if kept_value is None else (kept_value, KEEP)
     if fields()[name].is_list:
-        united = tuple(dict.fromkeys((*ours, *theirs)))
-        return united, KEEP if united == ours else BOTH
-    if name == "source" and theirs not in ours:
-        return f"{ours}; {theirs}"[: values.MOST_TEXT], BOTH
-    return ours, KEEP
+        united = tuple(dict.fromkeys((*kept_value, *dropped_value)))
+        return united, KEEP if united == kept_value else BOTH
+    if name == "source" and dropped_value not in kept_value:
+        return f"{kept_value}; {dropped_value}"[: values.MOST_TEXT], BOTH
+    return kept_value, KEEP
 
 
 def _add_names(
@@ -270,13 +270,13 @@ def _add_names(
     dropped: Record,
     whose: Mapping[str, str],
 ) -> None:
-    """Add the names that the survivor would lose to its other names."""
+    """Add names that would be lost to the survivor's other names."""
     if "other_names" in whose:
         return
     standing = {key(made[name]) for name in _NAMES if name in made}
     others: dict[str, str] = {}
     for name in (*made.get("other_names", ()), *_names_of(kept), *_names_of(dropped)):
-        plain = name.replace(";", ",")  # which parts one name from the next
+        plain = name.replace(";", ",")  # the separator of names
         if key(plain) not in standing:
             others.setdefault(key(plain), plain)
     made.pop("other_names", None)
@@ -298,7 +298,7 @@ def _date(
     dropped: Record,
     take: Mapping[str, str],
 ) -> None:
-    """Let the survivor be verified no later than all that stands in it."""
+    """Set the survivor's date of verification to the earliest of its parts."""
     content = {side for name, side in origin.items() if name not in (*_CONTACT, "owner")}
     if "verified_on" in take or content <= {KEEP}:
         return
@@ -314,13 +314,13 @@ def _require_sound(made: Record) -> None:
     if problems := [problem for problem in validation.check(made) if problem.serious]:
         what = "; ".join(f"{problem.column}: {problem.reason}" for problem in problems)
         raise RegistryError(
-            f"Merged, '{made['id']}' would not be sound: {what.rstrip('.')}. Choose whose value"
-            f" stands, as with --take {problems[0].column}=drop, or mend the records first."
+            f"Merged, '{made['id']}' would not be valid: {what.rstrip('.')}. Choose whose value"
+            f" stands, as with --take {problems[0].column}=drop, or correct the records first."
         )
 
 
 def _redirected(relations: Iterable[str], own: str, to: Mapping[str, str]) -> tuple[str, ...]:
-    """Return relations after a merge: none to the record itself, none said twice."""
+    """Return relations after a merge, without self-references and duplicates."""
     found: list[str] = []
     for text in (values.redirected(relation, to) for relation in relations):
         if values.relation(text)[1] == own or any(_says(other, text) for other in found):
@@ -331,10 +331,10 @@ def _redirected(relations: Iterable[str], own: str, to: Mapping[str, str]) -> tu
 
 
 def _says(one: str, other: str) -> bool:
-    """Say whether a relation tells all that another does; ends that contradict: the first does."""
-    *mine, start, end = values.relation(one)
-    *theirs, other_start, other_end = values.relation(other)
-    if mine != theirs or (other_start is not None and start != other_start):
+    """Return whether a relation implies another; with contradictory ends, the first does."""
+    *target, start, end = values.relation(one)
+    *other_target, other_start, other_end = values.relation(other)
+    if target != other_target or (other_start is not None and start != other_start):
         return False
     contradict = None not in (start, end, other_start, other_end)
     return other_end is None or end == other_end or contradict
@@ -356,11 +356,13 @@ def _given_up(kept: Record, dropped: Record, made: Record) -> dict[str, str]:
 
 
 def _missing(name: str, value: Any, made: Record, drop: str) -> Any:
-    """Return what of a value the survivor doesn't say; None where it says all."""
+    """Return the part of a value that the survivor lacks, or None."""
     stands = made.get(name, () if fields()[name].is_list else None)
     if name == "relations" and value:
         followed = _redirected(value, made["id"], {drop: made["id"]})
-        value = tuple(text for text in followed if not any(_says(told, text) for told in stands))
+        value = tuple(
+            text for text in followed if not any(_says(present, text) for present in stands)
+        )
     if fields()[name].is_list:
         return tuple(item for item in value or () if item not in stands) or None
     if name == "source" and value and stands and value in stands:
@@ -375,9 +377,9 @@ def _reasons(kept: Record, dropped: Record) -> tuple[str, ...]:
 
 
 def _suggestions(connection: sa.Connection, id: str) -> list[tuple[int, dict[str, str]]]:
-    """Return (number, cells) of the waiting suggestions to change a record.
+    """Return (number, cells) of the pending suggestions to change a record.
 
-    Those without a version are for a new record that was to have this id: they stay as they are.
+    Those without a version are for a new record with this id and are left unchanged.
     """
     kept = tables.suggestion
     query = sa.select(kept.c.no, kept.c.cells).where(kept.c.id == id, kept.c.state == _PENDING)
@@ -386,7 +388,7 @@ def _suggestions(connection: sa.Connection, id: str) -> list[tuple[int, dict[str
 
 
 def _repoint_suggestions(connection: sa.Connection, drop: str, survivor: Record) -> None:
-    # What they'd change is named cell by cell, so it can be laid beside the survivor.
+    # Suggestions list individual cells, so they can be applied to the survivor.
     kept = tables.suggestion
     for number, cells in _suggestions(connection, drop):
         cells |= {"id": survivor["id"], "version": str(survivor["version"])}

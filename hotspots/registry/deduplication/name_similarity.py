@@ -1,8 +1,8 @@
-"""How alike the names of records are: words, weighed by their rarity, however they are spelt.
+"""Similarity of record names: words weighted by rarity, tolerant of spelling variants.
 
-A word weighs by its rarity w among the records' names: 1 where it stands in one record, near 0
-where it stands in all; legal forms ("Ltd") weigh next to nothing, and generic words ("ministry")
-little from the start. With c the weight of the words that two names have in common (3 at most: one
+The weight of a word is its rarity w among the records' names: 1 if it occurs in one record, near 0
+if in all; legal forms ("Ltd") have nearly no weight, and generic words ("ministry")
+a low initial weight. With c the weight of the words that two names have in common (3 at most: one
 word of a long name says as much as one of a short name), and u >= v the weights of those that only
 one of them has:
 
@@ -30,8 +30,8 @@ from typing import Any
 
 from hotspots.registry.adapters.organisations import FORMS, KINDS
 
-FLOOR = 0.6  # a lower likeness is no evidence
-_PRIOR = 1000  # as if so many more records were there, so that few records have no odd weights
+FLOOR = 0.6  # a lower likeness is not evidence
+_PRIOR = 1000  # additional virtual records, so that weights are stable for few records
 _GENERIC_PRIOR = 100
 _LEAST_WEIGHT = 0.05
 _MOST_SAID = 3.0
@@ -75,13 +75,13 @@ class Name:
     Attributes
     ----------
     words, spelt : frozenset of str
-        Its words in the spelling that stands for all, and as they are spelt here.
+        Its words in the standard spelling, and as spelt here.
     squeezed : str
         Its words without spaces and legal forms.
     weight : float
         Of all its words.
     numbers : frozenset of str
-        Words that tell one of a series from another.
+        Words that distinguish members of a series.
     text, language : str
         As the record has it; English, French, Spanish or "".
     """
@@ -139,7 +139,7 @@ _GENERIC = frozenset(_stem(word) for word in (*KINDS, *_GENERIC_WORDS.split()))
 
 
 class Names:
-    """What there is to know of all names of a registry.
+    """Statistics of all names of a registry.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class Names:
         return Name(standing, spelt, squeezed, weight, numbers, text, language)
 
     def spellings(self, standing: set[str]) -> set[str]:
-        """Return words with all the spellings that they stand for."""
+        """Return words with all their spelling variants."""
         return standing | {word for word, as_ in self._standard.items() if as_ in standing}
 
     def rarest(self, name: Name, least: float) -> list[str]:
@@ -202,7 +202,7 @@ class Names:
         return likeness if likeness >= FLOOR else 0.0
 
     def knowledge(self, x: Name, y: Name, here: str, there: str) -> float:
-        """Return how much it tells, from 0 to 1, that two names are alike.
+        """Return the strength of evidence, from 0 to 1, of two similar names.
 
         Parameters
         ----------

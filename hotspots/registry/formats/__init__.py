@@ -1,1 +1,1 @@
-"""Files of records: CSV, XLSX, GeoJSON and GeoPackage in and out, templates, the relation graph."""
+"""Reading and writing records as CSV, XLSX, GeoJSON, GeoPackage; templates; relation graph."""

@@ -1,10 +1,10 @@
 """CSV files of records: UTF-8 or UTF-16; comma, semicolon or tab.
 
-In French and Spanish they are written as spreadsheets in these languages read them: semicolons
-between cells, commas before decimals.
+In French and Spanish they are written in the form expected by spreadsheets in these languages:
+semicolons as delimiters and decimal commas.
 
-A text cell that a spreadsheet would take for a formula is written with one apostrophe before it,
-and reading takes exactly that one away again, so nothing is lost and nothing is run.
+A text cell that a spreadsheet would interpret as a formula is written with a leading apostrophe,
+which is removed when reading, so that no text is changed and no formula is executed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hotspots.registry.schema.values import write
 
 DELIMITERS = ",;\t"
 _SEMICOLON = frozenset({"fr", "es"})
-MOST_CELL = 10_000_000  # characters; a footprint of many points is the longest cell there is
+MOST_CELL = 10_000_000  # characters; the longest cells are footprints
 
 
 def read_csv(path: Path, encoding: str | None = None) -> Table:
@@ -34,11 +34,11 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     Raises
     ------
     RegistryError
-        Not in the encoding, or its headings can't be used.
+        Wrong encoding, or invalid headings.
     OSError
         It can't be read.
     """
-    # The limit is the whole process's; it is only ever raised.
+    # The limit applies to the whole process and is only increased.
     csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))
     text = _decoded(read_bytes(path), path.name, encoding)
     rows = _rows(text, _delimiter(text))
@@ -54,13 +54,13 @@ def write_csv(
     rows: Iterable[Sequence[Any]],
     lang: str | None = None,
 ) -> None:
-    """Write rows of values as UTF-8 with a byte-order mark, by which spreadsheets know it."""
+    """Write rows of values as UTF-8 with a byte-order mark, so that spreadsheets detect it."""
     local = lang in _SEMICOLON
     with path.open("w", encoding="utf-8-sig", newline="") as opened:
         writer = csv.writer(
             opened,
             delimiter=";" if local else ",",
-            # One heading alone doesn't tell what stands between cells.
+            # The delimiter can't be inferred from a single heading.
             quoting=csv.QUOTE_ALL if len(headings) == 1 else csv.QUOTE_MINIMAL,
         )
         writer.writerow(headings)
@@ -93,26 +93,26 @@ def _marked(data: bytes) -> str:
 def _undecoded(data: bytes, name: str, fault: UnicodeDecodeError, encoding: str | None) -> str:
     line = data.count(b"\n", 0, fault.start) + 1
     odd = data[fault.start]
-    told = f"'{name}' is not in {encoding or 'UTF-8'}: line {line} holds the byte 0x{odd:02X}"
+    message = f"'{name}' is not in {encoding or 'UTF-8'}: line {line} holds the byte 0x{odd:02X}"
     if encoding:
-        return f"{told}. Give the encoding that the file was saved in."
+        return f"{message}. Give the encoding that the file was saved in."
     guess = data[max(0, fault.start - 15) : fault.start + 15]
     try:
-        # Cut from the middle of text, it may still be what a western spreadsheet saves.
+        # An excerpt from the text may be valid in the encoding of western spreadsheets.
         shown = " ".join(guess.decode("cp1252").split())
     except UnicodeDecodeError:
-        return f"{told}. Save it as 'CSV UTF-8', or name its encoding with --encoding."
+        return f"{message}. Save it as 'CSV UTF-8', or name its encoding with --encoding."
     return (
-        f"{told}, which looks like Windows-1252 ('{shown}'). Save it as 'CSV UTF-8', or give"
+        f"{message}, which looks like Windows-1252 ('{shown}'). Save it as 'CSV UTF-8', or give"
         " --encoding cp1252."
     )
 
 
 def _delimiter(text: str) -> str:
-    """Return the delimiter by which the header names the most fields."""
+    """Return the delimiter for which the header has the most field names."""
 
     def known(delimiter: str) -> tuple[int, int]:
-        """Return how many fields the first row names, and how many cells it has."""
+        """Return the number of field names and of cells in the first row."""
         first = next((row for row in _rows(text, delimiter) if any(row.cells)), None)
         cells = first.cells if first else ()
         return sum(field_called(cell) is not None for cell in cells), len(cells)
@@ -133,7 +133,7 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
             yield RawRow(number, (), ((None, "", _broken(fault, line, reader.line_num)),))
             continue
         zero = tuple(
-            (at, "", "it holds a zero byte; type it anew")
+            (at, "", "it contains a zero byte; enter it again")
             for at, cell in enumerate(cells)
             if "\0" in cell
         )

@@ -1,4 +1,4 @@
-"""Drop-down lists in a sheet of records: the words for one code, or for a country."""
+"""Drop-down lists in a sheet of records, for coded fields and countries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hotspots.registry.formats.headings import word
 from hotspots.registry.schema.fields import TYPES, fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
-_LISTS = "lists"  # the hidden sheet that holds them
-_LAST = 10_000  # row down to which they are offered at least
+_LISTS = "lists"  # the hidden sheet with the lists
+_LAST = 10_000  # minimum last row with drop-down lists
 
 
 def add_dropdowns(
@@ -24,20 +24,20 @@ def add_dropdowns(
     types: Sequence[str] = TYPES,
     rows: int = 0,
 ) -> None:
-    """Give each column of one code, or of a country, its drop-down list.
+    """Add drop-down lists to all columns with a single code or country.
 
     Parameters
     ----------
     book, sheet : openpyxl workbook and sheet
-        The sheet has these columns, from the first on; the lists go into a hidden one.
+        The sheet with these columns, beginning at the first; lists are stored in a hidden sheet.
     columns : sequence of str
         Field names.
     lang : str
-        Language of the words.
+        Language of the labels.
     types : sequence of str
-        The record types that the sheet is for.
+        Record types of the sheet.
     rows : int
-        How many records it holds.
+        Number of records in it.
     """
     from openpyxl.utils import get_column_letter
     from openpyxl.worksheet.datavalidation import DataValidation
@@ -53,7 +53,7 @@ def add_dropdowns(
     for column, (name, found) in enumerate(offered.items(), start=1):
         letter, own = get_column_letter(column), get_column_letter(columns.index(name) + 1)
         rule = DataValidation("list", formula1=f"{_LISTS}!${letter}$2:${letter}${len(found) + 1}")
-        # Codes are right too, and names in another language; what is wrong is told when read.
+        # Codes and labels in other languages are valid too; errors are reported on reading.
         rule.showErrorMessage, rule.allowBlank = False, True
         rule.add(f"{own}2:{own}{last}")
         sheet.data_validations.append(rule)

@@ -1,8 +1,8 @@
 """GeoJSON and GeoPackage files of records: the geometry is the footprint, else the point.
 
-A point gives latitude and longitude, a polygon the footprint; each stands in the file once, so
-that moving it in a GIS moves the record. The point of a record with a footprint stands in the
-properties. A feature without geometry says nothing of either.
+A point defines latitude and longitude, a polygon the footprint; each is stored only once, so that
+editing the geometry in a GIS moves the record. The point of a record with a footprint is stored in
+the properties. A feature without geometry changes neither.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 LAYER = "records"
 POINT = ("latitude", "longitude")
 FOOTPRINT = "footprint"
-_ROW_IDS = frozenset({"fid", "ogc_fid"})  # put in by GIS programs
-_MOST_SAID = 100  # letters of what GDAL says
-_SAME = 1e-6  # degrees between a point's two statements that are one
+_ROW_IDS = frozenset({"fid", "ogc_fid"})  # added by GIS programs
+_MOST_MESSAGE = 100  # characters of GDAL's message
+_SAME = 1e-6  # degrees; tolerance between geometry and properties of a point
 _WGS84 = ("CRS84", "CRS84H", ":4326", "EPSG4326")
 _EXACT = 16  # decimals of a coordinate
 
@@ -43,7 +43,7 @@ def read_geojson(path: Path) -> Table:
     Raises
     ------
     RegistryError
-        No sound GeoJSON, another CRS, or a property that no record has.
+        Invalid GeoJSON, another CRS, or a property that is not a field.
     OSError
         It can't be read.
     """
@@ -59,12 +59,12 @@ def read_geojson(path: Path) -> Table:
 
 
 def read_gpkg(path: Path, layer: str | None = None) -> Table:
-    """Read a layer of a GeoPackage, carried to EPSG:4326: the one named, "records" or the only.
+    """Read a GeoPackage layer (named, "records", or the only one), reprojected to EPSG:4326.
 
     Raises
     ------
     RegistryError
-        No sound GeoPackage, no such layer, no CRS, or a column that no record has.
+        Invalid GeoPackage, unknown layer, no CRS, or a column that is not a field.
     """
     frame = _frame(path, layer)
     kept = [name for name in frame.columns if name not in ("geometry", *_ROW_IDS)]
@@ -83,7 +83,7 @@ def write_geojson(
     headings: Sequence[str],
     records: Iterable[Mapping[str, Any]],
 ) -> None:
-    """Write records as a FeatureCollection; lists are arrays, what is empty is null."""
+    """Write records as a FeatureCollection; lists are arrays, empty values null."""
     import shapely
 
     with path.open("w", encoding="utf-8", newline="\n") as opened:
@@ -140,16 +140,20 @@ def write_gpkg(
             promote_to_multi=False,
             index=False,
         )
-    except (DataLayerError, DataSourceError, FeatureError) as fault:  # GDAL's word for a full disk
-        # GDAL puts the statement that failed, which may be long, before the reason.
-        said = str(fault).splitlines()[0].rpartition("failed: ")[2]
-        raise OSError(said[:_MOST_SAID]) from fault
+    except (
+        DataLayerError,
+        DataSourceError,
+        FeatureError,
+    ) as fault:  # raised by GDAL on a full disk
+        # GDAL's message has the failed statement, which may be long, before the reason.
+        message = str(fault).splitlines()[0].rpartition("failed: ")[2]
+        raise OSError(message[:_MOST_MESSAGE]) from fault
 
 
 def _placed(
     record: Mapping[str, Any], columns: Sequence[str]
 ) -> tuple[BaseGeometry | None, tuple[str, ...]]:
-    """Return a record's geometry, and the fields that needn't be written beside it."""
+    """Return a record's geometry, and the fields that it represents."""
     import shapely
 
     if FOOTPRINT in columns and record.get(FOOTPRINT):
@@ -164,7 +168,8 @@ def _features(path: Path) -> list[dict[str, Any]]:
         data = parse_json(read_text(path))
     except UnicodeDecodeError as fault:
         raise RegistryError(
-            f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it anew."
+            f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it"
+            " in UTF-8."
         ) from fault
     except ValueError as fault:
         raise RegistryError(
@@ -173,7 +178,7 @@ def _features(path: Path) -> list[dict[str, Any]]:
     features = data.get("features") if isinstance(data, dict) else None
     if not isinstance(features, list) or data.get("type") != "FeatureCollection":
         raise RegistryError(
-            f"'{path.name}' is no FeatureCollection. Put the records in one, a Feature each."
+            f"'{path.name}' is not a FeatureCollection. Put the records in one, a Feature each."
         )
     require_within(f"'{path.name}' has", len(features), "rows", "split it")
     for number, feature in enumerate(features, start=1):
@@ -187,18 +192,18 @@ def _features(path: Path) -> list[dict[str, Any]]:
 
 
 def _check_crs(member: Any, name: str) -> None:
-    told = member
+    crs = member
     for key in ("properties", "name"):
-        told = told.get(key) if isinstance(told, dict) else told
-    if told and not str(told).upper().endswith(_WGS84):
+        crs = crs.get(key) if isinstance(crs, dict) else crs
+    if crs and not str(crs).upper().endswith(_WGS84):
         raise RegistryError(
-            f"'{name}' names the CRS '{str(told)[:60]}', yet GeoJSON is in WGS 84 longitude and"
+            f"'{name}' names the CRS '{str(crs)[:60]}', yet GeoJSON is in WGS 84 longitude and"
             " latitude. Save it so, or as a GeoPackage."
         )
 
 
 def _shapes(geometries: Sequence[Any]) -> list[BaseGeometry | str | None]:
-    """Return each geometry, None, or what is wrong with it."""
+    """Return each geometry, None, or the error message for it."""
     import shapely
 
     texts = [json.dumps(g) if g is not None else None for g in geometries]
@@ -219,7 +224,7 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # GDAL's on oddities of the file
+            warnings.simplefilter("ignore")  # GDAL warnings about the file
             layers = [name for name, _ in vector_layers(path)]
             frame = read_vector(path, _layer(layers, layer, path.name))
         if not isinstance(frame, gpd.GeoDataFrame):
@@ -236,7 +241,7 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     ) as fault:
         raise RegistryError(
             f"'{path.name}' can't be read as a GeoPackage ({str(fault).splitlines()[0][:80]})."
-            " Save it anew."
+            " Save it again."
         ) from fault
     except (CRSError, ProjError) as fault:
         raise RegistryError(
@@ -259,7 +264,7 @@ def _layer(layers: Sequence[str], called: str | None, name: str) -> str:
 
 
 def _plain(column: Any) -> list[Any]:
-    """Return a column's values with None for what is missing."""
+    """Return a column's values with None for missing ones."""
     return [
         None if missing else value for value, missing in zip(column, column.isna(), strict=True)
     ]
@@ -268,7 +273,7 @@ def _plain(column: Any) -> list[Any]:
 def _row(
     number: int, properties: Mapping[str, Any], order: Sequence[str], shape: Any
 ) -> tuple[int, dict[str, str], Any, str]:
-    """Return the row's number, its cells by property, its geometry, and what is wrong with it."""
+    """Return the row number, its cells by property, its geometry, and an error message or ""."""
     cells: dict[str, str] = {}
     for key in order:
         if key not in properties:
@@ -296,15 +301,15 @@ def _text(value: Any) -> str | None:
         whole = len(parts) == len(value) and None not in parts
         return SEPARATOR.join(filter(None, parts)) if whole else None
     if hasattr(value, "isoformat"):
-        told = str(value.isoformat())
-        return told.removesuffix("T00:00:00").replace("+00:00", "Z")
+        moment = str(value.isoformat())
+        return moment.removesuffix("T00:00:00").replace("+00:00", "Z")
     return write(value.item()) if hasattr(value, "item") else None
 
 
 def _geo_table(
     name: str, called: Sequence[str], rows: Iterable[tuple[int, dict[str, str], Any, str]]
 ) -> Table:
-    """Return the table of features: their properties, and the fields that geometries give."""
+    """Return the table of features, with fields from properties and geometries."""
     columns = dict(zip(called, columns_of(called, name) if called else (), strict=True))
     kept: list[tuple[int, dict[str, str]]] = []
     problems: list[Problem] = []
@@ -323,34 +328,34 @@ def _geo_table(
 
 
 def _place(cells: dict[str, str], shape: Any) -> str:
-    """Put what a geometry says into the cells; return what is wrong with it, or ""."""
+    """Add the fields of a geometry to the cells; return an error message, or ""."""
     import shapely
 
     if shape is None or shape.is_empty:
         return ""
     if shape.geom_type == "MultiPoint" and len(shape.geoms) == 1:
-        shape = shape.geoms[0]  # as some programs save points
+        shape = shape.geoms[0]  # some programs save points this way
     if shape.geom_type == "Point":
-        told = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
-        if not all(_close(cells.get(name, ""), text) for name, text in told.items()):
+        position = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
+        if not all(_close(cells.get(name, ""), text) for name, text in position.items()):
             return (
-                f"its point lies at {told['latitude']}, {told['longitude']} but its latitude and"
-                f" longitude say {cells.get('latitude')}, {cells.get('longitude')}; mend one or"
-                " empty it"
+                f"its point lies at {position['latitude']}, {position['longitude']} but its"
+                f" latitude and longitude say {cells.get('latitude')}, {cells.get('longitude')};"
+                " correct one or empty it"
             )
-        cells.update(told)
+        cells.update(position)
         return ""
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
         return f"its geometry is a {shape.geom_type}; give a Point, Polygon or MultiPolygon"
-    told_area = str(shapely.to_wkt(shapely.force_2d(shape), rounding_precision=_EXACT, trim=True))
-    if cells.get(FOOTPRINT, "").strip() and not _same_area(cells[FOOTPRINT], told_area):
-        return "its geometry and its footprint differ; mend one or empty it"
-    cells[FOOTPRINT] = told_area
+    footprint = str(shapely.to_wkt(shapely.force_2d(shape), rounding_precision=_EXACT, trim=True))
+    if cells.get(FOOTPRINT, "").strip() and not _same_area(cells[FOOTPRINT], footprint):
+        return "its geometry and its footprint differ; correct one or empty it"
+    cells[FOOTPRINT] = footprint
     return ""
 
 
 def _close(cell: str, text: str) -> bool:
-    """Return whether a property says the same as the geometry, or nothing."""
+    """Return whether a property agrees with the geometry or is empty."""
     try:
         return not cell.strip() or abs(float(cell) - float(text)) <= _SAME
     except ValueError:

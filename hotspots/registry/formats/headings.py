@@ -1,4 +1,4 @@
-"""Codes as words of a language, where the word means the code again."""
+"""Replacing codes by labels in a language, where a label identifies its code uniquely."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hotspots.registry.schema.values import read
 from hotspots.registry.schema.vocabulary import vocabulary
 
 _KINDS = frozenset({"code", "codes", "country"})
-_LONG = frozenset({"theme"})  # fields whose labels would fill a page
+_LONG = frozenset({"theme"})  # fields with long labels
 
 
 def worded(
     records: Iterable[Mapping[str, Any]], columns: Sequence[str], lang: str
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield records with the words of a language for the codes of these columns."""
+    """Yield records with codes replaced by labels in a language in these columns."""
     chosen = [name for name in columns if fields()[name].kind in _KINDS and name not in _LONG]
     for record in records:
         words = {name: _words(name, record[name], lang) for name in chosen if record.get(name)}
@@ -27,15 +27,15 @@ def worded(
 
 @cache
 def word(name: str, code: str, lang: str) -> str:
-    """Return what a code of a field is called; the code itself where its name may mean others."""
+    """Return the label of a code; the code itself if the label is ambiguous."""
     field = fields()[name]
     if field.kind == "country":
         called = countries()[code].names if code in countries() else {}
     else:
         called = vocabulary()[field.vocabulary].get(code, {})
-    told = called.get(lang, code)
+    label = called.get(lang, code)
     try:
-        return told if read(field, told) in (code, (code,)) else code
+        return label if read(field, label) in (code, (code,)) else code
     except ValueError:
         return code
 

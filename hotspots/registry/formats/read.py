@@ -23,7 +23,7 @@ SUFFIXES = {
     ".json": "GeoJSON",
     ".gpkg": "GeoPackage",
 }
-_HEAD = 512  # bytes that tell what a file is
+_HEAD = 512  # bytes that identify a file's format
 
 
 def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | None = None) -> Table:
@@ -32,23 +32,23 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
     Parameters
     ----------
     path : path
-        The file. Its columns may be any of the fields, in any order, called by their names or by
-        their labels in English, French or Spanish.
+        The file. Its columns may be any of the fields, in any order, with headings that are field
+        names or labels in English, French or Spanish.
     encoding : str, optional
-        Of a CSV file in neither UTF-8 nor UTF-16, such as "cp1252".
+        Encoding of a CSV file in neither UTF-8 nor UTF-16, such as "cp1252".
     sheet : str, optional
-        Which sheet of an XLSX file, or layer of a GeoPackage; by default the one with records.
+        Sheet of an XLSX file, or layer of a GeoPackage; by default the one with records.
 
     Returns
     -------
     Table
-        Text cells by field name; values are made of them by `hotspots.registry.schema.values.read`.
-        A row that can't be read is a problem of that row and keeps no other out.
+        Text cells by field name, to be converted by `hotspots.registry.schema.values.read`. A row
+        that can't be read is reported as a problem and doesn't affect other rows.
 
     Raises
     ------
     RegistryError
-        No file, another format than its suffix says, or headings that can't be used.
+        Missing file, a format that differs from the suffix, or invalid headings.
     """
     path = Path(path)
     require_regular(path)
@@ -73,12 +73,12 @@ def read_file(path: str | Path, *, encoding: str | None = None, sheet: str | Non
     except _PARSERS as fault:
         first = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise RegistryError(
-            f"'{path.name}' can't be read as {kind} ({first[:120]}). Save it anew as {kind}, or as"
+            f"'{path.name}' can't be read as {kind} ({first[:120]}). Save it again as {kind}, or as"
             " CSV UTF-8."
         ) from fault
 
 
-# What the parsers of others raise at damaged files; XML's is a SyntaxError.
+# Exceptions of third-party parsers for damaged files; for XML a SyntaxError.
 _PARSERS = (
     ValueError,
     LookupError,
@@ -101,16 +101,14 @@ def _kind(path: Path) -> str:
     if kind is None:
         known = ", ".join(SUFFIXES)
         old = " Save it as XLSX or CSV." if path.suffix.lower() in (".xls", ".ods", ".xlsm") else ""
-        raise RegistryError(
-            f"'{path.name}' is of no format that records are read from ({known}).{old}"
-        )
+        raise RegistryError(f"'{path.name}' is not in a supported format ({known}).{old}")
     if not path.is_file():
         raise RegistryError(f"There is no file '{path}'. Give the path of a file of records.")
     return kind
 
 
 def _check_content(path: Path, kind: str) -> None:
-    """Refuse a file that is something else than its suffix says."""
+    """Raise for a file whose content differs from its suffix."""
     with path.open("rb") as opened:
         head = opened.read(_HEAD)
     if not head.strip():
@@ -121,15 +119,15 @@ def _check_content(path: Path, kind: str) -> None:
         remedy = "Give it the right suffix" if found in SUFFIXES.values() else f"Save it as {kind}"
         raise RegistryError(f"'{path.name}' is called {kind} but holds {found}. {remedy}.")
     if not found and kind != "CSV":
-        raise RegistryError(f"'{path.name}' is called {kind} but isn't. Save it anew as {kind}.")
+        raise RegistryError(f"'{path.name}' is called {kind} but isn't. Save it again as {kind}.")
 
 
 def _content(head: bytes, path: Path) -> str:
-    """Return what the first bytes of a file say that it is; "" if nothing."""
+    """Return the format detected from the first bytes of a file, or ""."""
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        from hotspots.registry.formats.workbooks import ole_told
+        from hotspots.registry.formats.workbooks import ole_message
 
-        raise RegistryError(ole_told(path))
+        raise RegistryError(ole_message(path))
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for sign, what in (
         (b"pk\x03\x04", "XLSX"),

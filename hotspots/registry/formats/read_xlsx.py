@@ -1,4 +1,4 @@
-"""Reading XLSX files of records as text; what a formula last gave is never believed."""
+"""Reading XLSX files of records as text; cached results of formulas are not used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 1_000
 _LAST_ROW = 1 << 20  # of any sheet
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # how XLSX writes what XML can't hold
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # XLSX escape of characters invalid in XML
 _CONTINUED = re.compile(r"(?P<heading>.+) \((?P<part>\d{1,3})\)", re.DOTALL)
 
 
@@ -32,19 +32,21 @@ def read_xlsx(path: Path, sheet: str | None = None) -> Table:
     Raises
     ------
     RegistryError
-        No sound XLSX, no such sheet, too large, or its headings can't be used.
+        Invalid XLSX, unknown sheet, too large, or invalid headings.
     OSError
         It can't be read.
     """
     merged = check_workbook(path)
-    # Opened here, so that it is closed too where openpyxl gives up on it.
+    # Opened here, so that it is closed even if openpyxl fails.
     with path.open("rb") as opened, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on styles and extensions, which hold no records
+        warnings.simplefilter("ignore")  # about styles and extensions
         book = _opened(opened, path)
         try:
             chosen = _sheet(book, sheet, path.name)
-            spoilt = _covered(merged.get(getattr(chosen, "_worksheet_path", "").lstrip("/"), ()))
-            rows = _rows(chosen, spoilt, path.name)
+            merged_rows = _covered(
+                merged.get(getattr(chosen, "_worksheet_path", "").lstrip("/"), ())
+            )
+            rows = _rows(chosen, merged_rows, path.name)
             header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
             if header is None:
                 raise RegistryError(f"'{path.name}' is empty. Give a sheet with a row of headings.")
@@ -61,7 +63,7 @@ def _opened(opened: BinaryIO, path: Path) -> Workbook:
 
     try:
         return load_workbook(opened, read_only=True)
-    # What openpyxl raises for a workbook that isn't well made.
+    # Exceptions of openpyxl for malformed workbooks.
     except (
         InvalidFileException,
         BadZipFile,
@@ -73,7 +75,7 @@ def _opened(opened: BinaryIO, path: Path) -> Workbook:
         IndexError,
     ) as fault:
         raise RegistryError(
-            f"'{path.name}' can't be read as XLSX ({str(fault)[:80]}). Save it anew from a"
+            f"'{path.name}' can't be read as XLSX ({str(fault)[:80]}). Save it again from a"
             " spreadsheet program."
         ) from fault
 
@@ -100,7 +102,7 @@ def _known(sheet: Any, name: str) -> int:
 
 
 def _covered(spans: Iterable[tuple[int, int]]) -> bytes:
-    """Return, by row number, whether merged cells lie in it."""
+    """Return flags by row number: whether a row has merged cells."""
     covered = bytearray(MOST_ROWS + 2)
     for first, last in spans:
         end = min(last + 1, len(covered))
@@ -109,7 +111,7 @@ def _covered(spans: Iterable[tuple[int, int]]) -> bytes:
 
 
 def _rows(sheet: Any, merged: bytes, name: str) -> Iterator[RawRow]:
-    sheet.reset_dimensions()  # what a file says of its own extent may be wrong
+    sheet.reset_dimensions()  # the stated extent of a sheet may be wrong
     seen_header = False
     for number, row in enumerate(sheet.iter_rows(), start=1):
         if number > _LAST_ROW or len(row) > MOST_COLUMNS:
@@ -137,11 +139,11 @@ def _texts(row: Sequence[Any]) -> tuple[list[str], list[tuple[int | None, str, s
         if value is None:
             cells.append("")
         elif cell.data_type == "f":
-            # The value beside it may be of another day, or of another file.
-            faults.append((at, str(value), "it holds a formula; paste its value instead"))
+            # Its cached value may be outdated.
+            faults.append((at, str(value), "it contains a formula; paste its value instead"))
             cells.append("")
         elif cell.data_type == "e":
-            faults.append((at, str(value), f"it holds the error {value}; empty it or mend it"))
+            faults.append((at, str(value), f"it contains the error {value}; empty or correct it"))
             cells.append("")
         else:
             cells.append(_text(cell, value))
@@ -161,16 +163,16 @@ def _text(cell: Any, value: Any) -> str:
 
 
 def _day(value: date, pattern: str) -> str:
-    """Return a date cell as text, no more exact than it is shown: "May 2018" is 2018-05."""
-    told = value.isoformat().removesuffix("T00:00:00")
+    """Return a date cell as text with the precision displayed: "May 2018" is 2018-05."""
+    text = value.isoformat().removesuffix("T00:00:00")
     shown = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", pattern.casefold())
-    if len(told) > 10 or "d" in shown or "y" not in shown:
-        return told
-    return told[:7] if "m" in shown else told[:4]
+    if len(text) > 10 or "d" in shown or "y" not in shown:
+        return text
+    return text[:7] if "m" in shown else text[:4]
 
 
 def _joined_headings(cells: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the headings without those of continued text, and the heading of each cell."""
+    """Return the headings without continuation columns, and the heading index of each cell."""
     headings: list[str] = []
     owners: list[int] = []
     for heading in cells:
@@ -178,7 +180,7 @@ def _joined_headings(cells: Sequence[str]) -> tuple[list[str], list[int]]:
         base = match["heading"] if match and field_called(heading) is None else ""
         owner = headings.index(base) if match and base in headings else len(headings)
         if match and int(match["part"]) != owners.count(owner) + 1:
-            owner = len(headings)  # a part without the one before it is told as unknown
+            owner = len(headings)  # a part without its predecessor is an unknown column
         if owner == len(headings):
             headings.append(heading)
         owners.append(owner)

@@ -1,4 +1,4 @@
-"""The graph of relations: who leads, funds, partners or is part of what, and when."""
+"""The graph of relations between records: leads, funders, partners, parts, and their dates."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def graph(records: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]
     Parameters
     ----------
     records : iterable of mapping
-        Values by field name; ``id`` at least.
+        Values by field name; ``id`` is required.
 
     Returns
     -------
     dict
-        ``nodes``: id, type, name, country ("" if not recorded) and missing, which is true for what
-        a relation names but isn't among the records. ``edges``: source (the record that states the
-        relation), target, role, start and end ("" if not known). A project's edge with the role
-        "lead" points to its lead. Both are in the order of the records.
+        ``nodes``: id, type, name, country ("" if not recorded) and missing, true for
+        targets of relations that are not among the records. ``edges``: source (the record that
+        states the relation), target, role, start and end ("" if not known). A project's edge with
+        the role "lead" points to its lead. Both are in the order of the records.
     """
     nodes: dict[str, dict[str, Any]] = {}
     edges: list[dict[str, Any]] = []
     for record in records:
         shown = {name: record.get(name, "") for name in _SHOWN}
         nodes[record["id"]] = {"id": record["id"], **shown, "missing": False}
-        for told in record.get("relations", ()):
-            role, target, start, end = relation(told)
+        for text in record.get("relations", ()):
+            role, target, start, end = relation(text)
             dates = {"start": start or "", "end": end or ""}
             edges.append({"source": record["id"], "target": target, "role": role, **dates})
     blank = dict.fromkeys(_SHOWN, "")
@@ -55,7 +55,7 @@ def write_graph(
     Raises
     ------
     RegistryError
-        Another suffix, or a file that is there and isn't to be replaced (`force`).
+        Unsupported suffix, or the file exists and `force` is false.
     WriteError
         The disk fails.
     """
@@ -73,13 +73,13 @@ def write_graph(
 def _write_graphml(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
     import networkx as nx
 
-    # Two records may be related in several roles, or in one at several times.
+    # Two records may have several relations, by role or period.
     made: nx.MultiDiGraph = nx.MultiDiGraph()
     for node in found["nodes"]:
         made.add_node(node["id"], **{k: _held(v) for k, v in node.items() if k != "id"})
     for edge in found["edges"]:
-        told = {k: _held(v) for k, v in edge.items() if k not in ("source", "target")}
-        made.add_edge(edge["source"], edge["target"], **told)
+        attributes = {k: _held(v) for k, v in edge.items() if k not in ("source", "target")}
+        made.add_edge(edge["source"], edge["target"], **attributes)
     nx.write_graphml_xml(made, path)
 
 

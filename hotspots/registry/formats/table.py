@@ -1,4 +1,4 @@
-"""What a file of records holds: text cells by field name, and what couldn't be read."""
+"""The content of a file of records: text cells by field name, and problems of reading."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Table:
         Field names in the file's order.
     rows : tuple of (int, dict of str to str)
         The row's number as a spreadsheet counts, and its cells by field name. An empty cell is "";
-        a field that isn't there (a property that a feature lacks) isn't named by the row at all.
-        Rows that are blank or can't be read are left out.
+        a missing field (a property that a feature lacks) is absent from the row. Rows that are
+        blank or can't be read are omitted.
     problems : tuple of Problem
-        The rows that can't be read (serious), and what is worth a word (not serious).
+        Rows that can't be read (serious), and warnings (not serious).
     headings : mapping of str to str
-        Field name -> heading as written in the file; none for what a geometry gives.
+        Field name -> heading as written in the file; fields from geometries have none.
     spoiled : tuple of (int, dict of str to str)
-        Of the rows left out, those whose bad cells are known (a formula, an error): the row's
-        number and its other cells, so that their faults can be told at once too.
+        Omitted rows whose invalid cells are known (a formula, an error): row number and the
+        other cells, so that all their problems can be reported at once.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class RawRow:
-    """One row before its columns are known: cells by position, or the faults that spoil it."""
+    """A row before its columns are known: cells by position, or its faults."""
 
     number: int
     cells: Sequence[str]
@@ -63,7 +63,7 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
     Raises
     ------
     RegistryError
-        A heading that no field has, one that stands twice, or cells below none.
+        Unknown or duplicate heading, or cells without a heading.
     """
     columns = columns_of(headings, name)
     kept: list[tuple[int, dict[str, str]]] = []
@@ -78,7 +78,7 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
         bad = {at for at, _, _ in row.faults}
         aligned = not row.ragged or len(row.cells) == len(columns)
         if found and (not bad or None in bad or not aligned):
-            continue  # which of its cells can be trusted isn't known
+            continue  # the assignment of its cells is uncertain
         cells = dict(zip(columns, row.cells, strict=False))
         sound = {c: cells.get(c, "") for at, c in enumerate(columns) if c and at not in bad}
         (spoiled if bad else kept).append((row.number, sound))
@@ -105,13 +105,13 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     Raises
     ------
     RegistryError
-        A heading that no field has, or two for one field.
+        Unknown heading, or two headings for one field.
     """
     require_within(f"'{name}' has", len(headings), "columns", "keep those that a record has")
     columns = [field_called(heading) if heading.strip() else "" for heading in headings]
     unknown = [h for h, column in zip(headings, columns, strict=True) if column is None]
     if unknown:
-        raise RegistryError(_unknown_told(unknown, name))
+        raise RegistryError(_unknown_message(unknown, name))
     found = [column or "" for column in columns]
     for at, column in enumerate(found):
         if column and column in found[:at]:
@@ -125,7 +125,7 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     return found
 
 
-def _unknown_told(unknown: Sequence[str], name: str) -> str:
+def _unknown_message(unknown: Sequence[str], name: str) -> str:
     listed = []
     for heading in unknown[:_MOST_UNKNOWN]:
         near = near_matches(heading[:60], _known_headings(), most=2).removeprefix("; ")
@@ -133,14 +133,15 @@ def _unknown_told(unknown: Sequence[str], name: str) -> str:
     more = f" and {len(unknown) - len(listed)} more" * (len(unknown) > len(listed))
     what, each = ("a column", "the column") if len(unknown) == 1 else ("columns", "each of them")
     return (
-        f"'{name}' has {what} that no record has: {', '.join(listed)}{more}. Delete {each}, or"
-        " give it the heading of a field ('hotspots registry template' shows them)."
+        f"'{name}' has {what} not among the fields of a record: {', '.join(listed)}{more}."
+        f" Delete {each}, or give it the heading of a field ('hotspots registry template' shows"
+        " them)."
     )
 
 
 def _known_headings() -> list[str]:
     labels = [label for field in fields().values() for label in field.label.values()]
-    return [*labels, *fields()]  # the last of those that differ in case alone is shown
+    return [*labels, *fields()]  # of headings that differ in case only, the last is shown
 
 
 def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]:
@@ -167,7 +168,7 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
 
 
 def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield what is worth a word in the cells of a row that can be read."""
+    """Yield warnings about the cells of a readable row."""
     for column, cell in cells.items():
         if not cell:
             continue
@@ -180,7 +181,7 @@ def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _garbled(cell: str) -> str:
-    """Return what UTF-8 text that was opened as Windows-1252 was meant to be, or ""."""
+    """Return the original of UTF-8 text that was decoded as Windows-1252, or ""."""
     try:
         return cell.encode("cp1252").decode("utf-8")
     except UnicodeError:

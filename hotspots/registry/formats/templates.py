@@ -1,4 +1,4 @@
-"""Templates of records to be filled in: headings, drop-down lists and help in three languages."""
+"""Templates for entering records: headings, drop-down lists and help in three languages."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _DARK, _LIGHT, _PLAIN = "1B5E20", "A5D6A7", "ECEFF1"
 def write_template(
     path: str | Path, *, lang: str = "en", type: str | None = None, force: bool = False
 ) -> None:
-    """Write an empty file of records to be filled in.
+    """Write an empty template for entering records.
 
     An XLSX file has drop-down lists, marked required columns and a sheet of help; a CSV file has
-    the headings alone. Either is read by `read_file`. What the registry sets itself isn't in it.
+    headings only. Both can be read by `read_file`. System fields are not included.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def write_template(
     type : str, optional
         A record type, for its columns alone; by default all columns.
     force : bool
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
 
     Raises
     ------
     BadInputError
-        An unknown language, type or suffix, or a file that is there.
+        Unknown language, type or suffix, or the file exists.
     WriteError
         The disk fails.
     """
@@ -84,7 +84,7 @@ def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], l
     book = Workbook()
     sheet = book.create_sheet(words["records"], 0)
     helping = book.create_sheet(words["help"])
-    book.remove(book.worksheets[1])  # the one that a new workbook has
+    book.remove(book.worksheets[1])  # the default sheet
     add_dropdowns(book, sheet, [field.name for field in chosen], lang, types=types)
     _fill_headings(sheet, chosen, types, lang)
     _fill_help(helping, chosen, types, lang)
@@ -114,9 +114,11 @@ def _fill_headings(
         cell.font = Font(bold=bool(needed), color="FFFFFF" if colour == _DARK else "000000")
         cell.fill = PatternFill("solid", fgColor=colour)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-        told = [field.help.get(lang, ""), f"{_words()[lang]['required']}: {needed}" * bool(needed)]
-        if any(told):
-            cell.comment = Comment("\n".join(filter(None, told)), "hotspots", height=110, width=260)
+        notes = [field.help.get(lang, ""), f"{_words()[lang]['required']}: {needed}" * bool(needed)]
+        if any(notes):
+            cell.comment = Comment(
+                "\n".join(filter(None, notes)), "hotspots", height=110, width=260
+            )
     sheet.freeze_panes = "A2"
 
 
@@ -133,9 +135,9 @@ def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], 
     for cell in sheet[sheet.max_row]:
         cell.font = Font(bold=True)
     for field in chosen:
-        told = field.help.get(lang, "")
+        help_text = field.help.get(lang, "")
         needed = _required(field, types, lang)
-        sheet.append([field.label[lang], told, needed, field.unit, field.name])
+        sheet.append([field.label[lang], help_text, needed, field.unit, field.name])
         sheet.cell(sheet.max_row, 1).font = Font(bold=True)
         if field.vocabulary:
             codes = types if field.name == "type" else vocabulary()[field.vocabulary]
@@ -148,8 +150,8 @@ def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], 
 
 
 def _required(field: Field, types: Sequence[str], lang: str) -> str:
-    """Return the types that can't be without a field, as text; "" if none is."""
-    # An empty id is made from the name.
+    """Return the types for which a field is required, as text; "" if there are none."""
+    # An empty id is derived from the name.
     needed = [type for type in types if type in field.required and field.name != "id"]
     if len(needed) == len(TYPES):
         return str(_words()[lang]["all"])

@@ -1,4 +1,4 @@
-"""XLSX files as such: whether one is a bomb or damaged, before it is opened; saving one."""
+"""XLSX files: checks for zip bombs and damage before opening, and saving."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import Deadline, read_bytes
 
 MOST_RATIO = 100  # of unpacked to packed bytes; spreadsheets have 5 to 30
-_SMALL = 20_000_000  # bytes unpacked that do no harm, whatever the ratio
+_SMALL = 20_000_000  # bytes unpacked that are harmless at any ratio
 MOST_PARTS = 2_000
 _CHUNK = 1 << 20
-_OVERLAP = 200  # bytes; what is looked for is shorter and may lie over the border of two chunks
+_OVERLAP = 200  # bytes; longer than the patterns, which may span two chunks
 _MERGED = re.compile(
     rb'<(?:\w+:)?mergeCell\s[^<>]{0,99}?ref="[A-Z]{1,3}(\d{1,7}):[A-Z]{1,3}(\d{1,7})"'
 )
@@ -29,23 +29,23 @@ _OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
-    """Refuse an XLSX file that is a zip bomb, damaged, or defines XML entities.
+    """Raise for an XLSX file that is a zip bomb, damaged, or defines XML entities.
 
     Returns
     -------
     mapping
-        Part of the file -> first and last row of each group of merged cells in it.
+        Part of the file -> first and last row of each merged range in it.
 
     Raises
     ------
     RegistryError
-        What was found, and what is allowed.
+        The file is not safe or not valid.
     """
     try:
         with zipfile.ZipFile(path) as opened:
             _check_sizes(opened, path)
             return {part.filename: _merged_rows(opened, part, path) for part in opened.infolist()}
-    # RuntimeError: a password, or a way of packing that no spreadsheet uses.
+    # RuntimeError: a password, or an unsupported compression method.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
         raise RegistryError(
             f"'{path.name}' is a damaged XLSX file ({fault}). Save or copy it again."
@@ -53,14 +53,14 @@ def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
 
 
 def save(book: Any, path: Path) -> None:
-    """Write an openpyxl workbook to a file, of which nothing is left open if the disk is full.
+    """Write an openpyxl workbook to a file, leaving no open handle if the disk is full.
 
     Raises
     ------
     OSError
         It can't be written.
     """
-    # A zip file whose end can't be written would say so a second time when it is thrown away.
+    # An incomplete zip file would raise again when it is garbage-collected.
     packed = BytesIO()
     book.save(packed)
     path.write_bytes(packed.getbuffer())
@@ -74,7 +74,7 @@ def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
     if len(parts) > MOST_PARTS or len(names) < len(parts):
         raise RegistryError(
             f"'{path.name}' holds {len(parts):,} parts, more than {MOST_PARTS:,} or some twice;"
-            " that is no sound XLSX file. Save it anew from a spreadsheet program."
+            " that is not a valid XLSX file. Save it again from a spreadsheet program."
         )
     require_within(
         f"'{path.name}' would give", unpacked, "workbook_bytes", "give the records as CSV"
@@ -92,15 +92,15 @@ def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
 def _merged_rows(
     opened: zipfile.ZipFile, part: zipfile.ZipInfo, path: Path
 ) -> set[tuple[int, int]]:
-    """Read a part to its end, which proves its stated size; return the rows of merged cells."""
+    """Read a part completely, which verifies its stated size; return the rows of merged cells."""
     found: set[tuple[int, int]] = set()
     for piece in _pieces(opened, part):
         plain = piece.replace(b"\0", b"")  # of UTF-16
-        # In another encoding a definition could hide from this look.
+        # In another encoding a definition could escape this check.
         if b"<!DOCTYPE" in plain or _ENCODED.match(plain):
             raise RegistryError(
                 f"'{path.name}' defines XML entities or is in an odd encoding, as no spreadsheet"
-                " program writes it. Save it anew from one."
+                " program writes it. Save it again from one."
             )
         found |= {(int(first), int(last)) for first, last in _MERGED.findall(piece)}
     return found
@@ -116,8 +116,8 @@ def _pieces(opened: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
             tail = chunk[-_OVERLAP:]
 
 
-def ole_told(path: Path) -> str:
-    """Return the sentence on a file in Microsoft's old container: a password, or XLS."""
+def ole_message(path: Path) -> str:
+    """Return the message for an OLE container: an encrypted workbook, or XLS."""
     data = read_bytes(path)
     if _OLE_ENCRYPTED in data:
         return f"'{path.name}' is protected by a password. Save it without one."

@@ -1,4 +1,4 @@
-"""Writing records to a file, whatever its format: whole or not at all."""
+"""Writing records to files of all formats, atomically."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def write_file(
 ) -> None:
     """Write records to a CSV, XLSX, GeoJSON or GeoPackage file, by its suffix.
 
-    `read_file` gives back what was written. In the last two a record's footprint is the geometry,
-    else its point is (EPSG:4326); neither is written a second time as a property.
+    `read_file` is the inverse. In the last two the geometry is a record's footprint, else its
+    point (EPSG:4326), which is not repeated as a property.
 
     Parameters
     ----------
     path : path
         The file to write.
     records : iterable of mapping
-        Values by field name; what is no field is left out.
+        Values by field name; other keys are ignored.
     lang : str, optional
-        "en", "fr" or "es": headings and codes are the labels in it, but for themes and relations,
-        whose labels are long; XLSX has drop-down lists, CSV what spreadsheets in the language
-        expect between cells. By default headings are field names, and codes stay codes.
+        "en", "fr" or "es": headings and codes are written as labels, except for themes and
+        relations, whose labels are long; XLSX has drop-down lists, CSV the delimiter expected by
+        spreadsheets in that language. By default field names and codes are written.
     columns : sequence of str, optional
         Names of the fields to write. By default all but the personal ones (group "contact").
     force : bool
-        Whether a file that is there is replaced, once the new one is whole.
+        Whether an existing file is replaced, once the new one is complete.
     private : bool
-        Whether its owner alone may read it; always so if a personal field is among the columns.
+        Whether only its owner may read it; always so if a personal field is among the columns.
 
     Raises
     ------
     RegistryError
-        An unknown column or format, more records than the format holds, or a file that is there.
+        Unknown column or format, too many records for the format, or the file exists.
     WriteError
         The disk fails.
     """
@@ -66,7 +66,7 @@ def write_file(
 
 
 def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
-    """Return the suffix of a file to be written, in lower case; refuse an unknown format."""
+    """Return the lower-case suffix of a file to be written; raise for an unknown format."""
     suffix = target.suffix.lower()
     if suffix not in known:
         raise RegistryError(
@@ -78,15 +78,14 @@ def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
 
 @contextmanager
 def whole(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
-    """Give a path to write a file at, which then takes the place of `target`.
+    """Yield a temporary path to write to, which then replaces `target`.
 
-    Until then it is in a folder that its owner alone may enter; if it is `private`, it is such a
-    file afterwards too.
+    The temporary folder is accessible to its owner only; with `private`, the final file is too.
 
     Raises
     ------
     RegistryError
-        `target` is there, and `force` is false.
+        `target` exists, and `force` is false.
     EditionError, WriteError
         `target` can't be a file, or the disk fails.
     """
@@ -97,9 +96,9 @@ def whole(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]
         )
     try:
         with aside(target) as folder:
-            part = folder / f"file{target.suffix.lower()}"  # GDAL goes by the suffix
+            part = folder / f"file{target.suffix.lower()}"  # GDAL detects the format by suffix
             yield part
-            if private:  # not all writers of formats let a file be made for them beforehand
+            if private:  # some writers don't accept an existing file
                 part = _for_its_owner(part)
             os.replace(part, target)
     except OSError as error:

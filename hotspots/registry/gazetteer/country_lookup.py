@@ -1,8 +1,8 @@
-"""Which country many points lie in, or within 10 km of.
+"""The countries that points lie in, or within 10 km of.
 
 The 1:10 million map draws coasts and borders some hundred metres to some kilometres off and leaves
 out islets and quays, and a coordinate given to a tenth of a degree is itself up to 8 km off. Some
-inhabited atolls aren't drawn at all: the gazetteer's towns stand for land too.
+inhabited atolls aren't drawn at all: the gazetteer's towns count as land too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KM_PER_DEGREE = 111.2
 _CORNERS = 16  # of the ring that stands for the circle of TOLERANCE_KM
 _PIECE = 50  # points in a piece of outline; short pieces make few of them near a point
 
-# Where maps differ (W, S, E, N). Who is right isn't ours to say: a record that names any passes.
+# Disputed areas (W, S, E, N). No position is taken: records of any of the countries are valid.
 _DISPUTED = (
     (("RUS", "UKR"), (32.4, 44.2, 36.8, 46.3)),  # Crimea
     (("ESH", "MAR"), (-17.2, 20.7, -8.6, 27.7)),  # Western Sahara
@@ -84,7 +84,7 @@ _CLAIMANTS = sorted(
 
 
 def on_globe(lat: Any, lon: Any) -> Any:
-    """Tell of each point whether its latitude is within 90 and its longitude within 180 degrees."""
+    """Return for each point whether |latitude| <= 90 and |longitude| <= 180 degrees."""
     return (np.abs(lat) <= 90) & (np.abs(lon) <= 180)
 
 
@@ -131,9 +131,9 @@ def countries_near(lat: Floats, lon: Floats) -> list[set[str]]:
 
 
 def is_in(lat: Floats, lon: Floats, country: Codes) -> Flags:
-    """Tell of each point whether it lies in its country, or on any land where that is "".
+    """Return for each point whether it lies in its country, or on any land if that is "".
 
-    A point up to 10 km outside counts as in, and so does one in land that its country claims.
+    Points up to 10 km outside count as inside, as do points in land claimed by the country.
     """
     found = np.zeros(len(lat), dtype=bool)
     for code in np.unique(country):
@@ -158,7 +158,7 @@ def is_in(lat: Floats, lon: Floats, country: Codes) -> Flags:
 
 
 def is_far(lat: Floats, lon: Floats, country: Codes, degrees: float) -> Flags:
-    """Tell of each point whether it lies more than so many degrees from its country ("" is far)."""
+    """Return for each point whether it is farther than `degrees` from its country ("": True)."""
     found = np.ones(len(lat), dtype=bool)
     for code in np.unique(country[country != ""]):
         rows = np.flatnonzero((country == code) & on_globe(lat, lon))

@@ -51,7 +51,7 @@ class Unit(NamedTuple):
     """A unit of ISO 3166-2: its names, the `parent` unit or "", and the id of a town in it or 0.
 
     The first name is English where there's such a one, else that of the place. The town is the
-    most populous one: it lies within the unit, and isn't its centre.
+    most populous one; it lies within the unit but is not its centre.
     """
 
     code: str
@@ -66,18 +66,18 @@ def cities() -> Mapping[int, City]:
     return MappingProxyType(_cities()[0])
 
 
-def cities_called(wanted: str) -> tuple[tuple[City, bool], ...]:
-    """Return the towns with this key of a name, and whether it is that of their own name.
+def cities_called(name_key: str) -> tuple[tuple[City, bool], ...]:
+    """Return the towns with this name key, and whether it is the key of their main name.
 
-    False stands for a town that is spelt so in some language, or was once.
+    False means an alternative or historical spelling in some language.
     """
     towns, names = _cities()
-    return tuple((towns[abs(number)], number > 0) for number in names.get(wanted, ()))
+    return tuple((towns[abs(number)], number > 0) for number in names.get(name_key, ()))
 
 
 def cities_like(name: str) -> Iterator[City]:
-    """Yield the towns whose name begins like `name` and is as long, give or take two letters."""
-    # Comparing with every name would take a second for each name that isn't known.
+    """Yield the towns whose name has the same initial and a length within two letters."""
+    # Comparing with all names would take a second for each unknown name.
     for town in _by_letter().get(key(name)[:1], ()):
         if abs(len(town.name) - len(name)) <= 2:
             yield town
@@ -104,9 +104,9 @@ def units() -> Mapping[str, Unit]:
     return MappingProxyType(found)
 
 
-def units_called(wanted: str) -> tuple[str, ...]:
+def units_called(name_key: str) -> tuple[str, ...]:
     """Return the codes of the units with this key of a name as their code or name."""
-    return _unit_index().get(wanted, ())
+    return _unit_index().get(name_key, ())
 
 
 def capital(iso2: str) -> City | None:

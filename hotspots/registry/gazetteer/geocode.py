@@ -1,4 +1,4 @@
-"""Rows that name a place but give no position get one from the gazetteer, with its precision."""
+"""Geocoding rows that have a place name but no position, with the precision of the result."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _POSITION = ("latitude", "longitude", "footprint")
 def located(
     rows: Rows, placed: Collection[str] = ()
 ) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
-    """Return rows of cells with positions where their place is known, and notes on each of them.
+    """Return rows with positions of known places, and a note on each added position.
 
     Parameters
     ----------
     rows
-        (row number, text cells by field name), as a file gives them. What has a position keeps it.
+        (row number, text cells by field name), as read from a file. Existing positions are kept.
     placed
-        Ids of records that have a position in the registry, which a row needn't repeat.
+        Ids of records with a position in the registry; their rows are not geocoded.
 
     Returns
     -------
     rows, notes
-        A town gives the precision "locality", a first-level unit among the regions "region", a
-        country "country": its stand-in point says no more than that. A name that may mean several
-        places gets no position, but a note with the choices.
+        The precision is "locality" for a town, "region" for a first-level unit among the regions
+        and "country" for a country, whose point is representative only. An ambiguous name gets no
+        position, but a note with the choices.
     """
     done, notes = [], []
     for number, cells in rows:
@@ -42,7 +42,7 @@ def located(
             try:
                 if found := _place_of(cells):
                     out |= _cells(found)
-                    notes.append(_note(number, cells, _told(found)))
+                    notes.append(_note(number, cells, _placement(found)))
             except BadInputError as fault:
                 notes.append(_note(number, cells, str(fault)))
         done.append((number, out))
@@ -50,7 +50,7 @@ def located(
 
 
 def _place_of(cells: Mapping[str, str]) -> Place | None:
-    """Return the narrowest place that a row names: its town, its one unit, or its country."""
+    """Return the most specific place of a row: its town, its only unit, or its country."""
     country = _country(cells.get("country", ""))
     if town := values.clean(cells.get("place", "")):
         return _found(town, country, "")
@@ -69,7 +69,7 @@ def _country(text: str) -> str:
     try:
         return values.read(fields()["country"], text) or ""
     except ValueError:
-        return ""  # told by the checks
+        return ""  # reported by validation
 
 
 def _cells(found: Place) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _cells(found: Place) -> dict[str, str]:
     }
 
 
-def _told(found: Place) -> str:
+def _placement(found: Place) -> str:
     where = f"{found.name}, {found.unit or found.country}"
     return (
         f"placed at {where} ({found.latitude:g}, {found.longitude:g}; precision {found.precision},"
@@ -89,6 +89,6 @@ def _told(found: Place) -> str:
     )
 
 
-def _note(row: int, cells: Mapping[str, str], told: str) -> Problem:
+def _note(row: int, cells: Mapping[str, str], message: str) -> Problem:
     column = next((n for n in ("place", "regions", "country") if cells.get(n, "").strip()), "place")
-    return Problem(row, column, cells.get(column, ""), told.rstrip("."), serious=False)
+    return Problem(row, column, cells.get(column, ""), message.rstrip("."), serious=False)

@@ -1,16 +1,16 @@
-"""Names and codes to places: a country, a unit of ISO 3166-2 or a town, with a point.
+"""Geocoding of names and codes: countries, ISO 3166-2 units and towns, with coordinates.
 
-Which place a name means, without a guess (`place`):
+Rules that identify the place of a name (`place`):
 
-- A code in capitals is what it is a code of: "KE", "KEN", "KE-31", "geonames:184622".
-- What stands after a comma narrows: "Paris, Texas, USA", "Nakuru, KE", "Paris, US-TX".
-- The name of a country is the country, though a town in it has the same name ("Luxembourg"); within
-  a country that is given, it's the town.
-- The name of a unit and of a town in it is the town ("Nairobi"), unless the town is only called so
-  for short, as New York City is: "New York" is the state.
-- A town that is only spelt so in some language, or was once, is left out where a country or a more
-  populous town has just this name ("London", once also a name of other towns).
-- If there are still several, they're listed to choose from. Neither population nor fame decides:
+- A code in capitals is the place with that code: "KE", "KEN", "KE-31", "geonames:184622".
+- Terms after a comma narrow the search: "Paris, Texas, USA", "Nakuru, KE", "Paris, US-TX".
+- The name of a country is the country, even if a town in it has the same name ("Luxembourg");
+  within a given country, it is the town.
+- The name of a unit and of a town in it is the town ("Nairobi"), unless that is only a short
+  form of the town's name, as for New York City: "New York" is the state.
+- A town for which it is only an alternative or historical spelling is ignored if a country or a
+  more populous town has this name ("London", once also a name of other towns).
+- If several remain, they are listed to choose from. Population is not a criterion:
   "Paris" may be in France or in Texas, "Georgia" a country or a state.
 """
 
@@ -38,7 +38,7 @@ class Place:
     Attributes
     ----------
     name : str
-        In English where there's such a name, else that of the place.
+        In English if available, else the local name.
     kind : str
         "country", "unit" or "city".
     country : str
@@ -46,14 +46,14 @@ class Place:
     unit : str
         ISO 3166-2 code: that of the unit, or of the largest that holds the city; "" if not known.
     latitude, longitude : float
-        Degrees, EPSG:4326. For a country its capital's, for a unit its most populous town's: a
-        point that lies in it and is no centre. A country without a capital has a point on its land.
+        Degrees, EPSG:4326. For a country those of its capital, for a unit those of its most
+        populous town: a point within it but not its centre. Without a capital, a point on its land.
     precision : str
-        What the point stands for: "country", "region" or "locality".
+        What the point represents: "country", "region" or "locality".
     population : int or None
         Of a city, where GeoNames has it.
     source : str
-        Where the point is from.
+        Source of the point.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Place:
 
 @dataclass(frozen=True)
 class _Match:
-    """A place that has the name asked for; `own` if it's the name that it's shown by."""
+    """A place with the requested name; `own` if it is its main name."""
 
     place: Place
     own: bool
@@ -79,13 +79,13 @@ class _Match:
 
 
 def find_places(text: str, *, country: str = "", unit: str = "", kind: str = "") -> list[Place]:
-    """Return every place that `text` may mean, those with just this name first, then by population.
+    """Return all places that match `text`: main names first, then by population.
 
     Parameters
     ----------
     text
         A name in English, French, Spanish or its own language in Latin letters, a spelling known to
-        GeoNames, or a code; case and accents don't matter. After commas may follow what holds it.
+        GeoNames, or a code; case and accents are ignored. Enclosing units may follow after commas.
     country, unit
         A code or name that narrows the search.
     kind
@@ -94,19 +94,19 @@ def find_places(text: str, *, country: str = "", unit: str = "", kind: str = "")
     Raises
     ------
     BadInputError
-        `country`, `unit` or `kind` isn't known.
+        Unknown `country`, `unit` or `kind`.
     """
     return [match.place for match in _matches(text, country, unit, kind)]
 
 
 def place(text: str, *, country: str = "", unit: str = "", kind: str = "") -> Place:
-    """Return the place that `text` means; the parameters are those of `find_places`.
+    """Return the place identified by `text`; the parameters are those of `find_places`.
 
     Raises
     ------
     BadInputError
-        None is known, or several could be meant (the message lists up to ten, in a form that can be
-        given instead), or the place meant has no point.
+        No match, several matches (the message lists up to ten unambiguous texts), or the place
+        has no point.
     """
     found = _matches(text, country, unit, kind)
     if not found:
@@ -123,11 +123,12 @@ def _matches(text: str, country: str, unit: str, kind: str) -> list[_Match]:
     limits = [_country_limit(country)] if country.strip() else []
     limits += [_unit_limit(unit)] if unit.strip() else []
     for head, qualifiers in _readings(text):
-        asked = [_limit(word) for word in qualifiers]
+        qualifier_limits = [_limit(word) for word in qualifiers]
         found = [
             match
             for match in _called(head)
-            if kind in ("", match.place.kind) and all(_within(match, x) for x in limits + asked)
+            if kind in ("", match.place.kind)
+            and all(_within(match, x) for x in limits + qualifier_limits)
         ]
         if found:
             return sorted(found, key=_order)
@@ -135,13 +136,13 @@ def _matches(text: str, country: str, unit: str, kind: str) -> list[_Match]:
 
 
 def _readings(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield what may be the name and what narrows it: the whole text first, commas included."""
+    """Yield (name, qualifiers) for each split of the text at commas, the whole text first."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     for count in range(len(parts), 0, -1):
         yield ", ".join(parts[:count]), parts[count:]
 
 
-# A limit is the country ids, unit codes and suffixes of unit codes (TX) that a word stands for.
+# A limit: the country ids, unit codes and suffix of unit codes (TX) that match a word.
 _Limit = tuple[set[str], set[str], str]
 
 
@@ -188,12 +189,12 @@ def _called(text: str) -> list[_Match]:
         return [_city(town, own=True)] if town else []
     if unit := gazetteer.units().get(text.strip().upper()):
         return [match for match in [_unit(unit)] if match]
-    wanted = land.key(text)
+    name_key = land.key(text)
     found: list[_Match | None] = [_country(code) for code in land.find(text)]
     if found and text.isupper() and len(text) <= 3:
         return [match for match in found if match]
-    found += [_unit(gazetteer.units()[code]) for code in gazetteer.units_called(wanted)]
-    found += [_city(town, own) for town, own in gazetteer.cities_called(wanted)]
+    found += [_unit(gazetteer.units()[code]) for code in gazetteer.units_called(name_key)]
+    found += [_city(town, own) for town, own in gazetteer.cities_called(name_key)]
     return [match for match in found if match is not None]
 
 
@@ -263,7 +264,7 @@ def _id_of(iso2: str) -> str:
 
 
 def _likely(found: list[_Match], within_country: bool) -> list[_Match]:
-    """Return the matches that are left by the rules at the head of this module."""
+    """Return the matches that remain after the rules in the module docstring."""
     nations = {match.place.country for match in found if match.place.kind == "country"}
     inner = [match for match in found if match.place.kind != "country"]
     if within_country and inner:
@@ -279,7 +280,7 @@ def _likely(found: list[_Match], within_country: bool) -> list[_Match]:
 
 
 def _is_short_for(match: _Match, found: Iterable[_Match]) -> bool:
-    """Tell whether a town is called by its unit's name for short, as New York City in New York."""
+    """Return whether the name is a short form of a town's, as New York for New York City."""
     return not match.own and any(
         land.key(match.place.name).startswith(land.key(m.place.name) + " ")
         for m in found
@@ -317,10 +318,10 @@ def _several(text: str, matches: list[_Match]) -> str:
 
 
 def _choice(match: _Match) -> str:
-    """Return a text that means this match alone, as "Springfield, US-IL"."""
+    """Return a text that identifies this match uniquely, such as "Springfield, US-IL"."""
     if match.town is None:
         return match.place.unit or match.place.country
-    told = f"{match.place.name}, {match.town.units[-1] if match.town.units else match.town.country}"
-    meant = _likely(_matches(told, "", "", ""), within_country=False)
+    text = f"{match.place.name}, {match.town.units[-1] if match.town.units else match.town.country}"
+    meant = _likely(_matches(text, "", "", ""), within_country=False)
     alone = [other.place for other in meant] == [match.place]
-    return told if alone else f"geonames:{match.town.id}"
+    return text if alone else f"geonames:{match.town.id}"

@@ -1,1 +1,1 @@
-"""People's work on a registry: their tokens, suggestions, surveys, personal data and journal."""
+"""Governance of a registry: tokens, suggestions, surveys, personal data and journal."""

@@ -1,10 +1,10 @@
-"""Remnants of erased data in a database's files: removed at once, or as soon as readers let it.
+"""Removal of remnants of erased data from database files, as soon as no reader needs them.
 
-An erased row is gone from the registry with its transaction. Its bytes may stay for a while: who
-began to read before needs the former pages, and neither database overwrites them until that reader
-has ended. The journal is the memory of it: an erasure is pending until a later line says that it is
-finished, also if the program was killed in between. `finish` is called whenever a registry is
-opened.
+An erased row is removed from the registry when its transaction is committed. Its bytes may remain
+for a while: concurrent readers need the former pages, and neither database overwrites them until
+those readers have ended. The journal records the state: an erasure is pending until a later line
+states that it is finished, even if the program was interrupted. `finish` is called whenever a
+registry is opened.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
 ERASED, PENDING, FINISHED = "erased", "erasure pending", "erasure finished"
-_PATIENCE_MS = 5_000  # for readers to end, where somebody waits for the answer
+_PATIENCE_MS = 5_000  # wait for readers in interactive use
 _LOCKED = "55P03"  # PostgreSQL's "lock not available"
 
 
 def tidy(engine: sa.Engine) -> None:
-    """Leave no byte of what was erased in the database's files; after the transaction's end.
+    """Remove all bytes of erased data from the database files, after the transaction has ended.
 
-    An SQLite file is written again (it needs as much free space again) and its -wal file emptied;
-    of PostgreSQL the two tables are written again.
+    An SQLite file is rewritten (which needs free space of the same size) and its -wal file
+    truncated; in PostgreSQL the two tables are rewritten.
 
     Raises
     ------
     RegistryError
-        Others are reading the registry, so that remnants are left until `finish` has removed them;
-        the journal says so.
+        Other processes are reading the registry, so that remnants stay until `finish` removes them;
+        the journal records this.
     """
     if _tidied(engine, _PATIENCE_MS):
         _note(engine, FINISHED, "no remnant is left in the registry's files")
@@ -55,9 +55,9 @@ def tidy(engine: sa.Engine) -> None:
 
 
 def finish(engine: sa.Engine) -> bool:
-    """Remove the remnants of a pending erasure, without waiting; return whether none is pending.
+    """Remove remnants of pending erasures without waiting; return whether none are pending.
 
-    Where they can't be removed (others are reading, or this user may not write), they stay
+    If they can't be removed (concurrent readers, no write permission), the erasure stays
     pending.
     """
     with suppress(HotspotsError):
@@ -70,7 +70,7 @@ def finish(engine: sa.Engine) -> bool:
 
 
 def is_pending(engine: sa.Engine) -> bool:
-    """Say whether remnants of erased data may be in the files of a registry."""
+    """Return whether remnants of erased data may be in the files of a registry."""
     with reading(engine) as connection:
         erased, finished = (
             connection.scalar(sa.select(sa.func.max(audit.c.no)).where(audit.c.action == action))
@@ -96,11 +96,11 @@ def _tidy_sqlite(engine: sa.Engine, patience_ms: int) -> bool:
         (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
         cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
         try:
-            # As long as somebody reads former pages, writing the file again would be in vain.
+            # Rewriting the file has no effect while others read former pages.
             if not _emptied(cursor):
                 return False
-            # Secure deletion zeroes what is deleted, but not the copies that a page keeps of rows
-            # which moved to another one; only a file written again has none.
+            # Secure deletion overwrites deleted data, but not copies of rows that were moved to
+            # another page; only rewriting the file removes these.
             cursor.execute("VACUUM")
             return _emptied(cursor)
         except sqlite3.OperationalError as fault:
@@ -112,7 +112,7 @@ def _tidy_sqlite(engine: sa.Engine, patience_ms: int) -> bool:
 
 
 def _emptied(cursor: DBAPICursor) -> bool:
-    """Bring all that the log (-wal) holds into the file and empty it; say whether that was done."""
+    """Checkpoint and truncate the log (-wal); return whether this succeeded."""
     busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
@@ -120,13 +120,13 @@ def _emptied(cursor: DBAPICursor) -> bool:
 def _tidy_postgres(engine: sa.Engine, patience_ms: int) -> bool:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         run = connection.exec_driver_sql
-        run(f"SET lock_timeout = {max(patience_ms, 1)}")  # 0 would be for ever
+        run(f"SET lock_timeout = {max(patience_ms, 1)}")  # 0 disables the timeout
         try:
             personal = [("contact", name) for name in names("contact")]
             for table, name in (*personal, ("suggestion", "contact")):
-                # The server's statistics hold values too; a change of type drops them.
+                # The server's statistics contain values too; a change of type drops them.
                 run(f"ALTER TABLE {table} ALTER {name} TYPE text, ALTER {name} SET STATISTICS 0")
-            # Plain VACUUM only marks the room as free; FULL writes the tables again.
+            # Plain VACUUM only marks space as free; FULL rewrites the tables.
             run("VACUUM (FULL) contact, suggestion")
         except sa.exc.DBAPIError as fault:
             if getattr(fault.orig, "sqlstate", "") != _LOCKED:

@@ -1,4 +1,4 @@
-"""The journal: who did what to a registry, of records and of everything else, newest first."""
+"""The journal: all actions on a registry and their actors, newest first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields
 
 MOST = 10_000  # lines of one page
-_TOLD = ("at", "by", "action", "target", "detail")
+_COLUMNS = ("at", "by", "action", "target", "detail")
 
 
 def journal(
@@ -27,35 +27,35 @@ def journal(
     since: str | None = None,
     limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Return what was done, the newest first; nothing personal is in it.
+    """Return the journal, newest first, without personal data.
 
-    Lines on tokens are for administrators only; names of files that were imported are for those
-    who keep records, and empty for others.
+    Lines on tokens are shown to administrators only; names of imported files to those who maintain
+    records, and are empty for others.
 
     Parameters
     ----------
     connection, actor
-        Of the registry; who looks.
+        Connection to the registry; the actor who reads.
     id : str, optional
-        Of a record, a token, a region or a suggestion's number.
+        Id of a record, token or region, or number of a suggestion.
     by : str, optional
-        A holder of a token.
+        Holder of a token.
     since : str, optional
-        A day or a moment (UTC).
+        A date or a time (UTC).
     limit : int
-        Most lines.
+        Maximum number of lines.
 
     Returns
     -------
     list of dict
-        at (moment), by, action, target and detail. An action of the history of a record is one
-        word ("created", "changed", …), its target the record's id; of a change the detail names
-        the fields too.
+        at (UTC), by, action, target and detail. An action from a record's history is one word
+        ("created", "changed", …) with the record's id as target; for a change the detail also
+        lists the fields.
 
     Raises
     ------
     BadInputError
-        A moment that is none, or too many lines.
+        Invalid time, or too many lines.
     """
     if not 0 < limit <= MOST:
         raise BadInputError(f"{limit} lines can't be shown; give 1 to {MOST:,}.")
@@ -73,22 +73,23 @@ def journal(
     for row in found:
         if row["kind"] == version.name and (names := changed.get(row["no"])):
             row["detail"] = "; ".join(filter(None, (row["detail"], names)))
-    return [{name: row[name] for name in _TOLD} for row in found]
+    return [{name: row[name] for name in _COLUMNS} for row in found]
 
 
 def changed_fields(history: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return for each version the names of the fields that differ from the version before.
+    """Return for each version the names of the fields that differ from the previous version.
 
     Parameters
     ----------
     history
-        As `Registry.history` gives it, the oldest first; other records' versions may stand between.
+        Result of `Registry.history`, oldest first; it may contain versions of several records.
 
     Returns
     -------
     list of str
-        Names joined by ", "; "" of a first version and of a removal. "contact" where a change
-        touched personal fields only: history doesn't hold these, so beside others they aren't told.
+        Names joined by ", "; "" for a first version and for a removal. "contact" if a change
+        concerned personal fields only: the history doesn't contain these, so that together with
+        other changes they are not reported.
     """
     before: dict[str, str] = {}
     found = []
@@ -104,12 +105,12 @@ def _differing(before: str, after: str, action: str) -> str:
     was, becomes = rows.from_snapshot(before), rows.from_snapshot(after)
     content = (name for name in fields() if name not in ("version", "created", "changed"))
     differ = [name for name in content if was.get(name) != becomes.get(name)]
-    # Every change is one of something, and only what is personal isn't kept in history.
+    # Every change alters a field, and only personal fields are not stored in the history.
     return ", ".join(differ) or ("contact" if action == "changed" else "")
 
 
 def _changed(connection: sa.Connection, numbers: list[int]) -> dict[int, str]:
-    """Return row number of a version -> the fields that it changed; of verifications nothing."""
+    """Return row number of a version -> changed fields; verifications are omitted."""
     earlier = version.alias()
     before = (
         sa.select(earlier.c.snapshot)
@@ -127,10 +128,10 @@ def _changed(connection: sa.Connection, numbers: list[int]) -> dict[int, str]:
 
 
 def _seen(actor: Actor) -> sa.Select[Any]:
-    """Return the lines of the audit log that the actor may see, as they may see them."""
+    """Return the audit log lines visible to the actor, with hidden targets removed."""
     target: sa.ColumnElement[Any] = audit.c.target
     if not may_keep(actor, None):
-        # Here and not when shown, so that nobody finds out a name by asking for it.
+        # In the query and not on output, so that filtering can't reveal a name.
         target = sa.case((audit.c.action == "import", ""), else_=audit.c.target)
     lines = _lines(audit, target, "detail")
     if actor.role != ADMINISTRATOR:
@@ -156,4 +157,4 @@ def _moment(text: str | None) -> str:
     try:
         return str(values.read(fields()["changed"], text) or "")
     except ValueError as fault:
-        raise BadInputError(f"The journal's beginning can't be used: {fault}.") from fault
+        raise BadInputError(f"The journal can't begin there: {fault}.") from fault

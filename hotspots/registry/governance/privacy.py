@@ -1,8 +1,8 @@
 """Erasing personal data on request, while the record and its history stay (WHO-15).
 
-Personal fields stand in the table ``contact`` and, of suggestions that wait, in the column of that
-name; history never holds them. Erasing deletes them there; `remnants.tidy` then sees to it that no
-byte of them is left in the database's own files. `OUT_OF_REACH` says where they may still be.
+Personal fields are stored in the table ``contact`` and, for pending suggestions, in the column of
+that name; never in the history. Erasing deletes them there; `erasure_remnants.tidy` then removes
+all remnants from the database files. `OUT_OF_REACH` states where copies may remain.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OUT_OF_REACH = (
     " disk. An older export that holds the contact brings it back if it is imported."
 )
 _CONTACT = names("contact")
-# What may stand round an address: "A person <name@example.org>".
+# Characters that may surround an address: "A person <name@example.org>".
 _APART = re.compile(r"[\s<>(),;:\"']+")
 
 
@@ -50,31 +50,31 @@ def erase(
     email: str | None = None,
     now: str,
 ) -> list[dict[str, Any]]:
-    """Erase the personal fields of a record, or of whatever holds an e-mail address.
+    """Erase the personal fields of a record, or of all entries with an e-mail address.
 
-    Suggestions are looked through too, those for the record or with the address. Of what the actor
-    doesn't keep nothing is looked at, and nothing told; `limits` says so. Call
-    `remnants.tidy` after the transaction.
+    Pending suggestions for the record, or with the address, are included. Entries that the actor
+    does not maintain are neither searched nor reported (see `limits`). Call
+    `erasure_remnants.tidy` after the transaction.
 
     Parameters
     ----------
     connection, actor, now
-        One that `writing` gave; one who keeps the records; the moment (UTC).
+        Connection from `writing`; an actor who maintains the records; the current time (UTC).
     id, email : str, optional
-        A record's id, or an address in any case; one of them.
+        A record's id, or an address (case-insensitive); exactly one of them.
 
     Returns
     -------
     list of dict
-        What was erased: kind ("record" or "suggestion"), id (of the record; of a suggestion its
-        number) and fields (their names).
+        Erased entries: kind ("record" or "suggestion"), id (of the record, or number of the
+        suggestion) and fields (their names).
 
     Raises
     ------
     NotAllowedError
-        The actor keeps no records, or not this one.
+        The actor maintains no records, or not this one.
     BadInputError
-        Neither or both of id and email; no such record.
+        Neither or both of id and email given; unknown record.
     """
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="erase personal data")
     if bool(id) == bool(email and email.strip()):
@@ -93,16 +93,16 @@ def erase(
         chosen = {id_: found[id_] for id_ in ids}
     erased = _from_records(connection, actor, chosen, now)
     erased += _from_suggestions(connection, actor, id, str(email or "").strip())
-    told = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
+    summary = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
     nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
-    log(connection, actor, now, ERASED, id or "", told or nothing)
+    log(connection, actor, now, ERASED, id or "", summary or nothing)
     return erased
 
 
 def limits(actor: Actor) -> str:
-    """Return a sentence on what a search for an address left out, or "" if it went everywhere.
+    """Return a sentence on the scope of a search for an address, or "" if it was complete.
 
-    It says the same whatever is elsewhere.
+    It doesn't depend on the content outside that scope.
     """
     if actor.role != CORRESPONDENT:
         return ""
@@ -119,9 +119,9 @@ def _ids_with(connection: sa.Connection, email: str) -> list[str]:
 
 
 def _holds(row: Mapping[str, Any], email: str) -> bool:
-    wanted = email.casefold()
+    address = email.casefold()
     given = (str(row.get(name) or "").casefold() for name in (*_CONTACT, "by"))
-    return any(wanted == text or wanted in _APART.split(text) for text in given)
+    return any(address == text or address in _APART.split(text) for text in given)
 
 
 def _from_records(
@@ -133,7 +133,7 @@ def _from_records(
         if not gone or not may_keep(actor, before):
             continue
         after = {name: value for name, value in before.items() if name not in _CONTACT}
-        # A version of its own: whoever keeps a copy of the records then sees that it is old.
+        # A new version, so that holders of copies can see that these are outdated.
         after |= {"version": before["version"] + 1, "changed": now}
         changes.append(Change("changed", before, after, NOTE))
         erased.append({"kind": "record", "id": before["id"], "fields": gone})
@@ -150,12 +150,12 @@ def _from_suggestions(
             continue
         cells = json.loads(row["cells"])
         known = queries.fetch(connection, [row["id"]]) if "version" in cells else {}
-        # The record as it stands says whose it is, also where a suggestion would move it.
+        # The current record determines who maintains it, even if a suggestion would move it.
         before = base_of(connection, cells, known.get(row["id"]))
         if not may_keep(actor, sides_of(cells, before)[-1]):
             continue
-        mine = suggestion.c.no == row["no"]
-        connection.execute(suggestion.update().where(mine).values(contact=""))
+        this_row = suggestion.c.no == row["no"]
+        connection.execute(suggestion.update().where(this_row).values(contact=""))
         erased.append({"kind": "suggestion", "id": row["no"], "fields": list(personal)})
     return erased
 

@@ -1,4 +1,4 @@
-"""Suggestions as those who decide them see them; others see that something waits, and for whom."""
+"""Review of suggestions: deciders see the content, others only that a suggestion is pending."""
 
 from __future__ import annotations
 
@@ -38,34 +38,34 @@ def queue(
     limit: int = 100,
     after: int = 0,
 ) -> list[dict[str, Any]]:
-    """Return suggestions, the oldest first, a page at a time.
+    """Return one page of suggestions, oldest first.
 
     Parameters
     ----------
     connection, actor, now
-        Of the registry; who looks; the moment (UTC).
+        Connection to the registry; the actor who reads; the current time (UTC).
     state : str
         "pending", "accepted" or "refused".
     limit, after : int
-        Most suggestions, and the number after which the page begins.
+        Maximum number of suggestions, and the number after which the page begins.
 
     Returns
     -------
     list of dict
         number, state, at, by, countries (ids, sorted), deciders (holders of tokens that may decide
-        it), decided_at, decided_by, reason; yours: whether the actor may decide it. Where they
-        may, also id, name, type, action ("new" or "changed"), problem (why it can't be accepted
-        now, or "") and changes: field -> (text before, text after), personal ones hidden. For
-        others these are empty: nobody has looked at their content yet.
+        it), decided_at, decided_by, reason; yours: whether the actor may decide it. If so, also
+        id, name, type, action ("new" or "changed"), problem (why it can't be accepted at present,
+        or "") and changes: field -> (text before, text after), personal ones hidden. For other
+        actors these are empty, since the content has not been reviewed yet.
 
     Raises
     ------
     BadInputError
-        No such state.
+        Unknown state.
     """
     if state not in STATES:
         raise BadInputError(
-            f"'{state}' is no state{near_matches(state, STATES) or '.'} Use {', '.join(STATES)}."
+            f"'{state}' is not a state{near_matches(state, STATES) or '.'} Use {', '.join(STATES)}."
         )
     query = (
         sa.select(suggestion)
@@ -80,15 +80,15 @@ def queue(
 
 
 def one(connection: sa.Connection, actor: Actor, now: str, number: int) -> dict[str, Any]:
-    """Return one suggestion as `queue` does, with `contact`: what it says of a person.
+    """Return one suggestion as in `queue`, with its personal data in `contact`.
 
-    That is field -> text, and "by" for the name that one without a token gave; only for those who
-    decide it, and empty once it is decided.
+    `contact` maps field -> text, with "by" for the name given by an author without a token; it is
+    shown to deciders only, and is empty after the decision.
 
     Raises
     ------
     RegistryError
-        There is none with this number.
+        There is no suggestion with this number.
     """
     row = row_of(connection, number)
     records = queries.fetch(connection, [row["id"]])
@@ -105,7 +105,7 @@ def _shown(
     keepers: list[Actor],
 ) -> dict[str, Any]:
     cells = json.loads(row["cells"])
-    # A new record's cells name no version.
+    # Cells of a new record have no version.
     record = records.get(row["id"]) if "version" in cells else None
     before = base_of(connection, cells, record)
     sides = sides_of(cells, before)
@@ -138,7 +138,7 @@ def _shown(
         shown["problem"] = overtaken(cells, records.get(row["id"])) or "; ".join(
             problem.reason for problem in plan(connection, [(0, cells)], _CHECKER, now).problems
         )
-    else:  # as it was suggested
+    else:  # as suggested
         shown["changes"] = _changes(cells, {}, contact)
     return shown
 
@@ -150,9 +150,9 @@ def _keeps_all(actor: Actor, records: Sequence[Mapping[str, Any]]) -> bool:
 def _changes(
     cells: Mapping[str, str], before: Mapping[str, Any], contact: Mapping[str, str]
 ) -> dict[str, tuple[str, str]]:
-    told = {
+    texts = {
         name: (values.write(before.get(name)), text)
         for name, text in cells.items()
         if name not in ("id", "version")
     }
-    return told | {name: (HIDDEN, HIDDEN) for name in _CONTACT if name in contact}
+    return texts | {name: (HIDDEN, HIDDEN) for name in _CONTACT if name in contact}

@@ -1,13 +1,13 @@
-"""Suggestions: anyone may make one, who keeps the record decides it, once.
+"""Suggestions: anyone may make one; an actor who maintains the record decides it, once.
 
-What is suggested is checked as an import is, and stored as text cells: of a change only the fields
-that it changes, with the record's version, so that a decision later meets what changed meanwhile.
-Personal cells, and the name that one without a token gives, stand apart (column ``contact``) and
-are deleted with the decision. Owner, version and dates of a record can't be suggested.
+A suggestion is validated as an import and stored as text cells: for a change only the changed
+fields, with the record's version, so that changes made in the meantime are detected at the
+decision. Personal cells, and the name given by an author without a token, are stored separately
+(column ``contact``) and deleted with the decision. Owner, version and dates of a record can't be
+suggested.
 
-A contact that is suggested stands for a whole one: consent never covers the address of another
-person that was recorded before. Nor can one be taken out by a suggestion: `privacy.erase` is for
-that.
+A suggested contact replaces the whole contact: consent never covers the address of another person
+recorded before. A suggestion can't delete a contact; use `privacy.erase`.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from hotspots.registry.permissions import (
 )
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields, names
-from hotspots.registry.schema.problems import Problem, told
+from hotspots.registry.schema.problems import Problem, problem_report
 
 PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
 STATES = (PENDING, ACCEPTED, REFUSED)
-# Against floods. What one holder, or all without a token together, may have waiting: so the public
-# can't keep a correspondent's suggestions out.
+# Limit of pending suggestions for each holder, and for all authors without a token together, so
+# that the public can't block suggestions by correspondents.
 MOST_PENDING = 2_000
 MOST_CHARACTERS = 100_000  # of one suggestion, footprint and all
 MOST_REASON = 1_000
 _MOST_NAME = 100
-BY = "by"  # beside the personal cells: the name that one without a token gives
+BY = "by"  # key, beside the personal cells, of the name given by an author without a token
 _CONTACT = names("contact")
 _CONTENT = names("content")
 _SUGGESTED = frozenset((*_CONTENT, "version"))
-# Checks what may be suggested at all; who may do it is asked at the decision.
+# Used to validate suggestions; permissions are checked at the decision.
 _CHECKER = Actor("suggestion", EDITOR)
 
 
@@ -63,34 +63,34 @@ def suggest(
     by: str = "",
     problems: Sequence[Problem] = (),
 ) -> dict[int, str]:
-    """Store suggestions, all rows or none; return number -> name of the record, in row order.
+    """Store suggestions in a single transaction; return number -> record name, in row order.
 
-    A row that changes nothing is passed over; one that waits already gives its number again. The
-    names are for whoever gave the rows: others don't see them before somebody has decided.
+    A row without changes is skipped; for one that is pending already its number is returned. The
+    names are for the author: others don't see them before the decision.
 
     Parameters
     ----------
     connection, actor, now
-        One that `writing` gave; anyone; the moment (UTC).
+        Connection from `writing`; any actor; the current time (UTC).
     rows, problems
-        As `hotspots.registry.formats.read.read_file` gives them; a row names a new record, or
-        fields of a record to change, with the version that was seen if there is one.
+        Results of `hotspots.registry.formats.read.read_file`; a row describes a new record, or
+        fields of a record to change, with the version they are based on if known.
     by : str
-        Who suggests it, if they want to say so: seen by those who decide, and deleted then.
+        Optional name of the author: visible to deciders, and deleted with the decision.
 
     Raises
     ------
     RegistryError
-        Rows that can't be taken, one sentence each; nothing new; too many are waiting.
+        Refused rows (one sentence each); no changes; too many pending suggestions.
     """
     given = sorted(((number, dict(cells)) for number, cells in rows), key=lambda row: row[0])
     _require_short(given)
     found = [problem for number, cells in given for problem in _contact_problems(cells, number)]
     content = [(n, {k: v for k, v in cells.items() if k in _SUGGESTED}) for n, cells in given]
-    # Who decides sees what it would change, so that it may do without the version it was made from.
+    # The decider sees the changes, so a row may lack the version it is based on.
     made = plan(connection, content, _CHECKER, now, (*problems, *found), overwrite=True)
     if made.problems:
-        raise RegistryError(f"{told(made.problems)}\nNothing was suggested.")
+        raise RegistryError(f"{problem_report(made.problems)}\nNothing was suggested.")
     name = checked("The name", by, _MOST_NAME)
     stored = _new(connection, made, [_contact(cells) for _, cells in given])
     if not stored:
@@ -108,16 +108,16 @@ def suggest(
 
 
 def accept(connection: sa.Connection, number: int, actor: Actor, now: str) -> str:
-    """Take a suggestion in with the rights of the one who decides; return the record's id.
+    """Accept a suggestion with the permissions of the decider; return the record's id.
 
     Raises
     ------
     NotAllowedError
-        The actor may not change the record, as it is or as it would be.
+        The actor may not change the record in its current or its suggested state.
     ConflictError
-        It was decided before, or the record has changed since in the same fields.
+        It has been decided already, or the same fields of the record have changed since.
     RegistryError
-        No such suggestion, or what it says can't be taken (any more).
+        Unknown suggestion, or it is not valid (any more).
     """
     row, cells, contact = _pending(connection, number)
     before = queries.fetch(connection, [row["id"]]).get(row["id"])
@@ -138,16 +138,16 @@ def accept(connection: sa.Connection, number: int, actor: Actor, now: str) -> st
 
 
 def refuse(connection: sa.Connection, number: int, actor: Actor, reason: str, now: str) -> None:
-    """Refuse a suggestion; whoever made it can read the reason.
+    """Refuse a suggestion, with a reason for its author.
 
     Raises
     ------
     NotAllowedError
-        The actor may not change the record, as it is or as it would be.
+        The actor may not change the record in its current or its suggested state.
     ConflictError
-        It was decided before.
+        It has been decided already.
     BadInputError
-        No reason is given, or no such suggestion.
+        No reason given, or unknown suggestion.
     """
     row, cells, _ = _pending(connection, number)
     before = queries.fetch(connection, [row["id"]]).get(row["id"])
@@ -161,9 +161,9 @@ def refuse(connection: sa.Connection, number: int, actor: Actor, reason: str, no
 def sides_of(
     cells: Mapping[str, str], before: Mapping[str, Any] | None
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return the record that a suggestion would make, and the one that it would change if any.
+    """Return the record that a suggestion would create, and the one it would change, if any.
 
-    Who decides must keep both: else a record could be moved into a correspondent's region.
+    Deciders must maintain both, so that no record is moved into a correspondent's region.
     """
     parsed, _ = validation.parse({k: v for k, v in cells.items() if k in _CONTENT}, 0)
     after = dict(before or {}) | parsed
@@ -174,9 +174,9 @@ def sides_of(
 def base_of(
     connection: sa.Connection, cells: Mapping[str, str], record: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
-    """Return the record that a suggestion would change, as it was seen if it is gone by now.
+    """Return the record that a suggestion would change; if removed, the version it is based on.
 
-    So that who kept it can still refuse the suggestion; None for a new record.
+    Its maintainers can thus still refuse the suggestion. None for a new record.
     """
     if record is not None or "version" not in cells:
         return record
@@ -184,9 +184,9 @@ def base_of(
 
 
 def overtaken(cells: Mapping[str, str], before: Mapping[str, Any] | None) -> str:
-    """Return why a suggestion is about another record by now, or ""."""
+    """Return why a suggestion no longer applies to its record, or ""."""
     if "version" in cells and before is None:
-        return f"the record '{cells['id']}' isn't there any more"
+        return f"the record '{cells['id']}' doesn't exist any more"
     if "version" not in cells and before is not None:
         return f"a record '{cells['id']}' has been added since"
     return ""
@@ -195,7 +195,7 @@ def overtaken(cells: Mapping[str, str], before: Mapping[str, Any] | None) -> str
 def _require_decider(
     actor: Actor, cells: Mapping[str, str], before: Mapping[str, Any] | None
 ) -> None:
-    # First the role: to the public an error must not name what nobody has looked at yet.
+    # The role first: errors must not reveal unreviewed content to the public.
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="decide on suggestions")
     for record in sides_of(cells, before):
         require_keep(actor, record, "decide on")
@@ -206,17 +206,17 @@ def _contact(cells: Mapping[str, str]) -> dict[str, str]:
 
 
 def _contact_problems(cells: Mapping[str, str], row: int) -> list[Problem]:
-    """Check personal cells by themselves: beside the record's own they would tell about these."""
+    """Check personal cells separately from the record's own, so as not to reveal those."""
     contact = _contact(cells)
     _, problems = validation.parse(contact, row)
     if list(contact) == ["contact_consent"]:
-        reason = "consent needs the contact that it is for in the same suggestion"
+        reason = "consent requires its contact in the same suggestion"
         problems.append(Problem(row, "contact_consent", contact["contact_consent"], reason))
     return problems
 
 
 def _require_short(given: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Refuse too much before any of it is read."""
+    """Raise for too many rows or characters before they are parsed."""
     if len(given) > MOST_PENDING:
         raise RegistryError(
             f"{len(given):,} rows are more than may be suggested; at most {MOST_PENDING:,} may."
@@ -225,7 +225,7 @@ def _require_short(given: Sequence[tuple[int, Mapping[str, str]]]) -> None:
     for number, cells in given:
         if unknown := [name for name in cells if name not in fields()]:
             raise RegistryError(
-                f"Row {number} names '{unknown[0][:60]}', which is no field"
+                f"Row {number} names '{unknown[0][:60]}', which is not a field"
                 f"{near_matches(unknown[0], fields()) or '.'} Fields are {', '.join(fields())}."
             )
         if sum(map(len, cells.values())) > MOST_CHARACTERS:
@@ -238,7 +238,7 @@ def _require_short(given: Sequence[tuple[int, Mapping[str, str]]]) -> None:
 def _new(
     connection: sa.Connection, made: Plan, contacts: Sequence[dict[str, str]]
 ) -> list[tuple[str, dict[str, str], dict[str, str]]]:
-    """Return (name of the record, cells, contact) of each row that says something new."""
+    """Return (record name, cells, contact) of each row with changes."""
     changes = {(change.after or {})["id"]: change for change in made.changes}
     found = []
     for entry, contact in zip(made.entries, contacts, strict=True):
@@ -280,8 +280,8 @@ def _store(
 
 
 def _require_room(connection: sa.Connection, actor: Actor) -> None:
-    mine = (suggestion.c.by == actor.name) & (suggestion.c.state == PENDING)
-    waiting = connection.scalar(sa.select(sa.func.count()).where(mine)) or 0
+    own_pending = (suggestion.c.by == actor.name) & (suggestion.c.state == PENDING)
+    waiting = connection.scalar(sa.select(sa.func.count()).where(own_pending)) or 0
     if waiting > MOST_PENDING:
         whose = "all without a token" if actor == PUBLIC else f"'{actor.name}'"
         raise RegistryError(
@@ -303,15 +303,15 @@ def _pending(
 
 
 def row_of(connection: sa.Connection, number: int) -> Mapping[str, Any]:
-    """Return a suggestion as it is stored.
+    """Return the stored row of a suggestion.
 
     Raises
     ------
     RegistryError
-        There is none with this number.
+        There is no suggestion with this number.
     """
     query = sa.select(suggestion).where(suggestion.c.no == number)
-    known = 0 < number < 2**63  # what a database can look for
+    known = 0 < number < 2**63  # range of database integers
     row = connection.execute(query).mappings().first() if known else None
     if row is None:
         raise RegistryError(

@@ -1,4 +1,4 @@
-"""What correspondents declare of how far a region has been gone through (GAP-6)."""
+"""Surveys: declarations by correspondents of how completely a region is recorded (GAP-6)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ _MOST_NOTE = 1_000
 def declare(
     connection: sa.Connection, actor: Actor, region: str, level: str, now: str, note: str = ""
 ) -> str:
-    """Declare that a region has been gone through; an earlier survey of it is replaced.
+    """Declare a survey of a region; an earlier survey of it is replaced.
 
     Parameters
     ----------
     connection, actor, now
-        One that `writing` gave; one who keeps the whole region; the moment (UTC).
+        Connection from `writing`; an actor responsible for the whole region; the current time
+        (UTC).
     region : str
         A country, a first-level unit such as KE-31, a region of the initiative, or "world".
     level : str
-        "complete": whoever isn't recorded isn't known there; "partial": a part of it was looked at.
+        "complete": all known actors of the region are recorded; "partial": a part was surveyed.
     note : str
-        What was looked at, shown to all.
+        Scope of the survey, shown to all.
 
     Returns
     -------
@@ -45,14 +46,14 @@ def declare(
     Raises
     ------
     NotAllowedError
-        The actor doesn't keep the whole region.
+        The actor is not responsible for the whole region.
     BadInputError
-        An unknown region or level, or a note that can't be shown.
+        Unknown region or level, or a note that can't be published.
     """
     code = _kept(actor, region)
     if level not in LEVELS:
         raise BadInputError(
-            f"'{level}' is no level of a survey{near_matches(level, LEVELS) or '.'} Use"
+            f"'{level}' is not a level of a survey{near_matches(level, LEVELS) or '.'} Use"
             f" {' or '.join(LEVELS)}."
         )
     note = checked("The note", note, _MOST_NOTE)
@@ -65,14 +66,14 @@ def declare(
 
 
 def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> str:
-    """Take back what was declared of a region; return its code.
+    """Withdraw the survey of a region; return its code.
 
     Raises
     ------
     NotAllowedError
-        The actor doesn't keep the whole region.
+        The actor is not responsible for the whole region.
     RegistryError
-        Nothing is declared of it.
+        No survey of it is declared.
     """
     code = _kept(actor, region)
     if not connection.execute(survey.delete().where(survey.c.region == code)).rowcount:
@@ -85,7 +86,7 @@ def _kept(actor: Actor, region: str) -> str:
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="declare a survey")
     codes = regions("a survey", region, units=True)
     if len(codes) != 1:
-        raise BadInputError("A survey is of one region. Give a country's code such as KEN.")
+        raise BadInputError("A survey covers one region. Give a country's code such as KEN.")
     code = codes[0]
     if actor.role == CORRESPONDENT and not countries_of(code) <= actor.countries:
         raise NotAllowedError(

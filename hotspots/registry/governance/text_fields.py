@@ -1,4 +1,4 @@
-"""What people give beside records: short texts (holders, reasons, notes), and regions."""
+"""Validation of short texts (holders, reasons, notes) and regions given outside of records."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from hotspots.registry.schema.fields import SEPARATOR, fields
 
 
 def checked(what: str, text: str, most: int) -> str:
-    """Return a text in one form, without line ends.
+    """Return a normalised text in one line.
 
     Parameters
     ----------
     what
-        What it is, for the message: "The reason".
+        Its name in messages: "The reason".
     text
-        As given; "" stays "".
+        The text; "" is allowed.
     most
-        Most characters.
+        Maximum number of characters.
 
     Raises
     ------
     BadInputError
-        It is too long, or holds an e-mail address, a telephone number, HTML or control characters:
-        it will be shown to all and stays.
+        It is too long, or contains an e-mail address, a telephone number, HTML or control
+        characters, since it is published permanently.
     """
     if values.personal_in(values.clean(text)):
         raise BadInputError(
-            f"{what} holds an e-mail address or telephone number. Leave it out; others will read"
+            f"{what} contains an e-mail address or telephone number. Leave it out; others will read"
             " it."
         )
     try:
@@ -45,16 +45,16 @@ def regions(what: str, text: str, *, units: bool) -> tuple[str, ...]:
     Parameters
     ----------
     what
-        What they are of, for the message: "a survey".
+        Their purpose in messages: "a survey".
     text
         Codes or countries' names, joined by ";".
     units
-        Whether the message shall name first-level units too.
+        Whether messages mention first-level units too.
 
     Raises
     ------
     BadInputError
-        One of them isn't known.
+        One of them is unknown.
     """
     found: list[str] = []
     for part in filter(None, map(str.strip, text.split(SEPARATOR))):
@@ -71,6 +71,6 @@ def _unknown(given: str, what: str, units: bool) -> str:
     unit = "a first-level unit such as KE-31, " if units else ""
     listed = ", ".join(groups())
     return (
-        f"'{given[:60]}' is no region of {what}{near_matches(given, groups()) or '.'} Give a"
+        f"'{given[:60]}' is not a region of {what}{near_matches(given, groups()) or '.'} Give a"
         f" country (KEN or Kenya), {unit}world, or a region of the Initiative: {listed}."
     )

@@ -1,18 +1,18 @@
-"""Tokens: who acts on a registry.
+"""Tokens, which identify the actors of a registry.
 
-A token is a random secret; only its digest is stored. The digest is a plain SHA-256 without salt,
-for a secret of 256 random bits can't be guessed, however fast the hash is: slow, salted hashes
-protect passwords that people choose. So one look-up by the digest is enough for each request.
+A token is a random secret; only its digest is stored. The digest is a plain SHA-256 without salt:
+a secret of 256 random bits can't be guessed even with a fast hash, whereas slow, salted hashes
+protect passwords chosen by people. One look-up by digest thus suffices for each request.
 
-While a registry has never had a token of an administrator, whoever can open its database is its
-administrator. From the first such token on, one without a token reads and suggests; a token that
-has run out or was revoked doesn't open the registry to all again.
+Until the first administrator token is created, any user who can open the database acts as
+administrator. From then on, users without a token may read and suggest; an expired or revoked token
+does not reopen the registry to all.
 
-Tokens limit those who come through this program. They can't limit somebody who may write the
-database itself: the file, or the tables in PostgreSQL; docs/security.md states the whole model. So
-`recover` gives nobody a right that they lack; but correspondents who should be held to their
-regions must reach the registry through the web service, or over a machine whose file they can't
-write, and never be given the user of the PostgreSQL database.
+Tokens restrict users of this program. They can't restrict users who may write to the database
+itself, i.e. the file or the PostgreSQL tables; docs/security.md describes the security model.
+`recover` therefore grants no additional permission; but correspondents restricted to their regions
+must access the registry through the web service, or on a machine where they can't write the file,
+and must not be given the PostgreSQL user.
 """
 
 from __future__ import annotations
@@ -43,31 +43,31 @@ from hotspots.registry.permissions import (
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import SEPARATOR, fields
 
-PREFIX = "hsp_"  # so that a secret is recognised where it shouldn't be, by people and by scanners
+PREFIX = "hsp_"  # lets people and scanners recognise a leaked secret
 _SECRET_BYTES = 32
 _MOST_HOLDER = 100  # characters
 VALID, EXPIRED, REVOKED, RECOVERED = "valid", "expired", "revoked", "revoked by a recovery"
-# The journal's word for it; from there a token's holder learns why it was revoked.
+# The action in the journal, from which the reason of a revocation is read.
 _BY_RECOVERY = "token revoked by recovery"
 
 
 def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Actor:
-    """Return who acts.
+    """Return the actor identified by a token.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
-        Of a registry.
+        Connection to the registry.
     secret : str or None
-        Of a token; without one it is `LOCAL` while no administrator's token was ever made, else
-        `PUBLIC`.
+        Secret of a token; without one the actor is `LOCAL` until an administrator token has
+        been created, else `PUBLIC`.
     now : str
-        The moment; the clock's by default.
+        Time (UTC); the current time by default.
 
     Raises
     ------
     TokenError
-        The token isn't known, has run out or was revoked.
+        The token is unknown, expired or revoked.
     """
     secret = (secret or "").strip()
     if not secret:
@@ -103,39 +103,39 @@ def create(
     expires: str = "",
     now: str,
 ) -> str:
-    """Make a token and return its secret, which is stored nowhere: show it once.
+    """Create a token and return its secret, which is not stored and can be shown only once.
 
     Parameters
     ----------
     connection, actor, now
-        One that `writing` gave; an administrator; the moment (UTC).
+        Connection from `writing`; an administrator; the current time (UTC).
     holder : str
-        Whom the history names, chosen by the organisation: "Correspondent Kenya". No address.
+        Name for the history, chosen by the organisation: "Correspondent Kenya". No address.
     role : str
         One of `hotspots.registry.permissions.ROLES`.
     regions : iterable of str
-        Of a correspondent, at least one: countries, regions of the initiative, or "world".
+        For a correspondent, at least one: countries, regions of the initiative, or "world".
     expires : str
-        Last day (UTC) on which it is valid, such as 2027-12-31; without, it doesn't run out.
+        Last day of validity (UTC), such as 2027-12-31; without, the token doesn't expire.
 
     Raises
     ------
     NotAllowedError
-        The actor is no administrator.
+        The actor is not an administrator.
     BadInputError
-        An unknown role or region, regions of another than a correspondent, a day in the past.
+        Unknown role or region, regions for a role other than correspondent, or a past date.
     """
     require_role(actor, ADMINISTRATOR, doing="make tokens")
     return _make(connection, actor, holder, role, tuple(regions), expires, now, "token made")
 
 
 def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
-    """Make an administrator's token without showing one, as where all are lost; return its secret.
+    """Create an administrator token without using one, if all are lost; return its secret.
 
-    Nothing is asked but a connection that can write: who has that owns the registry already. So
-    that nobody is recovered from unseen, the valid tokens of all other administrators are revoked,
-    and say so when they are used; the list and the journal show it too. No way from outside (a web
-    service) may call this.
+    Only a connection that can write is required, which implies full control of the registry. So
+    that a recovery can't go unnoticed, all valid tokens of other administrators are revoked, with
+    a corresponding error when used; the list and the journal show it too. It must not be callable
+    from a web service.
     """
     beside = administrators(connection, now)
     for row in _valid_administrators(connection, now):
@@ -146,19 +146,19 @@ def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
 
 
 def administrators(connection: sa.Connection, now: str) -> list[str]:
-    """Return the valid tokens of administrators as "holder (id)", in the order of making."""
+    """Return the valid tokens of administrators as "holder (id)", in the order of creation."""
     return [f"{row['holder']} ({row['id']})" for row in _valid_administrators(connection, now)]
 
 
 def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
-    """End a token; it stays in the list.
+    """Revoke a token; it stays in the list.
 
     Raises
     ------
     NotAllowedError
-        The actor is no administrator.
+        The actor is not an administrator.
     RegistryError
-        No such token, one that was revoked before, or the last of an administrator.
+        Unknown or already revoked token, or the last one of an administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="revoke tokens")
     rows = {row["id"]: row for row in _all(connection)}
@@ -181,9 +181,9 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
 
 
 def revoked_digests(connection: sa.Connection) -> dict[str, str]:
-    """Return digest -> moment of every revoked token; to be read before a backup is restored.
+    """Return digest -> time of revocation, to be read before a backup is restored.
 
-    Empty where the database isn't a registry yet.
+    Empty if the database is not a registry yet.
     """
     if not sa.inspect(connection).has_table(token.name):
         return {}
@@ -194,22 +194,23 @@ def revoked_digests(connection: sa.Connection) -> dict[str, str]:
 def keep_revoked(
     connection: sa.Connection, actor: Actor, revoked: Mapping[str, str], now: str
 ) -> list[str]:
-    """Revoke again the tokens that an older backup has brought back; return their ids.
+    """Revoke tokens again that were restored from an older backup; return their ids.
 
-    The journal tells of the restoration, and of each token. It doesn't spare the last token of an
-    administrator: what was revoked may be in the wrong hands, and `recover` makes another.
+    The journal records the restoration and each token. This includes the last token of an
+    administrator, since a revoked token may be compromised; `recover` creates a new one.
 
     Parameters
     ----------
     connection, actor, now
-        One that `writing` gave, after the restoration; an administrator; the moment (UTC).
+        Connection from `writing`, after the restoration; an administrator; the current time
+        (UTC).
     revoked
-        What `revoked_digests` gave before it.
+        Result of `revoked_digests` before the restoration.
 
     Raises
     ------
     NotAllowedError
-        The actor is no administrator.
+        The actor is not an administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
     log(connection, actor, now, "restore")
@@ -217,13 +218,13 @@ def keep_revoked(
     for row in back:
         moment = revoked[row["digest"]]
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=moment))
-        told = f"{row['role']} {row['holder']}, as before the restoration"
-        log(connection, actor, now, "token revoked", row["id"], told)
+        detail = f"{row['role']} {row['holder']}, as before the restoration"
+        log(connection, actor, now, "token revoked", row["id"], detail)
     return [row["id"] for row in back]
 
 
 def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, Any]]:
-    """Return every token in the order of making, without anything of its secret.
+    """Return every token in the order of making, without its secret.
 
     Each has id, holder, role, regions (tuple), created, expires, revoked, and state: "valid",
     "expired", "revoked" or "revoked by a recovery".
@@ -231,7 +232,7 @@ def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, 
     Raises
     ------
     NotAllowedError
-        The actor is no administrator.
+        The actor is not an administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="list tokens")
     recovered = _recovered(connection)
@@ -251,16 +252,16 @@ def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, 
 
 
 def administered_until(connection: sa.Connection, now: str) -> str:
-    """Return the day after which no administrator's token is valid, or "" if one doesn't end.
+    """Return the last day on which an administrator token is valid, or "" if one never expires.
 
-    "" too where there never was one.
+    Also "" if there is none.
     """
     ends = [row["expires"] for row in _valid_administrators(connection, now)]
     return max(ends)[:10] if ends and all(ends) else ""
 
 
 def keepers(connection: sa.Connection, now: str) -> list[Actor]:
-    """Return the actors of all valid tokens that may keep some record, in the order of making."""
+    """Return the actors of all valid tokens that may change records, in the order of creation."""
     actors = [_actor(row) for row in _valid(connection, now)]
     return [actor for actor in dict.fromkeys(actors) if may_keep(actor, None)]
 
@@ -279,7 +280,8 @@ def _make(
     holder = _holder(holder)
     if role not in ROLES:
         raise BadInputError(
-            f"'{role}' is no role{near_matches(role, ROLES) or '.'} Roles are {', '.join(ROLES)}."
+            f"'{role}' is not a role{near_matches(role, ROLES) or '.'} Roles are"
+            f" {', '.join(ROLES)}."
         )
     kept = _checked_regions(role, regions)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
@@ -320,7 +322,7 @@ def _checked_regions(role: str, regions: tuple[str, ...]) -> tuple[str, ...]:
             "A correspondent needs a region: a country such as KEN, a region of the initiative, or"
             " world."
         )
-    # A unit would give the rights of its whole country: more than was meant.
+    # A unit would grant permissions for its whole country.
     if units := [region for region in kept if "-" in region and region.isupper()]:
         raise BadInputError(
             f"A token can't be limited to {', '.join(units)}: rights go by country. Give the"
@@ -374,7 +376,7 @@ def _valid_administrators(connection: sa.Connection, now: str) -> list[Any]:
 
 
 def _recovered(connection: sa.Connection) -> set[str]:
-    """Return the ids of the tokens that recoveries have revoked."""
+    """Return the ids of the tokens revoked by recoveries."""
     return set(connection.scalars(sa.select(audit.c.target).where(audit.c.action == _BY_RECOVERY)))
 
 

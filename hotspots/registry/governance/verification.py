@@ -1,4 +1,4 @@
-"""Records that nobody has verified for long, and verifying them (WHO-12)."""
+"""Finding records whose verification is outdated, and verifying them (WHO-12)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OLD_DAYS = 730
 _PAGE = 5_000
-_TOLD = ("id", "type", "name", "country", "owner", "verified_on", "changed")
-_NEEDED = ("no", "regions", *_TOLD)
+_COLUMNS = ("id", "type", "name", "country", "owner", "verified_on", "changed")
+_NEEDED = ("no", "regions", *_COLUMNS)
 
 
 def stale(
@@ -31,29 +31,29 @@ def stale(
     region: str | None = None,
     today: date | None = None,
 ) -> pd.DataFrame:
-    """Return the records that nobody has verified for long; the oldest first, never before old.
+    """Return records with an outdated or missing verification; never verified ones first.
 
     Parameters
     ----------
     registry : Registry
-        The registry; for a correspondent only the records that they keep are told.
+        The registry; for a correspondent only the records that they maintain.
     older_than_days : int
         Days since the last verification.
     region : str, optional
-        Only records that sit or work in this country or region.
+        Only records with their seat or activity in this country or region.
     today : date, optional
-        The day, UTC; the clock's by default.
+        Reference date, UTC; the current date by default.
 
     Returns
     -------
     DataFrame
         id, type, name, country, owner, verified_on, changed (text, "" if missing) and age_days:
-        days since the verification, NaN where nobody ever verified it.
+        days since the verification, NaN if never verified.
 
     Raises
     ------
     BadInputError
-        A negative number of days, or an unknown region.
+        Negative number of days, or unknown region.
     """
     import pandas as pd
 
@@ -72,7 +72,9 @@ def stale(
             if not limited or may_keep(registry.actor, record)
         ]
     found.sort(key=lambda record: (record.get("verified_on", ""), record["id"]))
-    table = pd.DataFrame([[r.get(name, "") for name in _TOLD] for r in found], columns=list(_TOLD))
+    table = pd.DataFrame(
+        [[r.get(name, "") for name in _COLUMNS] for r in found], columns=list(_COLUMNS)
+    )
     ages = [_age(record.get("verified_on"), today) for record in found]
     return table.assign(age_days=pd.Series(ages, dtype="float64"))
 
@@ -80,44 +82,45 @@ def stale(
 def verify(
     registry: Registry, ids: Iterable[str], today: date | None = None
 ) -> tuple[list[str], list[str]]:
-    """Say that records are right as they stand: `verified_on` becomes today.
+    """Confirm that records are correct: sets `verified_on` to the current date.
 
     Returns
     -------
     tuple
-        The ids of those that are verified now, and of those that were verified today already.
+        Ids of the records verified now, and of those already verified today.
 
     Raises
     ------
     NotAllowedError
-        The actor doesn't keep one of the records; then none is verified.
+        The actor may not change one of the records; none is verified.
     RegistryError
-        No such record, or one that isn't sound; then none is verified.
+        Unknown or invalid record; none is verified.
     """
     day, now = (today or clock.today()).isoformat(), clock.now()
     with registry.writing() as connection:
         given = list(dict.fromkeys(ids))
         current = queries.current_ids(connection, given)
-        wanted = list(dict.fromkeys(current.get(id, id) for id in given))
-        versions = _kept(connection, registry.actor, wanted)
-        asked = [
+        record_ids = list(dict.fromkeys(current.get(id, id) for id in given))
+        versions = _kept(connection, registry.actor, record_ids)
+        verifications = [
             (at, {"id": id, "verified_on": day, "version": str(versions[id])})
-            for at, id in enumerate(wanted, start=1)
+            for at, id in enumerate(record_ids, start=1)
         ]
-        made = plan(connection, asked, registry.actor, now)
+        made = plan(connection, verifications, registry.actor, now)
         if made.problems:
             first = made.problems[0]
             raise RegistryError(
-                f"'{wanted[first.row - 1]}' can't be verified, for it isn't sound: {first.column}:"
-                f" {first.reason.rstrip('.')}. Mend the record first. Nothing was verified."
+                f"'{record_ids[first.row - 1]}' can't be verified, since it is not valid:"
+                f" {first.column}: {first.reason.rstrip('.')}. Correct the record first."
+                " Nothing was verified."
             )
         apply(connection, made.changes, registry.actor, now)
     done = {entry.id for entry in made.entries if entry.outcome != SAME}
-    return [id for id in wanted if id in done], [id for id in wanted if id not in done]
+    return [id for id in record_ids if id in done], [id for id in record_ids if id not in done]
 
 
 def _kept(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
-    """Return id -> version; ask for the right first, also where nothing is left to be done."""
+    """Return id -> version; permissions are checked even if no change is needed."""
     found = queries.fetch(connection, ids)
     for id in ids:
         if id not in found:

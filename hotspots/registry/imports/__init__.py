@@ -1,1 +1,1 @@
-"""Rows of a file planned against the registry: validation, three-way merge, problems."""
+"""Planning imports: validation of rows, three-way merge with the registry, ids."""

@@ -1,6 +1,6 @@
-"""What a file would change in a registry: new, changed, same and refused rows, before it does.
+"""Import plans: the new, changed, unchanged and refused rows of a file, before it is imported.
 
-A row touches only the fields that its file names (`edits`).
+A row changes only the fields that are columns of its file (`edits`).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _SET_BY_REGISTRY = frozenset({"version", "created", "changed"})
 
 @dataclass(frozen=True)
 class Entry:
-    """What becomes of one row.
+    """The outcome of one row.
 
     Attributes
     ----------
     row, id, name : int, str, str
-        The row's number, and its record.
+        The row number, and id and name of its record.
     outcome : str
         One of `OUTCOMES`.
     fields : mapping of str to (str, str)
@@ -55,18 +55,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a file would do.
+    """The changes that an import would make.
 
     Attributes
     ----------
     entries : tuple of Entry
-        One a row, in the file's order.
+        One per row, in file order.
     changes : tuple of Change
-        What is to be written.
+        Changes to be written.
     problems : tuple of Problem
-        Why rows are refused.
+        Reasons for refused rows.
     notes : tuple of Problem
-        What should be looked at all the same.
+        Warnings.
     """
 
     entries: tuple[Entry, ...]
@@ -76,14 +76,14 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows are new, changed, same and refused."""
+        """Number of new, changed, unchanged and refused rows."""
         found = Counter(entry.outcome for entry in self.entries)
         return {outcome: found[outcome] for outcome in OUTCOMES}
 
 
 @dataclass(frozen=True)
 class _How:
-    """Who plans, when, and what may be done."""
+    """The actor, the time, and the permitted changes."""
 
     actor: Actor
     now: str
@@ -96,7 +96,7 @@ class _How:
 
 
 class _Row:
-    """A row on its way: its cells' values, what the registry has, and what is wrong so far."""
+    """A row during planning: its parsed values, its record in the registry, and its problems."""
 
     def __init__(self, number: int, cells: Mapping[str, str]) -> None:
         self.number = number
@@ -107,13 +107,13 @@ class _Row:
         self.after: dict[str, Any] = {}
 
     def refuse(self, column: str, reason: str) -> None:
-        """Keep the row out, with a reason."""
+        """Refuse the row, with a reason."""
         given = values.write(self.named.get(column)) or self.cells.get(column, "")
         self.problems.append(Problem(self.number, column, given, reason))
 
     @property
     def outcome(self) -> str:
-        """New, changed, same or refused, as far as is known."""
+        """New, changed, same or refused, according to the checks so far."""
         if any(problem.serious for problem in self.problems):
             return REFUSED
         if self.before is None:
@@ -132,23 +132,23 @@ def plan(
     overwrite: bool = False,
     note: str = "",
 ) -> Plan:
-    """Return what rows of cells would change.
+    """Return the changes that an import of rows would make.
 
     Parameters
     ----------
     connection
-        Of the registry; nothing is written.
+        Connection to the registry; nothing is written.
     rows
-        (row number, text cells by field name); a field that isn't named isn't touched, an empty
-        cell takes its value out.
+        (row number, text cells by field name); fields that are absent are not changed, an empty
+        cell deletes the value.
     actor, now
-        Who does it, and when (moment, UTC).
+        The actor, and the current time (UTC).
     problems
-        What was wrong with rows that could not even be read.
+        Problems of rows that could not be parsed.
     spoiled
-        Those of these rows whose other cells can be checked, so that all is told at once.
+        Those of these rows whose other cells can be checked, to report all problems at once.
     overwrite
-        Let rows without a version change what somebody else has changed last.
+        Allow rows without a version to change records last changed by another actor.
     note
         For the history of each record that changes.
     """
@@ -166,7 +166,7 @@ def plan(
 
 
 def _add_unread(work: list[_Row], problems: Sequence[Problem]) -> None:
-    """Give rows what was wrong with reading them; those that weren't read at all get a place."""
+    """Add parsing problems to their rows; unparsed rows are appended."""
     rows = {row.number: row for row in work} if problems else {}
     for problem in problems:
         row = rows.get(problem.row)
@@ -177,7 +177,7 @@ def _add_unread(work: list[_Row], problems: Sequence[Problem]) -> None:
 
 
 def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
-    """Find the record of each row: by its id, or by its name."""
+    """Find the record of each row by id or name."""
     rows: dict[str, list[_Row]] = {}
     for row in work:
         if row.id:
@@ -185,7 +185,7 @@ def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
     for id_, twins in rows.items():
         for row in twins[: len(twins) if len(twins) > 1 else 0]:
             others = ", ".join(str(other.number) for other in twins if other is not row)
-            row.refuse("id", f"the id '{id_}' stands in row {others} too")
+            row.refuse("id", f"the id '{id_}' also occurs in row {others} of this file")
     nameless = [row for row in work if row.cells and not row.cells.get("id")]
     name_the_nameless(connection, nameless, set(rows))
     gone = queries.current_ids(connection, [row.id for row in work if row.id])
@@ -197,7 +197,7 @@ def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
 
 
 def _complete(connection: sa.Connection, row: _Row, how: _How) -> None:
-    """Work out the record after the change, and check it."""
+    """Determine the record after the change, and validate it."""
     named = {k: v for k, v in row.named.items() if k not in ("id", *_SET_BY_REGISTRY)}
     if not how.trusted:
         named.pop("owner", None)
@@ -215,7 +215,7 @@ def _complete(connection: sa.Connection, row: _Row, how: _How) -> None:
 
 def _edit(connection: sa.Connection, row: _Row, named: Mapping[str, Any], how: _How) -> None:
     before = row.before or {}
-    # A row with personal cells tells nobody else anything: neither "same" nor a further fault.
+    # Without permission, a row with personal cells reveals neither "same" nor other problems.
     if _CONTACT & set(named) and not _permit(row, how.actor, before):
         return
     if named.get("type") not in (None, before["type"]):
@@ -239,7 +239,7 @@ def _edit(connection: sa.Connection, row: _Row, named: Mapping[str, Any], how: _
 
 
 def _renew_consent(row: _Row, taken: dict[str, Any]) -> None:
-    """Take the consent out with the person who gave it, unless the row brings another one."""
+    """Delete consent if the contact changes, unless the row has a new one."""
     before = row.before or {}
     other = any(n in taken and taken[n] != before.get(n) for n in _CONTACT - {"contact_consent"})
     if other and "contact_consent" in before and "contact_consent" not in taken:
@@ -249,15 +249,15 @@ def _renew_consent(row: _Row, taken: dict[str, Any]) -> None:
                 row.number,
                 "contact_consent",
                 "",
-                "the contact is another one, so the former one's consent is taken out; give the day"
-                " of the new one's, if there is any",
+                "the contact has changed, so the former consent is deleted; give the date of the"
+                " new contact's consent, if any",
                 serious=False,
             )
         )
 
 
 def _system_of_new(row: _Row, how: _How) -> dict[str, Any]:
-    """Return the system fields of a new record; those of an export are kept if one may."""
+    """Return the system fields of a new record; those of an export are kept if permitted."""
     kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if how.trusted else {}
     made = kept.get("created") or how.now
     own = {"id": row.id, "version": 1, "created": made, "changed": made}
@@ -278,7 +278,7 @@ def _permit(row: _Row, actor: Actor, *records: Mapping[str, Any] | None) -> bool
 
 
 def _place(work: Sequence[_Row]) -> None:
-    """Look at the points that are new or moved."""
+    """Check new and moved points."""
     moved = [
         (number, row.after)
         for number, row in enumerate(work)
@@ -294,8 +294,8 @@ def _position(record: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _relate(connection: sa.Connection, work: Sequence[_Row]) -> None:
-    """Refuse relations to nothing, also to rows that are refused themselves; follow merges."""
-    mine = {row.id: row for row in work if row.id}
+    """Refuse relations to unknown records or refused rows; replace merged ids."""
+    own_rows = {row.id: row for row in work if row.id}
     named = {other for row in work for other in _others(row)}
     gone = queries.current_ids(connection, named)
     known = queries.known_ids(connection, named | set(gone.values()))
@@ -305,19 +305,19 @@ def _relate(connection: sa.Connection, work: Sequence[_Row]) -> None:
             _follow(row, gone)
             for other in _others(row):
                 naming.setdefault(other, []).append(row)
-    nobody = [id_ for id_ in naming if id_ not in known and id_ not in mine]
+    unknown = [id_ for id_ in naming if id_ not in known and id_ not in own_rows]
     refused = [row.id for row in work if row.id not in known and row.outcome == REFUSED]
     for id_, rows in naming.items():
         for row in rows:
             if row.id == id_:
                 row.refuse("relations", f"it names '{id_}', which is the record itself")
                 refused.append(row.id)
-    while nobody or refused:
-        id_ = (nobody or refused).pop()
+    while unknown or refused:
+        id_ = (unknown or refused).pop()
         for row in naming.pop(id_, ()):
             if row.outcome != REFUSED and row.id not in known:
                 refused.append(row.id)
-            row.refuse("relations", _no_such(id_, id_ in mine))
+            row.refuse("relations", _no_such(id_, id_ in own_rows))
 
 
 def _others(row: _Row) -> list[str]:
@@ -332,7 +332,7 @@ def _follow(row: _Row, gone: Mapping[str, str]) -> None:
 def _no_such(other: str, in_file: bool) -> str:
     if in_file:
         return f"it names '{other}', whose row in this file is refused"
-    return f"it names '{other}', which no record has as its id; add that record, or mend the id"
+    return f"it names '{other}', which no record has as its id; add that record, or correct the id"
 
 
 def _planned(work: Sequence[_Row], notes: Sequence[Problem], note: str) -> Plan:

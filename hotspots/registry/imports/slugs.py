@@ -1,4 +1,4 @@
-"""Ids for records that come without one: made of the name, the same at each reading of a file."""
+"""Ids for records without one, derived reproducibly from the name."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _SAME = ("name", "type", "country", "regions")
 
 
 class Nameless(Protocol):
-    """A row whose record is to be found."""
+    """A row whose record is to be identified."""
 
     id: str
     named: dict[str, Any]
 
 
 def slug(text: str) -> str:
-    """Return lower-case letters a to z and digits, joined by hyphens; "" where none are left."""
+    """Return lower-case letters a to z and digits, joined by hyphens; "" if none are left."""
     words = re.sub(r"[^a-z0-9]+", "-", _plain(text)).strip("-")
     return words if len(words) <= _MOST else words[: _MOST + 1].rpartition("-")[0] or words[:_MOST]
 
 
 def id_for(cells: Mapping[str, Any]) -> str:
-    """Return the id that a record's name gives.
+    """Return the id derived from a record's name.
 
-    Where letters or words of the name are lost on the way (other scripts, long names), a hash of
-    the whole name follows, so that two names have two ids.
+    If letters or words of the name are lost (other scripts, long names), a hash of the whole name
+    is appended, so that different names have different ids.
     """
     name = str(cells.get("name") or "")
     made, plain = slug(name), _plain(name)
@@ -45,16 +45,16 @@ def id_for(cells: Mapping[str, Any]) -> str:
 
 
 def name_the_nameless(connection: sa.Connection, rows: Sequence[Nameless], taken: set[str]) -> None:
-    """Give rows without an id that of the record they are, or a free one.
+    """Assign ids to rows without one: that of the matching record, or a free one.
 
-    A record of the registry is the same one only if its whole name, type, country and regions are;
-    else it is another one that happens to be called alike. `taken` holds the ids of other rows.
+    A record of the registry matches only if name, type, country and regions are identical;
+    otherwise it is a different record with a similar name. `taken` holds the ids of other rows.
     """
-    wanted = [id_for(row.named) for row in rows]
-    there = queries.fetch(connection, wanted)
-    gone = set(queries.current_ids(connection, wanted))
+    stems = [id_for(row.named) for row in rows]
+    there = queries.fetch(connection, stems)
+    gone = set(queries.current_ids(connection, stems))
     last: dict[str, int] = {}
-    for row, stem in zip(rows, wanted, strict=True):
+    for row, stem in zip(rows, stems, strict=True):
         made, number = stem, last.get(stem, 1)
         while made in taken or (made not in gone and _is_another(connection, made, row, there)):
             number += 1
@@ -67,7 +67,7 @@ def name_the_nameless(connection: sa.Connection, rows: Sequence[Nameless], taken
 def _is_another(
     connection: sa.Connection, id_: str, row: Nameless, there: dict[str, dict[str, Any]]
 ) -> bool:
-    """Say whether the registry has this id for another record than the row's."""
+    """Return whether this id belongs to a record that does not match the row."""
     record = there.get(id_) or queries.fetch(connection, [id_]).get(id_)
     return record is not None and any(record.get(n) != row.named.get(n) for n in _SAME)
 

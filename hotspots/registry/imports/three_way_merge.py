@@ -1,10 +1,10 @@
-"""What a row changes of a record that others may have changed meanwhile: an edit in three ways.
+"""Three-way merge of a row with a record that others may have changed in the meantime.
 
-A row says by its column ``version`` which state of the record it was made from. The registry's
-history has that state, so what the row changed and what others changed can be told apart: both are
-kept, and what both changed is a conflict. A row without a version can't tell its edits from what
-it merely repeats. Then empty cells touch nothing, and a record that somebody else has changed last
-isn't changed.
+The column ``version`` of a row identifies the state of the record it is based on. That state is in
+the registry's history, so changes in the row and changes by others can be distinguished: both are
+kept, and fields changed by both are conflicts. For a row without a version, edits can't be
+distinguished from unchanged values. Empty cells are then ignored, and a record last changed by
+another actor is not modified.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def edits(
     stamp: str | None = None,
     overwrite: bool = False,
 ) -> tuple[dict[str, Any], Conflicts]:
-    """Return the fields that a row changes, and (column, reason) of each conflict.
+    """Return the fields that a row changes, and (column, reason) for each conflict.
 
     Parameters
     ----------
     connection
-        Of the registry.
+        Connection to the registry.
     named
-        Value by field name, None for an emptied cell.
+        Value by field name, None for an empty cell.
     before
-        The record as it is, with its system fields.
+        The current record, with its system fields.
     exported
-        The version that the row was made from, or None where it doesn't say.
+        The version that the row is based on, or None if not given.
     actor
-        Who makes the edit.
+        The actor of the edit.
     stamp
-        When the state that the row was made from had been changed (column ``changed``).
+        Time of the last change of the version that the row is based on (column ``changed``).
     overwrite
-        Take a row without a version, whoever changed the record last.
+        Accept a row without a version even if another actor changed the record last.
     """
     if exported == before["version"] and stamp in (None, before["changed"]):
         return dict(named), []
@@ -110,7 +110,7 @@ def _three_ways(
     taken: dict[str, Any] = {}
     conflicts: Conflicts = []
     for name, value in named.items():
-        if name in _CONTACT:  # nothing personal is in the history, so there is no base
+        if name in _CONTACT:  # the history has no personal fields, so there is no base
             if value != before.get(name):
                 conflicts.append(
                     (
@@ -136,7 +136,7 @@ def _three_ways(
 
 
 def _changed_beside(name: str, base: Record, before: Record) -> str | None:
-    """Return the field that others changed, among those that mean something only with `name`."""
+    """Return the field changed by others, among those interpreted together with `name`."""
     group = next((group for group in TOGETHER if name in group), (name,))
     changed = [one for one in group if before.get(one) != base.get(one)]
     return name if name in changed else next(iter(changed), None)

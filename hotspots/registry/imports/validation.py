@@ -1,4 +1,4 @@
-"""The checks that a row and a record must pass before a registry takes them."""
+"""Validation of rows and records before they are imported."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.vocabulary import vocabulary
 
 Record = Mapping[str, Any]
-# Faults of a position that can hardly be meant; the others are worth a look.
+# Certain errors of a position; the other codes are warnings.
 _SERIOUS = frozenset({"null_island", "swapped", "sign"})
 
 
 def parse(cells: Mapping[str, str], row: int) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the value of each cell by field name (None where it is empty), and what is wrong.
+    """Return the value of each cell by field name (None if empty), and the problems.
 
     Parameters
     ----------
     cells
-        Text by field name; a field that isn't named isn't touched.
+        Text by field name; absent fields are not changed.
     row
-        The row's number, for the problems.
+        The row number, for the problems.
     """
     found: dict[str, Any] = {}
     problems = []
@@ -36,7 +36,7 @@ def parse(cells: Mapping[str, str], row: int) -> tuple[dict[str, Any], list[Prob
 
 
 def check(record: Record, row: int = 0) -> list[Problem]:
-    """Return what is wrong with a record as a whole, every value being sound by itself."""
+    """Return the problems of a record as a whole, whose values are each valid."""
     return [
         Problem(row, name, values.write(record.get(name)), reason)
         for name, reason in _reasons(record)
@@ -56,7 +56,7 @@ def _reasons(record: Record) -> Iterator[tuple[str, str]]:
     yield from _order_reasons(record)
     contacts = [name for name in names("contact") if name in record]
     if contacts == ["contact_consent"]:
-        yield "contact_consent", "consent is given, but there is no contact that it is for"
+        yield "contact_consent", "consent is given, but there is no contact"
 
 
 def _absent(name: str, list_name: str, kind: str) -> str:
@@ -90,13 +90,13 @@ def _order_reasons(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
-    """Return what is odd about the points of records: at sea, at 0, 0, swapped, elsewhere.
+    """Return implausible positions: at sea, at 0, 0, swapped coordinates, another country.
 
     Parameters
     ----------
     placed
-        (row number, record) of the records whose position is new; those without a point are
-        passed over.
+        (row number, record) of the records with new positions; those without a point are
+        skipped.
     """
     pointed = [(row, record) for row, record in placed if "latitude" in record]
     if not pointed:
@@ -117,6 +117,6 @@ def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
             serious=code in _SERIOUS,
         )
         for at, code, sentence in found
-        # A stand-in point need not be exact.
+        # A representative point need not be exact.
         if code not in NOTES or pointed[at][1].get("place_precision") in ("exact", "locality")
     ]

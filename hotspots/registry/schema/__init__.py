@@ -1,1 +1,1 @@
-"""What a record is: its fields, vocabularies, values and footprint."""
+"""The schema of a record: its fields, vocabularies, values and footprint."""

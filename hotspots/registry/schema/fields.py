@@ -1,4 +1,4 @@
-"""The fields of a record (`fields.toml`): the one table behind templates, checks and database."""
+"""The fields of a record (`fields.toml`), from which templates, checks and database are built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotspots.registry.schema.vocabulary import vocabulary
 ORGANISATION, PROJECT, ACTION, PRACTICE = "organisation", "project", "research_action", "practice"
 TYPES = (ORGANISATION, PROJECT, ACTION, PRACTICE)
 SEPARATOR = ";"
-# Fields that mean something only as a whole: no two people's edits are joined within one.
+# Fields that are interpreted together: edits by two people are never combined within a group.
 TOGETHER = (
     ("place", "latitude", "longitude", "footprint", "place_precision"),
     ("surface_ha", "surface_year"),
@@ -32,11 +32,11 @@ class Field:
     Attributes
     ----------
     name, kind : str
-        Column name; what values it takes (see `fields.toml`).
+        Column name; value type (see `fields.toml`).
     types, required : frozenset of str
-        The record types that have it, and those that can't be without it.
+        The record types that have it, and those for which it is required.
     vocabulary : str
-        The list in `vocabulary.toml` that its codes come from, or "".
+        The list of `vocabulary.toml` that defines its codes, or "".
     group : str
         "content", "contact" (personal) or "system" (set by the registry).
     unit : str
@@ -75,10 +75,10 @@ def names(group: str) -> tuple[str, ...]:
 
 
 def field_called(heading: str) -> str | None:
-    """Return the field that a column's heading means, or None.
+    """Return the field for a column heading, or None.
 
     A heading is a field's name or its label in one of the three languages; case, accents and
-    punctuation don't count.
+    punctuation are ignored.
     """
     return _headings().get(key(heading))
 
@@ -110,7 +110,7 @@ def _field(name: str, row: Mapping[str, object]) -> Field:
 
 
 def code_called(list_name: str, word: str) -> str | None:
-    """Return the code that a word means: the code itself or its label in one of the languages."""
+    """Return the code for a word: the code itself, or its label in one of the languages."""
     known = vocabulary()[list_name]
     return word if word in known else _labels(list_name).get(key(word))
 

@@ -1,4 +1,4 @@
-"""Footprints: polygons as people give them, and the one text form in which they are kept."""
+"""Footprints: parsing polygons given by users, and their canonical text form."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def canonical(text: str) -> str:
     Returns
     -------
     str
-        WKT of a valid Polygon or MultiPolygon: crossing rings are mended, what reaches over the
-        antimeridian is cut there, coordinates are rounded to `DIGITS` decimals. It is its own
-        canonical form.
+        WKT of a valid Polygon or MultiPolygon: self-intersecting rings are repaired, geometries
+        that cross the antimeridian are split there, and coordinates are rounded to `DIGITS`
+        decimals. The function is idempotent.
 
     Raises
     ------
     BadInputError
-        It can't be read, is no polygon, lies off the globe, or has no area.
+        The text can't be parsed, is not a polygon, lies outside the globe, or has no area.
     """
     import shapely
 
@@ -48,14 +48,14 @@ def canonical(text: str) -> str:
     rounded = shapely.from_wkt(_written(shape))
     if rounded.is_valid and _on_globe(rounded):
         return _written(rounded)
-    mended = shapely.set_precision(usable(shape), 10.0**-DIGITS)
-    if mended.is_empty:
+    repaired = shapely.set_precision(usable(shape), 10.0**-DIGITS)
+    if repaired.is_empty:
         raise BadInputError("It has no area. Give at least one polygon with an area.")
-    return _written(mended)
+    return _written(repaired)
 
 
 def _written(shape: BaseGeometry) -> str:
-    """Return the one text of a shape: parts, rings and their first points in shapely's order."""
+    """Return the canonical WKT of a shape, with parts and rings in shapely's normalised order."""
     import shapely
 
     parts = shapely.get_parts(shape)
@@ -95,7 +95,7 @@ def _jumps(shape: BaseGeometry) -> bool:
 
 
 def position(record: Mapping[str, Any]) -> BaseGeometry | None:
-    """Return where a record is drawn: its footprint, else its point (EPSG:4326), else None."""
+    """Return a record's geometry: its footprint, else its point (EPSG:4326), else None."""
     import shapely
 
     if area := record.get("footprint"):

@@ -1,4 +1,4 @@
-"""What is wrong with a row, or worth a word: the row, the column, the value and the remedy."""
+"""Errors and warnings about a row: the row, the column, the value and the remedy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _MOST_OF_VALUE = 80
 
 @dataclass(frozen=True)
 class Problem:
-    """Why one row can't be taken, or (`serious` is false) what should be looked at.
+    """Why a row is refused, or (`serious` is false) a warning about it.
 
     Attributes
     ----------
     row : int
-        As a spreadsheet counts: the header is row 1. 0 where no row is meant.
+        Row number as in a spreadsheet: the header is row 1. 0 if it concerns no row.
     column : str
         Field name, or "" for the row as a whole.
     value : str
         The cell as given, shortened.
     reason : str
-        What is wrong and what to do, without a full stop.
+        What is wrong and how to correct it, without a full stop.
     serious : bool
-        Whether it keeps the row out.
+        Whether the row is refused.
     """
 
     row: int
@@ -43,7 +43,7 @@ class Problem:
         object.__setattr__(self, "reason", one_line(self.reason))
 
     def of_row(self, row: int) -> Problem:
-        """Return the same problem of another row."""
+        """Return the same problem for another row."""
         return replace(self, row=row)
 
     def __str__(self) -> str:
@@ -52,8 +52,8 @@ class Problem:
         return f"{where}: {self.reason}{end}"
 
 
-def told(problems: Sequence[Problem], what: str = "bad row") -> str:
-    """Return some lines on many problems: the first ones, and how many more there are."""
+def problem_report(problems: Sequence[Problem], what: str = "bad row") -> str:
+    """Return lines on the first problems, and the number of further ones."""
     rows = {problem.row for problem in problems}
     lines = [f"{len(rows):,} {what}{'' if len(rows) == 1 else 's'}:"]
     lines += [str(problem) for problem in problems[:MOST_SHOWN]]

@@ -1,7 +1,7 @@
-"""Values of a record: text cells to values and back, one rule per kind of field.
+"""Values of a record: conversion between text cells and values, one rule per kind of field.
 
-A value that can't be used raises `ValueError`, whose text completes a sentence that names the row
-and the column: what was given, what is allowed.
+An invalid value raises `ValueError`. Its message, which follows the row and column, states what was
+given and what is allowed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hotspots.geo.countries import LANGUAGES, countries, find, key
 from hotspots.registry.schema.fields import SEPARATOR, Field, code_called, fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
-MOST_ENTRY = 500  # characters of one entry of a list, which is looked up by an index
+MOST_ENTRY = 500  # characters of one entry of a list, which is indexed
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
-_MOST_SHOWN = 100  # characters of a cell that can't be used
+_MOST_SHOWN = 100  # characters of an invalid cell that are quoted
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -32,9 +32,9 @@ _PHONE = re.compile(r"\+?[\d][\d ()./-]{4,24}\d")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _RELATION = re.compile(r"(?P<role>[^=]+)=\s*(?P<other>\S+)(?:\s+(?P<dates>\S+))?")
-_THOUSANDS = re.compile(r"\d{1,3}[.,]\d{3}")  # 12.000: twelve, or twelve thousand?
+_THOUSANDS = re.compile(r"\d{1,3}[.,]\d{3}")  # 12.000 may be 12 or 12 000
 _UNIT = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
-# Controls, halves of characters, and marks that turn the direction of what follows.
+# Control characters, unpaired surrogates and bidirectional formatting characters.
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
@@ -48,37 +48,37 @@ def read(field: Field, text: str) -> Any:
     Raises
     ------
     ValueError
-        What was given and what is allowed.
+        The cell is invalid; the message states what was given and what is allowed.
     """
     cell = clean(text)
     if not cell:
         return None
     if odd := _CONTROL.search(cell):
-        raise ValueError(f"it holds the control character U+{ord(odd.group()):04X}; take it out")
+        raise ValueError(f"it contains the control character U+{ord(odd.group()):04X}; remove it")
     try:
         return _READERS[field.kind](field, cell)
     except ValueError as fault:
         if len(cell) <= _MOST_SHOWN:
             raise
-        # A cell of thousands of letters is shown by its beginning.
+        # Of a long cell only the beginning is quoted.
         shown = f"{cell[:_MOST_SHOWN]}…"
         raise ValueError(str(fault).replace(cell, shown)) from fault
 
 
 def write(value: Any) -> str:
-    """Return the text of a value, such that `read` gives the value again."""
+    """Return the text of a value; `read` is the inverse."""
     if value is None:
         return ""
     if isinstance(value, tuple):
         return SEPARATOR.join(value)
     if isinstance(value, float):
-        # Shortest text that gives the same number; 3.0 is "3".
+        # Shortest text that represents the same number; 3.0 is "3".
         return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)
 
 
 def clean(text: str) -> str:
-    """Return text in one form: NFC, plain line ends, nothing blank at the ends of lines or text."""
+    """Return normalised text: NFC, LF line ends, no trailing blanks in lines or around the text."""
     if text.isascii() and "\n" not in text and "\r" not in text:
         return text.strip()
     lines = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -86,7 +86,7 @@ def clean(text: str) -> str:
 
 
 def status(start: str | None, end: str | None, today: date) -> str:
-    """Return planned, running, ended, or "" where no date tells; partial dates count whole."""
+    """Return planned, running, ended, or "" without dates; partial dates cover the whole period."""
     day = today.isoformat()
     if end and end < day[: len(end)]:
         return "ended"
@@ -99,14 +99,14 @@ def relation(text: str) -> tuple[str, str, str | None, str | None]:
     """Return (role, other record's id, start or None, end or None) of a canonical relation."""
     match = _RELATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"'{text}' is no relation; write it as lead=its-id 2017/2021")
+        raise ValueError(f"'{text}' is not a relation; write it as lead=its-id 2017/2021")
     start, _, end = (match["dates"] or "").partition("/")
     return match["role"].strip(), match["other"], start or None, end or None
 
 
 def personal_in(text: str) -> str:
     """Return the e-mail address or international telephone number that a free text holds, or ""."""
-    # Full-width signs, spaces that don't break and long dashes are typography, no disguise.
+    # Normalise typographic variants: full-width characters, no-break spaces and long dashes.
     plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", text))
     plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
     found = _EMAIL.search(plain) if "@" in plain else None
@@ -119,7 +119,7 @@ def _text(field: Field, cell: str) -> str:
     if len(cell) > most:
         raise ValueError(f"it has {len(cell):,} characters; at most {most:,} are taken")
     if tag := _TAG.search(cell):
-        raise ValueError(f"it holds the HTML tag '{tag.group()[:40]}'; write plain text")
+        raise ValueError(f"it contains the HTML tag '{tag.group()[:40]}'; write plain text")
     _refuse_personal(field, cell)
     return cell
 
@@ -127,8 +127,8 @@ def _text(field: Field, cell: str) -> str:
 def _refuse_personal(field: Field, cell: str) -> None:
     if field.group != "contact" and (personal := personal_in(cell)):
         raise ValueError(
-            f"it holds '{personal}'; e-mail addresses and telephone numbers go into contact_email"
-            " and contact_phone, which are shown only with consent"
+            f"it contains '{personal}'; e-mail addresses and telephone numbers go into"
+            " contact_email and contact_phone, which are shown only with consent"
         )
 
 
@@ -136,7 +136,7 @@ def _identifier(_: Field, cell: str) -> str:
     if _ID.fullmatch(cell) and len(cell) <= _MOST_ID:
         return cell
     raise ValueError(
-        f"'{cell[:60]}' is no id; use lower-case letters a to z, digits and single hyphens,"
+        f"'{cell[:60]}' is not an id; use lower-case letters a to z, digits and single hyphens,"
         f" {_MOST_ID} characters at most"
     )
 
@@ -160,7 +160,7 @@ def _country(_: Field, cell: str) -> str:
     if called:
         raise ValueError(f"'{cell}' may be {' or '.join(called)}; write the code that is meant")
     raise ValueError(
-        f"'{cell}' is no country; use an ISO 3166-1 alpha-3 code such as KEN, or leave it empty"
+        f"'{cell}' is not a country; use an ISO 3166-1 alpha-3 code such as KEN, or leave it empty"
     )
 
 
@@ -173,7 +173,7 @@ def _region(field: Field, cell: str) -> str:
         return _country(field, cell)
     except ValueError:
         raise ValueError(
-            f"'{cell}' is no region; use world, a country's code such as KEN, a first-level unit"
+            f"'{cell}' is not a region; use world, a country's code such as KEN, a first-level unit"
             f" such as KE-31, or one of {', '.join(_initiative_regions())}"
         ) from None
 
@@ -181,7 +181,7 @@ def _region(field: Field, cell: str) -> str:
 def _unit(cell: str) -> str:
     if cell in _units():
         return cell
-    raise ValueError(f"'{cell}' is no ISO 3166-2 code; use one such as KE-31")
+    raise ValueError(f"'{cell}' is not an ISO 3166-2 code; use one such as KE-31")
 
 
 @cache
@@ -198,7 +198,7 @@ def _initiative_regions() -> Iterable[str]:
 
 
 def _number(field: Field, cell: str) -> float:
-    # A decimal comma is how a French or Spanish spreadsheet writes it.
+    # French and Spanish spreadsheets use a decimal comma.
     plain = re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", cell).replace("\u2212", "-")
     if field.unit == "ha" and _THOUSANDS.fullmatch(plain):
         raise ValueError(
@@ -213,14 +213,14 @@ def _number(field: Field, cell: str) -> float:
     low, high = _RANGES.get(field.name, (-math.inf, math.inf))
     if math.isfinite(value) and low <= value <= high:
         return value + 0.0  # -0 is 0
-    raise ValueError(f"'{cell}' is no number{_between(low, high)}; write it as 1250.5")
+    raise ValueError(f"'{cell}' is not a number{_between(low, high)}; write it as 1250.5")
 
 
 def _whole(field: Field, cell: str) -> int:
     value = _number(field, cell)
     if value.is_integer():
         return int(value)
-    raise ValueError(f"'{cell}' is no whole number")
+    raise ValueError(f"'{cell}' is not a whole number")
 
 
 _RANGES = {
@@ -259,22 +259,24 @@ def _url(field: Field, cell: str) -> str:
         if "@" in cell:
             _refuse_personal(field, cell.replace("/", " ").replace("=", " "))
         return cell
-    raise ValueError(f"'{cell}' is no web address; start it with http:// or https://")
+    raise ValueError(f"'{cell}' is not a web address; start it with http:// or https://")
 
 
 def _ror(_: Field, cell: str) -> str:
-    told = cell.casefold().removeprefix("http://").removeprefix("https://").removeprefix("ror.org/")
-    address = f"https://ror.org/{told}"
+    suffix = (
+        cell.casefold().removeprefix("http://").removeprefix("https://").removeprefix("ror.org/")
+    )
+    address = f"https://ror.org/{suffix}"
     if _ROR.fullmatch(address):
         return address
-    raise ValueError(f"'{cell}' is no ROR id; it looks like https://ror.org/04cvxnb49")
+    raise ValueError(f"'{cell}' is not a ROR id; it looks like https://ror.org/04cvxnb49")
 
 
 def _doi(_: Field, cell: str) -> str:
-    told = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", cell, flags=re.IGNORECASE)
-    if _DOI.fullmatch(told):
-        return told
-    raise ValueError(f"'{cell}' is no DOI; it looks like 10.7910/DVN/QQQM8V")
+    doi = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", cell, flags=re.IGNORECASE)
+    if _DOI.fullmatch(doi):
+        return doi
+    raise ValueError(f"'{cell}' is not a DOI; it looks like 10.7910/DVN/QQQM8V")
 
 
 def _date(_: Field, cell: str) -> str:
@@ -287,22 +289,24 @@ def _date(_: Field, cell: str) -> str:
             match = None
     if match:
         return cell
-    raise ValueError(f"'{cell}' is no date; write it as 2018, 2018-05 or 2018-05-31")
+    raise ValueError(f"'{cell}' is not a date; write it as 2018, 2018-05 or 2018-05-31")
 
 
 def _day(field: Field, cell: str) -> str:
-    # A spreadsheet's date cell comes with midnight.
-    told = cell.removesuffix("T00:00:00").removesuffix(" 00:00:00")
+    # Date cells of spreadsheets include the time 00:00:00.
+    text = cell.removesuffix("T00:00:00").removesuffix(" 00:00:00")
     try:
-        if len(told) == 10 and _date(field, told):
-            return told
+        if len(text) == 10 and _date(field, text):
+            return text
     except ValueError:
         pass
-    raise ValueError(f"'{cell}' is no day; write it as 2026-01-31")
+    raise ValueError(f"'{cell}' is not a day; write it as 2026-01-31")
 
 
 def _moment(field: Field, cell: str) -> str:
-    cell += "" if cell.endswith("Z") or len(cell) < 19 else "Z"  # a spreadsheet's has none
+    cell += (
+        "" if cell.endswith("Z") or len(cell) < 19 else "Z"
+    )  # spreadsheet cells have no time zone
     if _MOMENT.fullmatch(cell):
         try:
             datetime.fromisoformat(cell)
@@ -314,19 +318,19 @@ def _moment(field: Field, cell: str) -> str:
         return f"{_day(field, cell)}T00:00:00Z"
     except ValueError:
         raise ValueError(
-            f"'{cell}' is no moment; write it as 2026-01-31 or 2026-01-31T12:00:00Z"
+            f"'{cell}' is not a date or time; write it as 2026-01-31 or 2026-01-31T12:00:00Z"
         ) from None
 
 
 def _language(_: Field, cell: str) -> str:
     if found := _languages().get(key(cell)):
         return found
-    raise ValueError(f"'{cell}' is no language; use an ISO 639-1 code such as en, fr or es")
+    raise ValueError(f"'{cell}' is not a language; use an ISO 639-1 code such as en, fr or es")
 
 
 @cache
 def _languages() -> Mapping[str, str]:
-    """Return the ISO 639-1 codes by themselves and by their names in the languages used here."""
+    """Return ISO 639-1 codes by code and by name in the supported languages."""
     import pycountry
     from babel import Locale
 
@@ -343,28 +347,28 @@ def _languages() -> Mapping[str, str]:
 def _email(_: Field, cell: str) -> str:
     if _EMAIL.fullmatch(cell):
         return cell
-    raise ValueError("what stands there is no e-mail address; write it as name@example.org")
+    raise ValueError("this is not an e-mail address; write it as name@example.org")
 
 
 def _phone(_: Field, cell: str) -> str:
     if _PHONE.fullmatch(cell):
         return cell
-    raise ValueError("what stands there is no telephone number; write it as +254 20 000 0000")
+    raise ValueError("this is not a telephone number; write it as +254 20 000 0000")
 
 
 def _relation(field: Field, cell: str) -> str:
     role, other, start, end = relation(cell)
-    told = f"{_code(field, role)}={_identifier(field, other)}"
+    canonical = f"{_code(field, role)}={_identifier(field, other)}"
     for day in filter(None, (start, end)):
         _date(field, day)
     if start or end:
-        told += f" {start or ''}/{end or ''}" if end else f" {start}"
-    return told
+        canonical += f" {start or ''}/{end or ''}" if end else f" {start}"
+    return canonical
 
 
 def _each(reader: Callable[[Field, str], str]) -> Callable[[Field, str], tuple[str, ...]]:
     def read_list(field: Field, cell: str) -> tuple[str, ...]:
-        """Return the values between the separators, each once."""
+        """Return the distinct values between the separators."""
         parts = (clean(part) for part in cell.split(SEPARATOR))
         return tuple(dict.fromkeys(reader(field, part) for part in parts if part))
 
@@ -397,12 +401,12 @@ _READERS: Mapping[str, Callable[[Field, str], Any]] = {
 
 
 def to_cells(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return every field's text cell, in the table's order; empty ones too."""
+    """Return the text cell of every field in table order, including empty ones."""
     return {name: write(record.get(name)) for name in fields()}
 
 
 def redirected(text: str, to: Mapping[str, str]) -> str:
-    """Return a canonical relation with its other record's id replaced where `to` has another."""
+    """Return a canonical relation with the id of its target replaced by `to`, if listed there."""
     head, _, tail = text.partition("=")
     other, *dates = tail.split(" ", 1)
     return f"{head}={' '.join([to.get(other, other), *dates])}"

@@ -1,4 +1,4 @@
-"""The words a record may use (`vocabulary.toml`) and their labels in three languages."""
+"""Controlled vocabularies of records (`vocabulary.toml`), with labels in three languages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = Mapping[str, str]
 def vocabulary() -> Mapping[str, Mapping[str, Labels]]:
     """Return list -> code -> language -> label; the lists are named in `vocabulary.toml`.
 
-    Beside them stands ``climate_zone``, the IPCC zones by the names that the rasters use.
+    The list ``climate_zone`` has the IPCC climate zones with the names used in the rasters.
     """
     raw = files("hotspots.registry.schema").joinpath("vocabulary.toml").read_text(encoding="utf-8")
     found: dict[str, Mapping[str, Labels]] = {}

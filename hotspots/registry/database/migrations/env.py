@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection, and in the transaction, that `schema` gives."""
+"""Run the migrations on the connection and in the transaction provided by `schema`."""
 
 from alembic import context
 
@@ -9,6 +9,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     version_table=VERSION_TABLE,
-    render_as_batch=True,  # SQLite alters a table only by making it anew
+    render_as_batch=True,  # SQLite alters a table by copying it
 )
 context.run_migrations()
