@@ -102,7 +102,7 @@ class ConflictError(RegistryError):
 
 
 class MissingAssetError(HotspotsError):
-    """This installation lacks web assets or country outlines."""
+    """The installation lacks web assets or country outlines."""
 
 
 def near_matches(given: str, known: Iterable[str], most: int = 3) -> str:

@@ -93,7 +93,11 @@ class Guarded(H11Protocol):
         phrase = HTTPStatus(status).phrase
         body = problem_body(status, phrase.lower().replace(" ", "-"), phrase, detail)
         base = HEADERS | (headers or {})
-        entity = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close"}
+        entity = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
         head = h11.Response(
             status_code=status, headers=list((base | entity).items()), reason=phrase.encode()
         )

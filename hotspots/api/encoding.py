@@ -33,7 +33,9 @@ class Compressed(GZipMiddleware):
             if message["type"] == "http.response.start":
                 response_headers = MutableHeaders(scope=message)
                 if names := response_headers.get("vary"):
-                    response_headers["Vary"] = ", ".join(dict.fromkeys(n.strip() for n in names.split(",")))
+                    response_headers["Vary"] = ", ".join(
+                        dict.fromkeys(n.strip() for n in names.split(","))
+                    )
             await send(message)
 
         await super().__call__(scope, receive, send_plain_vary)

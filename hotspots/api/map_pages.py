@@ -144,8 +144,9 @@ def _reason(fault: Exception) -> str:
 
 
 def _give_memory_back() -> None:
-    """Free the memory of the drawing: its elements form reference cycles, and glibc keeps freed
-    memory.
+    """Free the memory of the drawing.
+
+    Its elements form reference cycles, and glibc keeps freed memory.
     """
     gc.collect()
     if sys.platform == "linux":

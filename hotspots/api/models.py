@@ -92,7 +92,9 @@ class EditionEntry(BaseModel):
     inputs: dict[str, str] = Field(description="SHA-256 of each input layer")
     summary: dict[str, Any] = Field(description="Figures of the whole, units in their names")
     licences: list[str]
-    licence_notices: list[str] = Field(description="What they require of a combined work, in English")
+    licence_notices: list[str] = Field(
+        description="What they require of a combined work, in English"
+    )
     link: str
 
 
@@ -106,7 +108,9 @@ class MethodEntry(BaseModel):
         description="run, given, no data or skipped; null where the edition doesn't record it"
     )
     reason: str | None = Field(description="Why a method gave nothing, in English")
-    gives: list[str] = Field(description="Output layers; where the method ran, those in this edition")
+    gives: list[str] = Field(
+        description="Output layers; where the method ran, those in this edition"
+    )
     link: str
     card: str = Field(description="Link to the card as a page")
 

@@ -162,7 +162,9 @@ def _text(value: object) -> str | None:
 
 
 def _input(name: str, entry: Mapping[str, Any]) -> Input:
-    fields = {key: _text_or_none(entry.get(key)) for key in ("year", "licence", "source", "citation")}
+    fields = {
+        key: _text_or_none(entry.get(key)) for key in ("year", "licence", "source", "citation")
+    }
     return Input(name=name, **fields)
 
 
