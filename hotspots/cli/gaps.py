@@ -262,8 +262,8 @@ def _summed(table: pd.DataFrame, of: str) -> str:
         )
         return (
             f"{_many(totals['records_counted'], 'record', 'records')} in a hotspot or within"
-            f" {near}; on the map {totals['records_outside']:,} more, {totals['records_unplaced']:,}"
-            f" can't be placed.{spread}"
+            f" {near}; on the map {totals['records_outside']:,} more,"
+            f" {totals['records_unplaced']:,} can't be placed.{spread}"
         )
     if of == "outside":
         also = f", nor within {near} of one" if km else ""

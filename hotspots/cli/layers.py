@@ -227,7 +227,7 @@ def stock(
         bool | None,
         typer.Option(
             "--points/--layers",
-            help="Values at depths (trapezoids), or means of layers; as stated in the layers by default.",
+            help="Values at depths (trapezoids), or means of layers; by default as stored.",
         ),
     ] = None,
     as_json: Json = False,
