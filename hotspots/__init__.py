@@ -4,7 +4,7 @@
     >>> edition = hs.analyze(hs.sample())
     >>> hs.explore(edition, hs.open_registry())
 
-Everything else is loaded when first used, so that this import is cheap and touches no disk.
+Everything else is loaded on first use, so that this import is fast and reads no data.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# `regions` is both a module and a function; the function is bound after the module, or the
-# first import of the module would hide it.
+# `regions` is both a module and a function: the function is bound after the module, since the
+# first import of the module would otherwise replace it.
 from hotspots.geo.regions import region, regions
 
 _HOMES = {

@@ -1,6 +1,6 @@
-"""Where the package finds what it was installed with: web assets, country shapes, editable data.
+"""Paths of installed files (web assets, country outlines, editable data) and of the cache.
 
-Nothing is read at import; each function looks when it is called.
+Nothing is read at import; each function reads the environment when it is called.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def vendor_file(name: str) -> Path:
     Parameters
     ----------
     name : str
-        ``package/file`` as the build hook lays them, e.g. ``"world-atlas/countries-10m.json"``.
+        ``package/file`` as placed by the build hook, e.g. ``"world-atlas/countries-10m.json"``.
 
     Raises
     ------
@@ -35,12 +35,12 @@ def vendor_file(name: str) -> Path:
 
 
 def vendor_dir() -> Path:
-    """Return the folder of web assets and country shapes that the build hook fills.
+    """Return the folder of web assets and country outlines that the build hook fills.
 
     Raises
     ------
     MissingAssetError
-        If the package was put in place without its build step.
+        If the package was installed without its build step.
     """
     path = PACKAGE_DIR / "vendor"
     if not path.is_dir():
@@ -57,7 +57,7 @@ def data_dir() -> Path:
     Raises
     ------
     BadInputError
-        If ``HOTSPOTS_DATA`` names no folder.
+        If ``HOTSPOTS_DATA`` doesn't name a folder.
     MissingAssetError
         If the installation holds no data.
     """

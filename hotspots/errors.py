@@ -1,7 +1,7 @@
-"""One tree of errors; each message says what was given, what is allowed and what to do.
+"""The hierarchy of errors; each message says what was given, what is allowed and what to do.
 
-Library code raises these and knows neither HTTP nor exit codes: `cli` and `api` map the classes
-to an exit code or a status in one table each.
+Library code raises these and knows neither HTTP nor exit codes: `cli` and `api` each have one
+table that maps the classes to an exit code or a status.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from difflib import get_close_matches
 
 
 class HotspotsError(Exception):
-    """Base of every error that a user can mend; its text is one plain sentence."""
+    """Base of every error that a user can correct; its message is one plain sentence."""
 
 
 class BadInputError(HotspotsError):
-    """Something given by the user can't be used as it is."""
+    """An input of the user can't be used."""
 
 
 class UnknownRegionError(BadInputError):
@@ -39,7 +39,7 @@ class RasterError(BadInputError):
 
 
 class GridMismatchError(RasterError):
-    """Layers that should share one grid don't."""
+    """Layers that are required to share one grid don't."""
 
 
 class RecipeError(BadInputError):
@@ -47,38 +47,38 @@ class RecipeError(BadInputError):
 
 
 class EditionError(BadInputError):
-    """A folder that should hold an edition doesn't, or that should be free isn't."""
+    """A folder doesn't hold the expected edition, or isn't free for a new one."""
 
 
 class WriteError(HotspotsError):
-    """Something can't be written though what was given is right: the disk is full, or fails."""
+    """Writing failed although the input is valid: the disk is full or faulty."""
 
 
 class FetchError(HotspotsError):
-    """What was asked of a server didn't come: it says what was asked, what came, what to do.
+    """A request to a server failed; the message says what was requested, what came, what to do.
 
     Attributes
     ----------
     status : int
-        The HTTP status that the server answered with; 0 if it was none that explains the fault.
+        The HTTP status of the response; 0 if no status explains the failure.
     reached : bool
-        Whether a server answered at all.
+        Whether a server responded at all.
     retry_after : float, optional
-        The seconds that the server asked to wait.
+        Waiting time that the server requested, s.
     said : str
-        The beginning of what it said beside the status; for reading, not for showing.
+        The beginning of the response's text; to be interpreted by code, not shown to users.
     """
 
     def __init__(
         self,
-        told: str,
+        message: str,
         *,
         status: int = 0,
         reached: bool = True,
         retry_after: float | None = None,
         said: str = "",
     ) -> None:
-        super().__init__(told)
+        super().__init__(message)
         self.status = status
         self.reached = reached
         self.retry_after = retry_after
@@ -90,23 +90,23 @@ class TokenError(BadInputError):
 
 
 class RegistryError(BadInputError):
-    """A record lacks what every record must have."""
+    """A record lacks a required field, or a registry can't be used."""
 
 
 class NotAllowedError(BadInputError):
-    """Who asks may not do that; it says whose right it is."""
+    """The user lacks the right to do that; the message says who has it."""
 
 
 class ConflictError(RegistryError):
-    """Somebody else changed the same thing meanwhile."""
+    """Somebody else has changed the same record in the meantime."""
 
 
 class MissingAssetError(HotspotsError):
-    """Web assets or country shapes weren't built into this installation."""
+    """The installation lacks web assets or country outlines."""
 
 
 def near_matches(given: str, known: Iterable[str], most: int = 3) -> str:
-    """Return "; did you mean A, B or C?" for the names nearest to `given`, or ""."""
+    """Return "; did you mean A, B or C?" for the names most similar to `given`, or ""."""
     by_key = {name.casefold(): name for name in known}
     close = get_close_matches(str(given).casefold(), by_key, n=most, cutoff=0.6)
     found = [by_key[key] for key in close]

@@ -132,7 +132,7 @@ def test_a_demo_with_files_of_the_users_is_never_replaced(run, tmp_path, world_e
     before = contents(out)
     code, _, told = run("demo", "--out", out)
     assert code == 2
-    assert f"holds '{name}', which is no part of a demo" in told
+    assert f"holds '{name}', which is not part of a demo" in told
     assert contents(out) == before
 
 

@@ -361,7 +361,7 @@ def test_an_import_tells_of_them_plainly(run: Run, tmp_path: Path, type_: str) -
 
 def test_a_name_forges_no_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    lines = "x\nTaken into elsewhere: 9 new."
+    lines = "x\nImported into elsewhere: 9 new."
     row = {"type": "practice", "name": lines, "country": lines, "description": lines}
     with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as opened:
         writer = csv.DictWriter(opened, list(row))
@@ -371,7 +371,7 @@ def test_a_name_forges_no_line(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     assert "fault" in out
     _, missing, told = shown(run, "show", "x\nError: forged")
     for line in (out + err + missing + told).splitlines():
-        assert not line.startswith(("Taken into", "Error: forged"))
+        assert not line.startswith(("Imported into", "Error: forged"))
 
 
 def test_a_suggested_command_is_quoted(run: Run, tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ def test_commands_from_token_to_decision(cli: Run, tmp_path: Path) -> None:
         "--expires",
         "2999-12-31",
     )
-    assert "one without a token reads and suggests only" in said
+    assert "users without a token can only read and suggest" in said
     assert "No administrator's token is valid after 2999-12-31" in said
     secret, admin = secret.strip(), admin.strip()
     file = tmp_path / "mine.csv"

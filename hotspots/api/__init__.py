@@ -1,4 +1,4 @@
-"""The HTTP face of an edition: the map, the regions and their numbers."""
+"""The HTTP service of an edition: the map, the regions and their numbers."""
 
 from hotspots.api.app import create_app, serve
 

@@ -1,7 +1,7 @@
-"""The application, read top to bottom: state, routers, error handlers, headers; and its server.
+"""The application (state, routers, error handlers, middleware) and its server.
 
-Nothing is fetched or recomputed while a request is served: routes read the edition that the
-application was made with, and the map is drawn when the registry has changed.
+Nothing is downloaded or recomputed while a request is served: routes read the edition with which
+the application was created, and the map is redrawn when the registry has changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hotspots.registry import Registry
 
 SMALLEST_GZIP_BYTES = 1000
-# Level 9 takes several times as long as this for a few per cent.
+# Level 9 takes several times as long and saves only a few per cent more.
 GZIP_LEVEL = 5
 HIGHEST_PORT = 65535
 
@@ -36,11 +36,11 @@ HIGHEST_PORT = 65535
 def create_app(
     edition: Edition, registry: Registry, limits: ServiceLimits | None = None
 ) -> FastAPI:
-    """Return the application that shows `edition` and, on its map, the records of `registry`.
+    """Return the application that serves `edition` and, on its map, the records of `registry`.
 
-    The limits are by default those of the environment.
+    Without `limits`, those set in the environment apply.
 
-    FastAPI's own documentation pages load scripts from other hosts, hence they are off; the
+    FastAPI's documentation pages are disabled because they load scripts from other hosts; the
     OpenAPI document is at ``/api``.
     """
     limits = limits or service_limits()
@@ -64,7 +64,7 @@ def create_app(
     app.include_router(methods.router)
 
     http_errors.add_handlers(app)
-    # The last one added is the first that a request meets.
+    # The middleware added last is the first to receive a request.
     app.add_middleware(OpenNumbers)
     app.add_middleware(security.Headers)
     app.add_middleware(Compressed, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
@@ -74,20 +74,31 @@ def create_app(
 
 
 def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve `create_app` until interrupted; port 0 takes any free one.
+    """Serve the application of `create_app` until interrupted.
+
+    Parameters
+    ----------
+    edition : Edition
+        The edition to serve.
+    registry : Registry
+        The registry whose records are drawn on the map.
+    host : str
+        Host name or address of this machine to listen on.
+    port : int
+        TCP port, 0 to 65535; 0 selects any free port.
 
     Raises
     ------
     BadInputError
-        The host is not of this machine, the port is taken or not allowed, or a limit in the
-        environment is no whole number.
+        The host doesn't belong to this machine, the port is in use or not allowed, or a limit in
+        the environment is not a whole number.
     """
     import uvicorn
 
     from hotspots.api.connections import server_options
 
     limits = service_limits()
-    # The port is bound here, before uvicorn, which would log a taken port and end the process.
+    # Bound before uvicorn starts, which would log a port in use and end the process.
     listener = bind(host, port)
     app = create_app(edition, registry, limits)
     address = listener.getsockname()
@@ -101,7 +112,7 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket bound to `host` and `port`, or raise `BadInputError`."""
     if not 0 <= port <= HIGHEST_PORT:
-        # getaddrinfo would take the remainder and bind another port.
+        # getaddrinfo would reduce the number modulo 65536 and bind another port.
         raise BadInputError(_refusal(host, port, ValueError("out of range")))
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -113,7 +124,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # Listening at once makes a second server fail here rather than later.
+        # Listening immediately makes a second server fail here rather than later.
         listener.listen()
     except OSError as fault:
         listener.close()

@@ -1,6 +1,6 @@
-"""What routes ask for: the edition, the pages, and the reader's language.
+"""Dependencies of the routes: the edition, the pages, and the reader's language.
 
-They are coroutines because FastAPI gives a thread to each plain function.
+They are coroutines because FastAPI runs each plain function in a thread.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _LANGS: dict[str, Lang] = {"en": "en", "fr": "fr", "es": "es"}
 
 
 def _plain(given: object) -> object:
-    """Return a language as it is listed: in small letters; an empty one is none."""
+    """Return a language code in lower case; None for an empty one."""
     return given.strip().lower() or None if isinstance(given, str) else given
 
 
 async def get_edition(request: Request) -> Edition:
-    """Return the edition that the application shows."""
+    """Return the edition that the application serves."""
     edition: Edition = request.app.state.edition
     return edition
 
@@ -41,7 +41,7 @@ async def get_language(
     ] = None,
     accept_language: Annotated[str, Header()] = "",
 ) -> Lang:
-    """Return the language asked for: ``?lang=`` first, then Accept-Language, then English."""
+    """Return the requested language: ``?lang=`` first, then Accept-Language, then English."""
     return lang or _preferred(accept_language)
 
 
@@ -51,14 +51,14 @@ def _preferred(accept_language: str) -> Lang:
         tag, _, parameter = choice.strip().partition(";")
         known = _LANGS.get(tag.split("-")[0].strip().lower())
         q = weight_of(parameter)
-        # Strictly greater: among equals the one named first is preferred.
+        # Strictly greater: among equal weights the first one listed is preferred.
         if known and q > weight:
             best, weight = known, q
     return best
 
 
 def weight_of(parameter: str) -> float:
-    """Return the weight that ``;q=`` gives to a choice: 1 without one, 0 for no number."""
+    """Return the weight in ``;q=``: 1 without one, 0 if it isn't a number."""
     if not parameter.strip():
         return 1.0
     try:

@@ -1,4 +1,4 @@
-"""Which encoding of an answer a client takes, and whether it has the answer already."""
+"""Content encoding and conditional requests: which encoding a client accepts, and 304."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from starlette.types import Message, Receive, Scope, Send
 from hotspots.api.dependencies import weight_of
 from hotspots.api.map_pages import Body
 
-# uvicorn waits for the client after each piece, so that a slow one holds some pieces and no body.
+# uvicorn waits for the client after each piece, so a slow client holds a few pieces, not a body.
 PIECE_BYTES = 65_536
 
 
 class Compressed(GZipMiddleware):
-    """Compresses answers that aren't compressed yet, for clients that take it."""
+    """Compresses responses that aren't compressed yet, for clients that accept it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a plain yes or no: the middleware itself reads no weights."""
+        """Reduce Accept-Encoding to gzip or identity: the base class ignores weights."""
         if scope["type"] == "http":
             headers = MutableHeaders(raw=list(scope["headers"]))
             headers["Accept-Encoding"] = "gzip" if accepts_gzip(headers) else "identity"
             scope = {**scope, "headers": headers.raw}
 
         async def send_plain_vary(message: Message) -> None:
-            """Send; the middleware adds to Vary what an answer may name already."""
+            """Send without duplicates in Vary, to which the base class always adds."""
             if message["type"] == "http.response.start":
-                told = MutableHeaders(scope=message)
-                if names := told.get("vary"):
-                    told["Vary"] = ", ".join(dict.fromkeys(n.strip() for n in names.split(",")))
+                response_headers = MutableHeaders(scope=message)
+                if names := response_headers.get("vary"):
+                    response_headers["Vary"] = ", ".join(
+                        dict.fromkeys(n.strip() for n in names.split(","))
+                    )
             await send(message)
 
         await super().__call__(scope, receive, send_plain_vary)
@@ -49,18 +51,18 @@ def accepts_gzip(headers: Mapping[str, str]) -> bool:
 
 
 def answer(request: Request, body: Body, headers: Mapping[str, str]) -> Response:
-    """Return a kept body as an answer, or 304 to a client that has it (``If-None-Match``)."""
-    told = dict(headers) | {"ETag": body.etag, "Cache-Control": "no-cache"}
+    """Return a cached body, or 304 to a client that has it already (``If-None-Match``)."""
+    all_headers = dict(headers) | {"ETag": body.etag, "Cache-Control": "no-cache"}
     if _has(request.headers.get("if-none-match", ""), body.etag):
-        return Response(status_code=304, headers=told)
-    told["Content-Length"] = str(len(body.content))
+        return Response(status_code=304, headers=all_headers)
+    all_headers["Content-Length"] = str(len(body.content))
     if body.encoding:
-        told["Content-Encoding"] = body.encoding
-    return StreamingResponse(_pieces(body.content), headers=told)
+        all_headers["Content-Encoding"] = body.encoding
+    return StreamingResponse(_pieces(body.content), headers=all_headers)
 
 
 def _has(given: str, etag: str) -> bool:
-    """Compare as RFC 9110 asks for If-None-Match: weakly."""
+    """Compare weakly, as RFC 9110 requires for If-None-Match."""
     tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
     return "*" in tags or etag in tags
 
@@ -68,4 +70,4 @@ def _has(given: str, etag: str) -> bool:
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), PIECE_BYTES):
         yield content[start : start + PIECE_BYTES]
-        await asyncio.sleep(0)  # lets the server see that the client has gone
+        await asyncio.sleep(0)  # lets the server notice that the client has disconnected

@@ -42,14 +42,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Kind:
-    """How a class of errors is told over HTTP."""
+    """Status, slug and title that a class of errors has over HTTP."""
 
     status: int
     slug: str
     title: str
 
 
-# Editions, rasters and registries are the server's own: when they fail, the client did no wrong.
+# Editions, rasters and registries belong to the server: their failure isn't the client's fault.
 KINDS: dict[type[HotspotsError], Kind] = {
     UnknownEditionError: Kind(404, "unknown-edition", "Unknown edition"),
     UnknownMethodError: Kind(404, "unknown-method", "Unknown method"),
@@ -65,16 +65,16 @@ KINDS: dict[type[HotspotsError], Kind] = {
     RegistryError: Kind(500, "registry", "The registry can't be read"),
     MissingAssetError: Kind(500, "missing-asset", "The installation is incomplete"),
     WriteError: Kind(500, "write", "The server can't write"),
-    # Nothing is fetched while a request is served; the table is whole all the same.
+    # Nothing is downloaded while a request is served; listed so that the table is complete.
     FetchError: Kind(502, "fetch", "Another server didn't answer"),
     TokenError: Kind(500, "token", "A token of the server's own is missing"),
     HotspotsError: Kind(500, "failed", "The request failed"),
 }
-_OWN_FAULT = "The fault is the server's and was logged; try again later or tell its operator."
+_OWN_FAULT = "The fault is the server's and was logged; try again later or contact its operator."
 
 
 class NotDrawnError(HotspotsError):
-    """The map can't be drawn, or what it shows can't be read; the reason names no file."""
+    """The map can't be drawn, or its data can't be read; the message contains no file name."""
 
 
 def kind_of(error: HotspotsError) -> Kind:
@@ -85,14 +85,40 @@ def kind_of(error: HotspotsError) -> Kind:
 def problem(
     request: Request, status: int, slug: str, title: str, detail: str, headers: Any = None
 ) -> Response:
-    """Return a problem+json response."""
+    """Return a problem+json response.
+
+    Parameters
+    ----------
+    request : Request
+        Its path becomes the member ``instance``.
+    status : int
+        HTTP status.
+    slug : str
+        Last part of the member ``type``.
+    title, detail : str
+        Short name of the problem; what was given, what is allowed and what to do.
+    headers : mapping of str to str, optional
+        Further headers.
+    """
     body = problem_body(status, slug, title, detail, request.url.path)
     all_headers = HEADERS | {"Content-Language": "en"} | dict(headers or {})
     return Response(body, status, headers=all_headers, media_type=MEDIA_TYPE)
 
 
 def problem_body(status: int, slug: str, title: str, detail: str, path: str = "") -> bytes:
-    """Return a problem as JSON; without a path where the request couldn't be read."""
+    """Return the members of a problem as UTF-8 JSON.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    slug : str
+        Last part of the member ``type``.
+    title, detail : str
+        Short name of the problem; what was given, what is allowed and what to do.
+    path : str
+        Path of the request; empty where the request couldn't be read.
+    """
     content = {
         "type": f"urn:problem-type:hotspots:{slug}",
         "title": title,
@@ -104,7 +130,7 @@ def problem_body(status: int, slug: str, title: str, detail: str, path: str = ""
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Make every error of `app` a problem+json."""
+    """Answer every error of `app` with a problem+json."""
     app.add_exception_handler(NotDrawnError, _on_not_drawn)
     app.add_exception_handler(HotspotsError, _on_hotspots_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -117,14 +143,14 @@ def _on_hotspots_error(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     detail = str(error)
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # Its text may name files of the server.
+        # Its message may contain names of files on the server.
         _log.error("%s: %s", one_line(request.url.path), one_line(error))
         detail = _OWN_FAULT
     return problem(request, kind.status, kind.slug, kind.title, detail)
 
 
 def _on_not_drawn(request: Request, error: Exception) -> Response:
-    """Answer 503: the numbers are there, the map isn't; what it met was logged when it happened."""
+    """Answer 503: the map is unavailable; the cause was logged when it occurred."""
     assert isinstance(error, NotDrawnError)
     return problem(
         request, 503, "not-ready", "The map can't be shown", str(error), {"Retry-After": "10"}
@@ -133,11 +159,11 @@ def _on_not_drawn(request: Request, error: Exception) -> Response:
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    told = "; ".join(_told(fault) for fault in error.errors())
-    return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{told}.")
+    faults = "; ".join(_parameter_fault(fault) for fault in error.errors())
+    return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{faults}.")
 
 
-def _told(fault: dict[str, Any]) -> str:
+def _parameter_fault(fault: dict[str, Any]) -> str:
     name = fault["loc"][-1]
     expected = fault.get("ctx", {}).get("expected")
     allowed = f"use {expected}" if expected else fault["msg"]

@@ -1,4 +1,4 @@
-"""How the service logs: warnings and errors, none of which a request or a record can forge."""
+"""Logging of the service: warnings and errors, in entries that no request or record can forge."""
 
 from __future__ import annotations
 

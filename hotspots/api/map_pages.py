@@ -1,4 +1,4 @@
-"""The map's pages: drawn and compressed once per language and state of the registry, then kept."""
+"""The map's pages: drawn and compressed once per language and state of the registry, and cached."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
     from hotspots.registry import Registry
 
-RETRY_S = 10.0  # a map that couldn't be drawn is tried again after so long
+RETRY_S = 10.0  # interval before a failed drawing is tried again, s
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Body:
-    """A page as it is sent, with its strong validator."""
+    """A page in the form that is sent, with its strong validator (ETag)."""
 
     content: bytes
     etag: str
@@ -39,7 +39,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Page:
-    """A page and the Content-Security-Policy that lets exactly its scripts run."""
+    """A page and the Content-Security-Policy that allows exactly its scripts."""
 
     plain: Body
     packed: Body
@@ -49,15 +49,16 @@ class Page:
 class MapPages:
     """The map of an edition with the records of a registry, by language.
 
-    One thread draws, and looks at the registry; so readers that wait take no thread, and what a
-    drawing needs is taken from memory once.
+    A single thread draws the map and reads the registry, so waiting readers occupy no thread and
+    the memory for a drawing is allocated once.
 
     Parameters
     ----------
     edition : Edition
     registry : Registry
     seconds : float
-        A change of the registry is on the map after so long at most, and the time to draw it.
+        Maximum delay, in s, before a change of the registry is noticed; drawing takes further
+        time.
     """
 
     def __init__(self, edition: Edition, registry: Registry, seconds: float = 1.0) -> None:
@@ -69,30 +70,30 @@ class MapPages:
 
     @property
     def stale(self) -> HotspotsError | None:
-        """Why the registry couldn't be read when it was last looked at; None if it could."""
+        """Why the registry couldn't be read at the last check; None if it could."""
         return self._records.fault
 
     @property
     def record_count(self) -> int:
-        """How many records the map was drawn from."""
+        """Number of records from which the map was drawn."""
         return len(self._records.records)
 
     def kept(self, lang: str) -> Page | None:
-        """Return the page in `lang` if it is there and needs no look at the registry."""
+        """Return the cached page in `lang` if no check of the registry is due, else None."""
         return self._pages.get(lang) if self._records.is_fresh else None
 
     def page(self, lang: str) -> Page:
-        """Return the page in `lang`; the first caller draws it, others wait for that one.
+        """Return the page in `lang`; the first caller draws it, the others wait for it.
 
         Raises
         ------
         NotDrawnError
-            It can't be drawn; the log says why, this for `RETRY_S` without another try.
+            It can't be drawn; the log holds the cause. For `RETRY_S` no other attempt is made.
         """
         return self.kept(lang) or self._worker.submit(self._current, lang).result()
 
     async def drawn(self, lang: str) -> Page:
-        """Return the page as `page` does, for a route: nobody who waits takes a thread."""
+        """Return the page as `page` does, for a route: a waiting request occupies no thread."""
         kept = self.kept(lang)
         if kept is not None:
             return kept
@@ -100,7 +101,7 @@ class MapPages:
         return await loop.run_in_executor(self._worker, self._current, lang)
 
     def _current(self, lang: str) -> Page:
-        """Return the page in `lang`; for the thread of `_worker` alone."""
+        """Return the page in `lang`; runs in the thread of `_worker` only."""
         when, reason = self._failed.get(lang, (0.0, ""))
         if reason and time.monotonic() - when < RETRY_S:
             raise NotDrawnError(reason)
@@ -132,18 +133,21 @@ def _body(content: bytes, encoding: str | None = None) -> Body:
 
 
 def _packed(content: bytes) -> Body:
-    # Without a time, so that the same page has the same bytes.
+    # Without a time stamp, so that the same page gives the same bytes.
     return _body(gzip.compress(content, 9, mtime=0), "gzip")
 
 
 def _reason(fault: Exception) -> str:
-    """Return why there is no map, without the names of files that the fault's own text may have."""
+    """Return the reason without the file names that the error's own message may contain."""
     why = kind_of(fault).title if isinstance(fault, HotspotsError) else "an unexpected fault"
     return f"The map can't be drawn ({why[:1].lower()}{why[1:]}); the service's log says more."
 
 
 def _give_memory_back() -> None:
-    """Free what the drawing took: its elements name each other, and glibc keeps freed memory."""
+    """Free the memory of the drawing.
+
+    Its elements form reference cycles, and glibc keeps freed memory.
+    """
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another libc

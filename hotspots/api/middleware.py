@@ -1,4 +1,4 @@
-"""What every reader may do: ask for headers alone, and read the numbers from a page elsewhere."""
+"""Middleware for HEAD requests and for cross-origin reading (CORS)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PREFLIGHT = ANYONE | {
 
 
 class Head:
-    """ASGI middleware that answers HEAD wherever GET is, with the same headers and no body."""
+    """ASGI middleware that answers HEAD on every GET route: the same headers without a body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass HEAD on as GET; keep the body back."""
+        """Handle HEAD as GET and remove the body."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
 
         async def send_without_body(message: Message) -> None:
-            """Send the head only."""
+            """Send the headers with an empty body."""
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -39,17 +39,17 @@ class Head:
 
 
 class OpenNumbers:
-    """ASGI middleware that lets pages of any origin read ``/v1/…``, ``/health``, ``/ready``.
+    """ASGI middleware that allows any origin to read ``/v1/…``, ``/health``, ``/ready``.
 
-    The numbers are public and nothing can be written, so no origin is told from another; no
-    credentials are asked for or allowed.
+    The numbers are public and nothing can be written, so all origins are treated alike;
+    credentials are neither required nor allowed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer OPTIONS; add the header that a browser asks for to what is read."""
+        """Answer OPTIONS; add the CORS header to responses to GET and HEAD."""
         if scope["type"] != "http" or not _is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
@@ -58,7 +58,7 @@ class OpenNumbers:
             return
 
         async def send_with_header(message: Message) -> None:
-            """Send, with the header put in."""
+            """Send with the CORS header."""
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(ANYONE)
             await send(message)

@@ -1,4 +1,4 @@
-"""What the API answers with: one model per shape of answer, documented in OpenAPI."""
+"""Response models of the API, documented in OpenAPI."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str = Field(description="What was given, what is allowed and what to do")
-    instance: str = Field(description="Path that was asked for")
+    instance: str = Field(description="Path of the request")
 
 
 class Health(BaseModel):
-    """That the service answers, the map too, and with what."""
+    """State of the service: it responds, and the map is drawn."""
 
     status: Literal["ok"] = "ok"
     edition: str
@@ -28,11 +28,11 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """That everything the service shows is there, in its present state."""
+    """Readiness: edition, map and registry are available in their present state."""
 
     status: Literal["ready"] = "ready"
     edition: str
-    records: int = Field(description="Records of the registry, as the map has them")
+    records: int = Field(description="Number of registry records from which the map was drawn")
 
 
 class Names(BaseModel):
@@ -44,7 +44,7 @@ class Names(BaseModel):
 
 
 class RegionEntry(BaseModel):
-    """A region that the edition has numbers of."""
+    """A region for which the edition has numbers."""
 
     id: str = Field(description="ISO 3166-1 alpha-3, or the id of another region")
     kind: RegionKind
@@ -53,7 +53,7 @@ class RegionEntry(BaseModel):
 
 
 class RegionDetail(RegionEntry):
-    """A region and where its numbers are."""
+    """A region with the link to its numbers."""
 
     members: list[str] | None = Field(
         default=None, description="Countries of a region of the initiative"
@@ -62,7 +62,7 @@ class RegionDetail(RegionEntry):
 
 
 class Quantity(BaseModel):
-    """One number with its unit; null has a reason."""
+    """One number with its unit; a null value has a reason."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,7 +73,7 @@ class Quantity(BaseModel):
 
 
 class Input(BaseModel):
-    """A data set that the numbers rest on."""
+    """A data set from which the numbers were computed."""
 
     name: str
     year: str | None
@@ -83,7 +83,7 @@ class Input(BaseModel):
 
 
 class EditionEntry(BaseModel):
-    """An edition: its recipe, what it was made of, and its figures."""
+    """An edition: its recipe, its inputs and its main figures."""
 
     id: str = Field(description="Hash of recipe, inputs, regions and code")
     region: str
@@ -92,21 +92,25 @@ class EditionEntry(BaseModel):
     inputs: dict[str, str] = Field(description="SHA-256 of each input layer")
     summary: dict[str, Any] = Field(description="Figures of the whole, units in their names")
     licences: list[str]
-    licence_notices: list[str] = Field(description="What they ask of a mix, in English")
+    licence_notices: list[str] = Field(
+        description="What they require of a combined work, in English"
+    )
     link: str
 
 
 class MethodEntry(BaseModel):
-    """A method, or another number that has a card, and what became of it in the edition."""
+    """A method, or another number with a card, and its status in the edition."""
 
     id: str
     kind: str = Field(description="A method's kind; ranking, tables or errors for other cards")
     title: str
     status: str | None = Field(
-        description="run, given, no data or skipped; null where the edition doesn't tell it"
+        description="run, given, no data or skipped; null where the edition doesn't record it"
     )
     reason: str | None = Field(description="Why a method gave nothing, in English")
-    gives: list[str] = Field(description="Layers; those given in this edition, where it ran")
+    gives: list[str] = Field(
+        description="Output layers; where the method ran, those in this edition"
+    )
     link: str
     card: str = Field(description="Link to the card as a page")
 
@@ -118,14 +122,14 @@ class MethodDetail(MethodEntry):
 
 
 class Caveat(BaseModel):
-    """What must be said with the numbers."""
+    """A caveat that applies to the numbers."""
 
     id: str
-    text: str = Field(description="In the language asked for")
+    text: str = Field(description="In the requested language")
 
 
 class Summary(RegionEntry):
-    """The numbers of one region: the row of the edition's table, nothing recomputed."""
+    """The numbers of one region: a row of the edition's table, without recomputation."""
 
     edition: str = Field(description="Id of the edition that the numbers come from")
     value_from: str = Field(description="covered, nearest or missing")
@@ -133,4 +137,4 @@ class Summary(RegionEntry):
     values: dict[str, Quantity]
     inputs: list[Input]
     caveats: list[Caveat]
-    notes: list[str] = Field(description="What the analysis met in the data, in English")
+    notes: list[str] = Field(description="What the analysis found in the data, in English")

@@ -1,4 +1,4 @@
-"""The records on the map: read once for each state of the registry, kept while it is unreadable."""
+"""The records on the map: read once per state of the registry, kept while it is unreadable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Records:
     """The records of a registry in its last readable state, in the form that the map draws.
 
-    Not for several threads at once: `hotspots.api.map_pages` asks from one.
+    Not thread-safe: `hotspots.api.map_pages` uses it from a single thread.
 
     Attributes
     ----------
@@ -41,16 +41,16 @@ class Records:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the registry was looked at within the last `seconds`."""
+        """Whether the registry was checked within the last `seconds`."""
         return time.monotonic() - self._seen < self._seconds
 
     def refresh(self) -> bool:
-        """Look at the registry, unless it is fresh; return whether the records are new ones.
+        """Check the registry unless it is fresh; return whether the records have changed.
 
         Raises
         ------
         HotspotsError
-            It can't be read, and never could: there is no former state to show.
+            The registry can't be read and never could, so no earlier state can be shown.
         """
         if self.is_fresh:
             return False

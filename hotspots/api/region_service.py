@@ -1,6 +1,6 @@
-"""From rows of an edition's table to answers: every number with its unit, every gap with a reason.
+"""Responses from an edition's table: every number with its unit, every missing one with a reason.
 
-Nothing is computed here; the numbers are those that a notebook reads from ``edition.table``.
+Nothing is computed here; the numbers are those in ``edition.table``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from hotspots.locale import has_text, text
 if TYPE_CHECKING:
     import pandas as pd
 
-# The table's sets, in the words of `Region.kind`: "total" is the whole of an edition that isn't of
-# the world, "outside" the land that no region covers; any other set is the user's own.
+# The table's sets as values of `Region.kind`: "total" is the whole area of an edition that isn't
+# global, "outside" the land that no region covers; any other set is defined by the user.
 KINDS: Mapping[str, RegionKind] = {
     "countries": "country",
     "initiative": "initiative",
@@ -49,13 +49,13 @@ NO_DATA = "the data hold no valid cell in this region nor within two cell widths
 
 
 def region_entries(edition: Edition, kind: RegionKind | None = None) -> list[RegionEntry]:
-    """Return the regions of the table, in its order; only those of `kind` if given."""
+    """Return the regions in the order of the table; only those of `kind` if given."""
     entries = (_entry(key, row) for key, row in edition.table.iterrows())
     return [entry for entry in entries if kind in (None, entry.kind)]
 
 
 def region_detail(edition: Edition, region_id: str) -> RegionDetail:
-    """Return one region, its members if it is one of the initiative's, and its links."""
+    """Return one region with its links and, for a region of the Initiative, its members."""
     from hotspots.geo.regions import initiative_members
 
     entry = _entry(*find_row(edition, region_id))
@@ -64,7 +64,7 @@ def region_detail(edition: Edition, region_id: str) -> RegionDetail:
 
 
 def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summary:
-    """Return the row of a region with units, provenance and caveats, these in `lang`."""
+    """Return a region's numbers with units, provenance and caveats; the caveats in `lang`."""
     key, row = find_row(edition, region_id)
     manifest = edition.manifest
     return Summary(
@@ -73,17 +73,17 @@ def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summar
         value_from=str(row["value_from"]),
         note=_text(row.get("note")),
         values=dict(_quantities(row)),
-        inputs=[_input(name, told) for name, told in manifest["inputs"].items()],
+        inputs=[_input(name, entry) for name, entry in manifest["inputs"].items()],
         caveats=_caveats(manifest["caveats"], lang),
         notes=manifest["notes"],
     )
 
 
 def find_row(edition: Edition, region_id: str) -> tuple[Hashable, pd.Series[Any]]:
-    """Return index and row of a region by id or ISO 3166-1 alpha-2, upper or lower case.
+    """Return index and row of a region by id or ISO 3166-1 alpha-2 code, ignoring case.
 
     Only ids of the table and of the packaged list of countries are looked up, never
-    `hotspots.region`, which would open a file that a caller names and draw outlines.
+    `hotspots.region`, which would open a file named by the caller and compute outlines.
     """
     given = region_id.strip()
     ids = {str(key).casefold(): key for key in edition.table.index}
@@ -104,14 +104,14 @@ def find_row(edition: Edition, region_id: str) -> tuple[Hashable, pd.Series[Any]
 
 
 def _matches(edition: Edition, given: str) -> str:
-    """Return "; did you mean Kenya (KEN)?" for the nearest names and ids, or "."."""
+    """Return "; did you mean Kenya (KEN)?" for the most similar names and ids, or "."."""
     labels: dict[str, str] = {}
     for key, row in edition.table.iterrows():
         label = f"{row['name_en']} ({key})"
         for word in (key, row["name_en"], row["name_fr"], row["name_es"]):
             labels.setdefault(str(word).casefold(), label)
-    wanted = given.strip().casefold()
-    words = [wanted] if wanted in labels else get_close_matches(wanted, labels, n=MOST_MATCHES)
+    name = given.strip().casefold()
+    words = [name] if name in labels else get_close_matches(name, labels, n=MOST_MATCHES)
     found = list(dict.fromkeys(labels[word] for word in words))
     return f"; did you mean {' or '.join(found)}?" if found else "."
 
@@ -121,9 +121,9 @@ def _shortened(given: str, most: int = 80) -> str:
 
 
 def _caveats(held: Mapping[str, str], lang: str) -> list[Caveat]:
-    """Return an edition's caveats in the order of their list, which a saved one doesn't keep."""
+    """Return an edition's caveats in the order of `CAVEATS`, which a saved edition doesn't keep."""
     ids = sorted(held, key=[*CAVEATS, *held].index)
-    # A caveat of another version, which the catalogues don't have, keeps its English words.
+    # A caveat of another version, which the catalogues lack, keeps its English text.
     words = {i: text(f"caveat.{i}", lang) if has_text(f"caveat.{i}") else held[i] for i in ids}
     return [Caveat(id=i, text=words[i]) for i in ids]
 
@@ -145,7 +145,7 @@ def _quantities(row: pd.Series[Any]) -> Iterator[tuple[str, Quantity]]:
 
 
 def _number(value: Any) -> float | int | None:
-    """Return a plain number, or None for missing; integers stay integers, floats lose no digit."""
+    """Return a Python number, or None if missing; integers stay integers, floats are unrounded."""
     import pandas as pd
 
     if pd.isna(value) or not math.isfinite(value):
@@ -161,10 +161,12 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _input(name: str, told: Mapping[str, Any]) -> Input:
-    kept = {key: _told(told.get(key)) for key in ("year", "licence", "source", "citation")}
-    return Input(name=name, **kept)
+def _input(name: str, entry: Mapping[str, Any]) -> Input:
+    fields = {
+        key: _text_or_none(entry.get(key)) for key in ("year", "licence", "source", "citation")
+    }
+    return Input(name=name, **fields)
 
 
-def _told(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     return None if value in (None, "") else str(value)

@@ -1,4 +1,4 @@
-"""Headers that keep a page to its own scripts and a browser from guessing."""
+"""Security headers: a page runs only its own scripts, and browsers don't guess media types."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ HEADERS = {
 
 
 class Headers:
-    """ASGI middleware that adds `HEADERS` where a response doesn't set its own."""
+    """ASGI middleware that adds each of `HEADERS` that a response doesn't set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; complete the headers of its answer."""
+        """Pass the request on; complete the headers of the response."""
 
         async def send_with_headers(message: Message) -> None:
-            """Send, with the headers put in."""
+            """Send with the missing headers added."""
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -35,11 +35,11 @@ class Headers:
 
 
 def policy_for(html: str) -> str:
-    """Return the Content-Security-Policy of a page that carries its scripts and styles inline.
+    """Return the Content-Security-Policy of a page with inline scripts and styles.
 
-    Each inline script is allowed by its hash, so that a handler smuggled in through data
-    (``<img onerror=…>``) stays dead; styles are allowed inline because Leaflet and folium
-    position by style attributes.
+    Each inline script is allowed by its hash, so an event handler injected through data
+    (``<img onerror=…>``) doesn't run; inline styles are allowed because Leaflet and folium
+    position elements by style attributes.
     """
     hashes = " ".join(script_hashes(html))
     return (

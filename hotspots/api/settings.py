@@ -1,4 +1,4 @@
-"""How much the service gives to one client, and to all of them together."""
+"""Limits of the service: connections, sizes and times."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ class ServiceLimits:
     Attributes
     ----------
     connections : int
-        Connections open at a time; the next one is answered 503. Keep it some 64 below the number
-        of files that the process may open (``ulimit -n``).
+        Number of open connections; the next one is answered 503. Keep it about 64 below the
+        number of files that the process may open (``ulimit -n``).
     head_bytes : int
-        Bytes of a request's address and headers; above it the answer is 431, or 400 where the
+        Size of a request's address and headers; a larger one is answered 431, or 400 where the
         head isn't complete by then.
     body_bytes : int
-        Bytes of a request's body as its Content-Length says; above it the answer is 413. No route
-        reads a body.
+        Size of a request's body according to Content-Length; a larger one is answered 413. No
+        route reads a body.
     request_seconds : int
-        Seconds until a request is whole, head and body, from its first byte (the first request:
-        from the connection); then the answer is 408, or the connection ends.
+        Time for a request to be complete, head and body, from its first byte (for the first
+        request, from the connection); then it is answered 408, or the connection ends.
     idle_seconds : int
         Seconds that a connection may wait for its next request.
     unread_seconds : int
         Seconds that an answer may wait without its client reading any of it.
     stop_seconds : int
-        Seconds that requests under way are given when the service is ended.
+        Seconds that requests in progress are given when the service is stopped.
     registry_seconds : int
-        Seconds until a change in the registry is looked for again.
+        Interval in seconds between checks of the registry for changes.
     """
 
     connections: int = 512

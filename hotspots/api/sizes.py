@@ -1,4 +1,4 @@
-"""Limits on how large a request may be."""
+"""Limits on the size of a request."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hotspots.api.settings import ServiceLimits
 class SmallRequests:
     """ASGI middleware that refuses a request with too large a head or too large a body.
 
-    h11's own limit is on a head that isn't complete yet; one that arrives in one piece may be
-    larger. No route reads a body, so a body of unknown length (chunked) is never kept: the answer
-    goes out and `hotspots.api.connections` ends the connection if the body goes on for too long.
+    h11 limits only an incomplete head; one that arrives in a single piece may be larger. No route
+    reads a body, so a body of unknown length (chunked) is never stored: the response is sent, and
+    `hotspots.api.connections` ends the connection if the body continues for too long.
     """
 
     def __init__(self, app: ASGIApp, limits: ServiceLimits) -> None:
@@ -45,6 +45,6 @@ def _head_bytes(scope: Scope) -> int:
 
 
 def _body_bytes(scope: Scope) -> int:
-    """Return the length that a request declares; the server has refused what is no number."""
-    told = Headers(scope=scope).get("content-length", "0")
-    return int(told) if told.isdecimal() else 0
+    """Return the declared length of a body; the server has already refused a non-numeric one."""
+    declared = Headers(scope=scope).get("content-length", "0")
+    return int(declared) if declared.isdecimal() else 0

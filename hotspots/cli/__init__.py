@@ -1,7 +1,7 @@
-"""The command line: thin; each command says what it will do and ends with what it made.
+"""The command line: each command calls one function of the package and prints its result.
 
 Exit codes: 0 done, 2 wrong use or bad input, 1 failed, 130 stopped by Ctrl-C. Libraries
-are imported inside the commands, so that ``hotspots --help`` answers at once.
+are imported inside the commands, so that ``hotspots --help`` responds immediately.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from hotspots.cli.output import (
     put,
     put_block,
     put_json,
+    report,
     say,
     silence,
-    tell,
 )
 from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.cli.registry_access import opened
@@ -48,14 +48,14 @@ from hotspots.io.atomic import require_free, require_writable, write_text
 from hotspots.io.limits import shown_path
 
 app = typer.Typer(
-    help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who is there.",
+    help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who works there.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True)
-recipe_app = typer.Typer(help="Recipes: every choice of an analysis.", no_args_is_help=True)
-registry_app = typer.Typer(help="The registry of who does what and where.", no_args_is_help=True)
+recipe_app = typer.Typer(help="Recipes: all settings of an analysis.", no_args_is_help=True)
+registry_app = typer.Typer(help="The registry of who does what, and where.", no_args_is_help=True)
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 data.add_to(app)
 gaps.add_to(app)
@@ -74,7 +74,7 @@ Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr o
 
 
 def main() -> None:
-    """Run the command line; errors become one plain sentence unless ``--debug`` is given."""
+    """Run the command line; an error is printed as one sentence unless ``--debug`` is given."""
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
@@ -82,7 +82,7 @@ def main() -> None:
             code = _run(words, debug)
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # As in `hotspots … | head -1`: the reader has what it wants. Typer makes an exit of it.
+        # As in `hotspots … | head -1`: the reader has closed the pipe. Typer makes an exit of it.
         if not any(isinstance(e, BrokenPipeError) for e in (error, error.__context__)):
             raise
         silence(sys.stdout)
@@ -97,28 +97,28 @@ def _run(words: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         code = _STOPPED
     except _UsageError as error:
-        return _tell_usage(error)
+        return _report_usage(error)
     except Exception as error:
         if debug or isinstance(error, BrokenPipeError):
             raise
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             error = _too_long(error)
         known = isinstance(error, HotspotsError)
-        tell(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
+        report(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
         return 2 if isinstance(error, BadInputError) else 1
-    if code == _STOPPED:  # which Typer makes of a KeyboardInterrupt
-        tell("Stopped; nothing was left half-written.")
+    if code == _STOPPED:  # Typer's exit code for a KeyboardInterrupt
+        report("Stopped; nothing was left half-written.")
     return int(code or 0)
 
 
 _STOPPED = 130
 _UNKNOWN = "Failed: {}: {}. Run again with --debug for details."
-# Typer stands on click or, newer, on a copy within itself; this is wrong use in either.
+# Typer uses click or, in newer versions, its own copy of it; this is the usage error of either.
 _UsageError: Any = typer.BadParameter.__base__
 
 
 def _too_long(error: OSError) -> BadInputError:
-    """Return the sentence on a path that the system refuses, wherever in a command it was met."""
+    """Return the error for a path that is too long for the system."""
     path = str(error.filename or "")
     longest = max(map(len, Path(path).parts), default=0)
     return BadInputError(
@@ -127,14 +127,14 @@ def _too_long(error: OSError) -> BadInputError:
     )
 
 
-def _tell_usage(error: Any) -> int:
+def _report_usage(error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
     else:
         said = error.format_message()
         command = error.ctx.command_path if error.ctx else "hotspots"
         end = "" if said.endswith((".", "?")) else "."
-        tell(f"Error: {said}{end} See '{command} --help'.")
+        report(f"Error: {said}{end} See '{command} --help'.")
     return int(error.exit_code)
 
 
@@ -144,7 +144,7 @@ def options(
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
 ) -> None:
-    """Hold what goes for all commands; `main` has taken ``--debug`` out before Typer looks."""
+    """Declare the options of all commands; `main` removes ``--debug`` before Typer parses."""
 
 
 @app.command()
@@ -152,7 +152,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the edition and map.html.")] = Path("demo"),
     lang: Lang = "en",
 ) -> None:
-    """Make the world's hotspots from the packaged sample: an edition, a map, a table."""
+    """Compute the world's hotspots from the packaged sample: an edition, a map, a table."""
     from hotspots.cli.demo import run_demo
 
     edition = run_demo(out, lang, say)
@@ -178,7 +178,9 @@ def analyze(
         str,
         typer.Option(help="Rows of the table: countries, initiative, first-level, or a file."),
     ] = "countries",
-    recipe: Annotated[Path | None, typer.Option(help="A recipe.toml; defaults without.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe.toml; by default the default recipe.")
+    ] = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
@@ -208,7 +210,7 @@ def analyze(
 
 
 def _region_set(name: str, store: str) -> str:
-    """Return the file of a set of regions that a store holds, or the name itself."""
+    """Return the file of a set of regions in the store, or the name itself."""
     if not store or name in ("countries", "initiative"):
         return name
     from hotspots.ingest.publish import region_file
@@ -225,7 +227,7 @@ def draw_map(
     registry: Where = None,
     lang: Lang = "en",
 ) -> None:
-    """Draw the map of an edition as one HTML file that needs no network."""
+    """Draw the map of an edition as one HTML file that works offline."""
     from hotspots.edition.preflight import PAGE_BYTES, read_through, require_space
 
     require_writable(out)
@@ -257,7 +259,7 @@ def editions(
     """List the editions in a folder."""
     from hotspots.edition.edition import list_editions
 
-    print_table(list_editions(folder, tell), as_json=as_json)
+    print_table(list_editions(folder, report), as_json=as_json)
 
 
 @sample_app.command("build")
@@ -274,7 +276,7 @@ def sample_build(
 
 
 def _recipe(path: Path | None) -> hs.Recipe:
-    """Return the recipe of a file, or the default."""
+    """Return the recipe in a file, or the default."""
     if path is None:
         return hs.Recipe()
     return hs.Recipe.from_file(path)
@@ -282,17 +284,19 @@ def _recipe(path: Path | None) -> hs.Recipe:
 
 @recipe_app.command("show")
 def recipe_show(
-    path: Annotated[Path | None, typer.Argument(help="A recipe; the default without.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="A recipe; by default the default recipe.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print a recipe with every choice, its unit, range and meaning."""
+    """Print a recipe: every setting with its unit, range and meaning."""
     recipe = _recipe(path)
     put_block(json.dumps(recipe.to_dict(), indent=1) if as_json else recipe.to_toml(), nl=False)
 
 
 @recipe_app.command("check")
 def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
-    """Say whether a recipe is valid."""
+    """Check whether a recipe is valid."""
     from hotspots.edition.methods import METHODS, require_usable
 
     require_usable(_recipe(path), METHODS)
@@ -302,10 +306,12 @@ def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> Non
 @recipe_app.command("diff")
 def recipe_diff(
     this: Annotated[Path, typer.Argument(help="A recipe.")],
-    other: Annotated[Path | None, typer.Argument(help="Another; the default without.")] = None,
+    other: Annotated[
+        Path | None, typer.Argument(help="Another; by default the default recipe.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the choices in which two recipes differ."""
+    """List the settings in which two recipes differ."""
     import pandas as pd
 
     rows = _recipe(this).differences(_recipe(other))
@@ -317,7 +323,7 @@ def recipe_diff(
 
 @methods_app.callback()
 def methods(context: typer.Context, as_json: Json = False) -> None:
-    """List the methods and other cards: id, kind, what each gives and needs; 'show' prints one."""
+    """List the methods and other cards: id, kind, outputs and inputs; 'show' prints one."""
     if context.invoked_subcommand is not None:
         return
     from hotspots.edition.methods.cards import rows
@@ -328,8 +334,8 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     for row in rows():
         put(f"{row['id']} ({row['kind']})")
         for key in filter(row.get, ("gives", "needs")):
-            told = f"  {key} {row[key]}"
-            put_block(textwrap.fill(told, 90, subsequent_indent=8 * " ", break_long_words=False))
+            line = f"  {key} {row[key]}"
+            put_block(textwrap.fill(line, 90, subsequent_indent=8 * " ", break_long_words=False))
 
 
 @methods_app.command("show")

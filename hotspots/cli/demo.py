@@ -23,42 +23,42 @@ from hotspots.io.atomic import (
 )
 from hotspots.registry import Registry
 
-# In times.json, which doesn't enter the id: the user may make the very same edition by 'analyze'.
+# In times.json, which isn't part of the id: 'analyze' can produce the very same edition.
 _MARK = {"made_by": "demo"}
 _BESIDE = {MANIFEST, "times.json", "map.html"}
 
 
-def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
+def run_demo(out: Path, lang: str, report: Callable[[str], None]) -> Edition:
     """Return the sample's edition, saved with its map in `out`.
 
-    Where `out` holds the same edition already, only its map is drawn anew; a former demo of other
-    code is replaced once the new one is complete. Any other folder is refused.
+    If `out` already holds the same edition, only its map is redrawn; a demo made by other code is
+    replaced once the new one is complete. Any other folder is refused.
 
     Raises
     ------
     EditionError
-        `out` holds what no demo made, or can't be used.
+        `out` holds files that no demo made, or can't be used.
     WriteError
-        The disk is full or fails; a former demo stays as it was.
+        The disk is full or faulty; a former demo stays unchanged.
     """
     recorded = read_through(hs.open_registry())
     if not os.path.isfile(out / MANIFEST):
         require_free(out)
-        return _made(out, lang, recorded, tell)
+        return _made(out, lang, recorded, report)
     former = open_edition(out)
     if former.id == identify(hs.sample(), hs.Recipe(), "countries"):
-        tell(f"the edition {former.id} is there already; drawing its map")
+        report(f"the edition {former.id} is there already; drawing its map")
         sweep(Path(os.path.realpath(out)))
         require_space(out, PAGE_BYTES)
         write_text(out / "map.html", _page(former, lang, recorded))
         return former
     _require_demo(out, former)
-    tell(f"replacing the demo of edition {former.id}, made by other code")
+    report(f"replacing the demo of edition {former.id}, made by other code")
     place = Path(os.path.realpath(out))
     try:
         with aside(place) as folder:
-            edition = _made(folder / "new", lang, recorded, tell)
-            _require_demo(out, former)  # once more: the analysis took its time
+            edition = _made(folder / "new", lang, recorded, report)
+            _require_demo(out, former)  # again: the folder may have changed during the analysis
             _exchange(place, folder)
     except OSError as error:
         raise write_error(out, error) from error
@@ -66,7 +66,7 @@ def run_demo(out: Path, lang: str, tell: Callable[[str], None]) -> Edition:
 
 
 def _require_demo(out: Path, edition: Edition) -> None:
-    """Raise `EditionError` unless a demo made all that `out` holds."""
+    """Raise `EditionError` unless every file in `out` was made by a demo."""
     refused = f"'{out}' %s, so it is not replaced. Give another --out, or remove the folder."
     if any(edition.times.get(key) != value for key, value in _MARK.items()):
         raise EditionError(refused % f"holds the edition {edition.id}, which no demo made")
@@ -74,14 +74,14 @@ def _require_demo(out: Path, edition: Edition) -> None:
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         if name not in known and (path.is_symlink() or not path.is_dir()):
-            raise EditionError(refused % f"holds '{name}', which is no part of a demo")
+            raise EditionError(refused % f"holds '{name}', which is not part of a demo")
 
 
 def _exchange(out: Path, folder: Path) -> None:
-    """Put ``folder/new`` in the place of `out`, which goes to `folder`; or leave all as it was.
+    """Replace `out` by ``folder/new`` and move the former `out` to `folder`; all or nothing.
 
-    In one step where the file system has one. Elsewhere a kill between two renames leaves no demo
-    at all, and the next run makes one.
+    Atomic where the file system supports it. Elsewhere a process killed between the two renames
+    leaves no demo, and the next run makes one.
     """
     if exchange(folder / "new", out):
         return
@@ -94,12 +94,12 @@ def _exchange(out: Path, folder: Path) -> None:
             os.rename(former, out)
 
 
-def _made(out: Path, lang: str, recorded: Registry, tell: Callable[[str], None]) -> Edition:
+def _made(out: Path, lang: str, recorded: Registry, report: Callable[[str], None]) -> Edition:
     data = hs.sample()
     require_space(out, edition_bytes(data, hs.Recipe()))
-    edition = hs.analyze(data, progress=tell)
+    edition = hs.analyze(data, progress=report)
     edition.times |= _MARK
-    tell("drawing the map")
+    report("drawing the map")
     edition.save(out, beside={"map.html": _page(edition, lang, recorded)})
     return edition
 

@@ -1,4 +1,4 @@
-"""The command ``hotspots gaps``: what hotspots and regions need and no record gives."""
+"""The command ``hotspots gaps``: needs of hotspots and regions that no record meets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hotspots.cli.registry_access import opened
 if TYPE_CHECKING:
     import pandas as pd
 
-_NEAR = "near"  # the distance stands in its place
-# Column -> (heading with its unit, how it is written); the few that matter of each table.
+_NEAR = "near"  # replaced by the distance when printed
+# Column -> (heading with its unit, format); the main columns of each table.
 _SHOWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "hotspots": {
         "rank": ("#", "d"),
@@ -116,7 +116,7 @@ def gaps(
         typer.Option(help="hotspots, regions, crowded, outside, practices or research."),
     ] = "hotspots",
     region: Annotated[
-        str | None, typer.Option(help="Only there; as of 'analyze': a code, a name, W,S,E,N.")
+        str | None, typer.Option(help="Only there; as for 'analyze': a code, a name, W,S,E,N.")
     ] = None,
     theme: Annotated[
         list[str] | None,
@@ -134,18 +134,19 @@ def gaps(
         typer.Option("--type", help="organisation, project, research_action, practice."),
     ] = None,
     within_km: Annotated[
-        float | None, typer.Option(help="How far from a hotspot is near; 50 km without.")
+        float | None, typer.Option(help="Distance that counts as near a hotspot; 50 km by default.")
     ] = None,
-    years: Annotated[float, typer.Option(help="Of research: from when on it is old.")] = 5,
-    ended: Annotated[bool, typer.Option("--ended", help="Count what has ended, too.")] = False,
+    years: Annotated[float, typer.Option(help="For research: age from which it is old.")] = 5,
+    ended: Annotated[bool, typer.Option("--ended", help="Also count what has ended.")] = False,
     top: Annotated[
-        int | None, typer.Option(help="First rows only; 20 without, all in JSON.", min=1)
+        int | None, typer.Option(help="Number of rows; 20 by default, all in JSON.", min=1)
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Rank the hotspots where nobody is known to work, and other gaps of the registry.
 
-    Tonnes are of carbon. No record is not nobody: the last line says how complete the registry is.
+    Tonnes are of carbon. Absence of a record is not evidence of absence: the last line says how
+    complete the registry is.
     """
     from hotspots.edition.gaps import gaps as find
 
@@ -172,9 +173,9 @@ def gaps(
 
 
 def lines(table: pd.DataFrame, most: int) -> Iterator[str]:
-    """Yield a table of gaps for reading: its first rows, what they add up to, and completeness.
+    """Yield a table of gaps as text: its first rows, a summary, and the registry's completeness.
 
-    Sets of regions are ranked each by itself and shown one after the other.
+    Each set of regions is ranked separately and shown one after the other.
     """
     of = str(table.attrs["of"])
     parts = _sets(table) if "set" in table else {"": table}
@@ -200,17 +201,17 @@ def _sets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _practices(table: pd.DataFrame) -> str:
-    """Say how many practices are recorded, and why some of them show nothing."""
+    """Return how many practices are recorded, and why some are left out."""
     if "practices" not in table.attrs:
         return ""
     count, left = table.attrs["practices"], table.attrs["left_out"]
     if not count:
         return "No practice is recorded."
-    told = f"{_many(count, 'practice is', 'practices are')} recorded"
+    recorded = f"{_many(count, 'practice is', 'practices are')} recorded"
     if not left:
-        return f"{told}, none left out."
+        return f"{recorded}, none left out."
     reasons = "; ".join(f"{number:,} {why}" for why, number in left.items())
-    return f"{told}, {sum(left.values()):,} left out: {reasons}."
+    return f"{recorded}, {sum(left.values()):,} left out: {reasons}."
 
 
 def _readable(rows: pd.DataFrame, of: str) -> str:
@@ -226,7 +227,7 @@ def _readable(rows: pd.DataFrame, of: str) -> str:
     cells = {k if k != _NEAR else f"≤ {rows.attrs['within_km']:g} km": v for k, v in cells.items()}
     text = {heading for column, (heading, how) in _SHOWN[of].items() if how in _TEXT}
     shown = pd.DataFrame(cells)
-    for heading in text:  # words to the left, numbers to the right
+    for heading in text:  # text left-aligned, numbers right-aligned
         width = max([len(heading), *shown[heading].str.len()])
         shown[heading] = shown[heading].str.ljust(width)
         shown = shown.rename(columns={heading: heading.ljust(width)})
@@ -234,7 +235,7 @@ def _readable(rows: pd.DataFrame, of: str) -> str:
 
 
 def _summed(table: pd.DataFrame, of: str) -> str:
-    """Return one sentence on the whole table, or on one set of regions."""
+    """Return a one-sentence summary of the table, or of one set of regions."""
     km = table.attrs["within_km"]
     near = f"{km:g} km"
     if not len(table):
@@ -250,19 +251,19 @@ def _summed(table: pd.DataFrame, of: str) -> str:
         alone = table[table["records"] == 0]
         return f"{_part(len(alone), len(table), *_kind(table))} no such record."
     if of == "crowded":
-        told = table.attrs
+        totals = table.attrs
         spread = (
             ""
-            if math.isnan(told["gini"])
+            if math.isnan(totals["gini"])
             else (
-                f" Against the tonnes they are spread with a Gini of {told['gini']:.2f} (0 as the"
+                f" Against the tonnes they are spread with a Gini of {totals['gini']:.2f} (0 as the"
                 f" tonnes, 1 all in one place)."
             )
         )
         return (
-            f"{_many(told['records_counted'], 'record', 'records')} in a hotspot or within {near};"
-            f" on the map {told['records_outside']:,} more, {told['records_unplaced']:,} can't be"
-            f" placed.{spread}"
+            f"{_many(totals['records_counted'], 'record', 'records')} in a hotspot or within"
+            f" {near}; on the map {totals['records_outside']:,} more,"
+            f" {totals['records_unplaced']:,} can't be placed.{spread}"
         )
     if of == "outside":
         also = f", nor within {near} of one" if km else ""
@@ -286,8 +287,8 @@ def _kind(table: pd.DataFrame) -> tuple[str, str]:
 
 def _part(some: int, count: int, one: str, more: str = "") -> str:
     """Return "3 of 10 hotspots have", "1 of 10 hotspots has" or "0 of 1 hotspot has"."""
-    told = f"{some:,} of {_many(count, one, more or f'{one}s')}"
-    return f"{told} {'has' if some == 1 or count == 1 else 'have'}"
+    part = f"{some:,} of {_many(count, one, more or f'{one}s')}"
+    return f"{part} {'has' if some == 1 or count == 1 else 'have'}"
 
 
 def _many(count: int, one: str, more: str) -> str:
@@ -307,16 +308,16 @@ def _short(value: float) -> str:
 
 
 def _known(by_country: str) -> str:
-    """Say how complete the registry is in one country, or in how many of several it is worst."""
+    """Return the registry's completeness in a country, or in how many of several it is lowest."""
     codes = [part.rpartition(":")[2] for part in by_country.split(";") if part]
     if not codes:
         return ""
     from hotspots.analysis.gaps.columns import COMPLETENESS
 
     worst = min(codes, key=COMPLETENESS.index)
-    told = worst.replace("_", " ")
+    level = worst.replace("_", " ")
     some = len(set(codes)) > 1
-    return f"{told} in {codes.count(worst)} of {len(codes)}" if some else told
+    return f"{level} in {codes.count(worst)} of {len(codes)}" if some else level
 
 
 def _listed(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands that bring data in: sources, ingest, add-layer, layers, stock, variables."""
+"""The commands for data: sources, ingest, add-layer, layers, stock, variables."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hotspots.cli.output import (
     put,
     put_block,
     put_json,
+    report,
     say,
-    tell,
 )
 from hotspots.errors import BadInputError, RasterError
 from hotspots.locale.escaping import markdown_plain
@@ -58,7 +58,7 @@ def _store(given: str) -> Store:
 
 @sources_app.callback()
 def sources(context: typer.Context, as_json: Json = False) -> None:
-    """List the public sources: what each has, its licence, how sure; 'show' prints a card."""
+    """List the public sources: content, licence, certainty; 'show' prints a card."""
     if context.invoked_subcommand is not None:
         return
     from hotspots.ingest.sources.cards import rows
@@ -76,7 +76,7 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 
 @sources_app.command("show")
 def sources_show(name: Annotated[str, typer.Argument(help="A name from the list.")]) -> None:
-    """Print a source's card: products, units, addresses, licence, what isn't confirmed."""
+    """Print a source's card: products, units, addresses, licence, unconfirmed statements."""
     from hotspots.ingest.sources.cards import card
 
     put_block(markdown_plain(card(name)), nl=False)
@@ -86,17 +86,19 @@ def ingest(
     source: Annotated[
         list[str], typer.Argument(help="Sources, or products of one: soilgrids/clay,sand.")
     ],
-    region: Annotated[str, typer.Option(help="As of 'analyze': a code, a name, W,S,E,N, a file.")],
+    region: Annotated[str, typer.Option(help="As for 'analyze': a code, a name, W,S,E,N, a file.")],
     store: StoreOption = "",
     resolution: Annotated[
         str, typer.Option(help="Cell size: 1km, 250m, 30s (arc-seconds), 5min, 0.5 (degrees).")
     ] = "",
-    year: Annotated[list[str] | None, typer.Option(help="Of products with several years.")] = None,
-    depth: Annotated[list[str] | None, typer.Option(help="Of profiles: 0-5, 30-60.")] = None,
-    refresh: Annotated[bool, typer.Option(help="Ask for what the store has already, too.")] = False,
+    year: Annotated[list[str] | None, typer.Option(help="For products with several years.")] = None,
+    depth: Annotated[list[str] | None, typer.Option(help="For profiles: 0-5, 30-60.")] = None,
+    refresh: Annotated[
+        bool, typer.Option(help="Also fetch layers that the store has already.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch public layers of a region into a store, harmonised on one grid."""
+    """Download public layers of a region into a store, harmonised on one grid."""
     from hotspots.config import cache_dir
     from hotspots.ingest.public_layers import ingest as run
 
@@ -122,7 +124,7 @@ def add_layer(
     path: Annotated[str, typer.Argument(help="GeoTIFF, NetCDF, Zarr, table, polygons; or a URL.")],
     store: StoreOption = "",
     variable: Annotated[
-        str, typer.Option("--as", help="Canonical variable; without, the file's own names count.")
+        str, typer.Option("--as", help="Canonical variable; by default the names in the file.")
     ] = "",
     unit: Annotated[str, typer.Option(help="Unit of the values: 'kg m-2'.")] = "",
     depth: Annotated[str, typer.Option(help="0-30 (a layer, cm) or 15 (a point).")] = "",
@@ -131,18 +133,18 @@ def add_layer(
     scale: Annotated[float | None, typer.Option(help="value = stored x scale + offset.")] = None,
     offset: Annotated[float | None, typer.Option(help="See --scale.")] = None,
     band: Annotated[int | None, typer.Option(help="Band, from 1.")] = None,
-    crs: Annotated[str, typer.Option(help="CRS of a file that tells none: EPSG:4326.")] = "",
+    crs: Annotated[str, typer.Option(help="CRS of a file without one: EPSG:4326.")] = "",
     subdataset: Annotated[str, typer.Option(help="Variable of a NetCDF file or Zarr.")] = "",
     column: Annotated[str, typer.Option(help="Column of a table or of polygons.")] = "",
     cell: Annotated[float | None, typer.Option(help="Cell size for polygons, CRS units.")] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
-    guidelines: Annotated[str, typer.Option(help="Of climate zones: 2006 or 2019.")] = "",
+    guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Add one's own layer to a store: checked, compared with the global layer, sourced."""
+    """Add your own layer to a store: checked, compared with the global layer, with its source."""
     target = _store(store)
     if not variable:
         rows = _canonical_file(path, target)
@@ -178,7 +180,7 @@ def add_layer(
         return
     for row in rows:
         put(f"Added {row['layer']} to {store}.")
-        for line in _told(row):
+        for line in _description(row):
             put(f"  {line}")
 
 
@@ -189,13 +191,13 @@ def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
         opened = open_layers(Path(path))
     except RasterError as error:
         raise RasterError(
-            f"{error} Or say what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
+            f"{error} Or state what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
         ) from error
     return [{"layer": target.add(opened[name])} for name in opened.data_vars]
 
 
-def _told(row: dict[str, Any]) -> list[str]:
-    """Return what a user reads of an added layer: its mean, its report, what looks wrong."""
+def _description(row: dict[str, Any]) -> list[str]:
+    """Return the description of an added layer: its mean, its report, notes and warnings."""
     lines = []
     if row.get("mean") is not None:
         cells = f"{row['valid_cells']:,} cells"
@@ -207,14 +209,14 @@ def _told(row: dict[str, Any]) -> list[str]:
 
 def layers(
     store: StoreOption = "",
-    check: Annotated[bool, typer.Option(help="Compare every file with its hash.")] = False,
+    check: Annotated[bool, typer.Option(help="Compare every file with its recorded hash.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the layers of a store, with what each is worth: stale, missing, changed."""
-    there = _store(store)
-    rows = there.layers(check=check)
+    """List the layers of a store with their state: stale, missing, changed."""
+    target = _store(store)
+    rows = target.layers(check=check)
     if not rows:
-        tell(f"The store '{there.place.shown}' holds no layer.")
+        report(f"The store '{target.place.shown}' holds no layer.")
     print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
 
 
@@ -225,7 +227,7 @@ def stock(
         bool | None,
         typer.Option(
             "--points/--layers",
-            help="Values at depths (trapezoids), or means of layers; as the layers say by default.",
+            help="Values at depths (trapezoids), or means of layers; by default as stored.",
         ),
     ] = None,
     as_json: Json = False,

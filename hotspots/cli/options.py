@@ -13,8 +13,8 @@ Where = Annotated[
         "--registry",
         "--url",
         metavar="WHERE",
-        help="A registry: an SQLite file, postgresql://…, or a file or folder of records. Without:"
-        " HOTSPOTS_REGISTRY, else your own one, else the sample.",
+        help="A registry: an SQLite file, postgresql://…, or a file or folder of records. By"
+        " default HOTSPOTS_REGISTRY, else your own registry, else the sample.",
     ),
 ]
 Token = Annotated[
@@ -22,11 +22,11 @@ Token = Annotated[
     typer.Option(
         "--token",
         metavar="-",
-        help="Who acts: '-' reads a token's secret from the input. Without: HOTSPOTS_TOKEN. A"
-        " secret typed here is seen by other users of the machine.",
+        help="Who acts: '-' reads a token's secret from the input. By default HOTSPOTS_TOKEN. A"
+        " secret typed here is visible to other users of the machine.",
     ),
 ]
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="Who acts: a file with a token's secret.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Put it in the place of what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]

@@ -1,6 +1,6 @@
-"""What the commands print: tables or JSON on the output, steps and errors on the error stream.
+"""Output of the commands: tables or JSON on standard output, steps and errors on standard error.
 
-Nothing else in `hotspots.cli` prints: what data say is shown here, and can't steer the terminal.
+Nothing else in `hotspots.cli` prints, so control characters in data can't reach the terminal.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
     from hotspots.edition.edition import Edition
 
-_WIDEST = 44  # characters of a cell of words
+_WIDEST = 44  # characters in a text cell
 Json = Annotated[bool, typer.Option("--json", help="Print JSON records instead of a table.")]
 
 
 def put(text: str) -> None:
-    """Print a line to the output; what would steer a terminal is made visible.
+    """Print a line to standard output, with control characters shown as escapes.
 
-    Lines after the first are indented: they may be of a file name or of a cell, and none shall look
-    like a line of its own.
+    Lines after the first are indented: they may come from a file name or a cell, and are not to
+    look like separate lines.
     """
     typer.echo(indented(text))
 
 
 def put_block(text: str, *, nl: bool = True) -> None:
-    """Print lines that were made as such: a table, a card, a recipe; each datum is on one line."""
+    """Print a text of several lines (table, card, recipe) in which each datum is on one line."""
     typer.echo(visible(text), nl=nl)
 
 
 def put_json(content: Any) -> None:
-    """Print JSON to the output."""
+    """Print JSON to standard output."""
     typer.echo(visible_json(json.dumps(content, indent=1, ensure_ascii=False, default=str)))
 
 
 def say(step: str) -> None:
-    """Tell a step of long work."""
-    tell(f"… {one_line(step)}")
+    """Report a step of a long task to standard error."""
+    report(f"… {one_line(step)}")
 
 
-def tell(text: str) -> None:
-    """Print as `put` to the error stream; when nobody reads it any more, the work goes on."""
+def report(text: str) -> None:
+    """Print as `put` does to standard error; a closed stream doesn't stop the work."""
     try:
         typer.echo(indented(text), err=True)
     except BrokenPipeError:
@@ -59,13 +59,13 @@ def tell(text: str) -> None:
 
 
 def silence(stream: TextIO) -> None:
-    """Let what is still in a broken stream's buffer go nowhere, or Python complains at its end."""
+    """Discard the buffer of a broken stream, about which Python would complain at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Give what shows `(done, due)` as a bar on a terminal; None elsewhere, where lines must do."""
+    """Yield a function that shows `(done, due)` as a progress bar; None unless on a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -79,7 +79,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
 
 def short(text: str, most: int = 60) -> str:
-    """Return a text as one line of at most so many characters."""
+    """Return a text as one line of at most `most` characters."""
     plain = " ".join(text.split())
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
@@ -94,7 +94,7 @@ def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
 
 
 def print_words(table: pd.DataFrame) -> None:
-    """Print a table of words and numbers: words to the left, long ones shortened."""
+    """Print a table with text left-aligned and long text shortened."""
     shown = table.copy()
     for name in table.select_dtypes(["object", "string"]).columns:
         cells = [short(str(cell), _WIDEST) for cell in table[name]]
@@ -106,7 +106,7 @@ def print_words(table: pd.DataFrame) -> None:
 
 
 def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows: all that they hold as JSON, the named columns as a table."""
+    """Print rows: all fields as JSON, or the named columns as a table."""
     import pandas as pd
 
     if as_json:
@@ -131,7 +131,7 @@ def short_cell(value: Any) -> str:
 
 
 def print_summary(edition: Edition, out: Path) -> None:
-    """Print the figures of an edition and where its files are."""
+    """Print the main figures of an edition and the paths of its files."""
     from hotspots.reports.summary import summary_lines
 
     for line in summary_lines(edition):

@@ -1,8 +1,8 @@
-"""What libraries print beside a command's own words is held back, unless ``--debug`` is given.
+"""Suppression of libraries' own output, unless ``--debug`` is given.
 
-An error is one sentence. GDAL, HDF5, libtiff and Python itself add lines of their own about a
-damaged file, past all handlers: warnings, log records, exceptions in ``__del__``, and what C code
-writes to the error stream.
+An error is one sentence. GDAL, HDF5, libtiff and Python itself print further lines about a
+damaged file, bypassing all handlers: warnings, log records, exceptions in ``__del__``, and what C
+code writes to standard error.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from hotspots.io.logs import PlainFormatter
 
 @contextmanager
 def libraries_quiet() -> Iterator[None]:
-    """Let only this program's own words reach the error stream."""
+    """Let only this program's own messages reach standard error."""
     with ExitStack() as stack:
         stack.enter_context(_replaced(warnings, "showwarning", _nothing))
         stack.enter_context(_replaced(sys, "unraisablehook", _nothing))
-        # What fails in a callback of rasterio, Cython prints by this one.
+        # Cython prints exceptions in callbacks of rasterio through this hook.
         stack.enter_context(_replaced(sys, "excepthook", _nothing))
         stack.enter_context(_own_stream())
         stack.enter_context(_own_log())
@@ -48,9 +48,9 @@ def _replaced(where: Any, name: str, by: Any) -> Iterator[None]:
 
 @contextmanager
 def plain_logs() -> Iterator[None]:
-    """Print what this package and libraries log, and Python's warnings, by `PlainFormatter`.
+    """Print log records of all packages, and Python's warnings, through `PlainFormatter`.
 
-    Python's default shows the same on standard error, but as it comes.
+    Python's default prints the same to standard error, but without escaping.
     """
     logging.captureWarnings(True)
     try:
@@ -62,7 +62,7 @@ def plain_logs() -> Iterator[None]:
 
 @contextmanager
 def _own_log() -> Iterator[None]:
-    """Print records of this package from warnings on, and of no other."""
+    """Print log records of this package only, from level WARNING."""
     with _printed(logging.getLogger("hotspots")), _replaced(logging, "lastResort", None):
         yield
 
@@ -81,9 +81,9 @@ def _printed(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _own_stream() -> Iterator[None]:
-    """Give `sys.stderr` a descriptor of its own; what C code writes to the old one goes nowhere.
+    """Give `sys.stderr` its own descriptor and discard what C code writes to descriptor 2.
 
-    Nothing is done where `sys.stderr` isn't the process's own error stream.
+    Does nothing if `sys.stderr` isn't the process's standard error.
     """
     if not _is_the_process_own():
         yield

@@ -1,4 +1,4 @@
-"""Who acts on a command's registry, and warnings on who else may read its secrets."""
+"""Opening a command's registry with a token, and warnings about exposed secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from hotspots.cli.output import tell
+from hotspots.cli.output import report
 from hotspots.errors import BadInputError
 from hotspots.io.atomic import is_exposed, reason
 from hotspots.io.limits import require_regular, shown_path
@@ -25,14 +25,14 @@ def opened(
     *,
     create: bool = False,
 ) -> Registry:
-    """Open the registry of a command, with warnings on what others may read.
+    """Open the registry of a command, with warnings about files and passwords that others can read.
 
     Parameters
     ----------
     where, token, token_file
-        As the options give them; see `secret`.
+        Values of the options; see `secret`.
     create : bool
-        Make an empty registry where there is none.
+        Create an empty registry if there is none.
     """
     from hotspots.registry import open_registry
     from hotspots.registry.database.connection import file_of
@@ -44,19 +44,19 @@ def opened(
 
 
 def secret(token: str | None, token_file: Path | None) -> str | None:
-    """Return the secret of the token that acts; None leaves it to HOTSPOTS_TOKEN.
+    """Return the secret of the token to use; None if HOTSPOTS_TOKEN is to be used.
 
     Parameters
     ----------
     token : str or None
-        A secret, with a warning; "-" takes the next line of the input.
+        A secret (a warning is printed); "-" reads the next line of standard input.
     token_file : Path or None
-        A file that holds a secret and nothing else.
+        A file that contains only a secret.
 
     Raises
     ------
     BadInputError
-        Both are given, or nothing is found there.
+        Both are given, or no secret is found there.
     """
     if token and token_file:
         raise BadInputError("Give either --token or --token-file, one of them.")
@@ -68,7 +68,7 @@ def secret(token: str | None, token_file: Path | None) -> str | None:
             raise BadInputError("No token came on the input. Write it there, or give --token-file.")
         return line
     if token:
-        tell(
+        report(
             "Warning: other users of this machine can see a secret that is given with --token, in"
             " 'ps' and in the shell's history. Give '--token -' (from the input), --token-file FILE"
             " or HOTSPOTS_TOKEN."
@@ -77,18 +77,18 @@ def secret(token: str | None, token_file: Path | None) -> str | None:
 
 
 def warn_if_exposed(path: Path | None) -> None:
-    """Tell if others than its owner may read a file that holds personal data or secrets."""
+    """Warn if a file with personal data or secrets is readable by others than its owner."""
     if path is not None and is_exposed(path):
-        tell(
+        report(
             f"Warning: other users of this machine may read '{shown_path(path)}', which can hold"
             f" personal data or secrets: chmod 600 '{shown_path(path)}'"
         )
 
 
 def warn_of_password(where: str | None) -> None:
-    """Tell if the address of a registry was given on the command line with its password."""
+    """Warn if the address of a registry was given on the command line with its password."""
     if where and "://" in where and _has_password(where):
-        tell(
+        report(
             "Warning: other users of this machine can see a password that is given with --registry,"
             " in 'ps' and in the shell's history. Leave it out and set PGPASSWORD or a line in"
             " ~/.pgpass, or put the address in HOTSPOTS_REGISTRY."

@@ -1,4 +1,4 @@
-"""Commands on a registry as a whole: make, backup, restore, upgrade."""
+"""Commands on a whole registry: create, backup, restore, upgrade, gazetteer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def create(where: Where = None) -> None:
-    """Make an empty registry, or say that there is one."""
+    """Create an empty registry, or report that it exists."""
     registry = opened(where, create=True)
     put(f"The registry {registry.source} has {len(registry):,} records.")
 
@@ -41,7 +41,7 @@ def backup(
     from hotspots.registry.permissions import ADMINISTRATOR, require_role
 
     warn_of_password(where)
-    # Also one of an older version, which is to be backed up before it is upgraded.
+    # Registries of older versions too: they are backed up before an upgrade.
     engine = engine_for(located(where))
     require_there(engine)
     warn_if_exposed(file_of(engine))
@@ -59,7 +59,7 @@ def restore(
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Bring a registry back from a backup, wholly or not at all."""
+    """Restore a registry from a backup in a single transaction."""
     from hotspots.registry.maintenance import restore_into
 
     warn_of_password(where)
@@ -74,7 +74,7 @@ def restore(
 
 
 def upgrade(where: Where = None) -> None:
-    """Bring a registry of an older version of this program up to this one's tables."""
+    """Upgrade the tables of a registry made by an older version of this program."""
     from hotspots.registry.database.connection import engine_for, shown
     from hotspots.registry.database.schema import upgrade as renew
     from hotspots.registry.open import located, require_there
@@ -92,7 +92,7 @@ def gazetteer(
     ],
     out: Annotated[Path, typer.Option(help="Folder for cities.csv.gz and units.csv.gz.")],
 ) -> None:
-    """Make the packaged gazetteer anew from GeoNames, as three packages ship it."""
+    """Rebuild the packaged gazetteer from GeoNames, as distributed in three packages."""
     from hotspots.registry.gazetteer.build import build
 
     for name, count in build(sources, out).items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hotspots.cli.options import Token, TokenFile, Where
-from hotspots.cli.output import Json, put, put_json, short, tell
+from hotspots.cli.output import Json, put, put_json, report, short
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError
 
@@ -36,7 +36,7 @@ def duplicates(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List records that are likely the same, the surest first; 'merge' joins two."""
+    """List likely duplicates, the most likely first; 'merge' merges two."""
     from hotspots.registry.database.queries import everything
     from hotspots.registry.deduplication.candidates import likely_pairs
 
@@ -66,25 +66,25 @@ def duplicates(
     if len(rows) > top:
         put(f"… and {len(rows) - top:,} more; --top {len(rows)} shows all.")
     if not rows:
-        tell(f"No likely duplicates among {len(records):,} records.")
+        report(f"No likely duplicates among {len(records):,} records.")
 
 
 def merge(
     keep: Annotated[str, typer.Argument(help="Id of the record that stays.")],
-    drop: Annotated[str, typer.Argument(help="Id that is given up; it leads to the other then.")],
+    drop: Annotated[str, typer.Argument(help="Id that is given up; it then refers to the other.")],
     take: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=drop", help="Whose value stands, drop's or keep's."),
+        typer.Option(metavar="FIELD=drop", help="Whose value is kept, drop's or keep's."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be made of them.")
+        bool, typer.Option("--dry-run", help="Only show the merged record.")
     ] = False,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Make one record of two; the history of both stays."""
+    """Merge two records into one; the history of both is kept."""
     from hotspots.registry import clock
     from hotspots.registry.deduplication import merge as merging
 
@@ -95,12 +95,12 @@ def merge(
         if not dry_run:
             merging.merge(connection, registry.actor, keep, drop, clock.now(), take=chosen)
     if as_json:
-        put_json(_told(made))
+        put_json(_json(made))
         return
     for line in _lines(made):
         put(line)
     if not made.reasons:
-        tell(_NOT_LIKELY)
+        report(_NOT_LIKELY)
     done = f"'{drop}' would be merged" if dry_run else f"Merged '{drop}'"
     put(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
 
@@ -108,11 +108,11 @@ def merge(
 def _choice(text: str) -> tuple[str, str]:
     name, sign, whose = text.partition("=")
     if not sign:
-        raise BadInputError(f"'{text}' says not whose value stands. Write it as web=drop.")
+        raise BadInputError(f"'{text}' doesn't say whose value is kept. Write it as web=drop.")
     return name.strip(), whose.strip()
 
 
-def _told(made: Preview) -> Mapping[str, Any]:
+def _json(made: Preview) -> Mapping[str, Any]:
     return {
         "fields": {
             name: {"value": text, "from": side, "given_up": lost}
@@ -125,7 +125,7 @@ def _told(made: Preview) -> Mapping[str, Any]:
 
 
 def _values(made: Preview) -> Iterator[tuple[str, str, str, str]]:
-    """Yield field, whose value stands, its text and what is given up; the personal is hidden."""
+    """Yield field, origin of its value, its text and the lost value; personal data are hidden."""
     from hotspots.registry.imports.plan import HIDDEN
     from hotspots.registry.schema import values
     from hotspots.registry.schema.fields import fields, names

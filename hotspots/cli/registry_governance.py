@@ -1,4 +1,4 @@
-"""``hotspots registry …`` for people's work: suggestions, erasure, surveys, the journal."""
+"""``hotspots registry …``: suggestions, review, erasure, surveys, journal, verification."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hotspots.cli.options import Token, TokenFile, Where
-from hotspots.cli.output import Json, print_short_rows, print_table, put, short_cell, tell
+from hotspots.cli.output import Json, print_short_rows, print_table, put, report, short_cell
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError, HotspotsError, RegistryError
 
@@ -33,16 +33,16 @@ def add_to(app: typer.Typer) -> None:
 
 def suggest(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, GeoJSON, GeoPackage.")],
-    by: Annotated[str, typer.Option("--by", help="Your name, for those who decide.")] = "",
+    by: Annotated[str, typer.Option("--by", help="Your name, for the reviewers.")] = "",
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Suggest new records or changes; who keeps the region decides.
+    """Suggest new records or changes; the region's correspondent or an editor decides.
 
-    Your name and personal fields are seen by those who decide, and deleted from the suggestion
-    when they have.
+    Your name and personal fields are visible to the reviewers, and deleted from the suggestion
+    once they have decided.
     """
     from hotspots.registry import clock
     from hotspots.registry.formats.read import read_file
@@ -60,26 +60,26 @@ def suggest(
         ]
     print_short_rows(rows, ("number", "name", "countries", "deciders"), as_json)
     if not as_json:
-        tell(f"Suggested {len(rows)}. 'hotspots registry review NUMBER' tells what became of one.")
+        report(f"Suggested {len(rows)}. 'hotspots registry review NUMBER' shows the state of one.")
 
 
 def review(
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Suggestions; all without.")
+        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Suggestions; by default all.")
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="Take them in.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept them.")] = False,
     refuse: Annotated[bool, typer.Option("--refuse", help="Refuse them; say why.")] = False,
-    reason: Annotated[str, typer.Option(help="Of a refusal.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason for a refusal.")] = "",
     state: Annotated[str, typer.Option(help="pending, accepted or refused.")] = "pending",
-    limit: Annotated[int, typer.Option(help="Most suggestions of the list.", min=1)] = 100,
+    limit: Annotated[int, typer.Option(help="Maximum number of suggestions listed.", min=1)] = 100,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List suggestions, show some whole, or decide on them.
+    """List suggestions, show some in full, or decide on them.
 
-    Several that are decided together are all decided, or none.
+    Several suggestions are decided in a single transaction.
     """
     from hotspots.registry import clock
     from hotspots.registry.governance import review as reviews
@@ -98,7 +98,7 @@ def review(
         _print_whole(shown)
         return
     if not shown:
-        tell(f"No suggestion is {state}.")
+        report(f"No suggestion is {state}.")
     print_short_rows(
         shown, ("number", "at", "by", "action", "id", "countries", "deciders"), as_json
     )
@@ -126,7 +126,7 @@ def _decide(
                     done.append(f"Refused {number}.")
     except HotspotsError:
         if len(numbers) > 1:
-            tell(f"None of the {len(numbers)} suggestions was decided.")
+            report(f"None of the {len(numbers)} suggestions was decided.")
         raise
     for line in done:
         put(line)
@@ -140,11 +140,11 @@ def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
         put(f"  where {', '.join(row['countries']) or 'not stated'}")
         put(f"  who may decide {', '.join(row['deciders']) or 'editors, administrators'}")
         if row["decided_at"]:
-            told = f": {row['reason']}" if row["reason"] else ""
-            put(f"  decided {row['decided_at']} by {row['decided_by']}{told}")
+            why = f": {row['reason']}" if row["reason"] else ""
+            put(f"  decided {row['decided_at']} by {row['decided_by']}{why}")
         for name, (before, after) in row["changes"].items():
-            told = row["contact"].get(name) or (f"{short_cell(before)} -> {short_cell(after)}")
-            put(f"  {name}: {told if before else short_cell(after)}")
+            change = row["contact"].get(name) or (f"{short_cell(before)} -> {short_cell(after)}")
+            put(f"  {name}: {change if before else short_cell(after)}")
         if row["problem"]:
             put(f"  It can't be accepted now: {row['problem']}")
 
@@ -154,7 +154,7 @@ def erase(
     email: Annotated[
         str,
         typer.Option(
-            help="Whatever holds this address; '-' reads it from the input, after a token there."
+            help="Everything with this address; '-' reads it from the input, after a token there."
         ),
     ] = "",
     where: Where = None,
@@ -162,7 +162,7 @@ def erase(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Erase personal data for good; the record and its history stay."""
+    """Erase personal data permanently; the record and its history stay."""
     from hotspots.registry import clock
     from hotspots.registry.governance import erasure_remnants, privacy
 
@@ -176,29 +176,31 @@ def erase(
     print_short_rows(erased, ("kind", "id", "fields"), as_json)
     limits = privacy.limits(registry.actor) if email else ""
     if erased:
-        tell(privacy.OUT_OF_REACH)
+        report(privacy.OUT_OF_REACH)
     else:
-        tell(f"Nothing personal was found {'in what you keep' if limits else 'there'}.")
+        report(f"Nothing personal was found {'in what you keep' if limits else 'there'}.")
     if limits:
-        tell(limits)
+        report(limits)
     try:
         erasure_remnants.tidy(registry.engine)
     except RegistryError as pending:
-        tell(str(pending))
+        report(str(pending))
         raise typer.Exit(1) from pending
 
 
 def survey(
-    region: Annotated[str, typer.Argument(help="A country or region; all surveys without.")] = "",
+    region: Annotated[
+        str, typer.Argument(help="A country or region; by default all surveys.")
+    ] = "",
     level: Annotated[str, typer.Argument(help="complete or partial.")] = "",
-    note: Annotated[str, typer.Option(help="What was looked at, shown to all.")] = "",
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back.")] = False,
+    note: Annotated[str, typer.Option(help="What was surveyed; shown to everyone.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw the declaration.")] = False,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Declare how far a region has been gone through, or list what was declared."""
+    """Declare how completely a region was surveyed, or list the declarations."""
     from hotspots.registry import clock
     from hotspots.registry.governance import surveys
 
@@ -208,7 +210,7 @@ def survey(
         if as_json or len(table):
             print_table(table, as_json=as_json)
         else:
-            tell("No survey is declared.")
+            report("No survey is declared.")
         return
     with registry.writing() as connection:
         if withdraw:
@@ -224,13 +226,13 @@ def show_journal(
     id: Annotated[str, typer.Argument(help="Of a record, token, region, suggestion.")] = "",
     by: Annotated[str, typer.Option(help="A holder of a token.")] = "",
     since: Annotated[str, typer.Option(help="A day or a moment (UTC).")] = "",
-    limit: Annotated[int, typer.Option(help="Most lines.")] = 100,
+    limit: Annotated[int, typer.Option(help="Maximum number of lines.")] = 100,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Show who did what, the newest first; what was done to tokens only to administrators."""
+    """Show who did what, the newest first; changes of tokens only to administrators."""
     from hotspots.registry.governance.journal import journal
 
     registry = opened(where, token, token_file)
@@ -244,7 +246,7 @@ def show_journal(
             limit=limit,
         )
     if not rows:
-        tell("Nothing was done.")
+        report("Nothing was done.")
     print_short_rows(rows, ("at", "by", "action", "target", "detail"), as_json)
 
 
@@ -256,7 +258,7 @@ def show_stale(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List the records that nobody has verified for long; a correspondent's own with a token."""
+    """List records without a recent verification; with a correspondent's token, their own."""
     from hotspots.registry.governance.verification import stale
 
     table = stale(opened(where, token, token_file), days, region)
@@ -264,7 +266,7 @@ def show_stale(
         print_table(table, as_json=True)
         return
     if not len(table):
-        tell(f"Every record was verified within {days} days.")
+        report(f"Every record was verified within {days} days.")
         return
     ages = ["never" if age != age else f"{age:.0f} days" for age in table["age_days"]]
     shown = table[["id", "type", "country", "owner"]].assign(verified=ages)
@@ -277,7 +279,7 @@ def verify(
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Say that records are right as they stand today."""
+    """Confirm that records are correct today."""
     from hotspots.registry.governance.verification import verify as run
 
     done, already = run(opened(where, token, token_file), ids)

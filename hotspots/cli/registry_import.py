@@ -1,4 +1,4 @@
-"""Commands that take records in: import, validate, template, place."""
+"""Commands for importing records: import, validate, template, place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.output import Json, print_rows, put, put_json, say, short, tell
+from hotspots.cli.output import Json, print_rows, put, put_json, report, say, short
 from hotspots.cli.registry_access import opened, secret, warn_if_exposed, warn_of_password
 from hotspots.errors import BadInputError
 from hotspots.locale.escaping import shell_word
@@ -23,34 +23,38 @@ if TYPE_CHECKING:
 _MOST_LINES, _MOST_NEW, _MOST_FAULTS = 60, 10, 200
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
-Encoding = Annotated[str | None, typer.Option(help="Of a CSV file that isn't UTF-8: cp1252.")]
+Encoding = Annotated[str | None, typer.Option(help="For a CSV file that isn't UTF-8: cp1252.")]
 Sheet = Annotated[str | None, typer.Option(help="A sheet of an XLSX, a layer of a GeoPackage.")]
 Adapter = Annotated[
     str | None,
-    typer.Option("--from", help="The registry whose export it is; found by its headings without."),
+    typer.Option(
+        "--from", help="The registry whose export it is; by default recognised by its headings."
+    ),
 ]
 Locate = Annotated[
     bool,
-    typer.Option("--locate", help="Give rows without a position that of the place they name."),
+    typer.Option(
+        "--locate", help="Give rows without a position the position of the place they name."
+    ),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the group `registry`."""
-    app.command("import")(take)
+    app.command("import")(import_records)
     app.command("validate")(validate)
     app.command("template")(template)
     app.command("place")(place)
 
 
-def take(
+def import_records(
     file: File,
     where: Where = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would change.")
     ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Take the good rows, leave the bad ones out.")
+        bool, typer.Option("--skip-bad", help="Import the valid rows and leave out the others.")
     ] = False,
     overwrite: Annotated[
         bool,
@@ -67,10 +71,10 @@ def take(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Take records in: new ones, and the changes of exported and edited ones; all or none.
+    """Import new records, and edits of exported ones, in a single transaction.
 
-    A row touches only the columns that the file has. In an export, which has the column version,
-    an emptied cell takes its value out.
+    A row changes only the columns in the file. In an export, which has the column version, an
+    emptied cell deletes its value.
     """
     from hotspots.registry.registry import RefusedError
 
@@ -88,7 +92,7 @@ def take(
             False,
         )
     else:
-        say(f"taking {len(table.rows):,} rows into {registry.source}")
+        say(f"importing {len(table.rows):,} rows into {registry.source}")
         try:
             plan, taken = (
                 registry.take(
@@ -106,7 +110,7 @@ def take(
             plan, taken = refused.plan, False
     _print_plan(plan, registry.source, table.headings, as_json=as_json, done=taken)
     if not as_json:
-        _tell_twins(registry, plan)
+        _report_duplicates(registry, plan)
     if plan.problems:
         raise typer.Exit(2)
 
@@ -123,7 +127,7 @@ def _to_import_into(where: str | None, token: str | None, dry_run: bool) -> Regi
     except BadInputError:
         if not dry_run or where is None or "://" in where or Path(where).exists():
             raise
-        registry = Registry(engine_for(where), unmade=True)  # which nothing makes in a dry run
+        registry = Registry(engine_for(where), unmade=True)  # a dry run doesn't create it
     warn_if_exposed(file_of(registry.engine))
     return registry
 
@@ -133,7 +137,7 @@ def _read(
 ) -> tuple[Table, str]:
     """Read a file of records, or an export of a public registry through its adapter.
 
-    Returns its table, and a word for the history.
+    Returns its table, and a note for the history.
     """
     from hotspots.registry.adapters import adapt, adapter_of
     from hotspots.registry.adapters.renewal import note_of, renewed
@@ -144,9 +148,9 @@ def _read(
         return read_file(path, encoding=encoding, sheet=sheet), ""
     adapted = adapt(path, name)
     kept = f"projects {len(adapted.projects)}, organisations {len(adapted.organisations)}"
-    tell(f"'{path.name}' is read as an export of {adapted.adapter}: {kept}.")
+    report(f"'{path.name}' is read as an export of {adapted.adapter}: {kept}.")
     for reason, left in adapted.left_out.items():
-        tell(f"  {len(left)} left out: {reason}")
+        report(f"  {len(left)} left out: {reason}")
     with registry.reading() as connection:
         rows = renewed(connection, adapted)
     table = Table(path.name, adapted.table.columns, rows, adapted.problems)
@@ -186,7 +190,7 @@ def _print_plan(
     if len(lines) > _MOST_LINES:
         put(f"… and {len(lines) - _MOST_LINES:,} lines more; --json shows all.")
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in plan.counts.items())
-    put(f"{'Taken into' if done else 'Nothing was written to'} {source}: {counts}.")
+    put(f"{'Imported into' if done else 'Nothing was written to'} {source}: {counts}.")
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
@@ -228,7 +232,7 @@ def _plan_lines(plan: Plan, headings: Mapping[str, str]) -> Iterator[str]:
 
 
 def _headed(problem: Problem, headings: Mapping[str, str]) -> Problem:
-    """Name the column as the file does."""
+    """Return the problem with the column's heading in the file."""
     from dataclasses import replace
 
     return replace(problem, column=headings.get(problem.column, problem.column))
@@ -238,8 +242,8 @@ def _cell(text: str) -> str:
     return f"'{short(text)}'" if text else "(empty)"
 
 
-def _tell_twins(registry: Registry, plan: Plan) -> None:
-    """Tell of new records that may be there already under another id."""
+def _report_duplicates(registry: Registry, plan: Plan) -> None:
+    """Report new records that may already be present under another id."""
     from hotspots.registry.database.queries import everything
     from hotspots.registry.deduplication.candidates import likely_pairs
 
@@ -255,13 +259,13 @@ def _tell_twins(registry: Registry, plan: Plan) -> None:
     if pairs:
         put(
             f"{len(pairs)} likely duplicate{'s' if len(pairs) > 1 else ''}: 'hotspots registry"
-            " duplicates' lists them, 'hotspots registry merge KEEP DROP' joins two."
+            " duplicates' lists them, 'hotspots registry merge KEEP DROP' merges two."
         )
 
 
 def validate(
     file: Annotated[
-        Path | None, typer.Argument(help="A file; without, the records of the registry.")
+        Path | None, typer.Argument(help="A file; by default the records of the registry.")
     ] = None,
     where: Where = None,
     adapter: Adapter = None,
@@ -285,7 +289,7 @@ def validate(
         table, _ = _read(registry, file, adapter, encoding, sheet)
         headings = table.headings
         given = table.rows
-        if registry.actor is PUBLIC:  # nobody learns by guessing whose address stands there
+        if registry.actor is PUBLIC:  # so that nobody can find an address by guessing
             personal = set(names("contact"))
             given = tuple(
                 (n, {name: cell for name, cell in cells.items() if name not in personal})
@@ -324,7 +328,7 @@ def _kind(problem: Problem) -> str:
 
 
 def _for_anyone(registry: Registry) -> Registry:
-    """Return a registry that checks a file whoever's it is: a sender's too, before suggesting."""
+    """Return the registry with the right to check any file, also one to be suggested."""
     from hotspots.registry.permissions import EDITOR, PUBLIC, Actor
     from hotspots.registry.registry import Registry as Opened
 
@@ -350,7 +354,7 @@ def place(
     text: Annotated[str, typer.Argument(help="A town, unit or country: 'Nakuru, KE', KE-31.")],
     as_json: Json = False,
 ) -> None:
-    """Say where a place is, by the packaged gazetteer; several of one name are listed."""
+    """Look up a place in the packaged gazetteer; homonyms are all listed."""
     from dataclasses import asdict
 
     from hotspots.registry.gazetteer import ATTRIBUTION, find_places
@@ -358,7 +362,7 @@ def place(
 
     rows = [asdict(found) for found in find_places(text)]
     if not rows:
-        the_one(text)  # says what is near
+        the_one(text)  # raises an error that names similar places
     columns = ("name", "kind", "unit", "country", "latitude", "longitude", "precision")
     print_rows(rows, columns, as_json=as_json)
     if not as_json:

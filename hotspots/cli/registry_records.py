@@ -45,17 +45,17 @@ def export(
         typer.Option("--private", help="With the personal fields of the records that you keep."),
     ] = False,
     columns: Annotated[
-        str | None, typer.Option(help="Only these, with commas; id and version come with them.")
+        str | None, typer.Option(help="Only these, separated by commas; id and version are added.")
     ] = None,
     lang: Lang = None,
     force: Force = False,
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Write records to a file, to edit and import again or to hand on; nothing is lost on the way.
+    """Export records to a file without loss, to edit and import again or to share.
 
-    Leave the columns id and version as they are: by them your edits find their records, and
-    nobody's work is overwritten unseen.
+    Leave the columns id and version unchanged: they match your edits to their records and prevent
+    overwriting the work of others unnoticed.
     """
     from hotspots.registry.formats.write import write_file
 
@@ -63,29 +63,29 @@ def export(
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
         found = _kept(registry, found)
-    wanted = _columns({record["type"] for record in found}, columns, private)
-    write_file(out, found, lang=lang, columns=wanted, force=force)
+    selected = _columns({record["type"] for record in found}, columns, private)
+    write_file(out, found, lang=lang, columns=selected, force=force)
     put(f"Wrote {len(found):,} records to {out}.")
 
 
-def _columns(types: set[str], asked: str | None, private: bool) -> list[str]:
-    """Return the columns of an export: those asked for, or all that these types have."""
+def _columns(types: set[str], requested: str | None, private: bool) -> list[str]:
+    """Return the columns of an export: those requested, or all that these types have."""
     from hotspots.registry import fields
     from hotspots.registry.schema.fields import field_called, names
 
-    if asked:
-        found = {name: field_called(name) for name in asked.split(",") if name.strip()}
+    if requested:
+        found = {name: field_called(name) for name in requested.split(",") if name.strip()}
         if strange := [name for name, field in found.items() if field is None]:
             raise BadInputError(
                 f"There is no column '{strange[0].strip()}'. The columns are {', '.join(fields())}."
             )
-        wanted = dict.fromkeys(["id", *filter(None, found.values()), "version", "changed"])
-        if not private and set(wanted) & set(names("contact")):
+        selected = dict.fromkeys(["id", *filter(None, found.values()), "version", "changed"])
+        if not private and set(selected) & set(names("contact")):
             raise BadInputError(
                 "Personal columns are exported with --private only, of records that you keep:"
-                " without it their cells would be empty, and importing them would take them out."
+                " without it their cells would be empty, and an import would delete the values."
             )
-        return list(wanted)
+        return list(selected)
     return [
         field.name
         for field in fields().values()
@@ -110,15 +110,15 @@ def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any
     return [whole[record["id"]] for record in kept]
 
 
-def _matching(registry: Registry, region: str | None, **asked: Any) -> Iterator[dict[str, Any]]:
-    """Yield the records of a region, or all, a page at a time."""
+def _matching(registry: Registry, region: str | None, **criteria: Any) -> Iterator[dict[str, Any]]:
+    """Yield the records of a region, or all, read page by page."""
     place = hs.region(region) if region else None
     if place is not None and place.kind not in ("world", "country", "initiative"):
         inside = set(registry.within(place)["id"])
     else:
-        inside, asked["region"] = None, place.id if place else None
+        inside, criteria["region"] = None, place.id if place else None
     after = None
-    while page := registry.find(**asked, after=after, limit=10_000):
+    while page := registry.find(**criteria, after=after, limit=10_000):
         yield from (record for record in page if inside is None or record["id"] in inside)
         after = page[-1]["id"]
 
@@ -135,7 +135,7 @@ def listed(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List records, of a region or all; with --region, how complete the registry is there."""
+    """List records of a region or all; with --region, also how complete the registry is there."""
     from hotspots.registry.public_view import table
 
     registry = opened(where, token, token_file)
@@ -147,10 +147,10 @@ def listed(
         else:
             print_words(shown[list(_SHORT)])
     if not as_json:
-        _tell_state(registry, found, region)
+        _put_state(registry, found, region)
 
 
-def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
+def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
     from datetime import timedelta
 
     from hotspots.registry import clock
@@ -160,7 +160,7 @@ def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None)
     one = len(found) == 1
     put(
         f"{len(found):,} record{'' if one else 's'} in {registry.source}; {stale:,} not verified"
-        " within two years. No record doesn't mean that nobody is there."
+        " within two years. Absence of a record is not evidence of absence."
     )
     if region:
         from hotspots.registry.maintenance import region_lines
@@ -170,10 +170,10 @@ def _tell_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None)
 
 
 def show(
-    id: Annotated[str, typer.Argument(help="A record's id; a former one is followed.")],
+    id: Annotated[str, typer.Argument(help="A record's id, or a former one.")],
     where: Where = None,
     private: Annotated[bool, typer.Option("--private", help="With personal fields.")] = False,
-    history: Annotated[bool, typer.Option("--history", help="What became of it.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Its history instead.")] = False,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     token: Token = None,
     token_file: TokenFile = None,
@@ -198,8 +198,8 @@ def show(
     from hotspots.registry.formats.headings import worded
     from hotspots.registry.schema import values
 
-    [told] = worded([record], list(record), check_language(lang))
-    for name, value in told.items():
+    [labelled] = worded([record], list(record), check_language(lang))
+    for name, value in labelled.items():
         put(f"{fields()[name].label[lang]}: {values.write(value)}")
 
 
@@ -209,7 +209,7 @@ def graph(
     region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
     force: Force = False,
 ) -> None:
-    """Write who leads, funds and partners what: records as nodes, relations as edges."""
+    """Write the graph of relations (lead, funder, partner): records are nodes, relations edges."""
     from hotspots.registry.formats.relation_graph import write_graph
 
     registry = opened(where)

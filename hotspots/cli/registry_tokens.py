@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hotspots.cli.options import Force, Token, TokenFile, Where
-from hotspots.cli.output import Json, print_short_rows, put, tell
+from hotspots.cli.output import Json, print_short_rows, put, report
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError
 from hotspots.io.atomic import require_writable, write_text
@@ -26,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 @token_app.command("create")
 def token_create(
-    holder: Annotated[str, typer.Option(help="For the history: 'Correspondent Kenya'.")],
+    holder: Annotated[str, typer.Option(help="Name in the history: 'Correspondent Kenya'.")],
     role: Annotated[str, typer.Option(help="reader, correspondent, editor or administrator.")] = "",
     region: Annotated[
-        list[str] | None, typer.Option(help="Of a correspondent, may be repeated: KEN, europe.")
+        list[str] | None, typer.Option(help="For a correspondent, may be repeated: KEN, europe.")
     ] = None,
     expires: Annotated[str, typer.Option(help="Last day on which it is valid.")] = "",
     out: Annotated[
@@ -41,8 +41,8 @@ def token_create(
         bool,
         typer.Option(
             "--recover",
-            help="Make an administrator's token without showing one, as where all are lost; those"
-            " of other administrators are revoked. Whoever can write the database can do so.",
+            help="Create an administrator's token without giving one, if all are lost; those of"
+            " other administrators are revoked. Whoever can write the database can do so.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before a recovery.")] = False,
@@ -50,10 +50,10 @@ def token_create(
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """Make a token and print its secret, once.
+    """Create a token and print its secret, once.
 
-    From the first token of an administrator on, nobody works on the registry without a token.
-    Tokens don't limit those who may write the registry's file or database by other ways.
+    From the first administrator's token on, changing the registry requires a token. Tokens don't
+    limit those who can write the registry's file or database by other means.
     """
     from hotspots.registry import clock
     from hotspots.registry.governance import tokens
@@ -62,7 +62,7 @@ def token_create(
     if recover and (role not in ("", "administrator") or region or expires):
         raise BadInputError("--recover makes an administrator's token; give --holder only.")
     _require_new(out, force)
-    # A token that has run out must not stand in the way of a new one.
+    # An expired token is ignored, so that it can't prevent a recovery.
     registry = opened(where, "" if recover else token, None if recover else token_file)
     now = clock.now()
     with registry.reading() as connection:
@@ -86,21 +86,21 @@ def token_create(
         until = tokens.administered_until(connection, now)
         open_to_all = tokens.actor_of(connection, None) == LOCAL
         if out is not None:
-            # Before the transaction's end: a file without its token does no harm, but a token
-            # whose secret nobody knows may lock everybody out.
+            # Before the transaction ends: a file without its token is harmless, but a token whose
+            # secret is lost may lock everybody out.
             write_text(out, made + "\n", private=True)
     _give(made, holder, out)
     if recover:
-        _tell_recovered(beside)
+        _report_recovery(beside)
     if open_to_all:
-        tell(
+        report(
             "While there is no administrator's token, whoever can open this registry is its"
             " administrator. Make one: 'token create --role administrator'."
         )
     elif registry.actor == LOCAL:
-        tell("From now on, one without a token reads and suggests only.")
+        report("From now on, users without a token can only read and suggest.")
     if until:
-        tell(
+        report(
             f"No administrator's token is valid after {until}. Then 'token create --recover' makes"
             " one, for whoever can write the database."
         )
@@ -116,19 +116,19 @@ def _require_new(out: Path | None, force: bool) -> None:
 
 def _give(made: str, holder: str, out: Path | None) -> None:
     if out is None:
-        tell(f"The secret of the token of '{holder}'; it isn't shown again:")
+        report(f"The secret of the token of '{holder}'; it isn't shown again:")
         put(made)
-        tell("Give it with '--token -' (from the input), --token-file FILE, or HOTSPOTS_TOKEN.")
+        report("Give it with '--token -' (from the input), --token-file FILE, or HOTSPOTS_TOKEN.")
     else:
-        tell(f"The secret of the token of '{holder}' is in '{out}': give it with --token-file.")
+        report(f"The secret of the token of '{holder}' is in '{out}': give it with --token-file.")
 
 
 def _confirm_recovery(source: str, administrators: Sequence[str]) -> None:
-    """Let somebody who works at a terminal, or the input of a script, say that it is meant."""
+    """Ask for confirmation of a recovery on standard input."""
     gone = ", ".join(administrators) or "none is valid"
-    tell(
+    report(
         f"A recovery makes a new administrator's token of '{source}' and revokes those of other"
-        f" administrators ({gone}). The journal keeps it. Type '{_CONFIRMED}' to go on:"
+        f" administrators ({gone}). The journal records it. Type '{_CONFIRMED}' to go on:"
     )
     if sys.stdin.readline().strip().casefold() != _CONFIRMED:
         raise BadInputError(
@@ -137,14 +137,15 @@ def _confirm_recovery(source: str, administrators: Sequence[str]) -> None:
         )
 
 
-def _tell_recovered(administrators: Sequence[str]) -> None:
+def _report_recovery(administrators: Sequence[str]) -> None:
     gone = ", ".join(administrators)
-    tell(
-        f"Revoked are the administrators' tokens of {gone}; who uses one is told of the recovery."
+    report(
+        f"The administrators' tokens of {gone} were revoked; whoever uses one is informed of the"
+        " recovery."
         if administrators
         else "No other administrator's token was valid."
     )
-    tell("The journal keeps that this token was made without another one.")
+    report("The journal records that this token was created without another one.")
 
 
 @token_app.command("list")
@@ -154,7 +155,7 @@ def token_list(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """List the tokens: who holds them, and whether they are valid."""
+    """List the tokens: their holders, and whether they are valid."""
     from hotspots.registry import clock
     from hotspots.registry.governance import tokens
 
@@ -162,7 +163,7 @@ def token_list(
     with registry.reading() as connection:
         rows = tokens.listed(connection, registry.actor, clock.now())
     if not rows:
-        tell("There is no token: whoever can open this registry is its administrator.")
+        report("There is no token: whoever can open this registry is its administrator.")
     print_short_rows(
         rows, ("id", "holder", "role", "regions", "created", "expires", "state"), as_json
     )
@@ -175,7 +176,7 @@ def token_revoke(
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """End a token at once."""
+    """Revoke a token with immediate effect."""
     from hotspots.registry import clock
     from hotspots.registry.governance import tokens
 

@@ -1,1 +1,1 @@
-"""One small file per group of routes."""
+"""Routes, one module per group."""

@@ -1,4 +1,4 @@
-"""The edition that the service shows, and the recipe that replays it."""
+"""The edition that the service shows, and the recipe that reproduces it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/editions", tags=["editions"])
 
 @router.get("")
 def list_editions(edition: CurrentEdition) -> list[EditionEntry]:
-    """List the editions that the service has: the one that it shows."""
+    """List the editions of the service: the one that it shows."""
     return [_entry(edition)]
 
 
@@ -27,7 +27,7 @@ def show_edition(edition: CurrentEdition, edition_id: str) -> EditionEntry:
 
 @router.get("/{edition_id}/recipe", response_class=PlainTextResponse)
 def show_recipe(edition: CurrentEdition, edition_id: str) -> str:
-    """Give the recipe as TOML: run on the same inputs, it gives the same id."""
+    """Return the recipe as TOML; run on the same inputs, it gives the same id."""
     return _found(edition, edition_id).recipe.to_toml()
 
 
@@ -41,15 +41,15 @@ def _found(edition: Edition, edition_id: str) -> Edition:
 
 
 def _entry(edition: Edition) -> EditionEntry:
-    told = edition.manifest
+    manifest = edition.manifest
     return EditionEntry(
         id=edition.id,
-        region=str(told["region"]),
-        scenario=str(told["scenario"]),
-        recipe=told["recipe"],
-        inputs={name: str(row.get("sha256", "")) for name, row in told["inputs"].items()},
-        summary=told["summary"],
-        licences=told.get("licences", []),
-        licence_notices=told.get("licence_notices", []),
+        region=str(manifest["region"]),
+        scenario=str(manifest["scenario"]),
+        recipe=manifest["recipe"],
+        inputs={name: str(row.get("sha256", "")) for name, row in manifest["inputs"].items()},
+        summary=manifest["summary"],
+        licences=manifest.get("licences", []),
+        licence_notices=manifest.get("licence_notices", []),
         link=f"/v1/editions/{edition.id}",
     )

@@ -1,4 +1,4 @@
-"""Whether the service answers, and whether it shows what it should."""
+"""Health and readiness of the service."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ router = APIRouter(tags=["service"], responses={503: {"model": Problem}})
 
 @router.get("/health")
 async def health(edition: CurrentEdition, pages: Pages) -> Health:
-    """Say that the service answers, with the map too; 503 while the map can't be drawn."""
+    """Report that the service responds and the map is drawn; 503 while it can't be drawn."""
     await pages.drawn(DEFAULT_LANG)
     return Health(edition=edition.id, version=hotspots.__version__)
 
 
 @router.get("/ready")
 async def ready(edition: CurrentEdition, pages: Pages) -> Ready:
-    """Say that the edition is open, the map drawn and the registry readable; else 503."""
+    """Report that the edition is open, the map drawn and the registry readable; else 503."""
     await pages.drawn(DEFAULT_LANG)
     if pages.stale is not None:
         raise NotDrawnError(

@@ -1,4 +1,4 @@
-"""Methods: what became of each in the edition, and their cards as text and as pages."""
+"""Methods: the status of each in the edition, and their cards as text and as pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ td code {{ white-space: nowrap; }}
 
 @router.get("/v1/methods")
 def list_methods(edition: CurrentEdition) -> list[MethodEntry]:
-    """List the methods with what became of each in the edition, then the other cards."""
+    """List the methods with their status in the edition, then the other cards."""
     return [_entry(edition, card_id) for card_id in card_ids()]
 
 
@@ -67,22 +67,22 @@ def show_card(method_id: str) -> HTMLResponse:
 
 
 def _entry(edition: Edition, card_id: str) -> MethodEntry:
-    told = {row["id"]: row for row in edition.manifest.get("methods", [])}.get(card_id, {})
+    method = {row["id"]: row for row in edition.manifest.get("methods", [])}.get(card_id, {})
     entry = entries()[card_id]
     return MethodEntry(
         id=card_id,
         kind=entry.kind,
         title=markdown_plain(entry.title),
-        status=told.get("status"),
-        reason=told.get("reason") or None,
-        gives=told.get("gives") or list(entry.gives),
+        status=method.get("status"),
+        reason=method.get("reason") or None,
+        gives=method.get("gives") or list(entry.gives),
         link=f"/v1/methods/{card_id}",
         card=f"{HOME}/{card_id}",
     )
 
 
 def _page(markdown: str) -> HTMLResponse:
-    """Return Markdown as a page; HTML that stands in it is shown, not obeyed."""
+    """Return Markdown as a page; HTML within it is shown as text."""
     from markdown_it import MarkdownIt
 
     title = markdown_plain(markdown.partition("\n")[0].lstrip("# "))

@@ -18,7 +18,7 @@ def list_regions(
     edition: CurrentEdition,
     kind: Annotated[RegionKind | None, Query(description="Only regions of this kind")] = None,
 ) -> list[RegionEntry]:
-    """List the regions that the edition has numbers of."""
+    """List the regions for which the edition has numbers."""
     return region_service.region_entries(edition, kind)
 
 
@@ -32,7 +32,7 @@ def show_region(edition: CurrentEdition, region_id: str) -> RegionDetail:
 def summarise_region(
     edition: CurrentEdition, region_id: str, lang: Language, response: Response
 ) -> Summary:
-    """Give every number of one region with its unit, and what the numbers rest on."""
+    """Return every number of one region with its unit, and the inputs behind the numbers."""
     summary = region_service.region_summary(edition, region_id, lang)
     response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
     return summary
