@@ -310,7 +310,11 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
             "potential_gsocseq_ssm3",
         ),
         _gsocseq,
-        functions=("analysis.rothc.gsocseq:gsocseq", "analysis.rothc.model:equilibrium", "analysis.rothc.model:simulate"),
+        functions=(
+            "analysis.rothc.gsocseq:gsocseq",
+            "analysis.rothc.model:equilibrium",
+            "analysis.rothc.model:simulate",
+        ),
         tables=("gsocseq_landuse_dpm_rpm", "gsocseq_input_uncertainty"),
         sections=("gsocseq",),
     ),
