@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = sorted(Path(__file__).parent.glob("*.py"))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "thread_time", "default_timer"}
 CLOCKS |= {f"{name}_ns" for name in CLOCKS}
 # A limit below this may end what is only slow.

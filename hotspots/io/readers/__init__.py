@@ -2,7 +2,7 @@
 
 GDAL, HDF5 and Zarr follow references in a file: to other files, to drivers of other formats, to the
 network. All reading goes through these modules, so that nothing a file refers to is ever opened or
-downloaded. `tests/test_hostile_rasters.py` checks that no other module opens files.
+downloaded. `tests/io/test_hostile_rasters.py` checks that no other module opens files.
 
 | module | what it opens |
 |---|---|

@@ -14,7 +14,7 @@ from hotspots.errors import RegistryError
 from hotspots.registry import label, open_registry, vocabulary
 from hotspots.registry.imports.validation import parse
 
-SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
+SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 
 GOOD = {
     "id": "test-station",

@@ -77,7 +77,7 @@ def test_points_by_the_trapezoid_rule() -> None:
 
 
 def test_layers_by_their_sum() -> None:
-    # 0.1 (30·1.2·0.95·5 + 22·1.3·0.94·10 + 14·1.4·0.92·15) = 71.032 (tests/test_stock.py)
+    # 0.1 (30·1.2·0.95·5 + 22·1.3·0.94·10 + 14·1.4·0.92·15) = 71.032 (tests/analysis/test_stock.py)
     found = stock_from_profile(of_layers())
     assert found.item() == pytest.approx(71.032, rel=1e-6)
     assert "sum" in found.attrs["method"]

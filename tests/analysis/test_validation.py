@@ -19,7 +19,7 @@ from hotspots.analysis.uncertainty.validation import MIN_SITES, sample_at, site_
 from hotspots.errors import BadInputError
 from hotspots.layers.variables import CLIMATE_ZONES, describe
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 
 
 def raster(values: object, west: float, north: float, step: float = 1.0) -> xr.DataArray:

@@ -17,7 +17,7 @@ from hotspots.registry import open_registry
 from hotspots.registry.database.connection import engine_for, reading
 from hotspots.registry.registry import Registry
 
-SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
+SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 ROW = {
     "type": "organisation",
     "summary": "Made up",

@@ -28,7 +28,7 @@ from hotspots.edition.methods.cards import (
 from hotspots.errors import BadInputError
 from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 FOLDER = REPO / "docs" / "methods"
 TOLD = tomllib.loads((REPO / "hotspots/edition/methods/cards.toml").read_text(encoding="utf-8"))
 HEADINGS = [

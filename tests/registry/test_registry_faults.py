@@ -232,7 +232,7 @@ def test_a_file_that_may_only_be_read_can_be_read(
 
 
 def test_files_of_records_are_not_written(tmp_path: Path) -> None:
-    registry = open_registry(Path(__file__).parents[1] / "data" / "registry" / "records.csv")
+    registry = open_registry(Path(__file__).parents[2] / "data" / "registry" / "records.csv")
     with pytest.raises(RegistryError, match="was read from files and can't be written"):
         registry.take([row("new")])
 

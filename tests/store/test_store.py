@@ -19,6 +19,7 @@ import pystac.validation
 import pytest
 import rasterio
 import xarray as xr
+from stored_layers import SAID, layer, state, zones
 
 from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
 from hotspots.ingest import Store, open_data, open_layers
@@ -26,36 +27,6 @@ from hotspots.io import geotiff
 from hotspots.layers.grid import grid_of
 from hotspots.layers.variables import CLIMATE_ZONES, CLUSTERS, classes_of, describe
 from hotspots.store import storage
-
-SAID = {"source": "made by a test", "citation": "Nobody (2024)", "licence": "CC0 1.0"}
-
-
-def layer(
-    name: str = "soc_stock",
-    values: Any = None,
-    step: float = 10.0,
-    crs: str = "EPSG:4326",
-    **attrs: Any,
-) -> xr.DataArray:
-    """A grid of 18 x 36 cells from the upper left corner (-180, 90), or as many as `values`."""
-    if values is None:
-        values = np.arange(18 * 36, dtype="float32").reshape(18, 36)
-        values[0, 0] = np.nan
-    rows, columns = values.shape
-    out = xr.DataArray(
-        values,
-        dims=("y", "x"),
-        coords={
-            "y": 90 - step * (np.arange(rows) + 0.5),
-            "x": -180 + step * (np.arange(columns) + 0.5),
-        },
-    )
-    return describe(out.rio.write_crs(crs), name, **(SAID | {"year": 2010} | attrs))
-
-
-def zones() -> xr.DataArray:
-    values = (np.arange(18 * 36).reshape(18, 36) % 13).astype("uint8")
-    return layer("climate_zone", values, guidelines="2019")
 
 
 @pytest.fixture
@@ -71,11 +42,6 @@ def files(store: Store) -> set[str]:
 def script(text: str) -> str:
     """A script of another process, which finds this module and what it needs."""
     return text.format(path=[str(Path(__file__).parent), *sys.path])
-
-
-def state(store: Store) -> dict[str, bytes]:
-    """What a user sees: the names, and every layer's values, read anew."""
-    return {n: Store(store.place.path).open([n])[n].values.tobytes() for n in store.names()}
 
 
 def test_nothing_is_written_before_the_first_layer(store: Store) -> None:

@@ -164,7 +164,7 @@ def environment(cache: Path) -> dict[str, str]:
         **os.environ,
         "HOTSPOTS_HTTP_TIMEOUT": "120",
         "HOTSPOTS_CACHE": str(cache),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
 
 

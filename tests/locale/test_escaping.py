@@ -12,7 +12,6 @@ import subprocess
 import tomllib
 import unicodedata
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +22,7 @@ from harmless_texts import TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from markup import Page
 
 from hotspots.api.http_errors import add_handlers
 from hotspots.api.log_settings import log_settings
@@ -40,25 +40,6 @@ MARKUP = (
     "# a\n- b **c** _d_ `e` [f](javascript:g) <h> &lt; | {{ i }} 1. j ~~k~~ \\l\n===\n> m ![n](o)"
 )
 STEERING = "\x1b[31mred\r\n\x9b2J\u202eabc\x07\x00\u2028\ud800"
-
-
-class Page(HTMLParser):
-    """The tags and the text of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag."""
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        """Note text."""
-        self.text += data
 
 
 # ---------------------------------------------------------------------- terminals and logs

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from hotspots.registry import open_registry
 from hotspots.registry.database.connection import engine_for
 
-SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
+SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 Cli = Callable[..., tuple[int, str, str]]
 
 

@@ -18,7 +18,7 @@ import rasterio
 from affine import Affine
 from harmless_texts import RESULT, TEXTS
 from markdown_it import MarkdownIt
-from test_escaping import Page
+from markup import Page
 from test_sources import MINE
 
 import hotspots as hs

@@ -16,7 +16,7 @@ from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.governance import erasure_remnants, tokens
 from hotspots.registry.registry import Registry
 
-DOCS = Path(__file__).parents[1] / "docs" / "security.md"
+DOCS = Path(__file__).parents[2] / "docs" / "security.md"
 STATION = {
     "type": "organisation",
     "name": "Test station",

@@ -21,7 +21,7 @@ import pyogrio
 import pytest
 import sqlalchemy as sa
 from harmless_texts import RESULT, TEXTS
-from test_escaping import Page
+from markup import Page
 
 from hotspots.locale import LANGUAGES
 from hotspots.locale.escaping import from_spreadsheet, visible, xml_text

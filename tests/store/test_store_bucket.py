@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pyarrow.fs import FileSelector, S3FileSystem
-from test_store import add_at_once, big, killed_while_adding, layer, zones
+from stored_layers import layer, zones
+from test_store import add_at_once, big, killed_while_adding
 
 from hotspots.errors import BadInputError, FetchError, HotspotsError, RasterError
 from hotspots.ingest import Store

@@ -18,8 +18,8 @@ from hotspots.registry.gazetteer import NOTES, check_points, find_places, gazett
 from hotspots.registry.gazetteer.build import SOURCES, build, is_spelling
 from hotspots.registry.gazetteer.country_lookup import countries_at, countries_near
 
-HERE = Path(__file__).parent
-SHIPPED = HERE.parent / "hotspots" / "registry" / "places"
+HERE = Path(__file__).parents[1]
+SHIPPED = HERE.parent / "hotspots" / "registry" / "gazetteer"
 
 
 @pytest.mark.parametrize(

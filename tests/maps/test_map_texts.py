@@ -31,7 +31,7 @@ from hotspots.maps.embedding import safe_json
 from hotspots.maps.policy import script_hashes
 from hotspots.registry.schema.fields import TYPES, fields
 
-SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
+SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 BOX = (14.0, 46.0, 32.0, 57.0)  # holds hot patches
 SAMPLES = (*TEXTS, "javascript:x")
 DELIMITERS = ("{{", "{%", "{#", "${")

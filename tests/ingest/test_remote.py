@@ -282,7 +282,7 @@ print(origin.sha256)
 def windowing(url: str, cache: Path, pause: float = 0.0, **options: Any) -> Any:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "HOTSPOTS_HTTP_TIMEOUT": "120",
     }
     return subprocess.Popen(

@@ -21,7 +21,7 @@ from hotspots.registry.governance import tokens
 from hotspots.registry.permissions import LOCAL
 
 Cli = Callable[..., tuple[int, str, str]]
-REPO = Path(__file__).parents[1]
+REPO = Path(__file__).parents[2]
 NOW = "2026-11-21T20:00:00Z"
 NEW = ("token", "create", "--role", "administrator", "--holder")
 

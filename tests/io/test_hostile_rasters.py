@@ -34,7 +34,7 @@ from hotspots.io.readers.paths import confined, plain_path
 from hotspots.io.readers.vectors import read_vector, vector_layers
 from hotspots.store import Store
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 MOST_MB = 500
 
 
@@ -461,7 +461,7 @@ _OPENS = re.compile(
     r"|(\w+\.)?(open_rasterio|(open|load)_(mf)?data(set|array|tree)|open_zarr|netcdf_file)"
 )
 # Windows over HTTP and what is written of them: `access` alone may reach the network.
-_ALLOWED = ("readers/", "ingest/access/")
+_ALLOWED = ("io/readers/", "ingest/access/")
 
 
 def openings(tree: ast.AST) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_store import layer, state, zones
+from stored_layers import layer, state, zones
 
 import hotspots as hs
 from hotspots.cli import demo

@@ -22,7 +22,7 @@ from hotspots.registry.database.connection import engine_for
 from hotspots.registry.formats.write import write_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-SAMPLE = Path(__file__).parents[1] / "data" / "registry" / "records.csv"
+SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 CONTACT = {
     "id": "station",
     "type": "organisation",

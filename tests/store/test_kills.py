@@ -14,7 +14,7 @@ import pystac
 import pytest
 from forked_kills import forked_kills
 from kill_points import FUNCTIONS
-from test_store import layer, zones
+from stored_layers import layer, zones
 from test_store_bucket import bucket, server, settings  # noqa: F401  (fixtures)
 
 import hotspots as hs
@@ -142,8 +142,8 @@ def test_a_map_file_is_the_former_or_the_new_one(saved: Path, tmp_path: Path) ->
 
 STORE = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import test_store as t
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import stored_layers as t
 """
 FORMER_STORE = "store = t.Store(place); store.add(t.layer())"
 CHANGES = {
