@@ -702,7 +702,7 @@ def test_a_changed_byte_is_noticed(store: Store) -> None:
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RasterError, match=r"'soc_stock' .* was changed since it was added .*anew"):
+    with pytest.raises(RasterError, match=r"'soc_stock' .* was changed since it was added .*again"):
         store.open()
     assert list(store.open(["climate_zone"])) == ["climate_zone"]
     assert [row["state"] for row in store.layers()] == ["ok", "ok"]  # sizes tell no more
