@@ -443,13 +443,13 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_store as t
-from hotspots.store import places
+from hotspots.store import storage
 real, count = os.replace, iter(range(1, 10))
 def replace(source, target):
     if next(count) == int(sys.argv[2]):
         os._exit(9)
     real(source, target)
-places.os.replace = replace
+storage.os.replace = replace
 t.Store(sys.argv[1]).add(t.zones())
 """
 
