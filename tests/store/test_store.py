@@ -409,13 +409,13 @@ import os, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_store as t
-from hotspots.store import places
+from hotspots.store import storage
 real, count = os.replace, iter(range(1, 10))
 def replace(source, target):
     if next(count) == int(sys.argv[2]):
         os._exit(9)
     real(source, target)
-places.os.replace = replace
+storage.os.replace = replace
 t.Store(sys.argv[1]).add(t.zones())
 """
 
@@ -668,7 +668,7 @@ def test_a_changed_byte_is_noticed(store: Store) -> None:
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RasterError, match=r"'soc_stock' .* was changed since it was added .*anew"):
+    with pytest.raises(RasterError, match=r"'soc_stock' .* was changed since it was added .*again"):
         store.open()
     assert list(store.open(["climate_zone"])) == ["climate_zone"]
     assert [row["state"] for row in store.layers()] == ["ok", "ok"]  # sizes tell no more
