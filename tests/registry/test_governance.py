@@ -89,8 +89,8 @@ def test_survey_is_withdrawn_by_who_keeps_the_region(any_registry: sa.Engine) ->
     ("region", "level", "note", "told"),
     [
         ("Atlantis", "complete", "", "'Atlantis' is not a region"),
-        ("KEN;UGA", "complete", "", "of one region"),
-        ("", "complete", "", "of one region"),
+        ("KEN;UGA", "complete", "", "covers one region"),
+        ("", "complete", "", "covers one region"),
         ("KEN", "comlete", "", "did you mean complete"),
         ("KEN", "complete", "Ask someone@example.org", "e-mail address"),
         ("KEN", "complete", "x" * 1001, "1,001 characters; at most 1,000"),

@@ -264,7 +264,7 @@ def test_what_cannot_be_merged(
     ("take", "told"),
     [
         ({"webb": "drop"}, "did you mean web"),
-        ({"owner": "drop"}, "no field that can be chosen"),
+        ({"owner": "drop"}, "not a field that can be chosen"),
         ({"web": "both"}, "not from 'both'"),
         ({"latitude": "keep", "longitude": "drop"}, "belong together"),
     ],

@@ -126,7 +126,9 @@ def test_every_bad_row_is_told_at_once(write: Write) -> None:
 
 
 def test_twins_are_refused(write: Write) -> None:
-    with pytest.raises(RegistryError, match=r"Row 3, column 'id': the id 'test-station' stands"):
+    with pytest.raises(
+        RegistryError, match=r"Row 3, column 'id': the id 'test-station' also occurs"
+    ):
         open_registry(write({}, {"name": "Another"}))
 
 
