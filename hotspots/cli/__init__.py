@@ -185,7 +185,7 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
-    from hotspots.edition.inputs import clip, open_any
+    from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
     require_free(out)
@@ -198,6 +198,7 @@ def analyze(
     place = hs.region(region)
     recorded = read_through(opened(None))
     layers = clip(open_any(data, home or None), place)
+    require_grid_size(layers)
     require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
     say("drawing the map")
