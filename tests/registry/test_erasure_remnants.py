@@ -130,11 +130,11 @@ def test_a_killed_erasure_is_finished_at_the_next_opening(
 import sys, os, signal
 from hotspots.registry import open_registry
 from hotspots.registry.permissions import LOCAL
-from hotspots.registry.governance import privacy, remnants
+from hotspots.registry.governance import erasure_remnants, privacy
 registry = open_registry(sys.argv[1])
 with registry.writing() as connection:
     privacy.erase(connection, LOCAL, id="test-station", now="2026-11-21T20:00:00Z")
-remnants.tidy(registry.engine)
+erasure_remnants.tidy(registry.engine)
 """
     kill(
         0,

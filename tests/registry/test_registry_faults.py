@@ -34,14 +34,14 @@ ROW = {
 STOPPING = """
 import sys, time
 from hotspots.registry import open_registry
-from hotspots.registry.database import writing
-real = writing._insert
+from hotspots.registry.database import changes
+real = changes._insert
 def slow(connection, table, given):
     real(connection, table, given)
     if table.name == sys.argv[2]:
         print("stopped", flush=True)
         time.sleep(60)
-writing._insert = slow
+changes._insert = slow
 rows = [(n, eval(sys.argv[3]) | {"id": f"new-{n}", "name": f"New {n}"}) for n in range(2, 500)]
 open_registry(sys.argv[1]).take(rows)
 """

@@ -195,7 +195,7 @@ def test_a_killed_creation_leaves_nothing(
     url = request.getfixturevalue("postgis") if kind == "postgis" else str(tmp_path / "r.sqlite")
     program = f"""
         import os, signal
-        from hotspots.registry.database import database, schema
+        from hotspots.registry.database import connection as database, schema
         with database.writing(database.engine_for({url!r})) as connection:
             schema.migrate(connection)
             schema.require_current(connection)
@@ -285,7 +285,7 @@ def test_to_open_a_registry_loads_no_alembic(any_registry: sa.Engine) -> None:
     url = any_registry.url.render_as_string(hide_password=False).replace("+psycopg", "")
     program = f"""
         import sys
-        from hotspots.registry.database import database, schema
+        from hotspots.registry.database import connection as database, schema
         with database.reading(database.engine_for({url!r})) as connection:
             schema.require_current(connection)
         print("alembic" in sys.modules)

@@ -39,7 +39,8 @@ GIVEN = """
 import os, shutil, sys
 from pathlib import Path
 import hotspots as hs
-from hotspots import cli, demo
+from hotspots import cli
+from hotspots.cli import demo
 import dask
 dask.config.set(scheduler="synchronous")  # no threads before the forks
 made = hs.open_edition({saved!r})
