@@ -93,7 +93,8 @@ def main() -> None:
 def _run(words: list[str], debug: bool) -> int:
     """Run a command and return its exit code."""
     try:
-        code = app(words, standalone_mode=False)
+        # Not `app(words)`, which puts a hook of Typer's in the place of that of `libraries_quiet`.
+        code = typer.main.get_command(app)(words, standalone_mode=False)
     except KeyboardInterrupt:
         code = _STOPPED
     except _UsageError as error:
