@@ -119,7 +119,22 @@ def require_fraction(what: str, *values: Any) -> None:
 def require_between(
     what: str, value: Any, low: float, high: float, unit: str, remedy: str = "check its unit"
 ) -> None:
-    """Raise `BadInputError` where a value is out of a range chosen to reveal wrong units."""
+    """Raise `BadInputError` where a value is out of a range chosen to reveal wrong units.
+
+    Parameters
+    ----------
+    what : str
+        Name of the quantity, for the message.
+    value : DataArray, array or float, optional
+        Values to check, in `unit`. NaN (missing) passes; None and dask-backed layers aren't
+        checked.
+    low, high : float
+        Limits of the range, in `unit`, inclusive; infinity for none.
+    unit : str
+        Unit of the range, for the message; values aren't converted.
+    remedy : str
+        What to do about a value out of the range, for the message.
+    """
     _require(value, what, low, high, f"{low:g} to {high:g} {unit}", remedy)
 
 

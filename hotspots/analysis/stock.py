@@ -290,7 +290,20 @@ def equivalent_mass_stock(
 
 
 def stock_of_content(content: Any, bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
-    """Return ``content·BD·(1 − CF)·h·0.1``, t ha-1 (units as `soc_stock`); signed, not summed."""
+    """Return ``content·BD·(1 − CF)·h·0.1``, t ha-1 (units as `soc_stock`); signed, not summed.
+
+    Parameters
+    ----------
+    content : DataArray, array or float
+        Content per mass of fine earth, g kg-1; it may be negative, e.g. a difference.
+    bulk_density : DataArray, array or float
+        Of the fine earth, g cm-3.
+    coarse_fragments : DataArray, array or float
+        Share of the soil's volume, 0-1.
+    thickness : DataArray, array or float
+        Of the layer, cm; one dimension is along ``depth`` where a DataArray has that dimension.
+        NaN in any of the four gives NaN.
+    """
     given = _along_depth(content, bulk_density, coarse_fragments, thickness)
     return elementwise(
         lambda c, d, r, h: np.multiply(c, d, dtype="float64") * (1.0 - r) * h * 0.1, *given
@@ -300,7 +313,22 @@ def stock_of_content(content: Any, bulk_density: Any, coarse_fragments: Any, thi
 def check_soil(
     soc: Any = None, bulk_density: Any = None, coarse_fragments: Any = None, thickness: Any = None
 ) -> None:
-    """Raise `BadInputError` for impossible contents, densities or shares, and for mixed depths."""
+    """Raise `BadInputError` for impossible contents, densities or shares, and for mixed depths.
+
+    Parameters
+    ----------
+    soc : DataArray, array or float, optional
+        Carbon content, g kg-1, 0 to 1000.
+    bulk_density : DataArray, array or float, optional
+        g cm-3, 0 to 5.
+    coarse_fragments : DataArray, array or float, optional
+        Share of the soil's volume, 0-1.
+    thickness : DataArray, array or float, optional
+        Of the layer, cm, 0 to 10 000.
+
+        An argument that is None isn't checked, NaN (missing) passes, and of dask-backed layers only
+        ``depth_cm`` is compared.
+    """
     remedy = "divide kg m-3 by 1000, and look for an undeclared nodata value"
     require_between("soc", soc, 0, 1000, "g kg-1")
     require_between("bulk_density", bulk_density, 0, 5, "g cm-3", remedy)

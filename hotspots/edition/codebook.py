@@ -165,7 +165,20 @@ def codebook(
     patches: gpd.GeoDataFrame | None = None,
     land_use: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row per column of the tables: file, column, unit and meaning."""
+    """Return one row per column of the tables: file, column, unit and meaning.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Region table, with the regions' ``id`` as index.
+    units, land_use : DataFrame, optional
+        Unit table and land-use table; the index isn't described.
+    patches : GeoDataFrame, optional
+        Hot patches, in the CRS of the grid; the geometry is one of the columns.
+
+        A table that is None is left out. A column without a known meaning has "" for unit and
+        meaning.
+    """
     import pandas as pd
 
     columns = [("regions", c) for c in ("id", *table.columns)]

@@ -34,6 +34,19 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
     """Return gain and loss for the ranking, or None without the potential that ranks.
 
     A remark is appended to `notes` where a layer of the ranking is missing.
+
+    Parameters
+    ----------
+    data : Dataset
+        Canonical layers on one grid with a CRS, with ``valid_share`` and the layers that the
+        exclusions need.
+    layers : Dataset
+        Results of the methods on the same grid: the layers that rank gain and loss,
+        t ha-1 yr-1, and ``soc_stock_managed``. NaN is missing.
+    recipe : Recipe
+        Names the ranking layers, and sets the thresholds and masks of the exclusions.
+    notes : list of str
+        Remarks of the edition; extended in place.
     """
     potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
     if potential not in layers or "soc_stock_managed" not in layers:
@@ -79,6 +92,19 @@ def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> x
 
     ``hotspot_class`` is from the best estimate and the stability that `recipe` requires;
     ``hotspot_class_stable`` requires that a cell is hot in enough of all draws.
+
+    Parameters
+    ----------
+    axes : Axes
+        Gain and loss, t ha-1 yr-1, and reasons of exclusion, on one grid with a CRS. A cell with
+        NaN as gain isn't ranked.
+    recipe : Recipe
+        Sets the top share, the thresholds, the stability and the smallest patch.
+    drawn : Drawn or None
+        Results of the draws on the same grid; None where there are none, which leaves out
+        stability and ``hotspot_class_stable``.
+    notes : list of str
+        Remarks of the edition; extended in place.
     """
     hot = recipe.hotspots
     few = hot.min_patch_cells / hot.top_share

@@ -23,6 +23,21 @@ def choice(
 
     `low` and `high`, or `allowed`, limit the value, or each item where the default is a list.
     `factor` is (land-use system, IPCC factor) for a choice of a factor level, else None.
+
+    Parameters
+    ----------
+    default : bool, int, float, str or tuple
+        Value of a recipe that doesn't set it, in `unit`; its type is that of the choice.
+    about : str
+        Meaning of the choice and basis of its default.
+    unit : str
+        Unit of the value, "1" for a share or number; "" for none.
+    low, high : float, optional
+        Limits of the value, in `unit`, inclusive, given together; None for no limits.
+    allowed : tuple of str
+        Texts allowed; empty for any.
+    factor : (str, str), optional
+        Land-use system and IPCC factor, such as ("cropland", "F_MG").
     """
     description = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
     return field(default=default, metadata=description | {"factor": factor})

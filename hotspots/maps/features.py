@@ -183,7 +183,22 @@ def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
 def patches(
     edition: Edition, names: Mapping[str, str], bounds: Bounds, period: str, lang: str
 ) -> dict[str, Any]:
-    """Return the largest hot patches, at most `MOST_PATCHES`, as features, and the total number."""
+    """Return the largest hot patches, at most `MOST_PATCHES`, as features, and the total number.
+
+    Parameters
+    ----------
+    edition : Edition
+        Its hot patches are reprojected to EPSG:4326; without a CRS they are assumed to be in it.
+    names : mapping
+        Id of a country -> its name in `lang`.
+    bounds : (west, south, east, north)
+        Degrees (EPSG:4326), of the edition's rasters; east is above 180 where they cross the
+        antimeridian, and shapes are then drawn beyond it.
+    period : str
+        Years of the modelled change, "" if unknown.
+    lang : str
+        "en", "fr" or "es".
+    """
     frame = edition.hotspots
     if len(frame) == 0:
         return {"shapes": [], "total": 0}
@@ -213,6 +228,19 @@ def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) 
 
     `names` has the countries' names by id. Only ``http`` and ``https`` addresses become links;
     others are shown as text.
+
+    Parameters
+    ----------
+    registry : Registry
+        Its ``records`` have points or areas in EPSG:4326; a missing or empty geometry, or one
+        without finite coordinates, counts as no position.
+    names : mapping
+        Id of a country -> its name in `lang`; a country that isn't in it is shown by its id.
+    bounds : (west, south, east, north)
+        Degrees (EPSG:4326), of the edition's rasters; east is above 180 where they cross the
+        antimeridian, and shapes are then drawn beyond it.
+    lang : str
+        "en", "fr" or "es".
     """
     frame = registry.records
     found = []

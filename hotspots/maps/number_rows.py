@@ -57,6 +57,19 @@ def region_rows(
     rows: list[Row] = []
 
     def add(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
+        """Append the line of one number, if `row` has its column.
+
+        Parameters
+        ----------
+        label : str
+            Key of the label's text, without the leading ``numbers.``.
+        column : str
+            Column of `row` that has the number, in the unit that `show` expects.
+        show : callable
+            Returns a number as text; a missing number is NaN.
+        depth : int
+            1 for an indented row, else 0.
+        """
         if column in row:
             rows.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
 
@@ -218,7 +231,20 @@ def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
 def patch_rows(
     row: Mapping[str, Any], names: Mapping[str, str], period: str, lang: str
 ) -> list[Row]:
-    """Return the rows of the tooltip of a hot patch; `names` has the countries' names by id."""
+    """Return the rows of the tooltip of a hot patch; `names` has the countries' names by id.
+
+    Parameters
+    ----------
+    row : mapping
+        Column -> value, from `edition.hotspots`: hectares (``_ha``) and tonnes (``_t_yr``). Rows of
+        absent optional columns are left out; a missing number is shown as such.
+    names : mapping
+        Id of a country -> its name in `lang`; a country that isn't in it is shown by its id.
+    period : str
+        Years of the modelled change, such as "1990–2010"; "" if unknown.
+    lang : str
+        Language of labels and numbers: "en", "fr" or "es".
+    """
 
     def per_year(value: float) -> str:
         return _worded("numbers.per_year", tonnes(value, lang), value, lang)

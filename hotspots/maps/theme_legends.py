@@ -45,6 +45,18 @@ def legend_of(theme: Theme, classes: Classes, edition: Edition, lang: str) -> Le
     """Return the legend of a theme.
 
     Steps of a scale are listed from high to low; of named classes, those that occur.
+
+    Parameters
+    ----------
+    theme : Theme
+        Theme of the map, with its key, group and layer.
+    classes : Classes
+        The theme's layer in classes: codes (rows, columns), 0 for no class, with the colour and
+        label of each class.
+    edition : Edition
+        Edition mapped, which gives the unit and the years of the data.
+    lang : str
+        Language of the legend: "en", "fr" or "es".
     """
     present = set(np.unique(classes.codes).tolist())
     colours: dict[str, list[str]] = {label: [] for label in classes.labels}

@@ -66,7 +66,19 @@ def record_filter(
     types: str | Sequence[str] | None = None,
     active_only: bool = True,
 ) -> RecordFilter:
-    """Return a `RecordFilter`; each field is given as one code, several codes or none."""
+    """Return a `RecordFilter`; each field is given as one code, several codes or none.
+
+    Parameters
+    ----------
+    theme, practice_kind, land_use : str or sequence of str, optional
+        Codes of the vocabulary, which aren't checked here. A record matches by any of them; none
+        given (None or empty) selects all records, with or without a code. A goal as `theme` stands
+        for its objectives too.
+    types : str or sequence of str, optional
+        Types of record, likewise.
+    active_only : bool
+        Whether to leave out records that have ended.
+    """
 
     def listed(given: str | Sequence[str] | None) -> tuple[str, ...]:
         """Return the codes as a tuple."""

@@ -25,6 +25,19 @@ def run_sums(
     the columns from ``low[k]`` to ``high[k]`` inclusive, counted from the cell's own column and
     less than a turn away. Columns beyond the edge are left out, or taken from the other side if
     the grid `wraps`; there a run of a whole turn counts every column once.
+
+    Parameters
+    ----------
+    values : array (rows, columns)
+        Values to sum, of any unit, without NaN: missing cells are given as 0.
+    first : array of int (rows + 1,)
+        Position of the first run of each row's cells; the last element is the number of runs.
+    row : array of int (runs,)
+        Row of the grid in which each run lies, from 0.
+    low, high : array of int (runs,)
+        First and last column of each run, inclusive, relative to the cell's own column.
+    wraps : bool
+        Whether the grid's last column is followed by its first, as on a global grid.
     """
     rows, columns = values.shape
     prefix = np.zeros((rows, columns + 1))

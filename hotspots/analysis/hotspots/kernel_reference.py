@@ -14,7 +14,18 @@ def run_sums(
 ) -> Array:
     """Return for each cell the sum of `values` over its neighbourhood, cell by cell.
 
-    Arguments as in `kernel.run_sums`.
+    Parameters
+    ----------
+    values : array (rows, columns)
+        Values to sum, of any unit, without NaN: missing cells are given as 0.
+    first : array of int (rows + 1,)
+        Position of the first run of each row's cells; the last element is the number of runs.
+    row : array of int (runs,)
+        Row of the grid in which each run lies, from 0.
+    low, high : array of int (runs,)
+        First and last column of each run, inclusive, relative to the cell's own column.
+    wraps : bool
+        Whether the grid's last column is followed by its first, as on a global grid.
     """
     rows, columns = values.shape
     out = np.zeros((rows, columns))

@@ -205,7 +205,15 @@ def drained_organic_emission(
 def peat_loss(*, climate_zone: Any, land_use: Any = "cropland", years: Any, peat_stock: Any) -> Any:
     """Return the carbon lost on site over `years`, t ha-1: ``min(EF·t, peat_stock)``.
 
-    `years` may be an array; other arguments as for `drained_organic_emission`.
+    Parameters
+    ----------
+    climate_zone, land_use
+        As for `emission_factor`.
+    years : DataArray, array or float
+        Time since the start, yr, 0 or more.
+    peat_stock : DataArray, array or float
+        Carbon in the peat at the start, t ha-1, an upper bound of the loss; infinity for no bound.
+        NaN in it or in `years`, and a missing emission factor, give NaN.
     """
     require_between("years", years, 0, np.inf, "yr")
     require_between("peat_stock", peat_stock, 0, np.inf, "t ha-1")

@@ -108,7 +108,19 @@ def stock_change_factor_error(
 def factor_levels(
     factor: str, system: str, guidelines: str, factors: OwnFactors | None = None
 ) -> list[str]:
-    """Return the levels that the table has of a factor ("F_LU", "F_MG", "F_I"), by name."""
+    """Return the levels that the table has of a factor ("F_LU", "F_MG", "F_I"), by name.
+
+    Parameters
+    ----------
+    factor : str
+        "F_LU", "F_MG" or "F_I".
+    system : str
+        "cropland" or "grassland".
+    guidelines : str
+        IPCC edition, "2006" or "2019". An unknown factor, system or edition has no packaged levels.
+    factors : sequence of mappings, optional
+        The user's own rows, as for `stock_change_factor`; their levels are added.
+    """
     packaged = rows_of(_TABLE, factor=factor, system=system, guidelines=guidelines)
     own = [
         r for r in own_rows(factors, guidelines) if (r["factor"], r["system"]) == (factor, system)
@@ -139,7 +151,21 @@ def require_guidelines(climate_zone: Any, guidelines: str) -> None:
 def by_climate_zone(
     by_zone: Array, climate_zone: Any, guidelines: str, *, name: str | None = None
 ) -> Any:
-    """Return the value of each zone, given by name or code, from 13 values by zone code."""
+    """Return the value of each zone, given by name or code, from 13 values by zone code.
+
+    Parameters
+    ----------
+    by_zone : array (13,)
+        Values of any unit: element k is for zone code k, 1-12, element 0 for nodata; NaN is
+        missing.
+    climate_zone : str, int, array or DataArray
+        IPCC climate zone by name or code (1-12, 0 = nodata); a DataArray keeps its grid and CRS.
+    guidelines : str
+        IPCC edition of `by_zone`, "2006" or "2019"; the attribute ``guidelines`` of a DataArray
+        must agree with it.
+    name : str, optional
+        Name of the result where it is a DataArray; none by default.
+    """
     require_guidelines(climate_zone, guidelines)
     codes = class_codes(climate_zone, CLIMATE_ZONES, "IPCC climate zone")
     found = elementwise(lambda block: by_zone[block], codes)
@@ -155,7 +181,25 @@ def factor_by_zone(
     factors: OwnFactors | None = None,
     column: str = "value",
 ) -> Array:
-    """Return a factor (or its ``error_pct``) by climate zone code 0-12; NaN where there is none."""
+    """Return a factor (or its ``error_pct``) by climate zone code 0-12; NaN where there is none.
+
+    Parameters
+    ----------
+    factor : str
+        "F_LU", "F_MG" or "F_I".
+    level : str
+        A level of the table, e.g. "no_tillage".
+    system : str
+        "cropland" or "grassland".
+    guidelines : str
+        IPCC edition, "2006" or "2019".
+    factors : sequence of mappings, optional
+        The user's own rows, as for `stock_change_factor`; they override the
+        packaged values.
+    column : str
+        "value" (dimensionless) or "error_pct" (2 standard deviations, % of the value; 0 for the
+        reference levels).
+    """
     _require_known(factor, level, system, guidelines, factors)
     values = _packaged_by_zone(factor, level, system, guidelines, column).copy()
     for row in own_rows(factors, guidelines):

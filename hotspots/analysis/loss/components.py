@@ -72,7 +72,18 @@ def loss_conversion(
         _require_years("over_years", over_years)
 
     def kernel(stock: Array, f: Array, p: Array) -> Array:
-        """Return the loss of the converted part."""
+        """Return the loss of the converted part.
+
+        Parameters
+        ----------
+        stock : array
+            SOC stock before the conversion, t ha-1.
+        f : array
+            Stock after over stock before; NaN is allowed where `p` is 0.
+        p : array
+            Share of the cell converted, 0-1: per year, or over `over_years`. NaN in `stock` or `p`
+            gives NaN. The arrays have shapes that broadcast.
+        """
         lost = p * stock * np.clip(1 - f, 0, None) / (over_years or 1.0)
         return np.where(p > 0, lost, 0.0 * (stock + p))
 
@@ -145,7 +156,18 @@ def loss_erosion_gross(
     require_between("enrichment", enrichment, 0.1, 10, "as a ratio", "0.8 to 2.5 is usual")
 
     def kernel(erosion: Array, content: Array, ratio: Array) -> Array:
-        """Return the carbon in the soil that is moved."""
+        """Return the carbon in the soil that is moved.
+
+        Parameters
+        ----------
+        erosion : array
+            Soil lost, t ha-1 yr-1.
+        content : array
+            SOC content of the topsoil, g kg-1.
+        ratio : array
+            Enrichment ratio, dimensionless. NaN in any of the three gives NaN; their shapes
+            broadcast.
+        """
         return erosion * content * 1e-3 * ratio
 
     out = elementwise(kernel, soil_erosion, soc, enrichment)
@@ -182,7 +204,19 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
     require_between("q10", q10, 1, 6, "as a ratio")
 
     def kernel(stock: Array, k: Array, rise: Array, base: Array) -> Array:
-        """Return the faster decay."""
+        """Return the faster decay.
+
+        Parameters
+        ----------
+        stock : array
+            Active stock, t ha-1.
+        k : array
+            Decay rate, yr-1.
+        rise : array
+            Warming, degC of difference.
+        base : array
+            Q10, dimensionless. NaN in any of the four gives NaN; their shapes broadcast.
+        """
         return np.clip(stock * k * (base ** (rise / 10) - 1), 0, None)
 
     out = elementwise(kernel, soc_active, decay_rate, warming, q10)
@@ -229,7 +263,16 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
     require_between("emission_factor", emission_factor, 0, 100, "t ha-1 yr-1", "as C, not CO2")
 
     def kernel(share: Array, ef: Array) -> Array:
-        """Return the emission of the drained part."""
+        """Return the emission of the drained part.
+
+        Parameters
+        ----------
+        share : array
+            Drained organic soil, share of the cell's land, 0-1; NaN gives NaN.
+        ef : array
+            Emission factor, t C ha-1 yr-1, of a shape that broadcasts with `share`; NaN is allowed
+            where `share` is 0.
+        """
         return np.where(share > 0, share * ef, 0.0 * share)
 
     out = elementwise(kernel, drained_share, emission_factor)
@@ -371,7 +414,15 @@ def _largest(names: list[str]) -> Any:
     codes = np.array([c for c, name in LOSS_COMPONENTS.items() if name in names], dtype="uint8")
 
     def kernel(total: Array, *parts: Array) -> npt.NDArray[np.uint8]:
-        """Return the code of the largest part."""
+        """Return the code of the largest part.
+
+        Parameters
+        ----------
+        total : array
+            Sum of the components, t ha-1 yr-1; where it is NaN (missing) or 0 the code is 0.
+        *parts : array
+            Components, t ha-1 yr-1, in the order of `codes`, of shapes that broadcast.
+        """
         stacked = np.stack(np.broadcast_arrays(*parts))
         largest = codes[np.argmax(stacked, axis=0)]
         return np.where(total > 0, largest, 0).astype("uint8")

@@ -145,7 +145,15 @@ def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
     _require_loss(loss_total)
 
     def kernel(stock: Array, loss: Array) -> Array:
-        """Return the years until a tenth is gone."""
+        """Return the years until a tenth is gone.
+
+        Parameters
+        ----------
+        stock : array
+            SOC stock, t ha-1; NaN is missing.
+        loss : array
+            Loss, t ha-1 yr-1, >= 0, of a shape that broadcasts with `stock`; NaN is missing.
+        """
         tenth = np.where(stock > 0, TENTH * stock, np.nan)
         return _years_of(tenth, loss)
 
@@ -225,7 +233,22 @@ def response_class(
     code = {name: number for number, name in RESPONSES.items()}
 
     def kernel(loss: Array, part: Array, never: Array, debt: Array, gain: Array) -> Array:
-        """Return the code of the response."""
+        """Return the code of the response.
+
+        Parameters
+        ----------
+        loss : array
+            Loss, t ha-1 yr-1; NaN is missing and gives 0.
+        part : array of int
+            Code of the largest component of the loss; 0 is none or missing.
+        never : array
+            Irrecoverable loss, t ha-1.
+        debt : array
+            Historical deficit, t ha-1.
+        gain : array
+            Attainable gain, t ha-1 yr-1. NaN in these three fulfils no condition. All arrays have
+            shapes that broadcast.
+        """
         # With a threshold of 0, a loss or gain of 0 still doesn't count.
         high = (loss >= loss_threshold) & (loss > 0)
         low = np.isfinite(loss) & ~high

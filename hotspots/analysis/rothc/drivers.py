@@ -89,7 +89,22 @@ def prepared(
 def prepared_with_state(
     initial: Any, drivers: Sequence[Any], cells: Sequence[Any], dim: str
 ) -> list[xr.DataArray]:
-    """Return `prepared` with the IOM of a state as last value per cell, then that state's pools."""
+    """Return `prepared` with the IOM of a state as last value per cell, then that state's pools.
+
+    Parameters
+    ----------
+    initial : Dataset or mapping
+        State before the first month: ``dpm``, ``rpm``, ``bio``, ``hum``, ``iom``, t ha-1, and
+        ``tsmd``, mm, 0 or below; per cell.
+    drivers : sequence
+        Values of `DRIVERS`, all six, in that order: degC, mm month-1 (twice), 0-1,
+        t ha-1 month-1 (twice). A driver without `dim` applies to all months.
+    cells : sequence
+        Values of `CELLS` without ``iom``, in that order: %, cm, and three dimensionless factors.
+        DataArrays must have the grid and CRS of the others; NaN (missing) is kept.
+    dim : str
+        Dimension of the months: "month" or "time".
+    """
     needed = (*STATE, "iom")
     missing = [name for name in needed if name not in initial]
     if missing:

@@ -45,7 +45,19 @@ def modifiers(
 ) -> tuple[float, float, float, float]:
     """Return one month's a (temperature), b (moisture), c (cover) and its deficit, mm.
 
-    `balance` is precipitation less evaporation of the month, `before` the deficit before it, mm.
+    Parameters
+    ----------
+    temperature : float
+        Monthly mean, degC.
+    balance : float
+        Precipitation less evaporation of the month, mm.
+    cover : float
+        Share of the month under plants, 0-1.
+    largest : float
+        Largest deficit under plants, mm, negative; see `largest_deficit`.
+    before : float
+        Deficit before the month, mm, 0 or below. None of the five may be NaN: the callers treat
+        missing values.
     """
     a = 0.0
     if temperature >= COLDEST:
@@ -92,7 +104,27 @@ def _decay(
     cache=True,
 )
 def rates(temperature, precipitation, evaporation, cover, clay, depth, pan, a, b, c, deficit):  # type: ignore[no-untyped-def]
-    """Set a, b, c and the deficit of each month, from a wet soil; NaN from the first NaN on."""
+    """Set a, b, c and the deficit of each month, from a wet soil; NaN from the first NaN on.
+
+    Parameters
+    ----------
+    temperature : array (m,)
+        Monthly means, degC.
+    precipitation, evaporation : array (m,)
+        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
+    cover : array (m,)
+        Share of the month under plants, 0-1.
+    clay : float
+        % of the fine earth, 0-100.
+    depth : float
+        Depth of the soil layer, cm.
+    pan : float
+        Evapotranspiration over `evaporation`.
+    a, b, c : array (m,)
+        Output: rate modifiers of temperature, moisture and plant cover, dimensionless.
+    deficit : array (m,)
+        Output: moisture deficit at each month's end, mm, 0 or below.
+    """
     largest = largest_deficit(clay, depth)
     before = 0.0
     for i in range(temperature.size):
@@ -137,6 +169,33 @@ def equilibrium(  # type: ignore[no-untyped-def]
     for each pool of 1 t/ha without input, and an empty soil with input. DPM and RPM feed BIO and
     HUM without feedback, so that the map is solved by two divisions and a 2x2 system.
     Where nothing decomposes all year there is no equilibrium: NaN.
+
+    Parameters
+    ----------
+    temperature : array (m,)
+        Monthly means, degC.
+    precipitation, evaporation : array (m,)
+        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
+    cover : array (m,)
+        Share of the month under plants, 0-1.
+    plant, manure : array (m,)
+        Carbon input of plants and of manure, t ha-1 month-1.
+    clay : float
+        % of the fine earth, 0-100.
+    depth : float
+        Depth of the soil layer, cm.
+    pan : float
+        Evapotranspiration over `evaporation`.
+    ratio : float
+        DPM:RPM ratio of plant carbon.
+    factor : float
+        A further factor on all rates.
+    iom : float
+        Inert carbon, t ha-1.
+    dpm, rpm, bio, hum, soc : array (1,)
+        Output: pools and their sum with IOM, t ha-1; NaN where an input is.
+    deficit : array (1,)
+        Output: moisture deficit, mm, 0 or below.
     """
     dpm[0] = rpm[0] = bio[0] = hum[0] = soc[0] = deficit[0] = np.nan
     known = clay + depth + pan + ratio + factor + iom
@@ -249,7 +308,41 @@ def simulate(  # type: ignore[no-untyped-def]
     co2,
     deficit,
 ):
-    """Set the pools, their sum with IOM, the month's CO2 and the deficit at each month's end."""
+    """Set the pools, their sum with IOM, the month's CO2 and the deficit at each month's end.
+
+    Parameters
+    ----------
+    temperature : array (m,)
+        Monthly means, degC.
+    precipitation, evaporation : array (m,)
+        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
+    cover : array (m,)
+        Share of the month under plants, 0-1.
+    plant, manure : array (m,)
+        Carbon input of plants and of manure, t ha-1 month-1.
+    clay : float
+        % of the fine earth, 0-100.
+    depth : float
+        Depth of the soil layer, cm.
+    pan : float
+        Evapotranspiration over `evaporation`.
+    ratio : float
+        DPM:RPM ratio of plant carbon.
+    factor : float
+        A further factor on all rates.
+    iom : float
+        Inert carbon, t ha-1.
+    dpm0, rpm0, bio0, hum0 : float
+        Pools before the first month, t ha-1.
+    deficit0 : float
+        Moisture deficit before the first month, mm, 0 or below.
+    dpm, rpm, bio, hum, soc : array (m,)
+        Output: pools and their sum with IOM, t ha-1; NaN from the first NaN of an input on.
+    co2 : array (m,)
+        Output: carbon that left as CO2 in the month, t ha-1 month-1.
+    deficit : array (m,)
+        Output: moisture deficit, mm, 0 or below.
+    """
     largest = largest_deficit(clay, depth)
     x = co2_ratio(clay)
     for i in range(temperature.size):
@@ -308,7 +401,41 @@ def after(  # type: ignore[no-untyped-def]
     soc,
     deficit,
 ):
-    """Set the state after `times` repetitions of the given months."""
+    """Set the state after `times` repetitions of the given months.
+
+    Parameters
+    ----------
+    temperature : array (m,)
+        Monthly means, degC.
+    precipitation, evaporation : array (m,)
+        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
+    cover : array (m,)
+        Share of the month under plants, 0-1.
+    plant, manure : array (m,)
+        Carbon input of plants and of manure, t ha-1 month-1.
+    clay : float
+        % of the fine earth, 0-100.
+    depth : float
+        Depth of the soil layer, cm.
+    pan : float
+        Evapotranspiration over `evaporation`.
+    ratio : float
+        DPM:RPM ratio of plant carbon.
+    factor : float
+        A further factor on all rates.
+    iom : float
+        Inert carbon, t ha-1.
+    dpm0, rpm0, bio0, hum0 : float
+        Pools before the first month, t ha-1.
+    deficit0 : float
+        Moisture deficit before the first month, mm, 0 or below.
+    times : float
+        Number of repetitions, a whole number of 1 or more.
+    dpm, rpm, bio, hum, soc : array (1,)
+        Output: pools and their sum with IOM, t ha-1; NaN where an input is.
+    deficit : array (1,)
+        Output: moisture deficit, mm, 0 or below.
+    """
     largest = largest_deficit(clay, depth)
     x = co2_ratio(clay)
     for _ in range(int(times)):

@@ -247,6 +247,28 @@ def final_state(
 
     The arguments are those of `simulate`, but drivers lie along ``month``, of any length, and are
     run through `repeat` times. Returns a state as `equilibrium` does.
+
+    Parameters
+    ----------
+    initial : Dataset
+        The state before the first month, as `equilibrium` returns it: ``dpm``, ``rpm``, ``bio``,
+        ``hum``, ``iom`` (t ha-1) and ``tsmd`` (mm).
+    air_temperature : DataArray, array or float
+        Monthly mean, degC, along ``month``.
+    precipitation, evaporation : DataArray, array or float
+        mm month-1, along ``month``.
+    plant_cover : DataArray, array or float
+        Share of the month under plants, 0-1, along ``month``.
+    carbon_input, manure_input : DataArray, array or float
+        Carbon of plants and of manure, t ha-1 month-1, along ``month``.
+    clay : DataArray, array or float
+        % of the fine earth, 0-100.
+    depth : DataArray, array or float
+        Depth of the soil layer, cm.
+    repeat : int
+        Number of times that the months are run through, 1 or more.
+    dpm_rpm, pan_factor, rate_factor : DataArray, array or float
+        Dimensionless, as in `equilibrium`. NaN in any input of a cell gives NaN.
     """
     given = rothc_drivers.prepared_with_state(
         initial,

@@ -84,7 +84,21 @@ def _scaled(matrix: Any, by_column: Array) -> sparse.csr_array:
 def with_intervals(
     table: pd.DataFrame, drawn: Drawn, groups: Groups, recipe: Recipe
 ) -> pd.DataFrame:
-    """Return the region table with intervals of potential and rank, and the stable top k."""
+    """Return the region table with intervals of potential and rank, and the stable top k.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Region table in the order of `groups`, with ``set`` and the total of the ranking potential,
+        t yr-1. A region whose total is missing has no interval.
+    drawn : Drawn
+        Results of the draws; ``tonnes`` (draws, groups), t yr-1, is used.
+    groups : Groups
+        Regions, then units, in the order of the columns of ``tonnes``.
+    recipe : Recipe
+        Sets the level of the intervals, the k of the top k and the stability required,
+        and names the ranking potential.
+    """
     known = table[f"{recipe.methods.ranking_potential}_total"].notnull().to_numpy()
     totals = np.where(known, drawn.tonnes[:, : groups.regions], np.nan)
     return _with(table, _columns(totals, recipe, table["set"].to_numpy()))
@@ -93,7 +107,19 @@ def with_intervals(
 def units_with_intervals(
     units: pd.DataFrame, drawn: Drawn, groups: Groups, recipe: Recipe
 ) -> pd.DataFrame:
-    """Return the unit table with the same columns; ranks are among the units."""
+    """Return the unit table with the same columns; ranks are among the units.
+
+    Parameters
+    ----------
+    units : DataFrame
+        Unit table, with ``id`` ("country:zone") among the units of `groups`, in any order.
+    drawn : Drawn
+        Results of the draws; ``tonnes`` (draws, groups), t yr-1, is used.
+    groups : Groups
+        Regions, then units, in the order of the columns of ``tonnes``.
+    recipe : Recipe
+        Sets the level of the intervals, the k of the top k and the stability required.
+    """
     place = {unit: i for i, unit in enumerate(groups.units)}
     chosen = [groups.regions + place[unit] for unit in units["id"]]
     return _with(units, _columns(drawn.tonnes[:, chosen], recipe, None))

@@ -169,7 +169,20 @@ def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
 def hot_patches(
     layers: xr.Dataset, land: pd.DataFrame, weights: RegionWeights, recipe: Recipe
 ) -> gpd.GeoDataFrame:
-    """Return connected components of hot cells as polygons with area, tonnes, class, countries."""
+    """Return connected components of hot cells as polygons with area, tonnes, class, countries.
+
+    Parameters
+    ----------
+    layers : Dataset
+        Layers on a grid with a CRS, with ``hotspot_class``. Polygons are in that CRS.
+    land : DataFrame
+        Hectares (``_ha``) and tonnes (``_t``, ``_t_yr``) by flat cell index, 0 for missing
+        values; see `land_cells`. Each hot cell must be in it.
+    weights : RegionWeights
+        Shares of the regions in the cells of that grid; its units are the countries of a patch.
+    recipe : Recipe
+        Sets the least share of the land for a leading response.
+    """
     import pandas as pd
 
     grid = grid_of(layers)
