@@ -248,7 +248,24 @@ def shelve_file(
     country: str,
     provenance: Mapping[str, Any],
 ) -> str:
-    """Write polygons or a table to the store's folder of regions or tables; return a sentence."""
+    """Write polygons or a table to the store's folder of regions or tables; return a sentence.
+
+    Parameters
+    ----------
+    store : Store
+        The store to write to.
+    source : Source
+        Its name begins the file name; its citation and address are added to the metadata.
+    product : Product
+        Of kind "polygons" or a table; for polygons its `attrs` name the columns to keep.
+    path : Path
+        The downloaded file: polygons in any CRS, which are written as GeoJSON in EPSG:4326 without
+        features that have no geometry, or a CSV table, which is copied unchanged.
+    country : str
+        ISO 3166-1 alpha-3 code of the country that the file covers; "" if it isn't of one country.
+    provenance : mapping of str to any
+        Origin and processing as JSON values; written to a JSON file beside the data.
+    """
     stem = "-".join(word for word in (source.name, product.short_name, country) if word)
     if product.kind == "polygons":
         key = f"{REGIONS}/{stem}.geojson"

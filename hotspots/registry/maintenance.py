@@ -77,6 +77,18 @@ def restore_into(
 
     Only an administrator may replace a registry that is not empty. Tokens are those of the
     backup; tokens revoked since then stay revoked.
+
+    Parameters
+    ----------
+    file : Path
+        A file written by `backup`; it is not modified.
+    where : str or None
+        Path or database URL of the registry, created if absent; None for the configured one.
+    token : str or None
+        Secret of an administrator of the registry to be replaced; None for that of the
+        environment variable HOTSPOTS_TOKEN, if it is set.
+    force : bool
+        Replace a registry that is not empty, or a damaged SQLite file.
     """
     from hotspots.registry.database.backup import restore
     from hotspots.registry.database.connection import engine_for, log_ahead, shown

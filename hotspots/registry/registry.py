@@ -236,7 +236,20 @@ class Registry:
         spoiled: Rows = (),
         overwrite: bool = False,
     ) -> Plan:
-        """Return the changes that an import of rows would make, without writing (see `take`)."""
+        """Return the changes that an import of rows would make, without writing (see `take`).
+
+        Parameters
+        ----------
+        rows : iterable of (int, mapping of str to str)
+            Row number, and text cells by field name. Fields that are absent are not changed; an
+            empty cell deletes the value.
+        problems : tuple of Problem
+            Problems of rows that could not be parsed.
+        spoiled : iterable of (int, mapping of str to str)
+            Those of these rows whose other cells can be checked, to report all problems at once.
+        overwrite : bool
+            Allow rows without a version to change records last changed by another actor.
+        """
         with self.reading() as connection:
             return plan(
                 connection,

@@ -35,6 +35,26 @@ def find(
 ) -> list[dict[str, Any]]:
     """Return records including personal fields, which `Registry.find` removes.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection to the registry; nothing is written.
+    box : tuple of float, optional
+        (W, S, E, N) in degrees, EPSG:4326; W > E crosses the antimeridian. Records whose footprint,
+        or point if they have none, intersects it.
+    region : str, optional
+        Id of a country or of a region of the initiative; None and "world" for all.
+    theme, type : str, optional
+        Codes of the vocabulary, or their labels in a language.
+    text : str, optional
+        Part of a name or id.
+    stale_before : str, optional
+        A date (YYYY-MM-DD); records last verified before it, or never.
+    limit : int
+        Maximum number of records, 1 to `MOST`.
+    after : str, optional
+        Id of the record after which the page begins; by default it begins with the first record.
+
     Raises
     ------
     BadInputError

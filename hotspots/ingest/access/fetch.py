@@ -222,7 +222,27 @@ def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None
 
 
 def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
-    """Return the extracted member of a ZIP archive, its CRC checked."""
+    """Return the extracted member of a ZIP archive, its CRC checked.
+
+    Parameters
+    ----------
+    archive : Path
+        The ZIP file.
+    member : str
+        Path within the archive, ``*`` for any characters; exactly one file must match. The
+        companion files of a shapefile are extracted with it.
+    origin : Origin
+        Origin of the archive: its SHA-256 becomes part of the file name, its address of messages.
+    folder : Path
+        Existing folder in which the member is written; a file of the same name and size is reused.
+
+    Raises
+    ------
+    FetchError
+        Not a valid ZIP archive, or not exactly one matching file.
+    WriteError
+        The disk is full, or the file can't be written.
+    """
     try:
         with zipfile.ZipFile(archive) as opened:
             info = _the_one(opened, member, origin)

@@ -78,7 +78,24 @@ class _Io(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """Return the text of a document."""
+        """Return the text of a document.
+
+        Parameters
+        ----------
+        href : str
+            Address of the document.
+        method : str, optional
+            "POST" sends `parameters` as a JSON body; all others, and None, are GET requests.
+        headers : dict of str to str, optional
+            Further request headers.
+        parameters : dict, optional
+            Search parameters; for GET, they are added to the query of the address.
+
+        Raises
+        ------
+        FetchError
+            More than `MOST_DOCUMENTS` documents have been requested, or this one can't be read.
+        """
         self.read += 1
         if self.read > MOST_DOCUMENTS:
             raise FetchError(

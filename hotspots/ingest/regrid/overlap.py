@@ -324,6 +324,24 @@ def share_of(
 
     Land is all area with a class other than `water` (0: no class is water). For `codes` see
     `majority`. The share is NaN where there is no land.
+
+    Parameters
+    ----------
+    codes : array of uint8, shape (source rows, source columns)
+        1 to `classes`; 0 is missing and counts neither as land nor as water.
+    classes : int
+        Highest code.
+    selected : int
+        Code of the class whose share is returned, 1 to `classes`.
+    water : int
+        Code of the class that isn't land; 0 if there is none.
+    rows, columns : Overlap
+        With indices into `codes`.
+
+    Returns
+    -------
+    part, land : float32, shape (target rows, target columns)
+        Fractions from 0 to 1: of the land's area, and of the cell's area.
     """
     shape = (rows.size.size, columns.size.size)
     out, share = np.empty(shape, "float32"), np.empty(shape, "float32")

@@ -58,6 +58,27 @@ def user_raster(
 ) -> UserRaster:
     """Return the raster in a file; for the arguments see `read_own`.
 
+    Parameters
+    ----------
+    path : Path
+        GeoTIFF, NetCDF, Zarr store, CSV table of points, or polygons.
+    row : Variable
+        The canonical variable that the file contains.
+    band : int or None
+        Counted from 1; None if the file has one, or if the year or the months select them.
+    year : int, str or None
+        Selects the time step if there are several; None for any.
+    crs : str
+        CRS of a table or of polygons; "" for the file's own. Not used for rasters.
+    subdataset : str or None
+        Variable of a NetCDF file or Zarr store.
+    column : str or None
+        Column of a table, or attribute of polygons.
+    cell : float or None
+        Side of the cells of polygons, in units of their CRS; required for polygons only.
+    folder : str, path or None
+        Folder for converted files, created if absent; None for a temporary one.
+
     Raises
     ------
     RasterError

@@ -69,6 +69,21 @@ def chosen(
 
     The requested one; else the one with the canonical name; else the only one.
 
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    row : Variable
+        The variable whose canonical name is preferred.
+    names : sequence of str
+        Names of the variables (or columns) of the file.
+    requested : str or None
+        Name given by the user; None or "" if none is given.
+    of : str
+        What the names are names of, for messages (singular).
+    option : str
+        Option of the command line that selects one, for messages.
+
     Raises
     ------
     RasterError

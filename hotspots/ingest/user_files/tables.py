@@ -41,6 +41,23 @@ _NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
 def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> UserRaster:
     """Return a table of points on a regular grid as a raster; cells without a row are missing.
 
+    Parameters
+    ----------
+    path : Path
+        CSV file, delimited by comma, semicolon or tab, whose first line names the columns. The
+        coordinates are cell centres in units of the CRS, in columns such as lat and lon, or y and
+        x; none may be missing.
+    row : Variable
+        Its name selects the column if `column` is None.
+    column : str or None
+        Column with the values, which must be numeric; empty cells are missing. If None, the column
+        with the name of the variable, or the only one besides the coordinates.
+    folder : Path
+        Existing folder in which the GeoTIFF (float64, missing: NaN) is written.
+    crs : str
+        CRS of the coordinates, such as "EPSG:4326". If "", EPSG:4326 for columns named lat or
+        latitude, otherwise unknown.
+
     Raises
     ------
     RasterError
@@ -234,6 +251,22 @@ def polygons(
     path: Path, row: Variable, column: str | None, cell: float | None, folder: Path, crs: str
 ) -> UserRaster:
     """Rasterise polygons by an attribute: each cell has the value at its centre.
+
+    Parameters
+    ----------
+    path : Path
+        File of polygons; those without geometry or value are omitted.
+    row : Variable
+        For a class variable, the attribute may contain class names, which become codes.
+    column : str or None
+        Attribute with the values; if None, the one with the name of the variable, or the only one.
+    cell : float or None
+        Side of a cell in units of the CRS, finite and above 0; required.
+    folder : Path
+        Existing folder in which the GeoTIFF (missing: NaN) is written.
+    crs : str
+        CRS of the coordinates, which replaces the file's own without reprojection; "" for that of
+        the file.
 
     Raises
     ------

@@ -33,6 +33,21 @@ def to_geotiff(
 
     Nodata and scale are copied as stored, so that the user's declarations can replace them. Rows
     are read and written in strips.
+
+    Parameters
+    ----------
+    path : Path
+        The Zarr store. A variable has two dimensions, or a third one whose steps become bands.
+    row : Variable
+        If it is monthly, a third dimension of 12 steps becomes 12 bands.
+    band : int or None
+        Step of the third dimension, counted from 1; None if `year` or the months select it.
+    year : int, str or None
+        Label of the step along the third dimension, if there are several; `band` takes precedence.
+    folder : Path
+        Existing folder in which the GeoTIFF is written, in the CRS of the variable, or without one.
+    choose : callable
+        Called with the names of all variables of at least two dimensions; returns one of them.
     """
     data = _opened(path)
     planes = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]

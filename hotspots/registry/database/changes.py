@@ -81,7 +81,23 @@ def log(
     target: str = "",
     detail: str = "",
 ) -> None:
-    """Add a line to the audit log, for actions that are not part of a record's history."""
+    """Add a line to the audit log, for actions that are not part of a record's history.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`; the line is part of its transaction.
+    actor : Actor
+        The actor, of whom the name is recorded.
+    now : str
+        The current time (UTC), as from `hotspots.registry.clock.now`.
+    action : str
+        What was done, such as "token revoked".
+    target : str
+        Id or code of what it was done to; "" if it doesn't apply.
+    detail : str
+        Further text; "" for none.
+    """
     connection.execute(
         tables.audit.insert().values(
             at=now, by=actor.name, action=action, target=target, detail=detail

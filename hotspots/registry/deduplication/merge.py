@@ -89,6 +89,16 @@ def preview(
 
     Dissimilar records are merged too: see `Preview.reasons`.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection to the registry.
+    keep, drop : str
+        The id that stays, and the one that is given up.
+    take : mapping of str to str, optional
+        Field -> "keep" or "drop": the record whose value is used, even if it is empty. Fields that
+        are interpreted together are taken together.
+
     Raises
     ------
     RegistryError, BadInputError

@@ -54,7 +54,20 @@ def write_csv(
     rows: Iterable[Sequence[Any]],
     lang: str | None = None,
 ) -> None:
-    """Write rows of values as UTF-8 with a byte-order mark, so that spreadsheets detect it."""
+    """Write rows of values as UTF-8 with a byte-order mark, so that spreadsheets detect it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that exists is replaced.
+    headings : sequence of str
+        Headings of the columns.
+    rows : iterable of sequence
+        Values in the order of `headings`; None is an empty cell.
+    lang : str, optional
+        Language of the headings: "fr" and "es" are written with semicolons and decimal commas, all
+        others, and None, with commas and decimal points.
+    """
     local = lang in _SEMICOLON
     with path.open("w", encoding="utf-8-sig", newline="") as opened:
         writer = csv.writer(

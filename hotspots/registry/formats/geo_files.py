@@ -83,7 +83,20 @@ def write_geojson(
     headings: Sequence[str],
     records: Iterable[Mapping[str, Any]],
 ) -> None:
-    """Write records as a FeatureCollection; lists are arrays, empty values null."""
+    """Write records as a FeatureCollection; lists are arrays, empty values null.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that exists is replaced.
+    columns : sequence of str
+        Field names. The geometry is written if they include the footprint, or both coordinates.
+    headings : sequence of str
+        Names of the properties, in the order of `columns`.
+    records : iterable of mapping
+        Field -> value; None or an absent field is missing, NaN is not allowed. Coordinates are
+        degrees, EPSG:4326; the footprint is WKT with longitude before latitude.
+    """
     import shapely
 
     with path.open("w", encoding="utf-8", newline="\n") as opened:
@@ -108,7 +121,25 @@ def write_gpkg(
     headings: Sequence[str],
     records: Iterable[Mapping[str, Any]],
 ) -> None:
-    """Write records as the layer "records" of a new GeoPackage, EPSG:4326."""
+    """Write records as the layer "records" of a new GeoPackage, EPSG:4326.
+
+    Parameters
+    ----------
+    path : Path
+        The file to create.
+    columns : sequence of str
+        Field names. The geometry is written if they include the footprint, or both coordinates.
+    headings : sequence of str
+        Names of the attributes, in the order of `columns`.
+    records : iterable of mapping
+        Field -> value; None or an absent field is missing and becomes null. Coordinates are
+        degrees, EPSG:4326; the footprint is WKT with longitude before latitude.
+
+    Raises
+    ------
+    OSError
+        The file can't be written, for example because the disk is full.
+    """
     import geopandas as gpd
     import pandas as pd
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError

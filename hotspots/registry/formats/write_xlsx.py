@@ -36,6 +36,19 @@ def write_xlsx(
 ) -> None:
     """Write records to a sheet, one row each; with `lang`, drop-down lists in that language.
 
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    columns : sequence of str
+        Field names, which determine the type and width of each column.
+    headings : sequence of str
+        Headings, in the order of `columns`.
+    records : iterable of mapping
+        Field -> value; None or an absent field is an empty cell.
+    lang : str, optional
+        Language of the drop-down lists; None for no lists.
+
     Raises
     ------
     RegistryError

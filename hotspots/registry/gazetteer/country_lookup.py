@@ -158,7 +158,18 @@ def is_in(lat: Floats, lon: Floats, country: Codes) -> Flags:
 
 
 def is_far(lat: Floats, lon: Floats, country: Codes, degrees: float) -> Flags:
-    """Return for each point whether it is farther than `degrees` from its country ("": True)."""
+    """Return for each point whether it is farther than `degrees` from its country ("": True).
+
+    Parameters
+    ----------
+    lat, lon : array of float64, shape (points,)
+        Degrees, EPSG:4326. Points off the globe, or with NaN, are far.
+    country : array of str, shape (points,)
+        Id as in `hotspots.geo.countries` of the country of each point; "" if it has none.
+    degrees : float
+        Distance from the country's outline, in degrees of latitude and longitude alike; a point at
+        this distance is not far. Distances are not measured across the antimeridian.
+    """
     found = np.ones(len(lat), dtype=bool)
     for code in np.unique(country[country != ""]):
         rows = np.flatnonzero((country == code) & on_globe(lat, lon))

@@ -102,6 +102,15 @@ def find_places(text: str, *, country: str = "", unit: str = "", kind: str = "")
 def place(text: str, *, country: str = "", unit: str = "", kind: str = "") -> Place:
     """Return the place identified by `text`; the parameters are those of `find_places`.
 
+    Parameters
+    ----------
+    text : str
+        A name or code; enclosing units may follow after commas, as in "Nakuru, KE".
+    country, unit : str
+        A code or name that narrows the search; "" for any.
+    kind : str
+        One of `KINDS`, or "" for any.
+
     Raises
     ------
     BadInputError

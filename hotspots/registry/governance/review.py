@@ -85,6 +85,17 @@ def one(connection: sa.Connection, actor: Actor, now: str, number: int) -> dict[
     `contact` maps field -> text, with "by" for the name given by an author without a token; it is
     shown to deciders only, and is empty after the decision.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection to the registry; nothing is written.
+    actor : Actor
+        The actor who reads; determines whether the content is returned.
+    now : str
+        The current time (UTC), at which the deciders' tokens must be valid.
+    number : int
+        Number of the suggestion, pending or decided.
+
     Raises
     ------
     RegistryError

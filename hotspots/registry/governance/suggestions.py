@@ -110,6 +110,17 @@ def suggest(
 def accept(connection: sa.Connection, number: int, actor: Actor, now: str) -> str:
     """Accept a suggestion with the permissions of the decider; return the record's id.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`; the change and the decision are part of its transaction.
+    number : int
+        Number of a pending suggestion.
+    actor : Actor
+        The decider.
+    now : str
+        The current time (UTC).
+
     Raises
     ------
     NotAllowedError
@@ -139,6 +150,19 @@ def accept(connection: sa.Connection, number: int, actor: Actor, now: str) -> st
 
 def refuse(connection: sa.Connection, number: int, actor: Actor, reason: str, now: str) -> None:
     """Refuse a suggestion, with a reason for its author.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`.
+    number : int
+        Number of a pending suggestion.
+    actor : Actor
+        The decider.
+    reason : str
+        Required; at most `MOST_REASON` characters.
+    now : str
+        The current time (UTC).
 
     Raises
     ------

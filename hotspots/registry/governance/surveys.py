@@ -68,6 +68,17 @@ def declare(
 def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> str:
     """Withdraw the survey of a region; return its code.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`.
+    actor : Actor
+        A correspondent of the whole region, an editor or an administrator.
+    region : str
+        A country, a first-level unit such as KE-31, a region of the initiative, or "world".
+    now : str
+        The current time (UTC), for the audit log.
+
     Raises
     ------
     NotAllowedError

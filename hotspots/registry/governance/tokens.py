@@ -153,6 +153,17 @@ def administrators(connection: sa.Connection, now: str) -> list[str]:
 def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
     """Revoke a token; it stays in the list.
 
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`.
+    actor : Actor
+        An administrator.
+    id : str
+        Id of the token as in the list of tokens; not its secret.
+    now : str
+        The current time (UTC), recorded as the time of the revocation.
+
     Raises
     ------
     NotAllowedError
