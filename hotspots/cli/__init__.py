@@ -154,7 +154,7 @@ def demo(
     lang: Lang = "en",
 ) -> None:
     """Compute the world's hotspots from the packaged sample: an edition, a map, a table."""
-    from hotspots.cli.demo import run_demo
+    from hotspots.cli.demonstration import run_demo
 
     edition = run_demo(out, lang, say)
     print_summary(edition, out)

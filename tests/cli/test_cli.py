@@ -150,7 +150,9 @@ def test_a_demo_that_can_not_be_replaced_is_put_back(run, tmp_path, world_editio
         rename(source, goal)
 
     monkeypatch.setattr(hs, "analyze", lambda *_, **__: world_edition)
-    monkeypatch.setattr("hotspots.cli.demo.exchange", lambda *_: False)  # as on other systems
+    monkeypatch.setattr(
+        "hotspots.cli.demonstration.exchange", lambda *_: False
+    )  # as on other systems
     monkeypatch.setattr(os, "rename", fails)
     code, _, told = run("demo", "--out", out)
     assert code == 1

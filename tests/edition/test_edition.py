@@ -304,7 +304,7 @@ def test_a_killed_run_leaves_no_edition_and_the_next_one_clears_up(fiji, tmp_pat
     script = textwrap.dedent(f"""
         import os, signal
         import hotspots as hs
-        from hotspots import edition
+        from hotspots.edition import edition
         from hotspots.edition.inputs import clip
         edition._write_patches = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         hs.analyze(clip(hs.sample(), hs.region("FJI"))).save({str(tmp_path / "edition")!r})

@@ -15,7 +15,7 @@ import pytest
 from stored_layers import layer, state, zones
 
 import hotspots as hs
-from hotspots.cli import demo
+from hotspots.cli import demonstration as demo
 from hotspots.edition.inputs import clip
 from hotspots.edition.preflight import edition_bytes, read_through, require_space
 from hotspots.errors import RegistryError, WriteError
@@ -55,6 +55,13 @@ def disk_of(size: str, place: Path) -> Iterator[Path]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     with disk_of("1m", tmp_path / "disk") as place:
+        yield place
+
+
+@pytest.fixture
+def disk_of_a_store(tmp_path: Path) -> Iterator[Path]:
+    """A layer is written plain first, in tiles of 1 MB, and then as a COG."""
+    with disk_of("8m", tmp_path / "disk") as place:
         yield place
 
 
@@ -171,12 +178,12 @@ def test_a_disk_that_fills_meanwhile_leaves_the_former_map(small_disk: Path) -> 
 
 
 @pytest.mark.parametrize("leave", [0, 5_000, 20_000, 60_000])
-def test_a_full_disk_leaves_a_store_as_it_was(small_disk: Path, leave: int) -> None:
+def test_a_full_disk_leaves_a_store_as_it_was(disk_of_a_store: Path, leave: int) -> None:
     """Whatever is written when the room ends: the raster, its item, the catalogue."""
-    store = Store(small_disk / "store")
+    store = Store(disk_of_a_store / "store")
     store.add(layer())
     before = state(store)
-    taken = fill(small_disk, leave)
+    taken = fill(disk_of_a_store, leave)
     noise = np.random.default_rng(0).uniform(0, 100, (180, 360)).astype("float32")
     with pytest.raises(WriteError, match=r"can't be written \(.*\)"):
         store.add(describe(layer("soc_stock", noise, step=1.0), "soc_stock", **SAID))
@@ -187,17 +194,17 @@ def test_a_full_disk_leaves_a_store_as_it_was(small_disk: Path, leave: int) -> N
     assert not [p for p in store.place.path.rglob(".*") if p.name != ".lock"]
 
 
-def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, small_disk: Path) -> None:
-    store = Store(small_disk / "store")
+def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, disk_of_a_store: Path) -> None:
+    store = Store(disk_of_a_store / "store")
     store.add(layer())
     before = state(store)
-    layer("clay", layer().values % 100).rio.to_raster(small_disk.parent / "clay.tif")
-    fill(small_disk, 0)
+    layer("clay", layer().values % 100).rio.to_raster(disk_of_a_store.parent / "clay.tif")
+    fill(disk_of_a_store, 0)
     code, _, told = run(
         "add-layer",
-        small_disk.parent / "clay.tif",
+        disk_of_a_store.parent / "clay.tif",
         "--store",
-        small_disk / "store",
+        disk_of_a_store / "store",
         "--as",
         "clay",
         "--unit",

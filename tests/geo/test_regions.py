@@ -740,7 +740,7 @@ def test_files_that_can_not_be_used(tmp_path: Path, farms: gpd.GeoDataFrame) -> 
         (bare_shp, "names no CRS"),
         (garbage, "can't be read as .gpkg"),
         (cut, "can't be read as a file of polygons"),
-        (table, "no layer of outlines"),
+        (table, "no supported vector format"),
         (two, "holds 2 layers (a, b)"),
         (
             save(farms.set_geometry(farms.representative_point()), tmp_path / "p.gpkg"),

@@ -249,6 +249,7 @@ OUR_NAMES = {
     "_PATIENCE_MS",
     "PATIENCE_S",
     "quoted",
+    "patience_ms",
     "patience",
     "table",
     "name",

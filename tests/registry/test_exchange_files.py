@@ -437,7 +437,7 @@ def test_a_footprint_longer_than_csv_readers_take_is_read(tmp_path: Path) -> Non
         ),
         ("a.gpkg", b"SQLite format 3\0" + b"x" * 600, "can't be read as a GeoPackage"),
         ("a.geojson", b'{"type": "FeatureCollection", "features": [', "can't be read as GeoJSON"),
-        ("a.geojson", b'{"type": "Feature"}', "no FeatureCollection"),
+        ("a.geojson", b'{"type": "Feature"}', "not a FeatureCollection"),
         (
             "a.geojson",
             b'{"type": "FeatureCollection", "features": [3]}',
@@ -595,7 +595,7 @@ def test_text_beyond_a_cell_goes_on_in_further_columns(tmp_path: Path) -> None:
     assert table.columns == ("id", "footprint", "name")
     assert table.rows[1][1] == long
     path = workbook(tmp_path / "b.xlsx", ["id", "footprint", "footprint (3)"], ["a", "x", "y"])
-    with pytest.raises(RegistryError, match=r"no record has: 'footprint \(3\)'"):
+    with pytest.raises(RegistryError, match=r"not among the fields of a record: 'footprint \(3\)'"):
         read_file(path)
 
 
@@ -741,7 +741,9 @@ def test_geojson_in_another_crs_or_with_unknown_properties_is_refused(tmp_path: 
         read_file(collection(tmp_path, (POINT, {"id": "a"}), crs=crs))
     crs["properties"] = {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}
     assert read_file(collection(tmp_path, (POINT, {"id": "a"}), crs=crs)).rows
-    with pytest.raises(RegistryError, match=r"no record has: 'nam' \(did you mean name"):
+    with pytest.raises(
+        RegistryError, match=r"not among the fields of a record: 'nam' \(did you mean name"
+    ):
         read_file(collection(tmp_path, (POINT, {"nam": "a"})))
 
 

@@ -173,7 +173,7 @@ def test_a_server_that_goes_away_is_told(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"id,name\n1,2\n", "no SQLite file"),
+        (b"id,name\n1,2\n", "not an SQLite file"),
         (b"SQLite format 3\x00" + b"\xff" * 5000, "not a valid SQLite file"),
         (b"", "There is no registry"),
     ],
@@ -188,7 +188,7 @@ def test_a_file_that_is_no_registry_is_told(tmp_path: Path, content: bytes, told
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "ftp://example.org/x"])
 def test_an_address_of_another_kind_is_told(url: str) -> None:
-    with pytest.raises(RegistryError, match="no address of a registry"):
+    with pytest.raises(RegistryError, match="not a URL of a registry"):
         open_registry(url)
 
 

@@ -18,7 +18,7 @@ from stored_layers import layer, zones
 from test_store_bucket import bucket, server, settings  # noqa: F401  (fixtures)
 
 import hotspots as hs
-from hotspots.cli import demo
+from hotspots.cli import demonstration as demo
 from hotspots.edition.inputs import clip
 from hotspots.errors import EditionError
 from hotspots.ingest import Store
@@ -40,7 +40,7 @@ import os, shutil, sys
 from pathlib import Path
 import hotspots as hs
 from hotspots import cli
-from hotspots.cli import demo
+from hotspots.cli import demonstration as demo
 import dask
 dask.config.set(scheduler="synchronous")  # no threads before the forks
 made = hs.open_edition({saved!r})

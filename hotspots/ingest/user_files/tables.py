@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from affine import Affine
 
-from hotspots.errors import RasterError, near_matches
+from hotspots.errors import BadInputError, RasterError, near_matches
 from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen, listed
 from hotspots.io.atomic import reason
 from hotspots.io.limits import require_regular, require_within
@@ -309,6 +309,8 @@ def _frame(path: Path) -> Any:
 
     try:
         frame = read_vector(path)
+    except BadInputError as error:
+        raise RasterError(str(error)) from error
     except DAMAGE as error:
         raise RasterError(
             f"'{path}' can't be read as polygons ({reason(error)[:_LONGEST_REASON]}). Write it"
