@@ -220,7 +220,7 @@ def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, disk_of_a_store: Pat
     )
     assert code == 1, told
     assert "No space left" in told
-    assert "as it was" in told
+    assert "nothing was left half-written" in told
     assert "Traceback" not in told
     assert told.count("Error") == 1
     assert state(store) == before

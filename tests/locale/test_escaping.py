@@ -250,6 +250,7 @@ OUR_NAMES = {
     "PATIENCE_S",
     "quoted",
     "patience_ms",
+    "max(patience_ms, 1)",
     "patience",
     "table",
     "name",

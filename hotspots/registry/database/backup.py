@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError, WriteError
-from hotspots.io.atomic import aside, make_private, reason, write_error
+from hotspots.io.atomic import aside, make_private, reason, sweep, write_error
 from hotspots.io.limits import require_regular
 from hotspots.io.readers.amounts import timed
 from hotspots.registry.database import changes, schema, tables
@@ -124,6 +124,9 @@ def restore(
             if is_sqlite(engine) and is_damaged(engine):
                 _replace(source, engine, force, then)
             else:
+                # A replacement of a damaged file that was killed at its end left its folder.
+                if (file := file_of(engine)) is not None:
+                    sweep(file)
                 _fill(source, engine, force, then)
         finally:
             source.dispose()
