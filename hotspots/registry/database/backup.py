@@ -23,6 +23,7 @@ from hotspots.io.readers.amounts import timed
 from hotspots.registry.database import changes, schema, tables
 from hotspots.registry.database.connection import (
     engine_for,
+    file_of,
     is_sqlite,
     plain_faults,
     reading,
