@@ -9,6 +9,7 @@ templates.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -17,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from branca.element import Element
-from markupsafe import escape
 
 DATA_ID = "hs-data"
 # A brace of JSON is followed by a quote or "}", and never follows "$"; others belong to texts.
@@ -59,17 +59,17 @@ def safe_json(value: Any) -> str:
     return _BRACE_OF_TEXT.sub(r"\\u007b", shown)
 
 
-def inert(html: str) -> str:
+def inert(markup: str) -> str:
     """Return HTML with opening braces and control characters as character references.
 
     For HTML without scripts and styles, in which character references aren't decoded.
     """
-    return _BRACE_OR_CONTROL.sub(lambda found: f"&#{ord(found.group())};", html)
+    return _BRACE_OR_CONTROL.sub(lambda found: f"&#{ord(found.group())};", markup)
 
 
 def html_text(text: str) -> str:
     """Return a text escaped for HTML."""
-    return inert(str(escape(text)))
+    return inert(html.escape(text))
 
 
 def _plain(value: Any) -> Any:
