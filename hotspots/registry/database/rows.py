@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from hotspots.geo.countries import key
 from hotspots.registry.database.tables import CODED
