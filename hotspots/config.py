@@ -107,7 +107,7 @@ class Limits(BaseSettings):
     """Pairs of an outline's edges that cross"""
     path_letters: Amount = 4_096
     """Characters of a path"""
-    read_seconds: Amount = 600
+    read_seconds: Annotated[float, Gt(0)] = 600
     """Seconds that reading one table, recipe or vector file may take"""
 
 
@@ -185,7 +185,7 @@ def _allowed(field: FieldInfo) -> str:
     if field.annotation is bool:
         return "Give 1 or 0"
     if least is None:
-        return "Give a whole number above 0"
+        return f"Give a {'whole ' if field.annotation is int else ''}number above 0"
     return f"Set it to a number between {least:g} and {most:g}"
 
 

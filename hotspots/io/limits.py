@@ -37,7 +37,7 @@ def limits() -> Limits:
     return config.in_force(config.Limits)
 
 
-def raised(limit: str, value: int) -> str:
+def raised(limit: str, value: float) -> str:
     """Return what raises a limit, for messages: "HOTSPOTS_MAX_ROWS=12".
 
     Parameters

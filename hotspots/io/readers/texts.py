@@ -51,7 +51,7 @@ class Deadline:
         """Raise `BadInputError` if the time limit is exceeded."""
         if self.is_past:
             raise BadInputError(
-                f"The reading of '{self.name}' took more than {self.seconds:,} seconds. Give a"
+                f"The reading of '{self.name}' took more than {self.seconds:,g} seconds. Give a"
                 f" smaller file, or raise the limit: {raised('read_seconds', self.seconds * 10)}."
             )
 
