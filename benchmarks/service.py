@@ -21,7 +21,7 @@ from collections.abc import Callable
 import hotspots as hs
 from hotspots.api.app import create_app
 from hotspots.api.map_pages import MapPages
-from hotspots.api.settings import ServiceLimits
+from hotspots.config import ServiceLimits
 
 CLIENTS = 4
 ASKED = {"Accept-Encoding": "gzip"}

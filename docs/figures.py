@@ -19,8 +19,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
+from pydantic_settings import BaseSettings
 
 import hotspots as hs
+from hotspots import config
 from hotspots.edition.edition import Edition
 from hotspots.edition.methods.cards import write_cards
 from hotspots.ingest.sample_build import catalogue
@@ -34,6 +36,8 @@ REPO = Path(__file__).resolve().parents[1]
 README = "README.md"
 ARCHITECTURE = "docs/architecture.md"
 REGISTRY = "docs/registry.md"
+SECURITY = "docs/security.md"
+SETTINGS = "docs/settings.md"
 CARDS = REPO / "docs" / "methods"
 SOURCES = REPO / "docs" / "sources.md"
 VALIDATION = REPO / "hotspots" / "edition" / "methods" / "validation_table.md"
@@ -143,7 +147,6 @@ def evidence() -> str | None:
     return table
 
 
-# name of the block -> (the file it stands in, what gives its text)
 def record_fields() -> str:
     """Return the table of a record's fields, from the one that the registry works by."""
     rows = ["| Field | Heading (EN, FR, ES) | Of | Kind | What to write |", "|---|---|---|---|---|"]
@@ -157,6 +160,22 @@ def record_fields() -> str:
     return "\n".join([*rows, "", "\\* of these types a record can't be without it."])
 
 
+def settings(*groups: type[BaseSettings]) -> str:
+    """Return the table of settings, or of limits, that are read from the environment."""
+    rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for group in groups:
+        for name, field in group.model_fields.items():
+            others = [f"`{v}`" for v in config.variables(group, name)]
+            is_number = isinstance(field.default, int | float)
+            default = f"{field.default:,}" if is_number else str(field.default or "")
+            if isinstance(field.default, bool):
+                default = "1" if field.default else "0"
+            meaning = " ".join((field.description or "").split())
+            rows.append(f"| {', else '.join(others)} | {default} | {meaning} |")
+    return "\n".join(rows)
+
+
+# name of the block -> (the file it stands in, what gives its text)
 BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "figures": (README, figures),
     "definition": (README, definition),
@@ -165,6 +184,9 @@ BLOCKS: dict[str, tuple[str, Callable[[], str | None]]] = {
     "coasts": (ARCHITECTURE, coasts),
     "attribution": (REGISTRY, lambda: ATTRIBUTION),
     "fields": (REGISTRY, record_fields),
+    "settings": (SETTINGS, lambda: settings(config.Settings)),
+    "service": (SETTINGS, lambda: settings(config.ServiceLimits)),
+    "limits": (SECURITY, lambda: settings(config.Limits)),
 }
 
 

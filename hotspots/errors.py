@@ -114,3 +114,12 @@ def near_matches(given: str, known: Iterable[str], most: int = 3) -> str:
         return ""
     listed = found[0] if len(found) == 1 else ", ".join(found[:-1]) + " or " + found[-1]
     return f"; did you mean {listed}?"
+
+
+def shortened(given: object, most: int = 100) -> str:
+    """Return a given value for a message: the beginning of its text if it is long.
+
+    Every message that quotes what a user or a file gave uses this, since that may be megabytes.
+    """
+    text = str(given)
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -40,7 +40,9 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["figures", "definition", "errors", "sources"])
+@pytest.mark.parametrize(
+    "name", ["figures", "definition", "errors", "sources", "settings", "service", "limits"]
+)
 def test_generated_blocks_are_what_the_code_gives(name: str) -> None:
     figures = generator()
     file, text_of = figures.BLOCKS[name]

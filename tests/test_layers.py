@@ -61,6 +61,7 @@ HEAVY = {
     "mapclassify",
     "matplotlib",
     "numba",
+    "pydantic",
     "sklearn",
 }
 NOT_FOR_HELP = HEAVY | {

@@ -133,9 +133,9 @@ def test_missing_asset_names_the_remedy() -> None:
 
 
 def test_data_dir_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(config.DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(config.variable("data"), str(tmp_path))
     assert config.data_dir() == tmp_path
-    monkeypatch.setenv(config.DATA_VARIABLE, str(tmp_path / "absent"))
+    monkeypatch.setenv(config.variable("data"), str(tmp_path / "absent"))
     with pytest.raises(BadInputError, match="absent"):
         config.data_dir()
 

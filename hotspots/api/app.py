@@ -19,8 +19,8 @@ from hotspots.api.map_pages import MapPages
 from hotspots.api.middleware import Head, OpenNumbers
 from hotspots.api.models import Problem
 from hotspots.api.routers import editions, health, home, methods, regions
-from hotspots.api.settings import ServiceLimits, service_limits
 from hotspots.api.sizes import SmallRequests
+from hotspots.config import ServiceLimits, in_force
 from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def create_app(
     FastAPI's documentation pages are disabled because they load scripts from other hosts; the
     OpenAPI document is at ``/api``.
     """
-    limits = limits or service_limits()
+    limits = limits or in_force(ServiceLimits)
     app = FastAPI(
         title="hotspots",
         summary="Where soil carbon can be gained, where it is at risk, and who is already there.",
@@ -97,7 +97,7 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
 
     from hotspots.api.connections import server_options
 
-    limits = service_limits()
+    limits = in_force(ServiceLimits)
     # Bound before uvicorn starts, which would log a port in use and end the process.
     listener = bind(host, port)
     app = create_app(edition, registry, limits)

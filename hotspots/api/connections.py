@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hotspots.api.http_errors import MEDIA_TYPE, problem_body
 from hotspots.api.security import HEADERS
-from hotspots.api.settings import ServiceLimits
+from hotspots.config import ServiceLimits
 
 LOOK_S = 1.0  # interval between two checks of a connection, s
 _RETRY = {"Retry-After": "5"}
@@ -37,7 +37,7 @@ class Guarded(H11Protocol):
         Limits that apply to every connection.
     """
 
-    limits = ServiceLimits()
+    limits: ServiceLimits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the connection; refuse it if too many are open already."""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hotspots.api.http_errors import problem
-from hotspots.api.settings import ServiceLimits
+from hotspots.config import ServiceLimits
 
 
 class SmallRequests:

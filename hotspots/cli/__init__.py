@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import sys
 import textwrap
 from pathlib import Path
@@ -43,9 +42,8 @@ from hotspots.cli.output import (
 )
 from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.cli.registry_access import opened
-from hotspots.errors import BadInputError, HotspotsError
+from hotspots.errors import BadInputError, HotspotsError, shortened
 from hotspots.io.atomic import require_free, require_writable, write_text
-from hotspots.io.limits import shown_path
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who works there.",
@@ -123,7 +121,7 @@ def _too_long(error: OSError) -> BadInputError:
     path = str(error.filename or "")
     longest = max(map(len, Path(path).parts), default=0)
     return BadInputError(
-        f"The path '{shown_path(path)}' has {len(path):,} letters, {longest:,} of them in one name,"
+        f"The path '{shortened(path)}' has {len(path):,} letters, {longest:,} of them in one name,"
         " which is more than this system takes. Give a shorter one."
     )
 
@@ -186,11 +184,12 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
+    from hotspots.config import settings
     from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
     require_free(out)
-    home = store or ("" if data else os.environ.get("HOTSPOTS_STORE", ""))
+    home = store or ("" if data else settings().store)
     if bool(data) == bool(home):
         raise BadInputError(
             "Give either --data (sample, a file or a folder) or --store, one of them."

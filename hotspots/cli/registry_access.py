@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from hotspots.cli.output import report
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, shortened
 from hotspots.io.atomic import is_exposed, reason
-from hotspots.io.limits import require_regular, shown_path
+from hotspots.io.limits import require_regular
 
 if TYPE_CHECKING:
     from hotspots.registry import Registry
@@ -80,8 +80,8 @@ def warn_if_exposed(path: Path | None) -> None:
     """Warn if a file with personal data or secrets is readable by others than its owner."""
     if path is not None and is_exposed(path):
         report(
-            f"Warning: other users of this machine may read '{shown_path(path)}', which can hold"
-            f" personal data or secrets: chmod 600 '{shown_path(path)}'"
+            f"Warning: other users of this machine may read '{shortened(path)}', which can hold"
+            f" personal data or secrets: chmod 600 '{shortened(path)}'"
         )
 
 
@@ -110,12 +110,12 @@ def _of_file(path: Path) -> str:
             found = opened_file.read(_MOST_SECRET).strip()
     except (OSError, ValueError) as error:
         raise BadInputError(
-            f"The token's file '{shown_path(path)}' can't be read ({reason(error)}). Give a file"
+            f"The token's file '{shortened(path)}' can't be read ({reason(error)}). Give a file"
             " that holds the secret and nothing else."
         ) from error
     if not found or len(found.split()) > 1:
         raise BadInputError(
-            f"'{shown_path(path)}' doesn't hold one token. Give a file that holds the secret and"
+            f"'{shortened(path)}' doesn't hold one token. Give a file that holds the secret and"
             " nothing else, as 'token create --out' writes it."
         )
     warn_if_exposed(path)

@@ -24,9 +24,8 @@ from hotspots.edition.recipe_sections import (
     Target,
     Uncertainty,
 )
-from hotspots.errors import RecipeError, near_matches
+from hotspots.errors import RecipeError, near_matches, shortened
 from hotspots.io.atomic import reason
-from hotspots.io.limits import shown_path
 from hotspots.io.readers.texts import parse_toml, read_text
 from hotspots.locale.escaping import toml_text
 
@@ -80,7 +79,8 @@ class Recipe:
                 raise RecipeError(_misplaced(section, sections))
             if not isinstance(values, Mapping):
                 raise RecipeError(
-                    f"[{_cut(section)}] holds {_said(values)}; a table of key = value is needed."
+                    f"[{shortened(section)}] holds {_said(values)}; a table of key = value is"
+                    " needed."
                 )
             chosen[section] = _section(section, sections[section], values)
         return cls(**chosen)
@@ -101,7 +101,7 @@ class Recipe:
             text = read_text(path, "toml_bytes")
         except (OSError, ValueError) as error:  # not UTF-8; a path with a null character
             raise RecipeError(
-                f"The recipe '{shown_path(path)}' can't be read ({reason(error)}). Give a TOML"
+                f"The recipe '{shortened(path)}' can't be read ({reason(error)}). Give a TOML"
                 " file; 'hotspots recipe show' prints one."
             ) from error
         return cls.from_toml(text)
@@ -142,7 +142,6 @@ _KINDS = {
     tuple: "a list",
     dict: "a table {key = value}",
 }
-_LONGEST = 100  # characters of a given value that a message shows
 _LARGEST = 10**300  # larger integers can't be converted to float, and are out of every range
 
 
@@ -177,7 +176,7 @@ def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
     """Return the message on a top-level key that isn't the name of a section."""
     homes = [name for name, kind in sections.items() if given in {f.name for f in fields(kind)}]
     if homes:
-        return f"'{_cut(given)}' stands outside of any section; write it below [{homes[0]}]."
+        return f"'{shortened(given)}' stands outside of any section; write it below [{homes[0]}]."
     return _unknown("section", given, sections)
 
 
@@ -212,15 +211,11 @@ def _checked_item(key: str, choice: Field[Any], kind: type, value: Any) -> Any:
 
 
 def _said(value: Any) -> str:
-    """Return a value as text for a message, cut to `_LONGEST` characters."""
+    """Return a value as text for a message, shortened."""
     try:
-        return _cut(repr(value))
+        return shortened(repr(value))
     except (ValueError, RecursionError):  # an integer of thousands of digits
         return "too long to show"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _meaning(choice: Field[Any]) -> str:
@@ -235,8 +230,8 @@ def _meaning(choice: Field[Any]) -> str:
 
 def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
     return (
-        f"'{_cut(given)}' is not a {what} in a recipe; known are {', '.join(known)}"
-        f"{near_matches(_cut(given), known) or '.'}"
+        f"'{shortened(given)}' is not a {what} in a recipe; known are {', '.join(known)}"
+        f"{near_matches(shortened(given), known) or '.'}"
     )
 
 

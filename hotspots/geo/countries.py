@@ -22,7 +22,6 @@ from types import MappingProxyType
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspots.config import vendor_file
 from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.geo.antimeridian import Feature, areal_union, polygons_of, read_topology
 
@@ -219,6 +218,8 @@ def _outlines(detail: str) -> Mapping[str, BaseGeometry]:
 
 
 def _read(detail: str) -> dict[str, BaseGeometry]:
+    from hotspots.config import vendor_file  # loads pydantic
+
     return _by_id(read_topology(vendor_file(f"world-atlas/countries-{detail}.json")))
 
 

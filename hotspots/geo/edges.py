@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError
-from hotspots.io.limits import PREFIX, limits
+from hotspots.io.limits import limits, raised
 
 Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 _FEW = 3_000  # edges; all pairs of this many are compared in less than a second
@@ -57,7 +57,7 @@ def _entangled(limit: str, what: str) -> BadInputError:
     most = getattr(limits(), limit)
     return BadInputError(
         f"The outline has more than {most:,} {what}, the most allowed. Simplify it, or raise the"
-        f" limit: {PREFIX}{limit.upper()}={most * 10}."
+        f" limit: {raised(limit, most * 10)}."
     )
 
 

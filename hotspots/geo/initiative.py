@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hotspots.config import data_dir
 from hotspots.errors import BadInputError, near_matches
 from hotspots.geo.countries import LANGUAGES, countries
 from hotspots.io.limits import require_regular
@@ -66,6 +65,8 @@ def outside() -> tuple[str, ...]:
 
 
 def _stamp() -> tuple[Path, int]:
+    from hotspots.config import data_dir  # loads pydantic
+
     path = data_dir() / _FILE
     require_regular(path)
     if not path.is_file():

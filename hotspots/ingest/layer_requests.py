@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyproj
 
+from hotspots.config import secret
 from hotspots.errors import BadInputError, TokenError, near_matches
 from hotspots.ingest.access.cds import token
 from hotspots.ingest.sources.catalogue import (
@@ -175,7 +175,7 @@ def chosen_accesses(request: LayerRequest, grid: Grid) -> list[Access]:
 
 def _has_token(access: Access) -> bool:
     if access.kind != "cds":
-        return bool(os.environ.get(access.token, "").strip())
+        return bool(secret(access.token))
     try:
         return bool(token(access))
     except TokenError:

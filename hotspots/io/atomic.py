@@ -19,11 +19,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hotspots.errors import EditionError, WriteError
+from hotspots.errors import EditionError, WriteError, shortened
 
 _SUFFIX = ".part"
 _LONGEST_STEM = 40  # characters; names of maximum length need room for the added suffix
-_LONGEST_SHOWN = 100
 _OWNER_ONLY, _OTHERS, _OTHERS_ENTER = 0o600, 0o077, 0o011  # modes
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -230,7 +229,7 @@ def _usable(path: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         if isinstance(error, OSError) and error.errno in OF_THE_DISK:
             raise write_error(path, error) from error
-        shown = str(path) if len(str(path)) <= _LONGEST_SHOWN else f"{str(path)[:_LONGEST_SHOWN]}…"
+        shown = shortened(path)
         raise EditionError(
             f"'{shown}' can't be written ({reason(error)}). Give another --out."
         ) from error

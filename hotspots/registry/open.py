@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from hotspots.config import data_dir, settings
 from hotspots.errors import RegistryError, TokenError
 from hotspots.locale.escaping import shell_word
 from hotspots.registry.database import schema
@@ -21,7 +22,6 @@ from hotspots.registry.schema.problems import Problem, problem_report
 if TYPE_CHECKING:
     from hotspots.registry.formats.read import Table
 
-VARIABLE, TOKEN_VARIABLE = "HOTSPOTS_REGISTRY", "HOTSPOTS_TOKEN"
 FILES = (".csv", ".tsv", ".xlsx", ".geojson", ".json", ".gpkg")
 _ROWS = 10_000_000  # more than a file has
 _SQLITE = b"SQLite format 3\x00"
@@ -93,7 +93,7 @@ def open_to_import(url: str | Path | None = None, *, token: str | None = None) -
 
 def _require_makeable(engine: sa.Engine, token: str | None) -> None:
     _make_room(engine)
-    if (token or os.environ.get(TOKEN_VARIABLE)) and not is_there(engine):
+    if (token or settings().token) and not is_there(engine):
         raise TokenError(
             f"There is no registry '{shown(engine)}' yet, so it has no tokens. Create it first:"
             " 'hotspots registry create', without a token."
@@ -102,7 +102,7 @@ def _require_makeable(engine: sa.Engine, token: str | None) -> None:
 
 def located(url: str | Path | None = None, *, create: bool = False) -> str:
     """Return the URL or path that `open_registry` opens; with `create`, never the sample."""
-    return str(url or os.environ.get(VARIABLE) or _default(create))
+    return str(url or settings().registry or _default(create))
 
 
 def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
@@ -112,7 +112,7 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
     with reads(engine) as connection:
         if schema.state(connection) in (schema.NEW, schema.FOREIGN):
             return LOCAL  # no tokens to check
-        secret = os.environ.get(TOKEN_VARIABLE) if token is None else token
+        secret = settings().token.get_secret_value() if token is None else token
         return actor_of(connection, secret)
 
 
@@ -136,8 +136,6 @@ def _default(create: bool) -> Path:
     # An interrupted first import leaves an empty file, which is not a registry.
     if create or (os.path.isfile(own_registry()) and is_there(engine_for(own_registry()))):
         return own_registry()
-    from hotspots.config import data_dir
-
     return data_dir() / "registry"
 
 

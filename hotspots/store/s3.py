@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hotspots.config import cache_dir, settings, variable
 from hotspots.errors import BadInputError, FetchError, RasterError
 from hotspots.io.atomic import aside, file_hash
 from hotspots.store.storage import ChangedError, Entry
 
-ENDPOINT_VARIABLES = ("HOTSPOTS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-ANONYMOUS_VARIABLE = "HOTSPOTS_S3_ANONYMOUS"
-_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CONNECT_SECONDS, _STALL_SECONDS, _TRIES = 5, 7, 2  # so that an error is raised within 30 s
 _AT_ONCE = 8 * 2**20
 _HOUR = 3600.0
@@ -168,7 +166,7 @@ class Bucket:
 
     @cached_property
     def _endpoint(self) -> str:
-        return next((os.environ[v] for v in ENDPOINT_VARIABLES if os.environ.get(v)), "")
+        return settings().s3_endpoint
 
     @cached_property
     def _client(self) -> Any:
@@ -180,13 +178,13 @@ class Bucket:
             if parts.scheme not in ("http", "https") or not parts.netloc:
                 raise BadInputError(
                     f"The S3 endpoint '{self._endpoint}' isn't an address. Set"
-                    f" {ENDPOINT_VARIABLES[0]} to one such as https://minio.example.org:9000."
+                    f" {variable('s3_endpoint')} to one such as https://minio.example.org:9000."
                 )
             host = f"{parts.netloc}{parts.path}".rstrip("/")
             options |= {"scheme": parts.scheme, "endpoint_override": host}
-        if os.environ.get(ANONYMOUS_VARIABLE, "").lower() in ("1", "true", "yes"):
+        if settings().s3_anonymous:
             options["anonymous"] = True
-        region = next((os.environ[v] for v in _REGION_VARIABLES if os.environ.get(v)), "")
+        region = settings().s3_region
         with self._plainly("opened"):
             if not region:  # only Amazon's own servers require the right one
                 region = "us-east-1" if self._endpoint else resolve_s3_region(self.bucket)
@@ -213,12 +211,12 @@ class Bucket:
                 raise RasterError(
                     f"The bucket of '{self.shown}' refuses the credentials, or they don't allow"
                     " this. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to ones that do, or"
-                    f" {ANONYMOUS_VARIABLE}=1 for a public bucket that is only read."
+                    f" {variable('s3_anonymous')}=1 for a public bucket that is only read."
                 ) from error
             if _UNREACHED.search(said):
                 raise FetchError(
                     f"The server of '{self.shown}' ({self._server}) can't be reached. Check the"
-                    f" network and {ENDPOINT_VARIABLES[0]}, or try again later."
+                    f" network and {variable('s3_endpoint')}, or try again later."
                 ) from error
             short = re.sub(r"\s+", " ", said)[:200].rstrip(".")
             raise RasterError(
@@ -239,8 +237,6 @@ class Bucket:
 
 def _kept() -> Path:
     """Return the folder of the local copies of layers."""
-    from hotspots.config import cache_dir
-
     return cache_dir() / "layers"
 
 

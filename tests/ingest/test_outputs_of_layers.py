@@ -31,7 +31,6 @@ from hotspots.ingest import open_layers
 from hotspots.ingest.quality.report_page import page
 from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sources.cards import card, markdown
-from hotspots.ingest.sources.catalogue import SOURCES_VARIABLE
 from hotspots.ingest.user_layers import add_own
 from hotspots.layers.variables import how_to_set
 from hotspots.locale.escaping import from_spreadsheet, one_line, visible
@@ -237,7 +236,7 @@ def test_names_of_files_steer_nothing(run: Run, tmp_path: Path, name: str) -> No
 @pytest.fixture
 def own_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Make a source of one's own, of which every free text is a given one."""
-    monkeypatch.setenv(SOURCES_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("HOTSPOTS_SOURCES", str(tmp_path))
 
     def make(text: str) -> None:
         told = json.dumps(text)

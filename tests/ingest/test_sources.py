@@ -11,7 +11,6 @@ import pytest
 from hotspots.errors import BadInputError
 from hotspots.ingest.sources.cards import card, markdown, rows
 from hotspots.ingest.sources.catalogue import (
-    SOURCES_VARIABLE,
     UnknownSourceError,
     canonical_name,
     filled,
@@ -310,7 +309,7 @@ def test_depths_as_addresses_write_them(depth: str, code: str, text: str) -> Non
 
 def test_a_file_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.toml").write_text(MINE)
-    monkeypatch.setenv(SOURCES_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("HOTSPOTS_SOURCES", str(tmp_path))
     assert address("mine", "clay", "whole", year=2010)[0] == "https://example.org/2010/0-5cm.tif"
     assert set(sources()) == {*NAMES, "mine"}
     assert "# My map" in card("mine")
@@ -320,12 +319,12 @@ def test_an_own_file_takes_the_place_of_a_packaged_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gsocmap.toml").write_text(MINE.replace('"mine"', '"gsocmap"'))
-    monkeypatch.setenv(SOURCES_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("HOTSPOTS_SOURCES", str(tmp_path))
     assert source("gsocmap").title == "My map"
 
 
 def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SOURCES_VARIABLE, "/no/such/folder")
+    monkeypatch.setenv("HOTSPOTS_SOURCES", "/no/such/folder")
     with pytest.raises(BadInputError, match="is '/no/such/folder', which isn't a folder"):
         sources()
 

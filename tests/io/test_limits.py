@@ -7,8 +7,9 @@ import socket
 
 import pytest
 
+from hotspots.config import Limits
 from hotspots.errors import BadInputError
-from hotspots.io.limits import Limits, limits, require_regular, require_within
+from hotspots.io.limits import limits, require_regular, require_within
 
 
 def test_a_variable_of_the_environment_changes_a_limit(monkeypatch):

@@ -11,7 +11,6 @@ reports of users), and whether `area` is honoured by every data set.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from hotspots.config import secret, settings
 from hotspots.errors import FetchError, TokenError
 from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, member_of, public
@@ -140,9 +140,9 @@ def token(access: Access) -> str:
     TokenError
         No token is set; the message says where to get one and how to set it.
     """
-    given = os.environ.get(access.token, "").strip() if access.token else ""
+    given = secret(access.token)
     if not given:
-        given = _of_rc(Path(os.environ.get("CDSAPI_RC") or Path.home() / _RC))
+        given = _of_rc(settings().cds_file.expanduser())
     if not given:
         raise TokenError(
             f"'{access.name}' needs a token of your own, and none is set. Get one:"
@@ -153,7 +153,7 @@ def token(access: Access) -> str:
 
 
 def _token_place(access: Access) -> str:
-    return access.token if os.environ.get(access.token, "").strip() else f"~/{_RC}"
+    return access.token if secret(access.token) else f"~/{_RC}"
 
 
 def _of_rc(path: Path) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotspots.config import CACHE_VARIABLE
+from hotspots.config import variable
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http import Client, RemoteFile, remote_file_of
@@ -42,7 +42,7 @@ def disk(path: Path) -> Iterator[None]:
     except OSError as error:
         raise WriteError(
             f"'{path}' can't be written ({reason(error)}). Free some space, or set"
-            f" {CACHE_VARIABLE} to a folder elsewhere; what was fetched before is kept."
+            f" {variable('cache')} to a folder elsewhere; what was fetched before is kept."
         ) from error
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from hotspots.config import CACHE_VARIABLE
+from hotspots.config import variable
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
@@ -285,7 +285,7 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
     if info.file_size > free:
         raise WriteError(
             f"'{info.filename}' needs {info.file_size / 1e9:.1f} GB, and '{path.parent}' has"
-            f" {free / 1e9:.1f} GB left. Free some space, or set {CACHE_VARIABLE} to a folder"
+            f" {free / 1e9:.1f} GB left. Free some space, or set {variable('cache')} to a folder"
             " elsewhere."
         )
     part = path.with_name(f"{path.name}.part")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hotspots.errors import BadInputError
-
-MIRRORS_VARIABLE = "HOTSPOTS_MIRRORS"
-TIMEOUT_VARIABLE = "HOTSPOTS_HTTP_TIMEOUT"
-TRIES_VARIABLE = "HOTSPOTS_HTTP_TRIES"
+from hotspots import config
+from hotspots.errors import BadInputError, shortened
 
 
 @dataclass(frozen=True)
@@ -52,30 +48,17 @@ class Settings:
 
 def settings() -> Settings:
     """Return the settings from the environment, or raise `BadInputError`."""
-    stall = _number(TIMEOUT_VARIABLE, Settings.stall, 0.05, 3600)
-    tries = _number(TRIES_VARIABLE, Settings.tries, 1, 20)
+    given = config.settings()
+    stall = given.http_timeout
     return Settings(
         connect=min(Settings.connect, stall),
         stall=stall,
         # The limit of 30 seconds is scaled down with the time-out, never up.
         reach=min(Settings.reach, stall * Settings.reach / Settings.stall),
         back_off=min(Settings.back_off, stall / 20),
-        tries=int(tries),
-        mirrors=_mirrors(os.environ.get(MIRRORS_VARIABLE, "")),
+        tries=int(given.http_tries),
+        mirrors=_mirrors(given.mirrors),
     )
-
-
-def _number(name: str, default: float, least: float, most: float) -> float:
-    given = os.environ.get(name, "").strip()
-    try:
-        number = float(given) if given else float(default)
-        if not least <= number <= most:
-            raise ValueError
-    except ValueError:
-        raise BadInputError(
-            f"{name} is '{given}'. Set it to a number between {least:g} and {most:g}, or unset it."
-        ) from None
-    return number
 
 
 def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
@@ -85,8 +68,8 @@ def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
         right = f"http{right}"
         if not equals or not left.startswith("http") or not urlsplit(right).hostname:
             raise BadInputError(
-                f"{MIRRORS_VARIABLE} has the entry '{entry}'. Write ADDRESS=ADDRESS, both with"
-                " http:// or https://, several with ';' between them."
+                f"{config.variable('mirrors')} has the entry '{shortened(entry)}'. Write"
+                " ADDRESS=ADDRESS, both with http:// or https://, several with ';' between them."
             )
         pairs.append((left.rstrip("/"), right.rstrip("/")))
     return tuple(pairs)

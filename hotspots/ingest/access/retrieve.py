@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hotspots.config import secret
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.ingest.access.download import Progress, disk, held
 from hotspots.ingest.access.fetch import fetch, key_of
@@ -213,7 +214,7 @@ def _bands_of(job: _Job, path: Path) -> tuple[int, ...]:
 def _headers(access: Access) -> dict[str, str]:
     if not access.token:
         return {}
-    token = os.environ.get(access.token, "").strip()
+    token = secret(access.token)
     if not token:
         raise TokenError(
             f"'{access.name}' needs a token of your own, and none is set. Get one:"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from hotspots.config import CACHE_VARIABLE
+from hotspots.config import variable
 from hotspots.errors import WriteError
 from hotspots.ingest.access.download import Progress, disk
 from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
@@ -57,7 +57,7 @@ def copied(
         why = said[0] if said else str(error)
         raise WriteError(
             f"The window '{path}' can't be written ({why.rstrip('.')}). Free some space, or set"
-            f" {CACHE_VARIABLE} to a folder elsewhere; nothing was left half-written."
+            f" {variable('cache')} to a folder elsewhere; nothing was left half-written."
         ) from error
     except BaseException:
         part.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hotspots.ingest.sources.catalogue import SOURCES_VARIABLE, source, sources
+from hotspots import config
+from hotspots.ingest.sources.catalogue import source, sources
 from hotspots.ingest.sources.model import Access, Product, Source, canonical_name
 from hotspots.layers.legends import legend
 from hotspots.layers.variables import variable
@@ -41,7 +42,7 @@ _INTRODUCTION = f"""
 Every source that `hotspots ingest` knows. This page is made from the catalogue
 (`hotspots/ingest/sources/`, one TOML file each) by `python docs/figures.py`; `hotspots sources`
 lists the same, `hotspots sources show NAME` prints one. A source of your own is a TOML file in the
-folder that the environment variable `{SOURCES_VARIABLE}` names.
+folder that the environment variable `{config.variable("sources")}` names.
 
 What the catalogue declares (unit, scale, missing value, depth, year) wins over what a file says of
 itself. How sure each declaration is, and what nobody has confirmed, is said under "How sure".

@@ -8,7 +8,6 @@ source needs a new TOML file only; code is required only for a new kind of acces
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -16,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from hotspots.errors import BadInputError, near_matches
+from hotspots import config
+from hotspots.errors import BadInputError, near_matches, shortened
 from hotspots.ingest.sources.model import (
     ACCESS_KINDS,
     COMBINATIONS,
@@ -56,7 +56,6 @@ __all__ = [
 ]
 
 SOURCES = Path(__file__).parent
-SOURCES_VARIABLE = "HOTSPOTS_SOURCES"
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _DEPTH = re.compile(r"\d+(-\d+)?")
 _SIMPLE: dict[Any, Any] = {str: str, bool: bool, int: int, float: int | float}
@@ -76,17 +75,17 @@ def sources() -> dict[str, Source]:
     BadInputError
         A file doesn't describe a source; the message names the file and the fault.
     """
-    return dict(_sources(os.environ.get(SOURCES_VARIABLE, "")))
+    return dict(_sources(config.settings().sources))
 
 
 @cache
-def _sources(own: str) -> tuple[tuple[str, Source], ...]:
-    if own and not Path(own).is_dir():
+def _sources(own: Path | None) -> tuple[tuple[str, Source], ...]:
+    if own and not own.is_dir():
         raise BadInputError(
-            f"{SOURCES_VARIABLE} is '{own}', which isn't a folder. Set it to a folder of TOML files"
-            " that describe sources, or unset it."
+            f"{config.variable('sources')} is '{shortened(own)}', which isn't a folder."
+            " Set it to a folder of TOML files that describe sources, or unset it."
         )
-    folders = [SOURCES, *([Path(own)] if own else [])]
+    folders = [SOURCES, *([own] if own else [])]
     found = {s.name: s for folder in folders for s in _of_folder(folder)}
     return tuple(sorted(found.items()))
 

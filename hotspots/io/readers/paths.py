@@ -10,8 +10,8 @@ import errno
 import os
 from pathlib import Path
 
-from hotspots.errors import BadInputError
-from hotspots.io.limits import require_regular, shown_path
+from hotspots.errors import BadInputError, shortened
+from hotspots.io.limits import require_regular
 
 # GDAL options for reading from disk: only one URL, which doesn't exist, is permitted, and other
 # network access is sent to a proxy that doesn't exist.
@@ -36,10 +36,10 @@ def plain_path(path: str | Path) -> Path:
     require_regular(path)
     absolute = Path(os.path.abspath(path))
     if not absolute.is_file():
-        raise BadInputError(f"There is no file '{shown_path(path)}'. Give the path of a file.")
+        raise BadInputError(f"There is no file '{shortened(path)}'. Give the path of a file.")
     if str(absolute).startswith(_NOT_FILES):
         raise BadInputError(
-            f"'{shown_path(path)}' begins like an address of GDAL. Move the file to another folder."
+            f"'{shortened(path)}' begins like an address of GDAL. Move the file to another folder."
         )
     return absolute
 
@@ -59,7 +59,7 @@ def confined(folder: str | Path, key: str) -> Path:
     path = home / key
     if not Path(os.path.realpath(path)).is_relative_to(home):
         raise BadInputError(
-            f"'{shown_path(key)}' of '{shown_path(folder)}' leads out of that folder. Put the file"
+            f"'{shortened(key)}' of '{shortened(folder)}' leads out of that folder. Put the file"
             " itself there."
         )
     require_regular(path)

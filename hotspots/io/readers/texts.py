@@ -15,11 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hotspots.errors import BadInputError
-from hotspots.io.limits import PREFIX, limits, require_regular, require_within, shown_path
+from hotspots.errors import BadInputError, shortened
+from hotspots.io.limits import limits, raised, require_regular, require_within
 
 _CHUNK = 1 << 20
-_MOST_SHOWN = 100  # characters of a parser's message
 # The time of Python's TOML parser grows with the square of the number of a key's dotted parts.
 _MOST_PARTS = 100
 _LONG_KEY = re.compile(
@@ -52,8 +51,8 @@ class Deadline:
         """Raise `BadInputError` if the time limit is exceeded."""
         if self.is_past:
             raise BadInputError(
-                f"The reading of '{self.name}' took more than {self.seconds:,} seconds. Give a"
-                f" smaller file, or raise the limit: {PREFIX}READ_SECONDS={self.seconds * 10}."
+                f"The reading of '{self.name}' took more than {self.seconds:,g} seconds. Give a"
+                f" smaller file, or raise the limit: {raised('read_seconds', self.seconds * 10)}."
             )
 
 
@@ -115,7 +114,7 @@ def require_size(path: Path, limit: str = "file_bytes") -> None:
 
 
 def _require(path: Path, size: int, limit: str) -> None:
-    require_within(f"'{shown_path(path.name)}' has", size, limit, "keep only what is needed")
+    require_within(f"'{shortened(path.name)}' has", size, limit, "keep only what is needed")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -128,7 +127,10 @@ def parse_toml(text: str) -> dict[str, Any]:
     """
     most = limits().toml_bytes
     if len(text) > most:
-        raise ValueError(f"it has more than {most:,} letters, the limit {PREFIX}TOML_BYTES")
+        raise ValueError(
+            f"it has {len(text):,} letters; at most {most:,} are allowed"
+            f" ({raised('toml_bytes', len(text))} raises the limit)"
+        )
     if _LONG_KEY.search(text):
         raise ValueError(f"a key has more than {_MOST_PARTS} dotted parts")
     try:
@@ -166,5 +168,4 @@ def _why(error: Exception) -> str:
         return "it is nested too deep"
     if "integer string conversion" in str(error):
         return "it holds a number of thousands of digits"
-    message = " ".join(str(error).split()).rstrip(".")
-    return message if len(message) <= _MOST_SHOWN else f"{message[:_MOST_SHOWN]}…"
+    return shortened(" ".join(str(error).split()).rstrip("."))

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hotspots.errors import BadInputError
-from hotspots.io.limits import require_regular, require_within, shown_path
+from hotspots.errors import BadInputError, shortened
+from hotspots.io.limits import require_regular, require_within
 
 _METADATA = (".zarray", ".zgroup", "zarr.json")
 _MARKS = (*_METADATA, ".zmetadata")
@@ -70,7 +70,7 @@ def require_sound_zarr(path: str | Path) -> Path:
     """
     folder = Path(os.path.abspath(path))
     if not folder.is_dir():
-        raise BadInputError(f"There is no folder '{shown_path(path)}'. Give a Zarr store.")
+        raise BadInputError(f"There is no folder '{shortened(path)}'. Give a Zarr store.")
     _require_all_sound(folder, folder.stat().st_mtime_ns)
     return folder
 
@@ -88,7 +88,7 @@ def _files(folder: Path) -> Iterator[Path]:
             item = Path(where, name)
             if item.is_symlink():
                 raise BadInputError(
-                    f"'{item.relative_to(folder)}' of '{shown_path(folder)}' is a symbolic link,"
+                    f"'{item.relative_to(folder)}' of '{shortened(folder)}' is a symbolic link,"
                     " which may lead anywhere. Copy the store with what the links stand for"
                     " (cp -rL)."
                 )

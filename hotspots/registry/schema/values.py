@@ -15,14 +15,13 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from hotspots.errors import BadInputError, near_matches
+from hotspots.errors import BadInputError, near_matches, shortened
 from hotspots.geo.countries import LANGUAGES, countries, find, key
 from hotspots.registry.schema.fields import SEPARATOR, Field, code_called, fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
 MOST_ENTRY = 500  # characters of one entry of a list, which is indexed
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
-_MOST_SHOWN = 100  # characters of an invalid cell that are quoted
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
@@ -58,11 +57,7 @@ def read(field: Field, text: str) -> Any:
     try:
         return _READERS[field.kind](field, cell)
     except ValueError as fault:
-        if len(cell) <= _MOST_SHOWN:
-            raise
-        # Of a long cell only the beginning is quoted.
-        shown = f"{cell[:_MOST_SHOWN]}…"
-        raise ValueError(str(fault).replace(cell, shown)) from fault
+        raise ValueError(str(fault).replace(cell, shortened(cell))) from fault
 
 
 def write(value: Any) -> str:
