@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -62,6 +63,11 @@ AWKWARD = (
     "C:\\temp\\",
     "%s {0} $x",
     "sep=;",
+    "a;=1+1",
+    "a,'-2+3",
+    'a;"=1+1", b',
+    "a\t@SUM(A1)",
+    "a\n=1+1",
 )
 AREAS = (
     "POLYGON((36 -1, 37 -1, 37 0, 36 -1))",
@@ -77,9 +83,9 @@ _slugs = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,6}){0,2}", fullmatch=Tru
 _letters = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="<>@+\u2028\u2029;")
 _texts = st.sampled_from(AWKWARD) | st.text(_letters, min_size=1, max_size=40)
 _years = st.integers(1900, 2100).map(str)
-_days = st.dates().filter(lambda day: day.year >= 1900).map(str)
+_days = st.dates(min_value=date(1900, 1, 1)).map(str)
 _dates = _years | _days | _days.map(lambda day: day[:7])
-_moments = st.datetimes().filter(lambda t: t.year >= 1900).map(lambda t: f"{t.isoformat()}Z")
+_moments = st.datetimes(min_value=datetime(1900, 1, 1)).map(lambda t: f"{t.isoformat()}Z")
 _numbers = st.floats(-50, 50).map(repr) | st.sampled_from(["0.1", "1e-7", "36.123456789012345"])
 _wholes = st.integers(1, 9999).map(str)
 _boxes = st.tuples(
@@ -117,7 +123,7 @@ def _cells(field: Field) -> st.SearchStrategy[str]:
         "codes": _joined(codes),
         "country": st.sampled_from(sorted(countries())),
         "regions": _joined(regions),
-        "number": _numbers,
+        "number": st.floats(0, 50).map(repr) if field.unit == "ha" else _numbers,
         "whole": st.integers(1600, 2099).map(str) if field.name == "surface_year" else _wholes,
         "area": st.sampled_from(AREAS) | _boxes,
         "url": _hosts,

@@ -34,8 +34,13 @@ _JOINERS = "\u200c\u200d"
 _KEPT = "\n\t" + _JOINERS
 # What spreadsheets take for the beginning of a formula, blanks before it aside; the full-width
 # signs in some languages.
-_FORMULA = re.compile(r"'*[ \u00a0]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_SIGNS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"'*[ \u00a0]*{_SIGNS}")
 _NUMBER = re.compile(r"'*-\d+(\.\d+)?([eE][+-]?\d+)?")
+# Where a spreadsheet with another list separator, or one that takes the quotes of such a file for
+# letters, begins another cell within this one, and the apostrophes there. Quotes are passed over:
+# some of them it removes.
+_PART = re.compile(rf"([,;\t\r\n])('*)(?=[\"' \u00a0]*{_SIGNS})")
 # What XML 1.0 can't hold, in whatever form.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 # What means something anywhere in a line of CommonMark; braces for templates round the Markdown.
@@ -154,14 +159,42 @@ def like_formula(cell: str) -> bool:
     return bool(_FORMULA.match(cell)) and not _NUMBER.fullmatch(cell)
 
 
-def spreadsheet_text(cell: str) -> str:
-    """Return the text of a CSV cell: with an apostrophe before what looks like a formula."""
-    return f"'{cell}" if like_formula(cell) else cell
+def spreadsheet_text(cell: str, delimiter: str = ",") -> str:
+    r"""Return the text of a CSV cell, in which apostrophes precede what looks like a formula.
+
+    That is the cell's own beginning, unless it is a plain number, and what follows a comma,
+    semicolon, tab or line end within the cell, numbers too: a spreadsheet whose list separator
+    isn't the file's begins a cell there, and what it takes for the rest of that cell is the rest
+    of the row.
+
+    Parameters
+    ----------
+    cell : str
+        Any text.
+    delimiter : str
+        The file's own, at which no cell is divided since the cell is then quoted. After it, only
+        apostrophes that are there already get another one.
+
+    Returns
+    -------
+    str
+        Text for a `csv.writer`; `from_spreadsheet` is the inverse whatever the delimiter.
+    """
+
+    def guarded(part: re.Match[str]) -> str:
+        """Return a separator and one apostrophe more, where one is needed."""
+        separator, apostrophes = part.groups()
+        needed = apostrophes or separator != delimiter
+        return f"{separator}{apostrophes}'" if needed else separator
+
+    within = _PART.sub(guarded, cell)
+    return f"'{within}" if like_formula(cell) else within
 
 
 def from_spreadsheet(cell: str) -> str:
     """Return the text that `spreadsheet_text` was given."""
-    return cell[1:] if cell.startswith("'") and like_formula(cell) else cell
+    within = _PART.sub(lambda part: f"{part[1]}{part[2][1:]}", cell)
+    return within[1:] if cell.startswith("'") and like_formula(cell) else within
 
 
 def shell_word(text: object) -> str:

@@ -9,7 +9,6 @@ templates.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from branca.element import Element
+
+from hotspots.locale import escaping
 
 DATA_ID = "hs-data"
 # A brace of JSON is followed by a quote or "}", and never follows "$"; others belong to texts.
@@ -69,7 +70,7 @@ def inert(markup: str) -> str:
 
 def html_text(text: str) -> str:
     """Return a text escaped for HTML."""
-    return inert(html.escape(text))
+    return inert(escaping.html_text(text))
 
 
 def _plain(value: Any) -> Any:

@@ -7,19 +7,21 @@ import csv
 import io
 import json
 import logging
+import re
 import shlex
 import subprocess
 import tomllib
 import unicodedata
 import warnings
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from harmless_texts import TEXTS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markup import Page
@@ -199,13 +201,66 @@ def test_only_web_addresses_are_links(address: str, links: bool) -> None:
 # --------------------------------------------------------------- spreadsheets, shells, other files
 
 
-@given(ANY | st.sampled_from(["=1+1", " =1", "'=1", "''", "-5", "-5e", "\t=x", "＝1"]))
+# Cells made of what matters: separators, quotes, blanks and signs.
+PIECES = st.text(st.sampled_from(list("=+-@,;\t\r\n\"' \u00a0a1.＝")), max_size=8)
+NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+@given(ANY | PIECES | st.sampled_from(["=1+1", " =1", "'=1", "''", "-5", "-5e", "\t=x", "＝1"]))
 def test_a_cell_comes_back_and_begins_no_formula(text: str) -> None:
     cell = escaping.spreadsheet_text(text)
     assert escaping.from_spreadsheet(cell) == text
     first = cell.lstrip(" \u00a0")[:1]
     assert first not in tuple("=+@\t\r\n＝＋－＠")
     assert first != "-" or float(cell) < 0 or float(cell) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1"', 'a;\'"=1+1"'),
+        ("a\t@x", "a\t'@x"),
+        ("two\n- list", "two\n'- list"),
+        ("a;-5", "a;'-5"),  # what follows it is the rest of the row
+        ("a,=1+1", "a,=1+1"),  # quoted, as the comma is the file's own
+        ("a,'=1+1", "a,''=1+1"),  # an apostrophe that was there
+        ("a;'=1+1", "a;''=1+1"),
+        ("a; b, c", "a; b, c"),
+    ],
+)
+def test_a_guard_stands_in_every_part_of_a_cell(text: str, cell: str) -> None:
+    assert escaping.spreadsheet_text(text) == cell
+    assert escaping.from_spreadsheet(cell) == text
+    assert escaping.spreadsheet_text("a,=1+1", ";") == "a,'=1+1"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@settings(max_examples=500)
+@given(
+    rows=st.lists(st.lists(PIECES, min_size=1, max_size=3), min_size=1, max_size=3),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_no_list_separator_finds_a_formula_in_a_file(
+    delimiter: str, rows: list[list[str]], quoting: Literal[0, 1]
+) -> None:
+    """Read with each separator, with quotes as such and, where it isn't its own, as letters."""
+    rows = [["id", *row] for row in rows]
+    made = io.StringIO()
+    cells = [[escaping.spreadsheet_text(text, delimiter) for text in row] for row in rows]
+    csv.writer(made, delimiter=delimiter, quoting=quoting).writerows(cells)
+
+    def read(separator: str, quotes: Literal[0, 3] = csv.QUOTE_MINIMAL) -> list[list[str]]:
+        """Return the file's rows as a program with another list separator finds them."""
+        text = io.StringIO(made.getvalue(), newline="")
+        return list(csv.reader(text, delimiter=separator, quoting=quotes))
+
+    assert [[escaping.from_spreadsheet(c) for c in row] for row in read(delimiter)] == rows
+    found = [read(separator) for separator in ",;\t"]
+    found += [read(separator, csv.QUOTE_NONE) for separator in ",;\t" if separator != delimiter]
+    for field in {field for table in found for row in table for field in row}:
+        start = field.lstrip(" \u00a0\r\n")  # line ends that a quote took along
+        assert not start.startswith(tuple("=+-@\t＝")) or NUMBER.fullmatch(field), field
 
 
 @given(WHOLE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from hotspots.registry.registry import Registry
 from hotspots.registry.schema import values
 
 Record = dict[str, Any]
+SIGNS = tuple("=+-@\t＝＋－＠")
+NUMBERS = re.compile(r"-[\d.,]+(e-?\d+)?$| -[\d.]+ -?[\d.]+(\)|$)")
 FORMATS = (".csv", ".xlsx", ".geojson", ".gpkg")
 
 
@@ -53,6 +58,23 @@ def test_export_and_import_is_the_identity(suffix: str, records: list[Record]) -
     assert other.take(table.rows).counts["new"] == len(before)
     assert whole(other) == before
     assert whole(registry) == before
+
+
+@pytest.mark.parametrize("lang", [None, "fr"])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(records=record_lists(max_size=3))
+def test_no_list_separator_finds_a_formula_in_an_export(
+    lang: str | None, records: list[Record]
+) -> None:
+    """A number may begin with a sign, and in a footprint a pair of numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.csv"
+        write_file(path, records, columns=["id", *fields()], lang=lang)
+        text = path.read_text(encoding="utf-8-sig")
+    for separator in ",;\t":
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            odd = [cell for cell in row if cell.lstrip(" \u00a0\r\n").startswith(SIGNS)]
+            assert [cell for cell in odd if not NUMBERS.match(cell)] == []
 
 
 def test_the_strategy_makes_records_that_a_registry_takes() -> None:

@@ -3,8 +3,9 @@
 In French and Spanish they are written in the form expected by spreadsheets in these languages:
 semicolons as delimiters and decimal commas.
 
-A text cell that a spreadsheet would interpret as a formula is written with a leading apostrophe,
-which is removed when reading, so that no text is changed and no formula is executed.
+In a text cell an apostrophe is written before what a spreadsheet would interpret as a formula, at
+its start or after a character that may divide it. Apostrophes are removed when reading, so that no
+text is changed and no formula is executed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from hotspots.registry.schema.values import write
 
 DELIMITERS = ",;\t"
 _SEMICOLON = frozenset({"fr", "es"})
+# A footprint, made of numbers only: a number after its commas is no formula, and other programs
+# read it as it is.
+_OUTLINE = re.compile(r"(MULTI)?POLYGON ?\([-0-9., ()]+\)")
 MOST_CELL = 10_000_000  # characters; the longest cells are footprints
 
 
@@ -68,22 +73,23 @@ def write_csv(
         Language of the headings: "fr" and "es" are written with semicolons and decimal commas, all
         others, and None, with commas and decimal points.
     """
-    local = lang in _SEMICOLON
+    delimiter = ";" if lang in _SEMICOLON else ","
     with path.open("w", encoding="utf-8-sig", newline="") as opened:
         writer = csv.writer(
             opened,
-            delimiter=";" if local else ",",
+            delimiter=delimiter,
             # The delimiter can't be inferred from a single heading.
             quoting=csv.QUOTE_ALL if len(headings) == 1 else csv.QUOTE_MINIMAL,
         )
         writer.writerow(headings)
-        writer.writerows([_cell(value, local) for value in row] for row in rows)
+        writer.writerows([_cell(value, delimiter) for value in row] for row in rows)
 
 
-def _cell(value: Any, local: bool) -> str:
-    if isinstance(value, float) and local:
-        return write(value).replace(".", ",")
-    return spreadsheet_text(write(value))
+def _cell(value: Any, delimiter: str) -> str:
+    text = write(value)
+    if isinstance(value, float):
+        return text.replace(".", ",") if delimiter == ";" else text
+    return text if _OUTLINE.fullmatch(text) else spreadsheet_text(text, delimiter)
 
 
 def _decoded(data: bytes, name: str, encoding: str | None) -> str:
