@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from hotspots.errors import BadInputError, HotspotsError, RegistryError
 
 if TYPE_CHECKING:
     from hotspots.registry import Registry
+    from hotspots.registry.governance.review import ReviewedSuggestion
 
 _MOST_LISTED = 10
 
@@ -55,7 +56,7 @@ def suggest(
         named = suggestions.suggest(connection, table.rows, registry.actor, now, by, table.problems)
     with registry.reading() as connection:
         rows = [
-            review.one(connection, registry.actor, now, number) | {"name": name}
+            {**review.one(connection, registry.actor, now, number), "name": name}
             for number, name in named.items()
         ]
     print_short_rows(rows, ("number", "name", "countries", "deciders"), as_json)
@@ -132,7 +133,7 @@ def _decide(
         put(line)
 
 
-def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
+def _print_whole(shown: Sequence[ReviewedSuggestion]) -> None:
     for row in shown:
         what = f"{row['action']} '{row['id']}'" if row["yours"] else "not yours to see"
         put(f"Suggestion {row['number']} ({row['state']}): {what}")

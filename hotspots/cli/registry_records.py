@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from hotspots.registry import Registry
+    from hotspots.registry.schema.records import Values
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _STALE_AFTER_DAYS = 730
@@ -63,7 +64,7 @@ def export(
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
         found = _kept(registry, found)
-    selected = _columns({record["type"] for record in found}, columns, private)
+    selected = _columns({str(record["type"]) for record in found}, columns, private)
     write_file(out, found, lang=lang, columns=selected, force=force)
     put(f"Wrote {len(found):,} records to {out}.")
 
@@ -93,9 +94,11 @@ def _columns(types: set[str], requested: str | None, private: bool) -> list[str]
     ]
 
 
-def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _kept(registry: Registry, found: list[Values]) -> list[Values]:
     """Return those records that the actor keeps, with their personal fields."""
+    from hotspots.registry.database.queries import fetch
     from hotspots.registry.permissions import may_keep
+    from hotspots.registry.schema.records import id_of
 
     kept = [record for record in found if may_keep(registry.actor, record)]
     if not kept and found:
@@ -103,24 +106,33 @@ def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any
             "None of these records is yours to keep, so none is written with its personal fields."
             " Leave out --private."
         )
+    ids = [id_of(record) for record in kept]
     with registry.reading() as connection:
-        from hotspots.registry.database.queries import fetch
-
-        whole = fetch(connection, [record["id"] for record in kept])
-    return [whole[record["id"]] for record in kept]
+        whole = fetch(connection, ids)
+    return [whole[id_] for id_ in ids]
 
 
-def _matching(registry: Registry, region: str | None, **criteria: Any) -> Iterator[dict[str, Any]]:
+def _matching(
+    registry: Registry,
+    region: str | None,
+    *,
+    type: str | None = None,
+    theme: str | None = None,
+    text: str | None = None,
+) -> Iterator[Values]:
     """Yield the records of a region, or all, read page by page."""
+    from hotspots.registry.schema.records import id_of
+
     place = hs.region(region) if region else None
+    code, inside = place.id if place else None, None
     if place is not None and place.kind not in ("world", "country", "initiative"):
-        inside = set(registry.within(place)["id"])
-    else:
-        inside, criteria["region"] = None, place.id if place else None
+        code, inside = None, set(registry.within(place)["id"])
     after = None
-    while page := registry.find(**criteria, after=after, limit=10_000):
+    while page := registry.find(
+        text, region=code, theme=theme, type=type, after=after, limit=10_000
+    ):
         yield from (record for record in page if inside is None or record["id"] in inside)
-        after = page[-1]["id"]
+        after = id_of(page[-1])
 
 
 def listed(
@@ -184,8 +196,9 @@ def show(
     if history:
         from hotspots.registry.governance.journal import changed_fields
 
-        rows = registry.history(id)
-        rows = [r | {"fields": f} for r, f in zip(rows, changed_fields(rows), strict=True)]
+        versions = registry.history(id)
+        changed = changed_fields(versions)
+        rows = [{**row, "fields": text} for row, text in zip(versions, changed, strict=True)]
         shown = ("version", "at", "by", "action", "id", "fields", "note")
         print_rows(rows, shown, as_json=as_json)
         return

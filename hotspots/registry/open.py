@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from hotspots.errors import RegistryError, TokenError
+from hotspots.errors import BadInputError, RegistryError, TokenError
 from hotspots.locale.escaping import shell_word
 from hotspots.registry.database import schema
 from hotspots.registry.database.connection import engine_for, file_of, shown
 from hotspots.registry.database.connection import reading as reads
 from hotspots.registry.governance.erasure_remnants import finish
 from hotspots.registry.permissions import LOCAL, Actor
-from hotspots.registry.registry import Registry
+from hotspots.registry.registry import Registry, unmade_registry
 from hotspots.registry.schema.problems import Problem, problem_report
 
 if TYPE_CHECKING:
@@ -70,25 +70,41 @@ def open_registry(
     return Registry(engine, actor=actor)
 
 
-def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
+def open_to_import(
+    url: str | Path | None = None, *, token: str | None = None, dry_run: bool = False
+) -> Registry:
     """Open a registry for an import; a missing registry is created by the first import.
 
     Parameters
     ----------
     url, token
         See `open_registry`.
+    dry_run : bool
+        Whether nothing will be written: a missing file is read as an empty registry, and the
+        registry by default may be the sample.
 
     Raises
     ------
     RegistryError, TokenError
         See `open_registry`.
     """
+    if dry_run:
+        return _open_to_plan(url, token)
     where = located(url, create=True)
     engine = None if _is_files(where) else engine_for(where)
     if engine is None or is_there(engine):
         return open_registry(url, token=token, create=True)
     _require_makeable(engine, token)
-    return Registry(engine, unmade=True)
+    return unmade_registry(engine)
+
+
+def _open_to_plan(url: str | Path | None, token: str | None) -> Registry:
+    try:
+        return open_registry(url, token=token)
+    except BadInputError:
+        if url is None or "://" in str(url) or Path(url).exists():
+            raise
+        return unmade_registry(engine_for(url))
 
 
 def _require_makeable(engine: sa.Engine, token: str | None) -> None:
@@ -190,12 +206,12 @@ def _read(path: Path) -> Registry:
     # One plan for all files, since relations may link them; the row number encodes the file.
     rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]
     bad = [(table, p) for table in tables for p in table.problems if p.serious]
-    for problem in made.plan(rows).problems:
+    for problem in made.plan_import(rows).problems:
         at, row = divmod(problem.row, _ROWS)
         bad.append((tables[at], problem.of_row(row)))
     if bad:
         raise RegistryError(_rejection(path, bad))
-    made.take(rows)
+    made.import_rows(rows)
     made.read_only = True
     return made
 

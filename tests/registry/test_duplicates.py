@@ -13,7 +13,7 @@ import pytest
 from hotspots.registry.deduplication import candidates as module
 from hotspots.registry.deduplication.candidates import THRESHOLD, Pair, likely_pairs
 from hotspots.registry.deduplication.name_similarity import Names, names_of
-from hotspots.registry.imports import validation
+from hotspots.registry.schema import validation
 
 
 def record(id: str, name: str = "", **fields: Any) -> dict[str, Any]:

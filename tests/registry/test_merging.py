@@ -39,7 +39,7 @@ def filled(engine: sa.Engine, *rows: dict[str, str], actor: Actor = LOCAL) -> Re
     """Return a registry with records; what isn't given is as in `BASE`."""
     registry = Registry(engine, actor=actor)
     cells = [BASE | {"name": f"Test station {row['id']}"} | row for row in rows]
-    registry.take([(n, row) for n, row in enumerate(cells, 2)])
+    registry.import_rows([(n, row) for n, row in enumerate(cells, 2)])
     return registry
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
 
-from hotspots.registry.adapters.adapt import Adapted, Row
+from hotspots.registry.adapters.adapt import Adapted
 from hotspots.registry.database.queries import current_ids, fetch, history
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import SEPARATOR, fields
+from hotspots.registry.schema.records import Record, Row, list_of
 
 
 def note_of(adapted: Adapted) -> str:
@@ -40,14 +40,14 @@ def renewed(connection: sa.Connection, adapted: Adapted) -> tuple[Row, ...]:
     for number, cells in adapted.projects:
         id_ = now.get(cells["id"], cells["id"])
         version = {"version": str(made[id_])} if id_ in made else {}
-        projects.append((number, _added(cells, there.get(id_, {})) | {"id": id_} | version))
+        projects.append(Row(number, _added(cells, there.get(id_, {})) | {"id": id_} | version))
     return new + tuple(projects)
 
 
-def _added(cells: Mapping[str, str], before: Mapping[str, Any]) -> dict[str, str]:
+def _added(cells: Mapping[str, str], before: Record) -> dict[str, str]:
     out = dict(cells)
     for name, text in cells.items():
         if fields()[name].is_list and name in before:
-            entries = values.read(fields()[name], text) or ()
-            out[name] = SEPARATOR.join(dict.fromkeys((*before[name], *entries)))
+            entries = values.read_list(fields()[name], text)
+            out[name] = SEPARATOR.join(dict.fromkeys((*list_of(before, name), *entries)))
     return out

@@ -291,7 +291,7 @@ def _copy(source: sa.Connection, target: sa.Connection, copied: list[sa.Table]) 
         places = (record.no, record.latitude, record.longitude, record.footprint)
         for part in target.execute(sa.select(*places)).mappings().partitions(_BATCH):
             given = [{k: v for k, v in row.items() if v is not None} for row in part]
-            changes.put_boxes(target, [(row["no"], row) for row in given])
+            changes.put_boxes(target, [changes.Numbered(row["no"], row) for row in given])
 
 
 def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:

@@ -14,13 +14,13 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import RegistryError
 from hotspots.io.readers.texts import read_bytes
 from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
-from hotspots.registry.formats.table import RawRow, Table, table
+from hotspots.registry.formats.table import CellFault, RawRow, Table, table
 from hotspots.registry.schema.fields import field_called
+from hotspots.registry.schema.records import Value
 from hotspots.registry.schema.values import write
 
 DELIMITERS = ",;\t"
@@ -51,7 +51,7 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
 def write_csv(
     path: Path,
     headings: Sequence[str],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[Sequence[Value]],
     lang: str | None = None,
 ) -> None:
     """Write rows of values as UTF-8 with a byte-order mark, so that spreadsheets detect it.
@@ -80,7 +80,7 @@ def write_csv(
         writer.writerows([_cell(value, local) for value in row] for row in rows)
 
 
-def _cell(value: Any, local: bool) -> str:
+def _cell(value: Value, local: bool) -> str:
     if isinstance(value, float) and local:
         return write(value).replace(".", ",")
     return spreadsheet_text(write(value))
@@ -143,10 +143,10 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error as fault:
-            yield RawRow(number, (), ((None, "", _broken(fault, line, reader.line_num)),))
+            yield RawRow(number, (), (CellFault(None, "", _broken(fault, line, reader.line_num)),))
             continue
         zero = tuple(
-            (at, "", "it contains a zero byte; enter it again")
+            CellFault(at, "", "it contains a zero byte; enter it again")
             for at, cell in enumerate(cells)
             if "\0" in cell
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.locale import check_language
@@ -91,10 +91,26 @@ def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], l
     save(book, path)
 
 
+class _Words(TypedDict):
+    """The texts of `templates.toml` in one language; `lines` is the introduction."""
+
+    records: str
+    help: str
+    column: str
+    what: str
+    required: str
+    unit: str
+    code: str
+    meaning: str
+    all: str
+    title: str
+    lines: list[str]
+
+
 @cache
-def _words() -> Mapping[str, Mapping[str, Any]]:
+def _words() -> Mapping[str, _Words]:
     text = files(__package__).joinpath("templates.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return cast("Mapping[str, _Words]", tomllib.loads(text))
 
 
 def _fill_headings(

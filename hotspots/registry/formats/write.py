@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.io.atomic import aside, make_private, require_writable, write_error
 from hotspots.locale import check_language
 from hotspots.registry.formats.headings import worded
 from hotspots.registry.schema.fields import fields, names
+from hotspots.registry.schema.records import Record
 
 SUFFIXES = (".csv", ".xlsx", ".geojson", ".gpkg")
 
 
 def write_file(
     path: str | Path,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     *,
     lang: str | None = None,
     columns: Sequence[str] | None = None,
@@ -116,7 +116,7 @@ def _write(
     path: Path,
     columns: Sequence[str],
     headings: Sequence[str],
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     lang: str | None,
 ) -> None:
     if lang is not None:
