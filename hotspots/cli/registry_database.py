@@ -28,7 +28,9 @@ def create(where: Where = None) -> None:
 
 
 def backup(
-    out: Annotated[Path, typer.Argument(help="The file to write (SQLite).")],
+    out: Annotated[
+        Path, typer.Argument(help="The file to write (SQLite), readable by its owner only.")
+    ],
     where: Where = None,
     force: Force = False,
     token: Token = None,

@@ -63,7 +63,10 @@ def merge(
     drop: Annotated[str, typer.Argument(help="Id that is given up; it then refers to the other.")],
     take: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=drop", help="Whose value is kept, drop's or keep's."),
+        typer.Option(
+            metavar="FIELD=drop",
+            help="Record whose value of a field is kept: web=drop, web=keep; may be repeated.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the merged record.")

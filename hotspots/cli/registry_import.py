@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hotspots.cli.options import Force, Token, TokenFile, Where
+from hotspots.cli.options import TYPES, Force, Token, TokenFile, Where
 from hotspots.cli.output import Json, print_rows, put, put_json, report, say, short
 from hotspots.cli.registry_access import opened, secret, warn_if_exposed, warn_of_password
 from hotspots.errors import BadInputError
@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 _MOST_LINES, _MOST_NEW, _MOST_FAULTS, _MOST_PAIRS = 60, 10, 200, 5
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
-Encoding = Annotated[str | None, typer.Option(help="For a CSV file that isn't UTF-8: cp1252.")]
-Sheet = Annotated[str | None, typer.Option(help="A sheet of an XLSX, a layer of a GeoPackage.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a CSV file in neither UTF-8 nor UTF-16: cp1252.")
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        help="Sheet of an XLSX, or layer of a GeoPackage; by default the one with records."
+    ),
+]
 Adapter = Annotated[
     str | None,
     typer.Option(
-        "--from", help="The registry whose export it is; by default recognised by its headings."
+        "--from",
+        help="The public registry whose export it is, or a mapping table (.toml); by default"
+        " recognised by its headings.",
     ),
 ]
 Locate = Annotated[
@@ -61,7 +70,7 @@ def import_records(
         typer.Option("--overwrite", help="Rows without a version win over others' later edits."),
     ] = False,
     type_: Annotated[
-        str | None, typer.Option("--type", help="Type of the rows that don't name one.")
+        str | None, typer.Option("--type", help=f"Type of the rows that don't name one: {TYPES}.")
     ] = None,
     locate: Locate = False,
     adapter: Adapter = None,
@@ -175,7 +184,10 @@ def _report_duplicates(registry: Registry, plan: Plan) -> None:
 
 def validate(
     file: Annotated[
-        Path | None, typer.Argument(help="A file; by default the records of the registry.")
+        Path | None,
+        typer.Argument(
+            help="CSV, XLSX, GeoJSON or GeoPackage; by default the records of the registry."
+        ),
     ] = None,
     where: Where = None,
     adapter: Adapter = None,
@@ -235,8 +247,10 @@ def _print_problems(found: Sequence[RecordProblem], headings: Mapping[str, str])
 
 def template(
     out: Annotated[Path, typer.Argument(help="The file to write: .xlsx or .csv.")],
-    lang: Annotated[str, typer.Option("--lang", help="Headings in en, fr or es.")] = "en",
-    type: Annotated[str | None, typer.Option(help="For one type of record only.")] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", help="Language of the headings: en, fr or es.")
+    ] = "en",
+    type: Annotated[str | None, typer.Option(help=f"For one type of record only: {TYPES}.")] = None,
     force: Force = False,
 ) -> None:
     """Write an empty table to fill in, with headings, choices and help in a language."""
@@ -247,7 +261,9 @@ def template(
 
 
 def place(
-    text: Annotated[str, typer.Argument(help="A town, unit or country: 'Nakuru, KE', KE-31.")],
+    text: Annotated[
+        str, typer.Argument(help="A town, first-level unit or country: 'Nakuru, KE', KE-31, Kenya.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Look up a place in the packaged gazetteer; homonyms are all listed."""

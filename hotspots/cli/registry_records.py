@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Force, Token, TokenFile, Where
+from hotspots.cli.options import REGION, TYPES, Force, Token, TokenFile, Where
 from hotspots.cli.output import Json, print_rows, print_table, print_words, put, put_json
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _STALE_AFTER_DAYS = 730
 
-Lang = Annotated[str | None, typer.Option("--lang", help="Headings in en, fr or es.")]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", help="Headings and labels in en, fr or es; by default names and codes."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,15 +41,18 @@ def add_to(app: typer.Typer) -> None:
 def export(
     out: Annotated[Path, typer.Argument(help="The file to write: .csv .xlsx .geojson .gpkg.")],
     where: Where = None,
-    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only of this type.")] = None,
-    theme: Annotated[str | None, typer.Option(help="Only with this theme.")] = None,
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
+    type: Annotated[str | None, typer.Option(help=f"Only of this type: {TYPES}.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Only with this theme: pillar2, A6, or a label.")
+    ] = None,
     private: Annotated[
         bool,
         typer.Option("--private", help="With the personal fields of the records that you keep."),
     ] = False,
     columns: Annotated[
-        str | None, typer.Option(help="Only these, separated by commas; id and version are added.")
+        str | None,
+        typer.Option(help="Only these fields, separated by commas; id and version are added."),
     ] = None,
     lang: Lang = None,
     force: Force = False,
@@ -137,12 +143,12 @@ def _matching(
 
 def listed(
     where: Where = None,
-    region: Annotated[
-        str | None, typer.Option(help="A code, a name, a box W,S,E,N, GeoJSON or a file.")
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
+    type: Annotated[str | None, typer.Option(help=f"Only of this type: {TYPES}.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Only with this theme: pillar2, A6, or a label.")
     ] = None,
-    type: Annotated[str | None, typer.Option(help="organisation, project …")] = None,
-    theme: Annotated[str | None, typer.Option(help="A code such as pillar2 or A6.")] = None,
-    text: Annotated[str | None, typer.Option(help="A part of a name or id.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only with this in a name or id.")] = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -184,8 +190,12 @@ def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) 
 def show(
     id: Annotated[str, typer.Argument(help="A record's id, or a former one.")],
     where: Where = None,
-    private: Annotated[bool, typer.Option("--private", help="With personal fields.")] = False,
-    history: Annotated[bool, typer.Option("--history", help="Its history instead.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="With personal fields, if you may change the record.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Its versions instead, oldest first.")
+    ] = False,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     token: Token = None,
     token_file: TokenFile = None,
@@ -219,7 +229,7 @@ def show(
 def graph(
     out: Annotated[Path, typer.Argument(help="The file to write: .graphml or .json.")],
     where: Where = None,
-    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
     force: Force = False,
 ) -> None:
     """Write the graph of relations (lead, funder, partner): records are nodes, relations edges."""
@@ -232,9 +242,13 @@ def graph(
 
 def matrix(
     by: Annotated[
-        str, typer.Option(help="pillar, goal, theme, type, practice_kind, land_use, college …")
+        str,
+        typer.Option(
+            help="Rows: pillar, goal, theme, type, practice_kind, land_use, college, role or"
+            " climate_zone."
+        ),
     ] = "pillar",
-    regions: Annotated[str, typer.Option(help="initiative or countries.")] = "initiative",
+    regions: Annotated[str, typer.Option(help="Columns: initiative or countries.")] = "initiative",
     where: Where = None,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     as_json: Json = False,

@@ -27,11 +27,19 @@ def add_to(app: typer.Typer) -> None:
 @token_app.command("create")
 def token_create(
     holder: Annotated[str, typer.Option(help="Name in the history: 'Correspondent Kenya'.")],
-    role: Annotated[str, typer.Option(help="reader, correspondent, editor or administrator.")] = "",
+    role: Annotated[
+        str, typer.Option(help="What it allows: reader, correspondent, editor or administrator.")
+    ] = "",
     region: Annotated[
-        list[str] | None, typer.Option(help="For a correspondent, may be repeated: KEN, europe.")
+        list[str] | None,
+        typer.Option(help="Of a correspondent: KEN, europe or world; may be repeated."),
     ] = None,
-    expires: Annotated[str, typer.Option(help="Last day on which it is valid.")] = "",
+    expires: Annotated[
+        str,
+        typer.Option(
+            help="Last day on which it is valid (UTC): 2027-12-31; by default it doesn't end."
+        ),
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option(help="Write the secret to this file, for its owner only; don't print it."),
@@ -157,7 +165,7 @@ def token_list(
 
 @token_app.command("revoke")
 def token_revoke(
-    id: Annotated[str, typer.Argument(help="From 'token list'.")],
+    id: Annotated[str, typer.Argument(help="Id of a token, from 'token list'.")],
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
