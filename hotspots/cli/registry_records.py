@@ -69,7 +69,7 @@ def export(
     registry = opened(where, token, token_file)
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
-        found = _kept(registry, found)
+        found = _with_personal_fields(registry, found)
     selected = _columns({str(record["type"]) for record in found}, columns, private)
     write_file(out, found, lang=lang, columns=selected, force=force)
     put(f"Wrote {len(found):,} records to {out}.")
@@ -100,7 +100,7 @@ def _columns(types: set[str], requested: str | None, private: bool) -> list[str]
     ]
 
 
-def _kept(registry: Registry, found: list[Values]) -> list[Values]:
+def _with_personal_fields(registry: Registry, found: list[Values]) -> list[Values]:
     """Return those records that the actor keeps, with their personal fields."""
     from hotspots.registry.database.queries import fetch
     from hotspots.registry.permissions import may_keep

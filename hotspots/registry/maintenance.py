@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hotspots.errors import RegistryError
 from hotspots.registry import clock
 from hotspots.registry.database import queries
-from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.database.connection import reading
 from hotspots.registry.permissions import ADMINISTRATOR, CORRESPONDENT, LOCAL, Actor, require_role
 from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.problems import Problem, RecordProblem
@@ -30,7 +30,7 @@ def check_all(registry: Registry) -> list[RecordProblem]:
         gone = queries.current_ids(connection, ids)
     found: list[RecordProblem] = []
     for record in records:
-        found += [RecordProblem(id_of(record), problem) for problem in _of_one(record)]
+        found += [RecordProblem(id_of(record), problem) for problem in _problems_of(record)]
         for text in list_of(record, "relations"):
             if values.relation(text).other not in ids:
                 problem = Problem(0, "relations", text, "no record has this id")
@@ -48,7 +48,7 @@ def check_all(registry: Registry) -> list[RecordProblem]:
     return found
 
 
-def _of_one(record: Record) -> Iterator[Problem]:
+def _problems_of(record: Record) -> Iterator[Problem]:
     _, problems = validation.parse(values.to_cells(record), 0)
     yield from problems
     yield from validation.check(record)
@@ -132,7 +132,7 @@ def _revoked(engine: sa.Engine) -> dict[str, str]:
     from hotspots.registry.governance.tokens import revoked_digests
 
     try:
-        with reads(engine) as connection:
+        with reading(engine) as connection:
             return revoked_digests(connection)
     except RegistryError:
         return {}

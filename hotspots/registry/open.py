@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, RegistryError, TokenError
 from hotspots.locale.escaping import shell_word
-from hotspots.registry.database import schema
-from hotspots.registry.database.connection import engine_for, file_of, shown
-from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.database import migration
+from hotspots.registry.database.connection import engine_for, file_of, reading, shown
 from hotspots.registry.governance.erasure_remnants import finish
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.registry import Registry, unmade_registry
@@ -56,15 +55,15 @@ def open_registry(
     """
     where = located(url, create=create)
     if _is_files(where):
-        return _read(Path(where))
+        return _read_files(Path(where))
     engine = engine_for(where)
     if create:
         _require_makeable(engine, token)
-        schema.create(engine)
+        migration.create(engine)
     else:
         require_there(engine)
-    with reads(engine) as connection:
-        schema.require_current(connection)
+    with reading(engine) as connection:
+        migration.require_current(connection)
     actor = actor_there(engine, token)
     finish(engine)
     return Registry(engine, actor=actor)
@@ -125,8 +124,8 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
     """Return the actor: the token holder (argument or HOTSPOTS_TOKEN), else local or public."""
     from hotspots.registry.governance.tokens import actor_of
 
-    with reads(engine) as connection:
-        if schema.state(connection) in (schema.NEW, schema.FOREIGN):
+    with reading(engine) as connection:
+        if migration.state(connection) in (migration.NEW, migration.FOREIGN):
             return LOCAL  # no tokens to check
         secret = os.environ.get(TOKEN_VARIABLE) if token is None else token
         return actor_of(connection, secret)
@@ -137,8 +136,8 @@ def is_there(engine: sa.Engine) -> bool:
     path = file_of(engine)
     if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return False
-    with reads(engine) as connection:
-        return schema.state(connection) != schema.NEW
+    with reading(engine) as connection:
+        return migration.state(connection) != migration.NEW
 
 
 def own_registry() -> Path:
@@ -194,15 +193,15 @@ def require_there(engine: sa.Engine) -> None:
             )
 
 
-def _read(path: Path) -> Registry:
+def _read_files(path: Path) -> Registry:
     """Return an in-memory registry with the records of files."""
     from hotspots.registry.formats.read import read_file
 
     tables = [read_file(file) for file in _files(path)]
     engine = engine_for(":memory:")
-    schema.create(engine)
+    migration.create(engine)
     made = Registry(engine, source=path.name, files=(path.resolve(),))
-    _refuse_twins(tables)
+    _refuse_repeated_ids(tables)
     # One plan for all files, since relations may link them; the row number encodes the file.
     rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]
     bad = [(table, p) for table in tables for p in table.problems if p.serious]
@@ -216,7 +215,7 @@ def _read(path: Path) -> Registry:
     return made
 
 
-def _refuse_twins(tables: list[Table]) -> None:
+def _refuse_repeated_ids(tables: list[Table]) -> None:
     """Raise for an id that occurs in two files; the plan checks ids within a file."""
     first: dict[str, str] = {}
     for table in tables:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError
 from hotspots.registry import clock
-from hotspots.registry.database import queries, schema
+from hotspots.registry.database import migration, queries
 from hotspots.registry.database.changes import apply
 from hotspots.registry.database.connection import engine_for, reading, shown, writing
 from hotspots.registry.database.tables import VersionRow, survey
@@ -102,7 +102,7 @@ class Registry:
                 f"'{self.source}' was read from files and can't be written. Import it into a"
                 " registry: 'hotspots registry import FILE'."
             )
-        with (schema.making if self._empty else writing)(self.engine) as connection:
+        with (migration.making if self._empty else writing)(self.engine) as connection:
             yield connection
         self._empty = None
 
@@ -336,5 +336,5 @@ def unmade_registry(engine: sa.Engine) -> Registry:
         A database that contains no registry.
     """
     empty = engine_for(":memory:")
-    schema.create(empty)
+    migration.create(empty)
     return Registry(engine, empty=empty)

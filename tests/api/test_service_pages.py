@@ -151,10 +151,10 @@ def test_an_erased_contact_leaves_the_map(edition: Edition, path: Path) -> None:
     registry = open_registry(path)
     before = registry.state()
     with registry.writing() as connection:
-        from hotspots.registry.database.changes import log
+        from hotspots.registry.database.changes import add_to_journal
         from hotspots.registry.permissions import LOCAL
 
-        log(connection, LOCAL, "2026-01-02T00:00:00Z", "erased", "p-1")
+        add_to_journal(connection, LOCAL, "2026-01-02T00:00:00Z", "erased", "p-1")
     assert registry.state() != before
 
 

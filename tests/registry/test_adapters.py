@@ -10,7 +10,7 @@ import pytest
 
 from hotspots.errors import BadInputError
 from hotspots.registry.adapters import Adapted, adapt, adapters, read_adapter, recognise
-from hotspots.registry.adapters.cells import goals, iso_date, nested, tidy
+from hotspots.registry.adapters.conversions import goals, iso_date, nested, tidy
 from hotspots.registry.adapters.organisations import is_organisation, organisation_id
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields

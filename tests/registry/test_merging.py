@@ -18,7 +18,7 @@ from hotspots.cli.registry_duplicates import add_to
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
 from hotspots.registry.database import queries, tables
 from hotspots.registry.database.connection import engine_for
-from hotspots.registry.database.schema import create
+from hotspots.registry.database.migration import create
 from hotspots.registry.deduplication.merge import merge, preview
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.registry import Registry

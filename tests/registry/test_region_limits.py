@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspots.errors import BadInputError
+from hotspots.registry.database import migration
 from hotspots.registry.database import queries as records
-from hotspots.registry.database import schema
 from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.database.tables import suggestion, survey, token
 from hotspots.registry.deduplication.merge import merge
@@ -91,7 +91,7 @@ def secret(id: str) -> dict[str, str]:
 def template() -> sa.Engine:
     """Return an empty registry; to make one takes long."""
     engine = engine_for(":memory:")
-    schema.create(engine)
+    migration.create(engine)
     return engine
 
 

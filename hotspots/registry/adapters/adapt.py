@@ -21,7 +21,14 @@ from hotspots.errors import BadInputError, near_matches
 from hotspots.geo.countries import key
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import paced, read_text
-from hotspots.registry.adapters.cells import goals, iso_date, joined, nested, tidy, web_address
+from hotspots.registry.adapters.conversions import (
+    goals,
+    iso_date,
+    joined,
+    nested,
+    tidy,
+    web_address,
+)
 from hotspots.registry.adapters.mapping import (
     PLACEHOLDER,
     Adapter,

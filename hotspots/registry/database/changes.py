@@ -82,7 +82,7 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
-def log(
+def add_to_journal(
     connection: sa.Connection,
     actor: Actor,
     now: str,
@@ -90,7 +90,7 @@ def log(
     target: str = "",
     detail: str = "",
 ) -> None:
-    """Add a line to the audit log, for actions that are not part of a record's history.
+    """Add a line to the journal, for actions that are not part of a record's history.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def count(connection: sa.Connection) -> int:
 def state(connection: sa.Connection) -> tuple[object, ...]:
     """Return a key that is unchanged as long as the table of records is.
 
-    It contains the last change of a record and the last line of the audit log (an erasure changes
+    It contains the last change of a record and the last line of the journal (an erasure changes
     no version), each with its time, since a restored backup may have the same numbers; and the
     date, on which a project's status depends.
     """

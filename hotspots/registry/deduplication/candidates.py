@@ -35,10 +35,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
-from hotspots.registry.deduplication.name_similarity import Name, Names, names_of
+from hotspots.registry.deduplication.name_similarity import GivenName, Name, Names, names_of
 from hotspots.registry.schema.fields import ORGANISATION
 from hotspots.registry.schema.records import Record, id_of, list_of, point_of, text_of
 
@@ -82,7 +82,7 @@ def likely_pairs(records: Iterable[Record], *, among: Collection[str] | None = N
     among
         Ids; only pairs with at least one of them, which is much faster for few ids.
     """
-    index = _Index(records)
+    index = _Index.of(records)
     new = None
     if among is not None:
         ids = set(among)
@@ -133,19 +133,27 @@ class _Item:
     point: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
 class _Index:
     """The records with words, weights and addresses; further attributes only when compared.
 
     Attributes are computed once per record, not once per pair.
     """
 
-    def __init__(self, records: Iterable[Record]) -> None:
-        self.records = list(records)
-        self.given = [names_of(record) for record in self.records]
-        self.names = Names(self.given)
-        self.webs = [_address(text_of(record, "web")) for record in self.records]
-        self.sharers = Counter(self.webs)
-        self._items: dict[int, _Item] = {}
+    records: list[Record]
+    given: list[list[GivenName]]
+    names: Names
+    webs: list[str]
+    sharers: Counter[str]
+    _items: dict[int, _Item] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> _Index:
+        """Return the index of all records."""
+        listed = list(records)
+        given = [names_of(record) for record in listed]
+        webs = [_address(text_of(record, "web")) for record in listed]
+        return cls(listed, given, Names.of(given), webs, Counter(webs))
 
     def item(self, n: int) -> _Item:
         """Return a record prepared for comparison."""

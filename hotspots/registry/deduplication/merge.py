@@ -38,7 +38,7 @@ import sqlalchemy as sa
 from hotspots.errors import BadInputError, RegistryError, near_matches
 from hotspots.geo.countries import key
 from hotspots.registry.database import queries, tables
-from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.database.changes import Change, add_to_journal, apply
 from hotspots.registry.permissions import Actor
 from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.fields import TOGETHER, fields, names
@@ -111,7 +111,7 @@ def preview(
     RegistryError, BadInputError
         See `merge`.
     """
-    kept, dropped = _both(connection, keep, drop)
+    kept, dropped = _pair(connection, keep, drop)
     record, origin = _survivor(kept, dropped, _checked(take or {}))
     repointed = [id_ for id_ in queries.related_to(connection, drop) if id_ not in (keep, drop)]
     return Preview(
@@ -173,16 +173,16 @@ def merge(
     connection.execute(alias.update().where(alias.c.id == drop).values(id=keep))
     connection.execute(alias.insert().values(former=drop, id=keep))
     _repoint_suggestions(connection, drop, survivor)
-    log(connection, actor, now, "merge", keep, drop)
+    add_to_journal(connection, actor, now, "merge", keep, drop)
     return survivor
 
 
-class _Both(NamedTuple):
+class _Pair(NamedTuple):
     kept: Record
     dropped: Record
 
 
-def _both(connection: sa.Connection, keep: str, drop: str) -> _Both:
+def _pair(connection: sa.Connection, keep: str, drop: str) -> _Pair:
     if keep == drop:
         raise RegistryError(f"'{keep}' can't be merged with itself. Give the ids of two records.")
     gone = queries.current_ids(connection, [keep, drop])
@@ -198,7 +198,7 @@ def _both(connection: sa.Connection, keep: str, drop: str) -> _Both:
             f"'{keep}' is of the type {kept['type']} and '{drop}' of the type {dropped['type']};"
             " only records of one type can be the same. Relate them instead."
         )
-    return _Both(kept, dropped)
+    return _Pair(kept, dropped)
 
 
 def _checked(take: Mapping[str, str]) -> dict[str, str]:
@@ -247,7 +247,7 @@ def _survivor(kept: Record, dropped: Record, take: Mapping[str, str]) -> _Surviv
     else:
         made.pop("relations", None)
         origin.pop("relations", None)
-    _date(made, origin, kept, dropped, take)
+    _set_verification_day(made, origin, kept, dropped, take)
     made["created"] = min(text_of(kept, "created"), text_of(dropped, "created"))
     made |= {"version": version_of(kept) + 1, "changed": kept["changed"]}
     _require_sound(made)
@@ -324,7 +324,7 @@ def _names_of(record: Record) -> Iterable[str]:
     return (text_of(record, name) for name in _NAMES if name in record)
 
 
-def _date(
+def _set_verification_day(
     made: Values,
     origin: dict[str, str],
     kept: Record,
@@ -356,14 +356,14 @@ def _redirected(relations: Iterable[str], own: str, to: Mapping[str, str]) -> tu
     """Return relations after a merge, without self-references and duplicates."""
     found: list[str] = []
     for text in (values.redirected(relation, to) for relation in relations):
-        if values.relation(text)[1] == own or any(_says(other, text) for other in found):
+        if values.relation(text)[1] == own or any(_implies(other, text) for other in found):
             continue
-        found = [other for other in found if not _says(text, other)]
+        found = [other for other in found if not _implies(text, other)]
         found.append(text)
     return tuple(found)
 
 
-def _says(one: str, other: str) -> bool:
+def _implies(one: str, other: str) -> bool:
     """Return whether a relation implies another; with contradictory ends, the first does."""
     *target, start, end = values.relation(one)
     *other_target, other_start, other_end = values.relation(other)
@@ -394,7 +394,7 @@ def _missing(name: str, record: Record, made: Record, drop: str) -> Value:
         entries, present = list_of(record, name), list_of(made, name)
         if name == "relations":
             followed = _redirected(entries, id_of(made), {drop: id_of(made)})
-            entries = tuple(t for t in followed if not any(_says(other, t) for other in present))
+            entries = tuple(t for t in followed if not any(_implies(other, t) for other in present))
         return tuple(entry for entry in entries if entry not in present) or None
     value = record.get(name)
     if name == "source" and value and text_of(record, name) in text_of(made, name):

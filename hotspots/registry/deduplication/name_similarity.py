@@ -146,6 +146,7 @@ _LEGAL = frozenset(_stem(word) for word in FORMS)
 _GENERIC = frozenset(_stem(word) for word in (*KINDS, *_GENERIC_WORDS.split()))
 
 
+@dataclass(frozen=True)
 class Names:
     """Statistics of all names of a registry.
 
@@ -153,30 +154,37 @@ class Names:
     ----------
     weights : dict of str to float
         By word, from nearly 0 to 1.
+    standard : dict of str to str
+        Rare word -> the more frequent word that it is a spelling variant of.
     """
 
-    def __init__(self, given: Sequence[list[GivenName]]) -> None:
+    weights: Mapping[str, float]
+    standard: Mapping[str, str]
+
+    @classmethod
+    def of(cls, given: Sequence[list[GivenName]]) -> Names:
+        """Return the statistics of the names of all records."""
         counts: Counter[str] = Counter()
         for one in given:
             counts.update(set(one[0].words) if len(one) == 1 else {w for g in one for w in g.words})
-        self._standard = _standards(counts)
-        for word, standard in self._standard.items():
-            counts[standard] += counts[word]
-        self.weights = _weights(counts, len(given))
+        standard = _standards(counts)
+        for word, frequent in standard.items():
+            counts[frequent] += counts[word]
+        return cls(_weights(counts, len(given)), standard)
 
     def prepared(self, given: GivenName) -> Name:
         """Return a name, ready to be compared."""
         language, text, listed, squeezed = given
         spelt = standing = frozenset(listed)
-        if not self._standard.keys().isdisjoint(spelt):
-            standing = frozenset([self._standard.get(word, word) for word in spelt])
+        if not self.standard.keys().isdisjoint(spelt):
+            standing = frozenset([self.standard.get(word, word) for word in spelt])
         weight = sum([self.weights[word] for word in standing])
         numbers = frozenset([w for w in spelt if w in _ROMAN or not w.isalpha()])
         return Name(standing, spelt, squeezed, weight, numbers, text, language)
 
     def spellings(self, standing: set[str]) -> set[str]:
         """Return words with all their spelling variants."""
-        return standing | {word for word, as_ in self._standard.items() if as_ in standing}
+        return standing | {word for word, as_ in self.standard.items() if as_ in standing}
 
     def rarest(self, name: Name, least: float) -> list[str]:
         """Return some words of a name; each name with at least this likeness shares one of them.

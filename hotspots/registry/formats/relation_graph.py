@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from hotspots.locale.escaping import xml_text
-from hotspots.registry.formats.write import require_suffix, whole
+from hotspots.registry.formats.write import replacing, require_suffix
 from hotspots.registry.schema.records import Record, id_of, list_of, text_of
 from hotspots.registry.schema.values import Relation, relation
 
@@ -101,7 +101,7 @@ def write_graph(path: str | Path, records: Iterable[Record], *, force: bool = Fa
     target = Path(path)
     suffix = require_suffix(target, SUFFIXES, "A graph")
     found = graph(records)
-    with whole(target, force=force) as part:
+    with replacing(target, force=force) as part:
         if suffix == ".json":
             text = json.dumps(found, ensure_ascii=False, indent=1)
             part.write_text(text + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from hotspots.errors import RegistryError, near_matches
 from hotspots.locale import check_language
 from hotspots.registry.formats.dropdowns import add_dropdowns
 from hotspots.registry.formats.workbooks import save
-from hotspots.registry.formats.write import whole
+from hotspots.registry.formats.write import replacing
 from hotspots.registry.schema.fields import TYPES, Field, fields
 from hotspots.registry.schema.vocabulary import label, vocabulary
 
@@ -68,7 +68,7 @@ def write_template(
         for field in fields().values()
         if field.group != "system" and not field.types.isdisjoint(types)
     ]
-    with whole(target, force=force) as part:
+    with replacing(target, force=force) as part:
         if part.suffix == ".csv":
             from hotspots.registry.formats.csv_files import write_csv
 

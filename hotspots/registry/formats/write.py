@@ -61,7 +61,7 @@ def write_file(
     chosen = _columns(columns)
     headings = _headings(chosen, lang)
     private = private or not set(names("contact")).isdisjoint(chosen)
-    with whole(target, force=force, private=private) as part:
+    with replacing(target, force=force, private=private) as part:
         _write(part, chosen, headings, records, lang)
 
 
@@ -77,7 +77,7 @@ def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
 
 
 @contextmanager
-def whole(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
+def replacing(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path to write to, which then replaces `target`.
 
     The temporary folder is accessible to its owner only; with `private`, the final file is too.

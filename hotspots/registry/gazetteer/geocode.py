@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hotspots.errors import BadInputError
-from hotspots.registry.gazetteer.search import Place, place
+from hotspots.registry.gazetteer.place_search import Place, place
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import SEPARATOR, fields
 from hotspots.registry.schema.problems import Problem

@@ -141,7 +141,7 @@ def _changed(connection: sa.Connection, numbers: list[int]) -> dict[int, str]:
 
 
 def _seen(actor: Actor) -> sa.Select[_Columns]:
-    """Return the audit log lines visible to the actor, with hidden targets removed."""
+    """Return the journal lines visible to the actor, with hidden targets removed."""
     target: sa.ColumnElement[str] = audit.c.target
     if not may_keep(actor, None):
         # In the query and not on output, so that filtering can't reveal a name.

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError
 from hotspots.registry.database import queries
-from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.database.changes import Change, add_to_journal, apply
 from hotspots.registry.database.tables import contact, record, suggestion
 from hotspots.registry.governance.erasure_remnants import ERASED
 from hotspots.registry.governance.suggestions import Suggestion, base_of, sides_of
@@ -101,7 +101,7 @@ def erase(
     erased += _from_suggestions(connection, actor, id, str(email or "").strip())
     summary = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
     nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
-    log(connection, actor, now, ERASED, id or "", summary or nothing)
+    add_to_journal(connection, actor, now, ERASED, id or "", summary or nothing)
     return erased
 
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError, near_matches
 from hotspots.registry.database import queries
-from hotspots.registry.database.changes import apply, log
+from hotspots.registry.database.changes import add_to_journal, apply
 from hotspots.registry.database.tables import suggestion
 from hotspots.registry.governance.text_fields import checked
 from hotspots.registry.imports.plan import GivenRows, ImportChoices, Plan, plan_import
@@ -401,4 +401,4 @@ def _decide(
         .where(suggestion.c.no == number)
         .values(state=state, decided_at=now, decided_by=actor.name, reason=reason, contact="")
     )
-    log(connection, actor, now, f"suggestion {state}", str(number), reason)
+    add_to_journal(connection, actor, now, f"suggestion {state}", str(number), reason)

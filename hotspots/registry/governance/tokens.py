@@ -28,7 +28,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, RegistryError, TokenError, near_matches
 from hotspots.registry import clock
-from hotspots.registry.database.changes import log
+from hotspots.registry.database.changes import add_to_journal
 from hotspots.registry.database.tables import TokenRow, audit, token
 from hotspots.registry.governance import text_fields
 from hotspots.registry.permissions import (
@@ -153,7 +153,9 @@ def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
     beside = administrators(connection, now)
     for row in _valid_administrators(connection, now):
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=now))
-        log(connection, LOCAL, now, _BY_RECOVERY, row["id"], f"{row['role']} {row['holder']}")
+        add_to_journal(
+            connection, LOCAL, now, _BY_RECOVERY, row["id"], f"{row['role']} {row['holder']}"
+        )
     note = f"; revoked: {', '.join(beside) or 'none'}"
     return _make(connection, LOCAL, Grant(holder, ADMINISTRATOR), now, "token recovered", note)
 
@@ -201,7 +203,7 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
             " others. Make a new one first, then revoke this one."
         )
     connection.execute(token.update().where(token.c.id == id).values(revoked=now))
-    log(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
+    add_to_journal(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
 
 
 def revoked_digests(connection: sa.Connection) -> dict[str, str]:
@@ -237,13 +239,13 @@ def keep_revoked(
         The actor is not an administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
-    log(connection, actor, now, "restore")
+    add_to_journal(connection, actor, now, "restore")
     back = [row for row in _all(connection) if not row["revoked"] and row["digest"] in revoked]
     for row in back:
         moment = revoked[row["digest"]]
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=moment))
         detail = f"{row['role']} {row['holder']}, as before the restoration"
-        log(connection, actor, now, "token revoked", row["id"], detail)
+        add_to_journal(connection, actor, now, "token revoked", row["id"], detail)
     return [row["id"] for row in back]
 
 
@@ -326,7 +328,9 @@ def _make(
     connection.execute(token.insert().values(row))
     where = f" for {', '.join(kept)}" if kept else ""
     until = f" until {row['expires'][:10]}" if row["expires"] else ""
-    log(connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}{note}")
+    add_to_journal(
+        connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}{note}"
+    )
     return secret
 
 

@@ -107,7 +107,7 @@ def verify(registry: Registry, ids: Iterable[str], today: date | None = None) ->
         given = list(dict.fromkeys(ids))
         current = queries.current_ids(connection, given)
         record_ids = list(dict.fromkeys(current.get(id, id) for id in given))
-        versions = _kept(connection, registry.actor, record_ids)
+        versions = _versions(connection, registry.actor, record_ids)
         verifications = [
             (at, {"id": id, "verified_on": day, "version": str(versions[id])})
             for at, id in enumerate(record_ids, start=1)
@@ -127,7 +127,7 @@ def verify(registry: Registry, ids: Iterable[str], today: date | None = None) ->
     )
 
 
-def _kept(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
+def _versions(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
     """Return id -> version; permissions are checked even if no change is needed."""
     found = queries.fetch(connection, ids)
     for id in ids:

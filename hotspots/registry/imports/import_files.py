@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+import sqlalchemy as sa
+
 from hotspots.registry.adapters import Adapted, adapt, adapter_of
-from hotspots.registry.adapters.renewal import note_of, renewed
 from hotspots.registry.database import queries
 from hotspots.registry.deduplication.candidates import Pair, likely_pairs
 from hotspots.registry.formats.read import Table, read_file
@@ -18,9 +19,10 @@ from hotspots.registry.gazetteer.geocode import located
 from hotspots.registry.imports.import_rows import RefusedError
 from hotspots.registry.imports.plan import ImportChoices, Plan
 from hotspots.registry.permissions import EDITOR, PUBLIC, Actor
-from hotspots.registry.schema.fields import names
+from hotspots.registry.schema import values
+from hotspots.registry.schema.fields import SEPARATOR, fields, names
 from hotspots.registry.schema.problems import RecordProblem, kind_of
-from hotspots.registry.schema.records import Row, id_of, position
+from hotspots.registry.schema.records import Cells, Record, Row, id_of, list_of, position
 
 if TYPE_CHECKING:
     from hotspots.registry.registry import Registry
@@ -217,9 +219,49 @@ def _read(registry: Registry, path: Path, choices: FileChoices) -> ReadRecords:
         return ReadRecords(read_file(path, encoding=choices.encoding, sheet=choices.sheet))
     adapted = adapt(path, name)
     with registry.reading() as connection:
-        rows = renewed(connection, adapted)
+        rows = _renewed(connection, adapted)
     table = Table(path.name, adapted.table.columns, rows, adapted.problems)
-    return ReadRecords(table, note_of(adapted), adapted)
+    return ReadRecords(table, _note_of(adapted), adapted)
+
+
+def _note_of(adapted: Adapted) -> str:
+    """Return the note that marks imports of this registry's exports in the history."""
+    return f"export of {adapted.adapter}"
+
+
+def _renewed(connection: sa.Connection, adapted: Adapted) -> tuple[Row, ...]:
+    """Return the rows of an export to be imported.
+
+    Existing organisations are not changed, since their records contain more than the name in the
+    export. A project's row gets the version created by the previous export, so that later changes
+    here are distinguished from changes in the other registry. Entries added here to its lists
+    (themes, relations …) are kept.
+    """
+    ids = [cells["id"] for _, cells in adapted.rows]
+    now = queries.current_ids(connection, ids)
+    there = queries.fetch(connection, [now.get(id_, id_) for id_ in ids])
+    known = {id_ for id_ in ids if now.get(id_, id_) in there}
+    new = tuple(row for row in adapted.organisations if row[1]["id"] not in known)
+    made = {
+        row["id"]: row["version"]
+        for row in queries.history(connection, there)
+        if row["note"] == _note_of(adapted)
+    }
+    projects = []
+    for number, cells in adapted.projects:
+        id_ = now.get(cells["id"], cells["id"])
+        version = {"version": str(made[id_])} if id_ in made else {}
+        projects.append(Row(number, _added(cells, there.get(id_, {})) | {"id": id_} | version))
+    return new + tuple(projects)
+
+
+def _added(cells: Cells, before: Record) -> dict[str, str]:
+    out = dict(cells)
+    for name, text in cells.items():
+        if fields()[name].is_list and name in before:
+            entries = values.read_list(fields()[name], text)
+            out[name] = SEPARATOR.join(dict.fromkeys((*list_of(before, name), *entries)))
+    return out
 
 
 def _placed(registry: Registry, table: Table) -> Table:

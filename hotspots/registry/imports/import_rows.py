@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
-from hotspots.registry.database.changes import apply, log
+from hotspots.registry.database.changes import add_to_journal, apply
 from hotspots.registry.imports.plan import GivenRows, ImportChoices, Plan, plan_import
 from hotspots.registry.permissions import Actor
 from hotspots.registry.schema.problems import problem_report
@@ -48,9 +48,9 @@ def import_rows(
     if plan.changes:
         apply(connection, plan.changes, actor, now)
         counts = ", ".join(f"{n} {outcome}" for outcome, n in plan.counts.items() if n)
-        # Files are named after persons, too, and the audit log is kept for good.
+        # Files are named after persons, too, and the journal is kept for good.
         target = "a file" if personal_in(choices.origin) else choices.origin
-        log(connection, actor, now, "import", target, counts)
+        add_to_journal(connection, actor, now, "import", target, counts)
     return plan
 
 

@@ -82,7 +82,7 @@ class ImportChoices:
     overwrite : bool
         Allow rows without a version to change records last changed by another actor.
     origin, note : str
-        Name of the file, for the audit log; a note for the history of each record.
+        Name of the file, for the journal; a note for the history of each record.
     """
 
     skip_bad: bool = False
