@@ -65,7 +65,7 @@ def data_dir() -> Path:
     if given:
         if not Path(given).is_dir():
             raise BadInputError(
-                f"{DATA_VARIABLE} is '{given}', which is no folder. Set it to a copy of the"
+                f"{DATA_VARIABLE} is '{given}', which isn't a folder. Set it to a copy of the"
                 " project's data folder, or unset it to use the packaged one."
             )
         return Path(given)
