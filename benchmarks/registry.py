@@ -136,10 +136,10 @@ def main(count: int, url: str) -> None:
         with timed(seconds, "read"):
             table = read_file(home / "records.csv")
         with timed(seconds, "import"):
-            plan = registry.take(table.rows, table.problems)
+            plan = registry.import_rows(table.rows, table.problems)
         assert plan.counts["new"] == len(registry) == count
         with timed(seconds, "again"):
-            assert registry.take(table.rows).counts["same"] == count
+            assert registry.import_rows(table.rows).counts["same"] == count
         frame = registry.records
         box = (10.0, -10.0, 30.0, 15.0)
         met = frame[frame.intersects(box_geometry(box))]["id"].tolist()

@@ -235,8 +235,8 @@ def said(sites: pd.DataFrame) -> list[str]:
         f"- In {(apart > 10).sum()} of {apart.size} pairs native and farmed soil are more than"
         f" 10 km apart (at most {apart.max():.0f} km): there the loss is also one of place.",
         "- The sites were compiled by the map's first author; whether some of them also trained it"
-        " can't be told from the files.",
-        f"- Strata with fewer than {MIN_SITES} have only their number told.",
+        " isn't stated in the files.",
+        f"- Strata with fewer than {MIN_SITES} have only their number stated.",
     ]
 
 

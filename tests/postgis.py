@@ -151,7 +151,7 @@ def postgis_server() -> Iterator[Server]:
 def postgis_template(postgis_server: Server) -> str:
     """The name of a database with an empty registry, to be copied."""
     from hotspots.registry.database.connection import engine_for
-    from hotspots.registry.database.schema import create
+    from hotspots.registry.database.migration import create
 
     url = postgis_server.database()
     engine = engine_for(url)
@@ -174,7 +174,7 @@ def registry_at(
 ) -> Iterator[Callable[[str], sa.Engine]]:
     """A function that makes an empty registry: in "sqlite" or "postgis"."""
     from hotspots.registry.database.connection import engine_for
-    from hotspots.registry.database.schema import create
+    from hotspots.registry.database.migration import create
 
     ends: list[Callable[[], None]] = []
 

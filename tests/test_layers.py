@@ -39,11 +39,11 @@ INNER = {
         "schema",
         "database",
         "gazetteer",
-        "imports",
         "formats",
-        "governance",
         "adapters",
         "deduplication",
+        "imports",
+        "governance",
     ),
     "edition": ("methods", "tables"),
 }

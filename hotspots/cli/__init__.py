@@ -178,7 +178,7 @@ def analyze(
         typer.Option(help="Rows of the table: countries, initiative, first-level, or a file."),
     ] = "countries",
     recipe: Annotated[
-        Path | None, typer.Option(help="A recipe.toml; by default the default recipe.")
+        Path | None, typer.Option(help="A recipe (TOML); by default the default recipe.")
     ] = None,
     lang: Lang = "en",
     as_json: Json = False,
@@ -242,8 +242,12 @@ def draw_map(
 @app.command()
 def serve(
     edition: Annotated[Path, typer.Option(help="Folder of an edition.")] = Path("demo"),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 for any free one.", min=0, max=65535)
+    ] = 8000,
     registry: Where = None,
 ) -> None:
     """Serve the map at / and the regions' numbers at /v1/regions."""
@@ -267,7 +271,9 @@ def editions(
 def sample_build(
     source: Annotated[Path, typer.Option("--from", help="Folder of the originals.")],
     out: Annotated[Path, typer.Option(help="The NetCDF file to write.")] = Path("world_0p5deg.nc"),
-    cells_per_degree: Annotated[int, typer.Option(help="2 for the sample, 12 for 10 km.")] = 2,
+    cells_per_degree: Annotated[
+        int, typer.Option(help="Cells per degree: 2 for the sample, 12 for 10 km.")
+    ] = 2,
 ) -> None:
     """Compute the world sample from the openly licensed originals."""
     from hotspots.ingest.sample_build import build_world, write_sample
@@ -286,7 +292,7 @@ def _recipe(path: Path | None) -> hs.Recipe:
 @recipe_app.command("show")
 def recipe_show(
     path: Annotated[
-        Path | None, typer.Argument(help="A recipe; by default the default recipe.")
+        Path | None, typer.Argument(help="A recipe (TOML); by default the default recipe.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -296,7 +302,7 @@ def recipe_show(
 
 
 @recipe_app.command("check")
-def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> None:
+def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe (TOML).")]) -> None:
     """Check whether a recipe is valid."""
     from hotspots.edition.methods import METHODS, require_usable
 
@@ -306,9 +312,9 @@ def recipe_check(path: Annotated[Path, typer.Argument(help="A recipe.")]) -> Non
 
 @recipe_app.command("diff")
 def recipe_diff(
-    this: Annotated[Path, typer.Argument(help="A recipe.")],
+    this: Annotated[Path, typer.Argument(help="A recipe (TOML).")],
     other: Annotated[
-        Path | None, typer.Argument(help="Another; by default the default recipe.")
+        Path | None, typer.Argument(help="Another (TOML); by default the default recipe.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -340,7 +346,9 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
 
 
 @methods_app.command("show")
-def methods_show(card: Annotated[str, typer.Argument(help="An id from the list.")]) -> None:
+def methods_show(
+    card: Annotated[str, typer.Argument(help="An id from 'hotspots methods'.")],
+) -> None:
     """Print a method card: formula, inputs, parameters, status of each number, limits."""
     from hotspots.edition.methods import cards
 

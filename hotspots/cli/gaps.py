@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Where
+from hotspots.cli.options import TYPES, Where
 from hotspots.cli.output import Json, print_table, put_block
 from hotspots.cli.registry_access import opened
 
@@ -109,34 +109,44 @@ def add_to(app: typer.Typer) -> None:
 
 
 def gaps(
-    edition: Annotated[Path, typer.Option(help="Folder of an edition.")] = Path("demo"),
+    edition: Annotated[
+        Path, typer.Option(help="Folder of an edition, such as 'analyze' or 'demo' writes.")
+    ] = Path("demo"),
     where: Where = None,
     of: Annotated[
         str,
-        typer.Option(help="hotspots, regions, crowded, outside, practices or research."),
+        typer.Option(
+            help="Which gaps: hotspots, regions, crowded, outside, practices or research."
+        ),
     ] = "hotspots",
     region: Annotated[
         str | None, typer.Option(help="Only there; as for 'analyze': a code, a name, W,S,E,N.")
     ] = None,
     theme: Annotated[
         list[str] | None,
-        typer.Option(help="Only of this theme: pillar2, Pilier 2, goalA, A6."),
+        typer.Option(help="Only of this theme: pillar2, Pilier 2, goalA, A6; may be repeated."),
     ] = None,
     practice: Annotated[
         list[str] | None,
-        typer.Option(help="Only of this practice: agroforestry, agroforesterie."),
+        typer.Option(help="Only of this practice: agroforestry, agroforesterie; may be repeated."),
     ] = None,
     land_use: Annotated[
-        list[str] | None, typer.Option(help="Only of this land use: cropland.")
+        list[str] | None, typer.Option(help="Only of this land use: cropland; may be repeated.")
     ] = None,
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", help="organisation, project, research_action, practice."),
+        typer.Option(
+            "--type",
+            help=f"Only of this type: {TYPES}; may be repeated.",
+        ),
     ] = None,
     within_km: Annotated[
-        float | None, typer.Option(help="Distance that counts as near a hotspot; 50 km by default.")
+        float | None,
+        typer.Option(help="Distance that counts as near a hotspot, km; 50 by default."),
     ] = None,
-    years: Annotated[float, typer.Option(help="For research: age from which it is old.")] = 5,
+    years: Annotated[
+        float, typer.Option(help="For research: age from which it is old, years.")
+    ] = 5,
     ended: Annotated[bool, typer.Option("--ended", help="Also count what has ended.")] = False,
     top: Annotated[
         int | None, typer.Option(help="Number of rows; 20 by default, all in JSON.", min=1)

@@ -75,7 +75,9 @@ def sources(context: typer.Context, as_json: Json = False) -> None:
 
 
 @sources_app.command("show")
-def sources_show(name: Annotated[str, typer.Argument(help="A name from the list.")]) -> None:
+def sources_show(
+    name: Annotated[str, typer.Argument(help="A name from 'hotspots sources'.")],
+) -> None:
     """Print a source's card: products, units, addresses, licence, unconfirmed statements."""
     from hotspots.ingest.sources.cards import card
 
@@ -91,8 +93,13 @@ def ingest(
     resolution: Annotated[
         str, typer.Option(help="Cell size: 1km, 250m, 30s (arc-seconds), 5min, 0.5 (degrees).")
     ] = "",
-    year: Annotated[list[str] | None, typer.Option(help="For products with several years.")] = None,
-    depth: Annotated[list[str] | None, typer.Option(help="For profiles: 0-5, 30-60.")] = None,
+    year: Annotated[
+        list[str] | None,
+        typer.Option(help="A year of products with several: 2015; may be repeated."),
+    ] = None,
+    depth: Annotated[
+        list[str] | None, typer.Option(help="A depth of profiles, cm: 0-5, 30-60; may be repeated.")
+    ] = None,
     refresh: Annotated[
         bool, typer.Option(help="Also fetch layers that the store has already.")
     ] = False,
@@ -126,17 +133,37 @@ def add_layer(
     variable: Annotated[
         str, typer.Option("--as", help="Canonical variable; by default the names in the file.")
     ] = "",
-    unit: Annotated[str, typer.Option(help="Unit of the values: 'kg m-2'.")] = "",
-    depth: Annotated[str, typer.Option(help="0-30 (a layer, cm) or 15 (a point).")] = "",
-    year: Annotated[int | None, typer.Option(help="Year of the values.")] = None,
-    nodata: Annotated[float | None, typer.Option(help="Stored number that means missing.")] = None,
-    scale: Annotated[float | None, typer.Option(help="value = stored x scale + offset.")] = None,
-    offset: Annotated[float | None, typer.Option(help="See --scale.")] = None,
-    band: Annotated[int | None, typer.Option(help="Band, from 1.")] = None,
+    unit: Annotated[
+        str, typer.Option(help="Unit of the values: 'kg m-2'; by default the file's own.")
+    ] = "",
+    depth: Annotated[str, typer.Option(help="Depth, cm: 0-30 (a layer) or 15 (a point).")] = "",
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year of the values; selects the time step of a file with years."),
+    ] = None,
+    nodata: Annotated[
+        float | None,
+        typer.Option(help="Stored number that means missing; by default the file's own."),
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(help="value = stored x scale + offset; by default the file's own."),
+    ] = None,
+    offset: Annotated[
+        float | None, typer.Option(help="See --scale; by default the file's own.")
+    ] = None,
+    band: Annotated[
+        int | None,
+        typer.Option(help="Band, from 1; required if a file has several that aren't months."),
+    ] = None,
     crs: Annotated[str, typer.Option(help="CRS of a file without one: EPSG:4326.")] = "",
     subdataset: Annotated[str, typer.Option(help="Variable of a NetCDF file or Zarr.")] = "",
-    column: Annotated[str, typer.Option(help="Column of a table or of polygons.")] = "",
-    cell: Annotated[float | None, typer.Option(help="Cell size for polygons, CRS units.")] = None,
+    column: Annotated[
+        str, typer.Option(help="Column of a table or of polygons that holds the values.")
+    ] = "",
+    cell: Annotated[
+        float | None, typer.Option(help="Cell size for polygons, in units of their CRS.")
+    ] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
     guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
@@ -222,7 +249,7 @@ def layers(
 
 def stock(
     store: StoreOption = "",
-    to: Annotated[str, typer.Option(help="Depth of the stock, cm.")] = "0-30",
+    to: Annotated[str, typer.Option(help="Depth of the stock, cm: 0-30, 0-100.")] = "0-30",
     points: Annotated[
         bool | None,
         typer.Option(

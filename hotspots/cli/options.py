@@ -29,4 +29,8 @@ Token = Annotated[
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="Who acts: a file with a token's secret.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+TYPES = "organisation, project, research_action or practice"
+REGION = "a code, a name, a box W,S,E,N, GeoJSON or a file"
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace what is there; without, it is refused.")
+]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -40,7 +40,7 @@ def put_block(text: str, *, nl: bool = True) -> None:
     typer.echo(visible(text), nl=nl)
 
 
-def put_json(content: Any) -> None:
+def put_json(content: object) -> None:
     """Print JSON to standard output."""
     typer.echo(visible_json(json.dumps(content, indent=1, ensure_ascii=False, default=str)))
 
@@ -105,7 +105,9 @@ def print_words(table: pd.DataFrame) -> None:
         put_block(line.rstrip())
 
 
-def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool
+) -> None:
     """Print rows: all fields as JSON, or the named columns as a table."""
     import pandas as pd
 
@@ -115,7 +117,9 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_jso
         print_table(pd.DataFrame(rows)[list(columns)], as_json=False)
 
 
-def print_short_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+def print_short_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], as_json: bool
+) -> None:
     """Print rows as `print_rows` does; in a table, lists are joined and long text is cut."""
     if as_json:
         print_rows(rows, columns, as_json=True)
@@ -124,7 +128,7 @@ def print_short_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_
     print_rows(shown, columns, as_json=False)
 
 
-def short_cell(value: Any) -> str:
+def short_cell(value: object) -> str:
     """Return a value, or a list of some, as a short text for a table."""
     text = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
     return short(text)

@@ -14,7 +14,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from hotspots.io.logs import PlainFormatter
 
@@ -32,12 +31,12 @@ def libraries_quiet() -> Iterator[None]:
         yield
 
 
-def _nothing(*_: Any, **__: Any) -> None:
+def _nothing(*_: object, **__: object) -> None:
     pass
 
 
 @contextmanager
-def _replaced(where: Any, name: str, by: Any) -> Iterator[None]:
+def _replaced(where: object, name: str, by: object) -> Iterator[None]:
     former = getattr(where, name)
     setattr(where, name, by)
     try:

@@ -28,7 +28,9 @@ def create(where: Where = None) -> None:
 
 
 def backup(
-    out: Annotated[Path, typer.Argument(help="The file to write (SQLite).")],
+    out: Annotated[
+        Path, typer.Argument(help="The file to write (SQLite), readable by its owner only.")
+    ],
     where: Where = None,
     force: Force = False,
     token: Token = None,
@@ -76,7 +78,7 @@ def restore(
 def upgrade(where: Where = None) -> None:
     """Upgrade the tables of a registry made by an older version of this program."""
     from hotspots.registry.database.connection import engine_for, shown
-    from hotspots.registry.database.schema import upgrade as renew
+    from hotspots.registry.database.migration import upgrade as renew
     from hotspots.registry.open import located, require_there
 
     warn_of_password(where)

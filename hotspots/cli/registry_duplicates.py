@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -38,23 +38,12 @@ def duplicates(
 ) -> None:
     """List likely duplicates, the most likely first; 'merge' merges two."""
     from hotspots.registry.database.queries import everything
-    from hotspots.registry.deduplication.candidates import likely_pairs
+    from hotspots.registry.deduplication.candidates import duplicate_rows
 
     registry = opened(where, token, token_file)
     with registry.reading() as connection:
-        records = {record["id"]: record for record in everything(connection)}
-    pairs = likely_pairs(records.values())
-    rows = [
-        {
-            "id": pair.a,
-            "name": records[pair.a]["name"],
-            "other_id": pair.b,
-            "other_name": records[pair.b]["name"],
-            "score": pair.score,
-            "reasons": list(pair.reasons),
-        }
-        for pair in pairs
-    ]
+        records = list(everything(connection))
+    rows = duplicate_rows(records)
     if as_json:
         put_json(rows)
         return
@@ -74,7 +63,10 @@ def merge(
     drop: Annotated[str, typer.Argument(help="Id that is given up; it then refers to the other.")],
     take: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=drop", help="Whose value is kept, drop's or keep's."),
+        typer.Option(
+            metavar="FIELD=drop",
+            help="Record whose value of a field is kept: web=drop, web=keep; may be repeated.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the merged record.")
@@ -112,7 +104,7 @@ def _choice(text: str) -> tuple[str, str]:
     return name.strip(), whose.strip()
 
 
-def _json(made: Preview) -> Mapping[str, Any]:
+def _json(made: Preview) -> Mapping[str, object]:
     return {
         "fields": {
             name: {"value": text, "from": side, "given_up": lost}
@@ -124,8 +116,15 @@ def _json(made: Preview) -> Mapping[str, Any]:
     }
 
 
-def _values(made: Preview) -> Iterator[tuple[str, str, str, str]]:
-    """Yield field, origin of its value, its text and the lost value; personal data are hidden."""
+class _MergedField(NamedTuple):
+    name: str
+    side: str  # the record that its value comes from
+    text: str
+    lost: str
+
+
+def _values(made: Preview) -> Iterator[_MergedField]:
+    """Yield the fields of a merged record; personal data are hidden."""
     from hotspots.registry.imports.plan import HIDDEN
     from hotspots.registry.schema import values
     from hotspots.registry.schema.fields import fields, names
@@ -136,7 +135,7 @@ def _values(made: Preview) -> Iterator[tuple[str, str, str, str]]:
         if name in names("contact"):
             text, lost = HIDDEN if text else "", HIDDEN if lost else ""
         if side or lost:
-            yield name, side, text, lost
+            yield _MergedField(name, side, text, lost)
 
 
 def _lines(made: Preview) -> Iterator[str]:

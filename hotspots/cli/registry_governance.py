@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from hotspots.errors import BadInputError, HotspotsError, RegistryError
 
 if TYPE_CHECKING:
     from hotspots.registry import Registry
+    from hotspots.registry.governance.review import ReviewedSuggestion
 
 _MOST_LISTED = 10
 
@@ -32,8 +33,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def suggest(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, GeoJSON, GeoPackage.")],
-    by: Annotated[str, typer.Option("--by", help="Your name, for the reviewers.")] = "",
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, GeoJSON or GeoPackage.")],
+    by: Annotated[
+        str, typer.Option("--by", help="Your name, for the reviewers; at most 100 characters.")
+    ] = "",
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
@@ -55,7 +58,7 @@ def suggest(
         named = suggestions.suggest(connection, table.rows, registry.actor, now, by, table.problems)
     with registry.reading() as connection:
         rows = [
-            review.one(connection, registry.actor, now, number) | {"name": name}
+            {**review.one(connection, registry.actor, now, number), "name": name}
             for number, name in named.items()
         ]
     print_short_rows(rows, ("number", "name", "countries", "deciders"), as_json)
@@ -65,12 +68,19 @@ def suggest(
 
 def review(
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Suggestions; by default all.")
+        list[int] | None,
+        typer.Argument(metavar="[NUMBER]...", help="Numbers of suggestions; by default all."),
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="Accept them.")] = False,
-    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse them; say why.")] = False,
-    reason: Annotated[str, typer.Option(help="Reason for a refusal.")] = "",
-    state: Annotated[str, typer.Option(help="pending, accepted or refused.")] = "pending",
+    accept: Annotated[bool, typer.Option("--accept", help="Accept those numbered.")] = False,
+    refuse: Annotated[
+        bool, typer.Option("--refuse", help="Refuse those numbered; give --reason.")
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(help="Reason for a refusal; at most 1,000 characters.")
+    ] = "",
+    state: Annotated[
+        str, typer.Option(help="State of those listed: pending, accepted or refused.")
+    ] = "pending",
     limit: Annotated[int, typer.Option(help="Maximum number of suggestions listed.", min=1)] = 100,
     where: Where = None,
     token: Token = None,
@@ -132,7 +142,7 @@ def _decide(
         put(line)
 
 
-def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
+def _print_whole(shown: Sequence[ReviewedSuggestion]) -> None:
     for row in shown:
         what = f"{row['action']} '{row['id']}'" if row["yours"] else "not yours to see"
         put(f"Suggestion {row['number']} ({row['state']}): {what}")
@@ -150,7 +160,7 @@ def _print_whole(shown: Sequence[dict[str, Any]]) -> None:
 
 
 def erase(
-    id: Annotated[str, typer.Argument(help="Of a record.")] = "",
+    id: Annotated[str, typer.Argument(help="Id of a record; or give --email.")] = "",
     email: Annotated[
         str,
         typer.Option(
@@ -190,10 +200,16 @@ def erase(
 
 def survey(
     region: Annotated[
-        str, typer.Argument(help="A country or region; by default all surveys.")
+        str,
+        typer.Argument(
+            help="A country (KEN), first-level unit (KE-31), region of the initiative, or world; by"
+            " default all surveys are listed."
+        ),
     ] = "",
-    level: Annotated[str, typer.Argument(help="complete or partial.")] = "",
-    note: Annotated[str, typer.Option(help="What was surveyed; shown to everyone.")] = "",
+    level: Annotated[str, typer.Argument(help="What is declared: complete or partial.")] = "",
+    note: Annotated[
+        str, typer.Option(help="What was surveyed, shown to everyone; at most 1,000 characters.")
+    ] = "",
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw the declaration.")] = False,
     where: Where = None,
     token: Token = None,
@@ -223,10 +239,20 @@ def survey(
 
 
 def show_journal(
-    id: Annotated[str, typer.Argument(help="Of a record, token, region, suggestion.")] = "",
-    by: Annotated[str, typer.Option(help="A holder of a token.")] = "",
-    since: Annotated[str, typer.Option(help="A day or a moment (UTC).")] = "",
-    limit: Annotated[int, typer.Option(help="Maximum number of lines.")] = 100,
+    id: Annotated[
+        str,
+        typer.Argument(
+            help="Only of this record, token, region or suggestion, by its id or number."
+        ),
+    ] = "",
+    by: Annotated[str, typer.Option(help="Only by this holder of a token.")] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            help="Only from this day or moment on (UTC): 2026-01-31, 2026-01-31T12:00:00Z."
+        ),
+    ] = "",
+    limit: Annotated[int, typer.Option(help="Maximum number of lines, 1 to 10,000.")] = 100,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
@@ -251,8 +277,12 @@ def show_journal(
 
 
 def show_stale(
-    days: Annotated[int, typer.Option(help="Days since the last verification.")] = 730,
-    region: Annotated[str | None, typer.Option(help="A country or region.")] = None,
+    days: Annotated[
+        int, typer.Option(help="Least number of days since the last verification, from 0.")
+    ] = 730,
+    region: Annotated[
+        str | None, typer.Option(help="Only of this country (KEN) or region.")
+    ] = None,
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,
@@ -274,7 +304,7 @@ def show_stale(
 
 
 def verify(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Of records.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of records.")],
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,

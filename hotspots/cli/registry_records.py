@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import Force, Token, TokenFile, Where
+from hotspots.cli.options import REGION, TYPES, Force, Token, TokenFile, Where
 from hotspots.cli.output import Json, print_rows, print_table, print_words, put, put_json
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from hotspots.registry import Registry
+    from hotspots.registry.schema.records import Values
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _STALE_AFTER_DAYS = 730
 
-Lang = Annotated[str | None, typer.Option("--lang", help="Headings in en, fr or es.")]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", help="Headings and labels in en, fr or es; by default names and codes."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,15 +41,18 @@ def add_to(app: typer.Typer) -> None:
 def export(
     out: Annotated[Path, typer.Argument(help="The file to write: .csv .xlsx .geojson .gpkg.")],
     where: Where = None,
-    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only of this type.")] = None,
-    theme: Annotated[str | None, typer.Option(help="Only with this theme.")] = None,
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
+    type: Annotated[str | None, typer.Option(help=f"Only of this type: {TYPES}.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Only with this theme: pillar2, A6, or a label.")
+    ] = None,
     private: Annotated[
         bool,
         typer.Option("--private", help="With the personal fields of the records that you keep."),
     ] = False,
     columns: Annotated[
-        str | None, typer.Option(help="Only these, separated by commas; id and version are added.")
+        str | None,
+        typer.Option(help="Only these fields, separated by commas; id and version are added."),
     ] = None,
     lang: Lang = None,
     force: Force = False,
@@ -62,8 +69,8 @@ def export(
     registry = opened(where, token, token_file)
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
-        found = _kept(registry, found)
-    selected = _columns({record["type"] for record in found}, columns, private)
+        found = _with_personal_fields(registry, found)
+    selected = _columns({str(record["type"]) for record in found}, columns, private)
     write_file(out, found, lang=lang, columns=selected, force=force)
     put(f"Wrote {len(found):,} records to {out}.")
 
@@ -93,9 +100,11 @@ def _columns(types: set[str], requested: str | None, private: bool) -> list[str]
     ]
 
 
-def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_personal_fields(registry: Registry, found: list[Values]) -> list[Values]:
     """Return those records that the actor keeps, with their personal fields."""
+    from hotspots.registry.database.queries import fetch
     from hotspots.registry.permissions import may_keep
+    from hotspots.registry.schema.records import id_of
 
     kept = [record for record in found if may_keep(registry.actor, record)]
     if not kept and found:
@@ -103,34 +112,43 @@ def _kept(registry: Registry, found: list[dict[str, Any]]) -> list[dict[str, Any
             "None of these records is yours to keep, so none is written with its personal fields."
             " Leave out --private."
         )
+    ids = [id_of(record) for record in kept]
     with registry.reading() as connection:
-        from hotspots.registry.database.queries import fetch
-
-        whole = fetch(connection, [record["id"] for record in kept])
-    return [whole[record["id"]] for record in kept]
+        whole = fetch(connection, ids)
+    return [whole[id_] for id_ in ids]
 
 
-def _matching(registry: Registry, region: str | None, **criteria: Any) -> Iterator[dict[str, Any]]:
+def _matching(
+    registry: Registry,
+    region: str | None,
+    *,
+    type: str | None = None,
+    theme: str | None = None,
+    text: str | None = None,
+) -> Iterator[Values]:
     """Yield the records of a region, or all, read page by page."""
+    from hotspots.registry.schema.records import id_of
+
     place = hs.region(region) if region else None
+    code, inside = place.id if place else None, None
     if place is not None and place.kind not in ("world", "country", "initiative"):
-        inside = set(registry.within(place)["id"])
-    else:
-        inside, criteria["region"] = None, place.id if place else None
+        code, inside = None, set(registry.within(place)["id"])
     after = None
-    while page := registry.find(**criteria, after=after, limit=10_000):
+    while page := registry.find(
+        text, region=code, theme=theme, type=type, after=after, limit=10_000
+    ):
         yield from (record for record in page if inside is None or record["id"] in inside)
-        after = page[-1]["id"]
+        after = id_of(page[-1])
 
 
 def listed(
     where: Where = None,
-    region: Annotated[
-        str | None, typer.Option(help="A code, a name, a box W,S,E,N, GeoJSON or a file.")
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
+    type: Annotated[str | None, typer.Option(help=f"Only of this type: {TYPES}.")] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Only with this theme: pillar2, A6, or a label.")
     ] = None,
-    type: Annotated[str | None, typer.Option(help="organisation, project …")] = None,
-    theme: Annotated[str | None, typer.Option(help="A code such as pillar2 or A6.")] = None,
-    text: Annotated[str | None, typer.Option(help="A part of a name or id.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only with this in a name or id.")] = None,
     token: Token = None,
     token_file: TokenFile = None,
     as_json: Json = False,
@@ -172,8 +190,12 @@ def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) 
 def show(
     id: Annotated[str, typer.Argument(help="A record's id, or a former one.")],
     where: Where = None,
-    private: Annotated[bool, typer.Option("--private", help="With personal fields.")] = False,
-    history: Annotated[bool, typer.Option("--history", help="Its history instead.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="With personal fields, if you may change the record.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Its versions instead, oldest first.")
+    ] = False,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     token: Token = None,
     token_file: TokenFile = None,
@@ -184,8 +206,9 @@ def show(
     if history:
         from hotspots.registry.governance.journal import changed_fields
 
-        rows = registry.history(id)
-        rows = [r | {"fields": f} for r, f in zip(rows, changed_fields(rows), strict=True)]
+        versions = registry.history(id)
+        changed = changed_fields(versions)
+        rows = [{**row, "fields": text} for row, text in zip(versions, changed, strict=True)]
         shown = ("version", "at", "by", "action", "id", "fields", "note")
         print_rows(rows, shown, as_json=as_json)
         return
@@ -206,7 +229,7 @@ def show(
 def graph(
     out: Annotated[Path, typer.Argument(help="The file to write: .graphml or .json.")],
     where: Where = None,
-    region: Annotated[str | None, typer.Option(help="Only of this region.")] = None,
+    region: Annotated[str | None, typer.Option(help=f"Only of this region: {REGION}.")] = None,
     force: Force = False,
 ) -> None:
     """Write the graph of relations (lead, funder, partner): records are nodes, relations edges."""
@@ -219,9 +242,13 @@ def graph(
 
 def matrix(
     by: Annotated[
-        str, typer.Option(help="pillar, goal, theme, type, practice_kind, land_use, college …")
+        str,
+        typer.Option(
+            help="Rows: pillar, goal, theme, type, practice_kind, land_use, college, role or"
+            " climate_zone."
+        ),
     ] = "pillar",
-    regions: Annotated[str, typer.Option(help="initiative or countries.")] = "initiative",
+    regions: Annotated[str, typer.Option(help="Columns: initiative or countries.")] = "initiative",
     where: Where = None,
     lang: Annotated[str, typer.Option("--lang", help="Labels in en, fr or es.")] = "en",
     as_json: Json = False,

@@ -27,11 +27,19 @@ def add_to(app: typer.Typer) -> None:
 @token_app.command("create")
 def token_create(
     holder: Annotated[str, typer.Option(help="Name in the history: 'Correspondent Kenya'.")],
-    role: Annotated[str, typer.Option(help="reader, correspondent, editor or administrator.")] = "",
+    role: Annotated[
+        str, typer.Option(help="What it allows: reader, correspondent, editor or administrator.")
+    ] = "",
     region: Annotated[
-        list[str] | None, typer.Option(help="For a correspondent, may be repeated: KEN, europe.")
+        list[str] | None,
+        typer.Option(help="Of a correspondent: KEN, europe or world; may be repeated."),
     ] = None,
-    expires: Annotated[str, typer.Option(help="Last day on which it is valid.")] = "",
+    expires: Annotated[
+        str,
+        typer.Option(
+            help="Last day on which it is valid (UTC): 2027-12-31; by default it doesn't end."
+        ),
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option(help="Write the secret to this file, for its owner only; don't print it."),
@@ -55,8 +63,8 @@ def token_create(
     From the first administrator's token on, changing the registry requires a token. Tokens don't
     limit those who can write the registry's file or database by other means.
     """
-    from hotspots.registry import clock
-    from hotspots.registry.governance import tokens
+    from hotspots.registry.governance import grants
+    from hotspots.registry.governance.tokens import Grant
     from hotspots.registry.permissions import LOCAL
 
     if recover and (role not in ("", "administrator") or region or expires):
@@ -64,42 +72,28 @@ def token_create(
     _require_new(out, force)
     # An expired token is ignored, so that it can't prevent a recovery.
     registry = opened(where, "" if recover else token, None if recover else token_file)
-    now = clock.now()
-    with registry.reading() as connection:
-        beside = tokens.administrators(connection, now)
-    if recover and not yes:
-        _confirm_recovery(registry.source, beside)
-    with registry.writing() as connection:
-        if recover:
-            beside = tokens.administrators(connection, now)
-            made = tokens.recover(connection, holder=holder, now=now)
-        else:
-            made = tokens.create(
-                connection,
-                registry.actor,
-                holder=holder,
-                role=role,
-                regions=region or (),
-                expires=expires,
-                now=now,
-            )
-        until = tokens.administered_until(connection, now)
-        open_to_all = tokens.actor_of(connection, None) == LOCAL
+
+    def deliver(secret: str) -> None:
         if out is not None:
-            # Before the transaction ends: a file without its token is harmless, but a token whose
-            # secret is lost may lock everybody out.
-            write_text(out, made + "\n", private=True)
-    _give(made, holder, out)
+            write_text(out, secret + "\n", private=True)
+
     if recover:
-        _report_recovery(beside)
-    if open_to_all:
+        if not yes:
+            _confirm_recovery(registry.source, grants.administrators(registry))
+        granted = grants.recover(registry, holder, deliver)
+    else:
+        granted = grants.grant(registry, Grant(holder, role, region or (), expires), deliver)
+    _give(granted.secret, holder, out)
+    if recover:
+        _report_recovery(granted.revoked)
+    if granted.is_open:
         report(
             "While there is no administrator's token, whoever can open this registry is its"
             " administrator. Make one: 'token create --role administrator'."
         )
     elif registry.actor == LOCAL:
         report("From now on, users without a token can only read and suggest.")
-    if until:
+    if until := granted.administered_until:
         report(
             f"No administrator's token is valid after {until}. Then 'token create --recover' makes"
             " one, for whoever can write the database."
@@ -171,7 +165,7 @@ def token_list(
 
 @token_app.command("revoke")
 def token_revoke(
-    id: Annotated[str, typer.Argument(help="From 'token list'.")],
+    id: Annotated[str, typer.Argument(help="Id of a token, from 'token list'.")],
     where: Where = None,
     token: Token = None,
     token_file: TokenFile = None,

@@ -131,7 +131,7 @@ def markdown_code(text: object) -> str:
 
 
 def markdown_link(address: object) -> str:
-    """Return a web address as a Markdown link; what is no web address is shown as text."""
+    """Return a web address as a Markdown link; any other text is shown as it is."""
     given = one_line(address)
     return f"<{given}>" if _WEB.fullmatch(given) else markdown_text(given)
 

@@ -11,7 +11,7 @@ from hotspots.registry.open import FILES, open_registry
 if TYPE_CHECKING:
     from hotspots.registry.registry import Registry
 
-Place = tuple[tuple[str | int, ...], ...]
+_FileState = tuple[tuple[str | int, ...], ...]
 
 
 class CurrentRegistry:
@@ -32,7 +32,7 @@ class CurrentRegistry:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._place = _place(registry)
+        self._file_state = _file_state(registry)
         self.times_opened = 0
 
     def get(self) -> Registry:
@@ -43,18 +43,18 @@ class CurrentRegistry:
         RegistryError
             It no longer exists or can't be read; the next call tries again.
         """
-        place = _place(self._registry)
-        if place != self._place:
+        place = _file_state(self._registry)
+        if place != self._file_state:
             former = self._registry
             where = former.files[0] if former.files else file_of(former.engine)
             self._registry = open_registry(where)
-            self._place = place
+            self._file_state = place
             self.times_opened += 1
             former.engine.dispose()
         return self._registry
 
 
-def _place(registry: Registry) -> Place:
+def _file_state(registry: Registry) -> _FileState:
     """Return a key that changes when a registry must be reopened; () if it never must.
 
     After a file is replaced, open connections still refer to the unlinked former file. Files of

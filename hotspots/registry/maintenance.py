@@ -11,39 +11,44 @@ import sqlalchemy as sa
 from hotspots.errors import RegistryError
 from hotspots.registry import clock
 from hotspots.registry.database import queries
-from hotspots.registry.database.connection import reading as reads
-from hotspots.registry.imports import validation
+from hotspots.registry.database.connection import reading
 from hotspots.registry.permissions import ADMINISTRATOR, CORRESPONDENT, LOCAL, Actor, require_role
-from hotspots.registry.schema import values
-from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema import validation, values
+from hotspots.registry.schema.problems import Problem, RecordProblem
+from hotspots.registry.schema.records import Record, id_of, list_of
 
 if TYPE_CHECKING:
     from hotspots.geo.regions import Region
     from hotspots.registry.registry import Registry
 
 
-def check_all(registry: Registry) -> list[tuple[str, Problem]]:
-    """Return (record id, problem) for all records, by the validation rules of an import."""
+def check_all(registry: Registry) -> list[RecordProblem]:
+    """Return the problems of all records, by the validation rules of an import."""
     with registry.reading() as connection:
         records = list(queries.everything(connection))
-        ids = {record["id"] for record in records}
+        ids = {id_of(record) for record in records}
         gone = queries.current_ids(connection, ids)
-    found: list[tuple[str, Problem]] = []
+    found: list[RecordProblem] = []
     for record in records:
-        found += [(record["id"], problem) for problem in _of_one(record)]
-        for text in record.get("relations", ()):
-            if values.relation(text)[1] not in ids:
-                found.append((record["id"], Problem(0, "relations", text, "no record has this id")))
-    for problem in validation.check_places(list(enumerate(records))):
-        found.append((records[problem.row]["id"], problem.of_row(0)))
+        found += [RecordProblem(id_of(record), problem) for problem in _problems_of(record)]
+        for text in list_of(record, "relations"):
+            if values.relation(text).other not in ids:
+                problem = Problem(0, "relations", text, "no record has this id")
+                found.append(RecordProblem(id_of(record), problem))
+    from hotspots.registry.gazetteer.checks import check_places
+
+    for problem in check_places(list(enumerate(records))):
+        found.append(RecordProblem(id_of(records[problem.row]), problem.of_row(0)))
     found += [
-        (id_, Problem(0, "id", id_, "it was merged into another record but still exists"))
+        RecordProblem(
+            id_, Problem(0, "id", id_, "it was merged into another record but still exists")
+        )
         for id_ in gone
     ]
     return found
 
 
-def _of_one(record: dict[str, object]) -> Iterator[Problem]:
+def _problems_of(record: Record) -> Iterator[Problem]:
     _, problems = validation.parse(values.to_cells(record), 0)
     yield from problems
     yield from validation.check(record)
@@ -127,7 +132,7 @@ def _revoked(engine: sa.Engine) -> dict[str, str]:
     from hotspots.registry.governance.tokens import revoked_digests
 
     try:
-        with reads(engine) as connection:
+        with reading(engine) as connection:
             return revoked_digests(connection)
     except RegistryError:
         return {}

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from hotspots.config import data_dir, settings
-from hotspots.errors import RegistryError, TokenError
+from hotspots.errors import BadInputError, RegistryError, TokenError
 from hotspots.locale.escaping import shell_word
-from hotspots.registry.database import schema
-from hotspots.registry.database.connection import engine_for, file_of, shown
-from hotspots.registry.database.connection import reading as reads
+from hotspots.registry.database import migration
+from hotspots.registry.database.connection import engine_for, file_of, reading, shown
 from hotspots.registry.governance.erasure_remnants import finish
 from hotspots.registry.permissions import LOCAL, Actor
-from hotspots.registry.registry import Registry
+from hotspots.registry.registry import Registry, unmade_registry
 from hotspots.registry.schema.problems import Problem, problem_report
 
 if TYPE_CHECKING:
@@ -56,39 +55,55 @@ def open_registry(
     """
     where = located(url, create=create)
     if _is_files(where):
-        return _read(Path(where))
+        return _read_files(Path(where))
     engine = engine_for(where)
     if create:
         _require_makeable(engine, token)
-        schema.create(engine)
+        migration.create(engine)
     else:
         require_there(engine)
-    with reads(engine) as connection:
-        schema.require_current(connection)
+    with reading(engine) as connection:
+        migration.require_current(connection)
     actor = actor_there(engine, token)
     finish(engine)
     return Registry(engine, actor=actor)
 
 
-def open_to_import(url: str | Path | None = None, *, token: str | None = None) -> Registry:
+def open_to_import(
+    url: str | Path | None = None, *, token: str | None = None, dry_run: bool = False
+) -> Registry:
     """Open a registry for an import; a missing registry is created by the first import.
 
     Parameters
     ----------
     url, token
         See `open_registry`.
+    dry_run : bool
+        Whether nothing will be written: a missing file is read as an empty registry, and the
+        registry by default may be the sample.
 
     Raises
     ------
     RegistryError, TokenError
         See `open_registry`.
     """
+    if dry_run:
+        return _open_to_plan(url, token)
     where = located(url, create=True)
     engine = None if _is_files(where) else engine_for(where)
     if engine is None or is_there(engine):
         return open_registry(url, token=token, create=True)
     _require_makeable(engine, token)
-    return Registry(engine, unmade=True)
+    return unmade_registry(engine)
+
+
+def _open_to_plan(url: str | Path | None, token: str | None) -> Registry:
+    try:
+        return open_registry(url, token=token)
+    except BadInputError:
+        if url is None or "://" in str(url) or Path(url).exists():
+            raise
+        return unmade_registry(engine_for(url))
 
 
 def _require_makeable(engine: sa.Engine, token: str | None) -> None:
@@ -109,8 +124,8 @@ def actor_there(engine: sa.Engine, token: str | None = None) -> Actor:
     """Return the actor: the token holder (argument or HOTSPOTS_TOKEN), else local or public."""
     from hotspots.registry.governance.tokens import actor_of
 
-    with reads(engine) as connection:
-        if schema.state(connection) in (schema.NEW, schema.FOREIGN):
+    with reading(engine) as connection:
+        if migration.state(connection) in (migration.NEW, migration.FOREIGN):
             return LOCAL  # no tokens to check
         secret = settings().token.get_secret_value() if token is None else token
         return actor_of(connection, secret)
@@ -121,8 +136,8 @@ def is_there(engine: sa.Engine) -> bool:
     path = file_of(engine)
     if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return False
-    with reads(engine) as connection:
-        return schema.state(connection) != schema.NEW
+    with reading(engine) as connection:
+        return migration.state(connection) != migration.NEW
 
 
 def own_registry() -> Path:
@@ -176,29 +191,29 @@ def require_there(engine: sa.Engine) -> None:
             )
 
 
-def _read(path: Path) -> Registry:
+def _read_files(path: Path) -> Registry:
     """Return an in-memory registry with the records of files."""
     from hotspots.registry.formats.read import read_file
 
     tables = [read_file(file) for file in _files(path)]
     engine = engine_for(":memory:")
-    schema.create(engine)
+    migration.create(engine)
     made = Registry(engine, source=path.name, files=(path.resolve(),))
-    _refuse_twins(tables)
+    _refuse_repeated_ids(tables)
     # One plan for all files, since relations may link them; the row number encodes the file.
     rows = [(at * _ROWS + row, cells) for at, t in enumerate(tables) for row, cells in t.rows]
     bad = [(table, p) for table in tables for p in table.problems if p.serious]
-    for problem in made.plan(rows).problems:
+    for problem in made.plan_import(rows).problems:
         at, row = divmod(problem.row, _ROWS)
         bad.append((tables[at], problem.of_row(row)))
     if bad:
         raise RegistryError(_rejection(path, bad))
-    made.take(rows)
+    made.import_rows(rows)
     made.read_only = True
     return made
 
 
-def _refuse_twins(tables: list[Table]) -> None:
+def _refuse_repeated_ids(tables: list[Table]) -> None:
     """Raise for an id that occurs in two files; the plan checks ids within a file."""
     first: dict[str, str] = {}
     for table in tables:

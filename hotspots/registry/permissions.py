@@ -16,12 +16,11 @@ Anyone may make a suggestion. Regions may overlap: the first decision on a sugge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from hotspots.errors import BadInputError, NotAllowedError
+from hotspots.registry.schema.records import Record, list_of, text_of
 
 READER, CORRESPONDENT, EDITOR, ADMINISTRATOR = "reader", "correspondent", "editor", "administrator"
 ROLES = (READER, CORRESPONDENT, EDITOR, ADMINISTRATOR)
@@ -57,7 +56,7 @@ LOCAL = Actor("local", ADMINISTRATOR)
 PUBLIC = Actor("public", READER)
 
 
-def may_keep(actor: Actor, record: Mapping[str, Any] | None) -> bool:
+def may_keep(actor: Actor, record: Record | None) -> bool:
     """Return whether the actor may change a record and see its personal fields (None: any)."""
     if actor.role in (EDITOR, ADMINISTRATOR):
         return True
@@ -69,7 +68,7 @@ def may_keep(actor: Actor, record: Mapping[str, Any] | None) -> bool:
     return bool(home) and home <= actor.countries
 
 
-def require_keep(actor: Actor, record: Mapping[str, Any], doing: str = "change") -> None:
+def require_keep(actor: Actor, record: Record, doing: str = "change") -> None:
     """Raise `NotAllowedError` unless the actor may change the record."""
     if may_keep(actor, record):
         return
@@ -92,11 +91,11 @@ def require_role(actor: Actor, *roles: str, doing: str) -> None:
         )
 
 
-def home_of(record: Mapping[str, Any]) -> frozenset[str]:
+def home_of(record: Record) -> frozenset[str]:
     """Return the countries that determine who maintains a record: its country, else its regions."""
-    if country := record.get("country"):
+    if country := text_of(record, "country"):
         return frozenset([country])
-    return frozenset().union(*(countries_of(region) for region in record.get("regions", ())))
+    return frozenset().union(*map(countries_of, list_of(record, "regions")))
 
 
 @cache

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError
 from hotspots.registry import clock
-from hotspots.registry.database import queries as reading
-from hotspots.registry.database import schema
-from hotspots.registry.database.changes import apply, log
-from hotspots.registry.database.connection import engine_for, shown
-from hotspots.registry.database.connection import reading as reads
-from hotspots.registry.database.connection import writing as writes
-from hotspots.registry.database.tables import survey
-from hotspots.registry.imports.plan import Plan, Rows, plan
+from hotspots.registry.database import migration, queries
+from hotspots.registry.database.changes import apply
+from hotspots.registry.database.connection import engine_for, reading, shown, writing
+from hotspots.registry.database.tables import VersionRow, survey
+from hotspots.registry.imports.import_rows import import_rows, require_importable
+from hotspots.registry.imports.plan import (
+    DEFAULT_CHOICES,
+    GivenRows,
+    ImportChoices,
+    Plan,
+    plan_import,
+)
 from hotspots.registry.permissions import LOCAL, Actor, may_keep
 from hotspots.registry.public_view import public, table
-from hotspots.registry.schema.problems import Problem, problem_report
+from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Record, Rows, Values, version_of
 from hotspots.registry.schema.values import personal_in
 
 if TYPE_CHECKING:
@@ -30,14 +35,6 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from hotspots.geo.regions import Region
-
-
-class RefusedError(RegistryError):
-    """An import was rejected because of refused rows; `plan` has the outcome of each row."""
-
-    def __init__(self, message: str, plan: Plan) -> None:
-        super().__init__(message)
-        self.plan = plan
 
 
 class Registry:
@@ -55,9 +52,9 @@ class Registry:
         The actor of all operations.
     read_only : bool
         Whether it was read from files and can't be written.
-    unmade : bool
-        Constructor argument: the database contains no registry yet. The first write creates it in
-        the same transaction; until then it is read as an empty registry.
+    empty : sqlalchemy.Engine, optional
+        Constructor argument: an empty registry, read until the first write if the database
+        contains none yet (see `unmade_registry`).
     files : tuple of Path
         The file or folder of records it was read from; empty for a database.
     """
@@ -69,28 +66,32 @@ class Registry:
         source: str = "",
         actor: Actor = LOCAL,
         read_only: bool = False,
-        unmade: bool = False,
+        empty: sa.Engine | None = None,
         files: tuple[Path, ...] = (),
     ) -> None:
         self.engine = engine
         self.source = source or shown(engine)
         self.actor = actor
         self.read_only = read_only
-        self._empty = _in_memory() if unmade else None
+        self._empty = empty
         self.files = files
         self._table: tuple[object, gpd.GeoDataFrame] | None = None
 
     def __len__(self) -> int:
         with self.reading() as connection:
-            return reading.count(connection)
+            return queries.count(connection)
 
     def __repr__(self) -> str:
         return f"<Registry '{self.source}': {len(self)} records>"
 
+    def acting(self, actor: Actor) -> Registry:
+        """Return the same registry with another actor."""
+        return Registry(self.engine, source=self.source, actor=actor, empty=self._empty)
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Yield a connection with a consistent snapshot of the registry."""
-        with reads(self._empty or self.engine) as connection:
+        with reading(self._empty or self.engine) as connection:
             yield connection
 
     @contextmanager
@@ -101,7 +102,7 @@ class Registry:
                 f"'{self.source}' was read from files and can't be written. Import it into a"
                 " registry: 'hotspots registry import FILE'."
             )
-        with (schema.making if self._empty else writes)(self.engine) as connection:
+        with (migration.making if self._empty else writing)(self.engine) as connection:
             yield connection
         self._empty = None
 
@@ -109,15 +110,15 @@ class Registry:
     def records(self) -> gpd.GeoDataFrame:
         """One row per record, without personal data: see `hotspots.registry.public_view.table`."""
         with self.reading() as connection:
-            state = reading.state(connection)
+            state = queries.state(connection)
             if self._table is None or self._table[0] != state:
-                self._table = (state, table(reading.everything(connection)))
+                self._table = (state, table(queries.everything(connection)))
         return self._table[1].copy()
 
     def state(self) -> tuple[object, ...]:
         """Return a key that is unchanged while `records` is: see `database.queries.state`."""
         with self.reading() as connection:
-            return reading.state(connection)
+            return queries.state(connection)
 
     @property
     def surveys(self) -> pd.DataFrame:
@@ -134,7 +135,7 @@ class Registry:
         """Number of records without a geometry, which can't be mapped."""
         return int(self.records.geometry.isna().sum())
 
-    def get(self, id: str, *, private: bool = False) -> dict[str, Any]:
+    def get(self, id: str, *, private: bool = False) -> Values:
         """Return one record; a former id returns the record that it was merged into.
 
         Parameters
@@ -150,26 +151,20 @@ class Registry:
             No record has this id.
         """
         with self.reading() as connection:
-            id = reading.current_ids(connection, [id]).get(id, id)
-            found = reading.fetch(connection, [id]).get(id)
+            id = queries.current_ids(connection, [id]).get(id, id)
+            found = queries.fetch(connection, [id]).get(id)
         if found is None:
-            raise RegistryError(
-                f"No record has the id '{id}'. 'hotspots registry list' shows them."
-            )
+            raise queries.unknown_id(id)
         return found if private and may_keep(self.actor, found) else public(found)
 
-    def history(self, id: str) -> list[dict[str, Any]]:
+    def history(self, id: str) -> list[VersionRow]:
         """Return the versions of a record, oldest first, with those of records merged into it."""
         with self.reading() as connection:
-            id = reading.current_ids(connection, [id]).get(id, id)
-            found = reading.history(connection, [id, *reading.former_ids(connection, id)])
+            id = queries.current_ids(connection, [id]).get(id, id)
+            found = queries.history(connection, [id, *queries.former_ids(connection, id)])
         if not found:
-            raise self._unknown(id)
+            raise queries.unknown_id(id)
         return found
-
-    @staticmethod
-    def _unknown(id: str) -> RegistryError:
-        return RegistryError(f"No record has the id '{id}'. 'hotspots registry list' shows them.")
 
     def find(
         self,
@@ -182,7 +177,7 @@ class Registry:
         stale_before: str | None = None,
         limit: int = 100,
         after: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Values]:
         """Return one page of public records, in the order of entry.
 
         Parameters
@@ -201,21 +196,11 @@ class Registry:
         limit, after : int, str
             Maximum number of records, and the id after which the page begins.
         """
-        from hotspots.registry.search import find
+        from hotspots.registry.search import RecordQuery, find
 
+        query = RecordQuery(text, box, region, theme, type, stale_before, limit, after)
         with self.reading() as connection:
-            found = find(
-                connection,
-                box=box,
-                region=region,
-                theme=theme,
-                type=type,
-                text=text,
-                stale_before=stale_before,
-                limit=limit,
-                after=after,
-            )
-        return [public(record) for record in found]
+            return [public(record) for record in find(connection, query)]
 
     def in_country(self, iso3: str) -> gpd.GeoDataFrame:
         """Return the records with their seat in a country (ISO 3166-1 alpha-3)."""
@@ -228,102 +213,61 @@ class Registry:
 
         return within(self.records, area)
 
-    def plan(
+    def plan_import(
         self,
         rows: Rows,
-        problems: tuple[Problem, ...] = (),
+        problems: Sequence[Problem] = (),
         *,
         spoiled: Rows = (),
-        overwrite: bool = False,
+        choices: ImportChoices = DEFAULT_CHOICES,
     ) -> Plan:
-        """Return the changes that an import of rows would make, without writing (see `take`).
+        """Return the changes that an import of rows would make, without writing.
+
+        Parameters
+        ----------
+        rows, problems, spoiled, choices
+            See `import_rows`.
+        """
+        given = GivenRows(rows, problems, spoiled)
+        with self.reading() as connection:
+            return plan_import(connection, given, self.actor, clock.now(), choices)
+
+    def import_rows(
+        self,
+        rows: Rows,
+        problems: Sequence[Problem] = (),
+        *,
+        spoiled: Rows = (),
+        choices: ImportChoices = DEFAULT_CHOICES,
+    ) -> Plan:
+        """Import records in a single transaction.
 
         Parameters
         ----------
         rows : iterable of (int, mapping of str to str)
             Row number, and text cells by field name. Fields that are absent are not changed; an
             empty cell deletes the value.
-        problems : tuple of Problem
+        problems : sequence of Problem
             Problems of rows that could not be parsed.
         spoiled : iterable of (int, mapping of str to str)
             Those of these rows whose other cells can be checked, to report all problems at once.
-        overwrite : bool
-            Allow rows without a version to change records last changed by another actor.
-        """
-        with self.reading() as connection:
-            return plan(
-                connection,
-                rows,
-                self.actor,
-                clock.now(),
-                problems,
-                spoiled=spoiled,
-                overwrite=overwrite,
-            )
-
-    def take(
-        self,
-        rows: Rows,
-        problems: tuple[Problem, ...] = (),
-        *,
-        spoiled: Rows = (),
-        skip_bad: bool = False,
-        overwrite: bool = False,
-        origin: str = "",
-        note: str = "",
-    ) -> Plan:
-        """Import records in a single transaction.
-
-        Parameters
-        ----------
-        rows, problems, spoiled
-            Results of `hotspots.registry.formats.read.read_file`.
-        skip_bad : bool
-            Import the valid rows and skip refused ones; by default a refused row rejects the
-            whole import.
-        overwrite : bool
-            Allow rows without a version to change records last changed by another actor.
-        origin, note : str
-            Name of the file, for the audit log; a note for the history of each record.
+        choices : ImportChoices
+            Whether refused rows are skipped, and rows without a version overwrite the edits of
+            others; name of the file, and note for the history.
 
         Raises
         ------
         RefusedError
             Rows were refused; the message has one sentence for each.
         """
-        now = clock.now()
+        given = GivenRows(rows, problems, spoiled)
         if self._empty:  # no file is created for rows that are refused
-            self._require_good(self.plan(rows, problems, spoiled=spoiled), skip_bad, origin)
+            plan = self.plan_import(rows, problems, spoiled=spoiled, choices=choices)
+            require_importable(plan, choices)
         with self.writing() as connection:
-            made = plan(
-                connection,
-                rows,
-                self.actor,
-                now,
-                problems,
-                spoiled=spoiled,
-                overwrite=overwrite,
-                note=note,
-            )
-            self._require_good(made, skip_bad, origin)
-            if made.changes:
-                apply(connection, made.changes, self.actor, now)
-                counts = ", ".join(f"{n} {outcome}" for outcome, n in made.counts.items() if n)
-                target = "a file" if personal_in(origin) else origin
-                log(connection, self.actor, now, "import", target, counts)
-        return made
+            return import_rows(connection, given, self.actor, clock.now(), choices)
 
-    @staticmethod
-    def _require_good(made: Plan, skip_bad: bool, origin: str) -> None:
-        if made.problems and not skip_bad:
-            what = f"'{origin}' has " if origin else ""
-            raise RefusedError(
-                f"{what}{problem_report(made.problems)}\nNothing was imported.", made
-            )
-
-    def change(
-        self, id: str, changes: Mapping[str, Any], *, version: int | None = None
-    ) -> dict[str, Any]:
+    def change(self, id: str, changes: Record, *, version: int | None = None) -> Values:
         """Change fields of one record; None deletes a value.
 
         Parameters
@@ -345,11 +289,11 @@ class Registry:
         """
         from hotspots.registry.schema import values
 
-        seen = version or self.get(id)["version"]
+        seen = version or version_of(self.get(id))
         cells = {name: values.write(value) for name, value in changes.items()}
         cells |= {"id": id, "version": str(seen)}
         try:
-            self.take([(0, cells)])
+            self.import_rows([(0, cells)])
         except RegistryError as fault:
             if "since your export" in str(fault):
                 raise ConflictError(str(fault)) from fault
@@ -371,18 +315,26 @@ class Registry:
                 "A removal requires a reason for the history, without personal addresses. Give one."
             )
         with self.writing() as connection:
-            found = reading.fetch(connection, [id]).get(id)
+            found = queries.fetch(connection, [id]).get(id)
             if found is None:
-                raise self._unknown(id)
-            if naming := reading.related_to(connection, id):
+                raise queries.unknown_id(id)
+            if naming := queries.related_to(connection, id):
                 raise RegistryError(
                     f"'{id}' is named in a relation of {', '.join(naming[:5])}. Change these first."
                 )
             apply(connection, [Change("removed", found, None, note)], self.actor, clock.now())
 
 
-def _in_memory() -> sa.Engine:
-    """Return an empty in-memory registry."""
-    engine = engine_for(":memory:")
-    schema.create(engine)
-    return engine
+def unmade_registry(engine: sa.Engine) -> Registry:
+    """Return a registry that the first write creates, in the same transaction.
+
+    Until then it is read as an empty registry, and no file is made.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        A database that contains no registry.
+    """
+    empty = engine_for(":memory:")
+    migration.create(empty)
+    return Registry(engine, empty=empty)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from hotspots.errors import BadInputError, near_matches
 from hotspots.registry.database import queries, rows, tables
 from hotspots.registry.permissions import countries_of
 from hotspots.registry.schema.fields import code_called
+from hotspots.registry.schema.records import Record, Values, point_of, text_of
 from hotspots.registry.schema.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -21,24 +23,12 @@ if TYPE_CHECKING:
 MOST = 10_000  # records of one page
 
 
-def find(
-    connection: sa.Connection,
-    *,
-    box: tuple[float, float, float, float] | None = None,
-    region: str | None = None,
-    theme: str | None = None,
-    type: str | None = None,
-    text: str | None = None,
-    stale_before: str | None = None,
-    limit: int = 100,
-    after: str | None = None,
-) -> list[dict[str, Any]]:
-    """Return records including personal fields, which `Registry.find` removes.
+@dataclass(frozen=True)
+class RecordQuery:
+    """A page of records; None for a criterion that is not applied.
 
-    Parameters
+    Attributes
     ----------
-    connection : sqlalchemy.Connection
-        Connection to the registry; nothing is written.
     box : tuple of float, optional
         (W, S, E, N) in degrees, EPSG:4326; W > E crosses the antimeridian. Records whose footprint,
         or point if they have none, intersects it.
@@ -54,42 +44,73 @@ def find(
         Maximum number of records, 1 to `MOST`.
     after : str, optional
         Id of the record after which the page begins; by default it begins with the first record.
+    """
+
+    text: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    region: str | None = None
+    theme: str | None = None
+    type: str | None = None
+    stale_before: str | None = None
+    limit: int = 100
+    after: str | None = None
+
+
+def find(connection: sa.Connection, query: RecordQuery) -> list[Values]:
+    """Return records including personal fields, which `Registry.find` removes.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection to the registry; nothing is written.
+    query : RecordQuery
+        Which records, and which page of them.
 
     Raises
     ------
     BadInputError
         Unknown code or region, invalid box, or too large a page.
     """
-    if not 0 < limit <= MOST:
-        raise BadInputError(f"A page of {limit} records is not possible; give 1 to {MOST:,}.")
-    theme, type = _code("theme", theme), _code("type", type)
-    shape = None
-    boxes: list[queries.Box] = []
-    if box is not None:
-        import shapely
-
-        from hotspots.geo.user_geometry import box_geometry
-
-        shape = box_geometry(box)
-        boxes = [part.bounds for part in shapely.get_parts(shape)]
-    conditions: dict[str, Any] = {
-        "boxes": boxes,
-        "countries": [] if region in (None, "world") else sorted(_region_codes(str(region))),
-        "codes": {"theme": theme} if theme else {},
-        "type": type,
-        "text": text,
-        "stale_before": stale_before,
-    }
-    found: list[dict[str, Any]] = []
-    at = _number(connection, after) if after else 0
-    while len(found) < limit:
-        query = queries.page_query(connection, **conditions, after=at, limit=limit)
-        page = [dict(row) for row in connection.execute(query).mappings()]
+    if not 0 < query.limit <= MOST:
+        raise BadInputError(f"A page of {query.limit} records is not possible; give 1 to {MOST:,}.")
+    shape = _shape(query)
+    criteria = _criteria(query, shape)
+    found: list[Values] = []
+    at = _number(connection, query.after) if query.after else 0
+    # The index has bounding boxes only, so a page may need several queries to be filled.
+    while len(found) < query.limit:
+        select = queries.page_query(connection, criteria, after=at, limit=query.limit)
+        page = [dict(row) for row in connection.execute(select).mappings()]
         found += [rows.from_row(row) for row in page if shape is None or _meets(row, shape)]
-        if len(page) < limit:
+        if len(page) < query.limit:
             break
         at = page[-1]["no"]
-    return found[:limit]
+    return found[: query.limit]
+
+
+def _shape(query: RecordQuery) -> BaseGeometry | None:
+    from hotspots.geo.user_geometry import box_geometry
+
+    return None if query.box is None else box_geometry(query.box)
+
+
+def _criteria(query: RecordQuery, shape: BaseGeometry | None) -> queries.Criteria:
+    everywhere = query.region in (None, "world")
+    return queries.Criteria(
+        boxes=[] if shape is None else _boxes(shape),
+        countries=[] if everywhere else sorted(_region_codes(str(query.region))),
+        theme=_code("theme", query.theme),
+        type=_code("type", query.type),
+        text=query.text or "",
+        stale_before=query.stale_before or "",
+    )
+
+
+def _boxes(shape: BaseGeometry) -> list[rows.Box]:
+    """Return a box for each part, so that none goes round the globe at the antimeridian."""
+    import shapely
+
+    return [rows.Box(*part.bounds) for part in shapely.get_parts(shape)]
 
 
 def _region_codes(region: str) -> set[str]:
@@ -97,10 +118,10 @@ def _region_codes(region: str) -> set[str]:
     return {region, *countries_of(region)}
 
 
-def _code(name: str, word: str | None) -> str | None:
+def _code(name: str, word: str | None) -> str:
     """Return the code for a word: the code itself, or its label in one of the languages."""
     if not word:
-        return None
+        return ""
     known = vocabulary()[name]
     code = code_called(name, word)
     if code is None:
@@ -118,13 +139,14 @@ def _number(connection: sa.Connection, id: str) -> int:
     return int(no)
 
 
-def _meets(row: dict[str, Any], shape: BaseGeometry) -> bool:
+def _meets(row: Record, shape: BaseGeometry) -> bool:
     """Return whether a record's geometry intersects an area; the index has bounding boxes only."""
     import shapely
 
-    if area := row["footprint"]:
+    if area := text_of(row, "footprint"):
         return bool(shapely.intersects(shapely.from_wkt(area), shape))
-    return bool(shapely.intersects_xy(shape, row["longitude"], row["latitude"]))
+    point = point_of(row)
+    return point is not None and bool(shapely.intersects_xy(shape, point[1], point[0]))
 
 
 def within(records: gpd.GeoDataFrame, area: Region | BaseGeometry) -> gpd.GeoDataFrame:

@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Path:
     """A registry of one record, on the disk."""
     path = tmp_path / "r.sqlite"
     registry = open_registry(path, create=True)
-    registry.take([(0, PROJECT)])
+    registry.import_rows([(0, PROJECT)])
     registry.engine.dispose()
     return path
 
@@ -90,7 +90,7 @@ def test_a_replaced_file_is_opened_again(edition: Edition, path: Path, tmp_path:
     """Open connections would stay with the former file, which has no name any more."""
     other = tmp_path / "other.sqlite"
     renamed = open_registry(other, create=True)
-    renamed.take([(0, PROJECT | {"name": RENAMED})])
+    renamed.import_rows([(0, PROJECT | {"name": RENAMED})])
     renamed.engine.dispose()
     client = client_of(edition, open_registry(path))
     assert shows(client, NAMED)
@@ -151,10 +151,10 @@ def test_an_erased_contact_leaves_the_map(edition: Edition, path: Path) -> None:
     registry = open_registry(path)
     before = registry.state()
     with registry.writing() as connection:
-        from hotspots.registry.database.changes import log
+        from hotspots.registry.database.changes import add_to_journal
         from hotspots.registry.permissions import LOCAL
 
-        log(connection, LOCAL, "2026-01-02T00:00:00Z", "erased", "p-1")
+        add_to_journal(connection, LOCAL, "2026-01-02T00:00:00Z", "erased", "p-1")
     assert registry.state() != before
 
 

@@ -62,7 +62,7 @@ def wide(folder: Path) -> dict[str, str]:
 def test_a_registry_and_what_sqlite_puts_beside_it(tmp_path: Path) -> None:
     """-wal and -shm while it is open, -journal while one of the older kind is written."""
     registry = open_registry(tmp_path / "mine.sqlite", create=True)
-    registry.take([(2, CONTACT)])
+    registry.import_rows([(2, CONTACT)])
     assert {p.name for p in tmp_path.iterdir()} == {
         "mine.sqlite",
         "mine.sqlite-wal",
@@ -93,7 +93,7 @@ def test_a_stricter_umask_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".geojson", ".gpkg"])
 def test_an_export_with_personal_fields(cli: Cli, tmp_path: Path, suffix: str, force: bool) -> None:
     """Also where it takes the place of a file that others may read."""
-    open_registry(tmp_path / "mine.sqlite", create=True).take([(2, CONTACT)])
+    open_registry(tmp_path / "mine.sqlite", create=True).import_rows([(2, CONTACT)])
     out = tmp_path / f"out{suffix}"
     if force:
         out.write_text("former")
@@ -112,7 +112,7 @@ def test_personal_columns_make_a_file_private(tmp_path: Path) -> None:
 
 def test_backup_and_restored_registry(tmp_path: Path) -> None:
     registry = open_registry(tmp_path / "mine.sqlite", create=True)
-    registry.take([(2, CONTACT)])
+    registry.import_rows([(2, CONTACT)])
     backup(registry.engine, tmp_path / "monday.backup")
     restore(tmp_path / "monday.backup", engine_for(tmp_path / "new.sqlite"))
     (tmp_path / "damaged.sqlite").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)

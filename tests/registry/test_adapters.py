@@ -10,11 +10,11 @@ import pytest
 
 from hotspots.errors import BadInputError
 from hotspots.registry.adapters import Adapted, adapt, adapters, read_adapter, recognise
-from hotspots.registry.adapters.cells import goals, iso_date, nested, tidy
+from hotspots.registry.adapters.conversions import goals, iso_date, nested, tidy
 from hotspots.registry.adapters.organisations import is_organisation, organisation_id
-from hotspots.registry.imports.validation import check, parse
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.validation import check, parse
 
 VERRA = {
     "ID": "1",

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError, WriteError
 from hotspots.registry.database import connection as database
-from hotspots.registry.database import schema, tables
+from hotspots.registry.database import migration, tables
 from hotspots.registry.database.backup import backup, restore
 from hotspots.registry.database.connection import engine_for, is_sqlite, reading, writing
 
@@ -214,13 +214,13 @@ def test_a_backup_of_an_older_registry_is_made_and_upgraded(
     fill(any_registry)
     before, path = content(any_registry), tmp_path / "old.backup"
     folder = tmp_path / "newer"
-    shutil.copytree(schema.MIGRATIONS, folder)
+    shutil.copytree(migration.MIGRATIONS, folder)
     (folder / "versions" / "0002_second.py").write_text(
         "from alembic import op\nrevision, down_revision = '0002', '0001'\n"
         "def upgrade():\n    op.execute(\"UPDATE alias SET id = 'upgraded'\")\n"
     )
     other = registry_at(kind)
-    monkeypatch.setattr(schema, "MIGRATIONS", folder)
+    monkeypatch.setattr(migration, "MIGRATIONS", folder)
     backup(any_registry, path)
     as_it_was = path.read_bytes()
     restore(path, other)  # an older registry, too, but empty
@@ -337,7 +337,7 @@ def test_a_new_place_becomes_a_registry(saved: Path, postgis: str, tmp_path: Pat
         engine = engine_for(url)
         restore(saved, engine)
         with reading(engine) as connection:
-            schema.require_current(connection)
+            migration.require_current(connection)
         assert len(content(engine)["record"]) == ROWS
         engine.dispose()
 
@@ -361,7 +361,7 @@ def test_a_damaged_registry_is_replaced_by_force(page: int, saved: Path, tmp_pat
     """What still lies beside the damaged file doesn't reach into the new one."""
     path = tmp_path / "damaged.sqlite"
     engine = engine_for(path)
-    schema.create(engine)
+    migration.create(engine)
     fill(engine, 30)
     engine.dispose()
     data = bytearray(path.read_bytes())

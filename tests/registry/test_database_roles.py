@@ -34,7 +34,7 @@ RegistryAt = Callable[[str], sa.Engine]
 def grant(postgis_server: Any, registry_at: RegistryAt) -> Iterator[Callable[[str], sa.Engine]]:
     """A function that makes a role by the statements of the page, and connects as it."""
     keeper = registry_at("postgis")
-    Registry(keeper).take([(2, STATION)])
+    Registry(keeper).import_rows([(2, STATION)])
     made: list[tuple[str, sa.Engine]] = []
 
     def as_role(role: str) -> sa.Engine:

@@ -13,7 +13,7 @@ import pytest
 from hotspots.registry.deduplication import candidates as module
 from hotspots.registry.deduplication.candidates import THRESHOLD, Pair, likely_pairs
 from hotspots.registry.deduplication.name_similarity import Names, names_of
-from hotspots.registry.imports import validation
+from hotspots.registry.schema import validation
 
 
 def record(id: str, name: str = "", **fields: Any) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def test_likeness_by_hand() -> None:
     """Two words in common of weight 1 each, and one more on one side or on both."""
     listed = ["Kestrel Heron", "Kestrel Heron Osprey", "Kestrel Heron Condor"]
     given = [names_of(record(str(n), name)) for n, name in enumerate(listed)]
-    names = Names(given)
+    names = Names.of(given)
     names.weights = dict.fromkeys(names.weights, 1.0)
     short, osprey, condor = (names.prepared(one[0]) for one in given)
     assert names.likeness(short, osprey) == pytest.approx(2 / 2.5)
@@ -226,8 +226,8 @@ def test_likeness_by_hand() -> None:
 
 def test_a_word_counts_in_all_its_spellings() -> None:
     """Else the wrong spelling of a common word would look rare."""
-    right = Names([names_of(record(str(n), "Kestrel")) for n in range(4)])
-    wrong = Names([names_of(record(str(n), "Kestrel" if n else "Kesrel")) for n in range(4)])
+    right = Names.of([names_of(record(str(n), "Kestrel")) for n in range(4)])
+    wrong = Names.of([names_of(record(str(n), "Kestrel" if n else "Kesrel")) for n in range(4)])
     assert wrong.weights["kestrel"] == right.weights["kestrel"]
 
 
@@ -305,7 +305,7 @@ def test_blocks_find_what_all_pairs_give(seed: int, monkeypatch: pytest.MonkeyPa
     """The plain twin compares each record with each; `among` gives its part of the same pairs."""
     monkeypatch.setattr(module, "_MOST", 10_000)  # bigger blocks are gone through in part only
     records = _random_records(seed, 250)
-    index = module._Index(records)
+    index = module._Index.of(records)
     plain = [index.compare(*pair) for pair in itertools.combinations(range(len(records)), 2)]
     expected = {pair for pair in plain if pair is not None}
     found = likely_pairs(records)

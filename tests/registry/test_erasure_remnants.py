@@ -43,7 +43,7 @@ def url_of(engine: sa.Engine) -> str:
 
 def fill(engine: sa.Engine) -> Registry:
     registry = Registry(engine)
-    registry.take([(2, STATION)])
+    registry.import_rows([(2, STATION)])
     return registry
 
 

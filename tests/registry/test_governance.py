@@ -16,7 +16,9 @@ from hotspots.registry.database.connection import reading, writing
 from hotspots.registry.database.tables import record
 from hotspots.registry.governance import surveys, tokens
 from hotspots.registry.governance.journal import changed_fields, journal
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.governance.verification import stale, verify
+from hotspots.registry.imports.plan import ImportChoices
 from hotspots.registry.open import open_registry
 from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 from hotspots.registry.registry import Registry
@@ -108,7 +110,7 @@ def test_survey_that_makes_no_sense_is_refused(
 def test_journal_tells_records_and_the_rest_newest_first(any_registry: sa.Engine) -> None:
     """By target, by whom, since when; as many lines as asked."""
     registry = Registry(any_registry, actor=EDITOR)
-    registry.take([(2, STATION)], origin="file.csv")
+    registry.import_rows([(2, STATION)], choices=ImportChoices(origin="file.csv"))
     with writing(any_registry) as connection:
         surveys.declare(connection, KENYA, "KEN", "partial", "2999-01-01T00:00:00Z")
     survey = (KENYA.name, "survey declared", "KEN", "partial")
@@ -145,9 +147,11 @@ def test_survey_of_an_unknown_region_names_those_of_the_initiative(
 
 def test_journal_keeps_tokens_and_file_names_from_the_public(any_registry: sa.Engine) -> None:
     """Tokens are seen by administrators, files by those who keep records; nor can one ask."""
-    Registry(any_registry, actor=EDITOR).take([(2, STATION)], origin="file.csv")
+    Registry(any_registry, actor=EDITOR).import_rows(
+        [(2, STATION)], choices=ImportChoices(origin="file.csv")
+    )
     with writing(any_registry) as connection:
-        tokens.create(connection, LOCAL, holder="Secretariat", role="administrator", now=NOW)
+        tokens.create(connection, LOCAL, Grant("Secretariat", "administrator"), NOW)
     with reading(any_registry) as connection:
         (made,) = tokens.listed(connection, LOCAL, NOW)
     (line,) = lines(any_registry, id=made["id"])
@@ -164,7 +168,7 @@ def test_journal_keeps_tokens_and_file_names_from_the_public(any_registry: sa.En
 def test_journal_and_history_name_the_fields_that_changed(any_registry: sa.Engine) -> None:
     """Of personal ones that they are, and only where nothing else changed."""
     registry = Registry(any_registry, actor=EDITOR)
-    registry.take([(2, STATION), (3, STATION | {"name": "Other"})])
+    registry.import_rows([(2, STATION), (3, STATION | {"name": "Other"})])
     for changes in (
         {"summary": "Another.", "web": "https://example.org"},
         {"contact_email": "person@example.org"},
@@ -174,7 +178,7 @@ def test_journal_and_history_name_the_fields_that_changed(any_registry: sa.Engin
         registry.change("other", {"name_fr": changes.get("summary", "Autre")})
     verify(registry, ["test-station"], TODAY)
     registry.remove("test-station", "a test")
-    registry.take([(2, STATION)])
+    registry.import_rows([(2, STATION)])
     history = registry.history("test-station")
     told = ["", "summary, web", "contact", "web", "verified_on", "", ""]
     assert changed_fields(history) == told
@@ -197,7 +201,7 @@ def aged(any_registry: sa.Engine) -> Registry:
         "Limit": {"verified_on": "2024-11-21"},
         "Fresh": {"verified_on": "2026-11-01"},
     }
-    registry.take([(n, STATION | {"name": k} | v) for n, (k, v) in enumerate(rows.items())])
+    registry.import_rows([(n, STATION | {"name": k} | v) for n, (k, v) in enumerate(rows.items())])
     return registry
 
 
@@ -286,7 +290,7 @@ def cli(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A function that runs 'hotspots registry …' on a registry with one station."""
     path = tmp_path / "registry.sqlite"
     monkeypatch.setenv("HOTSPOTS_REGISTRY", str(path))
-    open_registry(path, create=True).take([(2, STATION)])
+    open_registry(path, create=True).import_rows([(2, STATION)])
     return lambda *words: run("registry", *words)
 
 

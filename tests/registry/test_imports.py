@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import ConflictError, NotAllowedError, RegistryError
 from hotspots.registry.database.tables import record_code, relation, version
-from hotspots.registry.imports.plan import Plan
+from hotspots.registry.imports.plan import ImportChoices, Plan
 from hotspots.registry.permissions import Actor
 from hotspots.registry.registry import Registry
 
@@ -37,7 +37,7 @@ def registry(any_registry: sa.Engine) -> Registry:
 
 def take(registry: Registry, *rows: Mapping[str, str], **options: Any) -> Plan:
     """Import rows as a file would give them, the first one being row 2."""
-    return registry.take(list(enumerate(rows, start=2)), **options)
+    return registry.import_rows(list(enumerate(rows, start=2)), choices=ImportChoices(**options))
 
 
 def outcomes(plan: Plan) -> list[str]:
@@ -286,12 +286,12 @@ def test_a_plan_is_no_oracle_for_personal_data(registry: Registry, version: str)
     guesses = ("name@example.org", "other@example.org")
     rows = [{"id": "test-station", "contact_email": g, "version": version} for g in guesses]
     told = [
-        [(problem.column, problem.reason) for problem in anyone.plan([(2, row)]).problems]
+        [(problem.column, problem.reason) for problem in anyone.plan_import([(2, row)]).problems]
         for row in rows
     ]
     assert told[0] == told[1]
     assert [column for column, _ in told[0]] == ["country"]
-    hidden = anyone.plan([(2, {"id": "test-station", "contact_consent": "2026-01-01"})])
+    hidden = anyone.plan_import([(2, {"id": "test-station", "contact_consent": "2026-01-01"})])
     assert [problem.column for problem in hidden.problems] == ["country"]
 
 
@@ -393,7 +393,7 @@ def test_a_numbered_id_overwrites_nobody(registry: Registry) -> None:
 
 
 def test_both_rows_of_one_id_are_refused(registry: Registry) -> None:
-    plan = registry.plan([(2, ROW), (3, ROW | {"name": "Another"})])
+    plan = registry.plan_import([(2, ROW), (3, ROW | {"name": "Another"})])
     assert [problem.row for problem in plan.problems] == [2, 3]
 
 
@@ -409,12 +409,12 @@ def test_a_state_that_was_restored_away_is_no_base(registry: Registry) -> None:
 def test_a_long_chain_of_refusals_ends_soon(registry: Registry) -> None:
     """Each row names the next one, the last one nobody: all are refused, in linear time."""
     rows = [ROW | {"id": f"test-{n}", "relations": f"partner=test-{n + 1}"} for n in range(3000)]
-    assert registry.plan(list(enumerate(rows))).counts["refused"] == 3000
+    assert registry.plan_import(list(enumerate(rows))).counts["refused"] == 3000
 
 
 def test_what_steers_a_terminal_is_not_shown(registry: Registry) -> None:
     """Neither in a fault nor in the list of rows; half a character can't even be printed."""
-    plan = registry.plan([(2, ROW | {"name": "a\x1b[2Jb\ud800", "web": "\x9bx"})])
+    plan = registry.plan_import([(2, ROW | {"name": "a\x1b[2Jb\ud800", "web": "\x9bx"})])
     told = "".join([plan.entries[0].name, *(f"{p} {p.value}" for p in plan.problems)])
     assert told.isprintable()
     told.encode()

@@ -18,7 +18,7 @@ from hotspots.cli.registry_duplicates import add_to
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
 from hotspots.registry.database import queries, tables
 from hotspots.registry.database.connection import engine_for
-from hotspots.registry.database.schema import create
+from hotspots.registry.database.migration import create
 from hotspots.registry.deduplication.merge import merge, preview
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.registry import Registry
@@ -39,7 +39,7 @@ def filled(engine: sa.Engine, *rows: dict[str, str], actor: Actor = LOCAL) -> Re
     """Return a registry with records; what isn't given is as in `BASE`."""
     registry = Registry(engine, actor=actor)
     cells = [BASE | {"name": f"Test station {row['id']}"} | row for row in rows]
-    registry.take([(n, row) for n, row in enumerate(cells, 2)])
+    registry.import_rows([(n, row) for n, row in enumerate(cells, 2)])
     return registry
 
 

@@ -28,7 +28,7 @@ from hotspots.locale.escaping import from_spreadsheet, visible, xml_text
 from hotspots.registry import clock, open_registry
 from hotspots.registry.adapters import Adapter, adapters
 from hotspots.registry.database import tables
-from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.database.changes import Change, add_to_journal, apply
 from hotspots.registry.formats.read import read_file
 from hotspots.registry.formats.relation_graph import write_graph
 from hotspots.registry.formats.templates import write_template
@@ -241,7 +241,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             now,
         )
         for text in TEXTS:
-            log(connection, LOCAL, now, text, text, text)
+            add_to_journal(connection, LOCAL, now, text, text, text)
             connection.execute(
                 sa.insert(tables.survey).values(
                     region=text, level="partial", day=now[:10], by=text, note=text

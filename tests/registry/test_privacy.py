@@ -54,7 +54,7 @@ def erase(engine: sa.Engine, actor: Actor = EDITOR, **what: Any) -> list[dict[st
 def filled(engine: sa.Engine, **more: str) -> Registry:
     """Return a registry with a station that has a contact, changed once."""
     registry = Registry(engine, actor=EDITOR)
-    registry.take([(2, STATION | PERSON | more)])
+    registry.import_rows([(2, STATION | PERSON | more)])
     registry.change("test-station", {"summary": "Another sentence."})
     return registry
 
@@ -83,9 +83,9 @@ def doors(engine: sa.Engine, folder: Path, number: int) -> Iterator[tuple[str, s
         yield "suggestion", str(review.one(connection, PUBLIC, NOW, number))
         yield "journal", str(journal(connection, PUBLIC))
     cells = {"id": "test-station", "contact_phone": "x", "country": "UGA", "version": "1"}
-    yield "plan", str(registry.plan([(2, cells)]))
+    yield "plan", str(registry.plan_import([(2, cells)]))
     for attempt in (
-        lambda: registry.take([(2, cells | {"summary": "Mine."})]),
+        lambda: registry.import_rows([(2, cells | {"summary": "Mine."})]),
         lambda: registry.change("test-station", {"contact_email": None}, version=1),
         lambda: registry.remove("test-station", "why"),
         lambda: erase(engine, PUBLIC, id="test-station"),
@@ -130,7 +130,7 @@ def test_public_doors_show_personal_data_with_consent(
 def test_correspondent_sees_personal_data_of_own_records_only(any_registry: sa.Engine) -> None:
     """Asked for by name."""
     registry = filled(any_registry)
-    registry.take([(3, STATION | PERSON | {"name": "Far station", "country": "UGA"})])
+    registry.import_rows([(3, STATION | PERSON | {"name": "Far station", "country": "UGA"})])
     mine = Registry(any_registry, actor=KENYA)
     assert mine.get("test-station", private=True)["contact_email"] == "Grata@example.org"
     assert "contact_email" not in mine.get("test-station")
@@ -164,7 +164,9 @@ def test_erasing_by_address_finds_it_everywhere(any_registry: sa.Engine) -> None
         "Second station": {"contact_name": "Grata (gRaTa@Example.org)"},
         "Third station": {"contact_email": "persona.grata@example.org"},
     }
-    registry.take([(n, STATION | {"name": k} | v) for n, (k, v) in enumerate(others.items())])
+    registry.import_rows(
+        [(n, STATION | {"name": k} | v) for n, (k, v) in enumerate(others.items())]
+    )
     number = suggest(any_registry, STATION | PERSON | {"name": "Fourth station"}, "A friend")
     suggest(any_registry, STATION | others["Third station"] | {"name": "Fifth station"})
     erased = erase(any_registry, email=" grata@EXAMPLE.org ")
@@ -197,7 +199,7 @@ def test_erasing_a_record_takes_its_suggestions_along(any_registry: sa.Engine) -
 def test_correspondent_erases_within_own_regions_only(any_registry: sa.Engine) -> None:
     """Elsewhere nothing is erased, and nothing is told of what is there."""
     registry = filled(any_registry)
-    registry.take([(3, STATION | PERSON | {"name": "Far station", "country": "UGA"})])
+    registry.import_rows([(3, STATION | PERSON | {"name": "Far station", "country": "UGA"})])
     suggest(any_registry, STATION | PERSON | {"name": "Near it", "country": "UGA"})
     with pytest.raises(NotAllowedError, match="'far-station', which is in UGA"):
         erase(any_registry, KENYA, id="far-station")
@@ -236,14 +238,14 @@ def _crowd(registry: Registry) -> list[int]:
         )
         for n in range(900)
     ]
-    registry.take(rows)
+    registry.import_rows(rows)
     for _ in range(8):
         longer = [
             (n, {"id": f"station-{n}", "contact_name": f"Pelargonia{n}- " + "y" * length})
             for n in chance.sample(range(900), 90)
             for length in [chance.choice([0, 5, 300, 900])]
         ]
-        registry.take(longer)
+        registry.import_rows(longer)
     return chance.sample(range(900), 300)
 
 

@@ -13,14 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotspots.errors import BadInputError
+from hotspots.registry.database import migration
 from hotspots.registry.database import queries as records
-from hotspots.registry.database import schema
 from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.database.tables import suggestion, survey, token
 from hotspots.registry.deduplication.merge import merge
 from hotspots.registry.governance import privacy, review, suggestions, surveys, tokens
 from hotspots.registry.governance.journal import journal
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.governance.verification import stale, verify
+from hotspots.registry.imports.plan import ImportChoices
 from hotspots.registry.permissions import (
     ADMINISTRATOR,
     CORRESPONDENT,
@@ -89,7 +91,7 @@ def secret(id: str) -> dict[str, str]:
 def template() -> sa.Engine:
     """Return an empty registry; to make one takes long."""
     engine = engine_for(":memory:")
-    schema.create(engine)
+    migration.create(engine)
     return engine
 
 
@@ -102,19 +104,22 @@ def empty(engine: sa.Engine) -> None:
     target.close()
 
 
+SKIP_BAD = ImportChoices(skip_bad=True)
+
+
 def filled(where: list[dict[str, str]], suggested: list[dict[str, str]]) -> sa.Engine:
     """Return a registry with records, each with a contact, surveys, tokens and suggestions."""
     engine = engine_for(":memory:")
     empty(engine)
     registry = Registry(engine, actor=SECRETARIAT)
-    registry.take(
+    registry.import_rows(
         [
             (n, cells(i, at) | secret(i) | {"relations": other})
             for n, (i, at, other) in enumerate(zip(IDS, where, NAMED, strict=True))
         ]
     )
     with writing(engine) as connection:
-        tokens.create(connection, LOCAL, holder="Secretariat", role="administrator", now=NOW)
+        tokens.create(connection, LOCAL, Grant("Secretariat", "administrator"), NOW)
         for region in ("FRA", "sub-saharan-africa", "KE-31"):
             surveys.declare(connection, SECRETARIAT, region, "partial", NOW)
         for n, row in enumerate(suggested):
@@ -131,9 +136,9 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
     """Try one route; return whatever comes out of it."""
     registry = Registry(engine, actor=actor)
     by_registry: dict[str, Callable[[], object]] = {
-        "take": lambda: registry.take(list(enumerate(what)), skip_bad=True),
-        "full take": lambda: registry.take(
-            [(n, cells(row["id"], row)) for n, row in enumerate(what)], skip_bad=True
+        "take": lambda: registry.import_rows(list(enumerate(what)), choices=SKIP_BAD),
+        "full take": lambda: registry.import_rows(
+            [(n, cells(row["id"], row)) for n, row in enumerate(what)], choices=SKIP_BAD
         ),
         "change": lambda: registry.change(what["id"], what),
         "remove": lambda: registry.remove(what, "a test"),
@@ -165,10 +170,8 @@ def route(engine: sa.Engine, actor: Actor, name: str, what: Any) -> object:
             "token": lambda: tokens.create(
                 c,
                 actor,
-                holder="Mine",
-                role=what if what == "editor" else CORRESPONDENT,
-                regions=() if what == "editor" else (what,),
-                now=NOW,
+                Grant("Mine", what) if what == "editor" else Grant("Mine", CORRESPONDENT, (what,)),
+                NOW,
             ),
             "merge": lambda: merge(c, actor, what[0], what[1], NOW),
             "lists": lambda: tokens.listed(c, actor, NOW),

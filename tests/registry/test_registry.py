@@ -12,7 +12,7 @@ from shapely.geometry import box
 
 from hotspots.errors import RegistryError
 from hotspots.registry import label, open_registry, vocabulary
-from hotspots.registry.imports.validation import parse
+from hotspots.registry.schema.validation import parse
 
 SAMPLE = Path(__file__).parents[2] / "data" / "registry" / "records.csv"
 

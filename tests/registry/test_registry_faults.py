@@ -43,7 +43,7 @@ def slow(connection, table, given):
         time.sleep(60)
 changes._insert = slow
 rows = [(n, eval(sys.argv[3]) | {"id": f"new-{n}", "name": f"New {n}"}) for n in range(2, 500)]
-open_registry(sys.argv[1]).take(rows)
+open_registry(sys.argv[1]).import_rows(rows)
 """
 IMPORTING = """
 import sys
@@ -51,7 +51,7 @@ from hotspots.registry import open_registry
 who = sys.argv[2]
 rows = [(n, eval(sys.argv[3]) | {"id": f"{who}-{n}", "name": f"{who} {n}"}) for n in range(2, 400)]
 print("ready", flush=True); sys.stdin.readline()
-print(open_registry(sys.argv[1]).take(rows).counts)
+print(open_registry(sys.argv[1]).import_rows(rows).counts)
 """
 
 
@@ -79,7 +79,7 @@ def run_script(script: str, *words: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("table", ["record", "record_code", "version"])
 def test_a_killed_import_leaves_nothing_or_all(any_registry: sa.Engine, table: str) -> None:
     registry = Registry(any_registry)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     with run_script(STOPPING, url_of(any_registry), table, repr(ROW)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stopped\n"
@@ -87,7 +87,7 @@ def test_a_killed_import_leaves_nothing_or_all(any_registry: sa.Engine, table: s
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:  # a server notices a dead client after a moment
         try:
-            registry.take([row("after")])
+            registry.import_rows([row("after")])
             break
         except HotspotsError:
             time.sleep(0.2)
@@ -119,7 +119,7 @@ def test_two_imports_at_once_both_arrive(any_registry: sa.Engine) -> None:
 
 def test_readers_go_on_while_one_writes(any_registry: sa.Engine) -> None:
     registry = Registry(any_registry)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     with registry.writing() as connection:
         connection.execute(tables.record.delete())
         assert [r["id"] for r in Registry(any_registry).find()] == ["first"]
@@ -135,8 +135,8 @@ def test_a_writer_that_waits_too_long_is_told(
         writing(any_registry),
         pytest.raises(RegistryError, match="has been written by another process"),
     ):
-        other.take([row("late")])
-    other.take([row("late")])
+        other.import_rows([row("late")])
+    other.import_rows([row("late")])
     other.engine.dispose()
 
 
@@ -164,7 +164,7 @@ def test_a_server_that_goes_away_is_told(
 ) -> None:
     engine = registry_at("postgis")
     registry = Registry(engine)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     with pytest.raises(RegistryError, match="doesn't answer"):
         _write_until_the_server_ends_it(registry, postgis_server)
     assert len(registry) == 1, "the next use connects anew, and nothing was lost"
@@ -195,7 +195,7 @@ def test_an_address_of_another_kind_is_told(url: str) -> None:
 def test_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> None:
     path = tmp_path / "mine.sqlite"
     registry = open_registry(path, create=True)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     registry.engine.dispose()
     size = path.stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -203,7 +203,9 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20_000, hard))
     try:
         with pytest.raises(HotspotsError, match="disk"):
-            registry.take([(n, row(f"new-{n}")[1] | {"place": "x" * 900}) for n in range(2, 900)])
+            registry.import_rows(
+                [(n, row(f"new-{n}")[1] | {"place": "x" * 900}) for n in range(2, 900)]
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
@@ -217,7 +219,7 @@ def test_a_file_that_may_only_be_read_can_be_read(
     tmp_path.chmod(0o755)
     path = tmp_path / "mine.sqlite"
     registry = open_registry(path, create=True)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     registry.engine.dispose()
     path.chmod(0o444)
     for parent in path.parents:
@@ -227,14 +229,14 @@ def test_a_file_that_may_only_be_read_can_be_read(
         registry = open_registry(path)
         assert len(registry) == 1
         with pytest.raises(WriteError, match="may only be read"):
-            registry.take([row("second")])
+            registry.import_rows([row("second")])
         registry.engine.dispose()
 
 
 def test_files_of_records_are_not_written(tmp_path: Path) -> None:
     registry = open_registry(Path(__file__).parents[2] / "data" / "registry" / "records.csv")
     with pytest.raises(RegistryError, match="was read from files and can't be written"):
-        registry.take([row("new")])
+        registry.import_rows([row("new")])
 
 
 @pytest.mark.parametrize("where", ["somebody:secret@127.0.0.1/none", "h/none?password=secret"])

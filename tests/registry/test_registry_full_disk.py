@@ -74,7 +74,7 @@ def row(id_: str) -> tuple[int, dict[str, str]]:
 def mine(disk: Disk) -> Path:
     """A registry with one record, closed."""
     registry = open_registry(disk.folder / "mine.sqlite", create=True)
-    registry.take([row("first")])
+    registry.import_rows([row("first")])
     registry.engine.dispose()
     return disk.folder / "mine.sqlite"
 
@@ -85,10 +85,10 @@ def test_a_closed_registry_is_read_and_not_written(disk: Disk, mine: Path) -> No
     registry = open_registry(mine)
     assert list(registry.records["id"]) == ["first"]
     with pytest.raises(WriteError, match=r"is on a full disk\. Nothing was changed"):
-        registry.take([row("second")])
+        registry.import_rows([row("second")])
     assert list(registry.records["id"]) == ["first"]
     disk.make_room()
-    registry.take([row("second")])  # by the same registry, once there is room
+    registry.import_rows([row("second")])  # by the same registry, once there is room
     assert list(registry.records["id"]) == ["first", "second"]
     registry.engine.dispose()
 
@@ -96,7 +96,7 @@ def test_a_closed_registry_is_read_and_not_written(disk: Disk, mine: Path) -> No
 def test_what_is_committed_in_the_log_is_read(disk: Disk, mine: Path) -> None:
     """Left by a program that was killed; the file alone would lack the second record."""
     registry = open_registry(mine)
-    registry.take([row("second")])
+    registry.import_rows([row("second")])
     copy = disk.folder / "copy.sqlite"
     for suffix in ("", "-wal"):
         shutil.copy(f"{mine}{suffix}", f"{copy}{suffix}")
@@ -130,7 +130,7 @@ def _read_while_another_writes(reader: sa.Engine, disk: Disk, mine: Path) -> Non
         connection.exec_driver_sql("SELECT id FROM record").all()
         disk.make_room()
         other = open_registry(mine)
-        other.take([row("second")])
+        other.import_rows([row("second")])
         other.engine.dispose()
 
 

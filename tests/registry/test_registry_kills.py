@@ -21,6 +21,7 @@ from hotspots.registry.database.backup import backup
 from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.formats.read import read_file
 from hotspots.registry.governance import erasure_remnants, tokens
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.permissions import LOCAL
 from hotspots.registry.registry import Registry
 
@@ -58,9 +59,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "new.csv").write_text(rows(NEW))
     for name in ("new", "old"):
         registry = open_registry(folder / f"{name}.sqlite", create=True)
-        registry.take(read_file(folder / f"{name}.csv").rows)
+        registry.import_rows(read_file(folder / f"{name}.csv").rows)
         with registry.writing() as connection:
-            tokens.create(connection, LOCAL, holder=name, role="editor", now=NOW)
+            tokens.create(connection, LOCAL, Grant(name, "editor"), NOW)
         if name == "new":
             backup(registry.engine, folder / "new.backup")
         registry.engine.dispose()

@@ -17,6 +17,7 @@ from hotspots.registry import fields, open_registry
 from hotspots.registry.database.queries import everything
 from hotspots.registry.formats.read import read_file
 from hotspots.registry.formats.write import write_file
+from hotspots.registry.imports.plan import ImportChoices
 from hotspots.registry.registry import Registry
 from hotspots.registry.schema import values
 
@@ -36,7 +37,7 @@ def filled(records: list[Record]) -> Registry:
     """Return a registry with those of the records that a registry takes."""
     registry = open_registry(":memory:", create=True)
     rows = [(n, values.to_cells(record)) for n, record in enumerate(records, start=2)]
-    registry.take(rows, skip_bad=True)
+    registry.import_rows(rows, choices=ImportChoices(skip_bad=True))
     return registry
 
 
@@ -52,10 +53,10 @@ def test_export_and_import_is_the_identity(suffix: str, records: list[Record]) -
         write_file(path, before, columns=list(fields()))
         table = read_file(path)
     assert not [problem for problem in table.problems if problem.serious]
-    same = registry.take(table.rows)
+    same = registry.import_rows(table.rows)
     assert same.counts == {"new": 0, "changed": 0, "same": len(before), "refused": 0}
     other = open_registry(":memory:", create=True)
-    assert other.take(table.rows).counts["new"] == len(before)
+    assert other.import_rows(table.rows).counts["new"] == len(before)
     assert whole(other) == before
     assert whole(registry) == before
 

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
-from hotspots.registry.database import schema, tables
+from hotspots.registry.database import migration, tables
 from hotspots.registry.database.connection import engine_for, is_sqlite, reading, writing
 from hotspots.registry.schema.fields import fields, names
 
@@ -42,16 +42,16 @@ def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
     def make(more: str = "") -> None:
         folder = tmp_path / "100% newer"
-        shutil.copytree(schema.MIGRATIONS, folder)
+        shutil.copytree(migration.MIGRATIONS, folder)
         (folder / "versions" / "0002_second.py").write_text(SECOND.format(more=more))
-        monkeypatch.setattr(schema, "MIGRATIONS", folder)
+        monkeypatch.setattr(migration, "MIGRATIONS", folder)
 
     return make
 
 
 def state(engine: sa.Engine) -> str:
     with reading(engine) as connection:
-        return schema.state(connection)
+        return migration.state(connection)
 
 
 def put(engine: sa.Engine, **given: Any) -> None:
@@ -102,8 +102,8 @@ def test_the_migrations_write_the_same_statements_as_the_tables(
 def test_a_registry_is_made_once_and_stays(any_registry: sa.Engine) -> None:
     """To make it again changes nothing."""
     put(any_registry, no=1, id="a", type="organisation")
-    schema.create(any_registry)
-    schema.upgrade(any_registry)
+    migration.create(any_registry)
+    migration.upgrade(any_registry)
     assert state(any_registry) == "current"
     with reading(any_registry) as connection:
         assert connection.scalar(sa.select(tables.record.c.id)) == "a"
@@ -118,15 +118,15 @@ def test_an_empty_database_is_new(postgis: str, tmp_path: Path) -> None:
             pytest.raises(RegistryError, match=r"holds no registry yet.*registry import"),
             reading(engine) as connection,
         ):
-            schema.require_current(connection)
+            migration.require_current(connection)
         with pytest.raises(RegistryError, match="holds no registry yet"):
-            schema.upgrade(engine)
+            migration.upgrade(engine)
         if not is_sqlite(engine):
             with engine.begin() as connection:
                 connection.exec_driver_sql("CREATE EXTENSION postgis")
                 connection.exec_driver_sql("CREATE TABLE roads (id int)")
             assert state(engine) == "new"
-        schema.create(engine)
+        migration.create(engine)
         assert state(engine) == "current"
         engine.dispose()
 
@@ -139,7 +139,7 @@ def test_a_database_of_something_else_is_left_alone(postgis: str, tmp_path: Path
             connection.exec_driver_sql(f"CREATE TABLE {table} (id int)")
         assert state(engine) == "foreign"
         with pytest.raises(RegistryError, match="not a registry: it contains other tables"):
-            schema.create(engine)
+            migration.create(engine)
         assert sa.inspect(engine).get_table_names() == [table]
         engine.dispose()
 
@@ -154,8 +154,8 @@ def test_an_older_registry_is_upgraded(
     second()
     assert state(any_registry) == "old"
     with pytest.raises(RegistryError, match=r"older version.*'hotspots registry upgrade'"):
-        schema.create(any_registry)
-    schema.upgrade(any_registry)
+        migration.create(any_registry)
+    migration.upgrade(any_registry)
     assert state(any_registry) == "current"
     with reading(any_registry) as connection:
         row = connection.execute(sa.text("SELECT * FROM survey")).mappings().one()
@@ -168,7 +168,7 @@ def test_an_upgrade_that_fails_changes_nothing(
     """The column that was added before the fault is gone again."""
     second(more='op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(RegistryError):
-        schema.upgrade(any_registry)
+        migration.upgrade(any_registry)
     assert state(any_registry) == "old"
     columns = {column["name"] for column in sa.inspect(any_registry).get_columns("survey")}
     assert columns == set(tables.survey.c.keys())
@@ -179,7 +179,7 @@ def test_a_registry_of_a_newer_version_is_refused(any_registry: sa.Engine) -> No
     with writing(any_registry) as connection:
         connection.exec_driver_sql("UPDATE registry_schema SET version_num = '0999'")
     assert state(any_registry) == "future"
-    for use in (schema.create, schema.upgrade):
+    for use in (migration.create, migration.upgrade):
         with pytest.raises(RegistryError, match=r"newer version of this program\. Install"):
             use(any_registry)
     with writing(any_registry) as connection:
@@ -195,17 +195,17 @@ def test_a_killed_creation_leaves_nothing(
     url = request.getfixturevalue("postgis") if kind == "postgis" else str(tmp_path / "r.sqlite")
     program = f"""
         import os, signal
-        from hotspots.registry.database import connection as database, schema
+        from hotspots.registry.database import connection as database, migration
         with database.writing(database.engine_for({url!r})) as connection:
-            schema.migrate(connection)
-            schema.require_current(connection)
+            migration.migrate(connection)
+            migration.require_current(connection)
             os.kill(os.getpid(), signal.SIGKILL)
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], cwd=os.getcwd())
     assert ended.returncode == -signal.SIGKILL
     engine = engine_for(url)
     assert state(engine) == "new"
-    schema.create(engine)
+    migration.create(engine)
     engine.dispose()
 
 
@@ -268,11 +268,11 @@ def test_who_may_not_add_postgis_is_told_what_to_ask_for(postgis: str, postgis_s
     with owner.begin() as connection:
         connection.exec_driver_sql("GRANT ALL ON SCHEMA public TO lowly")
     with pytest.raises(RegistryError, match=r"administrator run there: CREATE EXTENSION postgis;"):
-        schema.create(lowly)
+        migration.create(lowly)
     assert state(lowly) == "new"
     with owner.begin() as connection:
         connection.exec_driver_sql("CREATE EXTENSION postgis")
-    schema.create(lowly)
+    migration.create(lowly)
     assert state(lowly) == "current"
     for engine in (lowly, owner):
         engine.dispose()
@@ -285,9 +285,9 @@ def test_to_open_a_registry_loads_no_alembic(any_registry: sa.Engine) -> None:
     url = any_registry.url.render_as_string(hide_password=False).replace("+psycopg", "")
     program = f"""
         import sys
-        from hotspots.registry.database import connection as database, schema
+        from hotspots.registry.database import connection as database, migration
         with database.reading(database.engine_for({url!r})) as connection:
-            schema.require_current(connection)
+            migration.require_current(connection)
         print("alembic" in sys.modules)
     """
     said = subprocess.run(

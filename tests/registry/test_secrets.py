@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from hotspots.cli import registry_access
 from hotspots.errors import BadInputError
-from hotspots.registry.database import schema
+from hotspots.registry.database import migration
 from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.governance import tokens
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.permissions import LOCAL
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -217,11 +218,9 @@ def test_a_registrys_file_is_what_rights_rest_on(tmp_path: Path) -> None:
     """What docs/security.md says of tokens on a file: whoever writes it passes them by."""
     engine = engine_for(tmp_path / "mine.sqlite")
 
-    schema.create(engine)
+    migration.create(engine)
     with writing(engine) as connection:
-        tokens.create(
-            connection, LOCAL, holder="A", role="administrator", now="2026-11-21T20:00:00Z"
-        )
+        tokens.create(connection, LOCAL, Grant("A", "administrator"), "2026-11-21T20:00:00Z")
     with writing(engine) as connection:
         connection.exec_driver_sql("DELETE FROM token")
     with reading(engine) as connection:

@@ -13,6 +13,7 @@ from hotspots.registry.database.connection import reading, writing
 from hotspots.registry.database.tables import suggestion
 from hotspots.registry.governance import review, suggestions, tokens
 from hotspots.registry.governance.journal import journal
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.imports.plan import HIDDEN
 from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 from hotspots.registry.registry import Registry
@@ -74,7 +75,9 @@ def whole(engine: sa.Engine, number: int, actor: Actor = EDITOR) -> dict[str, An
 def station(any_registry: sa.Engine) -> Registry:
     """A registry with one record, which has a contact of its own and an owner."""
     registry = Registry(any_registry, actor=EDITOR)
-    registry.take([(1, NEW | {"contact_email": "first@example.org", "contact_name": "First"})])
+    registry.import_rows(
+        [(1, NEW | {"contact_email": "first@example.org", "contact_name": "First"})]
+    )
     return registry
 
 
@@ -132,7 +135,7 @@ def test_suggestion_for_a_record_that_went_or_came_is_a_conflict(station: Regist
     """A removed record isn't made anew by a change, nor a new one laid over one that came."""
     (change,) = suggest(station.engine, {"id": "test-station", "summary": "Mine."})
     (added,) = suggest(station.engine, NEW | {"name": "Second station"})
-    station.take([(1, NEW | {"name": "Second station"})])
+    station.import_rows([(1, NEW | {"name": "Second station"})])
     with pytest.raises(ConflictError, match="'second-station' has been added since"):
         accept(station.engine, added)
     assert "has been added since" in whole(station.engine, added)["problem"]
@@ -197,14 +200,7 @@ def test_queue_shows_who_may_decide(any_registry: sa.Engine) -> None:
     """Holders of valid tokens whose regions hold it, and editors; not others."""
     with writing(any_registry) as connection:
         for actor in (KENYA, UGANDA, BOTH, EDITOR):
-            tokens.create(
-                connection,
-                LOCAL,
-                holder=actor.name,
-                role=actor.role,
-                regions=actor.regions,
-                now=NOW,
-            )
+            tokens.create(connection, LOCAL, Grant(actor.name, actor.role, actor.regions), NOW)
     suggest(any_registry, NEW, NEW | {"name": "Homeless", "country": ""})
     kenyan, homeless = waiting(any_registry)
     assert set(kenyan["deciders"]) == {KENYA.name, BOTH.name, EDITOR.name}

@@ -14,6 +14,7 @@ from hotspots.registry.database.connection import engine_for, reading, writing
 from hotspots.registry.database.tables import token
 from hotspots.registry.governance import tokens
 from hotspots.registry.governance.journal import journal
+from hotspots.registry.governance.tokens import Grant
 from hotspots.registry.permissions import LOCAL, PUBLIC, Actor
 
 NOW = "2026-11-21T20:00:00Z"
@@ -23,8 +24,9 @@ EDITOR = Actor("An editor", "editor")
 def make(engine: sa.Engine, role: str = "administrator", **more: Any) -> str:
     """Make a token as the administrator of this machine."""
     with writing(engine) as connection:
-        given = {"holder": f"The {role}", "now": NOW} | more
-        return tokens.create(connection, LOCAL, role=role, **given)
+        given = {"holder": f"The {role}"} | more
+        now = given.pop("now", NOW)
+        return tokens.create(connection, LOCAL, Grant(role=role, **given), now)
 
 
 def who(engine: sa.Engine, secret: str | None, now: str = NOW) -> Actor:
@@ -242,7 +244,7 @@ def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor
     id = rows(any_registry)[0]["id"]
     with writing(any_registry) as connection:
         with pytest.raises(NotAllowedError, match="make tokens"):
-            tokens.create(connection, actor, holder="Mine", role="administrator", now=NOW)
+            tokens.create(connection, actor, Grant("Mine", "administrator"), NOW)
         with pytest.raises(NotAllowedError, match="revoke tokens"):
             tokens.revoke(connection, actor, id, NOW)
         with pytest.raises(NotAllowedError, match="list tokens"):

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from hotspots.registry import fields
-from hotspots.registry.imports.validation import check, parse
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import field_called
+from hotspots.registry.schema.validation import check, parse
 
 TAKEN = [
     ("type", "Projet", "project"),

@@ -16,13 +16,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import BadInputError, near_matches
 from hotspots.geo.countries import key
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import paced, read_text
-from hotspots.registry.adapters.cells import goals, iso_date, joined, nested, tidy, web_address
+from hotspots.registry.adapters.conversions import (
+    goals,
+    iso_date,
+    joined,
+    nested,
+    tidy,
+    web_address,
+)
 from hotspots.registry.adapters.mapping import (
     PLACEHOLDER,
     Adapter,
@@ -35,13 +41,14 @@ from hotspots.registry.adapters.mapping import (
 from hotspots.registry.adapters.organisations import is_organisation, organisation_id
 from hotspots.registry.adapters.positions import place_cells, without_position
 from hotspots.registry.formats.table import Table
-from hotspots.registry.imports.slugs import slug
-from hotspots.registry.imports.validation import check, check_places, parse
+from hotspots.registry.gazetteer.checks import check_places
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import ORGANISATION, SEPARATOR, fields
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Row, Values
+from hotspots.registry.schema.slugs import slug
+from hotspots.registry.schema.validation import check, parse
 
-Row = tuple[int, dict[str, str]]
 _MOST_CELL = 10_000_000  # characters; the default limit of the csv module is 131,072
 _MOST_HEADER = 100_000  # characters searched for the headings of an export
 _NOT_LAND = "no soil or land-use project by its methodology or type"
@@ -55,7 +62,7 @@ class Adapted:
     ----------
     adapter : str
         The name of the mapping table.
-    organisations, projects : tuple of (int, dict of str to str)
+    organisations, projects : tuple of Row
         Row number as in a spreadsheet, and cells by field name. An organisation has the number of
         the first row that mentions it.
     kept : mapping of int to str
@@ -228,7 +235,7 @@ class _Export:
         if project["id"] in self.projects:
             return f"it has the id of row {self.projects[project['id']][0]}"
         self._add_parties(number, row, project)
-        self.projects[project["id"]] = number, project
+        self.projects[project["id"]] = Row(number, project)
         self.kept[number] = "; ".join(dict.fromkeys(rule.why for rule in rules))
         return ""
 
@@ -270,7 +277,7 @@ class _Export:
                     continue
                 cells = self._organisation(number, name)
                 if not check(_record(cells)):
-                    self.organisations.setdefault(cells["id"], (number, cells))
+                    self.organisations.setdefault(cells["id"], Row(number, cells))
                     roles.setdefault(cells["id"], party.role)
         if roles:
             project["relations"] = SEPARATOR.join(f"{role}={one}" for one, role in roles.items())
@@ -348,8 +355,8 @@ class _Export:
             self.problems.append(problem)
 
 
-def _record(cells: Mapping[str, str]) -> dict[str, Any]:
-    return parse(cells, 0)[0]
+def _record(cells: Mapping[str, str]) -> Values:
+    return parse(cells, 0).values
 
 
 def _holding(rules: Iterable[Rule], row: Mapping[str, str]) -> Iterator[Rule]:

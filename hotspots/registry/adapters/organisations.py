@@ -12,8 +12,8 @@ import hashlib
 import re
 
 from hotspots.geo.countries import key
-from hotspots.registry.imports.slugs import id_for
 from hotspots.registry.schema.fields import ORGANISATION
+from hotspots.registry.schema.slugs import id_for
 
 _MOST_ID = 90  # an id has 100 characters at most; a mark may be added
 # Legal forms follow a name; before it the same letters may be a person's initials.

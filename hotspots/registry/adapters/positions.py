@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hotspots.geo.countries import countries, find, key
-from hotspots.registry.adapters.cells import at, nested, tidy
+from hotspots.registry.adapters.conversions import nested, tidy, values_at
 from hotspots.registry.adapters.mapping import Place
 from hotspots.registry.gazetteer.gazetteer import units, units_called
 from hotspots.registry.schema.fields import SEPARATOR
@@ -85,7 +85,7 @@ def _collect(
         """Return the text at a path of a list item or in a column; "" without data."""
         if not path:
             return ""
-        found = list(at(item, path)) if place.list else [item[path]]
+        found = list(values_at(item, path)) if place.list else [item[path]]
         text = tidy(str(found[0])) if found else ""
         return "" if key(text) in unknown else text
 

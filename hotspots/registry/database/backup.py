@@ -20,7 +20,7 @@ from hotspots.errors import HotspotsError, RegistryError, WriteError
 from hotspots.io.atomic import aside, make_private, reason, sweep, write_error
 from hotspots.io.limits import require_regular
 from hotspots.io.readers.amounts import timed
-from hotspots.registry.database import changes, schema, tables
+from hotspots.registry.database import changes, migration, tables
 from hotspots.registry.database.connection import (
     engine_for,
     file_of,
@@ -31,7 +31,7 @@ from hotspots.registry.database.connection import (
 )
 from hotspots.registry.database.connection import writing as writing_to
 
-_Then = Callable[[sa.Connection], object]
+_FurtherChanges = Callable[[sa.Connection], object]
 _BATCH = 5_000
 # Recomputed from the records when they are copied to SQLite; not used with PostGIS.
 _DERIVED = ("record_part", "record_box")
@@ -45,7 +45,7 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        The registry, possibly with an older schema.
+        The registry, possibly with an older migration.
     path : str or path
         The file to create; it is written to a temporary file and verified before renaming.
     force : bool
@@ -85,7 +85,7 @@ def restore(
     engine: sa.Engine,
     *,
     force: bool = False,
-    then: _Then = lambda _: None,
+    then: _FurtherChanges = lambda _: None,
 ) -> Mapping[str, int]:
     """Restore a registry from a backup in a single transaction, on either kind of database.
 
@@ -114,12 +114,12 @@ def restore(
     """
     with tempfile.TemporaryDirectory() as folder:  # accessible to its owner only
         copy = Path(folder) / "backup"
-        counts = _take(Path(path), copy)
+        counts = _copy_of(Path(path), copy)
         source = engine_for(copy)
         try:
             with reading(source) as taken:
                 _require_backed(taken, str(path))
-            schema.upgrade(source)
+            migration.upgrade(source)
             if lost := set(tables.metadata.tables) - set(sa.inspect(source).get_table_names()):
                 raise _unsound(Path(path), f"it lacks the table '{min(lost)}'")
             if is_sqlite(engine) and is_damaged(engine):
@@ -174,7 +174,7 @@ def _copy_server(engine: sa.Engine, made: Path) -> None:
     try:
         with reading(engine) as source, writing_to(file) as target:
             _require_backed(source)
-            schema.migrate(target, schema.number(source))
+            migration.migrate(target, migration.number(source))
             _copy(source, target, _tables(target))
     finally:
         file.dispose()
@@ -185,11 +185,13 @@ def _copy_server(engine: sa.Engine, made: Path) -> None:
 
 
 def _require_backed(connection: sa.Connection, where: str = "") -> None:
-    if schema.state(connection) != schema.OLD:  # older schemas are backed up before an upgrade
-        schema.require_current(connection, where)
+    if (
+        migration.state(connection) != migration.OLD
+    ):  # older schemas are backed up before an upgrade
+        migration.require_current(connection, where)
 
 
-def _take(path: Path, copy: Path) -> Mapping[str, int]:
+def _copy_of(path: Path, copy: Path) -> Mapping[str, int]:
     """Copy a valid backup, which may also be a registry in use."""
     require_regular(path)
     if not path.is_file():
@@ -225,7 +227,7 @@ def _checked(path: Path) -> Mapping[str, int]:
 
 def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    if (schema.VERSION_TABLE,) not in found or ("record",) not in found:
+    if (migration.VERSION_TABLE,) not in found or ("record",) not in found:
         raise RegistryError(
             f"'{path}' is not a backup of a registry. Give a file that 'registry backup' made."
         )
@@ -242,7 +244,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def _fill(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
+def _fill(source: sa.Engine, engine: sa.Engine, force: bool, then: _FurtherChanges) -> None:
     with reading(source) as taken, writing_to(engine) as target:
         _make_room(target, force)
         kept = [table for table in tables.metadata.sorted_tables if table.name not in _DERIVED]
@@ -253,9 +255,9 @@ def _fill(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> Non
 
 
 def _make_room(target: sa.Connection, force: bool) -> None:
-    if schema.state(target) in (schema.NEW, schema.OLD):
-        schema.migrate(target)
-    schema.require_current(target)
+    if migration.state(target) in (migration.NEW, migration.OLD):
+        migration.migrate(target)
+    migration.require_current(target)
     held = {name: _count(target, table) for name, table in tables.metadata.tables.items()}
     if any(held.values()) and not force:
         raise RegistryError(
@@ -275,7 +277,7 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 def _tables(file: sa.Connection) -> list[sa.Table]:
     """Return the tables of an SQLite registry to copy, for any schema version."""
     found = sa.MetaData()
-    left = (schema.VERSION_TABLE, *_DERIVED)
+    left = (migration.VERSION_TABLE, *_DERIVED)
     names = [name for name in sa.inspect(file).get_table_names() if not name.startswith(left)]
     found.reflect(file, only=names)
     return found.sorted_tables
@@ -291,7 +293,7 @@ def _copy(source: sa.Connection, target: sa.Connection, copied: list[sa.Table]) 
         places = (record.no, record.latitude, record.longitude, record.footprint)
         for part in target.execute(sa.select(*places)).mappings().partitions(_BATCH):
             given = [{k: v for k, v in row.items() if v is not None} for row in part]
-            changes.put_boxes(target, [(row["no"], row) for row in given])
+            changes.put_boxes(target, [changes.Numbered(row["no"], row) for row in given])
 
 
 def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:
@@ -322,7 +324,7 @@ def _code(fault: sqlite3.Error) -> int:
     return getattr(fault, "sqlite_errorcode", 0) & 0xFF  # primary result code
 
 
-def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _Then) -> None:
+def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _FurtherChanges) -> None:
     """Replace a damaged file, which can't be written to, by a new one."""
     file = Path(engine.url.database or "")
     if not force:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from hotspots.registry.database import rows, tables
 from hotspots.registry.database.connection import is_sqlite
 from hotspots.registry.permissions import Actor, require_keep
+from hotspots.registry.schema.records import Record, Values, id_of
 
+_Item = TypeVar("_Item")
 _BATCH = 5_000
 _MANY = 1_000  # changes after which a server's statistics are recomputed
 record_box = sa.table(
@@ -35,9 +37,16 @@ class Change:
     """
 
     action: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
+    before: Record | None
+    after: Record | None
     note: str = ""
+
+
+class Numbered(NamedTuple):
+    """A record, and its row number in the database."""
+
+    no: int
+    record: Record
 
 
 def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, now: str) -> None:
@@ -62,9 +71,9 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
             if record is not None:
                 require_keep(actor, record)
     numbers = _numbers(connection, changes)
-    gone = [numbers[c.before["id"]] for c in changes if c.before is not None]
-    _clear(connection, gone, [c.before["id"] for c in changes if c.before is not None])
-    placed = [(numbers[c.after["id"]], c.after) for c in changes if c.after is not None]
+    gone = [id_of(change.before) for change in changes if change.before is not None]
+    _clear(connection, [numbers[id_] for id_ in gone], gone)
+    placed = [Numbered(numbers[id_of(c.after)], c.after) for c in changes if c.after is not None]
     _put(connection, placed)
     _insert(connection, tables.version, (_history(c, actor, now) for c in changes))
     if len(changes) > _MANY and not is_sqlite(connection):
@@ -73,7 +82,7 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
-def log(
+def add_to_journal(
     connection: sa.Connection,
     actor: Actor,
     now: str,
@@ -81,7 +90,7 @@ def log(
     target: str = "",
     detail: str = "",
 ) -> None:
-    """Add a line to the audit log, for actions that are not part of a record's history.
+    """Add a line to the journal, for actions that are not part of a record's history.
 
     Parameters
     ----------
@@ -107,7 +116,7 @@ def log(
 
 def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, int]:
     """Return the row number of each record; new records get the next free numbers."""
-    known = [c.before["id"] for c in changes if c.before is not None]
+    known = [id_of(change.before) for change in changes if change.before is not None]
     found: dict[str, int] = {}
     for batch in _batches(known):
         query = sa.select(tables.record.c.id, tables.record.c.no)
@@ -115,9 +124,9 @@ def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, 
             found[id_] = no
     last = connection.scalar(sa.select(sa.func.max(tables.record.c.no))) or 0
     for change in changes:
-        if change.after is not None and change.after["id"] not in found:
+        if change.after is not None and (id_ := id_of(change.after)) not in found:
             last += 1
-            found[change.after["id"]] = last
+            found[id_] = last
     return found
 
 
@@ -135,7 +144,7 @@ def _clear(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]
         connection.execute(tables.relation.delete().where(tables.relation.c.subject.in_(some)))
 
 
-def _put(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+def _put(connection: sa.Connection, placed: Sequence[Numbered]) -> None:
     _insert(connection, tables.record, (rows.to_row(record, no) for no, record in placed))
     _insert(
         connection, tables.record_code, (c for no, record in placed for c in rows.codes(record, no))
@@ -150,10 +159,11 @@ def _put(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any
         put_boxes(connection, placed)
 
 
-def put_boxes(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+def put_boxes(connection: sa.Connection, placed: Sequence[Numbered]) -> None:
     """Index the geometries of records by row number; SQLite only, PostGIS has its own index."""
     last = connection.scalar(sa.select(sa.func.max(tables.record_part.c.id))) or 0
-    parts, found = [], []
+    parts: list[Values] = []
+    found: list[Values] = []
     for no, record in placed:
         for west, south, east, north in rows.boxes(record):
             last += 1
@@ -163,7 +173,7 @@ def put_boxes(connection: sa.Connection, placed: Sequence[tuple[int, Mapping[str
     _insert(connection, record_box, found)
 
 
-def _history(change: Change, actor: Actor, now: str) -> dict[str, Any]:
+def _history(change: Change, actor: Actor, now: str) -> Values:
     kept = change.after or change.before or {}
     return {
         "id": kept["id"],
@@ -177,12 +187,12 @@ def _history(change: Change, actor: Actor, now: str) -> dict[str, Any]:
 
 
 def _insert(
-    connection: sa.Connection, table: sa.Table | sa.TableClause, given: Iterable[dict[str, Any]]
+    connection: sa.Connection, table: sa.Table | sa.TableClause, given: Iterable[Values]
 ) -> None:
     for batch in _batches(list(given)):
         connection.execute(sa.insert(table), batch)
 
 
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]

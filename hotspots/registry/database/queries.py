@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import sqlalchemy as sa
 
+from hotspots.errors import RegistryError
 from hotspots.geo.countries import key
 from hotspots.registry import clock
 from hotspots.registry.database import rows, tables
 from hotspots.registry.database.changes import record_box
 from hotspots.registry.database.connection import is_sqlite
 from hotspots.registry.schema.fields import names
+from hotspots.registry.schema.records import Values
 
-Record = dict[str, Any]
-Box = tuple[float, float, float, float]
+_Columns = tuple[object, ...]  # of a row, in the order of the query
 _BATCH = 5_000
 # A box that covers much of the globe intersects most records: scanning them in order until the
 # page is full is then faster than sorting all index matches.
@@ -33,6 +35,11 @@ def current_ids(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]
     return found
 
 
+def unknown_id(id: str) -> RegistryError:
+    """Return the error for an id that no record has."""
+    return RegistryError(f"No record has the id '{id}'. 'hotspots registry list' shows them.")
+
+
 def known_ids(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
     """Return those ids that exist."""
     found: set[str] = set()
@@ -41,9 +48,9 @@ def known_ids(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
     return found
 
 
-def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Record]:
+def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Values]:
     """Return records by id, including personal and system fields; unknown ids are omitted."""
-    found: dict[str, Record] = {}
+    found: dict[str, Values] = {}
     query = _whole()
     for batch in _batches(ids):
         for row in connection.execute(query.where(_record.c.id.in_(batch))).mappings():
@@ -51,7 +58,7 @@ def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Record]:
     return found
 
 
-def everything(connection: sa.Connection) -> Iterator[Record]:
+def everything(connection: sa.Connection) -> Iterator[Values]:
     """Yield all records in the order of entry, including personal and system fields."""
     query = _whole().order_by(_record.c.no)
     for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
@@ -66,7 +73,7 @@ def count(connection: sa.Connection) -> int:
 def state(connection: sa.Connection) -> tuple[object, ...]:
     """Return a key that is unchanged as long as the table of records is.
 
-    It contains the last change of a record and the last line of the audit log (an erasure changes
+    It contains the last change of a record and the last line of the journal (an erasure changes
     no version), each with its time, since a restored backup may have the same numbers; and the
     date, on which a project's status depends.
     """
@@ -77,49 +84,63 @@ def state(connection: sa.Connection) -> tuple[object, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Criteria:
+    """Which records a query selects; a criterion left at its default selects all.
+
+    Attributes
+    ----------
+    boxes : sequence of Box
+        Degrees, EPSG:4326; records located in one of them. Footprints are compared by bounding
+        box, since the index has no more; the caller must test the geometry.
+    countries : sequence of str
+        Ids; records with their seat there, or that list one among their regions.
+    theme, type : str
+        Codes of the vocabulary.
+    text : str
+        Part of a name or id.
+    stale_before : str
+        A date (YYYY-MM-DD) since which a record has not been verified.
+    """
+
+    boxes: Sequence[rows.Box] = ()
+    countries: Sequence[str] = ()
+    theme: str = ""
+    type: str = ""
+    text: str = ""
+    stale_before: str = ""
+
+
 def page_query(
-    connection: sa.Connection,
-    *,
-    boxes: Sequence[Box] = (),
-    countries: Iterable[str] = (),
-    codes: Mapping[str, str] | None = None,
-    type: str | None = None,
-    text: str | None = None,
-    stale_before: str | None = None,
-    after: int = 0,
-    limit: int = 100,
-) -> sa.Select[Any]:
+    connection: sa.Connection, criteria: Criteria, *, after: int, limit: int
+) -> sa.Select[_Columns]:
     """Return the query for one page of records, in the order of entry.
 
     Parameters
     ----------
-    boxes
-        (west, south, east, north) in degrees; records located in one of them. Footprints are
-        compared by bounding box; the caller must test the geometry.
-    countries
-        Ids; records with their seat there, or that list one among their regions.
-    codes
-        Field of `tables.CODED` -> required code.
-    type, text, stale_before
-        A record type; part of a name; a date since which it has not been verified.
-    after, limit
+    connection : sqlalchemy.Connection
+        Connection to the registry, of which only the kind of database is used.
+    criteria : Criteria
+        Which records are selected.
+    after, limit : int
         Row number after which the page begins; maximum number of records.
     """
     query = _whole().where(_record.c.no > after).order_by(_record.c.no).limit(limit)
-    if boxes:
+    if boxes := criteria.boxes:
         query = query.where(sa.or_(*(_in_box(connection, box) for box in boxes)))
-    if countries := list(countries):
+    if countries := criteria.countries:
         query = query.where(sa.or_(_record.c.country.in_(countries), _coded("regions", countries)))
-    for field, code in (codes or {}).items():
-        query = query.where(_coded(field, [code]))
-    if type:
-        query = query.where(_record.c.type == type)
-    if text:
+    if criteria.theme:
+        query = query.where(_coded("theme", [criteria.theme]))
+    if criteria.type:
+        query = query.where(_record.c.type == criteria.type)
+    if text := criteria.text:
         found = _record.c.search_key.contains(key(text), autoescape=True)
+        # Of punctuation no search key is left, and an empty one would match every record.
         query = query.where(found if key(text) else sa.false())
-    if stale_before:
+    if criteria.stale_before:
         never = _record.c.verified_on.is_(None)
-        query = query.where(sa.or_(never, _record.c.verified_on < stale_before))
+        query = query.where(sa.or_(never, _record.c.verified_on < criteria.stale_before))
     return query
 
 
@@ -129,7 +150,7 @@ def _coded(field: str, codes: Sequence[str]) -> sa.ColumnElement[bool]:
     return _record.c.no.in_(matching)
 
 
-def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
+def _in_box(connection: sa.Connection, box: rows.Box) -> sa.ColumnElement[bool]:
     west, south, east, north = box
     wide = (east - west) * (north - south) > _WIDE_DEGREES**2
     if not is_sqlite(connection):
@@ -151,16 +172,18 @@ def _in_box(connection: sa.Connection, box: Box) -> sa.ColumnElement[bool]:
     return _record.c.no.in_(sa.select(part.c.no).where(part.c.id.in_(inside)))
 
 
-def history(connection: sa.Connection, ids: Iterable[str]) -> list[dict[str, Any]]:
+def history(connection: sa.Connection, ids: Iterable[str]) -> list[tables.VersionRow]:
     """Return the history of records, oldest first: version, at, by, action, note, snapshot."""
-    found: list[dict[str, Any]] = []
+    found: list[tables.VersionRow] = []
     for batch in _batches(ids):
         query = sa.select(tables.version).where(tables.version.c.id.in_(batch))
-        found += [dict(row) for row in connection.execute(query).mappings()]
+        found += [
+            cast("tables.VersionRow", dict(row)) for row in connection.execute(query).mappings()
+        ]
     return sorted(found, key=lambda row: row["no"])
 
 
-def snapshot(connection: sa.Connection, id: str, version: int) -> Record | None:
+def snapshot(connection: sa.Connection, id: str, version: int) -> Values | None:
     """Return the content of a version of a record, or None if the history lacks it."""
     kept = tables.version
     text = connection.scalar(
@@ -185,7 +208,7 @@ def related_to(connection: sa.Connection, id: str) -> list[str]:
     return sorted(connection.scalars(query))
 
 
-def _whole() -> sa.Select[Any]:
+def _whole() -> sa.Select[_Columns]:
     """Return the query for records including personal fields."""
     contact = tables.contact
     personal = (contact.c[name] for name in names("contact"))

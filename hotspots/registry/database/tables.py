@@ -6,11 +6,38 @@ Personal fields are stored only in ``contact`` and never in the history, so that
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import sqlalchemy as sa
 
 from hotspots.registry.schema.fields import Field, fields, names
+
+
+class VersionRow(TypedDict):
+    """A row of ``version``: one version of a record; times are UTC."""
+
+    no: int
+    id: str
+    version: int
+    at: str
+    by: str
+    action: str
+    note: str
+    snapshot: str
+
+
+class TokenRow(TypedDict):
+    """A row of ``token``; regions are joined by ";", a time that isn't set is ""."""
+
+    id: str
+    holder: str
+    role: str
+    regions: str
+    digest: str
+    created: str
+    expires: str
+    revoked: str
+
 
 metadata = sa.MetaData()
 # 64-bit integers in PostgreSQL; in SQLite only INTEGER can be the row id.
@@ -20,9 +47,9 @@ CODED = ("theme", "regions", "land_use", "climate_zone", "practice_kind", "exter
 
 
 def _column(field: Field) -> sa.Column[object]:
-    kinds: dict[str, Any] = {"number": sa.Double, "whole": sa.Integer}
+    numeric = {"number": sa.Double, "whole": sa.Integer}.get(field.kind)
     needed = field.name in ("id", "type", "name", "version", "created", "changed")
-    return sa.Column(field.name, kinds.get(field.kind, sa.Text)(), nullable=not needed)
+    return sa.Column(field.name, numeric() if numeric else sa.Text(), nullable=not needed)
 
 
 record = sa.Table(

@@ -34,12 +34,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypedDict
 
-from hotspots.registry.deduplication.name_similarity import Name, Names, names_of
+from hotspots.registry.deduplication.name_similarity import GivenName, Name, Names, names_of
 from hotspots.registry.schema.fields import ORGANISATION
+from hotspots.registry.schema.records import Record, id_of, list_of, point_of, text_of
 
 THRESHOLD = 0.75  # pairs with a lower score are not reported
 NEAR_KM = 1.0
@@ -71,9 +72,7 @@ class Pair:
     reasons: tuple[str, ...]
 
 
-def likely_pairs(
-    records: Iterable[Mapping[str, Any]], *, among: Collection[str] | None = None
-) -> list[Pair]:
+def likely_pairs(records: Iterable[Record], *, among: Collection[str] | None = None) -> list[Pair]:
     """Return pairs of likely duplicates, by decreasing score.
 
     Parameters
@@ -83,16 +82,43 @@ def likely_pairs(
     among
         Ids; only pairs with at least one of them, which is much faster for few ids.
     """
-    index = _Index(records)
+    index = _Index.of(records)
     new = None
     if among is not None:
         ids = set(among)
-        new = {n for n, record in enumerate(index.records) if record["id"] in ids}
+        new = {n for n, record in enumerate(index.records) if id_of(record) in ids}
     found: dict[tuple[int, int], Pair] = {}
     for pair in _candidates(index, new):
         if pair not in found and (likely := index.compare(*pair)):
             found[pair] = likely
     return sorted(found.values(), key=lambda pair: (-pair.score, pair.a, pair.b))
+
+
+class DuplicateRow(TypedDict):
+    """A pair of likely duplicates with the records' names, in JSON-compatible form."""
+
+    id: str
+    name: str
+    other_id: str
+    other_name: str
+    score: float
+    reasons: list[str]
+
+
+def duplicate_rows(records: Iterable[Record]) -> list[DuplicateRow]:
+    """Return the likely duplicates among records, the most likely first."""
+    by_id = {id_of(record): record for record in records}
+    return [
+        {
+            "id": pair.a,
+            "name": text_of(by_id[pair.a], "name"),
+            "other_id": pair.b,
+            "other_name": text_of(by_id[pair.b], "name"),
+            "score": pair.score,
+            "reasons": list(pair.reasons),
+        }
+        for pair in likely_pairs(by_id.values())
+    ]
 
 
 @dataclass(slots=True)
@@ -107,32 +133,40 @@ class _Item:
     point: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
 class _Index:
     """The records with words, weights and addresses; further attributes only when compared.
 
     Attributes are computed once per record, not once per pair.
     """
 
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
-        self.records = list(records)
-        self.given = [names_of(record) for record in self.records]
-        self.names = Names(self.given)
-        self.webs = [_address(record.get("web", "")) for record in self.records]
-        self.sharers = Counter(self.webs)
-        self._items: dict[int, _Item] = {}
+    records: list[Record]
+    given: list[list[GivenName]]
+    names: Names
+    webs: list[str]
+    sharers: Counter[str]
+    _items: dict[int, _Item] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> _Index:
+        """Return the index of all records."""
+        listed = list(records)
+        given = [names_of(record) for record in listed]
+        webs = [_address(text_of(record, "web")) for record in listed]
+        return cls(listed, given, Names.of(given), webs, Counter(webs))
 
     def item(self, n: int) -> _Item:
         """Return a record prepared for comparison."""
         if n not in self._items:
             record = self.records[n]
             self._items[n] = _Item(
-                record["id"],
-                record["type"],
+                id_of(record),
+                text_of(record, "type"),
                 _country(record),
                 [self.names.prepared(one) for one in self.given[n]],
                 self.webs[n],
                 _ids(record),
-                record.get("data_doi", "").casefold(),
+                text_of(record, "data_doi").casefold(),
                 _exact_point(record),
             )
         return self._items[n]
@@ -177,21 +211,19 @@ class _Index:
             yield 0.4, f"{km * 1000:.0f} m apart"
 
 
-def _country(record: Mapping[str, Any]) -> str:
-    regions = record.get("regions", ())
+def _country(record: Record) -> str:
+    regions = list_of(record, "regions")
     only = regions[0] if len(regions) == 1 and len(regions[0]) == 3 else ""
-    return str(record.get("country", only))
+    return text_of(record, "country") or only
 
 
-def _ids(record: Mapping[str, Any]) -> frozenset[str]:
+def _ids(record: Record) -> frozenset[str]:
     given = [f"{name} {record[name]}" for name in ("ror", "wocat_id") if name in record]
-    return frozenset([*given, *record.get("external_ids", ())])
+    return frozenset([*given, *list_of(record, "external_ids")])
 
 
-def _exact_point(record: Mapping[str, Any]) -> tuple[float, float] | None:
-    if record.get("place_precision") != "exact" or "latitude" not in record:
-        return None
-    return record["latitude"], record["longitude"]
+def _exact_point(record: Record) -> tuple[float, float] | None:
+    return point_of(record) if record.get("place_precision") == "exact" else None
 
 
 def _address(web: str) -> str:
@@ -238,7 +270,7 @@ def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]
         sought = index.names.spellings({str(key[2]) for key in blocks if key[0] == "word"})
         for n in numbers:
             # Prepare a record only if its names contain one of the words searched for.
-            some = any(not sought.isdisjoint(listed) for _, _, listed, _ in index.given[n])
+            some = any(not sought.isdisjoint(name.words) for name in index.given[n])
             for key in _keys(index, n) if some else _plain_keys(index, n):
                 if key in blocks:
                     blocks[key].append(n)
@@ -249,7 +281,7 @@ def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]
 def _pairs_of(index: _Index, members: list[int], new: set[int] | None) -> Iterator[tuple[int, int]]:
     width = len(members)
     if width > _MOST:
-        members = sorted(members, key=lambda n: (index.given[n][0][3], n))
+        members = sorted(members, key=lambda n: (index.given[n][0].squeezed, n))
         width = _NEXT + 1
     for at, one in enumerate(members):
         for other in members[at + 1 : at + width]:
@@ -273,11 +305,11 @@ def _plain_keys(index: _Index, n: int) -> Iterator[tuple[object, ...]]:
     for one in _ids(record):
         yield "id", kind, one
     if "data_doi" in record:
-        yield "doi", kind, record["data_doi"].casefold()
+        yield "doi", kind, text_of(record, "data_doi").casefold()
     if index.webs[n]:
         yield "web", kind, index.webs[n]
-    for _, _, _, squeezed in index.given[n]:
-        yield "name", kind, squeezed
+    for name in index.given[n]:
+        yield "name", kind, name.squeezed
     if point := _exact_point(record):
         yield from _cells(*point)
 

@@ -31,22 +31,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, RegistryError, near_matches
 from hotspots.geo.countries import key
 from hotspots.registry.database import queries, tables
-from hotspots.registry.database.changes import Change, apply, log
-from hotspots.registry.imports import validation
+from hotspots.registry.database.changes import Change, add_to_journal, apply
 from hotspots.registry.permissions import Actor
-from hotspots.registry.schema import values
+from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.fields import TOGETHER, fields, names
+from hotspots.registry.schema.records import (
+    Record,
+    Value,
+    Values,
+    id_of,
+    list_of,
+    text_of,
+    version_of,
+)
 from hotspots.registry.schema.vocabulary import vocabulary
 
 KEEP, DROP, BOTH = "keep", "drop", "both"
-Record = Mapping[str, Any]
 # Fields that are interpreted together.
 _CONTACT = names("contact")
 _NAMES = ("name", "name_en", "name_fr", "name_es")
@@ -104,7 +111,7 @@ def preview(
     RegistryError, BadInputError
         See `merge`.
     """
-    kept, dropped = _both(connection, keep, drop)
+    kept, dropped = _pair(connection, keep, drop)
     record, origin = _survivor(kept, dropped, _checked(take or {}))
     repointed = [id_ for id_ in queries.related_to(connection, drop) if id_ not in (keep, drop)]
     return Preview(
@@ -125,7 +132,7 @@ def merge(
     now: str,
     *,
     take: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Values:
     """Merge two records and return the survivor, with personal and system fields.
 
     Parameters
@@ -158,19 +165,24 @@ def merge(
     ]
     for id_ in made.repointed:
         old = before[id_]
-        relations = _redirected(old["relations"], id_, {drop: keep})
-        new = {**old, "relations": relations, "version": old["version"] + 1, "changed": now}
+        relations = _redirected(list_of(old, "relations"), id_, {drop: keep})
+        new = {**old, "relations": relations, "version": version_of(old) + 1, "changed": now}
         changes.append(Change("changed", old, new, f"{drop} was merged into {keep}"))
     apply(connection, changes, actor, now)
     alias = tables.alias
     connection.execute(alias.update().where(alias.c.id == drop).values(id=keep))
     connection.execute(alias.insert().values(former=drop, id=keep))
     _repoint_suggestions(connection, drop, survivor)
-    log(connection, actor, now, "merge", keep, drop)
+    add_to_journal(connection, actor, now, "merge", keep, drop)
     return survivor
 
 
-def _both(connection: sa.Connection, keep: str, drop: str) -> tuple[Record, Record]:
+class _Pair(NamedTuple):
+    kept: Record
+    dropped: Record
+
+
+def _pair(connection: sa.Connection, keep: str, drop: str) -> _Pair:
     if keep == drop:
         raise RegistryError(f"'{keep}' can't be merged with itself. Give the ids of two records.")
     gone = queries.current_ids(connection, [keep, drop])
@@ -179,16 +191,14 @@ def _both(connection: sa.Connection, keep: str, drop: str) -> tuple[Record, Reco
         if id_ in gone:
             raise RegistryError(f"'{id_}' was merged into '{gone[id_]}' before. Give that id.")
         if id_ not in found:
-            raise RegistryError(
-                f"No record has the id '{id_}'. 'hotspots registry list' shows them."
-            )
+            raise queries.unknown_id(id_)
     kept, dropped = found[keep], found[drop]
     if kept["type"] != dropped["type"]:
         raise RegistryError(
             f"'{keep}' is of the type {kept['type']} and '{drop}' of the type {dropped['type']};"
             " only records of one type can be the same. Relate them instead."
         )
-    return kept, dropped
+    return _Pair(kept, dropped)
 
 
 def _checked(take: Mapping[str, str]) -> dict[str, str]:
@@ -216,28 +226,32 @@ def _group(name: str) -> tuple[str, ...]:
     return next((group for group in (*TOGETHER, _CONTACT) if name in group), (name,))
 
 
-def _survivor(
-    kept: Record, dropped: Record, take: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
+class _Survivor(NamedTuple):
+    record: Values
+    origin: dict[str, str]  # field -> KEEP, DROP or BOTH
+
+
+def _survivor(kept: Record, dropped: Record, take: Mapping[str, str]) -> _Survivor:
     """Return the merged record, and the origin of each field."""
     whose = _chosen(kept, dropped) | dict(take)
-    made: dict[str, Any] = {}
+    made: Values = {}
     origin: dict[str, str] = {}
     for name in (*names("content"), *_CONTACT, "owner"):
         value, side = _value(name, kept, dropped, whose.get(name))
         if value not in (None, ()):
             made[name], origin[name] = value, side
     _add_names(made, origin, kept, dropped, whose)
-    relations = _redirected(made.pop("relations", ()), kept["id"], {dropped["id"]: kept["id"]})
-    if relations:
+    own = id_of(kept)
+    if relations := _redirected(list_of(made, "relations"), own, {id_of(dropped): own}):
         made["relations"] = relations
     else:
+        made.pop("relations", None)
         origin.pop("relations", None)
-    _date(made, origin, kept, dropped, take)
-    made["created"] = min(kept["created"], dropped["created"])
-    made |= {"version": kept["version"] + 1, "changed": kept["changed"]}
+    _set_verification_day(made, origin, kept, dropped, take)
+    made["created"] = min(text_of(kept, "created"), text_of(dropped, "created"))
+    made |= {"version": version_of(kept) + 1, "changed": kept["changed"]}
     _require_sound(made)
-    return {name: made[name] for name in fields() if name in made}, origin
+    return _Survivor({name: made[name] for name in fields() if name in made}, origin)
 
 
 def _chosen(kept: Record, dropped: Record) -> dict[str, str]:
@@ -255,26 +269,35 @@ def _exactness(record: Record) -> int:
     """Return the rank of a record's precision, from 0 (exact); the last if without position."""
     ranks = list(vocabulary()["place_precision"])
     drawn = "latitude" in record or "footprint" in record
-    precision = record.get("place_precision")
+    precision = text_of(record, "place_precision")
     return ranks.index(precision) if drawn and precision in ranks else len(ranks)
 
 
-def _value(name: str, kept: Record, dropped: Record, whose: str | None) -> tuple[Any, str]:
-    kept_value, dropped_value = kept.get(name), dropped.get(name)
+class _Merged(NamedTuple):
+    value: Value
+    origin: str
+
+
+def _value(name: str, kept: Record, dropped: Record, whose: str | None) -> _Merged:
+    of_kept = _Merged(kept.get(name), KEEP)
+    of_dropped = _Merged(dropped.get(name), DROP)
     if whose is not None:
-        return (kept_value, KEEP) if whose == KEEP else (dropped_value, DROP)
-    if kept_value is None or dropped_value is None or kept_value == dropped_value:
-        return (dropped_value, DROP) if kept_value is None else (kept_value, KEEP)
+        return of_kept if whose == KEEP else of_dropped
+    if of_kept.value is None:
+        return of_dropped
+    if of_dropped.value is None or of_kept.value == of_dropped.value:
+        return of_kept
     if fields()[name].is_list:
-        united = tuple(dict.fromkeys((*kept_value, *dropped_value)))
-        return united, KEEP if united == kept_value else BOTH
-    if name == "source" and dropped_value not in kept_value:
-        return f"{kept_value}; {dropped_value}"[: values.MOST_TEXT], BOTH
-    return kept_value, KEEP
+        united = tuple(dict.fromkeys((*list_of(kept, name), *list_of(dropped, name))))
+        return _Merged(united, KEEP if united == of_kept.value else BOTH)
+    if name == "source" and text_of(dropped, name) not in text_of(kept, name):
+        both = f"{of_kept.value}; {of_dropped.value}"
+        return _Merged(both[: values.MOST_TEXT], BOTH)
+    return of_kept
 
 
 def _add_names(
-    made: dict[str, Any],
+    made: Values,
     origin: dict[str, str],
     kept: Record,
     dropped: Record,
@@ -283,9 +306,9 @@ def _add_names(
     """Add names that would be lost to the survivor's other names."""
     if "other_names" in whose:
         return
-    standing = {key(made[name]) for name in _NAMES if name in made}
+    standing = {key(text_of(made, name)) for name in _NAMES if name in made}
     others: dict[str, str] = {}
-    for name in (*made.get("other_names", ()), *_names_of(kept), *_names_of(dropped)):
+    for name in (*list_of(made, "other_names"), *_names_of(kept), *_names_of(dropped)):
         plain = name.replace(";", ",")  # the separator of names
         if key(plain) not in standing:
             others.setdefault(key(plain), plain)
@@ -298,11 +321,11 @@ def _add_names(
 
 
 def _names_of(record: Record) -> Iterable[str]:
-    return (record[name] for name in _NAMES if name in record)
+    return (text_of(record, name) for name in _NAMES if name in record)
 
 
-def _date(
-    made: dict[str, Any],
+def _set_verification_day(
+    made: Values,
     origin: dict[str, str],
     kept: Record,
     dropped: Record,
@@ -315,7 +338,7 @@ def _date(
     made.pop("verified_on", None)
     origin.pop("verified_on", None)
     if "verified_on" in kept and "verified_on" in dropped:
-        made["verified_on"] = min(kept["verified_on"], dropped["verified_on"])
+        made["verified_on"] = min(text_of(one, "verified_on") for one in (kept, dropped))
         same = made["verified_on"] == kept["verified_on"]
         origin["verified_on"] = KEEP if same else DROP
 
@@ -333,14 +356,14 @@ def _redirected(relations: Iterable[str], own: str, to: Mapping[str, str]) -> tu
     """Return relations after a merge, without self-references and duplicates."""
     found: list[str] = []
     for text in (values.redirected(relation, to) for relation in relations):
-        if values.relation(text)[1] == own or any(_says(other, text) for other in found):
+        if values.relation(text)[1] == own or any(_implies(other, text) for other in found):
             continue
-        found = [other for other in found if not _says(text, other)]
+        found = [other for other in found if not _implies(text, other)]
         found.append(text)
     return tuple(found)
 
 
-def _says(one: str, other: str) -> bool:
+def _implies(one: str, other: str) -> bool:
     """Return whether a relation implies another; with contradictory ends, the first does."""
     *target, start, end = values.relation(one)
     *other_target, other_start, other_end = values.relation(other)
@@ -358,26 +381,25 @@ def _given_up(kept: Record, dropped: Record, made: Record) -> dict[str, str]:
         texts = [
             text
             for record in (kept, dropped)
-            if (text := values.write(_missing(name, record.get(name), made, dropped["id"])))
+            if (text := values.write(_missing(name, record, made, id_of(dropped))))
         ]
         if texts:
             found[name] = "; ".join(texts)
     return found
 
 
-def _missing(name: str, value: Any, made: Record, drop: str) -> Any:
-    """Return the part of a value that the survivor lacks, or None."""
-    stands = made.get(name, () if fields()[name].is_list else None)
-    if name == "relations" and value:
-        followed = _redirected(value, made["id"], {drop: made["id"]})
-        value = tuple(
-            text for text in followed if not any(_says(present, text) for present in stands)
-        )
+def _missing(name: str, record: Record, made: Record, drop: str) -> Value:
+    """Return the part of a record's value that the survivor lacks, or None."""
     if fields()[name].is_list:
-        return tuple(item for item in value or () if item not in stands) or None
-    if name == "source" and value and stands and value in stands:
+        entries, present = list_of(record, name), list_of(made, name)
+        if name == "relations":
+            followed = _redirected(entries, id_of(made), {drop: id_of(made)})
+            entries = tuple(t for t in followed if not any(_implies(other, t) for other in present))
+        return tuple(entry for entry in entries if entry not in present) or None
+    value = record.get(name)
+    if name == "source" and value and text_of(record, name) in text_of(made, name):
         return None
-    return None if value == stands else value
+    return None if value == made.get(name) else value
 
 
 def _reasons(kept: Record, dropped: Record) -> tuple[str, ...]:
@@ -386,22 +408,27 @@ def _reasons(kept: Record, dropped: Record) -> tuple[str, ...]:
     return tuple(reason for pair in likely_pairs([kept, dropped]) for reason in pair.reasons)
 
 
-def _suggestions(connection: sa.Connection, id: str) -> list[tuple[int, dict[str, str]]]:
-    """Return (number, cells) of the pending suggestions to change a record.
+class _PendingCells(NamedTuple):
+    number: int
+    cells: dict[str, str]
+
+
+def _suggestions(connection: sa.Connection, id: str) -> list[_PendingCells]:
+    """Return the pending suggestions to change a record.
 
     Those without a version are for a new record with this id and are left unchanged.
     """
     kept = tables.suggestion
     query = sa.select(kept.c.no, kept.c.cells).where(kept.c.id == id, kept.c.state == _PENDING)
-    found = [(row.no, json.loads(row.cells)) for row in connection.execute(query)]
-    return [(number, cells) for number, cells in found if "version" in cells]
+    found = [_PendingCells(row.no, json.loads(row.cells)) for row in connection.execute(query)]
+    return [one for one in found if "version" in one.cells]
 
 
 def _repoint_suggestions(connection: sa.Connection, drop: str, survivor: Record) -> None:
     # Suggestions list individual cells, so they can be applied to the survivor.
     kept = tables.suggestion
     for number, cells in _suggestions(connection, drop):
-        cells |= {"id": survivor["id"], "version": str(survivor["version"])}
+        cells |= {"id": id_of(survivor), "version": str(version_of(survivor))}
         text = json.dumps(cells, ensure_ascii=False)
         connection.execute(
             kept.update().where(kept.c.no == number).values(id=survivor["id"], cells=text)

@@ -26,9 +26,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 from hotspots.registry.adapters.organisations import FORMS, KINDS
+from hotspots.registry.schema.records import Record, list_of, text_of
 
 FLOOR = 0.6  # a lower likeness is not evidence
 _PRIOR = 1000  # additional virtual records, so that weights are stable for few records
@@ -65,7 +66,14 @@ _DOTTED = re.compile(r"\b(\w)\.(?=\w\b)")
 _ACRONYM = re.compile(r"\(([^\W\d_][^\W_]{1,9})\)")
 _DOUBLE = re.compile(r"(\D)\1")
 
-Given = tuple[str, str, list[str], str]  # language or "", text, words, squeezed
+
+class GivenName(NamedTuple):
+    """A name as a record has it: its language or "", text, words, and words without spaces."""
+
+    language: str
+    text: str
+    words: list[str]
+    squeezed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,10 @@ class Name:
     language: str
 
 
-def names_of(record: Mapping[str, Any]) -> list[Given]:
+def names_of(record: Record) -> list[GivenName]:
     """Return the names of a record in all languages with their words, and acronyms in brackets."""
-    given = {record[name]: _LANGUAGES[name] for name in _LANGUAGES if name in record}
-    for name in record.get("other_names", ()):
+    given = {text_of(record, name): _LANGUAGES[name] for name in _LANGUAGES if name in record}
+    for name in list_of(record, "other_names"):
         given.setdefault(name, "")
     for name in list(given):
         # "Global Soil Partnership (GSP)" is three names: as it stands, without GSP, and GSP.
@@ -109,7 +117,7 @@ def names_of(record: Mapping[str, Any]) -> list[Given]:
     for text, language in given.items():
         if plain := _plain(text):
             squeezed = "".join([word for word in plain if word not in FORMS]) or "".join(plain)
-            found.append((language, text, [_stem(word) for word in plain], squeezed))
+            found.append(GivenName(language, text, [_stem(word) for word in plain], squeezed))
     return found
 
 
@@ -138,6 +146,7 @@ _LEGAL = frozenset(_stem(word) for word in FORMS)
 _GENERIC = frozenset(_stem(word) for word in (*KINDS, *_GENERIC_WORDS.split()))
 
 
+@dataclass(frozen=True)
 class Names:
     """Statistics of all names of a registry.
 
@@ -145,30 +154,37 @@ class Names:
     ----------
     weights : dict of str to float
         By word, from nearly 0 to 1.
+    standard : dict of str to str
+        Rare word -> the more frequent word that it is a spelling variant of.
     """
 
-    def __init__(self, given: Sequence[list[Given]]) -> None:
+    weights: Mapping[str, float]
+    standard: Mapping[str, str]
+
+    @classmethod
+    def of(cls, given: Sequence[list[GivenName]]) -> Names:
+        """Return the statistics of the names of all records."""
         counts: Counter[str] = Counter()
         for one in given:
-            counts.update(set(one[0][2]) if len(one) == 1 else {w for g in one for w in g[2]})
-        self._standard = _standards(counts)
-        for word, standard in self._standard.items():
-            counts[standard] += counts[word]
-        self.weights = _weights(counts, len(given))
+            counts.update(set(one[0].words) if len(one) == 1 else {w for g in one for w in g.words})
+        standard = _standards(counts)
+        for word, frequent in standard.items():
+            counts[frequent] += counts[word]
+        return cls(_weights(counts, len(given)), standard)
 
-    def prepared(self, given: Given) -> Name:
+    def prepared(self, given: GivenName) -> Name:
         """Return a name, ready to be compared."""
         language, text, listed, squeezed = given
         spelt = standing = frozenset(listed)
-        if not self._standard.keys().isdisjoint(spelt):
-            standing = frozenset([self._standard.get(word, word) for word in spelt])
+        if not self.standard.keys().isdisjoint(spelt):
+            standing = frozenset([self.standard.get(word, word) for word in spelt])
         weight = sum([self.weights[word] for word in standing])
         numbers = frozenset([w for w in spelt if w in _ROMAN or not w.isalpha()])
         return Name(standing, spelt, squeezed, weight, numbers, text, language)
 
     def spellings(self, standing: set[str]) -> set[str]:
         """Return words with all their spelling variants."""
-        return standing | {word for word, as_ in self._standard.items() if as_ in standing}
+        return standing | {word for word, as_ in self.standard.items() if as_ in standing}
 
     def rarest(self, name: Name, least: float) -> list[str]:
         """Return some words of a name; each name with at least this likeness shares one of them.

@@ -16,13 +16,13 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import RegistryError
 from hotspots.io.readers.texts import read_bytes
 from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
-from hotspots.registry.formats.table import RawRow, Table, table
+from hotspots.registry.formats.table import CellFault, RawRow, Table, table
 from hotspots.registry.schema.fields import field_called
+from hotspots.registry.schema.records import Value
 from hotspots.registry.schema.values import write
 
 DELIMITERS = ",;\t"
@@ -56,7 +56,7 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
 def write_csv(
     path: Path,
     headings: Sequence[str],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[Sequence[Value]],
     lang: str | None = None,
 ) -> None:
     """Write rows of values as UTF-8 with a byte-order mark, so that spreadsheets detect it.
@@ -85,7 +85,7 @@ def write_csv(
         writer.writerows([_cell(value, delimiter) for value in row] for row in rows)
 
 
-def _cell(value: Any, delimiter: str) -> str:
+def _cell(value: Value, delimiter: str) -> str:
     text = write(value)
     if isinstance(value, float):
         return text.replace(".", ",") if delimiter == ";" else text
@@ -149,10 +149,10 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error as fault:
-            yield RawRow(number, (), ((None, "", _broken(fault, line, reader.line_num)),))
+            yield RawRow(number, (), (CellFault(None, "", _broken(fault, line, reader.line_num)),))
             continue
         zero = tuple(
-            (at, "", "it contains a zero byte; enter it again")
+            CellFault(at, "", "it contains a zero byte; enter it again")
             for at, cell in enumerate(cells)
             if "\0" in cell
         )

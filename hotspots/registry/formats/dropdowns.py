@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotspots.geo.countries import countries, key
 from hotspots.registry.formats.headings import word
 from hotspots.registry.schema.fields import TYPES, fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
 _LISTS = "lists"  # the hidden sheet with the lists
 _LAST = 10_000  # minimum last row with drop-down lists
 
 
 def add_dropdowns(
-    book: Any,
+    book: Workbook,
     sheet: Any,
     columns: Sequence[str],
     lang: str,

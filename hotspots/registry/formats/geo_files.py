@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from hotspots.errors import BadInputError, RegistryError, near_matches
 from hotspots.io.limits import require_within
@@ -21,10 +21,12 @@ from hotspots.registry.formats.table import Table, columns_of, notes, written
 from hotspots.registry.schema.fields import SEPARATOR, fields
 from hotspots.registry.schema.footprints import canonical
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Record, Row, Value, point_of, text_of
 from hotspots.registry.schema.values import write
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
     from shapely.geometry.base import BaseGeometry
 
 LAYER = "records"
@@ -35,6 +37,13 @@ _MOST_MESSAGE = 100  # characters of GDAL's message
 _SAME = 1e-6  # degrees; tolerance between geometry and properties of a point
 _WGS84 = ("CRS84", "CRS84H", ":4326", "EPSG4326")
 _EXACT = 16  # decimals of a coordinate
+
+
+class _Feature(TypedDict):
+    """A feature as parsed; its geometry is checked when it is read."""
+
+    properties: dict[str, object] | None
+    geometry: object
 
 
 def read_geojson(path: Path) -> Table:
@@ -81,7 +90,7 @@ def write_geojson(
     path: Path,
     columns: Sequence[str],
     headings: Sequence[str],
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
 ) -> None:
     """Write records as a FeatureCollection; lists are arrays, empty values null.
 
@@ -102,13 +111,13 @@ def write_geojson(
     with path.open("w", encoding="utf-8", newline="\n") as opened:
         opened.write('{"type": "FeatureCollection", "features": [')
         for at, record in enumerate(records):
-            shape, carried = _placed(record, columns)
+            placed = _placed(record, columns)
             properties = {
-                heading: None if name in carried else record.get(name)
+                heading: None if name in placed.fields else record.get(name)
                 for name, heading in zip(columns, headings, strict=True)
                 if name != FOOTPRINT
             }
-            geometry = json.loads(shapely.to_geojson(shape)) if shape is not None else None
+            geometry = placed.shape and json.loads(shapely.to_geojson(placed.shape))
             feature = {"type": "Feature", "geometry": geometry, "properties": properties}
             opened.write(",\n" if at else "\n")
             opened.write(json.dumps(feature, ensure_ascii=False, allow_nan=False))
@@ -119,7 +128,7 @@ def write_gpkg(
     path: Path,
     columns: Sequence[str],
     headings: Sequence[str],
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
 ) -> None:
     """Write records as the layer "records" of a new GeoPackage, EPSG:4326.
 
@@ -146,11 +155,11 @@ def write_gpkg(
 
     names = [name for name in columns if name != FOOTPRINT]
     shapes: list[BaseGeometry | None] = []
-    rows: list[list[Any]] = []
+    rows: list[list[Value]] = []
     for record in records:
-        shape, carried = _placed(record, columns)
-        shapes.append(shape)
-        rows.append([None if name in carried else record.get(name) for name in names])
+        placed = _placed(record, columns)
+        shapes.append(placed.shape)
+        rows.append([None if name in placed.fields else record.get(name) for name in names])
     data = {}
     for at, name in enumerate(names):
         values = [row[at] for row in rows]
@@ -181,20 +190,24 @@ def write_gpkg(
         raise OSError(message[:_MOST_MESSAGE]) from fault
 
 
-def _placed(
-    record: Mapping[str, Any], columns: Sequence[str]
-) -> tuple[BaseGeometry | None, tuple[str, ...]]:
-    """Return a record's geometry, and the fields that it represents."""
+class _Placed(NamedTuple):
+    """A record's geometry, and the fields that it represents."""
+
+    shape: BaseGeometry | None
+    fields: tuple[str, ...] = ()
+
+
+def _placed(record: Record, columns: Sequence[str]) -> _Placed:
     import shapely
 
-    if FOOTPRINT in columns and record.get(FOOTPRINT):
-        return shapely.from_wkt(record[FOOTPRINT]), (FOOTPRINT,)
-    if all(name in columns and record.get(name) is not None for name in POINT):
-        return shapely.Point(record["longitude"], record["latitude"]), POINT
-    return None, ()
+    if FOOTPRINT in columns and (area := text_of(record, FOOTPRINT)):
+        return _Placed(shapely.from_wkt(area), (FOOTPRINT,))
+    if all(name in columns for name in POINT) and (point := point_of(record)):
+        return _Placed(shapely.Point(point[1], point[0]), POINT)
+    return _Placed(None)
 
 
-def _features(path: Path) -> list[dict[str, Any]]:
+def _features(path: Path) -> list[_Feature]:
     try:
         data = parse_json(read_text(path))
     except UnicodeDecodeError as fault:
@@ -222,7 +235,7 @@ def _features(path: Path) -> list[dict[str, Any]]:
     return features
 
 
-def _check_crs(member: Any, name: str) -> None:
+def _check_crs(member: object, name: str) -> None:
     crs = member
     for key in ("properties", "name"):
         crs = crs.get(key) if isinstance(crs, dict) else crs
@@ -233,7 +246,7 @@ def _check_crs(member: Any, name: str) -> None:
         )
 
 
-def _shapes(geometries: Sequence[Any]) -> list[BaseGeometry | str | None]:
+def _shapes(geometries: Sequence[object]) -> list[BaseGeometry | str | None]:
     """Return each geometry, None, or the error message for it."""
     import shapely
 
@@ -294,29 +307,44 @@ def _layer(layers: Sequence[str], called: str | None, name: str) -> str:
     raise RegistryError(f"'{name}' has no layer '{called}'{near} it has {listed}.")
 
 
-def _plain(column: Any) -> list[Any]:
+def _plain(column: pd.Series) -> list[object]:
     """Return a column's values with None for missing ones."""
     return [
         None if missing else value for value, missing in zip(column, column.isna(), strict=True)
     ]
 
 
+class _FeatureRow(NamedTuple):
+    """A feature: row number, cells by property, geometry, and an error message or ""."""
+
+    number: int
+    cells: dict[str, str]
+    shape: BaseGeometry | None
+    fault: str
+
+
 def _row(
-    number: int, properties: Mapping[str, Any], order: Sequence[str], shape: Any
-) -> tuple[int, dict[str, str], Any, str]:
-    """Return the row number, its cells by property, its geometry, and an error message or ""."""
+    number: int,
+    properties: Mapping[str, object],
+    order: Sequence[str],
+    shape: BaseGeometry | str | None,
+) -> _FeatureRow:
+    """Return the row of a feature; a text in the place of its geometry is the error of it."""
     cells: dict[str, str] = {}
     for key in order:
         if key not in properties:
             continue
         text = _text(properties[key])
         if text is None:
-            return number, {}, None, f"'{key[:40]}' holds an object; give text, a number or a list"
+            fault = f"'{key[:40]}' holds an object; give text, a number or a list"
+            return _FeatureRow(number, {}, None, fault)
         cells[key] = text
-    return (number, cells, None, shape) if isinstance(shape, str) else (number, cells, shape, "")
+    if isinstance(shape, str):
+        return _FeatureRow(number, cells, None, shape)
+    return _FeatureRow(number, cells, shape, "")
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if value is None:
         return ""
     if isinstance(value, str):
@@ -337,12 +365,10 @@ def _text(value: Any) -> str | None:
     return write(value.item()) if hasattr(value, "item") else None
 
 
-def _geo_table(
-    name: str, called: Sequence[str], rows: Iterable[tuple[int, dict[str, str], Any, str]]
-) -> Table:
+def _geo_table(name: str, called: Sequence[str], rows: Iterable[_FeatureRow]) -> Table:
     """Return the table of features, with fields from properties and geometries."""
     columns = dict(zip(called, columns_of(called, name) if called else (), strict=True))
-    kept: list[tuple[int, dict[str, str]]] = []
+    kept: list[Row] = []
     problems: list[Problem] = []
     for number, properties, shape, fault in paced(rows, name):
         cells = {columns[key]: text for key, text in properties.items() if columns[key]}
@@ -350,7 +376,7 @@ def _geo_table(
         if fault:
             problems.append(Problem(number, "", "", fault))
         elif any(text.strip() for text in cells.values()):
-            kept.append((number, cells))
+            kept.append(Row(number, cells))
             problems += notes(number, cells)
     given = dict.fromkeys(c for c in columns.values() if c)
     given |= dict.fromkeys(c for c in (*POINT, FOOTPRINT) if any(c in cells for _, cells in kept))
@@ -358,15 +384,15 @@ def _geo_table(
     return Table(name, tuple(given), tuple(kept), tuple(problems), headings)
 
 
-def _place(cells: dict[str, str], shape: Any) -> str:
+def _place(cells: dict[str, str], shape: BaseGeometry | None) -> str:
     """Add the fields of a geometry to the cells; return an error message, or ""."""
     import shapely
 
     if shape is None or shape.is_empty:
         return ""
-    if shape.geom_type == "MultiPoint" and len(shape.geoms) == 1:
+    if isinstance(shape, shapely.MultiPoint) and len(shape.geoms) == 1:
         shape = shape.geoms[0]  # some programs save points this way
-    if shape.geom_type == "Point":
+    if isinstance(shape, shapely.Point):
         position = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
         if not all(_close(cells.get(name, ""), text) for name, text in position.items()):
             return (

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
 
 from hotspots.geo.countries import countries
 from hotspots.registry.schema.fields import fields
-from hotspots.registry.schema.values import read
+from hotspots.registry.schema.records import Record, Value
+from hotspots.registry.schema.values import read, write
 from hotspots.registry.schema.vocabulary import vocabulary
 
 _KINDS = frozenset({"code", "codes", "country"})
 _LONG = frozenset({"theme"})  # fields with long labels
 
 
-def worded(
-    records: Iterable[Mapping[str, Any]], columns: Sequence[str], lang: str
-) -> Iterator[Mapping[str, Any]]:
+def worded(records: Iterable[Record], columns: Sequence[str], lang: str) -> Iterator[Record]:
     """Yield records with codes replaced by labels in a language in these columns."""
     chosen = [name for name in columns if fields()[name].kind in _KINDS and name not in _LONG]
     for record in records:
@@ -40,7 +38,7 @@ def word(name: str, code: str, lang: str) -> str:
         return code
 
 
-def _words(name: str, value: Any, lang: str) -> Any:
+def _words(name: str, value: Value, lang: str) -> Value:
     if isinstance(value, tuple):
         return tuple(word(name, code, lang) for code in value)
-    return word(name, value, lang)
+    return word(name, write(value), lang)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import BadZipFile
 
 from hotspots.errors import RegistryError, near_matches
-from hotspots.registry.formats.table import RawRow, Table, table
+from hotspots.registry.formats.table import CellFault, RawRow, Table, table
 from hotspots.registry.formats.workbooks import check_workbook
 from hotspots.registry.formats.write_xlsx import MOST_ROWS
 from hotspots.registry.schema.fields import field_called
@@ -126,31 +126,35 @@ def _rows(sheet: Any, merged: bytes, name: str) -> Iterator[RawRow]:
                 f"'{name}' has more than {MOST_ROWS:,} rows. Split it, or give CSV or GeoPackage."
             )
         if seen_header and number < len(merged) and merged[number]:
-            faults.append((None, "", "cells are merged in it; unmerge them and fill each"))
+            faults.append(CellFault(None, "", "cells are merged in it; unmerge them and fill each"))
         seen_header = seen_header or any(cells)
         yield RawRow(number, cells, tuple(faults), ragged=False)
 
 
-def _texts(row: Sequence[Any]) -> tuple[list[str], list[tuple[int | None, str, str]]]:
+def _texts(row: Sequence[Any]) -> tuple[list[str], list[CellFault]]:
     cells: list[str] = []
-    faults: list[tuple[int | None, str, str]] = []
+    faults: list[CellFault] = []
     for at, cell in enumerate(row):
         value = cell.value
         if value is None:
             cells.append("")
         elif cell.data_type == "f":
             # Its cached value may be outdated.
-            faults.append((at, str(value), "it contains a formula; paste its value instead"))
+            faults.append(
+                CellFault(at, str(value), "it contains a formula; paste its value instead")
+            )
             cells.append("")
         elif cell.data_type == "e":
-            faults.append((at, str(value), f"it contains the error {value}; empty or correct it"))
+            faults.append(
+                CellFault(at, str(value), f"it contains the error {value}; empty or correct it")
+            )
             cells.append("")
         else:
             cells.append(_text(cell, value))
     return cells, faults
 
 
-def _text(cell: Any, value: Any) -> str:
+def _text(cell: Any, value: object) -> str:
     if isinstance(value, str):
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
     if isinstance(value, bool):
@@ -195,7 +199,9 @@ def _joined(row: RawRow, owners: Sequence[int], width: int) -> RawRow:
         cells[owner] += cell
     beyond = row.cells[len(owners) :]
     faults = tuple(
-        (owners[at] if at is not None and at < len(owners) else None, value, reason)
-        for at, value, reason in row.faults
+        fault._replace(
+            at=owners[fault.at] if fault.at is not None and fault.at < len(owners) else None
+        )
+        for fault in row.faults
     )
     return RawRow(row.number, [*cells, *beyond], faults, ragged=False)

@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from hotspots.locale.escaping import xml_text
-from hotspots.registry.formats.write import require_suffix, whole
-from hotspots.registry.schema.values import relation
+from hotspots.registry.formats.write import replacing, require_suffix
+from hotspots.registry.schema.records import Record, id_of, list_of, text_of
+from hotspots.registry.schema.values import Relation, relation
 
 SUFFIXES = (".graphml", ".json")
-_SHOWN = ("type", "name", "country")
 
 
-def graph(records: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+class Node(TypedDict):
+    """A record, or (`missing`) the target of a relation that is not among the records."""
+
+    id: str
+    type: str
+    name: str
+    country: str
+    missing: bool
+
+
+class Edge(TypedDict):
+    """A relation: the record that states it, its target, and "" for a date that isn't known."""
+
+    source: str
+    target: str
+    role: str
+    start: str
+    end: str
+
+
+class Graph(TypedDict):
+    """The nodes and edges of `graph`."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+
+
+def graph(records: Iterable[Record]) -> Graph:
     """Return the records and the relations between them.
 
     Parameters
@@ -25,31 +52,43 @@ def graph(records: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]
 
     Returns
     -------
-    dict
+    Graph
         ``nodes``: id, type, name, country ("" if not recorded) and missing, true for
         targets of relations that are not among the records. ``edges``: source (the record that
         states the relation), target, role, start and end ("" if not known). A project's edge with
         the role "lead" points to its lead. Both are in the order of the records.
     """
-    nodes: dict[str, dict[str, Any]] = {}
-    edges: list[dict[str, Any]] = []
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
     for record in records:
-        shown = {name: record.get(name, "") for name in _SHOWN}
-        nodes[record["id"]] = {"id": record["id"], **shown, "missing": False}
-        for text in record.get("relations", ()):
-            role, target, start, end = relation(text)
-            dates = {"start": start or "", "end": end or ""}
-            edges.append({"source": record["id"], "target": target, "role": role, **dates})
-    blank = dict.fromkeys(_SHOWN, "")
+        nodes[id_of(record)] = _node(record, missing=False)
+        edges += [_edge(id_of(record), relation(text)) for text in list_of(record, "relations")]
     for edge in edges:
-        target = edge["target"]
-        nodes.setdefault(target, {"id": target, **blank, "missing": True})
+        nodes.setdefault(edge["target"], _node({"id": edge["target"]}, missing=True))
     return {"nodes": list(nodes.values()), "edges": edges}
 
 
-def write_graph(
-    path: str | Path, records: Iterable[Mapping[str, Any]], *, force: bool = False
-) -> None:
+def _node(record: Record, *, missing: bool) -> Node:
+    return {
+        "id": id_of(record),
+        "type": text_of(record, "type"),
+        "name": text_of(record, "name"),
+        "country": text_of(record, "country"),
+        "missing": missing,
+    }
+
+
+def _edge(source: str, stated: Relation) -> Edge:
+    return {
+        "source": source,
+        "target": stated.other,
+        "role": stated.role,
+        "start": stated.start or "",
+        "end": stated.end or "",
+    }
+
+
+def write_graph(path: str | Path, records: Iterable[Record], *, force: bool = False) -> None:
     """Write the graph of relations as GraphML or JSON, by the file's suffix.
 
     Raises
@@ -62,7 +101,7 @@ def write_graph(
     target = Path(path)
     suffix = require_suffix(target, SUFFIXES, "A graph")
     found = graph(records)
-    with whole(target, force=force) as part:
+    with replacing(target, force=force) as part:
         if suffix == ".json":
             text = json.dumps(found, ensure_ascii=False, indent=1)
             part.write_text(text + "\n", encoding="utf-8")
@@ -70,7 +109,7 @@ def write_graph(
             _write_graphml(part, found)
 
 
-def _write_graphml(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> None:
+def _write_graphml(path: Path, found: Graph) -> None:
     import networkx as nx
 
     # Two records may have several relations, by role or period.
@@ -83,5 +122,5 @@ def _write_graphml(path: Path, found: Mapping[str, list[dict[str, Any]]]) -> Non
     nx.write_graphml_xml(made, path)
 
 
-def _held(value: Any) -> Any:
+def _held(value: object) -> object:
     return xml_text(value) if isinstance(value, str) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.io.limits import require_within
@@ -11,6 +12,7 @@ from hotspots.io.readers.texts import paced
 from hotspots.locale.escaping import like_formula
 from hotspots.registry.schema.fields import field_called, fields
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Cells, Row
 
 _FREE_TEXT = frozenset({"text", "texts"})
 _MOST_UNKNOWN = 5  # columns named in one fault
@@ -26,7 +28,7 @@ class Table:
         The file's name, without its folder.
     columns : tuple of str
         Field names in the file's order.
-    rows : tuple of (int, dict of str to str)
+    rows : tuple of Row
         The row's number as a spreadsheet counts, and its cells by field name. An empty cell is "";
         a missing field (a property that a feature lacks) is absent from the row. Rows that are
         blank or can't be read are omitted.
@@ -34,17 +36,25 @@ class Table:
         Rows that can't be read (serious), and warnings (not serious).
     headings : mapping of str to str
         Field name -> heading as written in the file; fields from geometries have none.
-    spoiled : tuple of (int, dict of str to str)
+    spoiled : tuple of Row
         Omitted rows whose invalid cells are known (a formula, an error): row number and the
         other cells, so that all their problems can be reported at once.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[int, dict[str, str]], ...]
+    rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
     headings: Mapping[str, str] = field(default_factory=dict)
-    spoiled: tuple[tuple[int, dict[str, str]], ...] = ()
+    spoiled: tuple[Row, ...] = ()
+
+
+class CellFault(NamedTuple):
+    """A cell that can't be read: its position (None for the whole row), its value, and why."""
+
+    at: int | None
+    value: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class RawRow:
 
     number: int
     cells: Sequence[str]
-    faults: tuple[tuple[int | None, str, str], ...] = ()  # position, value, reason
+    faults: tuple[CellFault, ...] = ()
     ragged: bool = True  # whether fewer cells than headings are a fault
 
 
@@ -66,8 +76,8 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
         Unknown or duplicate heading, or cells without a heading.
     """
     columns = columns_of(headings, name)
-    kept: list[tuple[int, dict[str, str]]] = []
-    spoiled: list[tuple[int, dict[str, str]]] = []
+    kept: list[Row] = []
+    spoiled: list[Row] = []
     problems: list[Problem] = []
     for row in paced(rows, name):
         require_within(f"'{name}' has", row.number, "rows", "split it")
@@ -75,13 +85,13 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
             continue
         found = list(_faults(row, columns, name))
         problems += found
-        bad = {at for at, _, _ in row.faults}
+        bad = {fault.at for fault in row.faults}
         aligned = not row.ragged or len(row.cells) == len(columns)
         if found and (not bad or None in bad or not aligned):
             continue  # the assignment of its cells is uncertain
         cells = dict(zip(columns, row.cells, strict=False))
         sound = {c: cells.get(c, "") for at, c in enumerate(columns) if c and at not in bad}
-        (spoiled if bad else kept).append((row.number, sound))
+        (spoiled if bad else kept).append(Row(row.number, sound))
         problems += notes(row.number, sound)
     return Table(
         name,
@@ -167,7 +177,7 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
         )
 
 
-def notes(number: int, cells: Mapping[str, str]) -> Iterator[Problem]:
+def notes(number: int, cells: Cells) -> Iterator[Problem]:
     """Yield warnings about the cells of a readable row."""
     for column, cell in cells.items():
         if not cell:

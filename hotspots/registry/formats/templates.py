@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.locale import check_language
 from hotspots.registry.formats.dropdowns import add_dropdowns
 from hotspots.registry.formats.workbooks import save
-from hotspots.registry.formats.write import whole
+from hotspots.registry.formats.write import replacing
 from hotspots.registry.schema.fields import TYPES, Field, fields
 from hotspots.registry.schema.vocabulary import label, vocabulary
 
@@ -68,7 +68,7 @@ def write_template(
         for field in fields().values()
         if field.group != "system" and not field.types.isdisjoint(types)
     ]
-    with whole(target, force=force) as part:
+    with replacing(target, force=force) as part:
         if part.suffix == ".csv":
             from hotspots.registry.formats.csv_files import write_csv
 
@@ -91,10 +91,26 @@ def _write_workbook(path: Path, chosen: Sequence[Field], types: Sequence[str], l
     save(book, path)
 
 
+class _Words(TypedDict):
+    """The texts of `templates.toml` in one language; `lines` is the introduction."""
+
+    records: str
+    help: str
+    column: str
+    what: str
+    required: str
+    unit: str
+    code: str
+    meaning: str
+    all: str
+    title: str
+    lines: list[str]
+
+
 @cache
-def _words() -> Mapping[str, Mapping[str, Any]]:
+def _words() -> Mapping[str, _Words]:
     text = files(__package__).joinpath("templates.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return cast("Mapping[str, _Words]", tomllib.loads(text))
 
 
 def _fill_headings(

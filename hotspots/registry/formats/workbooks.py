@@ -8,11 +8,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hotspots.errors import RegistryError
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import Deadline, read_bytes
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 MOST_RATIO = 100  # of unpacked to packed bytes; spreadsheets have 5 to 30
 _SMALL = 20_000_000  # bytes unpacked that are harmless at any ratio
@@ -52,7 +55,7 @@ def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
         ) from fault
 
 
-def save(book: Any, path: Path) -> None:
+def save(book: Workbook, path: Path) -> None:
     """Write an openpyxl workbook to a file, leaving no open handle if the disk is full.
 
     Raises

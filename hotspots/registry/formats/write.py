@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import RegistryError, near_matches
 from hotspots.io.atomic import aside, make_private, require_writable, write_error
 from hotspots.locale import check_language
 from hotspots.registry.formats.headings import worded
 from hotspots.registry.schema.fields import fields, names
+from hotspots.registry.schema.records import Record
 
 SUFFIXES = (".csv", ".xlsx", ".geojson", ".gpkg")
 
 
 def write_file(
     path: str | Path,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     *,
     lang: str | None = None,
     columns: Sequence[str] | None = None,
@@ -61,7 +61,7 @@ def write_file(
     chosen = _columns(columns)
     headings = _headings(chosen, lang)
     private = private or not set(names("contact")).isdisjoint(chosen)
-    with whole(target, force=force, private=private) as part:
+    with replacing(target, force=force, private=private) as part:
         _write(part, chosen, headings, records, lang)
 
 
@@ -77,7 +77,7 @@ def require_suffix(target: Path, known: Iterable[str], what: str) -> str:
 
 
 @contextmanager
-def whole(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
+def replacing(target: Path, *, force: bool, private: bool = False) -> Iterator[Path]:
     """Yield a temporary path to write to, which then replaces `target`.
 
     The temporary folder is accessible to its owner only; with `private`, the final file is too.
@@ -116,7 +116,7 @@ def _write(
     path: Path,
     columns: Sequence[str],
     headings: Sequence[str],
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     lang: str | None,
 ) -> None:
     if lang is not None:

@@ -7,19 +7,24 @@ whose headings end in "(2)", "(3)" and so on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotspots.errors import RegistryError
 from hotspots.locale.escaping import like_formula
 from hotspots.registry.formats.dropdowns import add_dropdowns
 from hotspots.registry.formats.workbooks import save
 from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.records import Record, Value
 from hotspots.registry.schema.values import write
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 MOST_ROWS = 200_000
 MOST_CELL = 16_000  # characters; each may count twice towards Excel's 32,767
+_CellValue = str | float | None
 NUMBERS = frozenset({"number", "whole"})
 _TEXT = "@"  # text format, so that "2018-05" is not converted to a date when typed
 _DATES = frozenset({"date", "day", "moment"})
@@ -31,7 +36,7 @@ def write_xlsx(
     path: Path,
     columns: Sequence[str],
     headings: Sequence[str],
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     lang: str | None = None,
 ) -> None:
     """Write records to a sheet, one row each; with `lang`, drop-down lists in that language.
@@ -89,19 +94,20 @@ def format_column(sheet: Any, at: int, name: str) -> None:
         column.number_format = _TEXT
 
 
-def _value(name: str, value: Any) -> Any:
-    numeric = isinstance(value, int | float) and fields()[name].kind in NUMBERS
-    return value if numeric else write(value) or None
+def _value(name: str, value: Value) -> _CellValue:
+    if isinstance(value, int | float) and fields()[name].kind in NUMBERS:
+        return value
+    return write(value) or None
 
 
-def _part(value: Any, part: int) -> Any:
+def _part(value: _CellValue, part: int) -> _CellValue:
     """Return the part of a text for one cell."""
     if isinstance(value, str):
         return value[part * MOST_CELL : (part + 1) * MOST_CELL] or None
     return value
 
 
-def _continued(rows: Sequence[Sequence[Any]]) -> list[tuple[int, int]]:
+def _continued(rows: Sequence[Sequence[_CellValue]]) -> list[tuple[int, int]]:
     """Return the continuation cells required by the longest texts: (column position, part)."""
     longest: dict[int, int] = {}
     for row in rows:
@@ -115,7 +121,7 @@ def _continued(rows: Sequence[Sequence[Any]]) -> list[tuple[int, int]]:
     ]
 
 
-def _cell(sheet: Any, name: str, value: Any) -> Any:
+def _cell(sheet: WriteOnlyWorksheet, name: str, value: _CellValue) -> object:
     """Return the value to append, or a cell with an explicit type."""
     from openpyxl.cell import WriteOnlyCell
 

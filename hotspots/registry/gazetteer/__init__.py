@@ -6,6 +6,6 @@ it. `checks` compares points with the outlines of countries.
 
 from hotspots.registry.gazetteer.checks import NOTES, check_points
 from hotspots.registry.gazetteer.gazetteer import ATTRIBUTION
-from hotspots.registry.gazetteer.search import Place, find_places, place
+from hotspots.registry.gazetteer.place_search import Place, find_places, place
 
 __all__ = ["ATTRIBUTION", "NOTES", "Place", "check_points", "find_places", "place"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,16 +20,36 @@ from hotspots.registry.gazetteer.country_lookup import (
     is_in,
     on_globe,
 )
+from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Record, point_of, text_of
 
 NOTES = ("whole_degrees",)  # codes of warnings only
+# Certain errors of a record's position; the other codes are warnings.
+_SERIOUS = frozenset({"null_island", "swapped", "sign"})
 
 _NULL_ISLAND = 0.01  # degrees: 1 km
 _FAR = 1.0  # degrees
 
 
+class OddPoint(NamedTuple):
+    """What is implausible about a point.
+
+    Attributes
+    ----------
+    at : int
+        Position of the point among those given, from 0.
+    code, sentence : str
+        One of the codes of `check_points`; what is wrong and how to correct it.
+    """
+
+    at: int
+    code: str
+    sentence: str
+
+
 def check_points(
     latitude: ArrayLike, longitude: ArrayLike, country: Sequence[str]
-) -> list[tuple[int, str, str]]:
+) -> list[OddPoint]:
     """Check the plausibility of points.
 
     Parameters
@@ -41,8 +62,8 @@ def check_points(
 
     Returns
     -------
-    list of tuple
-        (position, code, sentence) in the points' order. The codes: "null_island", within 1 km of
+    list of OddPoint
+        In the points' order. The codes: "null_island", within 1 km of
         0, 0; "swapped" and "sign", where the point is more than a degree from the stated country
         and would lie in it with latitude and longitude exchanged, or with one sign changed;
         "off_globe"; "sea", more than 10 km from any land; "other_country", more than 10 km from
@@ -53,12 +74,46 @@ def check_points(
     stated = np.array([code if code in countries() else "" for code in country], dtype="U3")
     rows = np.flatnonzero(np.isfinite(lat) & np.isfinite(lon))
     null = _is_null(lat[rows], lon[rows])
-    found = [(int(row), "null_island", _null_island(lat[row], lon[row])) for row in rows[null]]
+    found = [
+        OddPoint(int(row), "null_island", _null_island(lat[row], lon[row])) for row in rows[null]
+    ]
     rows = rows[~null]
     found += _whole_degrees(rows, lat, lon)
     wrong = rows[~is_in(lat[rows], lon[rows], stated[rows])]
     found += _misplaced(wrong, lat[wrong], lon[wrong], stated[wrong])
-    return sorted(found, key=lambda item: item[0])
+    return sorted(found, key=lambda odd: odd.at)
+
+
+def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
+    """Return implausible positions: at sea, at 0, 0, swapped coordinates, another country.
+
+    Parameters
+    ----------
+    placed
+        (row number, record) of the records with new positions; those without a point are
+        skipped.
+    """
+    pointed = [(row, record, at) for row, record in placed if (at := point_of(record))]
+    if not pointed:
+        return []
+    found = check_points(
+        [latitude for _, _, (latitude, _) in pointed],
+        [longitude for _, _, (_, longitude) in pointed],
+        [text_of(record, "country") for _, record, _ in pointed],
+    )
+    return [
+        Problem(
+            row,
+            "latitude",
+            f"{latitude:g}, {longitude:g}",
+            fault.sentence.rstrip("."),
+            serious=fault.code in _SERIOUS,
+        )
+        for fault in found
+        for row, record, (latitude, longitude) in [pointed[fault.at]]
+        # A representative point need not be exact.
+        if fault.code not in NOTES or record.get("place_precision") in ("exact", "locality")
+    ]
 
 
 def _is_null(lat: Floats, lon: Floats) -> Flags:
@@ -72,12 +127,10 @@ def _null_island(lat: float, lon: float) -> str:
     )
 
 
-def _whole_degrees(
-    rows: NDArray[np.intp], lat: Floats, lon: Floats
-) -> Iterator[tuple[int, str, str]]:
+def _whole_degrees(rows: NDArray[np.intp], lat: Floats, lon: Floats) -> Iterator[OddPoint]:
     whole = (lat[rows] % 1 == 0) & (lon[rows] % 1 == 0)
     for row in rows[whole & on_globe(lat[rows], lon[rows])]:
-        yield (
+        yield OddPoint(
             int(row),
             "whole_degrees",
             f"{_point(lat[row], lon[row])} are whole degrees, which may be up to 80 km off. Give"
@@ -87,7 +140,7 @@ def _whole_degrees(
 
 def _misplaced(
     rows: NDArray[np.intp], lat: Floats, lon: Floats, stated: Codes
-) -> Iterator[tuple[int, str, str]]:
+) -> Iterator[OddPoint]:
     """Yield the errors of points outside their stated country."""
     named = stated != ""
     # Near a border, an imprecise coordinate is as likely as a wrong sign.
@@ -102,17 +155,17 @@ def _misplaced(
         here = f"{_point(lat[n], lon[n])} {_lies(lat[n], lon[n], str(at[n]), near[n])}"
         if swapped[n]:
             right = f"{_point(lon[n], lat[n])} lies in {home}"
-            yield int(row), "swapped", _swapped(here, right)
+            yield OddPoint(int(row), "swapped", _swapped(here, right))
         elif north[n] or east[n]:
             lat_wrong = bool(north[n])
             right = _point(-lat[n], lon[n]) if lat_wrong else _point(lat[n], -lon[n])
-            yield int(row), "sign", _sign(here, f"{right} lies in {home}", lat_wrong)
+            yield OddPoint(int(row), "sign", _sign(here, f"{right} lies in {home}", lat_wrong))
         elif not on_globe(lat[n], lon[n]):
-            yield int(row), "off_globe", _off_globe(here)
+            yield OddPoint(int(row), "off_globe", _off_globe(here))
         elif at[n] or near[n]:
-            yield int(row), "other_country", _other_country(here, home)
+            yield OddPoint(int(row), "other_country", _other_country(here, home))
         else:
-            yield int(row), "sea", _sea(here)
+            yield OddPoint(int(row), "sea", _sea(here))
 
 
 def _swapped(here: str, right: str) -> str:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from hotspots.errors import BadInputError
-from hotspots.registry.gazetteer.search import Place, place
+from hotspots.registry.gazetteer.place_search import Place, place
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import SEPARATOR, fields
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Row, Rows
 
-Rows = Iterable[tuple[int, Mapping[str, str]]]
 _POSITION = ("latitude", "longitude", "footprint")
 
 
-def located(
-    rows: Rows, placed: Collection[str] = ()
-) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
+class Located(NamedTuple):
+    """Rows with positions, and notes on those that were added or couldn't be."""
+
+    rows: list[Row]
+    notes: list[Problem]
+
+
+def located(rows: Rows, placed: Collection[str] = ()) -> Located:
     """Return rows with positions of known places, and a note on each added position.
 
     Parameters
@@ -29,12 +35,13 @@ def located(
 
     Returns
     -------
-    rows, notes
+    Located
         The precision is "locality" for a town, "region" for a first-level unit among the regions
         and "country" for a country, whose point is representative only. An ambiguous name gets no
         position, but a note with the choices.
     """
-    done, notes = [], []
+    done: list[Row] = []
+    notes: list[Problem] = []
     for number, cells in rows:
         out = dict(cells)
         given = any(cells.get(name, "").strip() for name in _POSITION)
@@ -45,8 +52,8 @@ def located(
                     notes.append(_note(number, cells, _placement(found)))
             except BadInputError as fault:
                 notes.append(_note(number, cells, str(fault)))
-        done.append((number, out))
-    return done, notes
+        done.append(Row(number, out))
+    return Located(done, notes)
 
 
 def _place_of(cells: Mapping[str, str]) -> Place | None:
@@ -67,7 +74,7 @@ def _found(text: str, country: str, kind: str) -> Place:
 
 def _country(text: str) -> str:
     try:
-        return values.read(fields()["country"], text) or ""
+        return values.write(values.read(fields()["country"], text))
     except ValueError:
         return ""  # reported by validation
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError
 from hotspots.registry import clock
-from hotspots.registry.database.changes import log
+from hotspots.registry.database.changes import add_to_journal
 from hotspots.registry.database.connection import is_sqlite, plain_faults, reading, shown, writing
 from hotspots.registry.database.tables import audit
 from hotspots.registry.permissions import LOCAL
@@ -81,7 +81,7 @@ def is_pending(engine: sa.Engine) -> bool:
 
 def _note(engine: sa.Engine, action: str, detail: str) -> None:
     with writing(engine) as connection:
-        log(connection, LOCAL, clock.now(), action, "", detail)
+        add_to_journal(connection, LOCAL, clock.now(), action, "", detail)
 
 
 def _tidied(engine: sa.Engine, patience_ms: int) -> bool:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TypedDict, cast
 
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError
 from hotspots.registry.database import rows
-from hotspots.registry.database.tables import audit, version
+from hotspots.registry.database.tables import VersionRow, audit, version
 from hotspots.registry.permissions import ADMINISTRATOR, Actor, may_keep
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields
 
 MOST = 10_000  # lines of one page
-_COLUMNS = ("at", "by", "action", "target", "detail")
+_Columns = tuple[object, ...]  # of a row, in the order of the query
+
+
+class JournalLine(TypedDict):
+    """One action: when (UTC), by whom, which, on what, and further text."""
+
+    at: str
+    by: str
+    action: str
+    target: str
+    detail: str
 
 
 def journal(
@@ -26,7 +36,7 @@ def journal(
     by: str | None = None,
     since: str | None = None,
     limit: int = 100,
-) -> list[dict[str, Any]]:
+) -> list[JournalLine]:
     """Return the journal, newest first, without personal data.
 
     Lines on tokens are shown to administrators only; names of imported files to those who maintain
@@ -47,7 +57,7 @@ def journal(
 
     Returns
     -------
-    list of dict
+    list of JournalLine
         at (UTC), by, action, target and detail. An action from a record's history is one word
         ("created", "changed", …) with the record's id as target; for a change the detail also
         lists the fields.
@@ -68,15 +78,18 @@ def journal(
     if start:
         query = query.where(both.c.at >= start)
     query = query.order_by(both.c.at.desc(), both.c.kind, both.c.no.desc()).limit(limit)
-    found = [dict(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(query).mappings().all()
     changed = _changed(connection, [row["no"] for row in found if row["kind"] == version.name])
+    lines: list[JournalLine] = []
     for row in found:
-        if row["kind"] == version.name and (names := changed.get(row["no"])):
-            row["detail"] = "; ".join(filter(None, (row["detail"], names)))
-    return [{name: row[name] for name in _COLUMNS} for row in found]
+        names = changed.get(row["no"], "") if row["kind"] == version.name else ""
+        detail = "; ".join(filter(None, (row["detail"], names)))
+        one = {name: row[name] for name in JournalLine.__annotations__} | {"detail": detail}
+        lines.append(cast("JournalLine", one))
+    return lines
 
 
-def changed_fields(history: Iterable[Mapping[str, Any]]) -> list[str]:
+def changed_fields(history: Iterable[VersionRow]) -> list[str]:
     """Return for each version the names of the fields that differ from the previous version.
 
     Parameters
@@ -127,9 +140,9 @@ def _changed(connection: sa.Connection, numbers: list[int]) -> dict[int, str]:
     }
 
 
-def _seen(actor: Actor) -> sa.Select[Any]:
-    """Return the audit log lines visible to the actor, with hidden targets removed."""
-    target: sa.ColumnElement[Any] = audit.c.target
+def _seen(actor: Actor) -> sa.Select[_Columns]:
+    """Return the journal lines visible to the actor, with hidden targets removed."""
+    target: sa.ColumnElement[str] = audit.c.target
     if not may_keep(actor, None):
         # In the query and not on output, so that filtering can't reveal a name.
         target = sa.case((audit.c.action == "import", ""), else_=audit.c.target)
@@ -139,7 +152,7 @@ def _seen(actor: Actor) -> sa.Select[Any]:
     return lines
 
 
-def _lines(table: sa.Table, target: sa.ColumnElement[Any], detail: str) -> sa.Select[Any]:
+def _lines(table: sa.Table, target: sa.ColumnElement[str], detail: str) -> sa.Select[_Columns]:
     return sa.select(
         table.c.at,
         table.c.by,

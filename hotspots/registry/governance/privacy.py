@@ -7,19 +7,18 @@ all remnants from the database files. `OUT_OF_REACH` states where copies may rem
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 import sqlalchemy as sa
 
-from hotspots.errors import BadInputError, RegistryError
+from hotspots.errors import BadInputError
 from hotspots.registry.database import queries
-from hotspots.registry.database.changes import Change, apply, log
+from hotspots.registry.database.changes import Change, add_to_journal, apply
 from hotspots.registry.database.tables import contact, record, suggestion
 from hotspots.registry.governance.erasure_remnants import ERASED
-from hotspots.registry.governance.suggestions import base_of, sides_of
+from hotspots.registry.governance.suggestions import Suggestion, base_of, sides_of
 from hotspots.registry.permissions import (
     ADMINISTRATOR,
     CORRESPONDENT,
@@ -30,6 +29,7 @@ from hotspots.registry.permissions import (
     require_role,
 )
 from hotspots.registry.schema.fields import names
+from hotspots.registry.schema.records import Values, id_of, version_of
 
 NOTE = "personal fields erased"
 OUT_OF_REACH = (
@@ -42,6 +42,14 @@ _CONTACT = names("contact")
 _APART = re.compile(r"[\s<>(),;:\"']+")
 
 
+class Erased(TypedDict):
+    """An entry whose personal fields were erased: a record, or a suggestion by its number."""
+
+    kind: str
+    id: str | int
+    fields: list[str]
+
+
 def erase(
     connection: sa.Connection,
     actor: Actor,
@@ -49,7 +57,7 @@ def erase(
     id: str | None = None,
     email: str | None = None,
     now: str,
-) -> list[dict[str, Any]]:
+) -> list[Erased]:
     """Erase the personal fields of a record, or of all entries with an e-mail address.
 
     Pending suggestions for the record, or with the address, are included. Entries that the actor
@@ -65,7 +73,7 @@ def erase(
 
     Returns
     -------
-    list of dict
+    list of Erased
         Erased entries: kind ("record" or "suggestion"), id (of the record, or number of the
         suggestion) and fields (their names).
 
@@ -83,9 +91,7 @@ def erase(
         id = queries.current_ids(connection, [id]).get(id, id)
         chosen = queries.fetch(connection, [id])
         if not chosen:
-            raise RegistryError(
-                f"No record has the id '{id}'. 'hotspots registry list' shows them."
-            )
+            raise queries.unknown_id(id)
         require_keep(actor, chosen[id], "erase personal data of")
     else:
         ids = _ids_with(connection, str(email).strip())
@@ -95,7 +101,7 @@ def erase(
     erased += _from_suggestions(connection, actor, id, str(email or "").strip())
     summary = ", ".join(f"{row['kind']} {row['id']}" for row in erased)
     nothing = "nothing was found" + (" within their regions" if not id and limits(actor) else "")
-    log(connection, actor, now, ERASED, id or "", summary or nothing)
+    add_to_journal(connection, actor, now, ERASED, id or "", summary or nothing)
     return erased
 
 
@@ -118,49 +124,44 @@ def _ids_with(connection: sa.Connection, email: str) -> list[str]:
     return [row["id"] for row in connection.execute(query).mappings() if _holds(dict(row), email)]
 
 
-def _holds(row: Mapping[str, Any], email: str) -> bool:
+def _holds(row: Mapping[str, object], email: str) -> bool:
     address = email.casefold()
     given = (str(row.get(name) or "").casefold() for name in (*_CONTACT, "by"))
     return any(address == text or address in _APART.split(text) for text in given)
 
 
 def _from_records(
-    connection: sa.Connection, actor: Actor, chosen: Mapping[str, dict[str, Any]], now: str
-) -> list[dict[str, Any]]:
-    changes, erased = [], []
+    connection: sa.Connection, actor: Actor, chosen: Mapping[str, Values], now: str
+) -> list[Erased]:
+    changes: list[Change] = []
+    erased: list[Erased] = []
     for before in chosen.values():
         gone = [name for name in _CONTACT if name in before]
         if not gone or not may_keep(actor, before):
             continue
         after = {name: value for name, value in before.items() if name not in _CONTACT}
         # A new version, so that holders of copies can see that these are outdated.
-        after |= {"version": before["version"] + 1, "changed": now}
+        after |= {"version": version_of(before) + 1, "changed": now}
         changes.append(Change("changed", before, after, NOTE))
-        erased.append({"kind": "record", "id": before["id"], "fields": gone})
+        erased.append({"kind": "record", "id": id_of(before), "fields": gone})
     apply(connection, changes, actor, now)
     return erased
 
 
 def _from_suggestions(
     connection: sa.Connection, actor: Actor, id: str | None, email: str
-) -> list[dict[str, Any]]:
-    erased = []
-    for row, personal in _waiting(connection):
-        if row["id"] != id and not (email and _holds(personal, email)):
-            continue
-        cells = json.loads(row["cells"])
-        known = queries.fetch(connection, [row["id"]]) if "version" in cells else {}
-        # The current record determines who maintains it, even if a suggestion would move it.
-        before = base_of(connection, cells, known.get(row["id"]))
-        if not may_keep(actor, sides_of(cells, before)[-1]):
-            continue
-        this_row = suggestion.c.no == row["no"]
-        connection.execute(suggestion.update().where(this_row).values(contact=""))
-        erased.append({"kind": "suggestion", "id": row["no"], "fields": list(personal)})
-    return erased
-
-
-def _waiting(connection: sa.Connection) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
+) -> list[Erased]:
+    erased: list[Erased] = []
     query = sa.select(suggestion).where(suggestion.c.contact != "").order_by(suggestion.c.no)
-    for row in connection.execute(query).mappings().all():
-        yield dict(row), json.loads(row["contact"])
+    for one in map(Suggestion.of, connection.execute(query).mappings().all()):
+        if one.id != id and not (email and _holds(one.contact, email)):
+            continue
+        known = queries.fetch(connection, [one.id]) if one.is_change else {}
+        # The current record determines who maintains it, even if a suggestion would move it.
+        before = base_of(connection, one, known.get(one.id))
+        if not may_keep(actor, sides_of(one.cells, before)[-1]):
+            continue
+        this_row = suggestion.c.no == one.number
+        connection.execute(suggestion.update().where(this_row).values(contact=""))
+        erased.append({"kind": "suggestion", "id": one.number, "fields": list(one.contact)})
+    return erased

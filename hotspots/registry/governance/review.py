@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import sqlalchemy as sa
 
@@ -13,20 +13,44 @@ from hotspots.registry.database import queries
 from hotspots.registry.database.tables import suggestion
 from hotspots.registry.governance import tokens
 from hotspots.registry.governance.suggestions import (
+    CHECKER,
     PENDING,
     STATES,
+    Suggestion,
     base_of,
     overtaken,
-    row_of,
     sides_of,
+    stored,
 )
-from hotspots.registry.imports.plan import HIDDEN, plan
-from hotspots.registry.permissions import EDITOR, Actor, home_of, may_keep
+from hotspots.registry.imports.plan import HIDDEN, GivenRows, TextChange, plan_import
+from hotspots.registry.permissions import Actor, home_of, may_keep
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import names
+from hotspots.registry.schema.records import Cells, Record, text_of
 
 _CONTACT = names("contact")
-_CHECKER = Actor("suggestion", EDITOR)
+
+
+class ReviewedSuggestion(TypedDict):
+    """A suggestion as `queue` and `one` return it."""
+
+    number: int
+    state: str
+    at: str
+    by: str
+    countries: tuple[str, ...]
+    deciders: tuple[str, ...]
+    decided_at: str
+    decided_by: str
+    reason: str
+    yours: bool
+    id: str
+    name: str
+    type: str
+    action: str
+    problem: str
+    changes: dict[str, TextChange]
+    contact: NotRequired[Cells]
 
 
 def queue(
@@ -37,7 +61,7 @@ def queue(
     *,
     limit: int = 100,
     after: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[ReviewedSuggestion]:
     """Return one page of suggestions, oldest first.
 
     Parameters
@@ -73,13 +97,13 @@ def queue(
         .order_by(suggestion.c.no)
         .limit(limit)
     )
-    rows = [dict(row) for row in connection.execute(query).mappings()]
-    records = queries.fetch(connection, [row["id"] for row in rows])
-    keepers = tokens.keepers(connection, now)
-    return [_shown(connection, row, actor, now, records, keepers) for row in rows]
+    found = [Suggestion.of(row) for row in connection.execute(query).mappings()]
+    reader = _Reader(connection, actor, now, tokens.keepers(connection, now))
+    records = queries.fetch(connection, [one.id for one in found])
+    return [_shown(reader, one, records.get(one.id)) for one in found]
 
 
-def one(connection: sa.Connection, actor: Actor, now: str, number: int) -> dict[str, Any]:
+def one(connection: sa.Connection, actor: Actor, now: str, number: int) -> ReviewedSuggestion:
     """Return one suggestion as in `queue`, with its personal data in `contact`.
 
     `contact` maps field -> text, with "by" for the name given by an author without a token; it is
@@ -101,36 +125,38 @@ def one(connection: sa.Connection, actor: Actor, now: str, number: int) -> dict[
     RegistryError
         There is no suggestion with this number.
     """
-    row = row_of(connection, number)
-    records = queries.fetch(connection, [row["id"]])
-    shown = _shown(connection, row, actor, now, records, tokens.keepers(connection, now))
-    return shown | {"contact": json.loads(row["contact"] or "{}") if shown["yours"] else {}}
+    found = stored(connection, number)
+    reader = _Reader(connection, actor, now, tokens.keepers(connection, now))
+    shown = _shown(reader, found, queries.fetch(connection, [found.id]).get(found.id))
+    shown["contact"] = found.contact if shown["yours"] else {}
+    return shown
 
 
-def _shown(
-    connection: sa.Connection,
-    row: Mapping[str, Any],
-    actor: Actor,
-    now: str,
-    records: Mapping[str, Mapping[str, Any]],
-    keepers: list[Actor],
-) -> dict[str, Any]:
-    cells = json.loads(row["cells"])
-    # Cells of a new record have no version.
-    record = records.get(row["id"]) if "version" in cells else None
-    before = base_of(connection, cells, record)
-    sides = sides_of(cells, before)
-    yours = _keeps_all(actor, sides)
-    shown = {
-        "number": row["no"],
-        "state": row["state"],
-        "at": row["at"],
-        "by": row["by"],
+@dataclass(frozen=True)
+class _Reader:
+    """Who reads suggestions when, and who may decide them."""
+
+    connection: sa.Connection
+    actor: Actor
+    now: str
+    keepers: list[Actor]
+
+
+def _shown(reader: _Reader, suggested: Suggestion, record: Record | None) -> ReviewedSuggestion:
+    current = record if suggested.is_change else None
+    before = base_of(reader.connection, suggested, current)
+    sides = sides_of(suggested.cells, before)
+    yours = _keeps_all(reader.actor, sides)
+    shown: ReviewedSuggestion = {
+        "number": suggested.number,
+        "state": suggested.state,
+        "at": suggested.at,
+        "by": suggested.by,
         "countries": tuple(sorted(frozenset().union(*map(home_of, sides)))),
-        "deciders": tuple(keeper.name for keeper in keepers if _keeps_all(keeper, sides)),
-        "decided_at": row["decided_at"],
-        "decided_by": row["decided_by"],
-        "reason": row["reason"],
+        "deciders": tuple(keeper.name for keeper in reader.keepers if _keeps_all(keeper, sides)),
+        "decided_at": suggested.decided_at,
+        "decided_by": suggested.decided_by,
+        "reason": suggested.reason,
         "yours": yours,
         "id": "",
         "name": "",
@@ -141,29 +167,33 @@ def _shown(
     }
     if not yours:
         return shown
-    shown |= {name: sides[0].get(name, "") for name in ("id", "name", "type")}
-    shown["action"] = "changed" if "version" in cells else "new"
-    contact = json.loads(row["contact"] or "{}")
-    if row["state"] == PENDING:
-        shown["changes"] = _changes(cells, before or {}, contact)
-        shown["problem"] = overtaken(cells, records.get(row["id"])) or "; ".join(
-            problem.reason for problem in plan(connection, [(0, cells)], _CHECKER, now).problems
-        )
+    for name in ("id", "name", "type"):
+        shown[name] = text_of(sides[0], name)
+    shown["action"] = "changed" if suggested.is_change else "new"
+    if suggested.state == PENDING:
+        shown["changes"] = _changes(suggested, before or {})
+        shown["problem"] = overtaken(suggested, record) or _problem(reader, suggested)
     else:  # as suggested
-        shown["changes"] = _changes(cells, {}, contact)
+        shown["changes"] = _changes(suggested, {})
     return shown
 
 
-def _keeps_all(actor: Actor, records: Sequence[Mapping[str, Any]]) -> bool:
+def _problem(reader: _Reader, suggested: Suggestion) -> str:
+    """Return why the suggested record is not valid, or ""."""
+    given = GivenRows([(0, suggested.cells)])
+    plan = plan_import(reader.connection, given, CHECKER, reader.now)
+    return "; ".join(problem.reason for problem in plan.problems)
+
+
+def _keeps_all(actor: Actor, records: Sequence[Record]) -> bool:
     return all(may_keep(actor, record) for record in records)
 
 
-def _changes(
-    cells: Mapping[str, str], before: Mapping[str, Any], contact: Mapping[str, str]
-) -> dict[str, tuple[str, str]]:
+def _changes(suggested: Suggestion, before: Record) -> dict[str, TextChange]:
     texts = {
-        name: (values.write(before.get(name)), text)
-        for name, text in cells.items()
+        name: TextChange(values.write(before.get(name)), text)
+        for name, text in suggested.cells.items()
         if name not in ("id", "version")
     }
-    return texts | {name: (HIDDEN, HIDDEN) for name in _CONTACT if name in contact}
+    hidden = TextChange(HIDDEN, HIDDEN)
+    return texts | {name: hidden for name in _CONTACT if name in suggested.contact}

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError, near_matches
 from hotspots.registry.database import queries
-from hotspots.registry.database.changes import apply, log
+from hotspots.registry.database.changes import add_to_journal, apply
 from hotspots.registry.database.tables import suggestion
 from hotspots.registry.governance.text_fields import checked
-from hotspots.registry.imports import validation
-from hotspots.registry.imports.plan import Plan, Rows, plan
+from hotspots.registry.imports.plan import GivenRows, ImportChoices, Plan, plan_import
 from hotspots.registry.permissions import (
     ADMINISTRATOR,
     CORRESPONDENT,
@@ -35,9 +34,10 @@ from hotspots.registry.permissions import (
     require_keep,
     require_role,
 )
-from hotspots.registry.schema import values
+from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.fields import fields, names
 from hotspots.registry.schema.problems import Problem, problem_report
+from hotspots.registry.schema.records import Cells, Record, Rows, id_of
 
 PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
 STATES = (PENDING, ACCEPTED, REFUSED)
@@ -51,8 +51,51 @@ BY = "by"  # key, beside the personal cells, of the name given by an author with
 _CONTACT = names("contact")
 _CONTENT = names("content")
 _SUGGESTED = frozenset((*_CONTENT, "version"))
+_JSON = ("cells", "contact")  # columns of JSON text
 # Used to validate suggestions; permissions are checked at the decision.
-_CHECKER = Actor("suggestion", EDITOR)
+CHECKER = Actor("suggestion", EDITOR)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A stored suggestion.
+
+    Attributes
+    ----------
+    number : int
+        Its number.
+    id : str
+        Id of the record that it adds or changes.
+    cells, contact : mapping of str to str
+        Text by field name; personal cells, with the author's name under `BY`, in `contact`.
+    at, by, state : str
+        When (UTC) and by which holder it was made; one of `STATES`.
+    decided_at, decided_by, reason : str
+        The decision; "" while it is pending.
+    """
+
+    number: int
+    id: str
+    cells: Cells
+    contact: Cells
+    at: str
+    by: str
+    state: str
+    decided_at: str
+    decided_by: str
+    reason: str
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes a record; cells of a new one have no version."""
+        return "version" in self.cells
+
+    @classmethod
+    def of(cls, row: sa.RowMapping) -> Suggestion:
+        """Return the suggestion that a row of the table holds."""
+        kept = {name: value for name, value in row.items() if name not in ("no", *_JSON)}
+        texts = {name: json.loads(row[name] or "{}") for name in _JSON}
+        return cls(number=row["no"], **kept, **texts)
 
 
 def suggest(
@@ -88,20 +131,20 @@ def suggest(
     found = [problem for number, cells in given for problem in _contact_problems(cells, number)]
     content = [(n, {k: v for k, v in cells.items() if k in _SUGGESTED}) for n, cells in given]
     # The decider sees the changes, so a row may lack the version it is based on.
-    made = plan(connection, content, _CHECKER, now, (*problems, *found), overwrite=True)
+    checked_rows = GivenRows(content, (*problems, *found))
+    made = plan_import(connection, checked_rows, CHECKER, now, ImportChoices(overwrite=True))
     if made.problems:
         raise RegistryError(f"{problem_report(made.problems)}\nNothing was suggested.")
     name = checked("The name", by, _MOST_NAME)
-    stored = _new(connection, made, [_contact(cells) for _, cells in given])
-    if not stored:
+    new = _new(connection, made, [_contact(cells) for _, cells in given])
+    if not new:
         raise RegistryError(
             "Nothing new is suggested: every row is as the registry has it. Change a cell or add a"
             " row."
         )
     named = {BY: name} if name else {}
     numbers = {
-        _store(connection, actor, now, cells, contact | named): record
-        for record, cells, contact in stored
+        _store(connection, actor, now, one.cells, one.contact | named): one.name for one in new
     }
     _require_room(connection, actor)
     return numbers
@@ -130,22 +173,21 @@ def accept(connection: sa.Connection, number: int, actor: Actor, now: str) -> st
     RegistryError
         Unknown suggestion, or it is not valid (any more).
     """
-    row, cells, contact = _pending(connection, number)
-    before = queries.fetch(connection, [row["id"]]).get(row["id"])
-    _require_decider(actor, cells, base_of(connection, cells, before))
-    if problem := overtaken(cells, before):
+    pending, before = _for_decision(connection, number, actor)
+    if problem := overtaken(pending, before):
         raise ConflictError(f"Suggestion {number} can't be accepted: {problem}. Refuse it.")
+    cells, contact = dict(pending.cells), pending.contact
     if any(name in contact for name in _CONTACT):
         cells |= {name: contact.get(name, "") for name in _CONTACT}
-    made = plan(connection, [(0, cells)], actor, now)
+    made = plan_import(connection, GivenRows([(0, cells)]), actor, now)
     if made.problems:
         reasons = "; ".join(problem.reason for problem in made.problems)
-        error = ConflictError if "version" in cells else RegistryError
+        error = ConflictError if pending.is_change else RegistryError
         raise error(f"Suggestion {number} can't be accepted: {reasons.rstrip('.')}.")
-    note = f"suggestion {number} by {row['by']}"
+    note = f"suggestion {number} by {pending.by}"
     apply(connection, [replace(change, note=note) for change in made.changes], actor, now)
     _decide(connection, number, ACCEPTED, actor, now, "")
-    return str(row["id"])
+    return pending.id
 
 
 def refuse(connection: sa.Connection, number: int, actor: Actor, reason: str, now: str) -> None:
@@ -173,56 +215,59 @@ def refuse(connection: sa.Connection, number: int, actor: Actor, reason: str, no
     BadInputError
         No reason given, or unknown suggestion.
     """
-    row, cells, _ = _pending(connection, number)
-    before = queries.fetch(connection, [row["id"]]).get(row["id"])
-    _require_decider(actor, cells, base_of(connection, cells, before))
+    _for_decision(connection, number, actor)
     reason = checked("The reason", reason, MOST_REASON)
     if not reason:
         raise BadInputError("A refusal needs a reason, for the one who suggested it. Say why.")
     _decide(connection, number, REFUSED, actor, now, reason)
 
 
-def sides_of(
-    cells: Mapping[str, str], before: Mapping[str, Any] | None
-) -> tuple[Mapping[str, Any], ...]:
+def sides_of(cells: Cells, before: Record | None) -> tuple[Record, ...]:
     """Return the record that a suggestion would create, and the one it would change, if any.
 
     Deciders must maintain both, so that no record is moved into a correspondent's region.
     """
-    parsed, _ = validation.parse({k: v for k, v in cells.items() if k in _CONTENT}, 0)
-    after = dict(before or {}) | parsed
+    parsed = validation.parse({k: v for k, v in cells.items() if k in _CONTENT}, 0)
+    after = dict(before or {}) | parsed.values
     target = {name: value for name, value in after.items() if value is not None}
     return (target,) if before is None else (target, before)
 
 
 def base_of(
-    connection: sa.Connection, cells: Mapping[str, str], record: Mapping[str, Any] | None
-) -> Mapping[str, Any] | None:
+    connection: sa.Connection, suggested: Suggestion, record: Record | None
+) -> Record | None:
     """Return the record that a suggestion would change; if removed, the version it is based on.
 
     Its maintainers can thus still refuse the suggestion. None for a new record.
     """
-    if record is not None or "version" not in cells:
+    if record is not None or not suggested.is_change:
         return record
-    return queries.snapshot(connection, cells["id"], int(cells["version"]))
+    return queries.snapshot(connection, suggested.id, int(suggested.cells["version"]))
 
 
-def overtaken(cells: Mapping[str, str], before: Mapping[str, Any] | None) -> str:
+def overtaken(suggested: Suggestion, before: Record | None) -> str:
     """Return why a suggestion no longer applies to its record, or ""."""
-    if "version" in cells and before is None:
-        return f"the record '{cells['id']}' doesn't exist any more"
-    if "version" not in cells and before is not None:
-        return f"a record '{cells['id']}' has been added since"
+    if suggested.is_change and before is None:
+        return f"the record '{suggested.id}' doesn't exist any more"
+    if not suggested.is_change and before is not None:
+        return f"a record '{suggested.id}' has been added since"
     return ""
 
 
-def _require_decider(
-    actor: Actor, cells: Mapping[str, str], before: Mapping[str, Any] | None
-) -> None:
+class _ForDecision(NamedTuple):
+    suggestion: Suggestion
+    record: Record | None  # in its current state
+
+
+def _for_decision(connection: sa.Connection, number: int, actor: Actor) -> _ForDecision:
+    """Return a pending suggestion and its record; raise unless the actor may decide it."""
+    pending = _pending(connection, number)
+    before = queries.fetch(connection, [pending.id]).get(pending.id)
     # The role first: errors must not reveal unreviewed content to the public.
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="decide on suggestions")
-    for record in sides_of(cells, before):
+    for record in sides_of(pending.cells, base_of(connection, pending, before)):
         require_keep(actor, record, "decide on")
+    return _ForDecision(pending, before)
 
 
 def _contact(cells: Mapping[str, str]) -> dict[str, str]:
@@ -232,7 +277,7 @@ def _contact(cells: Mapping[str, str]) -> dict[str, str]:
 def _contact_problems(cells: Mapping[str, str], row: int) -> list[Problem]:
     """Check personal cells separately from the record's own, so as not to reveal those."""
     contact = _contact(cells)
-    _, problems = validation.parse(contact, row)
+    problems = validation.parse(contact, row).problems
     if list(contact) == ["contact_consent"]:
         reason = "consent requires its contact in the same suggestion"
         problems.append(Problem(row, "contact_consent", contact["contact_consent"], reason))
@@ -259,16 +304,22 @@ def _require_short(given: Sequence[tuple[int, Mapping[str, str]]]) -> None:
             )
 
 
+class _NewSuggestion(NamedTuple):
+    name: str  # of the record
+    cells: dict[str, str]
+    contact: dict[str, str]
+
+
 def _new(
     connection: sa.Connection, made: Plan, contacts: Sequence[dict[str, str]]
-) -> list[tuple[str, dict[str, str], dict[str, str]]]:
-    """Return (record name, cells, contact) of each row with changes."""
-    changes = {(change.after or {})["id"]: change for change in made.changes}
+) -> list[_NewSuggestion]:
+    """Return a suggestion for each row with changes."""
+    changes = {id_of(change.after): change for change in made.changes if change.after}
     found = []
     for entry, contact in zip(made.entries, contacts, strict=True):
         cells = {"id": entry.id}
         if change := changes.get(entry.id):
-            after, before = change.after or {}, change.before or {}
+            after, before = change.after or {}, dict(change.before or {})
             differing = (name for name in _CONTENT if after.get(name) != before.get(name))
             cells |= {name: values.write(after.get(name)) for name in differing}
         elif contact:
@@ -277,7 +328,7 @@ def _new(
             continue
         if before:
             cells["version"] = str(before["version"])
-        found.append((entry.name, cells, contact))
+        found.append(_NewSuggestion(entry.name, cells, contact))
     return found
 
 
@@ -314,20 +365,18 @@ def _require_room(connection: sa.Connection, actor: Actor) -> None:
         )
 
 
-def _pending(
-    connection: sa.Connection, number: int
-) -> tuple[Mapping[str, Any], dict[str, str], dict[str, str]]:
-    row = row_of(connection, number)
-    if row["state"] != PENDING:
+def _pending(connection: sa.Connection, number: int) -> Suggestion:
+    found = stored(connection, number)
+    if found.state != PENDING:
         raise ConflictError(
-            f"Suggestion {number} was {row['state']} by {row['decided_by']} on"
-            f" {row['decided_at']} already; a decision stands."
+            f"Suggestion {number} was {found.state} by {found.decided_by} on"
+            f" {found.decided_at} already; a decision stands."
         )
-    return row, json.loads(row["cells"]), json.loads(row["contact"] or "{}")
+    return found
 
 
-def row_of(connection: sa.Connection, number: int) -> Mapping[str, Any]:
-    """Return the stored row of a suggestion.
+def stored(connection: sa.Connection, number: int) -> Suggestion:
+    """Return a suggestion by its number.
 
     Raises
     ------
@@ -341,7 +390,7 @@ def row_of(connection: sa.Connection, number: int) -> Mapping[str, Any]:
         raise RegistryError(
             f"There is no suggestion {number}. 'hotspots registry review' shows those that wait."
         )
-    return dict(row)
+    return Suggestion.of(row)
 
 
 def _decide(
@@ -352,4 +401,4 @@ def _decide(
         .where(suggestion.c.no == number)
         .values(state=state, decided_at=now, decided_by=actor.name, reason=reason, contact="")
     )
-    log(connection, actor, now, f"suggestion {state}", str(number), reason)
+    add_to_journal(connection, actor, now, f"suggestion {state}", str(number), reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError, near_matches
-from hotspots.registry.database.changes import log
+from hotspots.registry.database.changes import add_to_journal
 from hotspots.registry.database.tables import survey
 from hotspots.registry.governance.text_fields import checked, regions
 from hotspots.registry.permissions import (
@@ -50,7 +50,7 @@ def declare(
     BadInputError
         Unknown region or level, or a note that can't be published.
     """
-    code = _kept(actor, region)
+    code = _region_of(actor, region)
     if level not in LEVELS:
         raise BadInputError(
             f"'{level}' is not a level of a survey{near_matches(level, LEVELS) or '.'} Use"
@@ -61,7 +61,7 @@ def declare(
     connection.execute(
         survey.insert().values(region=code, level=level, day=now[:10], by=actor.name, note=note)
     )
-    log(connection, actor, now, "survey declared", code, level)
+    add_to_journal(connection, actor, now, "survey declared", code, level)
     return code
 
 
@@ -77,7 +77,7 @@ def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> 
     region : str
         A country, a first-level unit such as KE-31, a region of the initiative, or "world".
     now : str
-        The current time (UTC), for the audit log.
+        The current time (UTC), for the journal.
 
     Raises
     ------
@@ -86,14 +86,14 @@ def withdraw(connection: sa.Connection, actor: Actor, region: str, now: str) -> 
     RegistryError
         No survey of it is declared.
     """
-    code = _kept(actor, region)
+    code = _region_of(actor, region)
     if not connection.execute(survey.delete().where(survey.c.region == code)).rowcount:
         raise RegistryError(f"No survey of {code} is declared, so none can be withdrawn.")
-    log(connection, actor, now, "survey withdrawn", code)
+    add_to_journal(connection, actor, now, "survey withdrawn", code)
     return code
 
 
-def _kept(actor: Actor, region: str) -> str:
+def _region_of(actor: Actor, region: str) -> str:
     require_role(actor, CORRESPONDENT, EDITOR, ADMINISTRATOR, doing="declare a survey")
     codes = regions("a survey", region, units=True)
     if len(codes) != 1:

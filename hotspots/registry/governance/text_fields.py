@@ -31,7 +31,7 @@ def checked(what: str, text: str, most: int) -> str:
             " it."
         )
     try:
-        clean = " ".join((values.read(fields()["summary"], text) or "").split())
+        clean = " ".join(values.write(values.read(fields()["summary"], text)).split())
     except ValueError as fault:
         raise BadInputError(f"{what} can't be used: {fault}.") from fault
     if len(clean) > most:
@@ -59,7 +59,7 @@ def regions(what: str, text: str, *, units: bool) -> tuple[str, ...]:
     found: list[str] = []
     for part in filter(None, map(str.strip, text.split(SEPARATOR))):
         try:
-            found += values.read(fields()["regions"], part) or ()
+            found += values.read_list(fields()["regions"], part)
         except ValueError as fault:
             raise BadInputError(_unknown(part, what, units)) from fault
     return tuple(dict.fromkeys(found))

@@ -19,16 +19,17 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict, cast
 
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, RegistryError, TokenError, near_matches
 from hotspots.registry import clock
-from hotspots.registry.database.changes import log
-from hotspots.registry.database.tables import audit, token
+from hotspots.registry.database.changes import add_to_journal
+from hotspots.registry.database.tables import TokenRow, audit, token
 from hotspots.registry.governance import text_fields
 from hotspots.registry.permissions import (
     ADMINISTRATOR,
@@ -73,7 +74,8 @@ def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Ac
     if not secret:
         return PUBLIC if _ever_administered(connection) else LOCAL
     digest = _digest(secret)
-    found = connection.execute(sa.select(token).where(token.c.digest == digest)).mappings().first()
+    rows = connection.execute(sa.select(token).where(token.c.digest == digest)).mappings()
+    found = cast("TokenRow | None", rows.first())
     if found is None or not hmac.compare_digest(found["digest"], digest):
         raise TokenError(
             "This token isn't known to the registry. Check that it is whole (it begins with"
@@ -93,30 +95,41 @@ def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Ac
     return _actor(found)
 
 
-def create(
-    connection: sa.Connection,
-    actor: Actor,
-    *,
-    holder: str,
-    role: str,
-    regions: Iterable[str] = (),
-    expires: str = "",
-    now: str,
-) -> str:
-    """Create a token and return its secret, which is not stored and can be shown only once.
+@dataclass(frozen=True)
+class Grant:
+    """What a token allows, and to whom.
 
-    Parameters
+    Attributes
     ----------
-    connection, actor, now
-        Connection from `writing`; an administrator; the current time (UTC).
     holder : str
         Name for the history, chosen by the organisation: "Correspondent Kenya". No address.
     role : str
         One of `hotspots.registry.permissions.ROLES`.
-    regions : iterable of str
+    regions : sequence of str
         For a correspondent, at least one: countries, regions of the initiative, or "world".
     expires : str
         Last day of validity (UTC), such as 2027-12-31; without, the token doesn't expire.
+    """
+
+    holder: str
+    role: str
+    regions: Sequence[str] = ()
+    expires: str = ""
+
+
+def create(connection: sa.Connection, actor: Actor, grant: Grant, now: str) -> str:
+    """Create a token and return its secret, which is not stored and can be shown only once.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Connection from `writing`.
+    actor : Actor
+        An administrator.
+    grant : Grant
+        The holder, and what the token allows.
+    now : str
+        The current time (UTC).
 
     Raises
     ------
@@ -126,7 +139,7 @@ def create(
         Unknown role or region, regions for a role other than correspondent, or a past date.
     """
     require_role(actor, ADMINISTRATOR, doing="make tokens")
-    return _make(connection, actor, holder, role, tuple(regions), expires, now, "token made")
+    return _make(connection, actor, grant, now, "token made")
 
 
 def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
@@ -140,9 +153,11 @@ def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
     beside = administrators(connection, now)
     for row in _valid_administrators(connection, now):
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=now))
-        log(connection, LOCAL, now, _BY_RECOVERY, row["id"], f"{row['role']} {row['holder']}")
+        add_to_journal(
+            connection, LOCAL, now, _BY_RECOVERY, row["id"], f"{row['role']} {row['holder']}"
+        )
     note = f"; revoked: {', '.join(beside) or 'none'}"
-    return _make(connection, LOCAL, holder, ADMINISTRATOR, (), "", now, "token recovered", note)
+    return _make(connection, LOCAL, Grant(holder, ADMINISTRATOR), now, "token recovered", note)
 
 
 def administrators(connection: sa.Connection, now: str) -> list[str]:
@@ -188,7 +203,7 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
             " others. Make a new one first, then revoke this one."
         )
     connection.execute(token.update().where(token.c.id == id).values(revoked=now))
-    log(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
+    add_to_journal(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
 
 
 def revoked_digests(connection: sa.Connection) -> dict[str, str]:
@@ -224,17 +239,30 @@ def keep_revoked(
         The actor is not an administrator.
     """
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
-    log(connection, actor, now, "restore")
+    add_to_journal(connection, actor, now, "restore")
     back = [row for row in _all(connection) if not row["revoked"] and row["digest"] in revoked]
     for row in back:
         moment = revoked[row["digest"]]
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=moment))
         detail = f"{row['role']} {row['holder']}, as before the restoration"
-        log(connection, actor, now, "token revoked", row["id"], detail)
+        add_to_journal(connection, actor, now, "token revoked", row["id"], detail)
     return [row["id"] for row in back]
 
 
-def listed(connection: sa.Connection, actor: Actor, now: str) -> list[dict[str, Any]]:
+class TokenEntry(TypedDict):
+    """A token as `listed` returns it; times are UTC, "" if not set."""
+
+    id: str
+    holder: str
+    role: str
+    regions: tuple[str, ...]
+    created: str
+    expires: str
+    revoked: str
+    state: str
+
+
+def listed(connection: sa.Connection, actor: Actor, now: str) -> list[TokenEntry]:
     """Return every token in the order of making, without its secret.
 
     Each has id, holder, role, regions (tuple), created, expires, revoked, and state: "valid",
@@ -278,23 +306,15 @@ def keepers(connection: sa.Connection, now: str) -> list[Actor]:
 
 
 def _make(
-    connection: sa.Connection,
-    actor: Actor,
-    holder: str,
-    role: str,
-    regions: tuple[str, ...],
-    expires: str,
-    now: str,
-    action: str,
-    note: str = "",
+    connection: sa.Connection, actor: Actor, grant: Grant, now: str, action: str, note: str = ""
 ) -> str:
-    holder = _holder(holder)
+    holder, role = _holder(grant.holder), grant.role
     if role not in ROLES:
         raise BadInputError(
             f"'{role}' is not a role{near_matches(role, ROLES) or '.'} Roles are"
             f" {', '.join(ROLES)}."
         )
-    kept = _checked_regions(role, regions)
+    kept = _checked_regions(role, grant.regions)
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     row = {
         "id": secrets.token_hex(5),
@@ -303,12 +323,14 @@ def _make(
         "regions": SEPARATOR.join(kept),
         "digest": _digest(secret),
         "created": now,
-        "expires": _end(expires, now),
+        "expires": _end(grant.expires, now),
     }
     connection.execute(token.insert().values(row))
     where = f" for {', '.join(kept)}" if kept else ""
     until = f" until {row['expires'][:10]}" if row["expires"] else ""
-    log(connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}{note}")
+    add_to_journal(
+        connection, actor, now, action, row["id"], f"{role} {holder}{where}{until}{note}"
+    )
     return secret
 
 
@@ -322,7 +344,7 @@ def _holder(text: str) -> str:
     return holder
 
 
-def _checked_regions(role: str, regions: tuple[str, ...]) -> tuple[str, ...]:
+def _checked_regions(role: str, regions: Sequence[str]) -> tuple[str, ...]:
     if role != CORRESPONDENT:
         if regions:
             raise BadInputError(f"Only a correspondent has regions; leave them out for '{role}'.")
@@ -359,30 +381,30 @@ def _digest(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _state(row: Any, now: str) -> str:
+def _state(row: TokenRow, now: str) -> str:
     if row["revoked"]:
         return REVOKED
     return EXPIRED if row["expires"] and row["expires"] < now else VALID
 
 
-def _regions(row: Any) -> tuple[str, ...]:
+def _regions(row: TokenRow) -> tuple[str, ...]:
     return tuple(filter(None, row["regions"].split(SEPARATOR)))
 
 
-def _actor(row: Any) -> Actor:
+def _actor(row: TokenRow) -> Actor:
     return Actor(row["holder"], row["role"], _regions(row))
 
 
-def _all(connection: sa.Connection) -> list[Any]:
+def _all(connection: sa.Connection) -> list[TokenRow]:
     query = sa.select(token).order_by(token.c.created, token.c.holder, token.c.id)
-    return list(connection.execute(query).mappings())
+    return [cast("TokenRow", dict(row)) for row in connection.execute(query).mappings()]
 
 
-def _valid(connection: sa.Connection, now: str) -> list[Any]:
+def _valid(connection: sa.Connection, now: str) -> list[TokenRow]:
     return [row for row in _all(connection) if _state(row, now) == VALID]
 
 
-def _valid_administrators(connection: sa.Connection, now: str) -> list[Any]:
+def _valid_administrators(connection: sa.Connection, now: str) -> list[TokenRow]:
     return [row for row in _valid(connection, now) if row["role"] == ADMINISTRATOR]
 
 

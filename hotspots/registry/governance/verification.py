@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
 from hotspots.registry import clock
 from hotspots.registry.database import queries, rows, tables
 from hotspots.registry.database.changes import apply
-from hotspots.registry.imports.plan import SAME, plan
+from hotspots.registry.imports.plan import SAME, GivenRows, plan_import
 from hotspots.registry.permissions import CORRESPONDENT, Actor, countries_of, may_keep, require_keep
+from hotspots.registry.schema.records import Values, id_of, text_of, version_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,22 +72,27 @@ def stale(
             for record in _unverified(connection, before, region)
             if not limited or may_keep(registry.actor, record)
         ]
-    found.sort(key=lambda record: (record.get("verified_on", ""), record["id"]))
+    found.sort(key=lambda record: (text_of(record, "verified_on"), id_of(record)))
     table = pd.DataFrame(
         [[r.get(name, "") for name in _COLUMNS] for r in found], columns=list(_COLUMNS)
     )
-    ages = [_age(record.get("verified_on"), today) for record in found]
+    ages = [_age(text_of(record, "verified_on"), today) for record in found]
     return table.assign(age_days=pd.Series(ages, dtype="float64"))
 
 
-def verify(
-    registry: Registry, ids: Iterable[str], today: date | None = None
-) -> tuple[list[str], list[str]]:
+class Verified(NamedTuple):
+    """Ids of the records verified now, and of those that already were today."""
+
+    now: list[str]
+    before: list[str]
+
+
+def verify(registry: Registry, ids: Iterable[str], today: date | None = None) -> Verified:
     """Confirm that records are correct: sets `verified_on` to the current date.
 
     Returns
     -------
-    tuple
+    Verified
         Ids of the records verified now, and of those already verified today.
 
     Raises
@@ -101,12 +107,12 @@ def verify(
         given = list(dict.fromkeys(ids))
         current = queries.current_ids(connection, given)
         record_ids = list(dict.fromkeys(current.get(id, id) for id in given))
-        versions = _kept(connection, registry.actor, record_ids)
+        versions = _versions(connection, registry.actor, record_ids)
         verifications = [
             (at, {"id": id, "verified_on": day, "version": str(versions[id])})
             for at, id in enumerate(record_ids, start=1)
         ]
-        made = plan(connection, verifications, registry.actor, now)
+        made = plan_import(connection, GivenRows(verifications), registry.actor, now)
         if made.problems:
             first = made.problems[0]
             raise RegistryError(
@@ -116,40 +122,37 @@ def verify(
             )
         apply(connection, made.changes, registry.actor, now)
     done = {entry.id for entry in made.entries if entry.outcome != SAME}
-    return [id for id in record_ids if id in done], [id for id in record_ids if id not in done]
+    return Verified(
+        [id for id in record_ids if id in done], [id for id in record_ids if id not in done]
+    )
 
 
-def _kept(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
+def _versions(connection: sa.Connection, actor: Actor, ids: Iterable[str]) -> dict[str, int]:
     """Return id -> version; permissions are checked even if no change is needed."""
     found = queries.fetch(connection, ids)
     for id in ids:
         if id not in found:
-            raise RegistryError(
-                f"No record has the id '{id}'. 'hotspots registry list' shows them."
-            )
+            raise queries.unknown_id(id)
         try:
             require_keep(actor, found[id], "verify")
         except NotAllowedError as fault:
             raise NotAllowedError(f"{fault} Nothing was verified.") from fault
-    return {id: record["version"] for id, record in found.items()}
+    return {id: version_of(record) for id, record in found.items()}
 
 
-def _unverified(
-    connection: sa.Connection, before: str, region: str | None
-) -> Iterator[dict[str, Any]]:
+def _unverified(connection: sa.Connection, before: str, region: str | None) -> Iterator[Values]:
     countries = [] if region in (None, "world") else [str(region), *countries_of(str(region))]
+    criteria = queries.Criteria(countries=countries, stale_before=before)
     after = 0
     while True:
-        query = queries.page_query(
-            connection, countries=countries, stale_before=before, after=after, limit=_PAGE
-        )
-        query = query.with_only_columns(*(tables.record.c[name] for name in _NEEDED))
-        page = [dict(row) for row in connection.execute(query).mappings()]
+        query = queries.page_query(connection, criteria, after=after, limit=_PAGE)
+        needed = query.with_only_columns(*(tables.record.c[name] for name in _NEEDED))
+        page = [dict(row) for row in connection.execute(needed).mappings()]
         yield from map(rows.from_row, page)
         if len(page) < _PAGE:
             return
         after = page[-1]["no"]
 
 
-def _age(verified_on: str | None, today: date) -> float:
+def _age(verified_on: str, today: date) -> float:
     return float((today - date.fromisoformat(verified_on)).days) if verified_on else float("nan")

@@ -6,9 +6,9 @@ A row changes only the fields that are columns of its file (`edits`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,20 +16,86 @@ from hotspots.errors import BadInputError
 from hotspots.locale.escaping import visible
 from hotspots.registry.database import queries
 from hotspots.registry.database.changes import Change
-from hotspots.registry.imports import validation
-from hotspots.registry.imports.slugs import name_the_nameless
-from hotspots.registry.imports.three_way_merge import edits
+from hotspots.registry.imports.planned_rows import (
+    CHANGED,
+    NEW,
+    OUTCOMES,
+    REFUSED,
+    SAME,
+    PlannedRow,
+    identify,
+)
+from hotspots.registry.imports.three_way_merge import RowEdit, edits
 from hotspots.registry.permissions import ADMINISTRATOR, EDITOR, LOCAL, Actor, require_keep
-from hotspots.registry.schema import values
+from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.fields import fields, names
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import (
+    Record,
+    Rows,
+    Value,
+    Values,
+    list_of,
+    text_of,
+    version_of,
+)
 
-Rows = Iterable[tuple[int, Mapping[str, str]]]
-NEW, CHANGED, SAME, REFUSED = "new", "changed", "same", "refused"
-OUTCOMES = (NEW, CHANGED, SAME, REFUSED)
 HIDDEN = "(personal)"
 _CONTACT = frozenset(names("contact"))
 _SET_BY_REGISTRY = frozenset({"version", "created", "changed"})
+_CONSENT = "contact_consent"
+_NO_CONSENT = (
+    "the contact has changed, so the former consent is deleted; give the date of the new contact's"
+    " consent, if any"
+)
+
+
+@dataclass(frozen=True)
+class GivenRows:
+    """The rows of a file to import, as `hotspots.registry.formats.read.read_file` returns them.
+
+    Attributes
+    ----------
+    rows : iterable of (int, mapping of str to str)
+        Row number, and text cells by field name. Fields that are absent are not changed; an empty
+        cell deletes the value.
+    problems : sequence of Problem
+        Problems of rows that could not be read, and warnings.
+    spoiled : iterable of (int, mapping of str to str)
+        Those of these rows whose other cells can be checked, to report all problems at once.
+    """
+
+    rows: Rows
+    problems: Sequence[Problem] = ()
+    spoiled: Rows = ()
+
+
+@dataclass(frozen=True)
+class ImportChoices:
+    """How rows are imported.
+
+    Attributes
+    ----------
+    skip_bad : bool
+        Import the valid rows and skip refused ones; by default a refused row rejects the whole
+        import.
+    overwrite : bool
+        Allow rows without a version to change records last changed by another actor.
+    origin, note : str
+        Name of the file, for the journal; a note for the history of each record.
+    """
+
+    skip_bad: bool = False
+    overwrite: bool = False
+    origin: str = ""
+    note: str = ""
+
+
+class TextChange(NamedTuple):
+    """The text of a field before and after; "" if it is empty."""
+
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -42,15 +108,15 @@ class Entry:
         The row number, and id and name of its record.
     outcome : str
         One of `OUTCOMES`.
-    fields : mapping of str to (str, str)
-        Field -> text before and after; personal ones are hidden.
+    fields : mapping of str to TextChange
+        By field name; the texts of personal fields are hidden.
     """
 
     row: int
     id: str
     name: str
     outcome: str
-    fields: Mapping[str, tuple[str, str]]
+    fields: Mapping[str, TextChange]
 
 
 @dataclass(frozen=True)
@@ -81,8 +147,11 @@ class Plan:
         return {outcome: found[outcome] for outcome in OUTCOMES}
 
 
+DEFAULT_CHOICES = ImportChoices()
+
+
 @dataclass(frozen=True)
-class _How:
+class _Context:
     """The actor, the time, and the permitted changes."""
 
     actor: Actor
@@ -95,178 +164,108 @@ class _How:
         return self.actor.role in (EDITOR, ADMINISTRATOR)
 
 
-class _Row:
-    """A row during planning: its parsed values, its record in the registry, and its problems."""
-
-    def __init__(self, number: int, cells: Mapping[str, str]) -> None:
-        self.number = number
-        self.cells = cells
-        self.named, self.problems = validation.parse(cells, number)
-        self.id: str = self.named.get("id") or ""
-        self.before: Mapping[str, Any] | None = None
-        self.after: dict[str, Any] = {}
-
-    def refuse(self, column: str, reason: str) -> None:
-        """Refuse the row, with a reason."""
-        given = values.write(self.named.get(column)) or self.cells.get(column, "")
-        self.problems.append(Problem(self.number, column, given, reason))
-
-    @property
-    def outcome(self) -> str:
-        """New, changed, same or refused, according to the checks so far."""
-        if any(problem.serious for problem in self.problems):
-            return REFUSED
-        if self.before is None:
-            return NEW
-        return CHANGED if self.after != self.before else SAME
-
-
-def plan(
+def plan_import(
     connection: sa.Connection,
-    rows: Rows,
+    given: GivenRows,
     actor: Actor,
     now: str,
-    problems: Sequence[Problem] = (),
-    *,
-    spoiled: Rows = (),
-    overwrite: bool = False,
-    note: str = "",
+    choices: ImportChoices = DEFAULT_CHOICES,
 ) -> Plan:
     """Return the changes that an import of rows would make.
 
     Parameters
     ----------
-    connection
+    connection : sqlalchemy.Connection
         Connection to the registry; nothing is written.
-    rows
-        (row number, text cells by field name); fields that are absent are not changed, an empty
-        cell deletes the value.
-    actor, now
-        The actor, and the current time (UTC).
-    problems
-        Problems of rows that could not be parsed.
-    spoiled
-        Those of these rows whose other cells can be checked, to report all problems at once.
-    overwrite
-        Allow rows without a version to change records last changed by another actor.
-    note
-        For the history of each record that changes.
+    given : GivenRows
+        The rows, and problems of reading them.
+    actor : Actor
+        The actor, whose permissions are checked for each row.
+    now : str
+        The current time (UTC).
+    choices : ImportChoices
+        How rows are imported; `skip_bad` and `origin` have no effect on a plan.
     """
-    work = [_Row(number, cells) for number, cells in rows]
-    work += [_Row(number, cells) for number, cells in spoiled]
-    _add_unread(work, [problem for problem in problems if problem.serious])
-    _identify(connection, work)
-    how = _How(actor, now, overwrite)
-    for row in work:
+    rows = _rows_of(given)
+    identify(connection, rows)
+    context = _Context(actor, now, choices.overwrite)
+    for row in rows:
         if row.cells:
-            _complete(connection, row, how)
-    _place(work)
-    _relate(connection, work)
-    return _planned(work, [p for p in problems if not p.serious], note)
+            _complete(connection, row, context)
+    _check_points(rows)
+    _relate(connection, rows)
+    return _planned(rows, [p for p in given.problems if not p.serious], choices.note)
 
 
-def _add_unread(work: list[_Row], problems: Sequence[Problem]) -> None:
-    """Add parsing problems to their rows; unparsed rows are appended."""
-    rows = {row.number: row for row in work} if problems else {}
-    for problem in problems:
+def _rows_of(given: GivenRows) -> list[PlannedRow]:
+    """Return all rows, also those that can't be read, each with the problems of reading it."""
+    listed = [PlannedRow.of(number, cells) for number, cells in (*given.rows, *given.spoiled)]
+    serious = [problem for problem in given.problems if problem.serious]
+    rows = {row.number: row for row in listed} if serious else {}
+    for problem in serious:
         row = rows.get(problem.row)
         if row is None:
-            rows[problem.row] = row = _Row(problem.row, {})
-            work.append(row)
+            rows[problem.row] = row = PlannedRow.of(problem.row, {})
+            listed.append(row)
         row.problems.append(problem)
+    return listed
 
 
-def _identify(connection: sa.Connection, work: Sequence[_Row]) -> None:
-    """Find the record of each row by id or name."""
-    rows: dict[str, list[_Row]] = {}
-    for row in work:
-        if row.id:
-            rows.setdefault(row.id, []).append(row)
-    for id_, twins in rows.items():
-        for row in twins[: len(twins) if len(twins) > 1 else 0]:
-            others = ", ".join(str(other.number) for other in twins if other is not row)
-            row.refuse("id", f"the id '{id_}' also occurs in row {others} of this file")
-    nameless = [row for row in work if row.cells and not row.cells.get("id")]
-    name_the_nameless(connection, nameless, set(rows))
-    gone = queries.current_ids(connection, [row.id for row in work if row.id])
-    found = queries.fetch(connection, [row.id for row in work if row.id])
-    for row in work:
-        row.before = found.get(row.id)
-        if row.id in gone:
-            row.refuse("id", f"'{row.id}' was merged into '{gone[row.id]}'; change that one")
-
-
-def _complete(connection: sa.Connection, row: _Row, how: _How) -> None:
+def _complete(connection: sa.Connection, row: PlannedRow, context: _Context) -> None:
     """Determine the record after the change, and validate it."""
     named = {k: v for k, v in row.named.items() if k not in ("id", *_SET_BY_REGISTRY)}
-    if not how.trusted:
+    if not context.trusted:
         named.pop("owner", None)
     if row.before is None:
         row.after = {k: v for k, v in named.items() if v is not None}
-        row.after |= _system_of_new(row, how)
+        row.after |= _system_of_new(row, context)
     else:
-        _edit(connection, row, named, how)
+        _edit(connection, row, named, context)
     if row.after and row.outcome != SAME:
         unread = {problem.column for problem in row.problems}
         found = validation.check(row.after, row.number)
         row.problems += [problem for problem in found if problem.column not in unread]
-        _permit(row, how.actor, row.before, row.after)
+        _permit(row, context.actor, row.before, row.after)
 
 
-def _edit(connection: sa.Connection, row: _Row, named: Mapping[str, Any], how: _How) -> None:
+def _edit(connection: sa.Connection, row: PlannedRow, named: Record, context: _Context) -> None:
     before = row.before or {}
     # Without permission, a row with personal cells reveals neither "same" nor other problems.
-    if _CONTACT & set(named) and not _permit(row, how.actor, before):
+    if _CONTACT & set(named) and not _permit(row, context.actor, before):
         return
     if named.get("type") not in (None, before["type"]):
         row.refuse("type", f"the record is of the type {before['type']}, which never changes")
-    taken, conflicts = edits(
-        connection,
-        named,
-        before,
-        row.named.get("version"),
-        how.actor,
-        stamp=row.named.get("changed"),
-        overwrite=how.overwrite,
-    )
-    for column, reason in conflicts:
-        row.refuse(column, reason)
-    _renew_consent(row, taken)
-    kept = {name: value for name, value in before.items() if name not in taken}
-    row.after = kept | {name: value for name, value in taken.items() if value is not None}
+    edit = RowEdit(named, version_of(row.named), text_of(row.named, "changed"))
+    merged = edits(connection, edit, before, context.actor, overwrite=context.overwrite)
+    for conflict in merged.conflicts:
+        row.refuse(conflict.column, conflict.reason)
+    changed = merged.changes
+    if _is_consent_outdated(changed, before):
+        changed = changed | {"contact_consent": None}
+        row.problems.append(Problem(row.number, "contact_consent", "", _NO_CONSENT, serious=False))
+    kept = {name: value for name, value in before.items() if name not in changed}
+    row.after = kept | {name: value for name, value in changed.items() if value is not None}
     if row.after != before:
-        row.after |= {"version": before["version"] + 1, "changed": how.now}
+        row.after |= {"version": version_of(before) + 1, "changed": context.now}
 
 
-def _renew_consent(row: _Row, taken: dict[str, Any]) -> None:
-    """Delete consent if the contact changes, unless the row has a new one."""
-    before = row.before or {}
-    other = any(n in taken and taken[n] != before.get(n) for n in _CONTACT - {"contact_consent"})
-    if other and "contact_consent" in before and "contact_consent" not in taken:
-        taken["contact_consent"] = None
-        row.problems.append(
-            Problem(
-                row.number,
-                "contact_consent",
-                "",
-                "the contact has changed, so the former consent is deleted; give the date of the"
-                " new contact's consent, if any",
-                serious=False,
-            )
-        )
+def _is_consent_outdated(changed: Record, before: Record) -> bool:
+    """Return whether the contact changes, and the row has no consent of the new one."""
+    other = any(n in changed and changed[n] != before.get(n) for n in _CONTACT - {_CONSENT})
+    return other and _CONSENT in before and _CONSENT not in changed
 
 
-def _system_of_new(row: _Row, how: _How) -> dict[str, Any]:
+def _system_of_new(row: PlannedRow, context: _Context) -> Values:
     """Return the system fields of a new record; those of an export are kept if permitted."""
-    kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if how.trusted else {}
-    made = kept.get("created") or how.now
-    own = {"id": row.id, "version": 1, "created": made, "changed": made}
-    if how.actor is not LOCAL and not (how.trusted and row.named.get("owner")):
-        own["owner"] = how.actor.name
+    kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if context.trusted else {}
+    made = kept.get("created") or context.now
+    own: Values = {"id": row.id, "version": 1, "created": made, "changed": made}
+    if context.actor is not LOCAL and not (context.trusted and row.named.get("owner")):
+        own["owner"] = context.actor.name
     return own | {name: value for name, value in kept.items() if value is not None}
 
 
-def _permit(row: _Row, actor: Actor, *records: Mapping[str, Any] | None) -> bool:
+def _permit(row: PlannedRow, actor: Actor, *records: Record | None) -> bool:
     for record in filter(None, records):
         try:
             moved = record is row.after and row.before is not None
@@ -277,33 +276,35 @@ def _permit(row: _Row, actor: Actor, *records: Mapping[str, Any] | None) -> bool
     return True
 
 
-def _place(work: Sequence[_Row]) -> None:
-    """Check new and moved points."""
+def _check_points(rows: Sequence[PlannedRow]) -> None:
+    """Check new and moved points; the others were checked when they came in."""
+    from hotspots.registry.gazetteer.checks import check_places
+
     moved = [
         (number, row.after)
-        for number, row in enumerate(work)
+        for number, row in enumerate(rows)
         if row.outcome != SAME and _position(row.after) != _position(row.before or {})
     ]
-    for problem in validation.check_places(moved):
-        row = work[problem.row]
+    for problem in check_places(moved):
+        row = rows[problem.row]
         row.problems.append(problem.of_row(row.number))
 
 
-def _position(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _position(record: Record) -> tuple[Value, ...]:
     return tuple(record.get(name) for name in ("latitude", "longitude", "country"))
 
 
-def _relate(connection: sa.Connection, work: Sequence[_Row]) -> None:
+def _relate(connection: sa.Connection, work: Sequence[PlannedRow]) -> None:
     """Refuse relations to unknown records or refused rows; replace merged ids."""
     own_rows = {row.id: row for row in work if row.id}
-    named = {other for row in work for other in _others(row)}
+    named = {other for row in work for other in row.related_ids}
     gone = queries.current_ids(connection, named)
     known = queries.known_ids(connection, named | set(gone.values()))
-    naming: dict[str, list[_Row]] = {}
+    naming: dict[str, list[PlannedRow]] = {}
     for row in work:
         if row.outcome in (NEW, CHANGED):
             _follow(row, gone)
-            for other in _others(row):
+            for other in row.related_ids:
                 naming.setdefault(other, []).append(row)
     unknown = [id_ for id_ in naming if id_ not in known and id_ not in own_rows]
     refused = [row.id for row in work if row.id not in known and row.outcome == REFUSED]
@@ -320,13 +321,10 @@ def _relate(connection: sa.Connection, work: Sequence[_Row]) -> None:
             row.refuse("relations", _no_such(id_, id_ in own_rows))
 
 
-def _others(row: _Row) -> list[str]:
-    return [values.relation(text)[1] for text in row.after.get("relations", ())]
-
-
-def _follow(row: _Row, gone: Mapping[str, str]) -> None:
-    if any(other in gone for other in _others(row)):
-        row.after["relations"] = tuple(values.redirected(t, gone) for t in row.after["relations"])
+def _follow(row: PlannedRow, gone: Mapping[str, str]) -> None:
+    if any(other in gone for other in row.related_ids):
+        relations = list_of(row.after, "relations")
+        row.after["relations"] = tuple(values.redirected(text, gone) for text in relations)
 
 
 def _no_such(other: str, in_file: bool) -> str:
@@ -335,7 +333,7 @@ def _no_such(other: str, in_file: bool) -> str:
     return f"it names '{other}', which no record has as its id; add that record, or correct the id"
 
 
-def _planned(work: Sequence[_Row], notes: Sequence[Problem], note: str) -> Plan:
+def _planned(work: Sequence[PlannedRow], notes: Sequence[Problem], note: str) -> Plan:
     ordered = sorted(work, key=lambda row: row.number)
     problems = [problem for row in ordered for problem in row.problems]
     return Plan(
@@ -346,8 +344,8 @@ def _planned(work: Sequence[_Row], notes: Sequence[Problem], note: str) -> Plan:
     )
 
 
-def _entry(row: _Row) -> Entry:
-    differ: dict[str, tuple[str, str]] = {}
+def _entry(row: PlannedRow) -> Entry:
+    differ: dict[str, TextChange] = {}
     if row.outcome == CHANGED:
         before = row.before or {}
         for name in fields():
@@ -355,12 +353,12 @@ def _entry(row: _Row) -> Entry:
             if was != becomes and name not in _SET_BY_REGISTRY:
                 if name in _CONTACT:
                     was, becomes = HIDDEN if was else "", HIDDEN if becomes else ""
-                differ[name] = (was, becomes)
-    name = visible(row.after.get("name") or row.cells.get("name", ""))
+                differ[name] = TextChange(was, becomes)
+    name = visible(text_of(row.after, "name") or row.cells.get("name", ""))
     return Entry(row.number, row.id, name, row.outcome, differ)
 
 
-def _change(row: _Row, note: str) -> Change:
+def _change(row: PlannedRow, note: str) -> Change:
     if row.before is None:
         return Change("created", None, row.after, note)
     content = [n for n in fields() if row.after.get(n) != row.before.get(n)]

@@ -9,8 +9,9 @@ another actor is not modified.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,121 +19,122 @@ from hotspots.registry.database import queries
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import TOGETHER, names
+from hotspots.registry.schema.records import Record, Value, Values, id_of, text_of, version_of
 
-Record = Mapping[str, Any]
-Conflicts = list[tuple[str, str]]
 _CONTACT = frozenset(names("contact"))
+_PERHAPS_CHANGED = (
+    "the record has changed since your export, perhaps this too; export again and decide"
+)
+
+
+@dataclass(frozen=True)
+class RowEdit:
+    """The values of a row that edits a record, and what the row is based on.
+
+    Attributes
+    ----------
+    values : mapping of str to Value
+        By field name; None for an empty cell.
+    version : int
+        The version of the record that the row is based on; 0 if the row doesn't state one.
+    stamp : str
+        Time of the last change of that version (column ``changed``); "" if not stated.
+    """
+
+    values: Record
+    version: int
+    stamp: str
+
+
+class Conflict(NamedTuple):
+    """Why a row can't be merged: a column and the reason."""
+
+    column: str
+    reason: str
+
+
+class Merged(NamedTuple):
+    """The fields that a row changes (None deletes a value), and the conflicts."""
+
+    changes: Values
+    conflicts: Sequence[Conflict] = ()
 
 
 def edits(
-    connection: sa.Connection,
-    named: Mapping[str, Any],
-    before: Record,
-    exported: int | None,
-    actor: Actor,
-    *,
-    stamp: str | None = None,
-    overwrite: bool = False,
-) -> tuple[dict[str, Any], Conflicts]:
-    """Return the fields that a row changes, and (column, reason) for each conflict.
+    connection: sa.Connection, edit: RowEdit, before: Record, actor: Actor, *, overwrite: bool
+) -> Merged:
+    """Merge a row with the current record.
 
     Parameters
     ----------
-    connection
-        Connection to the registry.
-    named
-        Value by field name, None for an empty cell.
-    before
+    connection : sqlalchemy.Connection
+        Connection to the registry; nothing is written.
+    edit : RowEdit
+        The row.
+    before : mapping of str to Value
         The current record, with its system fields.
-    exported
-        The version that the row is based on, or None if not given.
-    actor
+    actor : Actor
         The actor of the edit.
-    stamp
-        Time of the last change of the version that the row is based on (column ``changed``).
-    overwrite
+    overwrite : bool
         Accept a row without a version even if another actor changed the record last.
     """
-    if exported == before["version"] and stamp in (None, before["changed"]):
-        return dict(named), []
-    if exported is None:
-        return _unversioned(connection, named, before, actor, overwrite)
-    if exported > before["version"]:
-        return {}, [
-            (
-                "version",
-                f"it is version {exported}, but the registry's is {before['version']}; it comes"
-                " from another registry, so leave the column empty",
-            )
-        ]
-    base = queries.snapshot(connection, before["id"], exported)
-    if base is None or stamp not in (None, base.get("changed", stamp)):
-        return {}, [
-            (
-                "version",
-                f"the registry has no such version {exported} of it (it may have been restored from"
-                " a backup); export it again",
-            )
-        ]
-    return _three_ways(connection, named, base, before, exported)
+    version = version_of(before)
+    if edit.version == version and edit.stamp in ("", before["changed"]):
+        return Merged(dict(edit.values))
+    if not edit.version:
+        return _unversioned(connection, edit, before, actor, overwrite)
+    if edit.version > version:
+        return _refused(
+            f"it is version {edit.version}, but the registry's is {version}; it comes from another"
+            " registry, so leave the column empty"
+        )
+    base = queries.snapshot(connection, id_of(before), edit.version)
+    # A registry restored from a backup may have counted the same numbers again.
+    if base is None or edit.stamp not in ("", base.get("changed", edit.stamp)):
+        return _refused(
+            f"the registry has no such version {edit.version} of it (it may have been restored from"
+            " a backup); export it again"
+        )
+    return _three_ways(connection, edit, base, before)
+
+
+def _refused(reason: str) -> Merged:
+    return Merged({}, [Conflict("version", reason)])
 
 
 def _unversioned(
-    connection: sa.Connection,
-    named: Mapping[str, Any],
-    before: Record,
-    actor: Actor,
-    overwrite: bool,
-) -> tuple[dict[str, Any], Conflicts]:
-    given = {name: value for name, value in named.items() if value is not None}
+    connection: sa.Connection, edit: RowEdit, before: Record, actor: Actor, overwrite: bool
+) -> Merged:
+    given: Values = {name: value for name, value in edit.values.items() if value is not None}
     if overwrite or all(before.get(name) == value for name, value in given.items()):
-        return given, []
-    last = _last(connection, before)
-    if last["by"] in (actor.name, LOCAL.name):
-        return given, []
-    return {}, [
-        (
-            "version",
-            f"{last['by']} changed this record last, on {last['at'][:10]}, and the row doesn't say"
-            " which version it was made from; export it and edit that, or take the row all the same"
-            " with --overwrite",
-        )
-    ]
+        return Merged(given)
+    by, at = _last_change(connection, before)
+    if by in (actor.name, LOCAL.name):
+        return Merged(given)
+    return _refused(
+        f"{by} changed this record last, on {at[:10]}, and the row doesn't say which version it"
+        " was made from; export it and edit that, or take the row all the same with --overwrite"
+    )
 
 
-def _three_ways(
-    connection: sa.Connection,
-    named: Mapping[str, Any],
-    base: Record,
-    before: Record,
-    exported: int,
-) -> tuple[dict[str, Any], Conflicts]:
-    taken: dict[str, Any] = {}
-    conflicts: Conflicts = []
-    for name, value in named.items():
+def _three_ways(connection: sa.Connection, edit: RowEdit, base: Record, before: Record) -> Merged:
+    changes: Values = {}
+    conflicts: list[Conflict] = []
+    for name, value in edit.values.items():
         if name in _CONTACT:  # the history has no personal fields, so there is no base
             if value != before.get(name):
-                conflicts.append(
-                    (
-                        name,
-                        "the record has changed since your export, perhaps this too; export again"
-                        " and decide",
-                    )
-                )
+                conflicts.append(Conflict(name, _PERHAPS_CHANGED))
         elif value != base.get(name) and value != before.get(name):
             if (other := _changed_beside(name, base, before)) is None:
-                taken[name] = value
+                changes[name] = value
                 continue
-            last = _last(connection, before)
-            conflicts.append(
-                (
-                    name,
-                    f"you write '{_cut(value)}', but {other} was changed to"
-                    f" '{_cut(before.get(other))}' since your export (version {exported}, now"
-                    f" {before['version']}, last by {last['by']}); export again and decide",
-                )
+            reason = (
+                f"you write '{_cut(value)}', but {other} was changed to '{_cut(before.get(other))}'"
+                f" since your export (version {edit.version}, now {version_of(before)}, last by"
+                f" {_last_change(connection, before).by}); export again and decide"
             )
-    return taken, conflicts
+            conflicts.append(Conflict(name, reason))
+    return Merged(changes, conflicts)
 
 
 def _changed_beside(name: str, base: Record, before: Record) -> str | None:
@@ -142,11 +144,17 @@ def _changed_beside(name: str, base: Record, before: Record) -> str | None:
     return name if name in changed else next(iter(changed), None)
 
 
-def _last(connection: sa.Connection, record: Record) -> Mapping[str, Any]:
-    found = queries.history(connection, [record["id"]])
-    return found[-1] if found else {"by": LOCAL.name, "at": record["changed"]}
+class _LastChange(NamedTuple):
+    by: str
+    at: str
 
 
-def _cut(value: Any, most: int = 60) -> str:
+def _last_change(connection: sa.Connection, record: Record) -> _LastChange:
+    if found := queries.history(connection, [id_of(record)]):
+        return _LastChange(found[-1]["by"], found[-1]["at"])
+    return _LastChange(LOCAL.name, text_of(record, "changed"))
+
+
+def _cut(value: Value, most: int = 60) -> str:
     text = values.write(value)
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hotspots.errors import BadInputError
 
@@ -92,14 +91,3 @@ def _jumps(shape: BaseGeometry) -> bool:
     from hotspots.geo.antimeridian import has_jump
 
     return bool(has_jump(shape))
-
-
-def position(record: Mapping[str, Any]) -> BaseGeometry | None:
-    """Return a record's geometry: its footprint, else its point (EPSG:4326), else None."""
-    import shapely
-
-    if area := record.get("footprint"):
-        return shapely.from_wkt(area)
-    if "latitude" in record and "longitude" in record:
-        return shapely.Point(record["longitude"], record["latitude"])
-    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hotspots.locale.escaping import one_line, visible
 
@@ -50,6 +51,18 @@ class Problem:
         where = f"Row {self.row}" + (f", column '{self.column}'" if self.column else "")
         end = "" if self.reason.endswith(("?", ".")) else "."
         return f"{where}: {self.reason}{end}"
+
+
+class RecordProblem(NamedTuple):
+    """A problem, and the id of the record that has it; "" for a row without a record."""
+
+    id: str
+    problem: Problem
+
+
+def kind_of(problem: Problem) -> str:
+    """Return "fault" for a problem that refuses its row, "note" for a warning."""
+    return "fault" if problem.serious else "note"
 
 
 def problem_report(problems: Sequence[Problem], what: str = "bad row") -> str:

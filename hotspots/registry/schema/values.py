@@ -12,12 +12,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from hotspots.errors import BadInputError, near_matches, shortened
 from hotspots.geo.countries import LANGUAGES, countries, find, key
 from hotspots.registry.schema.fields import SEPARATOR, Field, code_called, fields
+from hotspots.registry.schema.records import Record, Value
 from hotspots.registry.schema.vocabulary import vocabulary
 
 MOST_ENTRY = 500  # characters of one entry of a list, which is indexed
@@ -41,7 +42,7 @@ _TAG = re.compile(r"<[a-zA-Z/!?][^>]*>")
 _INTERNATIONAL_PHONE = re.compile(r"(?<![\w+.])(?:\+|00)[1-9][\d ()./-]{6,}\d(?!\w)")
 
 
-def read(field: Field, text: str) -> Any:
+def read(field: Field, text: str) -> Value:
     """Return the value of a text cell; None for an empty one.
 
     Raises
@@ -60,7 +61,13 @@ def read(field: Field, text: str) -> Any:
         raise ValueError(str(fault).replace(cell, shortened(cell))) from fault
 
 
-def write(value: Any) -> str:
+def read_list(field: Field, text: str) -> tuple[str, ...]:
+    """Return the entries of a cell of a list field; () for an empty one. Raises as `read`."""
+    value = read(field, text)
+    return value if isinstance(value, tuple) else ()
+
+
+def write(value: Value) -> str:
     """Return the text of a value; `read` is the inverse."""
     if value is None:
         return ""
@@ -90,13 +97,22 @@ def status(start: str | None, end: str | None, today: date) -> str:
     return "running" if end else ""
 
 
-def relation(text: str) -> tuple[str, str, str | None, str | None]:
-    """Return (role, other record's id, start or None, end or None) of a canonical relation."""
+class Relation(NamedTuple):
+    """A relation to another record: its role, the other's id, and its dates or None."""
+
+    role: str
+    other: str
+    start: str | None
+    end: str | None
+
+
+def relation(text: str) -> Relation:
+    """Return the parts of a canonical relation."""
     match = _RELATION.fullmatch(text)
     if match is None:
         raise ValueError(f"'{text}' is not a relation; write it as lead=its-id 2017/2021")
     start, _, end = (match["dates"] or "").partition("/")
-    return match["role"].strip(), match["other"], start or None, end or None
+    return Relation(match["role"].strip(), match["other"], start or None, end or None)
 
 
 def personal_in(text: str) -> str:
@@ -362,15 +378,15 @@ def _relation(field: Field, cell: str) -> str:
 
 
 def _each(reader: Callable[[Field, str], str]) -> Callable[[Field, str], tuple[str, ...]]:
-    def read_list(field: Field, cell: str) -> tuple[str, ...]:
+    def read_entries(field: Field, cell: str) -> tuple[str, ...]:
         """Return the distinct values between the separators."""
         parts = (clean(part) for part in cell.split(SEPARATOR))
         return tuple(dict.fromkeys(reader(field, part) for part in parts if part))
 
-    return read_list
+    return read_entries
 
 
-_READERS: Mapping[str, Callable[[Field, str], Any]] = {
+_READERS: Mapping[str, Callable[[Field, str], Value]] = {
     "id": _identifier,
     "text": _text,
     "code": _code,
@@ -395,7 +411,7 @@ _READERS: Mapping[str, Callable[[Field, str], Any]] = {
 }
 
 
-def to_cells(record: Mapping[str, Any]) -> dict[str, str]:
+def to_cells(record: Record) -> dict[str, str]:
     """Return the text cell of every field in table order, including empty ones."""
     return {name: write(record.get(name)) for name in fields()}
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from hotspots.registry.database.schema import VERSION_TABLE
+from hotspots.registry.database.migration import VERSION_TABLE
 from hotspots.registry.database.tables import metadata
 
 context.configure(

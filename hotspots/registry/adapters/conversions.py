@@ -83,17 +83,17 @@ def nested(text: str) -> list[Mapping[str, Any]]:
     raise ValueError("it is not a list of mappings written as a Python literal")
 
 
-def at(item: Any, path: str) -> Iterator[Any]:
+def values_at(item: Any, path: str) -> Iterator[Any]:
     """Yield the values at a path such as "data_map.latitude", in all items of lists."""
     key, _, rest = path.partition(".")
     for part in item if isinstance(item, list) else [item]:
         if isinstance(part, Mapping) and part.get(key) not in (None, ""):
             if rest:
-                yield from at(part[key], rest)
+                yield from values_at(part[key], rest)
             else:
                 yield part[key]
 
 
 def joined(items: list[Mapping[str, Any]], path: str) -> str:
     """Return the distinct values at a path as one text, joined by the separator."""
-    return SEPARATOR.join(dict.fromkeys(tidy(str(value)) for value in at(items, path)))
+    return SEPARATOR.join(dict.fromkeys(tidy(str(value)) for value in values_at(items, path)))

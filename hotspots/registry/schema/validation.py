@@ -1,22 +1,26 @@
-"""Validation of rows and records before they are imported."""
+"""Validation of the cells of a row, and of a record as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import fields, names
 from hotspots.registry.schema.problems import Problem
+from hotspots.registry.schema.records import Cells, Record, Values, number_of, text_of
 from hotspots.registry.schema.vocabulary import vocabulary
 
-Record = Mapping[str, Any]
-# Certain errors of a position; the other codes are warnings.
-_SERIOUS = frozenset({"null_island", "swapped", "sign"})
+
+class Parsed(NamedTuple):
+    """The values of a row by field name, None for an empty cell; problems of the other cells."""
+
+    values: Values
+    problems: list[Problem]
 
 
-def parse(cells: Mapping[str, str], row: int) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the value of each cell by field name (None if empty), and the problems.
+def parse(cells: Cells, row: int) -> Parsed:
+    """Return the values of a row, and the problems of the cells that have none.
 
     Parameters
     ----------
@@ -25,14 +29,14 @@ def parse(cells: Mapping[str, str], row: int) -> tuple[dict[str, Any], list[Prob
     row
         The row number, for the problems.
     """
-    found: dict[str, Any] = {}
-    problems = []
+    found: Values = {}
+    problems: list[Problem] = []
     for name, text in cells.items():
         try:
             found[name] = values.read(fields()[name], text)
         except ValueError as fault:
             problems.append(Problem(row, name, text, str(fault)))
-    return found, problems
+    return Parsed(found, problems)
 
 
 def check(record: Record, row: int = 0) -> list[Problem]:
@@ -76,10 +80,10 @@ def _place_reasons(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _order_reasons(record: Record) -> Iterator[tuple[str, str]]:
-    start, end = record.get("start"), record.get("end")
+    start, end = text_of(record, "start"), text_of(record, "end")
     if start and end and end < start[: len(end)]:
         yield "end", f"it ends ({end}) before it starts ({start})"
-    sizes = [record.get(name) for name in ("effect_low", "effect_size", "effect_high")]
+    sizes = [number_of(record, name) for name in ("effect_low", "effect_size", "effect_high")]
     known = [size for size in sizes if size is not None]
     if known != sorted(known):
         yield "effect_size", "lowest, mean and highest effect are not in that order"
@@ -87,36 +91,3 @@ def _order_reasons(record: Record) -> Iterator[tuple[str, str]]:
         "effect_size" not in record
     ):
         yield "effect_size", "an effect's range or number of sites needs the effect itself"
-
-
-def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
-    """Return implausible positions: at sea, at 0, 0, swapped coordinates, another country.
-
-    Parameters
-    ----------
-    placed
-        (row number, record) of the records with new positions; those without a point are
-        skipped.
-    """
-    pointed = [(row, record) for row, record in placed if "latitude" in record]
-    if not pointed:
-        return []
-    from hotspots.registry.gazetteer.checks import NOTES, check_points
-
-    found = check_points(
-        [record["latitude"] for _, record in pointed],
-        [record["longitude"] for _, record in pointed],
-        [record.get("country", "") for _, record in pointed],
-    )
-    return [
-        Problem(
-            pointed[at][0],
-            "latitude",
-            f"{pointed[at][1]['latitude']:g}, {pointed[at][1]['longitude']:g}",
-            sentence.rstrip("."),
-            serious=code in _SERIOUS,
-        )
-        for at, code, sentence in found
-        # A representative point need not be exact.
-        if code not in NOTES or pointed[at][1].get("place_precision") in ("exact", "locality")
-    ]
