@@ -217,7 +217,7 @@ def _view(raw: SourceRaster, grid: Grid) -> _View:
     if warp is not None:
         runs = ((0, warp.grid.shape[1]),)
     else:
-        columns = replace(columns, index=np.searchsorted(used, columns.index).astype("int64"))
+        columns = columns._replace(index=np.searchsorted(used, columns.index).astype("int64"))
     return _View(raw, warp, rows, columns, runs)
 
 
@@ -400,7 +400,7 @@ def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
     if not rows.index.size or not view.width:
         return None
     first, end = int(rows.index.min()), int(rows.index.max()) + 1
-    rows = replace(rows, index=rows.index - first)
+    rows = rows._replace(index=rows.index - first)
     if view.warp is not None:
         return read_warped(view.warp, (first, end)), rows
     parts = [read_stored(view.raw, ((first, end), run)) for run in view.runs]
