@@ -34,7 +34,7 @@ _steady = numba.njit(cache=True, nogil=True)(split)
 class Overlap(NamedTuple):
     """Source cells under each target cell, along one axis.
 
-    Target cell i lies over the source cells ``index[first[i]:first[i + 1]]``, and shares with them
+    Target cell i lies over the source cells ``cell[first[i]:first[i + 1]]``, and shares with them
     ``weight`` (same positions); ``size[i]`` is its own measure. Weights and sizes are degrees of
     longitude, differences of q(φ), or lengths, in one unit each. `same` says that each target cell
     is one whole source cell, or lies outside. A named tuple, because numba compiles functions of
@@ -42,7 +42,7 @@ class Overlap(NamedTuple):
     """
 
     first: Index
-    index: Index
+    cell: Index
     weight: Array
     size: Array
     same: bool
@@ -52,7 +52,7 @@ class Overlap(NamedTuple):
         low, high = self.first[start], self.first[end]
         return Overlap(
             self.first[start : end + 1] - low,
-            self.index[low:high],
+            self.cell[low:high],
             self.weight[low:high],
             self.size[start:end],
             self.same,
@@ -88,14 +88,14 @@ def _overlap(
     most = min(count, period) if turn else count  # a column that occurs twice counts once
     shifts = _shifts(low, high, most, period) if turn else [0.0]
     pieces = [_pieces(low + shift, high + shift, most) for shift in shifts]
-    cell, index, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    order = np.argsort(cell, kind="stable")
-    cell, index, left, right = cell[order], index[order], left[order], right[order]
-    first = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=t_count))])
+    target_cell, cell, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    order = np.argsort(target_cell, kind="stable")
+    target_cell, cell, left, right = target_cell[order], cell[order], left[order], right[order]
+    first = np.concatenate([[0], np.cumsum(np.bincount(target_cell, minlength=t_count))])
     whole_cells = (high - low == 1).all() and (low == np.rint(low)).all()
     return Overlap(
         first.astype("int64"),
-        index,
+        cell,
         _measure(start + step * left, start + step * right, areal),
         _measure(edges[:-1], edges[1:], areal),
         bool(whole_cells and (right - left == 1).all()),
@@ -140,11 +140,11 @@ def _mean(
     for i in range(shape[0]):
         total, area = np.zeros(shape[1]), np.zeros(shape[1])
         for k in range(rows.first[i], rows.first[i + 1]):
-            line, height = values[rows.index[k]], rows.weight[k]
+            line, height = values[rows.cell[k]], rows.weight[k]
             for j in range(shape[1]):
                 part, width = 0.0, 0.0
                 for n in range(columns.first[j], columns.first[j + 1]):
-                    value = line[columns.index[n]]
+                    value = line[columns.cell[n]]
                     if value == value:  # not NaN
                         part += columns.weight[n] * value
                         width += columns.weight[n]
@@ -184,10 +184,10 @@ def _class_areas(
     """Set ``areas[j, c - 1]`` to the area of class c in column j of the target row `i`."""
     areas[:] = 0.0
     for k in range(rows.first[i], rows.first[i + 1]):
-        line, height = codes[rows.index[k]], rows.weight[k]
+        line, height = codes[rows.cell[k]], rows.weight[k]
         for j in range(areas.shape[0]):
             for n in range(columns.first[j], columns.first[j + 1]):
-                code = line[columns.index[n]]
+                code = line[columns.cell[n]]
                 if code > 0:
                     areas[j, code - 1] += height * columns.weight[n]
 
