@@ -12,7 +12,7 @@ from affine import Affine
 
 from hotspots.config import CACHE_VARIABLE
 from hotspots.errors import WriteError
-from hotspots.ingest.access.download import Progress, disk
+from hotspots.ingest.access.download import Progress, disk_errors
 from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
 from hotspots.ingest.access.window_reader import Reader
 from hotspots.ingest.access.windows import Window
@@ -62,7 +62,7 @@ def copied(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    with disk(path):
+    with disk_errors(path):
         os.replace(part, path)
     return path
 
@@ -118,7 +118,7 @@ def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
             kind = kind_of(file)
             found.append(Part(part.name, file.transform, (file.height, file.width)))
     text = vrt_text(found, kind, note=" ".join(file_hash(part) for part in parts))
-    with disk(path):
+    with disk_errors(path):
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)
