@@ -43,4 +43,4 @@ def zones() -> xr.DataArray:
 
 def state(store: Store) -> dict[str, bytes]:
     """What a user sees: the names, and every layer's values, read anew."""
-    return {n: Store(store.place.path).open([n])[n].values.tobytes() for n in store.names()}
+    return {n: Store(store.storage.path).open([n])[n].values.tobytes() for n in store.names()}

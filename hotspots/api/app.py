@@ -10,13 +10,14 @@ import socket
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 import hotspots
 from hotspots.api import http_errors, security
 from hotspots.api.encoding import Compressed
 from hotspots.api.log_settings import log_settings
 from hotspots.api.map_pages import MapPages
-from hotspots.api.middleware import Head, OpenNumbers
+from hotspots.api.middleware import EXPOSED, READS, Head
 from hotspots.api.models import Problem
 from hotspots.api.routers import editions, health, home, methods, regions
 from hotspots.api.sizes import SmallRequests
@@ -31,6 +32,8 @@ SMALLEST_GZIP_BYTES = 1000
 # Level 9 takes several times as long and saves only a few per cent more.
 GZIP_LEVEL = 5
 HIGHEST_PORT = 65535
+# Time for which a browser needn't ask again whether a page may read; s.
+PREFLIGHT_S = 86_400
 
 
 def create_app(
@@ -64,11 +67,21 @@ def create_app(
     app.include_router(methods.router)
 
     http_errors.add_handlers(app)
-    # The middleware added last is the first to receive a request.
-    app.add_middleware(OpenNumbers)
-    app.add_middleware(security.Headers)
+    # The middleware added last is the first to receive a request: refusals and preflights have
+    # the security headers, and refusals can be read by pages of other origins. All origins are
+    # treated alike, "null" (a page in a sandbox) too, because the numbers are public and nothing
+    # can be written; credentials aren't allowed.
     app.add_middleware(Compressed, minimum_size=SMALLEST_GZIP_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(SmallRequests, limits=limits)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=READS.split(", "),
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+        max_age=PREFLIGHT_S,
+    )
+    app.add_middleware(security.Headers)
     app.add_middleware(Head)
     return app
 

@@ -16,6 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hotspots.api.http_errors import MEDIA_TYPE, problem_body
+from hotspots.api.middleware import ANY_ORIGIN
 from hotspots.api.security import HEADERS
 from hotspots.config import ServiceLimits
 
@@ -92,7 +93,7 @@ class Guarded(H11Protocol):
             return
         phrase = HTTPStatus(status).phrase
         body = problem_body(status, phrase.lower().replace(" ", "-"), phrase, detail)
-        base = HEADERS | (headers or {})
+        base = HEADERS | ANY_ORIGIN | (headers or {})
         entity = {
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(body)),

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from hotspots.api.middleware import READS
+from hotspots.api.middleware import ANY_ORIGIN, READS
 from hotspots.api.security import HEADERS
 from hotspots.errors import (
     BadInputError,
@@ -184,4 +184,4 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _on_anything_else(request: Request, error: Exception) -> Response:
-    return problem(request, 500, "failed", "The request failed", _OWN_FAULT)
+    return problem(request, 500, "failed", "The request failed", _OWN_FAULT, ANY_ORIGIN)

@@ -1,20 +1,15 @@
-"""Middleware for HEAD requests and for cross-origin reading (CORS)."""
+"""HEAD requests, and the headers for pages of other origins (CORS)."""
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 READS = "GET, HEAD"
-ANYONE = {"Access-Control-Allow-Origin": "*"}
-_A_DAY = "86400"
-_PREFLIGHT = ANYONE | {
-    "Allow": f"{READS}, OPTIONS",
-    "Access-Control-Allow-Methods": READS,
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Max-Age": _A_DAY,
-}
+# For responses made where Starlette's CORS middleware can't reach: those of the server itself,
+# and that to a crash.
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+# Without this, scripts of other origins see only headers such as Content-Type.
+EXPOSED = ("ETag", "Link", "Retry-After")
 
 
 class Head:
@@ -36,36 +31,3 @@ class Head:
             await send(message)
 
         await self.app({**scope, "method": "GET"}, receive, send_without_body)
-
-
-class OpenNumbers:
-    """ASGI middleware that allows any origin to read ``/v1/…``, ``/health``, ``/ready``.
-
-    The numbers are public and nothing can be written, so all origins are treated alike;
-    credentials are neither required nor allowed.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer OPTIONS; add the CORS header to responses to GET and HEAD."""
-        if scope["type"] != "http" or not _is_open(scope["path"]):
-            await self.app(scope, receive, send)
-            return
-        if scope["method"] == "OPTIONS":
-            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
-            return
-
-        async def send_with_header(message: Message) -> None:
-            """Send with the CORS header."""
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(ANYONE)
-            await send(message)
-
-        reads = scope["method"] in READS.split(", ")
-        await self.app(scope, receive, send_with_header if reads else send)
-
-
-def _is_open(path: str) -> bool:
-    return path in ("/health", "/ready") or path.startswith("/v1/")

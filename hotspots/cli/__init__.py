@@ -214,7 +214,7 @@ def _region_set(name: str, store: str) -> str:
     """Return the file of a set of regions in the store, or the name itself."""
     if not store or name in ("countries", "initiative"):
         return name
-    from hotspots.ingest.publish import region_file
+    from hotspots.ingest.add_to_store import region_file
     from hotspots.store import Store
 
     found = region_file(Store(store), name)

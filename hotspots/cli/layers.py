@@ -243,7 +243,7 @@ def layers(
     target = _store(store)
     rows = target.layers(check=check)
     if not rows:
-        report(f"The store '{target.place.shown}' holds no layer.")
+        report(f"The store '{target.storage.shown}' holds no layer.")
     print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
 
 

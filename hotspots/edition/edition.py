@@ -24,6 +24,7 @@ from hotspots.edition.codebook import codebook
 from hotspots.edition.recipe import Recipe
 from hotspots.errors import BadInputError, EditionError
 from hotspots.io.atomic import aside, file_hash, publish, reason, require_free, write_error
+from hotspots.io.cog import edition_cog
 from hotspots.io.limits import require_regular, require_within
 from hotspots.io.readers.amounts import read_table
 from hotspots.io.readers.paths import confined
@@ -42,7 +43,6 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 # GDAL writes the current time into GeoPackages; a fixed one keeps the bytes reproducible.
 _NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
-_COG = {"driver": "COG", "compress": "DEFLATE", "overview_resampling": "NEAREST", "blocksize": 512}
 
 
 def no_land_use() -> pd.DataFrame:
@@ -266,36 +266,12 @@ def open_edition(path: str | Path) -> Edition:
 
 def write_cog(layer: xr.DataArray, path: Path) -> None:
     """Write one layer as a cloud-optimised GeoTIFF: float32 with NaN, or bytes for classes."""
-    import rasterio
-
     if layer.ndim != 2:
         raise EditionError(
             f"Layer '{layer.name}' of the edition lies along {', '.join(map(str, layer.dims))}; an"
             " edition's layers are of two dimensions (y, x)."
         )
-    grid = grid_of(layer)
-    is_class = classes_of(layer) is not None
-    signed = is_class and min(classes_of(layer) or [0]) < 0
-    dtype = ("int8" if signed else "uint8") if is_class else "float32"
-    nodata = (-128 if signed else 0) if is_class else np.nan
-    tags = {k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
-    profile = _COG | ({} if is_class else {"predictor": 3})
-    # In memory first: on a full disk GDAL may leave a truncated file without raising an error.
-    with rasterio.MemoryFile() as memory:
-        with memory.open(
-            width=grid.shape[1],
-            height=grid.shape[0],
-            count=1,
-            dtype=dtype,
-            nodata=nodata,
-            crs=grid.crs.to_wkt(),
-            transform=grid.transform,
-            **profile,
-        ) as out:
-            out.write(np.asarray(layer.values, dtype=dtype), 1)
-            out.update_tags(**tags)
-            out.set_band_description(1, str(layer.name))
-        path.write_bytes(memory.getbuffer())
+    path.write_bytes(edition_cog(layer))
 
 
 def read_rasters(folder: Path) -> xr.Dataset:

@@ -21,8 +21,8 @@ from hotspots.geo.regions import Region
 from hotspots.ingest.access.cds import token
 from hotspots.ingest.access.download import Progress
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
+from hotspots.ingest.add_to_store import add_file, add_layer, grid_of_store, has_layer
 from hotspots.ingest.layer_requests import LayerRequest, chosen_accesses, requested_layers
-from hotspots.ingest.publish import grid_of_store, holds, shelve, shelve_file
 from hotspots.ingest.regrid.resample import on_grid
 from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.ingest.sources.catalogue import Source
@@ -88,7 +88,7 @@ def ingest(
     """
     requests = requested_layers(words, years, depths)
     _require_one_each(requests)
-    job = _Intake(region, boxes_of(region.geometry), store, None, cache, refresh, say, progress)
+    job = _Ingestion(region, boxes_of(region.geometry), store, None, cache, refresh, say, progress)
     if any(request.product.kind == "raster" for request in requests):
         job = replace(job, grid=_grid(job, resolution))
         _require_tokens(requests, job)
@@ -120,7 +120,7 @@ def _require_one_each(requests: Sequence[LayerRequest]) -> None:
             )
 
 
-def _require_tokens(requests: Sequence[LayerRequest], job: _Intake) -> None:
+def _require_tokens(requests: Sequence[LayerRequest], job: _Ingestion) -> None:
     """Raise `TokenError` for a missing token before anything is downloaded."""
     for request in requests:
         if request.product.kind != "raster" or job.grid is None or job.has(request):
@@ -131,7 +131,7 @@ def _require_tokens(requests: Sequence[LayerRequest], job: _Intake) -> None:
 
 
 @dataclass(frozen=True)
-class _Intake:
+class _Ingestion:
     region: Region
     boxes: Sequence[Box]
     store: Store
@@ -143,7 +143,7 @@ class _Intake:
 
     def has(self, request: LayerRequest) -> bool:
         """Return whether the store already has the layer and it shall not be downloaded again."""
-        return not self.refresh and holds(self.store, request.key, self.identity(request))
+        return not self.refresh and has_layer(self.store, request.key, self.identity(request))
 
     def identity(self, request: LayerRequest) -> dict[str, Any]:
         """Return the properties that identify a request: equal requests give equal layers."""
@@ -162,7 +162,7 @@ class _Intake:
         return properties
 
 
-def _grid(job: _Intake, resolution: str | float | None) -> Grid:
+def _grid(job: _Ingestion, resolution: str | float | None) -> Grid:
     """Return the grid of the store's layers, or of an empty store the requested one."""
     own = grid_of_store(job.store)
     world = job.region.kind == "world"
@@ -187,7 +187,7 @@ def _grid(job: _Intake, resolution: str | float | None) -> Grid:
     return own
 
 
-def _add_raster(request: LayerRequest, job: _Intake) -> dict[str, Any]:
+def _add_raster(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
     if request.product.kind != "raster":
         return _add_file(request, job)
     assert job.grid is not None  # made for rasters
@@ -212,7 +212,7 @@ def _add_raster(request: LayerRequest, job: _Intake) -> dict[str, Any]:
         attrs=_attrs(request),
     )
     former = job.store.replacing(request.key, request.source.name)
-    added = shelve(
+    added = add_layer(
         job.store,
         layer,
         share,
@@ -228,7 +228,7 @@ def _add_raster(request: LayerRequest, job: _Intake) -> dict[str, Any]:
     )
 
 
-def _downloaded(request: LayerRequest, job: _Intake, grid: Grid) -> list[SourceRaster]:
+def _downloaded(request: LayerRequest, job: _Ingestion, grid: Grid) -> list[SourceRaster]:
     """Download the files of a layer; if one access fails, try the next one with equal cells."""
     accesses = chosen_accesses(request, grid)
     for access in accesses:
@@ -254,7 +254,7 @@ def _downloaded(request: LayerRequest, job: _Intake, grid: Grid) -> list[SourceR
     raise AssertionError("there is at least one access")
 
 
-def _add_file(request: LayerRequest, job: _Intake) -> dict[str, Any]:
+def _add_file(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
     """Add polygons or a table, which have no grid."""
     values = {"iso3": job.region.id} if job.region.kind == "country" else {}
     (access, *_) = request.source.accesses(request.product, request.year)
@@ -271,7 +271,7 @@ def _add_file(request: LayerRequest, job: _Intake) -> dict[str, Any]:
         job.progress,
     )
     raws = [SourceRaster(str(path), origin=origin)]
-    note = shelve_file(
+    note = add_file(
         job.store,
         request.source,
         request.product,
@@ -282,7 +282,7 @@ def _add_file(request: LayerRequest, job: _Intake) -> dict[str, Any]:
     return _row(request, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
 
 
-def _after_failure(request: LayerRequest, job: _Intake, error: FetchError) -> dict[str, Any]:
+def _after_failure(request: LayerRequest, job: _Ingestion, error: FetchError) -> dict[str, Any]:
     """Return the row of a failed download; mark the store's earlier layer of it as stale."""
     if request.product.kind == "raster" and _is_earlier(job.store, request):
         job.store.mark_stale(request.key, str(error))
@@ -327,7 +327,7 @@ def _licence_text(source: Source) -> str:
 
 
 def _provenance(
-    request: LayerRequest, job: _Intake, identity: dict[str, Any], raws: Sequence[SourceRaster]
+    request: LayerRequest, job: _Ingestion, identity: dict[str, Any], raws: Sequence[SourceRaster]
 ) -> dict[str, Any]:
     origins = [raw.origin for raw in raws if raw.origin is not None]
     return {
@@ -347,7 +347,7 @@ def _provenance(
     }
 
 
-def _steps(request: LayerRequest, job: _Intake, raws: Sequence[SourceRaster]) -> list[str]:
+def _steps(request: LayerRequest, job: _Ingestion, raws: Sequence[SourceRaster]) -> list[str]:
     product = request.product
     steps = [
         f"Read as stored x {product.scale:g} + {product.offset:g}, in '{product.unit}'."

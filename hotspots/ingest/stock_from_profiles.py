@@ -297,7 +297,7 @@ def stock_in_store(
     BadInputError
         See `stock_from_profile`; also a depth range that can't be parsed.
     """
-    from hotspots.ingest.publish import shelve
+    from hotspots.ingest.add_to_store import add_layer
     from hotspots.store.provenance import PREFIX
 
     top, _, bottom = to.partition("-")
@@ -314,7 +314,7 @@ def stock_in_store(
     say("computing the stock")
     stock = stock_from_profile(profiles, limits, kind)
     share = _least(store, shares, stock)
-    done = shelve(
+    done = add_layer(
         store,
         stock.astype("float32"),
         share,

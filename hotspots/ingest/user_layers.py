@@ -8,7 +8,7 @@ from typing import Any
 
 from affine import Affine
 
-from hotspots.ingest.publish import grid_of_store, shelve
+from hotspots.ingest.add_to_store import add_layer, grid_of_store
 from hotspots.ingest.regrid.resample import on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
 from hotspots.ingest.user_files.read import Own, read_own
@@ -75,7 +75,7 @@ def add_own(
     )
     former = store.replacing(layer_key(layer), OWN)
     say("checking and writing")
-    done = shelve(
+    done = add_layer(
         store,
         layer,
         share,

@@ -1,38 +1,139 @@
-"""Writing cloud-optimised GeoTIFFs, strip by strip and with all cores.
+"""Writing GeoTIFFs: cloud-optimised ones of layers, and plain ones of any raster.
 
-The same layer gives the same bytes for any number of threads: no time stamp is written, and GDAL
-writes the tiles in order.
+All files of rasters are created here. The same layer gives the same bytes for any number of
+threads: no time stamp is written, and GDAL writes the tiles in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 
 from hotspots.errors import RasterError, WriteError
 from hotspots.io.os_errors import quiet_libtiff
 from hotspots.layers.dimensions import labels_as_text
-from hotspots.layers.grid import grid_of
+from hotspots.layers.grid import Grid, grid_of
 from hotspots.layers.harmonise import crs_text
 from hotspots.layers.variables import class_nodata, classes_of
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
+    from rasterio.io import DatasetWriter
 
 BLOCK = 512
 DTYPES = ("float32", "uint8", "int8", "int16")
 # Overviews (average or mode) are for display only; no result is computed from an overview.
-OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, str | int] = {
     "COMPRESS": "DEFLATE",
     "PREDICTOR": "YES",
     "BLOCKSIZE": BLOCK,
     "BIGTIFF": "IF_SAFER",
     "NUM_THREADS": "ALL_CPUS",
 }
+# Other options would change the bytes of every edition that is computed again.
+_EDITION_OPTIONS: dict[str, str | int] = {
+    "COMPRESS": "DEFLATE",
+    "OVERVIEW_RESAMPLING": "NEAREST",
+    "BLOCKSIZE": BLOCK,
+}
+_FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2
+# GDAL's default side of a tile.
+_TILE = 256
 # By default GDAL caches blocks in 5 % of the machine's memory; here blocks aren't read again.
 _CACHE = 256 * 2**20
 _OF_THE_STORE = ("sha256", "_FillValue")  # attributes that aren't written as tags
+
+
+@dataclass(frozen=True)
+class RasterForm:
+    """What a raster file states about its cells.
+
+    Attributes
+    ----------
+    transform : Affine
+        From (column, row) to coordinates.
+    shape : (int, int)
+        Rows and columns.
+    crs : str, rasterio.crs.CRS or None
+        WKT, or authority and code; None for a file without one.
+    dtype : str
+        Data type of the stored numbers.
+    nodata : float or None
+        Stored number that means missing.
+    count : int
+        Bands.
+    """
+
+    transform: Affine
+    shape: tuple[int, int]
+    crs: str | CRS | None
+    dtype: str
+    nodata: float | None = None
+    count: int = 1
+
+    @classmethod
+    def of_grid(cls, grid: Grid, dtype: str, nodata: float | None, count: int = 1) -> RasterForm:
+        """Return the form of a raster on `grid`."""
+        return cls(grid.transform, grid.shape, crs_text(grid.crs), dtype, nodata, count)
+
+
+def new_geotiff(
+    path: str | Path,
+    form: RasterForm,
+    *,
+    tile: int = _TILE,
+    compress: bool = True,
+    predict: bool = False,
+) -> DatasetWriter:
+    """Create a tiled GeoTIFF without overviews; return it open for writing.
+
+    Parameters
+    ----------
+    path : path
+        The file; an existing one is replaced.
+    form : RasterForm
+        Grid, CRS, data type, nodata and bands.
+    tile : int
+        Side of a tile, a multiple of 16.
+    compress : bool
+        By DEFLATE.
+    predict : bool
+        Store differences of neighbouring cells, which compress better.
+
+    Raises
+    ------
+    rasterio.errors.RasterioError
+        The file can't be created.
+    """
+    import rasterio
+
+    options: dict[str, str | int] = {"compress": "DEFLATE"} if compress else {}
+    if predict:
+        is_float = np.dtype(form.dtype).kind == "f"
+        options["predictor"] = _FLOAT_PREDICTOR if is_float else _INTEGER_PREDICTOR
+    return rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=form.shape[1],
+        height=form.shape[0],
+        count=form.count,
+        dtype=form.dtype,
+        crs=form.crs,
+        transform=form.transform,
+        nodata=form.nodata,
+        tiled=True,
+        blockxsize=tile,
+        blockysize=tile,
+        BIGTIFF="IF_SAFER",
+        **options,
+    )
 
 
 def write_cog(
@@ -95,6 +196,46 @@ def write_cog(
     (on_progress or _no_progress)(1.0)
 
 
+def edition_cog(layer: xr.DataArray) -> bytes:
+    """Return a layer of an edition as the bytes of a cloud-optimised GeoTIFF.
+
+    Made in memory, because on a full disk GDAL may leave a truncated file without an error.
+
+    Parameters
+    ----------
+    layer : DataArray
+        Dimensions (y, x), with a CRS. Quantities are written as float32 with NaN for missing;
+        classes as uint8 with 0, or as int8 with -128 if a code is negative.
+    """
+    import rasterio
+
+    grid = grid_of(layer)
+    classes = classes_of(layer)
+    options, dtype, missing = dict(_EDITION_OPTIONS), "float32", float("nan")
+    if classes is None:
+        options["PREDICTOR"] = _FLOAT_PREDICTOR
+    else:
+        dtype, missing = ("int8", -128) if min(classes, default=0) < 0 else ("uint8", 0)
+    with rasterio.MemoryFile() as memory:
+        with memory.open(
+            driver="COG",
+            width=grid.shape[1],
+            height=grid.shape[0],
+            count=1,
+            dtype=dtype,
+            nodata=missing,
+            crs=grid.crs.to_wkt(),
+            transform=grid.transform,
+            **options,
+        ) as out:
+            out.write(np.asarray(layer.values, dtype=dtype), 1)
+            out.update_tags(
+                **{k: str(v) for k, v in layer.attrs.items() if not k.startswith("flag_")}
+            )
+            out.set_band_description(1, str(layer.name))
+        return bytes(memory.getbuffer())
+
+
 def tags(layer: xr.DataArray) -> dict[str, str]:
     """Return the attributes of a layer as GeoTIFF tags, with its name and dimension labels."""
     out = {"variable": str(layer.name)}
@@ -118,27 +259,11 @@ def nodata(layer: xr.DataArray) -> float | None:
 
 def _write_plain(layer: xr.DataArray, path: Path, report: Callable[[float], None]) -> None:
     """Write a layer as a GeoTIFF without overviews, computing it strip by strip."""
-    import rasterio
-
     grid = grid_of(layer)
     rows, columns = grid.shape
     bands = list(range(1, int(np.prod(layer.shape[:-2])) + 1))
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=columns,
-        height=rows,
-        count=len(bands),
-        dtype=str(layer.dtype),
-        crs=crs_text(grid.crs),
-        transform=grid.transform,
-        nodata=nodata(layer),
-        tiled=True,
-        blockxsize=BLOCK,
-        blockysize=BLOCK,
-        BIGTIFF="IF_SAFER",
-    ) as file:
+    form = RasterForm.of_grid(grid, str(layer.dtype), nodata(layer), len(bands))
+    with new_geotiff(path, form, tile=BLOCK, compress=False) as file:
         for top in range(0, rows, BLOCK):
             strip = layer.isel(y=slice(top, top + BLOCK)).values
             strip = strip.reshape(len(bands), -1, columns)

@@ -128,7 +128,9 @@ def keys_of(entries: Iterable[Entry]) -> list[str]:
     return sorted({folder for folder in folders if item_file(folder) in paths})
 
 
-def unnamed(entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: float) -> list[str]:
+def unreferenced(
+    entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: float
+) -> list[str]:
     """Return files that no item names: former versions, and leftovers of killed runs.
 
     Files younger than `grace` seconds are omitted, because another run may be writing them. Ages
@@ -146,7 +148,7 @@ def unnamed(entries: Iterable[Entry], layers: Iterable[StoredLayer], grace: floa
     ]
 
 
-def require_ours(content: bytes, shown: str) -> None:
+def require_store_catalogue(content: bytes, shown: str) -> None:
     """Raise `RasterError` unless this is the catalogue of a store in the current layout."""
     catalogue = read_json(content, f"{shown}/{CATALOGUE}")
     if not isinstance(catalogue, dict) or catalogue.get("id") != CATALOGUE_ID:

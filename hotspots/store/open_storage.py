@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from hotspots.errors import BadInputError
-from hotspots.store.storage import Folder, Place
+from hotspots.store.storage import Folder, Storage
 
 
-def place_of(given: str | Path | Place) -> Place:
+def open_storage(given: str | Path | Storage) -> Storage:
     """Return the storage at an address: a folder's path, or ``s3://bucket/prefix``.
 
     Raises

@@ -60,13 +60,13 @@ class Bucket:
         self.shown = address
         self.bucket, _, prefix = address.removeprefix("s3://").strip("/").partition("/")
         self.root = f"{self.bucket}/{prefix}".rstrip("/")
-        self.workshop = f"The folder of downloads ('{_kept()}')"
+        self.scratch_name = f"The folder of downloads ('{_download_folder()}')"
 
     def entries(self) -> list[Entry]:
         """Return the objects; an empty list for a prefix that doesn't exist yet."""
         from pyarrow.fs import FileSelector, FileType
 
-        with self._plainly("listed"):
+        with self._plain_errors("listed"):
             try:
                 found = self._client.get_file_info(FileSelector(self.root, recursive=True))
             except FileNotFoundError:
@@ -89,7 +89,7 @@ class Bucket:
         again if they differ; if the server's ETags aren't checksums, the last content is accepted.
         """
         content = b""
-        with self._plainly("read"):
+        with self._plain_errors("read"):
             for _ in range(_READ_AGAIN):
                 with self._client.open_input_stream(self._path(key)) as stream:
                     tag = stream.metadata().get("ETag", b"").decode().strip('"')
@@ -100,14 +100,17 @@ class Bucket:
 
     def write(self, key: str, content: bytes) -> None:
         """Write an object, or replace it."""
-        with self._plainly("written"), self._client.open_output_stream(self._path(key)) as stream:
+        with (
+            self._plain_errors("written"),
+            self._client.open_output_stream(self._path(key)) as stream,
+        ):
             stream.write(content)
 
     def put_file(self, key: str, path: Path) -> None:
         """Upload a local file."""
         with (
             path.open("rb") as file,
-            self._plainly("written"),
+            self._plain_errors("written"),
             self._client.open_output_stream(self._path(key)) as stream,
         ):
             while part := file.read(_AT_ONCE):
@@ -118,7 +121,7 @@ class Bucket:
 
         Copies are named by their hash, so all stores share them.
         """
-        kept = _kept() / f"{sha256}{Path(key).suffix}"
+        kept = _download_folder() / f"{sha256}{Path(key).suffix}"
         if kept.is_file() and kept.stat().st_size == size and file_hash(kept) == sha256:
             return kept
         with _room(), aside(kept) as folder:
@@ -136,7 +139,7 @@ class Bucket:
 
     def remove(self, key: str) -> None:
         """Remove an object."""
-        with self._plainly("written"):
+        with self._plain_errors("written"):
             try:
                 self._client.delete_file(self._path(key))
             except FileNotFoundError:
@@ -149,7 +152,7 @@ class Bucket:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Yield a temporary folder within the download folder."""
-        with aside(_kept() / "new") as folder:
+        with aside(_download_folder() / "new") as folder:
             yield folder
 
     def _path(self, key: str) -> str:
@@ -157,7 +160,7 @@ class Bucket:
 
     def _fetched(self, key: str, file: Any) -> str:
         digest = hashlib.sha256()
-        with self._plainly("read"), self._client.open_input_stream(self._path(key)) as stream:
+        with self._plain_errors("read"), self._client.open_input_stream(self._path(key)) as stream:
             while part := stream.read(_AT_ONCE):
                 digest.update(part)
                 if file is not None:
@@ -185,7 +188,7 @@ class Bucket:
         if settings().s3_anonymous:
             options["anonymous"] = True
         region = settings().s3_region
-        with self._plainly("opened"):
+        with self._plain_errors("opened"):
             if not region:  # only Amazon's own servers require the right one
                 region = "us-east-1" if self._endpoint else resolve_s3_region(self.bucket)
             return S3FileSystem(
@@ -197,7 +200,7 @@ class Bucket:
             )
 
     @contextmanager
-    def _plainly(self, done: str) -> Iterator[None]:
+    def _plain_errors(self, done: str) -> Iterator[None]:
         """Turn the client's errors into clear messages; `FileNotFoundError` of a key passes."""
         try:
             yield
@@ -235,7 +238,7 @@ class Bucket:
         )
 
 
-def _kept() -> Path:
+def _download_folder() -> Path:
     """Return the folder of the local copies of layers."""
     return cache_dir() / "layers"
 
@@ -249,6 +252,7 @@ def _room() -> Iterator[None]:
         raise
     except OSError as error:
         raise RasterError(
-            f"The folder of downloads '{_kept()}' can't be written ({error.strerror or error})."
-            " Free some space, or set HOTSPOTS_CACHE to another folder."
+            f"The folder of downloads '{_download_folder()}' can't be written"
+            f" ({error.strerror or error}). Free some space, or set HOTSPOTS_CACHE to another"
+            " folder."
         ) from error

@@ -43,7 +43,7 @@ class Entry:
     modified: float
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """The operations that a store requires of its storage.
 
     A missing key raises `FileNotFoundError`; other faults raise `OSError` in a folder, and an error
@@ -51,7 +51,7 @@ class Place(Protocol):
     """
 
     shown: str  # as the user gave it
-    workshop: str  # name of the temporary folder in messages
+    scratch_name: str  # name of the temporary folder in messages
     grace: float  # age in seconds below which an unreferenced file is kept: it may be in writing
 
     def entries(self) -> list[Entry]:
@@ -94,7 +94,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shown = str(path)
-        self.workshop = f"The store '{path}'"
+        self.scratch_name = f"The store '{path}'"
 
     def entries(self) -> list[Entry]:
         """Return the files, including hidden ones of killed runs."""

@@ -40,10 +40,10 @@ from hotspots.store.items import (
     StoredLayer,
     keys_of,
     read_item,
-    require_ours,
-    unnamed,
+    require_store_catalogue,
+    unreferenced,
 )
-from hotspots.store.open_storage import place_of
+from hotspots.store.open_storage import open_storage
 from hotspots.store.profiles import (
     depth_of,
     layer_key,
@@ -61,7 +61,7 @@ from hotspots.store.provenance import (
     today,
 )
 from hotspots.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
-from hotspots.store.storage import ChangedError, Entry, Place
+from hotspots.store.storage import ChangedError, Entry, Storage
 
 LESS = "cut it to your region, or average it to larger cells"
 REQUIRED = ("source", "citation", "licence")
@@ -74,15 +74,15 @@ class Store:
 
     Parameters
     ----------
-    place : path or str
+    location : path or str
         A folder, created by the first `add`; or ``s3://bucket/prefix`` (see `hotspots.store.s3`).
     """
 
-    def __init__(self, place: str | Path | Place) -> None:
-        self.place = place_of(place)
+    def __init__(self, location: str | Path | Storage) -> None:
+        self.storage = open_storage(location)
 
     def __repr__(self) -> str:
-        return f"Store({self.place.shown!r})"
+        return f"Store({self.storage.shown!r})"
 
     def names(self) -> list[str]:
         """Return the names of the layers, sorted; an absent or empty folder has none.
@@ -185,16 +185,16 @@ class Store:
         files = dict(beside or {}) | (
             {} if report is None else {"quality.json": json_bytes(report)}
         )
-        with self.writing(), self.place.scratch() as folder:
+        with self.writing(), self.storage.scratch() as folder:
             self._entries()  # raises before the work if the folder isn't a store
             made = folder / "layer.tif"
-            write_cog(canonical, made, named=self.place.workshop, on_progress=on_progress)
+            write_cog(canonical, made, named=self.storage.scratch_name, on_progress=on_progress)
             digest = file_hash(made)
             file = LayerFile(f"{digest[:_ID_LENGTH]}.tif", digest, made.stat().st_size)
             names = {end: f"{digest[:_ID_LENGTH]}.{end}" for end in files}
             item = stac_item(canonical, key, file, fields=fields, beside=names)
             small = {names[end]: content for end, content in files.items()}
-            with self.place.locked():
+            with self.storage.locked():
                 self._sweep()
                 self._put(key, made, file.name, small, json_bytes(item))
         return key
@@ -205,16 +205,16 @@ class Store:
         In a bucket, which can't be locked, this may overwrite a layer that another run adds at the
         same moment: the former layer is then kept, marked as stale.
         """
-        with self.writing(), self.place.locked():
+        with self.writing(), self.storage.locked():
             item = dict(self._layer(name).item)
             item["properties"] = dict(item["properties"]) | {STALE: why, STALE_SINCE: today()}
-            self.place.write(item_file(name), json_bytes(item))
+            self.storage.write(item_file(name), json_bytes(item))
 
     def remove(self, name: str) -> None:
         """Remove a layer from the store; its files are deleted by the next `add`."""
         self._layer(name)
-        with self.writing(), self.place.locked():
-            self.place.remove(item_file(name))
+        with self.writing(), self.storage.locked():
+            self.storage.remove(item_file(name))
             self._publish()
 
     def open(
@@ -255,8 +255,8 @@ class Store:
         requested = self.names() if names is None else list(dict.fromkeys(names))
         if not requested:
             raise RasterError(
-                f"The store '{self.place.shown}' holds no layer. Add one first:"
-                f" hotspots add-layer FILE --store {shell_word(self.place.shown)}"
+                f"The store '{self.storage.shown}' holds no layer. Add one first:"
+                f" hotspots add-layer FILE --store {shell_word(self.storage.shown)}"
             )
         groups: dict[str, list[StoredLayer]] = {}
         for name in requested:
@@ -289,26 +289,26 @@ class Store:
         whole = self._opened(found[0]) if found else None
         if whole is None or DEPTH not in whole.dims:
             raise RasterError(
-                f"The store '{self.place.shown}' has no depths of '{variable}'. Add its layers with"
-                f" their depths: hotspots add-layer FILE --as {variable} --depth 0-5 --store"
-                f" {shell_word(self.place.shown)}"
+                f"The store '{self.storage.shown}' has no depths of '{variable}'. Add its layers"
+                f" with their depths: hotspots add-layer FILE --as {variable} --depth 0-5 --store"
+                f" {shell_word(self.storage.shown)}"
             )
         return profile_of_layers(whole)
 
     def _entries(self) -> list[Entry]:
         """Return the files of the storage, or raise `RasterError` if it isn't a store."""
-        entries = self.place.entries()
+        entries = self.storage.entries()
         if any(entry.key == CATALOGUE for entry in entries):
-            require_ours(self.place.read(CATALOGUE), self.place.shown)
+            require_store_catalogue(self.storage.read(CATALOGUE), self.storage.shown)
         return entries
 
     def _layer(self, name: str) -> StoredLayer:
         try:
-            return read_item(self.place.read(item_file(name)), name, self.place.shown)
+            return read_item(self.storage.read(item_file(name)), name, self.storage.shown)
         except (FileNotFoundError, NotADirectoryError) as error:
             there = self.names()
             raise RasterError(
-                f"The store '{self.place.shown}' has no layer '{name}'"
+                f"The store '{self.storage.shown}' has no layer '{name}'"
                 f"{near_matches(name, there) or '.'} It holds: {', '.join(there) or 'none'}."
             ) from error
 
@@ -325,7 +325,7 @@ class Store:
         if whole:
             others = ", ".join(layer.key for layer in group if layer.is_of_one_depth)
             raise RasterError(
-                f"The store '{self.place.shown}' holds '{name}' both whole and by"
+                f"The store '{self.storage.shown}' holds '{name}' both whole and by"
                 f" depths ({others}). Remove one or the other, or open one by name."
             )
         return stacked_depths(name, [self._part(layer) for layer in group])
@@ -340,18 +340,18 @@ class Store:
     def _file(self, layer: StoredLayer) -> Path:
         file = layer.file
         try:
-            return self.place.local(layer.path, file.size, file.sha256)
+            return self.storage.local(layer.path, file.size, file.sha256)
         except FileNotFoundError as error:
             now = self._layer(layer.key)
             if now.file != file:  # replaced, and removed, since its item was read
                 return self._file(now)
-            raise self._spoilt(layer, "is missing") from error
+            raise self._damaged(layer, "is missing") from error
         except ChangedError as error:
-            raise self._spoilt(layer, "was changed since it was added") from error
+            raise self._damaged(layer, "was changed since it was added") from error
 
-    def _spoilt(self, layer: StoredLayer, how: str) -> RasterError:
+    def _damaged(self, layer: StoredLayer, how: str) -> RasterError:
         return RasterError(
-            f"The file of layer '{layer.key}' in the store '{self.place.shown}' {how}"
+            f"The file of layer '{layer.key}' in the store '{self.storage.shown}' {how}"
             f" ({layer.path}). Add the layer again, or restore the file from a copy."
         )
 
@@ -360,7 +360,7 @@ class Store:
         if not check or state in (MISSING, CHANGED):
             return state
         try:
-            return state if self.place.digest(layer.path) == layer.file.sha256 else CHANGED
+            return state if self.storage.digest(layer.path) == layer.file.sha256 else CHANGED
         except FileNotFoundError:
             return MISSING
 
@@ -370,23 +370,23 @@ class Store:
         """Store a layer: its files, then the item that names them, then the catalogue."""
         for _ in range(_TRIES):
             if made.exists():  # in a folder it is moved
-                self.place.put_file(f"{key}/{name}", made)
+                self.storage.put_file(f"{key}/{name}", made)
             for beside_name, content in beside.items():
-                self.place.write(f"{key}/{beside_name}", content)
-            self.place.write(item_file(key), item)
+                self.storage.write(f"{key}/{beside_name}", content)
+            self.storage.write(item_file(key), item)
             self._publish()
             # Without locks, another run's sweep may have listed the files while a former version of
             # the same content was named by no item, and may remove it after this write.
-            there = {entry.key for entry in self.place.entries()}
+            there = {entry.key for entry in self.storage.entries()}
             if {f"{key}/{n}" for n in (name, *beside)} <= there:
                 return
 
     def _sweep(self) -> None:
         """Remove files that no item names: former versions, and leftovers of killed runs."""
-        entries = self.place.entries()
+        entries = self.storage.entries()
         layers = [self._layer(key) for key in keys_of(entries)]
-        for path in unnamed(entries, layers, self.place.grace):
-            self.place.remove(path)
+        for path in unreferenced(entries, layers, self.storage.grace):
+            self.storage.remove(path)
 
     def _publish(self) -> None:
         """Write the catalogue of the existing items, repeatedly until it matches them.
@@ -397,8 +397,8 @@ class Store:
         for _ in range(_TRIES):
             keys = self.names()
             content = json_bytes(stac_catalogue(keys))
-            self.place.write(CATALOGUE, content)
-            if self.names() == keys and self.place.read(CATALOGUE) == content:
+            self.storage.write(CATALOGUE, content)
+            if self.names() == keys and self.storage.read(CATALOGUE) == content:
                 return
 
     @contextmanager
@@ -409,8 +409,8 @@ class Store:
         except OSError as error:
             kind = WriteError if error.errno in OF_THE_DISK else RasterError
             raise kind(
-                f"{self.place.workshop} can't be written ({reason(error)}); the store is as it was."
-                " Correct that, or give another folder."
+                f"{self.storage.scratch_name} can't be written ({reason(error)}); the store is as"
+                " it was. Correct that, or give another folder."
             ) from error
 
 

@@ -286,24 +286,49 @@ def test_head_is_get_without_body(client: TestClient, path: str) -> None:
     assert int(head.headers["content-length"]) > 0
 
 
-@pytest.mark.parametrize("path", ["/health", "/v1/regions", "/v1/regions/KEN", "/v1/regions/none"])
-def test_pages_of_any_origin_may_read_the_numbers(client: TestClient, path: str) -> None:
-    for method in ("GET", "HEAD"):
-        headers = client.request(method, path, headers={"Origin": "https://example.org"}).headers
+@pytest.mark.parametrize("origin", ["https://example.org", "null"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/health", "/v1/regions", "/v1/regions/KEN", "/v1/regions/none"]
+)
+def test_pages_of_any_origin_may_read(client: TestClient, path: str, origin: str) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        headers = client.request(method, path, headers={"Origin": origin}).headers
         assert headers["access-control-allow-origin"] == "*"
+        assert {"ETag", "Link"} <= set(headers["access-control-expose-headers"].split(", "))
         assert "access-control-allow-credentials" not in headers
-    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "GET"}
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match,x-any",
+    }
     preflight = client.options(path, headers=asked)
-    assert (preflight.status_code, preflight.content) == (204, b"")
+    assert preflight.is_success
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert preflight.headers["access-control-allow-methods"] == "GET, HEAD"
+    assert preflight.headers["access-control-allow-headers"] == "if-none-match,x-any"
+    assert preflight.headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-credentials" not in preflight.headers
-    assert "access-control-allow-origin" not in client.post(path).headers
 
 
-def test_pages_are_for_their_own_origin(client: TestClient) -> None:
-    assert "access-control-allow-origin" not in client.get("/api").headers
-    assert_problem(client.options("/api"), 405, "OPTIONS is not allowed")
+def test_other_origins_may_not_write(client: TestClient) -> None:
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    preflight = client.options("/v1/regions", headers=asked)
+    assert preflight.status_code == 400
+    assert "POST" not in preflight.headers["access-control-allow-methods"]
+
+
+def test_options_that_are_no_preflight_are_not_allowed(client: TestClient) -> None:
+    answer = client.options("/api")
+    assert_problem(answer, 405, "OPTIONS is not allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_refusals_can_be_read_by_other_origins(client: TestClient) -> None:
+    refused = client.get(
+        "/health", headers={"Origin": "https://example.org", "X-Long": "a" * 200_000}
+    )
+    assert refused.status_code == 431
+    assert refused.headers["access-control-allow-origin"] == "*"
 
 
 def test_a_crash_is_a_problem_that_tells_no_secret(edition: Edition) -> None:
@@ -316,6 +341,7 @@ def test_a_crash_is_a_problem_that_tells_no_secret(edition: Edition) -> None:
     assert_problem(answer, 500, "The fault is the server's")
     assert "inputs" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["access-control-allow-origin"] == "*"
 
 
 def test_every_error_class_has_a_status() -> None:

@@ -90,6 +90,7 @@ def test_a_head_that_comes_byte_by_byte_is_ended_with_408(service: Service) -> N
         caller.settimeout(HANG_S)
         found += rest_of(caller)
     assert "within 2 seconds" in assert_guarded(*parsed(found), 408)
+    assert parsed(found)[1]["Access-Control-Allow-Origin"] == "*"
 
 
 def test_a_second_request_may_be_no_slower_than_the_first(service: Service) -> None:

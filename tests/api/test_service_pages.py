@@ -222,7 +222,7 @@ def test_the_map_is_compressed_once(client: TestClient, monkeypatch: pytest.Monk
     assert int(plain.headers["content-length"]) == len(page.plain.content)
     assert gzip.decompress(page.packed.content) == page.plain.content
     for answer in (plain, packed):
-        assert answer.headers["vary"] == "Accept-Encoding, Accept-Language"
+        assert answer.headers["vary"] == "Accept-Encoding, Accept-Language, Origin"
         assert answer.headers["cache-control"] == "no-cache"
 
 

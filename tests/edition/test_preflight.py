@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_a_store_as_it_was(disk_of_a_store: Path, leave: int)
     taken.unlink()
     store.add(zones())
     assert store.names() == ["climate_zone", "soc_stock"]
-    assert not [p for p in store.place.path.rglob(".*") if p.name != ".lock"]
+    assert not [p for p in store.storage.path.rglob(".*") if p.name != ".lock"]
 
 
 def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, disk_of_a_store: Path) -> None:

@@ -62,7 +62,7 @@ def dense(axis: Overlap, count: int) -> np.ndarray:
     out = np.zeros((axis.size.size, count))
     for i in range(axis.size.size):
         for k in range(axis.first[i], axis.first[i + 1]):
-            out[i, axis.index[k]] += axis.weight[k]
+            out[i, axis.cell[k]] += axis.weight[k]
     return out
 
 

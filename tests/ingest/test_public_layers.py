@@ -22,9 +22,9 @@ from shapely.geometry import box
 
 import hotspots as hs
 from hotspots.errors import BadInputError, FetchError, TokenError
+from hotspots.ingest.add_to_store import grid_of_store, region_file
 from hotspots.ingest.layer_requests import chosen_accesses, requested_layers
 from hotspots.ingest.public_layers import ingest
-from hotspots.ingest.publish import grid_of_store, region_file
 from hotspots.ingest.sources.cards import rows as catalogued
 from hotspots.ingest.sources.catalogue import SOURCES, source
 from hotspots.ingest.user_layers import add_own

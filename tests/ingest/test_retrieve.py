@@ -18,7 +18,7 @@ from serving import Serving, running
 
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.ingest.access import stac_search
-from hotspots.ingest.access.cds import cds_file
+from hotspots.ingest.access.cds import Patience, cds_file
 from hotspots.ingest.access.http import Client
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
 from hotspots.ingest.sources.model import Access, Product, Source, Tiles
@@ -196,7 +196,9 @@ def test_a_token_is_asked_for(
 # Climate Data Store -----------------------------------------------------------------------------
 
 
-def ordered(server: Serving, cache: Path, client: Client, **options: Any) -> tuple[Path, Any]:
+def ordered(
+    server: Serving, cache: Path, client: Client, longest_wait: float = 60.0
+) -> tuple[Path, Any]:
     access = Access(
         "cds",
         "cds",
@@ -216,8 +218,7 @@ def ordered(server: Serving, cache: Path, client: Client, **options: Any) -> tup
         [(33.2, -1.5, 36.0, 1.0)],
         cache,
         with_client=client,
-        pause=0.02,
-        **options,
+        patience=Patience(longest_wait, pause=0.02),
     )
 
 

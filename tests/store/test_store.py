@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 
 def files(store: Store) -> set[str]:
     """The names of all files, but for the lock."""
-    return {p.name for p in store.place.path.rglob("*") if p.is_file()} - {".lock"}
+    return {p.name for p in store.storage.path.rglob("*") if p.is_file()} - {".lock"}
 
 
 def script(text: str) -> str:
@@ -46,7 +46,7 @@ def script(text: str) -> str:
 
 def test_nothing_is_written_before_the_first_layer(store: Store) -> None:
     assert store.names() == []
-    assert not store.place.path.exists()
+    assert not store.storage.path.exists()
 
 
 def test_layers_come_out_as_they_went_in(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_classes_of_a_result_may_be_negative(
     assert classes_of(got) == CLUSTERS
     with rasterio.open(store.file("cluster_loss")) as file:
         assert (file.dtypes, file.nodata) == (("int8",), -128)
-    (item,) = pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items()
+    (item,) = pystac.Catalog.from_file(str(store.storage.path / "catalog.json")).get_items()
     assert item.assets["data"].extra_fields["bands"][0]["nodata"] == -128
 
 
@@ -135,7 +135,7 @@ def test_big_layers_have_overviews_and_stay_lazy(
 def test_the_catalogue_is_plain_static_stac(store: Store) -> None:
     store.add(layer())
     store.add(zones())
-    items = list(pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items())
+    items = list(pystac.Catalog.from_file(str(store.storage.path / "catalog.json")).get_items())
     assert [item.id for item in items] == ["climate_zone", "soc_stock"]
     item = items[1]
     assert item.bbox == [-180, -90, 180, 90]
@@ -149,12 +149,12 @@ def test_the_catalogue_is_plain_static_stac(store: Store) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert item.assets["data"].extra_fields["file:checksum"] == "1220" + digest
     assert store.hashes()["soc_stock"] == digest
-    assert str(store.place.path.parent) not in (store.place.path / "catalog.json").read_text()
+    assert str(store.storage.path.parent) not in (store.storage.path / "catalog.json").read_text()
 
 
 def test_a_moved_store_still_opens(store: Store) -> None:
     store.add(layer())
-    moved = store.place.path.rename(store.place.path.with_name("moved"))
+    moved = store.storage.path.rename(store.storage.path.with_name("moved"))
     np.testing.assert_array_equal(Store(moved).open().soc_stock, layer())
 
 
@@ -162,7 +162,7 @@ def test_an_undated_layer_holds_for_all_time(store: Store) -> None:
     given = layer("soc_stock_reference")
     del given.attrs["year"]
     store.add(given)
-    (item,) = pystac.Catalog.from_file(str(store.place.path / "catalog.json")).get_items()
+    (item,) = pystac.Catalog.from_file(str(store.storage.path / "catalog.json")).get_items()
     assert item.properties["dated"] is False
     assert "year" not in store.open().soc_stock_reference.attrs
 
@@ -187,7 +187,10 @@ def test_adding_a_name_again_replaces_it(store: Store, monkeypatch: pytest.Monke
     # A reader of the former version isn't cut off; the next addition clears it away.
     np.testing.assert_array_equal(before.soc_stock, layer())
     store.add(zones())
-    assert sorted(p.suffix for p in (store.place.path / "soc_stock").iterdir()) == [".json", ".tif"]
+    assert sorted(p.suffix for p in (store.storage.path / "soc_stock").iterdir()) == [
+        ".json",
+        ".tif",
+    ]
 
 
 def test_only_some_layers(store: Store) -> None:
@@ -277,7 +280,7 @@ def test_a_layer_of_another_unit(store: Store, change: dict[str, Any], said: str
     given.attrs |= change
     with pytest.raises(RasterError, match=said):
         store.add(given)
-    assert not store.place.path.exists()
+    assert not store.storage.path.exists()
 
 
 def test_a_layer_of_an_unknown_name(store: Store) -> None:
@@ -293,7 +296,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_spoilt_catalogue(store: Store) -> None:
     store.add(layer())
-    (store.place.path / "catalog.json").write_text("{")
+    (store.storage.path / "catalog.json").write_text("{")
     with pytest.raises(RasterError, match="can't be read"):
         store.names()
 
@@ -302,18 +305,18 @@ def test_a_spoilt_catalogue(store: Store) -> None:
     "content", ["{}", "[]", "5", '{"links": 5}', '{"links": [{"rel": "item"}]}']
 )
 def test_a_catalogue_that_is_none_of_a_store(store: Store, content: str) -> None:
-    store.place.path.mkdir()
-    (store.place.path / "catalog.json").write_text(content)
+    store.storage.path.mkdir()
+    (store.storage.path / "catalog.json").write_text(content)
     with pytest.raises(RasterError, match="isn't a store of layers"):
         store.open()
     with pytest.raises(RasterError, match="isn't a store of layers"):
         store.add(layer())
-    assert (store.place.path / "catalog.json").read_text() == content
+    assert (store.storage.path / "catalog.json").read_text() == content
 
 
 def test_an_item_that_is_none(store: Store) -> None:
     store.add(layer())
-    (item,) = (store.place.path / "soc_stock").glob("*.json")
+    (item,) = (store.storage.path / "soc_stock").glob("*.json")
     item.write_text("{}")
     with pytest.raises(RasterError, match="Add 'soc_stock' again"):
         store.open()
@@ -346,7 +349,7 @@ def test_a_full_disk(store: Store, limit: int) -> None:
     store.add(zones())
     before = state(store)
     done = subprocess.run(
-        [sys.executable, "-c", script(FULL), str(store.place.path), str(limit)],
+        [sys.executable, "-c", script(FULL), str(store.storage.path), str(limit)],
         check=False,
         timeout=120,
         capture_output=True,
@@ -354,7 +357,7 @@ def test_a_full_disk(store: Store, limit: int) -> None:
     )
     assert done.stderr == ""
     assert done.stdout == (
-        f"The store '{store.place.path}' can't be written (File too large). Free some space or"
+        f"The store '{store.storage.path}' can't be written (File too large). Free some space or"
         " give another place; nothing was left half-written.\n"
     )
     assert state(store) == before
@@ -400,7 +403,7 @@ def test_a_fallen_add_is_whole_or_nothing(
     store.add(describe(layer("clay", layer().values % 100), "clay", **SAID))
     named = {f"{key}.json" for key in store.names()} | {store.file(n).name for n in store.names()}
     assert files(store) == named | {"catalog.json"}
-    catalogue = pystac.Catalog.from_file(str(store.place.path / "catalog.json"))
+    catalogue = pystac.Catalog.from_file(str(store.storage.path / "catalog.json"))
     assert [item.id for item in catalogue.get_items()] == store.names()
 
 
@@ -426,7 +429,7 @@ def test_a_process_that_ends_while_adding(store: Store, step: int) -> None:
     store.add(layer())
     before = state(store)
     done = subprocess.run(
-        [sys.executable, "-c", script(KILL), str(store.place.path), str(step)],
+        [sys.executable, "-c", script(KILL), str(store.storage.path), str(step)],
         check=False,
         timeout=120,
     )
@@ -436,7 +439,7 @@ def test_a_process_that_ends_while_adding(store: Store, step: int) -> None:
     )
     store.add(zones())
     assert store.names() == ["climate_zone", "soc_stock"]
-    assert not list(store.place.path.glob(".new.*"))
+    assert not list(store.storage.path.glob(".new.*"))
 
 
 ADD_BIG = """
@@ -475,20 +478,20 @@ def test_kill_9_at_any_moment_leaves_the_former_layer(store: Store, tmp_path: Pa
     store.add(layer())
     former = state(store)
     for seconds in (0.05, 0.4):
-        if not killed_while_adding(store.place.shown, seconds):
+        if not killed_while_adding(store.storage.shown, seconds):
             assert state(store) in (former, {"soc_stock": big().values.tobytes()})
     store.add(big())
     assert store.hashes() == Store(tmp_path / "clean").hashes()
     assert store.file("soc_stock").read_bytes() == (
         Store(tmp_path / "clean").file("soc_stock").read_bytes()
     )
-    assert not list(store.place.path.glob(".new.*"))
+    assert not list(store.storage.path.glob(".new.*"))
 
 
 def test_items_are_json_that_any_reader_takes(store: Store) -> None:
     """NaN, which JSON hasn't, is written as the word."""
     store.add(layer())
-    (item,) = (store.place.path / "soc_stock").glob("*.json")
+    (item,) = (store.storage.path / "soc_stock").glob("*.json")
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -517,8 +520,8 @@ def validated(store: Store) -> list[dict[str, Any]]:
     """The items of a store, after checking them and the catalogue against STAC's own schemas."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pystac.StacIO, "default", lambda: pytest.fail("a schema from the network"))
-        catalogue = json.loads((store.place.path / "catalog.json").read_text())
-        found = [json.loads(p.read_text()) for p in sorted(store.place.path.glob("*/*.json"))]
+        catalogue = json.loads((store.storage.path / "catalog.json").read_text())
+        found = [json.loads(p.read_text()) for p in sorted(store.storage.path.glob("*/*.json"))]
         items = [told for told in found if told.get("type") == "Feature"]
         for told in [catalogue, *items]:
             uris = pystac.validation.validate_dict(told, extensions=[])
@@ -540,7 +543,7 @@ def test_items_and_catalogue_are_valid_stac(store: Store) -> None:
 def test_a_spoilt_item_would_not_be_valid(store: Store) -> None:
     """The check above can fail."""
     store.add(layer())
-    path = store.place.path / "soc_stock" / "soc_stock.json"
+    path = store.storage.path / "soc_stock" / "soc_stock.json"
     told = json.loads(path.read_text())
     told["properties"]["datetime"] = None
     del told["properties"]["start_datetime"]
@@ -556,7 +559,7 @@ def test_the_catalogue_opens_in_a_stac_client(store: Store) -> None:
     store.add(zones())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a file answers no searches
-        client = Client.open(str(store.place.path / "catalog.json"))
+        client = Client.open(str(store.storage.path / "catalog.json"))
         items = {item.id: item for item in client.get_items(recursive=True)}
     assert set(items) == {"climate_zone", "soc_stock"}
     with rasterio.open(items["soc_stock"].assets["data"].get_absolute_href()) as file:
@@ -601,7 +604,7 @@ def test_provenance_goes_into_the_item(store: Store) -> None:
 def test_provenance_that_json_has_not(store: Store) -> None:
     with pytest.raises(RasterError, match="provenance 'request' is a object, which can't"):
         store.add(layer(), provenance={"request": object()})
-    assert not store.place.path.exists()
+    assert not store.storage.path.exists()
 
 
 @pytest.mark.parametrize(
@@ -624,7 +627,7 @@ def test_reports_lie_beside_the_layer(store: Store) -> None:
     report = {"cells": np.int64(3), "mean": np.float32("nan"), "range": (0.0, 1.0)}
     store.add(layer(), report=report, beside={"quality.html": b"<p>fine</p>"})
     assets = store.item("soc_stock")["assets"]
-    folder = store.place.path / "soc_stock"
+    folder = store.storage.path / "soc_stock"
     assert json.loads((folder / assets["quality.json"]["href"]).read_text()) == {
         "cells": 3,
         "mean": None,
@@ -643,7 +646,7 @@ def test_a_stale_layer_says_so_until_it_is_added_anew(store: Store) -> None:
     store.add(layer())
     before = store.hashes()
     store.mark_stale("soc_stock", "example.org can't be reached.")
-    (row,) = Store(store.place.path).layers(check=True)
+    (row,) = Store(store.storage.path).layers(check=True)
     assert re.fullmatch(r"stale since \d{4}-\d\d-\d\d", row["state"])
     assert row["stale"] == "example.org can't be reached."
     assert store.hashes() == before
@@ -690,10 +693,10 @@ def test_a_removed_file_is_noticed(store: Store) -> None:
 
 def test_a_removed_catalogue_is_written_anew(store: Store) -> None:
     store.add(layer())
-    (store.place.path / "catalog.json").unlink()
+    (store.storage.path / "catalog.json").unlink()
     assert store.names() == ["soc_stock"]
     store.add(zones())
-    assert '"./soc_stock/soc_stock.json"' in (store.place.path / "catalog.json").read_text()
+    assert '"./soc_stock/soc_stock.json"' in (store.storage.path / "catalog.json").read_text()
 
 
 def test_a_layer_taken_out(store: Store) -> None:
@@ -701,25 +704,25 @@ def test_a_layer_taken_out(store: Store) -> None:
     store.add(zones())
     store.remove("soc_stock")
     assert store.names() == ["climate_zone"]
-    assert "soc_stock" not in (store.place.path / "catalog.json").read_text()
+    assert "soc_stock" not in (store.storage.path / "catalog.json").read_text()
     store.add(zones())
-    assert not list((store.place.path / "soc_stock").iterdir())
+    assert not list((store.storage.path / "soc_stock").iterdir())
     with pytest.raises(RasterError, match="no layer 'soc_stock'"):
         store.remove("soc_stock")
 
 
 def test_what_a_user_lays_beside_stays(store: Store) -> None:
     store.add(layer())
-    (store.place.path / "soc_stock" / "notes.txt").write_text("mine")
-    (store.place.path / "other").mkdir()
-    (store.place.path / "other" / "map.tif").write_bytes(b"mine")
+    (store.storage.path / "soc_stock" / "notes.txt").write_text("mine")
+    (store.storage.path / "other").mkdir()
+    (store.storage.path / "other" / "map.tif").write_bytes(b"mine")
     store.add(zones())
     assert {"notes.txt", "map.tif"} <= files(store)
 
 
 def test_a_store_of_the_former_layout(store: Store) -> None:
     store.add(layer())
-    path = store.place.path / "catalog.json"
+    path = store.storage.path / "catalog.json"
     path.write_text(path.read_text().replace("soc_stock/soc_stock.json", "soc_stock/8f3a61c2.json"))
     with pytest.raises(RasterError, match=r"earlier version, in another layout. Give a new folder"):
         store.names()
@@ -727,9 +730,9 @@ def test_a_store_of_the_former_layout(store: Store) -> None:
 
 def test_a_folder_that_may_only_be_read(store: Store, as_ordinary_user: Any) -> None:
     store.add(layer())
-    for path in (store.place.path.parent, *store.place.path.parent.parents[:3]):
+    for path in (store.storage.path.parent, *store.storage.path.parent.parents[:3]):
         path.chmod(0o755)
-    store.place.path.chmod(0o555)
+    store.storage.path.chmod(0o555)
     with as_ordinary_user():
         np.testing.assert_array_equal(store.open().soc_stock, layer())
         with pytest.raises(RasterError, match=r"can't be written .Permission denied"):
@@ -764,12 +767,12 @@ def add_at_once(address: str, names: list[str], times: int) -> None:
 
 @pytest.mark.parametrize("names", [["soc_stock", "clay"], ["sand", "sand"]], ids=["two", "same"])
 def test_two_runs_at_once_lose_nothing(store: Store, names: list[str]) -> None:
-    add_at_once(str(store.place.path), names, 3)
+    add_at_once(str(store.storage.path), names, 3)
     assert store.names() == sorted(set(names))
     assert {row["state"] for row in store.layers(check=True)} == {"ok"}
     for name in names:
         assert float(store.open([name])[name].mean()) == 2
-    catalogue = pystac.Catalog.from_file(str(store.place.path / "catalog.json"))
+    catalogue = pystac.Catalog.from_file(str(store.storage.path / "catalog.json"))
     assert [item.id for item in catalogue.get_items()] == store.names()
 
 

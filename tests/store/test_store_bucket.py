@@ -22,7 +22,7 @@ from test_store import add_at_once, big, killed_while_adding
 
 from hotspots.errors import BadInputError, FetchError, HotspotsError, RasterError
 from hotspots.ingest import Store
-from hotspots.store.items import unnamed
+from hotspots.store.items import unreferenced
 from hotspots.store.s3 import Bucket
 from hotspots.store.storage import Entry
 
@@ -95,24 +95,24 @@ def store(bucket: str) -> Store:
 
 def objects(store: Store, server: str) -> dict[str, bytes]:
     """All objects of a store: name -> content."""
-    place = store.place
-    assert isinstance(place, Bucket)
+    storage = store.storage
+    assert isinstance(storage, Bucket)
     files = client(server)
-    found = files.get_file_info(FileSelector(place.root, recursive=True))
+    found = files.get_file_info(FileSelector(storage.root, recursive=True))
     return {
-        info.path.removeprefix(f"{place.root}/"): files.open_input_stream(info.path).read()
+        info.path.removeprefix(f"{storage.root}/"): files.open_input_stream(info.path).read()
         for info in found
         if info.is_file
     }
 
 
 def overwrite(store: Store, key: str, server: str, content: bytes | None) -> None:
-    place = store.place
-    assert isinstance(place, Bucket)
+    storage = store.storage
+    assert isinstance(storage, Bucket)
     if content is None:
-        client(server).delete_file(f"{place.root}/{key}")
+        client(server).delete_file(f"{storage.root}/{key}")
         return
-    with client(server).open_output_stream(f"{place.root}/{key}") as stream:
+    with client(server).open_output_stream(f"{storage.root}/{key}") as stream:
         stream.write(content)
 
 
@@ -120,7 +120,7 @@ def test_layers_come_out_as_they_went_in(store: Store, settings: str) -> None:
     assert store.names() == []
     store.add(layer(), report={"cells": 3})
     store.add(zones())
-    data = Store(store.place.shown).open()
+    data = Store(store.storage.shown).open()
     np.testing.assert_array_equal(data.soc_stock, layer())
     np.testing.assert_array_equal(data.climate_zone, zones())
     stem = store.file("soc_stock").stem[:16]
@@ -175,7 +175,7 @@ def test_the_catalogue_opens_in_a_stac_client(store: Store, settings: str) -> No
     from pystac_client import Client
 
     store.add(layer())
-    address = f"{settings}/{store.place.shown.removeprefix('s3://')}/catalog.json"
+    address = f"{settings}/{store.storage.shown.removeprefix('s3://')}/catalog.json"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a file answers no searches
         (item,) = Client.open(address).get_items(recursive=True)
@@ -198,7 +198,7 @@ def test_a_stale_layer(store: Store) -> None:
 
 @pytest.mark.parametrize("names", [["soc_stock", "clay"], ["sand", "sand"]], ids=["two", "same"])
 def test_two_runs_at_once_lose_nothing(store: Store, settings: str, names: list[str]) -> None:
-    add_at_once(store.place.shown, names, 3)
+    add_at_once(store.storage.shown, names, 3)
     assert store.names() == sorted(set(names))
     assert {row["state"] for row in store.layers(check=True)} == {"ok"}
     for name in names:
@@ -228,7 +228,7 @@ class Interrupted(Bucket):
 
 def test_a_catalogue_written_too_late_is_mended(store: Store, settings: str) -> None:
     """Another run adds its layer after ours has listed the items, before it writes them down."""
-    late = Interrupted(store.place.shown, "catalog.json", lambda: store.add(zones()))
+    late = Interrupted(store.storage.shown, "catalog.json", lambda: store.add(zones()))
     Store(late).add(layer())
     assert store.names() == ["climate_zone", "soc_stock"]
     assert in_catalogue(store, settings) == ["climate_zone", "soc_stock"]
@@ -238,10 +238,10 @@ def test_a_file_swept_too_early_is_put_again(store: Store) -> None:
     """Another run's sweep meets a former version of the same content, as ours brings it back."""
 
     def sweep() -> None:
-        (path,) = [e.key for e in store.place.entries() if e.key.endswith(".tif")]
-        store.place.remove(path)
+        (path,) = [e.key for e in store.storage.entries() if e.key.endswith(".tif")]
+        store.storage.remove(path)
 
-    Store(Interrupted(store.place.shown, "soc_stock/soc_stock.json", sweep)).add(layer())
+    Store(Interrupted(store.storage.shown, "soc_stock/soc_stock.json", sweep)).add(layer())
     np.testing.assert_array_equal(store.open().soc_stock, layer())
 
 
@@ -266,14 +266,14 @@ def test_ages_are_reckoned_by_the_newest_file() -> None:
         for digit, age in (("a", 3601), ("b", 3600), ("c", 3599))
     ]
     entries += [Entry("clay/notes.txt", 1, 0.0), Entry("catalog.json", 1, 10_000.0)]
-    assert unnamed(entries, [], 3600.0) == [entries[0].key, entries[1].key]
+    assert unreferenced(entries, [], 3600.0) == [entries[0].key, entries[1].key]
 
 
 def test_kill_9_and_run_again(store: Store, tmp_path: Path) -> None:
     Store(tmp_path / "clean").add(big())
     store.add(layer())
     for seconds in (0.2, 0.6):
-        killed_while_adding(store.place.shown, seconds)
+        killed_while_adding(store.storage.shown, seconds)
         found = store.open().soc_stock.values.tobytes()
         assert found in (layer().values.tobytes(), big().values.tobytes())
     store.add(big())
@@ -386,7 +386,7 @@ def test_places_of_other_kinds(address: str) -> None:
 
 def test_an_address_that_went_through_a_path(bucket: str) -> None:
     """The command line's path type makes one slash of two."""
-    assert Store(Path(f"s3://{bucket}/x")).place.shown == f"s3://{bucket}/x"
+    assert Store(Path(f"s3://{bucket}/x")).storage.shown == f"s3://{bucket}/x"
 
 
 def test_the_other_endpoint_setting(
@@ -405,7 +405,7 @@ def test_no_room_for_copies(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
     store.add(layer())
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HOTSPOTS_CACHE", str(tmp_path / "file"))
-    again = Store(store.place.shown)
+    again = Store(store.storage.shown)
     with pytest.raises(
         RasterError, match=r"folder of downloads .*can't be written.*HOTSPOTS_CACHE"
     ):
@@ -416,19 +416,19 @@ def test_no_room_for_copies(store: Store, tmp_path: Path, monkeypatch: pytest.Mo
 
 FLIP = """
 import sys
-from hotspots.store.open_storage import place_of
-place = place_of(sys.argv[1])
+from hotspots.store.open_storage import open_storage
+storage = open_storage(sys.argv[1])
 for i in range(400):
-    place.write("catalog.json", b"a" * 399 + b"z" if i % 2 else b"a" * 899 + b"z")
+    storage.write("catalog.json", b"a" * 399 + b"z" if i % 2 else b"a" * 899 + b"z")
 """
 
 
 def test_what_is_read_while_it_is_replaced_is_whole(store: Store) -> None:
     """A reader that learns the size of one version and reads the other would get a part of it."""
-    store.place.write("catalog.json", b"a" * 899 + b"z")
-    writer = subprocess.Popen([sys.executable, "-c", FLIP, store.place.shown])
+    store.storage.write("catalog.json", b"a" * 899 + b"z")
+    writer = subprocess.Popen([sys.executable, "-c", FLIP, store.storage.shown])
     sizes = set()
     while writer.poll() is None:
-        sizes.add((len(told := store.place.read("catalog.json")), told[-1:]))
+        sizes.add((len(told := store.storage.read("catalog.json")), told[-1:]))
     assert writer.returncode == 0
     assert sizes == {(400, b"z"), (900, b"z")}

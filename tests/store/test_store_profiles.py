@@ -69,7 +69,7 @@ def test_a_depth_is_part_of_the_name(name: str, depth: Any, key: str) -> None:
 def test_a_depth_that_is_none(store: Store, depth: str) -> None:
     with pytest.raises(RasterError, match=f"says the depth '{depth}'. Write a layer of soil as"):
         store.add(soil(1, depth))
-    assert not store.place.path.exists()
+    assert not store.storage.path.exists()
 
 
 VARIABLES = ["soc", "bulk_density", "coarse_fragments", "clay", "sand", "silt"]

@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 from hotspots.config import secret, settings
 from hotspots.errors import FetchError, TokenError
-from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, member_of, public
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
@@ -36,6 +36,22 @@ _RC = ".cdsapirc"
 _HEADER = "PRIVATE-TOKEN"
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a job is waited for, in seconds.
+
+    Attributes
+    ----------
+    longest_wait : float
+        For the result; the job is kept after that.
+    pause : float
+        Before its status is asked for the first time; later pauses are longer.
+    """
+
+    longest_wait: float = LONGEST_WAIT_S
+    pause: float = 1.0
+
+
 def cds_file(
     access: Access,
     values: Mapping[str, Any],
@@ -44,8 +60,7 @@ def cds_file(
     *,
     progress: Progress | None = None,
     with_client: Client | None = None,
-    longest_wait: float = LONGEST_WAIT_S,
-    pause: float = 1.0,
+    patience: Patience = Patience(),
 ) -> tuple[Path, Origin]:
     """Return the file of a job, from the cache if the same request was made before.
 
@@ -58,9 +73,14 @@ def cds_file(
         Values of the placeholders.
     boxes : sequence of (west, south, east, north)
         Requested boxes, degrees (EPSG:4326).
-    longest_wait, pause : float
-        Seconds to wait for the result (the job is kept after that), and before its status is
-        polled for the first time.
+    cache : path
+        Cache folder.
+    progress : callable, optional
+        Called with the bytes received and the bytes expected.
+    with_client : Client, optional
+        The HTTP client; that of the environment's settings by default.
+    patience : Patience
+        How long to wait for the result.
 
     Raises
     ------
@@ -77,26 +97,26 @@ def cds_file(
     address = access.address.rstrip("/")
     folder = cache / "cds" / key_of(address, dataset, json.dumps(request, sort_keys=True))
     member = filled(access.member, values)
-    order = _Order(of, access, address, dataset, request, folder, longest_wait, pause)
-    with held(folder / ".lock"):
+    order = _Order(of, access, address, dataset, request, folder, patience)
+    with locked(folder / ".lock"):
         return _job_file(order, member, progress)
 
 
+@dataclass(frozen=True)
 class _Order:
-    def __init__(
-        self,
-        of: Client,
-        access: Access,
-        address: str,
-        dataset: str,
-        request: dict[str, Any],
-        folder: Path,
-        longest_wait: float,
-        pause: float,
-    ) -> None:
-        self.client, self.access, self.address = of, access, address
-        self.dataset, self.request, self.folder = dataset, request, folder
-        self.longest_wait, self.pause = longest_wait, pause
+    """A request to the store, and how long to wait for its result.
+
+    `address` and `dataset` name the process of the store that `request` is for; `folder` is the
+    request's own in the cache.
+    """
+
+    client: Client
+    access: Access
+    address: str
+    dataset: str
+    request: dict[str, Any]
+    folder: Path
+    patience: Patience
 
     @property
     def note(self) -> Path:
@@ -200,7 +220,7 @@ def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Pa
         "retrieved": origin.retrieved,
         "sha256": origin.sha256,
     }
-    with disk(order.note):
+    with disk_errors(order.note):
         write_json(order.note, note)
     return path, _origin(order, note)
 
@@ -236,13 +256,13 @@ def _submitted(order: _Order) -> str:
     links = {link.get("rel"): link.get("href") for link in reply.get("links", [])}
     job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{reply.get('jobID', '')}"
     job = urljoin(url, str(job))
-    with disk(order.note):
+    with disk_errors(order.note):
         write_json(order.note, {"job": job})
     return job
 
 
 def _awaited(order: _Order, job: str) -> str:
-    ends, pause = time.monotonic() + order.longest_wait, order.pause
+    ends, pause = time.monotonic() + order.patience.longest_wait, order.patience.pause
     while True:
         reply = order.send(lambda headers: order.client.json(job, headers=headers))
         status = reply.get("status")
@@ -255,8 +275,9 @@ def _awaited(order: _Order, job: str) -> str:
                 f" {_why(order, job)}). Try again later, or look at the order on its own page."
             )
         if time.monotonic() + pause > ends:
+            minutes = f"{order.patience.longest_wait / 60:.0f}"
             raise FetchError(
-                f"The order of '{order.dataset}' isn't ready after {order.longest_wait / 60:.0f}"
+                f"The order of '{order.dataset}' isn't ready after {minutes}"
                 f" minutes ({status}). It stays in the queue: run this again later to go on."
             )
         time.sleep(pause)

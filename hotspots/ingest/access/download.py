@@ -35,7 +35,7 @@ _WORTH = 2**20
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn an `OSError` of a write in the cache into a `WriteError`."""
     try:
         yield
@@ -47,9 +47,9 @@ def disk(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path`, made if missing, against other runs and threads."""
-    with disk(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -122,7 +122,7 @@ def download(
     url : str
         Address of the file.
     path : path
-        Only one run may download to it at a time (see `held`).
+        Only one run may download to it at a time (see `locked`).
     checksum : str
         "md5:..." or "sha256:..." of the complete file; "" if it isn't known.
     headers : mapping, optional
@@ -139,7 +139,7 @@ def download(
         The disk is full or fails.
     """
     job = _Job(client, url, path.with_name(f"{path.name}.part"), headers or {}, progress)
-    with disk(path):
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     resumed = job.got() > 0
     remote = _whole(job)
@@ -152,7 +152,7 @@ def download(
         # Without an ETag two versions may have been joined: download once more from the start.
         remote = _whole(job)
         require_checksum(job.part, checksum, job.where)
-    with disk(path):
+    with disk_errors(path):
         os.replace(job.part, path)
         job.note.unlink(missing_ok=True)
     return remote
@@ -222,7 +222,7 @@ def _after_end(job: _Job, response: requests.Response, got: int) -> RemoteFile:
     """Return the description of a part that was complete already; drop one of another file."""
     size = response.headers.get("Content-Range", "").rpartition("/")[2]
     if size != str(got):
-        with disk(job.part):
+        with disk_errors(job.part):
             job.forget()
         raise server_errors.truncated(job.where, 0, int(size) if size.isdigit() else -1)
     note = read_json(job.note)
@@ -234,7 +234,7 @@ def _after_end(job: _Job, response: requests.Response, got: int) -> RemoteFile:
 def _require_rest(job: _Job, response: requests.Response, got: int) -> None:
     begins = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     if begins != str(got):
-        with disk(job.part):
+        with disk_errors(job.part):
             job.forget()
         raise server_errors.truncated(job.where, got, -1)
 
@@ -248,10 +248,10 @@ def _store(job: _Job, response: requests.Response, remote: RemoteFile, got: int)
             server_errors.require_data(job.where, kind, first[:_HEAD])
         except FetchError as error:
             raise _WrongKindError(str(error)) from error
-        with disk(job.part):
+        with disk_errors(job.part):
             job.part.unlink(missing_ok=True)
             write_json(job.note, _version_note(job.url, remote))
-    with disk(job.part), job.part.open("ab", buffering=0) as out:
+    with disk_errors(job.part), job.part.open("ab", buffering=0) as out:
         while first:
             out.write(first)
             got += len(first)

@@ -23,7 +23,14 @@ from urllib.parse import unquote, urlsplit
 from hotspots.config import variable
 from hotspots.errors import FetchError, WriteError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk, download, held, read_json, write_json
+from hotspots.ingest.access.download import (
+    Progress,
+    disk_errors,
+    download,
+    locked,
+    read_json,
+    write_json,
+)
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
@@ -97,17 +104,17 @@ def fetch(
     WriteError
         The cache can't be written.
     """
-    keeper = _Kept(with_client or client(), url, cache / "files" / key_of(url), checksum)
-    with held(keeper.folder / ".lock"):
-        origin = _current(keeper, dict(headers or {}), progress)
+    file = _CachedFile(with_client or client(), url, cache / "files" / key_of(url), checksum)
+    with locked(file.folder / ".lock"):
+        origin = _current(file, dict(headers or {}), progress)
         if not member:
-            return keeper.path, origin
-        path = member_of(keeper.path, member, origin, keeper.folder)
+            return file.path, origin
+        path = member_of(file.path, member, origin, file.folder)
     return path, replace(origin, sha256=file_hash(path))
 
 
 @dataclass
-class _Kept:
+class _CachedFile:
     client: Client
     url: str
     folder: Path
@@ -135,23 +142,23 @@ def file_name(url: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[-_LONGEST_NAME:] or "file"
 
 
-def _current(kept: _Kept, headers: dict[str, str], progress: Progress | None) -> Origin:
-    record = kept.record()
-    if record and kept.checksum and record.get("checksum") == kept.checksum:
-        return _origin(kept, record)
+def _current(file: _CachedFile, headers: dict[str, str], progress: Progress | None) -> Origin:
+    record = file.record()
+    if record and file.checksum and record.get("checksum") == file.checksum:
+        return _origin(file, record)
     try:
-        if record and not kept.checksum and _unchanged(kept, record, headers):
-            return _origin(kept, record)
-        return _origin(kept, _renewed(kept, headers, progress))
+        if record and not file.checksum and _unchanged(file, record, headers):
+            return _origin(file, record)
+        return _origin(file, _renewed(file, headers, progress))
     except FetchError as error:
-        if not record or kept.checksum:
+        if not record or file.checksum:
             raise
-        return _origin(kept, record, stale(error, str(record["retrieved"])))
+        return _origin(file, record, stale(error, str(record["retrieved"])))
 
 
-def _origin(kept: _Kept, record: Mapping[str, Any], note: str = "") -> Origin:
+def _origin(file: _CachedFile, record: Mapping[str, Any], note: str = "") -> Origin:
     return Origin(
-        public(kept.url),
+        public(file.url),
         str(record["retrieved"]),
         str(record["version"]),
         str(record["sha256"]),
@@ -159,13 +166,13 @@ def _origin(kept: _Kept, record: Mapping[str, Any], note: str = "") -> Origin:
     )
 
 
-def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+def _unchanged(file: _CachedFile, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
     conditional = dict(headers)
     if record.get("etag"):
         conditional["If-None-Match"] = str(record["etag"])
     elif record.get("last_modified"):
         conditional["If-Modified-Since"] = str(record["last_modified"])
-    remote = kept.client.probe(kept.url, headers=conditional, allowed=(304,))
+    remote = file.client.probe(file.url, headers=conditional, allowed=(304,))
     if remote.status == 304:
         return True
     if remote.version:
@@ -173,26 +180,30 @@ def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str
     return 0 <= remote.size == record["size"]
 
 
-def _renewed(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> dict[str, Any]:
-    remote = _retrieve(kept, headers, progress)
-    seen = kept.path.stat()
+def _renewed(
+    file: _CachedFile, headers: Mapping[str, str], progress: Progress | None
+) -> dict[str, Any]:
+    remote = _retrieve(file, headers, progress)
+    seen = file.path.stat()
     record = {
-        "address": public(kept.url),
+        "address": public(file.url),
         "etag": remote.etag,
         "last_modified": remote.last_modified,
         "version": remote.version,
         "size": seen.st_size,
         "retrieved": now(),
-        "sha256": file_hash(kept.path),
-        "checksum": kept.checksum,
+        "sha256": file_hash(file.path),
+        "checksum": file.checksum,
         "seen": [seen.st_size, seen.st_mtime_ns],
     }
-    with disk(kept.folder):
-        write_json(kept.folder / "record.json", record)
+    with disk_errors(file.folder):
+        write_json(file.folder / "record.json", record)
     return record
 
 
-def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> RemoteFile:
+def _retrieve(
+    file: _CachedFile, headers: Mapping[str, str], progress: Progress | None
+) -> RemoteFile:
     import pooch
 
     downloaded: list[RemoteFile] = []
@@ -200,24 +211,29 @@ def _retrieve(kept: _Kept, headers: Mapping[str, str], progress: Progress | None
     def resuming(url: str, output: str, _: Any) -> None:
         """Replace pooch's own downloader."""
         # The partial file has a fixed name, which the next run finds; pooch uses random names.
-        whole = kept.folder / f"{kept.path.name}.whole"
+        whole = file.folder / f"{file.path.name}.whole"
         downloaded.append(
             download(
-                kept.client, url, whole, checksum=kept.checksum, headers=headers, progress=progress
+                file.client,
+                url,
+                whole,
+                checksum=file.checksum,
+                headers=headers,
+                progress=progress,
             )
         )
-        with disk(whole):
+        with disk_errors(whole):
             os.replace(whole, output)
 
     pooch.get_logger().setLevel("WARNING")
-    for left in kept.folder.glob("tmp*"):  # pooch's temporary files of killed runs
+    for left in file.folder.glob("tmp*"):  # pooch's temporary files of killed runs
         left.unlink(missing_ok=True)
-    beside = f"{kept.path.name}.new"
-    (kept.folder / beside).unlink(missing_ok=True)
-    with disk(kept.folder):
+    beside = f"{file.path.name}.new"
+    (file.folder / beside).unlink(missing_ok=True)
+    with disk_errors(file.folder):
         # Beside the old file, which is kept until the new one is complete.
-        pooch.retrieve(kept.url, kept.checksum or None, beside, kept.folder, downloader=resuming)
-        os.replace(kept.folder / beside, kept.path)
+        pooch.retrieve(file.url, file.checksum or None, beside, file.folder, downloader=resuming)
+        os.replace(file.folder / beside, file.path)
     return downloaded[0]
 
 
@@ -290,7 +306,7 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
         )
     part = path.with_name(f"{path.name}.part")
     # Reading stops at the declared size, and a wrong CRC raises.
-    with opened.open(info) as source, disk(path), part.open("wb") as out:
+    with opened.open(info) as source, disk_errors(path), part.open("wb") as out:
         shutil.copyfileobj(source, out, 2**20)
-    with disk(path):
+    with disk_errors(path):
         os.replace(part, path)

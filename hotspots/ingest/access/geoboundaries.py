@@ -9,7 +9,7 @@ from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, stale
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.regrid.source_raster import Origin
@@ -50,11 +50,11 @@ def boundaries_file(
     of = with_client or client()
     url = filled(access.address, values)
     note = cache / "geoboundaries" / f"{key_of(url)}.json"
-    with held(note.with_suffix(".lock")):
+    with locked(note.with_suffix(".lock")):
         late = ""
         try:
             entry = _boundary_entry(of, url, str(access.extra.get("geometry", "gjDownloadURL")))
-            with disk(note):
+            with disk_errors(note):
                 write_json(note, entry)
         except FetchError as error:
             entry = read_json(note)

@@ -14,7 +14,7 @@ from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk, held, read_json, write_json
+from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, now, public, stale
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.window_files import copied, joined
@@ -67,7 +67,7 @@ def window(
     """
     of = with_client or client()
     folder = cache / "windows" / request.key
-    with held(folder / ".lock"):
+    with locked(folder / ".lock"):
         try:
             remote = of.probe(request.address, headers=request.headers)
             if not remote.ranges:
@@ -80,10 +80,10 @@ def window(
             )
             return cut(request, source, folder, of, progress)
         except FetchError as error:
-            return kept(folder, request.address, error)
+            return earlier_window(folder, request.address, error)
 
 
-def kept(folder: Path, address: str, error: FetchError) -> tuple[Path, Origin]:
+def earlier_window(folder: Path, address: str, error: FetchError) -> tuple[Path, Origin]:
     """Return the newest window of earlier runs, marked as stale, or raise `error`."""
     records = [read_json(path) for path in folder.glob("*.json")]
     whole = [r for r in records if r.get("file") and (folder / r["file"]).exists()]
@@ -166,7 +166,7 @@ def cut(
         "sha256": file_hash(path),
         "file": path.name,
     }
-    with disk(folder):
+    with disk_errors(folder):
         write_json(record_path, record)
     return _found(folder, source.address, record)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hotspots.config import secret
 from hotspots.errors import BadInputError, FetchError, TokenError
-from hotspots.ingest.access.download import Progress, disk, held
+from hotspots.ingest.access.download import Progress, disk_errors, locked
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
@@ -293,11 +293,11 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
         criteria.get("datetime", "" if year is None else str(year)),
     )
     folder = job.cache / "stac" / key_of(search, job.request.cell_degrees)
-    with held(folder / ".lock"):
+    with locked(folder / ".lock"):
         late = ""
         try:
             found = assets(search, with_client=job.client)
-            with disk(folder):
+            with disk_errors(folder):
                 (folder / "assets.txt").write_text("\n".join(found), encoding="utf-8")
         except FetchError as error:
             if error.reached or not (folder / "assets.txt").exists():
@@ -330,7 +330,7 @@ def _joined(rasters: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path,
             parts.append(Part(where, file.transform, (file.height, file.width)))
     hashes = [origin.sha256 for _, origin in rasters]
     whole = folder / f"{key_of(*hashes)}.vrt"
-    with disk(whole):
+    with disk_errors(whole):
         folder.mkdir(parents=True, exist_ok=True)
         beside = whole.with_name(f"{whole.name}.new")
         beside.write_text(vrt_text(parts, kind, note=" ".join(hashes)), encoding="utf-8")

@@ -14,11 +14,11 @@ from affine import Affine
 
 from hotspots.errors import EmptyRegionError, FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk, held
+from hotspots.ingest.access.download import Progress, disk_errors, locked
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.mosaic import Kind, Part, kind_of, vrt_text
-from hotspots.ingest.access.remote_windows import WHOLE_LIMIT, cut, kept
+from hotspots.ingest.access.remote_windows import WHOLE_LIMIT, cut, earlier_window
 from hotspots.ingest.access.window_reader import Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Box, overview_level, split_boxes, tile_names
 from hotspots.ingest.regrid.source_raster import Origin
@@ -69,7 +69,7 @@ def tiled_window(
     """
     of = with_client or client()
     folder = cache / "windows" / request.key
-    with held(folder / ".lock"):
+    with locked(folder / ".lock"):
         try:
             found = _existing(request, tiles, address, cache, of)
             path = _mosaic(request, tiles, found, folder / "mosaic.vrt", of)
@@ -86,7 +86,7 @@ def tiled_window(
             # The mosaic consists of the chosen overviews already.
             return cut(replace(request, samples=0), source, folder, of, progress)
         except FetchError as error:
-            return kept(folder, request.address, error)
+            return earlier_window(folder, request.address, error)
 
 
 def _existing(
@@ -157,7 +157,7 @@ def _mosaic(
         )
         for tile in found
     ]
-    with disk(path):
+    with disk_errors(path):
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(vrt_text(parts, kind), encoding="utf-8")
         os.replace(beside, path)

@@ -6,18 +6,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from affine import Affine
 
 from hotspots.config import variable
 from hotspots.errors import WriteError
-from hotspots.ingest.access.download import Progress, disk
+from hotspots.ingest.access.download import Progress, disk_errors
 from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
 from hotspots.ingest.access.window_reader import Reader
 from hotspots.ingest.access.windows import Window
 from hotspots.io.atomic import file_hash
+from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.os_errors import quiet_libtiff
 
 _STRIP_BYTES = 32_000_000
@@ -62,20 +62,18 @@ def copied(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    with disk(path):
+    with disk_errors(path):
         os.replace(part, path)
     return path
 
 
 def _write(reader: Reader, of: Window, part: Path, progress: Progress | None) -> None:
-    import rasterio
-
     file, bands = reader.file, reader.request.bands
     block = _block(file.block_shapes[0])
     height = _strip_height(of, block, len(bands) * np.dtype(file.dtypes[0]).itemsize)
     scales = [file.scales[band - 1] for band in bands]
     offsets = [file.offsets[band - 1] for band in bands]
-    with rasterio.open(part, "w", **_profile(reader, of, block)) as out:
+    with new_geotiff(part, _form(reader, of), tile=block, predict=True) as out:
         if any(scale != 1 for scale in scales) or any(offsets):
             out.scales, out.offsets = scales, offsets
         for top in range(0, of.height, height):
@@ -96,25 +94,16 @@ def _strip_height(of: Window, block: int, cell_bytes: int) -> int:
     return max(1, _STRIP_BYTES // (of.width * cell_bytes * block)) * block
 
 
-def _profile(reader: Reader, of: Window, block: int) -> dict[str, Any]:
+def _form(reader: Reader, of: Window) -> RasterForm:
     file = reader.file
-    dtype = np.dtype(file.dtypes[0])
-    return {
-        "driver": "GTiff",
-        "width": of.width,
-        "height": of.height,
-        "count": len(reader.request.bands),
-        "dtype": dtype.name,
-        "nodata": file.nodata,
-        "crs": file.crs or reader.request.crs or None,
-        "transform": file.transform * Affine.translation(of.column, of.row),
-        "tiled": True,
-        "blockxsize": block,
-        "blockysize": block,
-        "compress": "DEFLATE",
-        "predictor": 3 if dtype.kind == "f" else 2,
-        "bigtiff": "IF_SAFER",
-    }
+    return RasterForm(
+        file.transform * Affine.translation(of.column, of.row),
+        (of.height, of.width),
+        file.crs or reader.request.crs or None,
+        np.dtype(file.dtypes[0]).name,
+        file.nodata,
+        len(reader.request.bands),
+    )
 
 
 def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
@@ -129,7 +118,7 @@ def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
             kind = kind_of(file)
             found.append(Part(part.name, file.transform, (file.height, file.width)))
     text = vrt_text(found, kind, note=" ".join(file_hash(part) for part in parts))
-    with disk(path):
+    with disk_errors(path):
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)

@@ -11,8 +11,7 @@ iterate over those lists. Sums are float64; memory is that of the given values a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -32,18 +31,18 @@ _TIE = 1e-9
 _steady = numba.njit(cache=True, nogil=True)(split)
 
 
-@dataclass(frozen=True)
-class Overlap:
+class Overlap(NamedTuple):
     """Source cells under each target cell, along one axis.
 
-    Target cell i lies over the source cells ``index[first[i]:first[i + 1]]``, and shares with them
+    Target cell i lies over the source cells ``cell[first[i]:first[i + 1]]``, and shares with them
     ``weight`` (same positions); ``size[i]`` is its own measure. Weights and sizes are degrees of
     longitude, differences of q(φ), or lengths, in one unit each. `same` says that each target cell
-    is one whole source cell, or lies outside.
+    is one whole source cell, or lies outside. A named tuple, because numba compiles functions of
+    those but not of dataclasses.
     """
 
     first: Index
-    index: Index
+    cell: Index
     weight: Array
     size: Array
     same: bool
@@ -53,7 +52,7 @@ class Overlap:
         low, high = self.first[start], self.first[end]
         return Overlap(
             self.first[start : end + 1] - low,
-            self.index[low:high],
+            self.cell[low:high],
             self.weight[low:high],
             self.size[start:end],
             self.same,
@@ -89,14 +88,14 @@ def _overlap(
     most = min(count, period) if turn else count  # a column that occurs twice counts once
     shifts = _shifts(low, high, most, period) if turn else [0.0]
     pieces = [_pieces(low + shift, high + shift, most) for shift in shifts]
-    cell, index, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    order = np.argsort(cell, kind="stable")
-    cell, index, left, right = cell[order], index[order], left[order], right[order]
-    first = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=t_count))])
+    target_cell, cell, left, right = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    order = np.argsort(target_cell, kind="stable")
+    target_cell, cell, left, right = target_cell[order], cell[order], left[order], right[order]
+    first = np.concatenate([[0], np.cumsum(np.bincount(target_cell, minlength=t_count))])
     whole_cells = (high - low == 1).all() and (low == np.rint(low)).all()
     return Overlap(
         first.astype("int64"),
-        index,
+        cell,
         _measure(start + step * left, start + step * right, areal),
         _measure(edges[:-1], edges[1:], areal),
         bool(whole_cells and (right - left == 1).all()),
@@ -134,35 +133,27 @@ def _measure(a: npt.NDArray[Any], b: npt.NDArray[Any], areal: bool) -> Array:
 
 @numba.njit(cache=True, nogil=True)
 def _mean(
-    values: npt.NDArray[np.floating],
-    row_first: Index,
-    row_index: Index,
-    row_weight: Array,
-    row_size: Array,
-    column_first: Index,
-    column_index: Index,
-    column_weight: Array,
-    column_size: Array,
-    mean: npt.NDArray[np.float32],
-    share: npt.NDArray[np.float32],
-) -> None:
-    rows, columns = mean.shape
-    for i in range(rows):
-        total, area = np.zeros(columns), np.zeros(columns)
-        for k in range(row_first[i], row_first[i + 1]):
-            line, height = values[row_index[k]], row_weight[k]
-            for j in range(columns):
+    values: npt.NDArray[np.floating], rows: Overlap, columns: Overlap
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    shape = (rows.size.size, columns.size.size)
+    mean, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for i in range(shape[0]):
+        total, area = np.zeros(shape[1]), np.zeros(shape[1])
+        for k in range(rows.first[i], rows.first[i + 1]):
+            line, height = values[rows.cell[k]], rows.weight[k]
+            for j in range(shape[1]):
                 part, width = 0.0, 0.0
-                for n in range(column_first[j], column_first[j + 1]):
-                    value = line[column_index[n]]
-                    if value == value:
-                        part += column_weight[n] * value
-                        width += column_weight[n]
+                for n in range(columns.first[j], columns.first[j + 1]):
+                    value = line[columns.cell[n]]
+                    if value == value:  # not NaN
+                        part += columns.weight[n] * value
+                        width += columns.weight[n]
                 total[j] += height * part
                 area[j] += height * width
-        for j in range(columns):
+        for j in range(shape[1]):
             mean[i, j] = _steady(total[j] / area[j]) if area[j] > 0 else np.nan
-            share[i, j] = min(_steady(area[j] / (row_size[i] * column_size[j])), 1.0)
+            share[i, j] = min(_steady(area[j] / (rows.size[i] * columns.size[j])), 1.0)
+    return mean, share
 
 
 def mean(
@@ -182,72 +173,43 @@ def mean(
     mean, share : float32, shape (target rows, target columns)
         NaN and 0 where there is no valid value.
     """
-    shape = (rows.size.size, columns.size.size)
-    out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
-    _mean(values, *_arrays(rows), *_arrays(columns), out, share)
-    return out, share
+    made, share = _mean(values, rows, columns)
+    return made, share
 
 
 @numba.njit(cache=True, nogil=True)
 def _class_areas(
-    codes: npt.NDArray[np.uint8],
-    start: int,
-    end: int,
-    row_index: Index,
-    row_weight: Array,
-    column_first: Index,
-    column_index: Index,
-    column_weight: Array,
-    areas: Array,
+    codes: npt.NDArray[np.uint8], i: int, rows: Overlap, columns: Overlap, areas: Array
 ) -> None:
-    """Set ``areas[j, c - 1]`` to the area of class c in column j of one target row."""
+    """Set ``areas[j, c - 1]`` to the area of class c in column j of the target row `i`."""
     areas[:] = 0.0
-    for k in range(start, end):
-        line, height = codes[row_index[k]], row_weight[k]
+    for k in range(rows.first[i], rows.first[i + 1]):
+        line, height = codes[rows.cell[k]], rows.weight[k]
         for j in range(areas.shape[0]):
-            for n in range(column_first[j], column_first[j + 1]):
-                code = line[column_index[n]]
+            for n in range(columns.first[j], columns.first[j + 1]):
+                code = line[columns.cell[n]]
                 if code > 0:
-                    areas[j, code - 1] += height * column_weight[n]
+                    areas[j, code - 1] += height * columns.weight[n]
 
 
 @numba.njit(cache=True, nogil=True)
 def _majority(
-    codes: npt.NDArray[np.uint8],
-    classes: int,
-    row_first: Index,
-    row_index: Index,
-    row_weight: Array,
-    row_size: Array,
-    column_first: Index,
-    column_index: Index,
-    column_weight: Array,
-    column_size: Array,
-    most: npt.NDArray[np.uint8],
-    share: npt.NDArray[np.float32],
-) -> None:
-    rows, columns = most.shape
-    areas = np.zeros((columns, classes))
-    for i in range(rows):
-        _class_areas(
-            codes,
-            row_first[i],
-            row_first[i + 1],
-            row_index,
-            row_weight,
-            column_first,
-            column_index,
-            column_weight,
-            areas,
-        )
-        for j in range(columns):
+    codes: npt.NDArray[np.uint8], classes: int, rows: Overlap, columns: Overlap
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    shape = (rows.size.size, columns.size.size)
+    most, share = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+    areas = np.zeros((shape[1], classes))
+    for i in range(shape[0]):
+        _class_areas(codes, i, rows, columns, areas)
+        for j in range(shape[1]):
             best, largest, valid = 0, 0.0, 0.0
             for c in range(classes):
                 valid += areas[j, c]
                 if areas[j, c] > largest * (1 + _TIE):
                     best, largest = c + 1, areas[j, c]
             most[i, j] = best
-            share[i, j] = min(_steady(valid / (row_size[i] * column_size[j])), 1.0)
+            share[i, j] = min(_steady(valid / (rows.size[i] * columns.size[j])), 1.0)
+    return most, share
 
 
 def majority(
@@ -259,6 +221,10 @@ def majority(
     ----------
     codes : array of uint8, shape (source rows, source columns)
         1 to `classes`; 0 is missing.
+    classes : int
+        Highest code.
+    rows, columns : Overlap
+        With indices into `codes`.
 
     Returns
     -------
@@ -266,10 +232,8 @@ def majority(
         0 where there is no class.
     share : float32
     """
-    shape = (rows.size.size, columns.size.size)
-    out, share = np.empty(shape, "uint8"), np.empty(shape, "float32")
-    _majority(codes, classes, *_arrays(rows), *_arrays(columns), out, share)
-    return out, share
+    most, share = _majority(codes, classes, rows, columns)
+    return most, share
 
 
 @numba.njit(cache=True, nogil=True)
@@ -278,38 +242,22 @@ def _share_of(
     classes: int,
     selected: int,
     water: int,
-    row_first: Index,
-    row_index: Index,
-    row_weight: Array,
-    row_size: Array,
-    column_first: Index,
-    column_index: Index,
-    column_weight: Array,
-    column_size: Array,
-    out: npt.NDArray[np.float32],
-    share: npt.NDArray[np.float32],
-) -> None:
-    rows, columns = out.shape
-    areas = np.zeros((columns, classes))
-    for i in range(rows):
-        _class_areas(
-            codes,
-            row_first[i],
-            row_first[i + 1],
-            row_index,
-            row_weight,
-            column_first,
-            column_index,
-            column_weight,
-            areas,
-        )
-        for j in range(columns):
+    rows: Overlap,
+    columns: Overlap,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    shape = (rows.size.size, columns.size.size)
+    out, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    areas = np.zeros((shape[1], classes))
+    for i in range(shape[0]):
+        _class_areas(codes, i, rows, columns, areas)
+        for j in range(shape[1]):
             land = 0.0
             for c in range(classes):
                 if c + 1 != water:
                     land += areas[j, c]
             out[i, j] = _steady(areas[j, selected - 1] / land) if land > 0 else np.nan
-            share[i, j] = min(_steady(land / (row_size[i] * column_size[j])), 1.0)
+            share[i, j] = min(_steady(land / (rows.size[i] * columns.size[j])), 1.0)
+    return out, share
 
 
 def share_of(
@@ -343,11 +291,5 @@ def share_of(
     part, land : float32, shape (target rows, target columns)
         Fractions from 0 to 1: of the land's area, and of the cell's area.
     """
-    shape = (rows.size.size, columns.size.size)
-    out, share = np.empty(shape, "float32"), np.empty(shape, "float32")
-    _share_of(codes, classes, selected, water, *_arrays(rows), *_arrays(columns), out, share)
-    return out, share
-
-
-def _arrays(overlap: Overlap) -> tuple[Index, Index, Array, Array]:
-    return overlap.first, overlap.index, overlap.weight, overlap.size
+    part, land = _share_of(codes, classes, selected, water, rows, columns)
+    return part, land

@@ -209,7 +209,7 @@ def _view(raw: SourceRaster, grid: Grid) -> _View:
     source = open_grid(raw)
     warp = None if _same_crs(source.crs, grid.crs) else warped(raw, source, grid)
     rows, columns = overlap.overlaps(source if warp is None else warp.grid, grid)
-    used = np.unique(columns.index)
+    used = np.unique(columns.cell)
     gaps = np.flatnonzero(np.diff(used) > 1)
     starts = used[np.concatenate([[0], gaps + 1])] if used.size else []
     ends = used[np.concatenate([gaps, [used.size - 1]])] + 1 if used.size else []
@@ -217,7 +217,7 @@ def _view(raw: SourceRaster, grid: Grid) -> _View:
     if warp is not None:
         runs = ((0, warp.grid.shape[1]),)
     else:
-        columns = replace(columns, index=np.searchsorted(used, columns.index).astype("int64"))
+        columns = columns._replace(cell=np.searchsorted(used, columns.cell).astype("int64"))
     return _View(raw, warp, rows, columns, runs)
 
 
@@ -260,7 +260,7 @@ def _strip_rows(plan: _Plan) -> int:
     """Return the number of target rows of a strip: a power of two."""
     heaviest = 1.0
     for view in plan.views:
-        per_row = max(view.rows.index.size / max(view.rows.size.size, 1), 1.0)
+        per_row = max(view.rows.cell.size / max(view.rows.size.size, 1), 1.0)
         cells = per_row * view.width * len(view.raw.bands)
         heaviest = max(heaviest, cells, plan.grid.shape[1] * (plan.planes + 1))
     most = int(_SOURCE_CELLS / heaviest)
@@ -397,10 +397,10 @@ def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> npt.NDAr
 def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
     """Return the source cells under some target rows, and their overlap; None if there are none."""
     rows = view.rows.part(top, bottom)
-    if not rows.index.size or not view.width:
+    if not rows.cell.size or not view.width:
         return None
-    first, end = int(rows.index.min()), int(rows.index.max()) + 1
-    rows = replace(rows, index=rows.index - first)
+    first, end = int(rows.cell.min()), int(rows.cell.max()) + 1
+    rows = rows._replace(cell=rows.cell - first)
     if view.warp is not None:
         return read_warped(view.warp, (first, end)), rows
     parts = [read_stored(view.raw, ((first, end), run)) for run in view.runs]
@@ -418,10 +418,10 @@ def _coinciding_cells(
     """Return the cells of a source whose grid coincides with the target's."""
     down, across = (np.diff(axis.first) > 0 for axis in (rows, columns))
     cells = values
-    if not np.array_equal(rows.index, np.arange(len(values))):
-        cells = cells[rows.index]
-    if not np.array_equal(columns.index, np.arange(values.shape[1])):
-        cells = cells[:, columns.index]
+    if not np.array_equal(rows.cell, np.arange(len(values))):
+        cells = cells[rows.cell]
+    if not np.array_equal(columns.cell, np.arange(values.shape[1])):
+        cells = cells[:, columns.cell]
     if down.all() and across.all():
         return cells
     out = np.full((down.size, across.size), missing, dtype=values.dtype)

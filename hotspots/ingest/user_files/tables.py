@@ -17,6 +17,7 @@ from affine import Affine
 from hotspots.errors import BadInputError, RasterError, near_matches
 from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen, listed
 from hotspots.io.atomic import reason
+from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.limits import require_regular, require_within
 from hotspots.io.readers.texts import paced, require_size
 from hotspots.layers.variables import Variable
@@ -229,22 +230,12 @@ def _require_single(path: Path, flat: npt.NDArray[np.int64]) -> None:
 
 
 def _write(made: Path, values: Array, transform: Affine, crs: str) -> None:
-    import rasterio
-
-    with rasterio.open(
-        made,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype="float64",
-        crs=crs or None,
-        transform=transform,
-        compress="DEFLATE",
-        nodata=float("nan"),
-    ) as file:
+    with new_geotiff(made, _form(transform, values.shape, crs)) as file:
         file.write(values, 1)
+
+
+def _form(transform: Affine, shape: tuple[int, int], crs: str) -> RasterForm:
+    return RasterForm(transform, shape, crs or None, "float64", float("nan"))
 
 
 def polygons(
@@ -379,22 +370,9 @@ def _burn(
     shape: tuple[int, int],
     crs: str,
 ) -> None:
-    import rasterio
     from rasterio.features import rasterize
 
-    with rasterio.open(
-        made,
-        "w",
-        driver="GTiff",
-        width=shape[1],
-        height=shape[0],
-        count=1,
-        dtype="float64",
-        crs=crs or None,
-        transform=transform,
-        compress="DEFLATE",
-        nodata=float("nan"),
-    ) as file:
+    with new_geotiff(made, _form(transform, shape, crs)) as file:
         for top in range(0, shape[0], _STRIP):
             rows = min(_STRIP, shape[0] - top)
             moved = transform * Affine.translation(0, top)

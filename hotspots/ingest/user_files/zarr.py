@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import RasterError
+from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.readers.netcdf import open_zarr_store
 from hotspots.layers.dimensions import MONTH, third_dimension
 from hotspots.layers.grid import axis_names, crs_of, grid_of
@@ -108,26 +109,12 @@ def _steps(
 
 
 def _write(layer: xr.DataArray, steps: list[dict[str, int]], made: Path) -> None:
-    import rasterio
-
     y, _ = axis_names(layer)
     grid = grid_of(_placed(layer))
     fill = layer.attrs.get("_FillValue", layer.attrs.get("missing_value"))
-    with rasterio.open(
-        made,
-        "w",
-        driver="GTiff",
-        width=grid.shape[1],
-        height=grid.shape[0],
-        count=len(steps),
-        dtype=str(layer.dtype),
-        crs=_crs(layer),
-        transform=grid.transform,
-        tiled=True,
-        compress="DEFLATE",
-        nodata=None if fill is None else float(np.asarray(fill)),
-        bigtiff="IF_SAFER",
-    ) as file:
+    nodata = None if fill is None else float(np.asarray(fill))
+    form = RasterForm(grid.transform, grid.shape, _crs(layer), str(layer.dtype), nodata, len(steps))
+    with new_geotiff(made, form) as file:
         scale = float(layer.attrs.get("scale_factor", 1))
         offset = float(layer.attrs.get("add_offset", 0))
         file.scales, file.offsets = (scale,) * len(steps), (offset,) * len(steps)

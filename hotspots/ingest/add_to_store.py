@@ -49,7 +49,7 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True)
-class Shelved:
+class AddedLayer:
     """A layer that was added to the store.
 
     Attributes
@@ -71,7 +71,7 @@ class Shelved:
     page: str
 
 
-def shelve(
+def add_layer(
     store: Store,
     layer: xr.DataArray,
     share: xr.DataArray | None,
@@ -80,7 +80,7 @@ def shelve(
     provenance: Mapping[str, Any] | None = None,
     given: Mapping[str, Any] | None = None,
     region: Region | None = None,
-) -> Shelved:
+) -> AddedLayer:
     """Add a layer to the store with its quality report and its valid share.
 
     Parameters
@@ -97,7 +97,7 @@ def shelve(
 
     Returns
     -------
-    Shelved
+    AddedLayer
     """
     reference, reference_share = _reference(str(layer.name))
     quality = report(
@@ -120,7 +120,7 @@ def shelve(
     )
     numbers = {name: quality.get(name) for name in _NUMBERS if quality.get(name) is not None}
     file = f"{key}/{store.file(key).name}"
-    return Shelved(
+    return AddedLayer(
         key,
         tuple(map(str, quality["verdicts"])),
         numbers,
@@ -230,7 +230,7 @@ def grid_of_store(store: Store) -> Grid | None:
     return None
 
 
-def holds(store: Store, key: str, request: Mapping[str, Any]) -> bool:
+def has_layer(store: Store, key: str, request: Mapping[str, Any]) -> bool:
     """Return whether the store has the complete layer of an equal request, and it isn't stale."""
     if key not in store.names():
         return False
@@ -240,7 +240,7 @@ def holds(store: Store, key: str, request: Mapping[str, Any]) -> bool:
     return same and states.get(key) == "ok"
 
 
-def shelve_file(
+def add_file(
     store: Store,
     source: Source,
     product: Product,
@@ -274,10 +274,10 @@ def shelve_file(
         key = f"{TABLES}/{stem}.csv"
         content = path.read_bytes()
     metadata = dict(provenance) | {"citation": source.citation, "url": source.url}
-    with store.writing(), store.place.locked():
-        store.place.write(key, content)
-        store.place.write(f"{key}.json", json_bytes(metadata))
-    return f"Written to {store.place.shown}/{key}."
+    with store.writing(), store.storage.locked():
+        store.storage.write(key, content)
+        store.storage.write(f"{key}.json", json_bytes(metadata))
+    return f"Written to {store.storage.shown}/{key}."
 
 
 def _polygons(path: Path, product: Product) -> bytes:
@@ -310,7 +310,7 @@ def region_file(store: Store, name: str) -> Path | None:
 
     "first-level" is the first set of first-level units that the store has.
     """
-    folder = getattr(store.place, "path", None)
+    folder = getattr(store.storage, "path", None)
     if folder is None:
         return None
     files = sorted((Path(folder) / REGIONS).glob("*.geojson"))

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from hotspots.ingest.publish import _reference
+from hotspots.ingest.add_to_store import _reference
 from hotspots.ingest.stock_from_profiles import stock_in_store
 from hotspots.ingest.user_layers import add_own
 from hotspots.layers.grid import cell_area
