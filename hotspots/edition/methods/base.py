@@ -97,7 +97,7 @@ def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, Any]] | None:
 
 def masks_on(recipe: Recipe) -> list[str]:
     """Return the names of the masks that a recipe switches on."""
-    return [name for name, on in asdict(recipe.masks).items() if on]
+    return [name for name, on in recipe.masks if on]
 
 
 def thresholds_of(recipe: Recipe) -> Thresholds:
