@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -37,6 +37,9 @@ from hotspots.io.atomic import reason
 from hotspots.io.limits import shown_path
 from hotspots.io.readers.texts import parse_toml, read_text
 from hotspots.locale.escaping import toml_text
+
+# Section -> key -> value, as nested dicts.
+Choices: TypeAlias = dict[str, dict[str, object]]
 
 
 class Difference(TypedDict):
@@ -115,7 +118,7 @@ class Recipe(BaseModel):
         """The sections by name, in their order."""
         return {name: getattr(self, name) for name in Recipe.model_fields}
 
-    def to_dict(self) -> dict[str, dict[str, Any]]:
+    def to_dict(self) -> Choices:
         """Return all choices as nested dicts."""
         return self.model_dump()
 
