@@ -9,26 +9,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
 import xarray as xr
 
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
 from hotspots.edition.caveats import caveats_of
-from hotspots.edition.code_hash import code_version
 from hotspots.edition.draws import Drawn, draw
-from hotspots.edition.edition import FORMAT, Edition, edition_id, layer_hash
+from hotspots.edition.edition import Edition
 from hotspots.edition.inputs import require_grid_size
+from hotspots.edition.manifest import Figures, Manifest, origins
 from hotspots.edition.methods import INPUT_METHODS, METHODS, State, require_usable, run_methods
 from hotspots.edition.methods.base import RUN, masks_on
 from hotspots.edition.methods.potential import own_potential
-from hotspots.edition.ranking import axes_of, clusters, rank
+from hotspots.edition.ranking import axes_of, clusters, few_ranked, missing_axes, rank
 from hotspots.edition.recipe import Recipe
-from hotspots.edition.scenario import scenario
 from hotspots.edition.sensitivity import loss_sensitivity, transitions
 from hotspots.edition.tables.intervals import (
     Groups,
@@ -43,10 +41,9 @@ from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.layers.dimensions import require_dimensions
-from hotspots.layers.grid import grid_of, require_dataset, require_same_grid
+from hotspots.layers.grid import require_dataset, require_same_grid
 from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.layers.variables import describe, variable
-from hotspots.store.licences import notices
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -97,29 +94,29 @@ def analyze(
     report("computing stock, potential and change per cell")
     layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
     states = [*prepared, *states]
-    notes = [s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING]
-    notes += out_of_range(data) + unlike_makers(data)
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     layers = layers.assign(own_potential(data, layers, recipe))
-    layers, unadjusted, errors = _ranked(data, layers, weights, recipe, notes, report)
-    weighed, sensitive = loss_sensitivity(layers, recipe)
-    layers = layers.assign(weighed)
+    ranked = _ranked(data, layers, weights, recipe, report)
+    weighed = loss_sensitivity(ranked.layers, recipe)
+    layers, errors = ranked.layers.assign(weighed.layers), ranked.errors
     report("tables of regions and units")
-    tables = _tables(layers, unadjusted, weights, errors, recipe)
-    notes += without_potential(tables.regions, recipe)
-    manifest = _manifest(data, recipe, weights.digest, prepared) | {
-        "notes": notes,
+    tables = _tables(layers, ranked.unadjusted, weights, errors, recipe)
+    manifest: Manifest = {
+        **origins(data, recipe, weights.digest, derived(prepared)),
+        "notes": [
+            *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
+            *out_of_range(data),
+            *unlike_makers(data),
+            *ranked.notes,
+            *without_potential(tables.regions, recipe),
+        ],
         "methods": [state.to_dict() for state in states],
         "masks": mask_states(data, masks_on(recipe)),
         "uncertainty": {} if errors is None else errors.drawn.description,
-        "sensitivity": sensitive,
+        "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(layers, data),
         "summary": tables.summary,
-    }
-    times = {
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - clock, 1),
     }
     return Edition(
         layers,
@@ -128,16 +125,30 @@ def analyze(
         tables.regions,
         manifest,
         recipe,
-        times,
+        {
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 1),
+        },
         tables.land_use,
     )
 
 
-class _Errors(NamedTuple):
+@dataclass(frozen=True)
+class _Errors:
     """Results of the draws, and the groups of cells that they were summed over."""
 
     drawn: Drawn
     groups: Groups
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The layers with hotspots and clusters, unadjusted clusters, the draws, and remarks."""
+
+    layers: xr.Dataset
+    unadjusted: xr.Dataset
+    errors: _Errors | None
+    notes: list[str]
 
 
 def _ranked(
@@ -145,32 +156,33 @@ def _ranked(
     layers: xr.Dataset,
     weights: RegionWeights,
     recipe: Recipe,
-    notes: list[str],
     report: Progress,
-) -> tuple[xr.Dataset, xr.Dataset, _Errors | None]:
-    """Return the layers with hotspots and clusters, unadjusted clusters, and the draws.
-
-    Remarks are appended to `notes`.
-    """
-    axes = axes_of(data, layers, recipe, notes)
+) -> _Ranked:
+    axes, notes = axes_of(data, layers, recipe), missing_axes(layers, recipe)
     if axes is None:
-        return layers, xr.Dataset(), None
+        return _Ranked(layers, xr.Dataset(), None, notes)
     report("drawing errors and methods")
     groups = groups_of(layers, weights, recipe)
     drawn = draw(data, layers, axes, recipe, groups.hectares, groups.cells)
     report("ranking hotspots")
-    layers = layers.assign(rank(axes, recipe, drawn, notes))
+    layers = layers.assign(rank(axes, recipe, drawn))
     report("Gi* clusters")
-    clustered, unadjusted = clusters(axes, data["climate_zone"], recipe)
-    return layers.assign(clustered), unadjusted, None if drawn is None else _Errors(drawn, groups)
+    found = clusters(axes, data["climate_zone"], recipe)
+    return _Ranked(
+        layers.assign(found.layers),
+        found.unadjusted,
+        None if drawn is None else _Errors(drawn, groups),
+        [*notes, *few_ranked(axes, recipe)],
+    )
 
 
-class _Tables(NamedTuple):
+@dataclass(frozen=True)
+class _Tables:
     regions: pd.DataFrame
     units: pd.DataFrame
     land_use: pd.DataFrame
     patches: gpd.GeoDataFrame
-    summary: dict[str, Any]
+    summary: Figures
 
 
 def _tables(
@@ -183,7 +195,7 @@ def _tables(
     table = region_table(layers, weights, recipe)
     uses = land_use_table(layers, weights, recipe)
     if errors is not None:
-        table = with_intervals(table, *errors, recipe)
+        table = with_intervals(table, errors.drawn, errors.groups, recipe)
         if (error := errors.drawn.error) is not None:
             table = with_standard_deviations(table, layers, weights, error, errors.groups, recipe)
     if "hotspot_class" not in layers:
@@ -192,7 +204,7 @@ def _tables(
     land = land_cells(layers.assign(unadjusted), recipe)
     units = unit_table(land, weights, recipe)
     if errors is not None:
-        units = units_with_intervals(units, *errors, recipe)
+        units = units_with_intervals(units, errors.drawn, errors.groups, recipe)
     patches = hot_patches(layers, land, weights, recipe)
     return _Tables(table, units, uses, patches, whole_summary(table, land, recipe))
 
@@ -327,67 +339,9 @@ def identify(
 ) -> str:
     """Return the id that the edition of `analyze` would have, without the analysis."""
     data, states = checked(data, recipe)
-    return str(_manifest(data, recipe, outlines_digest(data, regions), states)["id"])
+    return origins(data, recipe, outlines_digest(data, regions), derived(states))["id"]
 
 
-def _manifest(
-    data: xr.Dataset, recipe: Recipe, regions_digest: str, prepared: list[State]
-) -> dict[str, Any]:
-    # Derived inputs follow from the others, except for last digits that depend on the processor.
-    made = {name for state in prepared if state.status == RUN for name in state.gives}
-    inputs = {str(n): _provenance(data[n]) for n in sorted(map(str, data.data_vars))}
-    identity = {
-        "recipe": recipe.to_dict(),
-        # Attributes count too: the year of a stock determines its change per year.
-        "inputs": {
-            name: {key: row.get(key) for key in _OF_IDENTITY}
-            for name, row in inputs.items()
-            if name.removesuffix("_valid_share") not in made
-        },
-        "region": data.attrs.get("region", "world"),
-        "regions": regions_digest,
-        "code": code_version(),
-    }
-    grid = grid_of(data)
-    return {
-        "id": edition_id(identity),
-        "format": FORMAT,
-        "title": "Soil-carbon hotspots",
-        "region": identity["region"],
-        "regions_sha256": regions_digest,
-        "code": identity["code"],
-        "recipe": identity["recipe"],
-        "scenario": scenario(recipe),
-        "inputs": inputs,
-        "grid": {
-            "shape": list(grid.shape),
-            "bounds": list(grid.bounds),
-            "crs": grid.crs.to_string(),
-        },
-        "versions": {n: version(n) for n in ("numpy", "xarray", "rasterio", "exactextract")},
-        "licences": sorted({r["licence"] for r in inputs.values() if r.get("licence")}),
-        "licence_notices": notices(_licences(inputs)),
-        "citations": sorted({r["citation"] for r in inputs.values() if r.get("citation")}),
-    }
-
-
-def _licences(inputs: dict[str, Any]) -> dict[str, str]:
-    """Return name -> licence of the inputs; valid shares have the licence of their layer."""
-    return {
-        name: str(row.get("licence", ""))
-        for name, row in inputs.items()
-        if not name.endswith("valid_share")
-    }
-
-
-_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
-_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
-
-
-def _provenance(layer: xr.DataArray) -> dict[str, Any]:
-    kept = {k: _plain(layer.attrs[k]) for k in _PROVENANCE if k in layer.attrs}
-    return {"sha256": layer_hash(layer)} | kept
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def derived(prepared: list[State]) -> set[str]:
+    """Return the inputs that methods computed from the others."""
+    return {name for state in prepared if state.status == RUN for name in state.gives}

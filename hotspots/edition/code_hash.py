@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 from hotspots import __version__
 
@@ -30,8 +31,15 @@ LEFT_OUT = ("analysis/gaps", "edition/gaps.py", "edition/methods/cards.py", "edi
 _SUFFIXES = {".py", ".csv"}  # tables of factors are code
 
 
+class CodeVersion(TypedDict):
+    """The package's version, and the hash of the code that can change a number."""
+
+    version: str
+    code_sha256: str
+
+
 @cache
-def code_version() -> dict[str, str]:
+def code_version() -> CodeVersion:
     """Return the package's version, and the hash of the code that can change a number."""
     return {"version": __version__, "code_sha256": code_hash(Path(__file__).parents[1])}
 

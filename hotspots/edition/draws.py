@@ -7,10 +7,10 @@ the draws counts how often each cell is hot and sums the gains of regions and un
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,13 @@ from hotspots.layers.grid import cell_area, grid_of
 from hotspots.layers.variables import describe
 
 if TYPE_CHECKING:
+    from scipy import sparse
+
     from hotspots.edition.ranking_axes import Axes
     from hotspots.edition.recipe import Recipe
 
 Array = npt.NDArray[np.float64]
+Cells = npt.NDArray[np.int64]
 SD, ABSOLUTE = "sd", "absolute error"
 # Errors hardly vary within a fraction of their range, so finer cells share one value.
 FIELD_CELLS_PER_RANGE = 4
@@ -74,6 +77,18 @@ def stock_error(data: xr.Dataset) -> StockError | None:
     return None
 
 
+class DrawsRow(TypedDict):
+    """Settings and sources of the draws, as the manifest has them."""
+
+    draws: int
+    seed: int
+    range_km: float
+    stock: str
+    factors: list[str]
+    methods: list[str]
+    change_correlation: float
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Results of the draws.
@@ -86,7 +101,7 @@ class Drawn:
         of the ranking potential alone; names with ``_in_zone`` are for the ranking within strata.
     tonnes : array (draws, groups)
         Gain of groups of cells by the ranking potential, t yr-1, over the errors.
-    description : dict
+    description : DrawsRow
         Settings and sources of the draws, for the manifest.
     error : StockError or None
         Error of the stock that the draws are based on.
@@ -94,7 +109,7 @@ class Drawn:
 
     stability: dict[str, xr.DataArray]
     tonnes: Array
-    description: dict[str, Any]
+    description: DrawsRow
     error: StockError | None
 
     @property
@@ -108,8 +123,8 @@ def draw(
     layers: xr.Dataset,
     axes: Axes,
     recipe: Recipe,
-    hectares: Any,
-    cells: npt.NDArray[np.int64],
+    hectares: sparse.csr_array,
+    cells: Cells,
 ) -> Drawn | None:
     """Return how often cells are hot and how much groups of cells gain; None without draws.
 
@@ -128,128 +143,197 @@ def draw(
     """
     if recipe.uncertainty.draws == 0:
         return None
-    worlds = _Worlds(data, layers, axes, recipe)
-    counts = _counts(axes, recipe, worlds)
-    _, in_draws, in_groups = np.intersect1d(worlds.cells, cells, True, return_indices=True)
+    model = _error_model(data, layers, axes, recipe)
+    counts = _counts(axes, recipe, model.cells)
+    _, in_draws, in_groups = np.intersect1d(model.cells, cells, True, return_indices=True)
     matrix = hectares[:, in_groups]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
-    for k, values in enumerate(worlds):
-        tonnes[k] = matrix @ np.nan_to_num(values[0][in_draws])
+    for k, made in enumerate(_draws(model)):
+        tonnes[k] = matrix @ np.nan_to_num(made.gain[in_draws])
         for count in counts:
-            count.add(values)
-    return Drawn(
-        {c.name: c.layer(axes.gain) for c in counts}, tonnes, worlds.description(), worlds.error
+            count.add(made)
+    stability = {count.name: count.layer(axes.gain) for count in counts}
+    return Drawn(stability, tonnes, _described(model), model.error)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of the cells with a gain, t ha-1 yr-1.
+
+    Attributes
+    ----------
+    gain : array (cells,)
+        By the ranking potential, with errors of stock and factors.
+    gain_by_method : array (cells,)
+        With the same errors, by the method that this draw takes as correct.
+    loss : array (cells,) or None
+        None where there is no layer of it.
+    """
+
+    gain: Array
+    gain_by_method: Array
+    loss: Array | None
+
+
+@dataclass(frozen=True)
+class _ErrorModel:
+    """All that the draws are made of, for the cells with a gain.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    error : StockError or None
+    cells : array (cells,)
+        Flat indices on the grid.
+    zone : array (cells,)
+        Code of the climate zone.
+    methods : list of str
+        The ranking potential, then the others that a draw may take as correct. One that the
+        recipe lists twice is taken twice as often.
+    gains : dict
+        Name of each method -> gain, t ha-1 yr-1.
+    cv : array (cells,)
+        Standard deviation of the stock as a share of it; 0 where unknown.
+    loss, loss_sd : array (cells,), or None for the loss
+        t ha-1 yr-1.
+    factors : dict
+        Name of a Tier 1 potential -> its ratio to the table's, (draws, zones).
+    place, points : array
+        Point of the error field of each cell, and the points' coordinates; see `field_points`.
+    """
+
+    recipe: Recipe
+    error: StockError | None
+    cells: Cells
+    zone: Cells
+    methods: list[str]
+    gains: dict[str, Array]
+    cv: Array
+    loss: Array | None
+    loss_sd: Array
+    factors: dict[str, Array]
+    place: Cells
+    points: Array
+
+
+def _error_model(data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recipe) -> _ErrorModel:
+    cells = np.flatnonzero(axes.gain.notnull().values.ravel())
+
+    def flat(layer: xr.DataArray) -> Array:
+        """Return the values of the drawn cells."""
+        return layer.values.ravel()[cells].astype("float64")
+
+    error, gain = stock_error(data), flat(axes.gain)
+    loss = None if axes.loss is None else flat(axes.loss)
+    cv, loss_sd = np.zeros_like(gain), np.zeros_like(gain)
+    if error is not None:
+        # A cell whose error isn't known keeps its value.
+        sd, stock = np.nan_to_num(flat(error.sd)), flat(data["soc_stock"])
+        cv = np.divide(sd, stock, out=np.zeros_like(sd), where=stock > 0)
+        loss_sd = _loss_sd(sd, loss, layers, recipe)
+    leading = recipe.methods.ranking_potential
+    others = [n for n in recipe.ensemble.members if n in layers and n != leading]
+    gains = {leading: gain}
+    for name in others:
+        # Where another method has no value, the draw takes that of the ranking potential.
+        other = flat(layers[name])
+        gains[name] = np.where(np.isnan(other), gain, other)
+    place, points = field_points(axes.gain, cells, recipe.uncertainty.range_km)
+    return _ErrorModel(
+        recipe=recipe,
+        error=error,
+        cells=cells,
+        zone=flat(data["climate_zone"]).astype("int64"),
+        methods=[leading, *others],
+        gains=gains,
+        cv=cv,
+        loss=loss,
+        loss_sd=loss_sd,
+        factors={n: _factors(n, recipe) for n in gains if n.startswith("potential_ipcc_tier1")},
+        place=place,
+        points=points,
     )
 
 
-class _Worlds:
-    """The draws, one at a time, for all cells with a gain.
+def _described(model: _ErrorModel) -> DrawsRow:
+    choice = model.recipe.uncertainty
+    return {
+        "draws": choice.draws,
+        "seed": choice.seed,
+        "range_km": choice.range_km,
+        "stock": "no error is known" if model.error is None else model.error.source,
+        "factors": sorted(model.factors),
+        "methods": model.methods,
+        "change_correlation": choice.change_correlation,
+    }
 
-    Iterating yields (gain over errors, gain over errors and methods, loss or None), t ha-1 yr-1.
+
+def _loss_sd(sd: Array, loss: Array | None, layers: xr.Dataset, recipe: Recipe) -> Array:
+    """Return the standard deviation of the loss, t ha-1 yr-1, from that of the stock, t ha-1."""
+    if loss is None:
+        return sd
+    if recipe.methods.ranking_loss == "modelled_change":
+        years = float(layers["modelled_change"].attrs["years"])
+        rho = recipe.uncertainty.change_correlation
+        return np.asarray(difference_sd(sd, sd, correlation=rho)) / years
+    return recipe.loss.relative_sd * np.abs(np.nan_to_num(loss))
+
+
+def _factors(name: str, recipe: Recipe) -> Array:
+    """Return each draw's relative gain of a Tier 1 layer as a ratio to the table's, (draws, zones).
+
+    The ratio isn't to the mean of the draws, which may be close to zero for few draws of a
+    large error. Pasture, where included, has the errors of the cropland's factors.
     """
+    choice = recipe.potential
+    guidelines = "2006" if name.endswith("_2006") else choice.guidelines
+    own = own_factors(recipe, guidelines)
+    drawn = tier1_draws(
+        n=recipe.uncertainty.draws,
+        seed=recipe.uncertainty.seed,
+        from_management=choice.from_management,
+        from_input=choice.from_input,
+        management=choice.management,
+        input=choice.input,
+        guidelines=guidelines,
+        factors=own,
+    )
 
-    def __init__(self, data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recipe) -> None:
-        self.recipe, self.error = recipe, stock_error(data)
-        self.cells = np.flatnonzero(axes.gain.notnull().values.ravel())
+    def value(factor: str, level: str) -> Array:
+        return factor_by_zone(factor, level, system="cropland", guidelines=guidelines, factors=own)
 
-        def flat(layer: xr.DataArray) -> Array:
-            """Return the values of the drawn cells."""
-            return layer.values.ravel()[self.cells].astype("float64")
+    then = value("F_MG", choice.management) * value("F_I", choice.input)
+    now = value("F_MG", choice.from_management) * value("F_I", choice.from_input)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = drawn / (then / now - 1)
+    return np.where(np.isfinite(relative), relative, 1.0)
 
-        gain, choice = flat(axes.gain), recipe.uncertainty
-        self.zone = flat(data["climate_zone"]).astype("int64")
-        self.loss = None if axes.loss is None else flat(axes.loss)
-        self.cv, self.loss_sd = np.zeros_like(gain), np.zeros_like(gain)
-        if self.error is not None:
-            # A cell whose error isn't known keeps its value.
-            sd, stock = np.nan_to_num(flat(self.error.sd)), flat(data["soc_stock"])
-            self.cv = np.divide(sd, stock, out=np.zeros_like(sd), where=stock > 0)
-            self.loss_sd = self._loss_sd(sd, layers)
-        leading = recipe.methods.ranking_potential
-        others = [n for n in recipe.ensemble.members if n in layers and n != leading]
-        self.names = [leading, *others]
-        known = [flat(layers[name]) for name in others]
-        self.gains = [gain, *(np.where(np.isnan(v), gain, v) for v in known)]
-        rng = np.random.default_rng([choice.seed, 1])
-        self.chosen = rng.integers(0, len(self.gains), choice.draws)
-        self.factors = self._factors()
-        self.place, self.points = field_points(axes.gain, self.cells, choice.range_km)
 
-    def description(self) -> dict[str, Any]:
-        """Return settings and sources of the draws, for the manifest."""
-        choice = self.recipe.uncertainty
-        return {
-            "draws": choice.draws,
-            "seed": choice.seed,
-            "range_km": choice.range_km,
-            "stock": "no error is known" if self.error is None else self.error.source,
-            "factors": sorted(self.factors),
-            "methods": self.names,
-            "change_correlation": choice.change_correlation,
-        }
-
-    def _loss_sd(self, sd: Array, layers: xr.Dataset) -> Array:
-        if self.loss is None:
-            return sd
-        if self.recipe.methods.ranking_loss == "modelled_change":
-            years = float(layers["modelled_change"].attrs["years"])
-            rho = self.recipe.uncertainty.change_correlation
-            return np.asarray(difference_sd(sd, sd, correlation=rho)) / years
-        return self.recipe.loss.relative_sd * np.abs(np.nan_to_num(self.loss))
-
-    def _factors(self) -> dict[str, Array]:
-        """Return, by layer, each draw's relative gain as a ratio to the table's, (draws, zones).
-
-        The ratio isn't to the mean of the draws, which may be close to zero for few draws of a
-        large error. Pasture, where included, has the errors of the cropland's factors.
-        """
-        choice, out = self.recipe.potential, {}
-        for name in self.names:
-            if not name.startswith("potential_ipcc_tier1"):
-                continue
-            guidelines = "2006" if name.endswith("_2006") else choice.guidelines
-            given: dict[str, Any] = {
-                "guidelines": guidelines,
-                "factors": own_factors(self.recipe, guidelines),
-            }
-            drawn = tier1_draws(
-                n=self.recipe.uncertainty.draws,
-                seed=self.recipe.uncertainty.seed,
-                from_management=choice.from_management,
-                from_input=choice.from_input,
-                management=choice.management,
-                input=choice.input,
-                **given,
-            )
-            value: Any = partial(factor_by_zone, system="cropland", **given)
-            then = value("F_MG", choice.management) * value("F_I", choice.input)
-            now = value("F_MG", choice.from_management) * value("F_I", choice.from_input)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                relative = drawn / (then / now - 1)
-            out[name] = np.where(np.isfinite(relative), relative, 1.0)
-        return out
-
-    def __iter__(self) -> Iterator[tuple[Array, Array, Array | None]]:
-        choice = self.recipe.uncertainty
-        fields = gaussian_fields(
-            self.points, range_km=choice.range_km, draws=choice.draws, seed=choice.seed
+def _draws(model: _ErrorModel) -> Iterator[Draw]:
+    """Yield the draws, one at a time, since all of them together may not fit in memory."""
+    choice, methods = model.recipe.uncertainty, model.methods
+    chosen = np.random.default_rng([choice.seed, 1]).integers(0, len(methods), choice.draws)
+    fields = gaussian_fields(
+        model.points, range_km=choice.range_km, draws=choice.draws, seed=choice.seed
+    )
+    for k, field in enumerate(fields):
+        off = field[model.place].astype("float64")
+        # An error larger than the stock would make it negative.
+        stock = np.maximum(0.0, 1 + model.cv * off)
+        yield Draw(
+            gain=_gain(model, methods[0], k) * stock,
+            gain_by_method=_gain(model, methods[chosen[k]], k) * stock,
+            loss=None if model.loss is None else model.loss + model.loss_sd * off,
         )
-        for k, field in enumerate(fields):
-            off = field[self.place].astype("float64")
-            stock = np.maximum(0.0, 1 + self.cv * off)
-            gains = [self._gain(method, k) * stock for method in (0, self.chosen[k])]
-            yield gains[0], gains[1], None if self.loss is None else self.loss + self.loss_sd * off
-
-    def _gain(self, method: int, k: int) -> Array:
-        """Return draw `k` of the gain by one method, with the errors of its factors."""
-        factor = self.factors.get(self.names[method])
-        gain = self.gains[method]
-        return gain if factor is None else gain * factor[k][self.zone]
 
 
-def field_points(
-    layer: xr.DataArray, cells: npt.NDArray[np.int64], range_km: float
-) -> tuple[npt.NDArray[np.int64], Array]:
+def _gain(model: _ErrorModel, method: str, k: int) -> Array:
+    """Return draw `k` of the gain by one method, with the errors of its factors."""
+    factor, gain = model.factors.get(method), model.gains[method]
+    return gain if factor is None else gain * factor[k][model.zone]
+
+
+def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> tuple[Cells, Array]:
     """Return the index of each cell's point of the error field, and the points' coordinates, m.
 
     Cells much smaller than the range share the point at the middle cell of their block.
@@ -265,44 +349,61 @@ def field_points(
     return number, grid_points(layer, places)
 
 
+@dataclass(frozen=True)
 class _Count:
-    """Counts how often ranked cells are hot, by one value of each draw, in one ranking."""
+    """How often ranked cells are hot, by one amount of each draw, in one ranking.
 
-    def __init__(
-        self,
-        name: str,
-        of: int,
-        ranked: npt.NDArray[np.int64],
-        cells: npt.NDArray[np.int64],
-        count: HotCount,
-    ) -> None:
-        self.name, self._of, self._ranked, self._cells, self._count = name, of, ranked, cells, count
+    Attributes
+    ----------
+    name : str
+        Layer that the share of the draws becomes.
+    amount : function (draw -> array (cells,))
+        The gain or loss that ranks.
+    ranked : array
+        Positions of the ranked cells among the drawn ones.
+    cells : array
+        Flat indices of the ranked cells on the grid.
+    hot : HotCount
+    """
 
-    def add(self, values: tuple[Array, Array, Array | None]) -> None:
+    name: str
+    amount: Callable[[Draw], Array]
+    ranked: Cells
+    cells: Cells
+    hot: HotCount
+
+    def add(self, made: Draw) -> None:
         """Count the hot cells of a draw."""
-        drawn = values[self._of]
-        assert drawn is not None  # axes without a layer have no count
-        self._count.add(drawn[self._ranked])
+        self.hot.add(self.amount(made)[self.ranked])
 
     def layer(self, like: xr.DataArray) -> xr.DataArray:
         """Return the share of draws in which each cell is hot, as a layer on the grid of `like`."""
         out = np.full(like.size, np.nan, dtype="float32")
-        out[self._cells] = self._count.share()
+        out[self.cells] = self.hot.share()
         return describe(xr.DataArray(out.reshape(like.shape), like.coords, like.dims), self.name)
 
 
-def _counts(axes: Axes, recipe: Recipe, worlds: _Worlds) -> list[_Count]:
+def _loss(made: Draw) -> Array:
+    assert made.loss is not None  # axes without a layer of loss have no count of it
+    return made.loss
+
+
+def _counts(axes: Axes, recipe: Recipe, drawn: Cells) -> list[_Count]:
+    """Return one empty count for each ranking and amount; `drawn` are the cells of the draws."""
     hot, counts = recipe.hotspots, []
-    ranked = np.flatnonzero(axes.ranked.values.ravel()[worlds.cells])
-    cells = worlds.cells[ranked]
+    ranked = np.flatnonzero(axes.ranked.values.ravel()[drawn])
+    cells = drawn[ranked]
     share = (axes.valid * axes.managed).fillna(0)
     area = (cell_area(axes.gain) * share).values.ravel()[cells]
-    kinds = [("gain_errors", hot.gain_threshold), ("gain", hot.gain_threshold)]
-    kinds += [] if axes.loss is None else [("loss", hot.loss_threshold)]
+    amounts: dict[str, Callable[[Draw], Array]] = {
+        "gain_errors": attrgetter("gain"),
+        "gain": attrgetter("gain_by_method"),
+    } | ({} if axes.loss is None else {"loss": _loss})
     for ranking, groups in axes.groups.items():
         labels = None if groups is None else groups.values.ravel()[cells].astype("int64")
-        for of, (kind, threshold) in enumerate(kinds):
+        for kind, amount in amounts.items():
             name = f"stability_{kind}{ranking.removeprefix('hotspot_class')}"
+            threshold = hot.loss_threshold if kind == "loss" else hot.gain_threshold
             count = HotCount(area, top_share=hot.top_share, threshold=threshold, groups=labels)
-            counts.append(_Count(name, of, ranked, cells, count))
+            counts.append(_Count(name, amount, ranked, cells, count))
     return counts

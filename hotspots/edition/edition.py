@@ -8,19 +8,17 @@ and ``manifest.json``. Its id is the hash of recipe, inputs, regions and code. T
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-import numpy as np
 import xarray as xr
 
 from hotspots.edition.codebook import codebook
+from hotspots.edition.manifest import Figures, Manifest, licences_text
 from hotspots.edition.recipe import Recipe
 from hotspots.errors import BadInputError, EditionError
 from hotspots.io.atomic import aside, file_hash, publish, reason, require_free, write_error
@@ -30,19 +28,21 @@ from hotspots.io.readers.amounts import read_table
 from hotspots.io.readers.paths import confined
 from hotspots.io.readers.texts import parse_json, read_text
 from hotspots.io.readers.vectors import read_vector
-from hotspots.layers.grid import axis_names, grid_of
-from hotspots.layers.rounding import steady
-from hotspots.layers.variables import classes_of, describe
-from hotspots.locale.escaping import one_line, spreadsheet_text
+from hotspots.layers.variables import describe
+from hotspots.locale.escaping import spreadsheet_text
+from hotspots.store.provenance import json_bytes
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
 MANIFEST = "manifest.json"
-FORMAT = 1
 # GDAL writes the current time into GeoPackages; a fixed one keeps the bytes reproducible.
 _NO_CLOCK = {"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"}
+
+
+# Start (ISO 8601, UTC) and duration in seconds of an analysis, and who made a demonstration.
+Times: TypeAlias = dict[str, str | float]
 
 
 def no_land_use() -> pd.DataFrame:
@@ -81,9 +81,9 @@ class Edition:
     hotspots: gpd.GeoDataFrame
     units: pd.DataFrame
     table: pd.DataFrame
-    manifest: dict[str, Any]
+    manifest: Manifest
     recipe: Recipe
-    times: dict[str, Any] = field(default_factory=dict)
+    times: Times = field(default_factory=dict)
     land_use: pd.DataFrame = field(default_factory=no_land_use)
 
     @property
@@ -92,7 +92,7 @@ class Edition:
         return str(self.manifest["id"])
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Figures:
         """Figures of the whole area: totals, and the shares in hot classes."""
         return dict(self.manifest["summary"])
 
@@ -148,25 +148,9 @@ class Edition:
             for p in sorted(folder.rglob("*"))
             if p.is_file()
         }
-        _write_json(folder / MANIFEST, self.manifest | {"files": files})
-        _write_json(folder / "times.json", self.times)
-
-
-def licences_text(manifest: Mapping[str, Any]) -> str:
-    """Return the licence and citation of each input, to accompany data taken from an edition."""
-    parts = [
-        f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
-        *map(one_line, manifest.get("licence_notices", [])),
-    ]
-    for name, row in manifest["inputs"].items():
-        citation = row.get("citation") or row.get("source") or "not stated"
-        lines = (
-            name,
-            f"  licence: {row.get('licence') or 'not stated'}",
-            f"  citation: {citation}",
-        )
-        parts.append("\n".join(map(one_line, lines)))
-    return "\n\n".join(parts) + "\n"
+        written = {**self.manifest, "files": files}
+        (folder / MANIFEST).write_bytes(json_bytes(written, sort_keys=True))
+        (folder / "times.json").write_bytes(json_bytes(self.times, sort_keys=True))
 
 
 def list_editions(folder: Path, report: Callable[[str], None] | None = None) -> pd.DataFrame:
@@ -181,13 +165,21 @@ def list_editions(folder: Path, report: Callable[[str], None] | None = None) -> 
     found = []
     for path in sorted(p for p in folder.iterdir() if os.path.isfile(p / MANIFEST)):
         try:
-            manifest, times = _read_manifest(path)
+            written = _read_manifest(path)
         except _DAMAGE as error:
             if report:
                 report(f"Skipped '{path}', which is not a complete edition ({_damage(error)}).")
             continue
-        row = {k: manifest[k] for k in ("id", "region", "scenario")}
-        found.append(row | {"started": times.get("started", ""), "folder": str(path)})
+        manifest = written.manifest
+        found.append(
+            {
+                "id": manifest["id"],
+                "region": manifest["region"],
+                "scenario": manifest["scenario"],
+                "started": written.times.get("started", ""),
+                "folder": str(path),
+            }
+        )
     return pd.DataFrame(found, columns=["id", "region", "scenario", "started", "folder"])
 
 
@@ -218,7 +210,15 @@ _MEMBERS: Mapping[str, type] = {
 }
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+@dataclass(frozen=True)
+class _Written:
+    """What the JSON files of an edition's folder hold."""
+
+    manifest: Manifest
+    times: Times
+
+
+def _read_manifest(folder: Path) -> _Written:
     """Return manifest and times of an edition's folder; raise one of `_DAMAGE` if unreadable."""
     manifest, times = (
         parse_json(read_text(confined(folder, name), "json_bytes"))
@@ -229,7 +229,8 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     for name, kind in _MEMBERS.items():
         if not isinstance(manifest.get(name), kind):
             raise ValueError(f"its {MANIFEST} has no '{name}' as this version writes it")
-    return manifest, times
+    del manifest["files"]  # of the folder, not of the edition
+    return _Written(cast("Manifest", manifest), times)
 
 
 def _damage(error: Exception) -> str:
@@ -247,16 +248,16 @@ def open_edition(path: str | Path) -> Edition:
             f"'{folder}' is not an edition: it has no {MANIFEST}. Make one with 'hotspots analyze'."
         )
     try:
-        manifest, times = _read_manifest(folder)
+        written = _read_manifest(folder)
         return Edition(
             rasters=read_rasters(folder / "rasters"),
             hotspots=cast("gpd.GeoDataFrame", read_vector(confined(folder, "hotspots.gpkg"))),
             units=read_table(confined(folder, "units.parquet")),
             table=read_table(confined(folder, "regions.parquet")),
             land_use=read_table(confined(folder, "land_use.parquet")),
-            manifest={k: v for k, v in manifest.items() if k != "files"},
+            manifest=written.manifest,
             recipe=Recipe.from_file(confined(folder, "recipe.toml")),
-            times=times,
+            times=written.times,
         )
     except _DAMAGE as error:
         raise EditionError(
@@ -330,41 +331,3 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
         cells = [spreadsheet_text(v) if isinstance(v, str) else v for v in table[name]]
         shown[name] = pd.Series(cells, index=table.index, dtype="object")
     shown.to_csv(path, index=False, float_format="%.6g")
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-# ------------------------------------------------------------------------------------ identity
-
-
-def edition_id(content: Mapping[str, Any]) -> str:
-    """Return the 16-digit hexadecimal hash of recipe, inputs, regions and code."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def layer_hash(layer: xr.DataArray) -> str:
-    """Return the SHA-256 of a layer's grid and values: float32 with one NaN, or int16 classes."""
-    grid = grid_of(layer)
-    y, x = axis_names(layer)
-    digest = hashlib.sha256()
-    edges = [round(v, 9) for v in grid.transform[:6]]
-    digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
-    # Coordinates of months and soil layers affect the result as the values do.
-    for name in sorted({str(d) for d in layer.dims} | {"thickness"}) if layer.ndim > 2 else ():
-        if name not in (y, x) and name in layer.coords:
-            steps = layer[name].values
-            steps = steps.astype("float64" if steps.dtype.kind in "iuf" else "str")
-            digest.update(json.dumps([name, steps.tolist()]).encode())
-    kind = "int16" if classes_of(layer) else "float32"
-    values = layer.transpose(..., y, x).values
-    if values.dtype == "float64":
-        values = steady(values)
-    values = np.ascontiguousarray(values, dtype=kind)
-    if kind == "float32":
-        values = np.where(np.isnan(values), np.float32(np.nan), values)
-    digest.update(values.tobytes())
-    return digest.hexdigest()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hotspots.errors import BadInputError, near_matches
 
@@ -34,7 +35,7 @@ def gaps(
     registry: HasRecords,
     of: str = "hotspots",
     *,
-    region: Any = None,
+    region: object = None,
     within_km: float | None = None,
     theme: str | Sequence[str] | None = None,
     practice_kind: str | Sequence[str] | None = None,
@@ -43,7 +44,7 @@ def gaps(
     active_only: bool = True,
     years: float = 5,
     today: date | None = None,
-) -> Any:
+) -> gpd.GeoDataFrame:
     """Return gaps: hotspots or regions of an edition without matching records of a registry.
 
     Parameters
@@ -90,75 +91,218 @@ def gaps(
     For "practices", a record without a climate zone whose place is a town or more precise has the
     zone of the edition's cell there (for a footprint, at a point within it).
     """
-    from hotspots.analysis.gaps.records_table import RecordFilter, record_filter
-    from hotspots.geo.regions import initiative_members, regions
-    from hotspots.registry.completeness import completeness, statement
-
     if of not in KINDS:
         raise BadInputError(
             f"There are no gaps of '{of}'. Give one of {', '.join(KINDS)}"
             f"{near_matches(of, KINDS) or '.'}"
         )
-    filters = record_filter(theme, practice_kind, land_use, types, active_only)
-    choice = RecordFilter(
-        _codes("theme", filters.theme),
-        _codes("practice_kind", filters.practice_kind),
-        _codes("land_use", filters.land_use),
-        _codes("type", filters.types),
-        active_only,
-    )
-    members, outlines = initiative_members(), regions("countries", _DETAIL)
-    known = completeness(
-        registry.records,
-        getattr(registry, "surveys", None),
-        members=members,
-        outlines=outlines,
+    query = GapQuery(
+        of=of,
+        choice=_choice_of(theme, practice_kind, land_use, types, active_only),
+        place=_area(region),
+        within_km=within_km if within_km is not None else 0 if of == "outside" else 50,
+        years=years,
         today=today,
     )
-    near = within_km if within_km is not None else 0 if of == "outside" else 50
-    place = _area(region)
-    shared: dict[str, Any] = {"completeness": known, "today": today}
-    if of in ("regions", "research"):
-        shared |= {"members": members, "outlines": outlines}
-        shared["potential"] = f"{edition.recipe.methods.ranking_potential}_total"
-        table = _of_regions(edition, registry, of, choice, place, years, shared)
-    else:
-        shared |= {"within_km": near, "members": members}
-        table = _of_hotspots(edition, registry, of, choice, place, shared)
-    table.attrs |= {"edition": edition.id, "of": of, "within_km": near}
-    there = known.index.isin(_involved(table, members)) if len(table) else slice(None)
-    table.attrs["statement"] = statement(known[there])
+    return answer(query, edition, registry)
+
+
+@dataclass(frozen=True)
+class GapQuery:
+    """A question to an edition and a registry; see `gaps`.
+
+    Attributes
+    ----------
+    of : str
+        One of `KINDS`.
+    choice : RecordFilter
+        Codes of the records that count.
+    place : Region or None
+        None for the whole area.
+    within_km : float
+        Distance up to which a record is near a hotspot.
+    years : float
+        Age from which a research action isn't recent.
+    today : date or None
+        Date at which records are active; None for the present day.
+    """
+
+    of: str
+    choice: RecordFilter
+    place: Region | None
+    within_km: float
+    years: float
+    today: date | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What gaps are computed from.
+
+    Attributes
+    ----------
+    edition : Edition
+    records : GeoDataFrame
+    members : mapping
+        Region of the initiative -> its countries.
+    outlines : GeoDataFrame
+        Of the countries, for records without one.
+    completeness : DataFrame
+        By country, how complete the registry is there.
+    """
+
+    edition: Edition
+    records: gpd.GeoDataFrame
+    members: Mapping[str, Sequence[str]]
+    outlines: gpd.GeoDataFrame
+    completeness: pd.DataFrame
+
+
+def answer(query: GapQuery, edition: Edition, registry: HasRecords) -> gpd.GeoDataFrame:
+    """Return the table of a query, as `gaps` does."""
+    from hotspots.geo.regions import initiative_members, regions
+    from hotspots.registry.completeness import completeness, statement
+
+    members, outlines = initiative_members(), regions("countries", _DETAIL)
+    surveys = getattr(registry, "surveys", None)
+    rows = completeness(
+        registry.records, surveys, members=members, outlines=outlines, today=query.today
+    )
+    table = _FINDERS[query.of](_Known(edition, registry.records, members, outlines, rows), query)
+    table.attrs |= {"edition": edition.id, "of": query.of, "within_km": query.within_km}
+    there = rows.index.isin(_involved(table, members)) if len(table) else slice(None)
+    table.attrs["statement"] = statement(rows[there])
     return table
 
 
-def _of_hotspots(
-    edition: Edition,
-    registry: HasRecords,
-    of: str,
-    choice: RecordFilter,
-    place: Region | None,
-    shared: dict[str, Any],
-) -> gpd.GeoDataFrame | pd.DataFrame:
-    from hotspots.analysis.gaps import crowded, outside, practice_gaps
+def _hotspots(known: _Known, query: GapQuery) -> gpd.GeoDataFrame:
     from hotspots.analysis.gaps import gaps as hotspot_gaps
 
-    records = registry.records
-    if of == "outside":
-        found = outside(
-            edition.hotspots,
-            records,
-            choice=choice,
-            within_km=shared["within_km"],
-            today=shared["today"],
-        )
-        return found if place is None else _ranked(found[_meet(found, place)])
-    patches = _hotspots_in(edition.hotspots, place)
-    members = shared.pop("members")
-    if of == "hotspots":
-        return hotspot_gaps(patches, records, members=members, **vars(choice), **shared)
-    if of == "crowded":
-        return crowded(patches, records, choice=choice, **shared)
-    return practice_gaps(patches, _with_zones(records, edition), choice=choice, **shared)
+    return hotspot_gaps(
+        _hotspots_in(known.edition.hotspots, query.place),
+        known.records,
+        **vars(query.choice),
+        within_km=query.within_km,
+        members=known.members,
+        completeness=known.completeness,
+        today=query.today,
+    )
+
+
+def _crowded(known: _Known, query: GapQuery) -> gpd.GeoDataFrame:
+    from hotspots.analysis.gaps import crowded
+
+    return crowded(
+        _hotspots_in(known.edition.hotspots, query.place),
+        known.records,
+        choice=query.choice,
+        within_km=query.within_km,
+        completeness=known.completeness,
+        today=query.today,
+    )
+
+
+def _outside(known: _Known, query: GapQuery) -> gpd.GeoDataFrame:
+    from hotspots.analysis.gaps import outside
+
+    # With all hotspots, also those of other regions: a record may be near one across the border.
+    found = outside(
+        known.edition.hotspots,
+        known.records,
+        choice=query.choice,
+        within_km=query.within_km,
+        today=query.today,
+    )
+    return found if query.place is None else _ranked(found[_meet(found, query.place)])
+
+
+def _practices(known: _Known, query: GapQuery) -> pd.DataFrame:
+    from hotspots.analysis.gaps import practice_gaps
+
+    return practice_gaps(
+        _hotspots_in(known.edition.hotspots, query.place),
+        _with_zones(known.records, known.edition),
+        choice=query.choice,
+        within_km=query.within_km,
+        completeness=known.completeness,
+        today=query.today,
+    )
+
+
+def _regions(known: _Known, query: GapQuery) -> pd.DataFrame:
+    from hotspots.analysis.gaps import region_gaps
+
+    return region_gaps(
+        _rows_in(known, query.place),
+        known.records,
+        potential=_potential_of(known.edition),
+        choice=query.choice,
+        members=known.members,
+        outlines=known.outlines,
+        completeness=known.completeness,
+        today=query.today,
+    )
+
+
+def _research(known: _Known, query: GapQuery) -> pd.DataFrame:
+    from hotspots.analysis.gaps import research_gaps
+    from hotspots.analysis.gaps.region_gaps import PILLARS, RESEARCH
+
+    return research_gaps(
+        _rows_in(known, query.place),
+        known.records,
+        years=query.years,
+        types=query.choice.types or RESEARCH,
+        pillars=query.choice.theme or PILLARS,
+        potential=_potential_of(known.edition),
+        members=known.members,
+        outlines=known.outlines,
+        completeness=known.completeness,
+        today=query.today,
+    )
+
+
+_FINDERS: Mapping[str, Callable[[_Known, GapQuery], pd.DataFrame]] = {
+    "hotspots": _hotspots,
+    "regions": _regions,
+    "crowded": _crowded,
+    "outside": _outside,
+    "practices": _practices,
+    "research": _research,
+}
+
+
+def _potential_of(edition: Edition) -> str:
+    """Return the column of the region table with the potential that ranks."""
+    return f"{edition.recipe.methods.ranking_potential}_total"
+
+
+def _rows_in(known: _Known, place: Region | None) -> pd.DataFrame:
+    """Return the rows of the region table that are in a region."""
+    rows = known.edition.table
+    if place is None:
+        return rows
+    return rows[rows.index.isin(_regions_in(place, known.members, known.outlines))]
+
+
+def _choice_of(
+    theme: str | Sequence[str] | None,
+    practice_kind: str | Sequence[str] | None,
+    land_use: str | Sequence[str] | None,
+    types: str | Sequence[str] | None,
+    active_only: bool,
+) -> RecordFilter:
+    """Return the records that count, from codes or their labels; see `gaps`."""
+    from hotspots.analysis.gaps.records_table import RecordFilter, record_filter
+
+    words = record_filter(theme, practice_kind, land_use, types, active_only)
+    return RecordFilter(
+        _codes("theme", words.theme),
+        _codes("practice_kind", words.practice_kind),
+        _codes("land_use", words.land_use),
+        _codes("type", words.types),
+        active_only,
+    )
 
 
 def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame:
@@ -194,28 +338,7 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
     return table
 
 
-def _of_regions(
-    edition: Edition,
-    registry: HasRecords,
-    of: str,
-    choice: RecordFilter,
-    place: Region | None,
-    years: float,
-    shared: dict[str, Any],
-) -> pd.DataFrame:
-    from hotspots.analysis.gaps import region_gaps, research_gaps
-
-    rows = edition.table
-    if place is not None:
-        rows = rows[rows.index.isin(_regions_in(place, shared["members"], shared["outlines"]))]
-    if of == "regions":
-        return region_gaps(rows, registry.records, choice=choice, **shared)
-    own: dict[str, Any] = {"types": choice.types} if choice.types else {}
-    own |= {"pillars": choice.theme} if choice.theme else {}
-    return research_gaps(rows, registry.records, years=years, **own, **shared)
-
-
-def _area(region: Any) -> Region | None:
+def _area(region: object) -> Region | None:
     """Return the requested region; None for the whole area."""
     from hotspots.geo.regions import region as region_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -19,15 +18,11 @@ from hotspots.layers.grid import Grid, cell_area, grid_of
 from hotspots.layers.variables import classes_of, describe, variable
 from hotspots.store.clipping import clipped
 
-if TYPE_CHECKING:
-    pass
-
-
 _LARGE = 4_000_000  # cells
 
 
 def load(
-    region: Any = "world",
+    region: object = "world",
     layers: Sequence[str] | None = None,
     resolution: float | None = None,
     store: str | Path | None = None,
@@ -218,8 +213,7 @@ def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Datase
         start, stop = first // factor, -(-(first + part.sizes[axis]) // factor)
         wider[axis] = whole[axis].values[start * factor : stop * factor]
     shares = [n for n in part if str(n).endswith(("valid_share", "region_share"))]
-    empty: dict[Any, float] = {n: 0 for n in part if n in shares or classes_of(part[n])}
-    fill = {n: empty.get(n, np.nan) for n in part}
+    fill = {n: 0 if n in shares or classes_of(part[n]) else np.nan for n in part}
     return _on_grid(part.reindex(wider, fill_value=fill), grid_of(part))
 
 

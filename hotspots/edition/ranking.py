@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -30,10 +31,10 @@ _POTENTIALS = [
 ]
 
 
-def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[str]) -> Axes | None:
+def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> Axes | None:
     """Return gain and loss for the ranking, or None without the potential that ranks.
 
-    A remark is appended to `notes` where a layer of the ranking is missing.
+    `missing_axes` says which layer of the ranking is missing.
 
     Parameters
     ----------
@@ -45,19 +46,15 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
         t ha-1 yr-1, and ``soc_stock_managed``. NaN is missing.
     recipe : Recipe
         Names the ranking layers, and sets the thresholds and masks of the exclusions.
-    notes : list of str
-        Remarks of the edition; extended in place.
     """
     potential, loss_layer = recipe.methods.ranking_potential, recipe.methods.ranking_loss
-    if potential not in layers or "soc_stock_managed" not in layers:
+    if not _has_gain(layers, recipe):
         if potential not in {name for method in METHODS for name in method.gives}:
             raise RecipeError(
                 f"methods.ranking_potential is '{potential}', which no method gives and the data"
                 f" don't hold{near_matches(potential, _POTENTIALS) or '.'} Methods give:"
                 f" {', '.join(_POTENTIALS)}."
             )
-        if potential != "potential_ipcc_tier1":
-            notes.append(f"No hotspots: there is no layer '{potential}' to rank by.")
         return None
     rules, managed = recipe.eligibility, managed_share(data, recipe)
     reason = excluded_reason(
@@ -71,12 +68,39 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe, notes: list[st
     if loss_layer in layers:
         sign = -1 if loss_layer == "modelled_change" else 1
         loss = sign * layers[loss_layer]
-    else:
-        other = next((n for n in ("loss_total", "modelled_change") if n in layers), None)
-        hint = f'; set methods.ranking_loss = "{other}" to rank by that' if other else ""
-        notes.append(f"Hotspots are for gain only: there is no layer {loss_layer}{hint}.")
     groups = {"hotspot_class": None, "hotspot_class_in_zone": stratum(data, recipe)}
     return Axes(layers[potential], loss, reason, managed, data["valid_share"], groups)
+
+
+def _has_gain(layers: xr.Dataset, recipe: Recipe) -> bool:
+    return recipe.methods.ranking_potential in layers and "soc_stock_managed" in layers
+
+
+def missing_axes(layers: xr.Dataset, recipe: Recipe) -> list[str]:
+    """Return a note where a layer that the recipe ranks by is missing."""
+    choice = recipe.methods
+    if not _has_gain(layers, recipe):
+        # Without Tier 1 the note of the method says it.
+        default = choice.ranking_potential == "potential_ipcc_tier1"
+        missing = f"No hotspots: there is no layer '{choice.ranking_potential}' to rank by."
+        return [] if default else [missing]
+    if choice.ranking_loss in layers:
+        return []
+    other = next((n for n in ("loss_total", "modelled_change") if n in layers), None)
+    hint = f'; set methods.ranking_loss = "{other}" to rank by that' if other else ""
+    return [f"Hotspots are for gain only: there is no layer {choice.ranking_loss}{hint}."]
+
+
+def few_ranked(axes: Axes, recipe: Recipe) -> list[str]:
+    """Return a note where so few cells are ranked that hardly any can be hot."""
+    hot, count = recipe.hotspots, int(axes.ranked.sum())
+    if count >= hot.min_patch_cells / hot.top_share:
+        return []
+    return [
+        f"Only {count} cells are ranked: with a top share of {hot.top_share:.0%} and patches of"
+        f" at least {hot.min_patch_cells} cells, hardly any can be hot among so few. See what"
+        " the edition of a larger region says of this one."
+    ]
 
 
 def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
@@ -87,7 +111,7 @@ def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
     return zone + 100 * (data["pasture_share"] > data["cropland_share"])
 
 
-def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> xr.Dataset:
+def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None) -> xr.Dataset:
     """Return hotspot classes, over the whole area and within strata, and reasons of exclusion.
 
     ``hotspot_class`` is from the best estimate and the stability that `recipe` requires;
@@ -103,23 +127,13 @@ def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> x
     drawn : Drawn or None
         Results of the draws on the same grid; None where there are none, which leaves out
         stability and ``hotspot_class_stable``.
-    notes : list of str
-        Remarks of the edition; extended in place.
     """
-    hot = recipe.hotspots
-    few = hot.min_patch_cells / hot.top_share
-    if (count := int(axes.ranked.sum())) < few:
-        notes.append(
-            f"Only {count} cells are ranked: with a top share of {hot.top_share:.0%} and patches of"
-            f" at least {hot.min_patch_cells} cells, hardly any can be hot among so few. See what"
-            " the edition of a larger region says of this one."
-        )
     out = {"excluded_reason": axes.reason}
     for name, groups in axes.groups.items():
         suffix = name.removeprefix("hotspot_class")
         out[name] = _classes(axes, recipe, groups, _gate(recipe, drawn, suffix))
     if drawn is not None:
-        every = (drawn.stability["stability_gain"], drawn.stability.get("stability_loss"))
+        every = Gate(drawn.stability["stability_gain"], drawn.stability.get("stability_loss"))
         stable = _classes(axes, recipe, None, every)
         out["hotspot_class_stable"] = describe(stable, "hotspot_class_stable")
         out |= drawn.stability
@@ -129,16 +143,21 @@ def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None, notes: list[str]) -> x
     return xr.Dataset(out)
 
 
-Gate = tuple[xr.DataArray | None, xr.DataArray | None]
+@dataclass(frozen=True)
+class Gate:
+    """Stability that a cell's class is tested by: shares of draws, None where it isn't tested."""
+
+    gain: xr.DataArray | None = None
+    loss: xr.DataArray | None = None
 
 
 def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
     """Return the stability of gain and loss that the best estimate's classes are tested by."""
     over = recipe.hotspots.stability_over
     if drawn is None or over == "nothing" or (over == "sd" and not drawn.has_sd):
-        return None, None
+        return Gate()
     gain = "stability_gain" if over == "all" else "stability_gain_errors"
-    return drawn.stability[gain + suffix], drawn.stability.get(f"stability_loss{suffix}")
+    return Gate(drawn.stability[gain + suffix], drawn.stability.get(f"stability_loss{suffix}"))
 
 
 def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate) -> xr.DataArray:
@@ -153,20 +172,32 @@ def _classes(axes: Axes, recipe: Recipe, groups: xr.DataArray | None, gate: Gate
         top_share=hot.top_share,
         gain_threshold=hot.gain_threshold,
         loss_threshold=hot.loss_threshold,
-        gain_stability=gate[0],
-        loss_stability=gate[1],
+        gain_stability=gate.gain,
+        loss_stability=gate.loss,
         stability=hot.stability,
         min_patch_cells=hot.min_patch_cells,
         min_patch_area_km2=hot.min_patch_area_km2,
     )
 
 
-def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return Gi* of gain and loss on ranked land, for residuals and for unadjusted values.
+@dataclass(frozen=True)
+class Clustered:
+    """Gi* of gain and loss on ranked land.
 
-    Residuals are from the mean of the climate zone. The second dataset has the clusters of the
-    unadjusted values, the usual input of Gi*, which are reported for comparison only.
+    Attributes
+    ----------
+    layers : Dataset
+        Of residuals from the mean of the climate zone: cluster, z, adjusted p and effect.
+    unadjusted : Dataset
+        Clusters of the values themselves, the usual input of Gi*; for comparison only.
     """
+
+    layers: xr.Dataset
+    unadjusted: xr.Dataset
+
+
+def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> Clustered:
+    """Return Gi* of gain and loss on ranked land, for residuals and for unadjusted values."""
     choice = recipe.clusters
     values_of = {"potential": axes.gain} | ({} if axes.loss is None else {"loss": axes.loss})
     gi_star = partial(
@@ -183,10 +214,12 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> tuple[xr.Dataset
         attrs = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
         out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", attrs)
         unadjusted[f"cluster_{axis}_raw"] = gi_star(ranked)["cluster"].astype("int8")
-    return xr.Dataset(out), xr.Dataset(unadjusted)
+    return Clustered(xr.Dataset(out), xr.Dataset(unadjusted))
 
 
-def _as_stored(found: xr.Dataset, name: str, attrs: dict[str, Any]) -> dict[str, xr.DataArray]:
+def _as_stored(
+    found: xr.Dataset, name: str, attrs: Mapping[str, object]
+) -> dict[str, xr.DataArray]:
     """Return the results of Gi* as float32 and int8 layers, which take less memory."""
     parts = {f"{name}_{part}": found[part] for part in ("z", "p_adjusted", "effect")}
     stored = {key: describe(v.astype("float32"), key, **attrs) for key, v in parts.items()}

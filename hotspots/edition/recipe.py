@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypedDict
 
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from hotspots.edition.recipe_choices import Section, choices_of, shown, unknown
 from hotspots.edition.recipe_sections import (
     Attainable,
     Change,
@@ -29,61 +37,59 @@ from hotspots.io.atomic import reason
 from hotspots.io.readers.texts import parse_toml, read_text
 from hotspots.locale.escaping import toml_text
 
+# Section -> key -> value, as nested dicts.
+Choices: TypeAlias = dict[str, dict[str, object]]
 
-@dataclass(frozen=True)
-class Recipe:
+
+class Difference(TypedDict):
+    """A choice, as "section.key", that two recipes make differently."""
+
+    key: str
+    this: object
+    other: object
+
+
+class Recipe(BaseModel):
     """All choices of an analysis; the comments of `to_toml` document each of them.
 
     ``Recipe()`` is the default recipe; ``Recipe.from_dict({"potential": {"adoption": 0.2}})`` and
     ``Recipe(potential=Potential(adoption=0.2))`` change one choice. Values out of range and unknown
-    keys raise `RecipeError`.
+    keys raise `RecipeError`. ``Recipe.model_json_schema()`` describes all of it to programs.
     """
 
-    methods: Methods = field(default_factory=Methods)
-    potential: Potential = field(default_factory=Potential)
-    constrained: Constrained = field(default_factory=Constrained)
-    target: Target = field(default_factory=Target)
-    saturation: Saturation = field(default_factory=Saturation)
-    attainable: Attainable = field(default_factory=Attainable)
-    gsocseq: Gsocseq = field(default_factory=Gsocseq)
-    ensemble: Ensemble = field(default_factory=Ensemble)
-    change: Change = field(default_factory=Change)
-    loss: Loss = field(default_factory=Loss)
-    masks: Masks = field(default_factory=Masks)
-    eligibility: Eligibility = field(default_factory=Eligibility)
-    hotspots: Hotspots = field(default_factory=Hotspots)
-    uncertainty: Uncertainty = field(default_factory=Uncertainty)
-    clusters: Clusters = field(default_factory=Clusters)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        for section in fields(self):
-            part: Any = getattr(self, section.name)
-            kind: Any = section.default_factory
-            if not isinstance(part, kind):
-                raise RecipeError(
-                    f"{section.name} is {part!r}; a {section.type} is needed"
-                    " (nested dicts go through Recipe.from_dict)."
-                )
-            # Integers given for real numbers become floats, so that equal recipes compare equal.
-            checked = _section(section.name, kind, asdict(part))
-            object.__setattr__(self, section.name, checked)
-        _check_levels(self.potential)
+    methods: Methods = Methods()
+    potential: Potential = Potential()
+    constrained: Constrained = Constrained()
+    target: Target = Target()
+    saturation: Saturation = Saturation()
+    attainable: Attainable = Attainable()
+    gsocseq: Gsocseq = Gsocseq()
+    ensemble: Ensemble = Ensemble()
+    change: Change = Change()
+    loss: Loss = Loss()
+    masks: Masks = Masks()
+    eligibility: Eligibility = Eligibility()
+    hotspots: Hotspots = Hotspots()
+    uncertainty: Uncertainty = Uncertainty()
+    clusters: Clusters = Clusters()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _report(cls, given: Any, check: ModelWrapValidatorHandler[Recipe]) -> Recipe:
+        try:
+            recipe = check(dict(given) if isinstance(given, Mapping) else given)
+        except ValidationError as error:
+            raise RecipeError(_sentence(error)) from error
+        # Not in the section itself: the table of factors is read only where a recipe is made.
+        _check_levels(recipe.potential)
+        return recipe
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
         """Return a recipe from nested dicts; choices not given have their defaults."""
-        sections = {f.name: f.default_factory for f in fields(cls)}
-        chosen: dict[str, Any] = {}
-        for section, values in given.items():
-            if section not in sections:
-                raise RecipeError(_misplaced(section, sections))
-            if not isinstance(values, Mapping):
-                raise RecipeError(
-                    f"[{shortened(section)}] holds {_said(values)}; a table of key = value is"
-                    " needed."
-                )
-            chosen[section] = _section(section, sections[section], values)
-        return cls(**chosen)
+        return cls.model_validate(given)
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
@@ -106,24 +112,28 @@ class Recipe:
             ) from error
         return cls.from_toml(text)
 
-    def to_dict(self) -> dict[str, dict[str, Any]]:
+    @property
+    def sections(self) -> dict[str, Section]:
+        """The sections by name, in their order."""
+        return {name: getattr(self, name) for name in Recipe.model_fields}
+
+    def to_dict(self) -> Choices:
         """Return all choices as nested dicts."""
-        return asdict(self)
+        return self.model_dump()
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, each choice with a comment on meaning, range and unit."""
         blocks = []
-        for section in fields(self):
-            part = getattr(self, section.name)
-            lines = [f"[{section.name}]  # {(type(part).__doc__ or '').strip()}"]
+        for name, section in self.sections.items():
+            lines = [f"[{name}]  # {(type(section).__doc__ or '').strip()}"]
             lines += [
-                f"{f.name} = {_toml_value(getattr(part, f.name))}  # {_meaning(f)}"
-                for f in fields(part)
+                f"{key} = {_toml_value(getattr(section, key))}  # {choice.meaning}"
+                for key, choice in choices_of(type(section)).items()
             ]
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks) + "\n"
 
-    def differences(self, other: Recipe) -> list[dict[str, Any]]:
+    def differences(self, other: Recipe) -> list[Difference]:
         """Return the choices that differ, as rows with key, this, other."""
         choices, others = self.to_dict(), other.to_dict()
         return [
@@ -134,108 +144,36 @@ class Recipe:
         ]
 
 
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    tuple: "a list",
-    dict: "a table {key = value}",
-}
-_LARGEST = 10**300  # larger integers can't be converted to float, and are out of every range
-
-
-def _section(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
-    known = {f.name: f for f in fields(kind)}
-    checked = {}
-    for key, value in values.items():
-        if key not in known:
-            raise RecipeError(_unknown(f"key of [{name}]", key, known))
-        checked[key] = _checked(f"{name}.{key}", known[key], value)
-    return kind(**checked)
+def _sentence(error: ValidationError) -> str:
+    """Return one sentence on the first of Pydantic's errors; sections report their own."""
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return f"The recipe is {shown(first['input'])}; tables of key = value are needed."
+    given, sections = str(first["loc"][0]), Recipe().sections
+    homes = [name for name, section in sections.items() if given in choices_of(type(section))]
+    if homes:
+        return f"'{shortened(given)}' stands outside of any section; write it below [{homes[0]}]."
+    return unknown("section", given, sections)
 
 
 def _check_levels(potential: Potential) -> None:
     """Raise `RecipeError` if a factor level isn't in the table of the chosen guidelines."""
     from hotspots.analysis.ipcc.tier1 import factor_levels
 
-    for choice in fields(potential):
-        if choice.metadata["factor"] is None:
+    for key, choice in choices_of(Potential).items():
+        if choice.factor is None:
             continue
-        system, factor = choice.metadata["factor"]
+        system, factor = choice.factor
         levels = factor_levels(factor, system, potential.guidelines, potential.factors or None)
-        value = getattr(potential, choice.name)
+        value = getattr(potential, key)
         if value not in levels:
             raise RecipeError(
-                f"potential.{choice.name} is {value!r}; {system} {factor} of {potential.guidelines}"
+                f"potential.{key} is {value!r}; {system} {factor} of {potential.guidelines}"
                 f" has {', '.join(levels)}{near_matches(value, levels) or '.'}"
             )
 
 
-def _misplaced(given: str, sections: Mapping[str, Any]) -> str:
-    """Return the message on a top-level key that isn't the name of a section."""
-    homes = [name for name, kind in sections.items() if given in {f.name for f in fields(kind)}]
-    if homes:
-        return f"'{shortened(given)}' stands outside of any section; write it below [{homes[0]}]."
-    return _unknown("section", given, sections)
-
-
-def _checked(key: str, choice: Field[Any], value: Any) -> Any:
-    if not isinstance(choice.default, tuple):
-        return _checked_item(key, choice, type(choice.default), value)
-    if not isinstance(value, list | tuple):
-        raise RecipeError(f"{key} is {_said(value)}; a list is needed ({_meaning(choice)}).")
-    kind = _ITEMS[str(choice.type)]
-    return tuple(_checked_item(f"{key}[{i}]", choice, kind, v) for i, v in enumerate(value))
-
-
-# Annotation of a list field -> type of its items.
-_ITEMS = {"tuple[str, ...]": str, "tuple[float, ...]": float, "tuple[dict[str, Any], ...]": dict}
-
-
-def _checked_item(key: str, choice: Field[Any], kind: type, value: Any) -> Any:
-    if kind is float and type(value) is int and abs(value) < _LARGEST:
-        value = float(value)
-    if kind is dict and isinstance(value, Mapping):
-        # Integers become floats here too, so that equal rows compare equal.
-        return {str(k): float(v) if type(v) is int else v for k, v in value.items()}
-    if type(value) is not kind:
-        raise RecipeError(
-            f"{key} is {_said(value)}; {_KINDS[kind]} is needed ({_meaning(choice)})."
-        )
-    low, high, allowed = (choice.metadata[k] for k in ("low", "high", "allowed"))
-    inside = low is None or low <= value <= high  # false for NaN too
-    if not inside or (allowed and value not in allowed):
-        raise RecipeError(f"{key} is {_said(value)}; allowed is {_meaning(choice)}.")
-    return value
-
-
-def _said(value: Any) -> str:
-    """Return a value as text for a message, shortened."""
-    try:
-        return shortened(repr(value))
-    except (ValueError, RecursionError):  # an integer of thousands of digits
-        return "too long to show"
-
-
-def _meaning(choice: Field[Any]) -> str:
-    about, unit, low, high, allowed = (
-        choice.metadata[k] for k in ("about", "unit", "low", "high", "allowed")
-    )
-    limits = [] if low is None else [f"{low:g} to {high:g}"]
-    limits += [" or ".join(allowed)] if allowed else []
-    limits += [unit] if unit else []
-    return about + (f" [{'; '.join(limits)}]" if limits else "")
-
-
-def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:
-    return (
-        f"'{shortened(given)}' is not a {what} in a recipe; known are {', '.join(known)}"
-        f"{near_matches(shortened(given), known) or '.'}"
-    )
-
-
-def _toml_value(value: Any) -> str:
+def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

@@ -5,64 +5,31 @@ A meaning states the basis of its default: "convention" where there is no source
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hotspots.edition.recipe_choices import FactorRows, List, Section, choice
 
 
-def choice(
-    default: Any,
-    about: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    allowed: tuple[str, ...] = (),
-    factor: tuple[str, str] | None = None,
-) -> Any:
-    """Return a dataclass field for one choice of the recipe.
-
-    `low` and `high`, or `allowed`, limit the value, or each item where the default is a list.
-    `factor` is (land-use system, IPCC factor) for a choice of a factor level, else None.
-
-    Parameters
-    ----------
-    default : bool, int, float, str or tuple
-        Value of a recipe that doesn't set it, in `unit`; its type is that of the choice.
-    about : str
-        Meaning of the choice and basis of its default.
-    unit : str
-        Unit of the value, "1" for a share or number; "" for none.
-    low, high : float, optional
-        Limits of the value, in `unit`, inclusive, given together; None for no limits.
-    allowed : tuple of str
-        Texts allowed; empty for any.
-    factor : (str, str), optional
-        Land-use system and IPCC factor, such as ("cropland", "F_MG").
-    """
-    description = {"about": about, "unit": unit, "low": low, "high": high, "allowed": allowed}
-    return field(default=default, metadata=description | {"factor": factor})
-
-
-@dataclass(frozen=True)
-class Methods:
+class Methods(Section):
     """Which methods run, and which of their results rank."""
 
-    skip: tuple[str, ...] = choice(
+    skip: List[str] = choice(
         (), "methods not to run, though the data allow them; 'hotspots methods' lists all"
     )
     ranking_potential: str = choice(
         "potential_ipcc_tier1", "layer that ranks gain: a potential, or potential_median"
     )
-    ranking_loss: str = choice(
-        "modelled_change", "layer that ranks loss", allowed=("modelled_change", "loss_total")
+    ranking_loss: Literal["modelled_change", "loss_total"] = choice(
+        "modelled_change", "layer that ranks loss"
     )
 
 
-@dataclass(frozen=True)
-class Potential:
+class Potential(Section):
     """IPCC Tier 1: what cropland goes from and to."""
 
-    guidelines: str = choice("2019", "IPCC edition of factors and zones", allowed=("2006", "2019"))
+    guidelines: Literal["2006", "2019"] = choice("2019", "IPCC edition of factors and zones")
     land_use: str = choice(
         "long_term_cultivated", "F_LU of today's cropland", factor=("cropland", "F_LU")
     )
@@ -84,19 +51,18 @@ class Potential:
     grassland_management: str = choice(
         "improved", "F_MG of pasture, if included", factor=("grassland", "F_MG")
     )
-    factors: tuple[dict[str, Any], ...] = choice(
+    factors: FactorRows = choice(
         (),
         "own factors, which go before the packaged ones: {system, factor, level,"
         " climate_zone, value, error_pct, source}",
     )
 
 
-@dataclass(frozen=True)
-class Constrained:
+class Constrained(Section):
     """Potential attainable over time: feasible land and a logistic ramp-up of adoption."""
 
-    horizons: tuple[float, ...] = choice(
-        (5.0, 10.0, 20.0, 30.0), "years for which gains are summed", unit="yr", low=1, high=200
+    horizons: List[Annotated[float, Field(ge=1, le=200)]] = choice(
+        (5.0, 10.0, 20.0, 30.0), "years for which gains are summed", unit="yr"
     )
     feasible_share: float = choice(
         1.0, "share of the managed land where the practice is feasible", unit="1", low=0, high=1
@@ -112,27 +78,23 @@ class Constrained:
     )
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Section):
     """The 4 per 1000 yardstick."""
 
     rate: float = choice(0.004, "share of the stock per year", unit="yr-1", low=0, high=1)
 
 
-@dataclass(frozen=True)
-class Saturation:
+class Saturation(Section):
     """Saturation deficit: a theoretical ceiling of stable carbon."""
 
     equation: str = choice("hassink_1997", "row of saturation_equations.csv")
-    fraction: str = choice(
+    fraction: Literal["log_linear", "half", "sum"] = choice(
         "log_linear",
         "share of the silt that is below 20 µm (convention)",
-        allowed=("log_linear", "half", "sum"),
     )
 
 
-@dataclass(frozen=True)
-class Attainable:
+class Attainable(Section):
     """Attainable stock: an upper quantile among like soils under the same land use."""
 
     quantile: float = choice(
@@ -144,12 +106,11 @@ class Attainable:
     years: float = choice(20.0, "years to attain it (convention)", unit="yr", low=1, high=100)
 
 
-@dataclass(frozen=True)
-class Gsocseq:
+class Gsocseq(Section):
     """RothC by the FAO GSOCseq protocol."""
 
-    increases: tuple[float, ...] = choice(
-        (0.05, 0.1, 0.2), "rise of carbon input in SSM1, SSM2, SSM3", unit="1", low=0, high=1
+    increases: List[Annotated[float, Field(ge=0, le=1)]] = choice(
+        (0.05, 0.1, 0.2), "rise of carbon input in SSM1, SSM2, SSM3", unit="1"
     )
     years: int = choice(20, "years forward", unit="yr", low=1, high=100)
     pan_factor: float = choice(
@@ -164,11 +125,10 @@ class Gsocseq:
     )
 
 
-@dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Section):
     """Several potentials side by side."""
 
-    members: tuple[str, ...] = choice(
+    members: List[str] = choice(
         (
             "potential_ipcc_tier1",
             "potential_ipcc_tier1_2006",
@@ -193,8 +153,7 @@ class Ensemble:
     )
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Section):
     """Modelled change between two dates of one model."""
 
     start: str = choice("soc_stock_1990", "layer of the first date")
@@ -211,8 +170,7 @@ class Change:
     )
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(Section):
     """Loss at risk, L1 to L5."""
 
     conversion_over_years: float = choice(
@@ -237,8 +195,8 @@ class Loss:
         low=0,
         high=1,
     )
-    drained_land_use: str = choice(
-        "cropland", "use of drained organic soil", allowed=("cropland", "grassland", "forest")
+    drained_land_use: Literal["cropland", "grassland", "forest"] = choice(
+        "cropland", "use of drained organic soil"
     )
     horizon_years: float = choice(
         30.0,
@@ -256,8 +214,7 @@ class Loss:
     )
 
 
-@dataclass(frozen=True)
-class Masks:
+class Masks(Section):
     """Land that isn't ranked, though managed; each hectare is reported by its mask."""
 
     organic: bool = choice(True, "organic soil, by soil_class, else by [eligibility] organic_stock")
@@ -272,8 +229,7 @@ class Masks:
     high_stock: bool = choice(True, "stock above 200 t/ha, whatever the soil")
 
 
-@dataclass(frozen=True)
-class Eligibility:
+class Eligibility(Section):
     """Which land is ranked."""
 
     min_managed_share: float = choice(
@@ -291,8 +247,7 @@ class Eligibility:
     )
 
 
-@dataclass(frozen=True)
-class Hotspots:
+class Hotspots(Section):
     """What is called hot."""
 
     top_share: float = choice(
@@ -311,12 +266,11 @@ class Hotspots:
         low=0,
         high=1,
     )
-    stability_over: str = choice(
+    stability_over: Literal["nothing", "sd", "all"] = choice(
         "sd",
         "what hotspot_class itself must be stable over: nothing; sd, errors of the factors"
         " and of the stock where the data bring its standard deviation or interval; all, also"
         " predicted absolute errors and methods, as hotspot_class_stable always is",
-        allowed=("nothing", "sd", "all"),
     )
     min_patch_cells: int = choice(
         4, "least cells of a hot patch (convention)", unit="1", low=1, high=10**6
@@ -340,8 +294,7 @@ class Hotspots:
     )
 
 
-@dataclass(frozen=True)
-class Uncertainty:
+class Uncertainty(Section):
     """Errors carried through totals, ranks and classes."""
 
     draws: int = choice(200, "draws; 0 leaves errors out", unit="1", low=0, high=100000)
@@ -371,12 +324,11 @@ class Uncertainty:
     )
 
 
-@dataclass(frozen=True)
-class Clusters:
+class Clusters(Section):
     """Gi* beside the hotspots: descriptive, not the definition."""
 
     radius_km: float = choice(
         100.0, "neighbourhood, geodesic (convention)", unit="km", low=1, high=5000
     )
     alpha: float = choice(0.05, "false discovery rate", unit="1", low=0.0001, high=0.5)
-    method: str = choice("bh", "Benjamini-Hochberg or -Yekutieli", allowed=("bh", "by"))
+    method: Literal["bh", "by"] = choice("bh", "Benjamini-Hochberg or -Yekutieli")

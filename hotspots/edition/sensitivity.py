@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -13,8 +14,10 @@ from hotspots.analysis.uncertainty.sensitivity import sensitivity
 from hotspots.edition.methods.loss import cover_series
 from hotspots.layers.grid import cell_area
 from hotspots.layers.variables import LOSS_COMPONENTS, describe
+from hotspots.store.provenance import plain
 
 if TYPE_CHECKING:
+    from hotspots.edition.manifest import JSON
     from hotspots.edition.recipe import Recipe
 
 # Each draw ranks all cells; finer maps get fewer draws, to limit the time.
@@ -25,22 +28,28 @@ _LAYERS = {
 }
 
 
-def loss_sensitivity(
-    layers: xr.Dataset, recipe: Recipe
-) -> tuple[dict[str, xr.DataArray], dict[str, Any]]:
-    """Return the sensitivity of ``loss_total`` (METHODS 7 a to e): layers, figures of the manifest.
+@dataclass(frozen=True)
+class LossSensitivity:
+    """Layers of the edition (shares of draws), and figures of the manifest."""
 
-    Both are empty where no cell has a loss at risk, or the recipe has no draws.
+    layers: dict[str, xr.DataArray] = field(default_factory=dict)
+    figures: dict[str, JSON] = field(default_factory=dict)
+
+
+def loss_sensitivity(layers: xr.Dataset, recipe: Recipe) -> LossSensitivity:
+    """Return the sensitivity of ``loss_total`` (METHODS 7 a to e).
+
+    It is empty where no cell has a loss at risk, or the recipe has no draws.
     """
     if "loss_total" not in layers or recipe.uncertainty.draws == 0:
-        return {}, {}
+        return LossSensitivity()
     parts: dict[Hashable, xr.DataArray] = {
         n: layers[n] for c in LOSS_COMPONENTS.values() if (n := f"loss_{c}") in layers
     }
     area = cell_area(layers) * layers["valid_share"].where(layers["loss_total"].notnull(), 0)
     cells = int((area > 0).sum())
     if not cells:  # a component unknown everywhere makes the sum unknown everywhere
-        return {}, {}
+        return LossSensitivity()
     draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
     inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
     found = sensitivity(
@@ -52,10 +61,10 @@ def loss_sensitivity(
         seed=recipe.uncertainty.seed,
     )
     made = {to: describe(found.pop(of).astype("float32"), to) for of, to in _LAYERS.items()}
-    return made, {key: _plain(value) for key, value in found.items()}
+    return LossSensitivity(made, plain(found))
 
 
-def transitions(data: xr.Dataset) -> list[dict[str, Any]]:
+def transitions(data: xr.Dataset) -> list[dict[str, JSON]]:
     """Return area and SOC change by land-cover transition, from the first to the last date."""
     table = transition_table(
         soc_stock=data["soc_stock"],
@@ -64,15 +73,4 @@ def transitions(data: xr.Dataset) -> list[dict[str, Any]]:
         area=cell_area(data) * data["valid_share"],
     )
     kept = table[(table["area_ha"] > 0) | (table["change_t"] != 0)]
-    return [{str(k): _plain(v) for k, v in row.items()} for row in kept.to_dict(orient="records")]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON type; NaN and infinities become None."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return [plain(row) for row in kept.to_dict(orient="records")]

@@ -70,7 +70,7 @@ def _figures(edition: Edition) -> Iterator[str]:
 
     def rows(**labelled: str) -> Iterator[str]:
         """Yield rows of comparable amounts, in one unit that suits the largest."""
-        known = {k: figures[k] for k in labelled if figures.get(k) is not None}
+        known = {k: v for k in labelled if (v := figures.get(k)) is not None}
         scale, unit = _mass_unit(max(map(abs, known.values()), default=0))
         for key, value in known.items():
             per = "/yr" if key.endswith("_yr") else ""

@@ -116,9 +116,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-def json_bytes(content: Any) -> bytes:
+def json_bytes(content: Any, *, sort_keys: bool = False) -> bytes:
     """Return `content` as standard JSON (no NaN), UTF-8."""
-    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        plain(content), indent=1, ensure_ascii=False, allow_nan=False, sort_keys=sort_keys
+    )
     return f"{text}\n".encode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from hotspots.edition.methods.cards import (
     value_of,
     write_cards,
 )
+from hotspots.edition.recipe_choices import choices_of
 from hotspots.errors import BadInputError
 from hotspots.layers.variables import HOT_CLASSES, HOTSPOT_CLASSES
 
@@ -111,14 +111,14 @@ def test_functions_and_constants_exist(card_id: str) -> None:
 def test_every_section_of_the_recipe_is_on_a_card_with_its_defaults() -> None:
     recipe = hs.Recipe()
     on = {section: key for key, entry in entries().items() for section in entry.sections}
-    assert set(on) == {f.name for f in fields(recipe)}
+    assert set(on) == set(hs.Recipe.model_fields)
     for section, card_id in on.items():
         told = part(card(card_id), "Parameters")
-        for field in fields(getattr(recipe, section)):
-            row = next(r for r in told.splitlines() if f"`{section}.{field.name}`" in r)
+        for key, choice in choices_of(type(getattr(recipe, section))).items():
+            row = next(r for r in told.splitlines() if f"`{section}.{key}`" in r)
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
-            assert cells[4].replace("\\|", "|") == field.metadata["about"]
-            value = field.default
+            assert cells[4].replace("\\|", "|") == choice.about
+            value = choice.default
             if isinstance(value, float):
                 assert float(cells[1].strip("`")) == pytest.approx(value, rel=1e-3)
             elif isinstance(value, str):

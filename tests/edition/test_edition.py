@@ -24,6 +24,7 @@ from hotspots.edition import edition as module
 from hotspots.edition.codebook import codebook, column_unit
 from hotspots.edition.edition import MANIFEST, list_editions
 from hotspots.edition.inputs import clip
+from hotspots.edition.manifest import layer_hash
 from hotspots.errors import EditionError, WriteError
 from hotspots.io.atomic import aside, file_hash, require_free, write_text
 
@@ -362,7 +363,7 @@ def test_junk_among_editions_is_skipped_and_named(saved, fiji, tmp_path):
 def test_layers_hash_by_content_not_by_chunks_or_dtype_of_storage():
     sample = hs.sample()
     layer = sample["soc_stock"]
-    assert module.layer_hash(layer) == module.layer_hash(layer.chunk({"y": 50}).astype("float64"))
+    assert layer_hash(layer) == layer_hash(layer.chunk({"y": 50}).astype("float64"))
     changed = layer.copy(data=layer.values.copy())
     changed.values[200, 400] += 1
-    assert module.layer_hash(layer) != module.layer_hash(xr.DataArray(changed))
+    assert layer_hash(layer) != layer_hash(xr.DataArray(changed))

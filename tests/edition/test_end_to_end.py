@@ -17,8 +17,9 @@ from drivers import classed, filled, made, piece, quick
 import hotspots as hs
 from hotspots import analysis as an
 from hotspots.edition.analyze import identify
-from hotspots.edition.edition import layer_hash, write_cog
+from hotspots.edition.edition import write_cog
 from hotspots.edition.inputs import clip, coarsen, load
+from hotspots.edition.manifest import layer_hash
 from hotspots.edition.methods import METHODS, require_usable
 from hotspots.errors import (
     BadInputError,

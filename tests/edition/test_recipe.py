@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hotspots.edition.recipe import Change, Hotspots, Potential, Recipe
 from hotspots.errors import RecipeError, near_matches
@@ -43,7 +44,7 @@ def test_every_key_is_written_with_its_meaning() -> None:
     lines = [line for line in text.splitlines() if line]
     assert all("  # " in line and line.split("  # ")[1].strip() for line in lines)
     written = tomllib.loads(text)
-    assert list(written) == [section.name for section in fields(Recipe)]
+    assert list(written) == list(Recipe.model_fields)
     assert sum(map(len, written.values())) == sum(not line.startswith("[") for line in lines)
     (adoption,) = (line for line in lines if line.startswith("adoption"))
     assert adoption.endswith("share of the land already so managed [0 to 1; 1]")
@@ -67,10 +68,16 @@ def test_every_key_is_written_with_its_meaning() -> None:
         ("[potential]\nadoption = nan", "adoption is nan; allowed is .*0 to 1"),
         ("[potential]\nadoption = 1.01", "adoption is 1.01; allowed is .*0 to 1"),
         ("[potential]\nadoption = -inf", "adoption is -inf; allowed is .*0 to 1"),
-        ("[hotspots]\ntop_share = 0", "top_share is 0.0; allowed is .*0.001 to 1"),
+        ("[hotspots]\ntop_share = 0", "top_share is 0; allowed is .*0.001 to 1"),
         ("[potential]\nguidelines = '2013'", "guidelines is '2013'; allowed is .*2006 or 2019"),
         ("[potential\n", "not valid TOML"),
         ("adoption = = 1", "not valid TOML"),
+        ("[potential]\nguidelines = 2019", "guidelines is 2019; a text is needed"),
+        ("[constrained]\nhorizons = 3", "horizons is 3; a list is needed"),
+        ("[constrained]\nhorizons = [5, 0.5]", r"horizons\[1\] is 0.5; allowed is .*1 to 200"),
+        ("[methods]\nskip = [3]", r"skip\[0\] is 3; a text is needed"),
+        ("[potential]\nfactors = [3]", r"factors\[0\] is 3; a table {key = value} is needed"),
+        ("adoption = 0.1", r"outside of any section; write it below \[potential\]"),
         (f"[potential]\nadoption = {'9' * 400}", "a number is needed"),
         (f"[potential]\nadoption = {'9' * 5000}", "not valid TOML"),
         ("a = " + "[" * 5000, "not valid TOML"),
@@ -89,10 +96,40 @@ def test_whole_numbers_stand_for_real_ones() -> None:
 
 
 def test_range_holds_for_a_recipe_made_by_hand_too() -> None:
-    with pytest.raises(RecipeError, match=r"hotspots\.top_share is 5\.0; allowed"):
+    with pytest.raises(RecipeError, match=r"hotspots\.top_share is 5; allowed"):
         Recipe(hotspots=Hotspots(top_share=5))
-    with pytest.raises(RecipeError, match="a Potential is needed"):
-        Recipe(potential={"adoption": 0.1})  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match=r"\[potential\] holds Change\(.*; a table of"):
+        Recipe(potential=Change())  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="frozen"):
+        Recipe().potential.adoption = 0.1
+
+
+def test_sections_may_be_nested_dicts() -> None:
+    made = Recipe(potential=Potential(adoption=1.0))
+    assert Recipe(potential={"adoption": 1}) == made  # type: ignore[arg-type]
+    frozen = MappingProxyType({"adoption": 1})
+    assert Recipe.from_dict(MappingProxyType({"potential": frozen})) == made
+
+
+def test_schema_gives_default_unit_limits_and_meaning() -> None:
+    schema = Recipe.model_json_schema()
+    sections = schema["$defs"]
+    assert list(schema["properties"]) == list(Recipe().to_dict())
+    for name, values in Recipe().to_dict().items():
+        described = sections[name.capitalize()]
+        assert described["additionalProperties"] is False
+        assert list(described["properties"]) == list(values)
+        assert all(row["description"] for row in described["properties"].values())
+    rate = sections["Target"]["properties"]["rate"]
+    assert {k: rate[k] for k in ("default", "unit", "minimum", "maximum", "type")} == {
+        "default": 0.004,
+        "unit": "yr-1",
+        "minimum": 0,
+        "maximum": 1,
+        "type": "number",
+    }
+    assert sections["Clusters"]["properties"]["method"]["enum"] == ["bh", "by"]
+    assert sections["Potential"]["properties"]["input"]["factor"] == ["cropland", "F_I"]
 
 
 def test_recipe_files(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hotspots.analysis.hotspots.patches import drop_small
 from hotspots.analysis.uncertainty.stability import hot_share_of_draws
 from hotspots.analysis.uncertainty.waves import cos_sin
 from hotspots.edition.analyze import checked
-from hotspots.edition.edition import layer_hash
+from hotspots.edition.manifest import layer_hash
 from hotspots.edition.methods.base import RUN
 from hotspots.edition.ranking import stratum_residual
 from hotspots.edition.recipe import Recipe

@@ -67,15 +67,16 @@ def show_card(method_id: str) -> HTMLResponse:
 
 
 def _entry(edition: Edition, card_id: str) -> MethodEntry:
-    method = {row["id"]: row for row in edition.manifest.get("methods", [])}.get(card_id, {})
+    states = edition.manifest.get("methods", [])
+    state = next((row for row in states if row["id"] == card_id), None)
     entry = entries()[card_id]
     return MethodEntry(
         id=card_id,
         kind=entry.kind,
         title=markdown_plain(entry.title),
-        status=method.get("status"),
-        reason=method.get("reason") or None,
-        gives=method.get("gives") or list(entry.gives),
+        status=state["status"] if state else None,
+        reason=(state["reason"] or None) if state else None,
+        gives=(state and state["gives"]) or list(entry.gives),
         link=f"/v1/methods/{card_id}",
         card=f"{HOME}/{card_id}",
     )

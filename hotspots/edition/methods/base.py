@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import xarray as xr
 
@@ -73,6 +73,16 @@ class NotPossible(Exception):
     """Raised by a method whose inputs don't allow it; its message is the reason."""
 
 
+class StateRow(TypedDict):
+    """A `State` as JSON."""
+
+    id: str
+    kind: str
+    status: str
+    gives: list[str]
+    reason: str
+
+
 @dataclass(frozen=True)
 class State:
     """Outcome of a method: its status, layers, and the reason where it returned none."""
@@ -83,12 +93,18 @@ class State:
     gives: tuple[str, ...] = ()
     reason: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StateRow:
         """Return the state as a row of the manifest."""
-        return asdict(self) | {"gives": list(self.gives)}
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "status": self.status,
+            "gives": list(self.gives),
+            "reason": self.reason,
+        }
 
 
-def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, Any]] | None:
+def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, object]] | None:
     """Return the recipe's own factors for `guidelines`, by default those of the recipe, or None."""
     choice = recipe.potential
     rows = [r for r in choice.factors if str(r.get("guidelines", choice.guidelines)) == guidelines]
@@ -97,7 +113,7 @@ def own_factors(recipe: Recipe, guidelines: str) -> list[dict[str, Any]] | None:
 
 def masks_on(recipe: Recipe) -> list[str]:
     """Return the names of the masks that a recipe switches on."""
-    return [name for name, on in asdict(recipe.masks).items() if on]
+    return [name for name, on in recipe.masks if on]
 
 
 def thresholds_of(recipe: Recipe) -> Thresholds:
@@ -154,7 +170,7 @@ def _state_before(method: Method, data: xr.Dataset, recipe: Recipe) -> State | N
     return None
 
 
-def missing_layers(method: Method, data: Container[Any], recipe: Recipe) -> list[str]:
+def missing_layers(method: Method, data: Container[object], recipe: Recipe) -> list[str]:
     """Return the required layers of a method that `data` lack; alternatives joined by "or"."""
     return [
         names.replace("|", " or ")

@@ -10,7 +10,7 @@ import inspect
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -21,6 +21,7 @@ from hotspots.analysis.ipcc.factor_tables import status_counts, status_kind, tab
 from hotspots.edition.codebook import column_unit
 from hotspots.edition.methods import METHODS
 from hotspots.edition.recipe import Recipe
+from hotspots.edition.recipe_choices import Choice, choices_of
 from hotspots.errors import UnknownMethodError, near_matches
 from hotspots.io.atomic import write_text
 from hotspots.layers.variables import Variable, variable
@@ -257,24 +258,23 @@ def _outputs(entry: Entry, words: Words) -> str:
 
 def _parameters(entry: Entry) -> str:
     rows = []
-    for name, field in _choices(entry):
-        meta = field.metadata
-        allowed = _range(meta["low"], meta["high"]) or ", ".join(f"`{a}`" for a in meta["allowed"])
-        if meta["factor"]:
-            allowed = f"a level of {meta['factor'][1]} for {meta['factor'][0]}, see the table"
-        unit = f"`{meta['unit']}`" if meta["unit"] else ""
-        rows.append((f"`{name}`", f"`{_shown(field.default)}`", unit, allowed, meta["about"]))
+    for name, choice in _choices(entry):
+        allowed = _range(choice.low, choice.high) or ", ".join(f"`{a}`" for a in choice.allowed)
+        if choice.factor:
+            allowed = f"a level of {choice.factor[1]} for {choice.factor[0]}, see the table"
+        unit = f"`{choice.unit}`" if choice.unit else ""
+        rows.append((f"`{name}`", f"`{_shown(choice.default)}`", unit, allowed, choice.about))
     if not rows:
         return "None."
     return markdown_table(("Parameter", "Default", "Unit", "Allowed", "Meaning"), rows)
 
 
-def _choices(entry: Entry) -> Iterable[tuple[str, Any]]:
-    """Yield "section.key" and the field of each parameter that a card's method reads."""
-    recipe = Recipe()
+def _choices(entry: Entry) -> Iterable[tuple[str, Choice]]:
+    """Yield "section.key" and the description of each parameter that a card's method reads."""
+    sections = Recipe().sections
     for section in entry.sections:
-        for field in fields(getattr(recipe, section)):
-            yield f"{section}.{field.name}", field
+        for key, choice in choices_of(type(sections[section])).items():
+            yield f"{section}.{key}", choice
 
 
 def _statuses(entry: Entry, words: Words) -> list[str]:
@@ -295,9 +295,7 @@ def _statuses(entry: Entry, words: Words) -> list[str]:
         heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
         parts.append(markdown_table(heads, rows))
     for status in DOUBTFUL:
-        named = [
-            f"`{name}`" for name, choice in _choices(entry) if status in choice.metadata["about"]
-        ]
+        named = [f"`{name}`" for name, choice in _choices(entry) if status in choice.about]
         if named:
             parts.append(f"Parameters that are {_STATUS_WORDS[status]}: {', '.join(named)}.")
     for name in words.get("context", ()):

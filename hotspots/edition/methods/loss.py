@@ -114,7 +114,7 @@ def cover_series(data: xr.Dataset) -> xr.DataArray:
 def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
     choice = recipe.potential
     levels = {"F_LU": choice.land_use, "F_MG": choice.from_management, "F_I": choice.from_input}
-    factor: Any = 1.0
+    factor: xr.DataArray | float = 1.0
     for name, level in levels.items():
         factor = factor * an.stock_change_factor(
             factor=name,
@@ -180,7 +180,7 @@ def _drained(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 
 def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
-    parts: dict[Hashable, Any] = {name: data[name] for name in _LOSSES if name in data}
+    parts: dict[Hashable, xr.DataArray] = {name: data[name] for name in _LOSSES if name in data}
     if not parts:
         raise NotPossible("No loss at risk: no component (L1 to L5) could be computed.")
     # Without a layer of drained peat the sum is missing on organic soil: its loss is unknown.
@@ -197,7 +197,9 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
     return kept | {"loss_total": exact, "loss_main_component": main}
 
 
-def _converted(data: xr.Dataset, parts: dict[Hashable, Any], recipe: Recipe) -> xr.DataArray | None:
+def _converted(
+    data: xr.Dataset, parts: dict[Hashable, xr.DataArray], recipe: Recipe
+) -> xr.DataArray | None:
     """Return the share converted over the years of the disequilibrium run, or None.
 
     None unless both components are available.

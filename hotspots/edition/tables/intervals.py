@@ -7,7 +7,7 @@ bound), decreasing with distance, and perfect (an upper bound).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hotspots.edition.tables.region_weights import RegionWeights
 
 Array = npt.NDArray[np.float64]
+Column = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 _SD = ("independent", "correlated", "perfect")
 HA_PER_MHA = 1e6
 # For the correlated sd; its error is about 1 % for half of the countries, about 5 % at most.
@@ -74,9 +75,9 @@ def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Gro
     return Groups(hectares, cells, len(weights.rows), units)
 
 
-def _scaled(matrix: Any, by_column: Array) -> sparse.csr_array:
+def _scaled(matrix: sparse.csr_array, by_column: Array) -> sparse.csr_array:
     """Return a matrix with columns scaled; unlike `multiply` it makes no dense arrays."""
-    out = sparse.csr_array(matrix, dtype="float64", copy=True)
+    out = matrix.astype(np.float64, copy=True)
     out.data *= by_column[out.indices]
     return out
 
@@ -125,7 +126,9 @@ def units_with_intervals(
     return _with(units, _columns(drawn.tonnes[:, chosen], recipe, None))
 
 
-def _columns(totals: Array, recipe: Recipe, sets: Any) -> dict[str, Any]:
+def _columns(
+    totals: Array, recipe: Recipe, sets: npt.NDArray[np.object_] | None
+) -> dict[str, Column]:
     choice = recipe.uncertainty
     if not totals.shape[1]:
         return {}
@@ -166,7 +169,7 @@ def with_standard_deviations(
         "soc_stock": (_scaled(weights.matrix[:, on_land], land[on_land]), on_land, sd),
         "potential": (groups.hectares[: groups.regions], groups.cells, gain * relative),
     }
-    columns: dict[str, Any] = {}
+    columns: dict[str, Column] = {}
     for name, given in amounts.items():
         found = three_sds(*given, range_km=recipe.uncertainty.range_km)
         columns |= {f"{name}_sd_{kind}": found[kind] for kind in _SD}
@@ -183,7 +186,7 @@ def with_standard_deviations(
     return _with(table, columns)
 
 
-def _with(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+def _with(table: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
     """Return the table with more columns, added together since pandas copies at each addition."""
     import pandas as pd
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from hotspots.layers.grid import Grid, cell_area, grid_of
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
+    from shapely.geometry.base import BaseGeometry
 
 Array = npt.NDArray[np.float64]
 WHOLE, OUTSIDE = "world", "outside"
@@ -221,7 +222,9 @@ def _nearest_weights(
     return sparse.csr_array(row[None, :])
 
 
-def nearest_cells(geometry: Any, grid: Grid, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def nearest_cells(
+    geometry: BaseGeometry, grid: Grid, valid: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
     """Return the flat indices of the valid cells nearest to `geometry`, within two cell widths.
 
     Cells up to half a cell width farther than the nearest one are included. `geometry` is in

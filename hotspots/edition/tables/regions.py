@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import xarray as xr
 
 from hotspots.analysis.potential.horizons import constrained, gain_at
 from hotspots.analysis.zonal.statistics import zonal_from_cover
+from hotspots.edition.manifest import Figures
 from hotspots.edition.recipe import Recipe
 from hotspots.edition.tables.region_weights import RegionWeights
 from hotspots.edition.tables.units import CLUSTERED
@@ -73,8 +74,8 @@ def _noted(row: pd.Series) -> str:
     return " ".join(filter(None, notes))
 
 
-def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
-    def area(*classes: str) -> Any:
+def _derived(table: pd.DataFrame, leading: str) -> dict[str, pd.Series]:
+    def area(*classes: str) -> pd.Series:
         """Return the total area of classes, ha."""
         return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
@@ -94,7 +95,7 @@ def _derived(table: pd.DataFrame, leading: str) -> dict[str, Any]:
     }
 
 
-def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
+def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, pd.Series]:
     """Return the gain, t, over each horizon from `potential`, t yr-1: immediate and ramped up.
 
     The potential is that of land that hasn't adopted the practice yet. The ramp-up starts from the
@@ -124,7 +125,7 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> dict[str, Any]:
+def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe) -> Figures:
     """Return figures of the whole area: totals with units in their names, and hot shares."""
     whole = table[table["set"] == "total"].iloc[0]
 
@@ -162,7 +163,7 @@ def _number(row: pd.Series, column: str, absent: float = 0.0) -> float:
     return float(row.get(column, absent))
 
 
-def _hot_shares(land: pd.DataFrame) -> dict[str, float | None]:
+def _hot_shares(land: pd.DataFrame) -> Figures:
     ranked = land[land["ranked_managed_ha"] > 0]
     hot = ranked["class"].isin([_CLASS[n] for n in HOT_CLASSES])
 

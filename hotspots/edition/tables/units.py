@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+Column: TypeAlias = "pd.Series | Names"
 CLUSTERED = ("potential", "potential_raw", "loss", "loss_raw")
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
 
@@ -124,9 +126,9 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
     return units
 
 
-def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
+def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Column]:
     """Return columns derived from hectares and tonnes: land use, driver, response, agreement."""
-    out: dict[str, Any] = {
+    out: dict[str, Column] = {
         "small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha).astype("int64")
     }
     crops = units["ranked_cropland_ha"]
@@ -145,13 +147,13 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Any]:
     return out
 
 
-def _leading(units: pd.DataFrame, columns: list[str], names: list[str]) -> Any:
+def _leading(units: pd.DataFrame, columns: list[str], names: list[str]) -> Names:
     """Return, by row, the name of the largest of `columns`; "" where all are 0."""
     amounts = steady(units[columns].to_numpy())
     return np.where(amounts.max(axis=1) > 0, np.array(names)[amounts.argmax(axis=1)], "")
 
 
-def _response(rows: pd.DataFrame, least: float) -> Any:
+def _response(rows: pd.DataFrame, least: float) -> Names:
     """Return the leading response; "" where it covers less than a share `least` of the land."""
     names = list(RESPONSES.values())
     areas = steady(rows[[f"{name}_ha" for name in names]].to_numpy())
@@ -159,7 +161,7 @@ def _response(rows: pd.DataFrame, least: float) -> Any:
     return np.where(enough & (areas.max(axis=1) > 0), np.array(names)[areas.argmax(axis=1)], "")
 
 
-def _leading_class(units: pd.DataFrame, hot_share: float) -> Any:
+def _leading_class(units: pd.DataFrame, hot_share: float) -> Names:
     areas = steady(units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy())
     leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
     least = hot_share * units["ranked_managed_ha"] * (1 - SAME_SUM)
