@@ -230,7 +230,7 @@ def _meaning(choice: Field[Any]) -> str:
     limits = [] if low is None else [f"{low:g} to {high:g}"]
     limits += [" or ".join(allowed)] if allowed else []
     limits += [unit] if unit else []
-    return about + (f" [{'; '.join(limits)}]" if limits else "")
+    return str(about) + (f" [{'; '.join(limits)}]" if limits else "")
 
 
 def _unknown(what: str, given: str, known: Mapping[str, Any]) -> str:

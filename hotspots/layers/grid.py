@@ -20,6 +20,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.variables import describe
 
 WGS84_A_M = 6378137.0
@@ -45,12 +46,14 @@ class Grid:
     @cached_property
     def x_edges(self) -> npt.NDArray[np.float64]:
         """Column edges, in CRS units, length columns + 1."""
-        return self.transform.c + self.transform.a * np.arange(self.shape[1] + 1)
+        edges: FloatArray = self.transform.c + self.transform.a * np.arange(self.shape[1] + 1)
+        return edges
 
     @cached_property
     def y_edges(self) -> npt.NDArray[np.float64]:
         """Row edges, in CRS units, length rows + 1."""
-        return self.transform.f + self.transform.e * np.arange(self.shape[0] + 1)
+        edges: FloatArray = self.transform.f + self.transform.e * np.arange(self.shape[0] + 1)
+        return edges
 
     @property
     def x(self) -> npt.NDArray[np.float64]:
@@ -82,7 +85,8 @@ class Grid:
     def cell_width_m(self) -> float:
         """The wider side of a cell at the equator or in the projection, m."""
         side = max(abs(self.transform.a), abs(self.transform.e))
-        return side * np.pi / 180 * WGS84_A_M if self.is_geographic else side
+        width: float = side * np.pi / 180 * WGS84_A_M if self.is_geographic else side
+        return width
 
 
 def axis_names(obj: xr.DataArray | xr.Dataset) -> tuple[str, str]:
@@ -178,13 +182,19 @@ def authalic_q(latitude: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return q(φ) of the WGS84 ellipsoid for `latitude` in degrees (Snyder 1987, eq. 3-12)."""
     e = np.sqrt(WGS84_F * (2 - WGS84_F))
     s = np.sin(np.radians(latitude))
-    return (1 - e**2) * (s / (1 - (e * s) ** 2) - np.log((1 - e * s) / (1 + e * s)) / (2 * e))
+    q: FloatArray = (1 - e**2) * (
+        s / (1 - (e * s) ** 2) - np.log((1 - e * s) / (1 + e * s)) / (2 * e)
+    )
+    return q
 
 
 def row_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
     """Return the area of one cell of each row of a geographic grid, ha."""
     q = authalic_q(np.clip(grid.y_edges, -90, 90))
-    return np.abs(np.diff(q)) * WGS84_A_M**2 / 2 * np.radians(abs(grid.transform.a)) / M2_PER_HA
+    area: FloatArray = (
+        np.abs(np.diff(q)) * WGS84_A_M**2 / 2 * np.radians(abs(grid.transform.a)) / M2_PER_HA
+    )
+    return area
 
 
 def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:

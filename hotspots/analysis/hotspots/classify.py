@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.hotspots.patches import drop_small
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import BoolArray, FloatArray, IntArray
 from hotspots.layers.grid import cell_area, grid_of
 from hotspots.layers.rounding import SAME_SUM, steady
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, describe
 
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
@@ -24,11 +25,11 @@ _ORGANIC_REASON = next(c for c, name in EXCLUSION_REASONS.items() if name == "or
 
 
 def top_share_by_area(
-    values: npt.NDArray[np.float64],
-    area: npt.NDArray[np.float64],
+    values: FloatArray,
+    area: FloatArray,
     share: float,
-    groups: npt.NDArray[np.int64] | None = None,
-) -> npt.NDArray[np.bool_]:
+    groups: IntArray | None = None,
+) -> BoolArray:
     """Return which values are in the top `share` of the area of their group.
 
     Parameters
@@ -129,7 +130,7 @@ def classify_hotspots(
 
     def hot(
         values: xr.DataArray, threshold: float, share_of_draws: xr.DataArray | None
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    ) -> tuple[BoolArray, BoolArray]:
         """Return the hot cells, and those hot by their own value but with insufficient evidence."""
         found = np.zeros(values.shape, dtype=bool)
         v = steady(values.values[eligible])
@@ -185,4 +186,4 @@ def class_share(
 ) -> xr.DataArray:
     """Return the share of the cell that its class covers: managed land; all land if excluded."""
     excluded = hotspot_class == _CLASS["excluded"]
-    return xr.where(excluded, valid_share, valid_share * managed_share.fillna(0))
+    return choose(excluded, valid_share, valid_share * managed_share.fillna(0))

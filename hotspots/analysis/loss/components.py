@@ -8,10 +8,8 @@ flows, all with weight 1, once their overlaps are removed. Nothing here is resca
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -21,10 +19,8 @@ from hotspots.analysis.elementwise import (
     require_fraction,
 )
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import Attributes, CodeArray, FloatArray, Numeric, SameKind, Values
 from hotspots.layers.variables import LOSS_COMPONENTS, describe, require_aligned
-
-Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
-Array = npt.NDArray[np.float64]
 
 HORIZON_YEARS = 20.0
 ENRICHMENT_RATIO = 1.0  # range 0.8 to 2.5, from memory
@@ -36,7 +32,7 @@ GROSS = "erosion_gross"  # beside the sum, never in it
 
 
 def loss_conversion(
-    *, soc_stock: Values, factor: Any, conversion_rate: Any, over_years: float | None = None
+    *, soc_stock: Values, factor: Numeric, conversion_rate: Numeric, over_years: float | None = None
 ) -> Values:
     """Return the loss committed by land-use conversion (L1).
 
@@ -71,7 +67,7 @@ def loss_conversion(
     if over_years is not None:
         _require_years("over_years", over_years)
 
-    def kernel(stock: Array, f: Array, p: Array) -> Array:
+    def kernel(stock: FloatArray, f: FloatArray, p: FloatArray) -> FloatArray:
         """Return the loss of the converted part.
 
         Parameters
@@ -91,7 +87,9 @@ def loss_conversion(
     return _named(out, "loss_conversion", soc_stock)
 
 
-def loss_disequilibrium(*, soc_stock: Values, soc_bau: Any, years: float = HORIZON_YEARS) -> Values:
+def loss_disequilibrium(
+    *, soc_stock: Values, soc_bau: Numeric, years: float = HORIZON_YEARS
+) -> Values:
     """Return the continuing loss under today's management (L2).
 
     Parameters
@@ -114,9 +112,9 @@ def loss_disequilibrium(*, soc_stock: Values, soc_bau: Any, years: float = HORIZ
 def loss_erosion(
     *,
     soil_erosion: Values,
-    soc: Any,
-    enrichment: Any = ENRICHMENT_RATIO,
-    lost_share: Any = LOST_SHARE,
+    soc: Numeric,
+    enrichment: Numeric = ENRICHMENT_RATIO,
+    lost_share: Numeric = LOST_SHARE,
 ) -> Values:
     """Return the carbon lost by water erosion (L3).
 
@@ -148,14 +146,14 @@ def loss_erosion(
 
 
 def loss_erosion_gross(
-    *, soil_erosion: Values, soc: Any, enrichment: Any = ENRICHMENT_RATIO
+    *, soil_erosion: Values, soc: Numeric, enrichment: Numeric = ENRICHMENT_RATIO
 ) -> Values:
     """Return the carbon that erosion moves, lost or not: `loss_erosion` with a lost share of 1."""
     require_between("soil_erosion", soil_erosion, 0, 10000, "t ha-1 yr-1", "check sign and unit")
     require_between("soc", soc, 0, 580, "g kg-1", "divide dg kg-1 by 10")
     require_between("enrichment", enrichment, 0.1, 10, "as a ratio", "0.8 to 2.5 is usual")
 
-    def kernel(erosion: Array, content: Array, ratio: Array) -> Array:
+    def kernel(erosion: FloatArray, content: FloatArray, ratio: FloatArray) -> FloatArray:
         """Return the carbon in the soil that is moved.
 
         Parameters
@@ -174,7 +172,9 @@ def loss_erosion_gross(
     return _named(out, "loss_erosion_gross", soil_erosion)
 
 
-def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any = Q10) -> Values:
+def loss_warming(
+    *, soc_active: Values, decay_rate: Numeric, warming: Numeric, q10: Numeric = Q10
+) -> Values:
     """Return the loss by warming where no process model is run (L4, fallback).
 
     Parameters
@@ -203,7 +203,7 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
     require_between("warming", warming, -20, 20, "degC of difference", "subtract today's mean")
     require_between("q10", q10, 1, 6, "as a ratio")
 
-    def kernel(stock: Array, k: Array, rise: Array, base: Array) -> Array:
+    def kernel(stock: FloatArray, k: FloatArray, rise: FloatArray, base: FloatArray) -> FloatArray:
         """Return the faster decay.
 
         Parameters
@@ -224,7 +224,7 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
 
 
 def loss_warming_modelled(
-    *, soc_bau: Values, soc_warm: Any, years: float = HORIZON_YEARS
+    *, soc_bau: Values, soc_warm: Numeric, years: float = HORIZON_YEARS
 ) -> Values:
     """Return the loss by warming from two runs of a process model (L4).
 
@@ -243,7 +243,7 @@ def loss_warming_modelled(
     return _fall(soc_bau, soc_warm, years, "loss_warming", ("soc_bau", "soc_warm"))
 
 
-def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Values:
+def loss_drained_organic(*, drained_share: Values, emission_factor: Numeric) -> Values:
     """Return the emission of drained organic soil (L5).
 
     Parameters
@@ -262,7 +262,7 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
     require_fraction("drained_share", drained_share)
     require_between("emission_factor", emission_factor, 0, 100, "t ha-1 yr-1", "as C, not CO2")
 
-    def kernel(share: Array, ef: Array) -> Array:
+    def kernel(share: FloatArray, ef: FloatArray) -> FloatArray:
         """Return the emission of the drained part.
 
         Parameters
@@ -280,11 +280,11 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
 
 
 def loss_total(
-    components: Mapping[Hashable, Any] | xr.Dataset,
+    components: Mapping[Hashable, Numeric] | xr.Dataset,
     *,
-    organic: Any = None,
-    conversion_share: Any = None,
-    joint: Any = None,
+    organic: Numeric | None = None,
+    conversion_share: Numeric | None = None,
+    joint: Numeric | None = None,
 ) -> xr.Dataset:
     """Return the losses after the overlap rules, their sum, and the largest of them.
 
@@ -347,7 +347,7 @@ def loss_total(
     total = sum((parts[name] for name in present[1:]), start=parts[present[0]])
     if soil is not None and "drained_organic" not in parts:
         total = total.where(soil < 1)
-    attrs: dict[str, Any] = {
+    attrs: Attributes = {
         "components": ", ".join(present),
         "absent": ", ".join(absent) or "none",
         "overlap": "; ".join(rules) or "none taken out",
@@ -361,7 +361,7 @@ def loss_total(
 
 
 def _by_name(
-    components: Mapping[Hashable, Any] | xr.Dataset, others: dict[str, Any]
+    components: Mapping[Hashable, Numeric] | xr.Dataset, others: dict[str, Numeric | None]
 ) -> dict[str, xr.DataArray]:
     """Return the layers by component, checked, on common dimensions; `others` among them."""
     given = dict(components.data_vars) if isinstance(components, xr.Dataset) else dict(components)
@@ -397,7 +397,7 @@ def _by_name(
     return {name: layer.astype("float64") for name, layer in layers.items()}
 
 
-def _layer(value: Any, model: xr.DataArray | None) -> xr.DataArray:
+def _layer(value: Numeric, model: xr.DataArray | None) -> xr.DataArray:
     if isinstance(value, xr.DataArray):
         return value
     if np.ndim(value) == 0 or model is None:
@@ -405,15 +405,15 @@ def _layer(value: Any, model: xr.DataArray | None) -> xr.DataArray:
     return xr.DataArray(np.asarray(value), dims=model.dims, coords=model.coords)
 
 
-def _on_mineral(loss: Array, organic: Array) -> Array:
+def _on_mineral(loss: FloatArray, organic: FloatArray) -> FloatArray:
     """Return the loss of the mineral part; the loss isn't needed where there is no mineral soil."""
     return np.where(organic >= 1, 0.0, loss * (1 - organic))
 
 
-def _largest(names: list[str]) -> Any:
+def _largest(names: list[str]) -> SameKind:
     codes = np.array([c for c, name in LOSS_COMPONENTS.items() if name in names], dtype="uint8")
 
-    def kernel(total: Array, *parts: Array) -> npt.NDArray[np.uint8]:
+    def kernel(total: FloatArray, *parts: FloatArray) -> CodeArray:
         """Return the code of the largest part.
 
         Parameters
@@ -430,7 +430,9 @@ def _largest(names: list[str]) -> Any:
     return kernel
 
 
-def _fall(before: Any, after: Any, years: float, name: str, stock_names: tuple[str, str]) -> Any:
+def _fall(
+    before: Values, after: Numeric, years: float, name: str, stock_names: tuple[str, str]
+) -> Values:
     _require_stock(**{stock_names[0]: before, stock_names[1]: after})
     _require_years("years", years)
     attrs = common_depth(before, after)
@@ -438,7 +440,7 @@ def _fall(before: Any, after: Any, years: float, name: str, stock_names: tuple[s
     return describe(out, name, **attrs) if isinstance(out, xr.DataArray) else out
 
 
-def _require_stock(**stocks: Any) -> None:
+def _require_stock(**stocks: Numeric) -> None:
     for name, value in stocks.items():
         require_between(name, value, 0, MOST_STOCK_T_HA, "t ha-1", "look for nodata values")
 
@@ -448,7 +450,7 @@ def _require_years(name: str, years: float) -> None:
         raise BadInputError(f"{name} is {years}; it is a number of years, above 0 to 1000.")
 
 
-def _named(values: Any, name: str, source: Any) -> Any:
+def _named(values: Values, name: str, source: Numeric) -> Values:
     """Return a layer under its canonical name, with the depth of its source; others as they are."""
     if not isinstance(values, xr.DataArray):
         return values

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.grid import axis_names, cell_area, grid_of
 from hotspots.layers.variables import classes_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from scipy import sparse
 
-Array = npt.NDArray[np.float64]
 
 VALID_SHARE = "valid_share"
 
@@ -148,12 +148,12 @@ def _quantities(dataset: xr.Dataset, alone: bool) -> Iterator[xr.DataArray]:
             yield layer
 
 
-def _flat(layer: xr.DataArray, cells: npt.NDArray[np.integer]) -> Array:
+def _flat(layer: xr.DataArray, cells: npt.NDArray[np.integer]) -> FloatArray:
     values = layer.transpose(*axis_names(layer)).values.ravel()[cells]
     return np.asarray(values, dtype="float64")
 
 
-def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> Array:
+def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> FloatArray:
     own = f"{name}_{VALID_SHARE}"
     found = own if own in dataset else VALID_SHARE
     if found not in dataset or found == name:
@@ -162,8 +162,11 @@ def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> Ar
 
 
 def _columns(
-    layer: xr.DataArray, share: Array, weights: sparse.csr_array, cells: npt.NDArray[np.integer]
-) -> dict[str, Array]:
+    layer: xr.DataArray,
+    share: FloatArray,
+    weights: sparse.csr_array,
+    cells: npt.NDArray[np.integer],
+) -> dict[str, FloatArray]:
     name, values, classes = layer.name, _flat(layer, cells), classes_of(layer)
     if classes is not None:
         return {
@@ -182,5 +185,6 @@ def _columns(
     return out
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    ratio: FloatArray = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return ratio

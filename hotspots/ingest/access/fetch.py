@@ -169,8 +169,8 @@ def _unchanged(kept: _Kept, record: Mapping[str, Any], headers: Mapping[str, str
     if remote.status == 304:
         return True
     if remote.version:
-        return remote.version == record["version"]
-    return 0 <= remote.size == record["size"]
+        return bool(remote.version == record["version"])
+    return bool(0 <= remote.size == record["size"])
 
 
 def _renewed(kept: _Kept, headers: Mapping[str, str], progress: Progress | None) -> dict[str, Any]:

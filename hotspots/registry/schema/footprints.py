@@ -99,7 +99,7 @@ def position(record: Mapping[str, Any]) -> BaseGeometry | None:
     import shapely
 
     if area := record.get("footprint"):
-        return shapely.from_wkt(area)
+        return shapely.from_wkt(str(area))
     if "latitude" in record and "longitude" in record:
         return shapely.Point(record["longitude"], record["latitude"])
     return None
