@@ -16,7 +16,7 @@ import xarray as xr
 
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
 from hotspots.layers.array_types import FloatArray
-from hotspots.layers.grid import axis_names, cell_area, grid_of
+from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.variables import classes_of
 
 if TYPE_CHECKING:
@@ -106,15 +106,16 @@ def zonal_from_cover(
 
     dataset = _as_dataset(data)
     _require_2d(dataset)
-    if cover.shape != (len(index), int(np.prod(grid_of(dataset).shape))):
+    grid = grid_of(dataset)
+    if cover.shape != (len(index), int(np.prod(grid.shape))):
         raise GridMismatchError(
             f"The cover has {cover.shape[1]} cells and {cover.shape[0]} regions, the data"
-            f" {grid_of(dataset).shape} cells and {len(index)} regions. Compute it on this grid."
+            f" {grid.shape} cells and {len(index)} regions. Compute it on this grid."
         )
     # Only cells that a region touches are used: the cost depends on the region, not on the grid.
     cells = np.flatnonzero(np.bincount(cover.indices, minlength=cover.shape[1]))
     near = cover[:, cells]
-    area = cell_area(dataset).values.ravel()[cells]
+    area = grid.area_ha().ravel()[cells]
     columns = {"area_ha": near @ area}
     weights = (share_out(near) if partition else near).multiply(area[None, :]).tocsr()
     for layer in _quantities(dataset, isinstance(data, xr.DataArray)):
