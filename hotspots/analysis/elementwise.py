@@ -8,20 +8,37 @@ gives its name ("HAC", "nodata"); an array gives a DataArray of codes with ``fla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import (
+    AnyArray,
+    Attributes,
+    ClassArgument,
+    CodeArray,
+    SameKind,
+    Values,
+)
 from hotspots.layers.variables import classes_of, flags, require_aligned
 
 NODATA = "nodata"
-Codes = npt.NDArray[np.uint8]
+Operand = xr.DataArray | AnyArray | float  # of any dtype, codes too
 
 
-def elementwise(function: Callable[..., Any], *given: Any, dtype: str = "float64") -> Any:
+@overload
+def elementwise(
+    function: Callable[..., AnyArray | float], first: Values, /, *rest: Operand, dtype: str = ...
+) -> Values: ...
+@overload
+def elementwise(
+    function: Callable[..., AnyArray | float], /, *given: Operand, dtype: str = ...
+) -> SameKind: ...
+def elementwise(
+    function: Callable[..., AnyArray | float], /, *given: Operand, dtype: str = "float64"
+) -> SameKind:
     """Return `function` of the values of `given`, broadcast; see the module for the return type.
 
     `function` takes and returns numpy arrays; it must handle NaN itself.
@@ -38,7 +55,7 @@ def elementwise(function: Callable[..., Any], *given: Any, dtype: str = "float64
     return out.item() if out.ndim == 0 else out
 
 
-def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
+def class_codes(given: ClassArgument, legend: Mapping[int, str], what: str) -> SameKind:
     """Return the codes of classes that are given by name or by code, in the numbers of `legend`.
 
     Parameters
@@ -74,8 +91,8 @@ def class_codes(given: Any, legend: Mapping[int, str], what: str) -> Any:
 
 
 def _codes(
-    given: npt.NDArray[Any], own: Mapping[int, str], legend: Mapping[int, str], what: str
-) -> Codes:
+    given: AnyArray, own: Mapping[int, str], legend: Mapping[int, str], what: str
+) -> CodeArray:
     by_name = {name: code for code, name in legend.items()} | {NODATA: 0, "": 0}
     values, place = np.unique(given, return_inverse=True)
     codes = np.zeros(values.shape, dtype="uint8")
@@ -95,7 +112,9 @@ def _codes(
     return codes[place].reshape(given.shape)
 
 
-def class_result(codes: Any, legend: Mapping[int, str], name: str, **attrs: Any) -> Any:
+def class_result(
+    codes: xr.DataArray | CodeArray | int, legend: Mapping[int, str], name: str, **attrs: object
+) -> SameKind:
     """Return codes in public form: a name for a scalar, a DataArray for arrays."""
     if isinstance(codes, xr.DataArray):
         out = codes.astype("uint8").rename(name)
@@ -107,7 +126,7 @@ def class_result(codes: Any, legend: Mapping[int, str], name: str, **attrs: Any)
     return out
 
 
-def require_fraction(what: str, *values: Any) -> None:
+def require_fraction(what: str, *values: Operand | None) -> None:
     """Raise `BadInputError` where a share is below 0 or above 1, most likely a percentage.
 
     Dask-backed layers are left to the check of the whole analysis, so that none is computed here.
@@ -117,7 +136,12 @@ def require_fraction(what: str, *values: Any) -> None:
 
 
 def require_between(
-    what: str, value: Any, low: float, high: float, unit: str, remedy: str = "check its unit"
+    what: str,
+    value: Operand | None,
+    low: float,
+    high: float,
+    unit: str,
+    remedy: str = "check its unit",
 ) -> None:
     """Raise `BadInputError` where a value is out of a range chosen to reveal wrong units.
 
@@ -138,7 +162,9 @@ def require_between(
     _require(value, what, low, high, f"{low:g} to {high:g} {unit}", remedy)
 
 
-def _require(value: Any, what: str, low: float, high: float, allowed: str, remedy: str) -> None:
+def _require(
+    value: Operand | None, what: str, low: float, high: float, allowed: str, remedy: str
+) -> None:
     if value is None or getattr(value, "chunks", None):
         return
     numbers = np.asarray(value, dtype="float64")
@@ -149,7 +175,7 @@ def _require(value: Any, what: str, low: float, high: float, allowed: str, remed
         )
 
 
-def common_depth(*layers: Any) -> dict[str, Any]:
+def common_depth(*layers: object) -> Attributes:
     """Return the attribute ``depth_cm`` common to `layers`, for their result; {} where none has it.
 
     Raises

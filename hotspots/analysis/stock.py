@@ -7,10 +7,7 @@ A layer without a value makes the stock missing; partial sums are never returned
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -20,6 +17,7 @@ from hotspots.analysis.elementwise import (
     require_fraction,
 )
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric, SameKind
 from hotspots.layers.variables import describe, require_aligned
 
 DEPTH = "depth"  # the dimension of layers
@@ -28,10 +26,10 @@ T_HA_PER_GRAM_CM2 = 100.0  # 1 g cm-2 of soil is 100 t ha-1
 _DEEPEST = 10_000.0  # cm
 _UNCOVERED = "The {} of the target {:g} to {:g} cm; choose a target that they cover."
 
-Weights = npt.NDArray[np.float64]
 
-
-def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
+def soc_stock(
+    *, soc: Numeric, bulk_density: Numeric, coarse_fragments: Numeric, thickness: Numeric
+) -> SameKind:
     """Return the stock of soil organic carbon of a layer, or of all layers together.
 
     Parameters
@@ -78,14 +76,14 @@ def soc_stock(*, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: 
 
 def stock_to_depth(
     *,
-    soc: Any,
-    bulk_density: Any,
-    coarse_fragments: Any,
-    top: Any = None,
-    bottom: Any = None,
-    at: Any = None,
+    soc: Numeric,
+    bulk_density: Numeric,
+    coarse_fragments: Numeric,
+    top: Numeric | None = None,
+    bottom: Numeric | None = None,
+    at: Numeric | None = None,
     target: tuple[float, float] = (0.0, 30.0),
-) -> Any:
+) -> SameKind:
     """Return the SOC stock between two depths, from layers or from values at depths.
 
     Parameters
@@ -136,8 +134,8 @@ def stock_to_depth(
 
 
 def depth_overlap_weights(
-    *, top: Any, bottom: Any, target_top: float = 0.0, target_bottom: float = 30.0
-) -> Any:
+    *, top: Numeric, bottom: Numeric, target_top: float = 0.0, target_bottom: float = 30.0
+) -> SameKind:
     """Return the fraction of a layer that lies within a target depth.
 
     Parameters
@@ -155,19 +153,20 @@ def depth_overlap_weights(
     """
     require_between("top", top, 0, _DEEPEST, "cm")
 
-    def fraction(a: Weights, b: Weights) -> Weights:
+    def fraction(a: FloatArray, b: FloatArray) -> FloatArray:
         """Return the part of the layers that lies in the target."""
         if np.any(a >= b):
             raise BadInputError("A layer's bottom isn't deeper than its top; both are in cm down.")
         overlap = np.minimum(b, target_bottom) - np.maximum(a, target_top)
-        return np.maximum(0.0, overlap) / (b - a)
+        part: FloatArray = np.maximum(0.0, overlap) / (b - a)
+        return part
 
     return elementwise(fraction, top, bottom)
 
 
 def fine_earth_bulk_density(
-    *, bulk_density: Any, coarse_fragments: Any, rock_density: float = ROCK_DENSITY
-) -> Any:
+    *, bulk_density: Numeric, coarse_fragments: Numeric, rock_density: float = ROCK_DENSITY
+) -> SameKind:
     """Return the bulk density of the fine earth from that of the whole soil.
 
     Parameters
@@ -189,7 +188,7 @@ def fine_earth_bulk_density(
     """
     check_soil(None, bulk_density, coarse_fragments)
 
-    def fine(whole: Weights, rock: Weights) -> Weights:
+    def fine(whole: FloatArray, rock: FloatArray) -> FloatArray:
         """Return the density of the soil without coarse fragments."""
         rest = np.where(rock < 1, 1 - rock, np.nan)
         density = (whole - rock * rock_density) / rest
@@ -199,7 +198,7 @@ def fine_earth_bulk_density(
     return describe(out, "bulk_density") if isinstance(out, xr.DataArray) else out
 
 
-def organic_carbon_from_matter(*, organic_matter: Any, factor: float) -> Any:
+def organic_carbon_from_matter(*, organic_matter: Numeric, factor: float) -> SameKind:
     """Return ``organic_matter / factor``, in the unit given; NaN stays NaN.
 
     Parameters
@@ -219,15 +218,17 @@ def organic_carbon_from_matter(*, organic_matter: Any, factor: float) -> Any:
     return organic_matter / factor
 
 
-def fine_earth_mass(*, bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
+def fine_earth_mass(
+    *, bulk_density: Numeric, coarse_fragments: Numeric, thickness: Numeric
+) -> SameKind:
     """Return the mass of fine earth, t ha-1; arguments and missing values as for `soc_stock`."""
     check_soil(None, bulk_density, coarse_fragments, thickness)
     return _sum_of_layers(_mass(bulk_density, coarse_fragments, thickness))
 
 
 def mass_weighted_mean(
-    *, values: Any, bulk_density: Any, coarse_fragments: Any, thickness: Any
-) -> Any:
+    *, values: Numeric, bulk_density: Numeric, coarse_fragments: Numeric, thickness: Numeric
+) -> SameKind:
     """Return the mean content over layers, weighted by their fine earth.
 
     Parameters
@@ -242,7 +243,7 @@ def mass_weighted_mean(
     -------
     DataArray, array or float
         ``Σ v·m/Σ m`` with ``m = h·BD·(1 − CF)``, in the unit of `values`; NaN where a layer is
-        NaN, or where there is no fine earth. Weights of thickness alone would be wrong.
+        NaN, or where there is no fine earth. FloatArray of thickness alone would be wrong.
     """
     check_soil(None, bulk_density, coarse_fragments, thickness)
     content, mass = _content_and_mass(values, bulk_density, coarse_fragments, thickness)
@@ -253,8 +254,13 @@ def mass_weighted_mean(
 
 
 def equivalent_mass_stock(
-    *, soc: Any, bulk_density: Any, coarse_fragments: Any, thickness: Any, reference_mass: Any
-) -> Any:
+    *,
+    soc: Numeric,
+    bulk_density: Numeric,
+    coarse_fragments: Numeric,
+    thickness: Numeric,
+    reference_mass: Numeric,
+) -> SameKind:
     """Return the SOC stock in a given mass of fine earth, from the surface down.
 
     Parameters
@@ -289,7 +295,9 @@ def equivalent_mass_stock(
     return _as_given(stock.where(enough), *given, reference_mass)
 
 
-def stock_of_content(content: Any, bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
+def stock_of_content(
+    content: Numeric, bulk_density: Numeric, coarse_fragments: Numeric, thickness: Numeric
+) -> SameKind:
     """Return ``content·BD·(1 − CF)·h·0.1``, t ha-1 (units as `soc_stock`); signed, not summed.
 
     Parameters
@@ -311,7 +319,10 @@ def stock_of_content(content: Any, bulk_density: Any, coarse_fragments: Any, thi
 
 
 def check_soil(
-    soc: Any = None, bulk_density: Any = None, coarse_fragments: Any = None, thickness: Any = None
+    soc: Numeric | None = None,
+    bulk_density: Numeric | None = None,
+    coarse_fragments: Numeric | None = None,
+    thickness: Numeric | None = None,
 ) -> None:
     """Raise `BadInputError` for impossible contents, densities or shares, and for mixed depths.
 
@@ -344,21 +355,23 @@ def _described(stock: xr.DataArray, depth: str | None) -> xr.DataArray:
     return describe(stock, "soc_stock", long_name=label, depth_cm=depth)
 
 
-def _mass(bulk_density: Any, coarse_fragments: Any, thickness: Any) -> Any:
+def _mass(bulk_density: Numeric, coarse_fragments: Numeric, thickness: Numeric) -> SameKind:
     given = _along_depth(bulk_density, coarse_fragments, thickness)
     return elementwise(
         lambda d, r, h: np.multiply(d, 1.0 - r, dtype="float64") * h * T_HA_PER_GRAM_CM2, *given
     )
 
 
-def _along_depth(*given: Any) -> list[Any]:
+def _along_depth(*given: Numeric) -> list[Numeric]:
     """Return plain vectors along ``depth`` where a DataArray has that dimension."""
     if not any(isinstance(a, xr.DataArray) and DEPTH in a.dims for a in given):
         return list(given)
     return [xr.DataArray(a, dims=DEPTH) if _is_plain(a) and np.ndim(a) == 1 else a for a in given]
 
 
-def _content_and_mass(content: Any, density: Any, rock: Any, thickness: Any) -> tuple[Any, ...]:
+def _content_and_mass(
+    content: Numeric, density: Numeric, rock: Numeric, thickness: Numeric
+) -> tuple[xr.DataArray, ...]:
     """Return content and fine earth (t ha-1) of the layers, in one shape."""
     content, density, rock = _layered(content, density, rock)
     mass = _mass(density, rock, _along_depth(content, thickness)[1])
@@ -366,17 +379,19 @@ def _content_and_mass(content: Any, density: Any, rock: Any, thickness: Any) -> 
     return xr.broadcast(content, mass)
 
 
-def _sum_of_layers(layer: Any) -> Any:
+def _sum_of_layers(layer: Numeric) -> SameKind:
     if isinstance(layer, xr.DataArray) and DEPTH in layer.dims:
         return layer.sum(DEPTH, skipna=False)
     return layer
 
 
-def _layered(*given: Any) -> list[Any]:
+def _layered(*given: Numeric) -> list[SameKind]:
     """Return the arguments with the dimension ``depth``, the first one of plain arrays."""
     if _is_plain(*given):
         arrays = [np.asarray(value, dtype="float64") for value in given]
-        layers = [xr.DataArray(a, dims=[DEPTH, *range(1, a.ndim)][: a.ndim]) for a in arrays]
+        layers: list[Numeric] = [
+            xr.DataArray(a, dims=[DEPTH, *range(1, a.ndim)][: a.ndim]) for a in arrays
+        ]
     else:
         layers = _along_depth(*given)
     if not any(DEPTH in getattr(layer, "dims", ()) for layer in layers):
@@ -384,17 +399,19 @@ def _layered(*given: Any) -> list[Any]:
     return layers
 
 
-def _is_plain(*given: Any) -> bool:
+def _is_plain(*given: Numeric) -> bool:
     return not any(isinstance(value, xr.DataArray) for value in given)
 
 
-def _as_given(answer: xr.DataArray, *given: Any) -> Any:
+def _as_given(answer: xr.DataArray, *given: Numeric) -> SameKind:
     if not _is_plain(*given):
         return answer
     return answer.item() if answer.ndim == 0 else answer.values
 
 
-def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weights:
+def _interval_parts(
+    top: Numeric | None, bottom: Numeric | None, target: tuple[float, float]
+) -> FloatArray:
     """Return how many cm of each layer lie in the target."""
     tops, bottoms = (np.asarray(x, dtype="float64") for x in (top, bottom))
     if tops.ndim != 1 or tops.shape != bottoms.shape or np.any(tops[1:] < bottoms[:-1]):
@@ -407,7 +424,7 @@ def _interval_parts(top: Any, bottom: Any, target: tuple[float, float]) -> Weigh
     return parts
 
 
-def _point_parts(at: Any, target: tuple[float, float]) -> Weights:
+def _point_parts(at: Numeric, target: tuple[float, float]) -> FloatArray:
     """Return the weights (cm) of values at depths in the trapezoid rule over the target."""
     depths = np.asarray(at, dtype="float64")
     if depths.ndim != 1 or depths.size < 2 or not np.all(np.diff(depths) > 0):

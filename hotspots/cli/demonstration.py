@@ -97,7 +97,7 @@ def _exchange(out: Path, folder: Path) -> None:
 def _made(out: Path, lang: str, recorded: Registry, report: Callable[[str], None]) -> Edition:
     data = hs.sample()
     require_space(out, edition_bytes(data, hs.Recipe()))
-    edition = hs.analyze(data, progress=report)
+    edition: Edition = hs.analyze(data, progress=report)
     edition.times |= _MARK
     report("drawing the map")
     edition.save(out, beside={"map.html": _page(edition, lang, recorded)})

@@ -365,7 +365,8 @@ def _hotspots_in(hotspots: gpd.GeoDataFrame, place: Region | None) -> gpd.GeoDat
 
 
 def _meet(table: gpd.GeoDataFrame, place: Region) -> pd.Series:
-    return table.geometry.intersects(place.geometry)
+    meets: pd.Series = table.geometry.intersects(place.geometry)
+    return meets
 
 
 def _regions_in(

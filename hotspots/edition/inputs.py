@@ -15,6 +15,7 @@ from hotspots.geo.regions import Region, initiative_members, regions
 from hotspots.geo.regions import region as find_region
 from hotspots.io.limits import require_within
 from hotspots.layers.grid import Grid, cell_area, grid_of
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import classes_of, describe, variable
 from hotspots.store.clipping import clipped
 
@@ -224,7 +225,8 @@ def _on_grid(data: xr.Dataset, grid: Grid, factor: int = 1) -> xr.Dataset:
     north = float(data["y"][0]) - step.e * factor / 2
     # Written explicitly: cell size can't be derived from a single row or column.
     place = Affine(step.a * factor, 0, west, 0, step.e * factor, north)
-    return data.rio.write_crs(grid.crs).rio.write_transform(place)
+    placed: xr.Dataset = data.rio.write_crs(grid.crs).rio.write_transform(place)
+    return placed
 
 
 def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
@@ -256,8 +258,8 @@ def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
     """Return the code with the largest area in each block; 0 where no code has an area."""
     most, found = xr.zeros_like(areas[0]), xr.zeros_like(areas[0])
     for area, code in zip(areas, codes, strict=True):
-        found = xr.where(area > most, code, found)
-        most = xr.where(area > most, area, most)
+        found = choose(area > most, code, found)
+        most = choose(area > most, area, most)
     return found
 
 

@@ -18,6 +18,7 @@ from hotspots.errors import RasterError
 from hotspots.io.os_errors import require_permitted
 from hotspots.io.readers.rasters import geotiff
 from hotspots.layers.dimensions import LABELS
+from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import variable
 
 LAZY_CELLS = 4_000_000
@@ -175,14 +176,12 @@ def _attrs(file: Any, index: int) -> dict[str, Any]:
 
 
 def _lazily(band: _Band, shape: tuple[int, int], block: tuple[int, int]) -> Any:
-    import dask.array as da
-
     # Whole file blocks, because a block shared by two chunks would be decoded twice.
     chunks = tuple(
         _split(n, min(n, -(-_CHUNK // b) * b)) for n, b in zip(shape, block, strict=True)
     )
     meta = np.empty((0, 0), dtype="float32")
-    return da.map_blocks(_read_chunk, band=band, chunks=chunks, dtype="float32", meta=meta)
+    return in_chunks(_read_chunk, band=band, chunks=chunks, dtype="float32", meta=meta)
 
 
 def _split(length: int, chunk: int) -> tuple[int, ...]:

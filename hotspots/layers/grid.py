@@ -9,7 +9,7 @@ projection, so that projections that aren't equal-area give true hectares too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import GridMismatchError, RasterError
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.variables import describe
 
 WGS84_A_M = 6378137.0
@@ -27,6 +28,8 @@ WGS84_F = 1 / 298.257223563
 M2_PER_HA = 1e4
 EQUAL_AREA = "EPSG:6933"
 
+# 128 MB of areas; finer projected grids compute them again rather than hold them.
+_MOST_CELLS_KEPT = 2**24
 _Y_NAMES = ("y", "lat", "latitude")
 _X_NAMES = ("x", "lon", "longitude")
 
@@ -36,6 +39,7 @@ class Grid:
     """A regular grid: cell edges from `transform`, `shape` = (rows, columns), its CRS.
 
     ``transform`` maps (column, row) to (x, y) of a cell's upper left corner; dy may have any sign.
+    `grid_of` gives the same object for all layers of one grid, so that areas are computed once.
     """
 
     transform: Affine
@@ -45,12 +49,14 @@ class Grid:
     @cached_property
     def x_edges(self) -> npt.NDArray[np.float64]:
         """Column edges, in CRS units, length columns + 1."""
-        return self.transform.c + self.transform.a * np.arange(self.shape[1] + 1)
+        edges: FloatArray = self.transform.c + self.transform.a * np.arange(self.shape[1] + 1)
+        return edges
 
     @cached_property
     def y_edges(self) -> npt.NDArray[np.float64]:
         """Row edges, in CRS units, length rows + 1."""
-        return self.transform.f + self.transform.e * np.arange(self.shape[0] + 1)
+        edges: FloatArray = self.transform.f + self.transform.e * np.arange(self.shape[0] + 1)
+        return edges
 
     @property
     def x(self) -> npt.NDArray[np.float64]:
@@ -82,7 +88,33 @@ class Grid:
     def cell_width_m(self) -> float:
         """The wider side of a cell at the equator or in the projection, m."""
         side = max(abs(self.transform.a), abs(self.transform.e))
-        return side * np.pi / 180 * WGS84_A_M if self.is_geographic else side
+        width: float = side * np.pi / 180 * WGS84_A_M if self.is_geographic else side
+        return width
+
+    @cached_property
+    def row_area_ha(self) -> FloatArray:
+        """Area of one cell of each row of a geographic grid, ha."""
+        q = authalic_q(np.clip(self.y_edges, -90, 90))
+        width = np.radians(abs(self.transform.a))
+        area: FloatArray = np.abs(np.diff(q)) * WGS84_A_M**2 / 2 * width / M2_PER_HA
+        return area
+
+    def area_ha(self) -> FloatArray:
+        """Return the true area of each cell, ha, (rows, columns); see `cell_area`."""
+        if self.is_geographic:
+            # From the rows each time: a whole world of cells isn't worth keeping.
+            return np.repeat(self.row_area_ha[:, None], self.shape[1], axis=1)
+        kept = self.shape[0] * self.shape[1] <= _MOST_CELLS_KEPT
+        return self._projected_area_ha.copy() if kept else _projected_area_ha(self)
+
+    @cached_property
+    def _projected_area_ha(self) -> FloatArray:
+        return _projected_area_ha(self)
+
+
+@lru_cache(maxsize=4)
+def _the_grid(transform: Affine, shape: tuple[int, int], crs: pyproj.CRS) -> Grid:
+    return Grid(transform, shape, crs)
 
 
 def axis_names(obj: xr.DataArray | xr.Dataset) -> tuple[str, str]:
@@ -131,7 +163,7 @@ def grid_of(obj: xr.DataArray | xr.Dataset) -> Grid:
     dx = _step(x, x_name, None if given is None else float(str(given).split()[1]))
     dy = _step(y, y_name, None if given is None else float(str(given).split()[5]))
     transform = Affine(dx, 0, x[0] - dx / 2, 0, dy, y[0] - dy / 2)
-    return Grid(transform, (len(y), len(x)), crs)
+    return _the_grid(transform, (len(y), len(x)), crs)
 
 
 def _step(centres: npt.NDArray[np.float64], name: str, given: float | None) -> float:
@@ -178,13 +210,15 @@ def authalic_q(latitude: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return q(φ) of the WGS84 ellipsoid for `latitude` in degrees (Snyder 1987, eq. 3-12)."""
     e = np.sqrt(WGS84_F * (2 - WGS84_F))
     s = np.sin(np.radians(latitude))
-    return (1 - e**2) * (s / (1 - (e * s) ** 2) - np.log((1 - e * s) / (1 + e * s)) / (2 * e))
+    q: FloatArray = (1 - e**2) * (
+        s / (1 - (e * s) ** 2) - np.log((1 - e * s) / (1 + e * s)) / (2 * e)
+    )
+    return q
 
 
-def row_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
+def row_area_ha(grid: Grid) -> FloatArray:
     """Return the area of one cell of each row of a geographic grid, ha."""
-    q = authalic_q(np.clip(grid.y_edges, -90, 90))
-    return np.abs(np.diff(q)) * WGS84_A_M**2 / 2 * np.radians(abs(grid.transform.a)) / M2_PER_HA
+    return grid.row_area_ha
 
 
 def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:
@@ -209,11 +243,7 @@ def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:
     """
     grid = grid_of(obj)
     y, x = axis_names(obj)
-    if grid.is_geographic:
-        area = np.repeat(row_area_ha(grid)[:, None], grid.shape[1], axis=1)
-    else:
-        area = _projected_area_ha(grid)
-    out = xr.DataArray(area, dims=(y, x), coords={y: obj[y], x: obj[x]})
+    out = xr.DataArray(grid.area_ha(), dims=(y, x), coords={y: obj[y], x: obj[x]})
     return describe(out.rio.write_crs(grid.crs), "cell_area")
 
 

@@ -19,10 +19,10 @@ from hotspots.analysis.loss.components import (
     loss_drained_organic,
     loss_erosion,
     loss_erosion_gross,
-    loss_total,
     loss_warming,
     loss_warming_modelled,
 )
+from hotspots.analysis.loss.total import loss_total
 from hotspots.errors import BadInputError, GridMismatchError
 from hotspots.layers.variables import LOSS_COMPONENTS, VARIABLES
 

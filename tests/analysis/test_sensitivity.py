@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from hotspots.analysis.loss.components import loss_total
+from hotspots.analysis.loss.total import loss_total
 from hotspots.analysis.uncertainty.sensitivity import (
     UncertainInput,
     hot_cells,

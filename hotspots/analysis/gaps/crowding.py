@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from hotspots.analysis.gaps.hotspot_gaps import known, polygons_of, require_distance
 from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
 from hotspots.analysis.gaps.records_table import RecordFilter, placed, select, shapes_of, tidy
+from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
 
 
 def crowded(
@@ -139,7 +137,7 @@ def outside(
     return table
 
 
-def concentration(records: Floats, tonnes: Floats) -> dict[str, float]:
+def concentration(records: FloatArray, tonnes: FloatArray) -> dict[str, float]:
     """Return the Gini and Herfindahl indices of records against tonnes; see `crowded`."""
     if not records.sum() or not tonnes.sum():
         return {"gini": float("nan"), "herfindahl": float("nan")}
@@ -152,8 +150,8 @@ def concentration(records: Floats, tonnes: Floats) -> dict[str, float]:
 
 
 def _nearest_area(
-    shapes: npt.NDArray[Any], areas: npt.NDArray[Any], pairs: pd.DataFrame
-) -> tuple[npt.NDArray[np.int64], Floats]:
+    shapes: ObjectArray, areas: ObjectArray, pairs: pd.DataFrame
+) -> tuple[IntArray, FloatArray]:
     """Return the nearest area of each placed record, by swapping areas and items in the pairs."""
     turned = pairs.rename(columns={"area": "item", "item": "area"})
     return nearest_items(shapes, areas, turned.sort_values(["area", "km", "item"]))
@@ -164,6 +162,6 @@ def _ratio(over: pd.Series, under: pd.Series) -> pd.Series:
     return over / under.where(under > 0)
 
 
-def _share(values: Floats) -> Floats:
+def _share(values: FloatArray) -> FloatArray:
     whole = values.sum()
     return values / whole if whole else np.zeros_like(values, dtype="float64")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from hotspots.analysis.gaps.columns import COMPLETENESS, NOTES
 from hotspots.analysis.gaps.matching import (
@@ -31,15 +30,15 @@ from hotspots.analysis.gaps.records_table import (
     worldwide,
 )
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray, TableRow
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
+    from scipy import sparse
 
 FARTHEST_KM = 1000.0
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _TABLE = (
     "id",
@@ -161,7 +160,7 @@ def polygons_of(hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return table
 
 
-def at_stake(table: pd.DataFrame) -> Floats:
+def at_stake(table: pd.DataFrame) -> FloatArray:
     """Return the tonnes of carbon a year that are at stake, by class; NaN where not known."""
     gain = table["potential_t_yr"].to_numpy(dtype="float64")
     loss = table["gross_loss_t_yr"].to_numpy(dtype="float64")
@@ -206,22 +205,22 @@ def _arranged(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return table[[c for c in table if c not in last] + last]
 
 
-def _count(pairs: pd.DataFrame, areas: int) -> Ints:
+def _count(pairs: pd.DataFrame, areas: int) -> IntArray:
     return np.bincount(pairs["area"].to_numpy(dtype=np.int64), minlength=areas).astype(np.int64)
 
 
 def _nearest(
-    areas: npt.NDArray[Any], shapes: npt.NDArray[Any], pairs: pd.DataFrame, records: pd.DataFrame
-) -> dict[str, Any]:
+    areas: ObjectArray, shapes: ObjectArray, pairs: pd.DataFrame, records: pd.DataFrame
+) -> TableRow:
     item, km = nearest_items(areas, shapes, pairs)
-    found: dict[str, Any] = {}
+    found: TableRow = {}
     for column in ("id", "name"):
         texts = np.array([*records[column], ""], dtype=object)  # -1 is the last, empty
         found[f"nearest_{column}"] = texts[item]
     return found | {"nearest_km": km}
 
 
-def _presence(table: pd.DataFrame) -> npt.NDArray[Any]:
+def _presence(table: pd.DataFrame) -> ObjectArray:
     in_country = table["declared_for_country"] + table["known_to_be_in_country"]
     ways = {
         "inside": table["matching_inside"] > 0,
@@ -236,7 +235,7 @@ def _by_country(
     records: gpd.GeoDataFrame,
     near: pd.DataFrame,
     members: Mapping[str, Sequence[str]],
-) -> dict[str, Ints]:
+) -> dict[str, IntArray]:
     """Return the counts of records located to a country only, without those near the hotspot.
 
     Hotspots of the same countries are counted together, since many share a country of many records.
@@ -280,5 +279,5 @@ def _by_country(
     }
 
 
-def _rows(matrix: Any) -> Ints:
+def _rows(matrix: sparse.csr_array) -> IntArray:
     return np.asarray(matrix.sum(axis=1), dtype=np.int64).ravel()

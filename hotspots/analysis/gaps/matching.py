@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import shapely
+
+from hotspots.layers.array_types import BoolArray, FloatArray, IntArray, ObjectArray
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.spatial import cKDTree
 
 SPACING_KM = 5.0
 EXACT_KM = 30.0  # below it distances are measured to edges, above it to points along them
@@ -37,39 +39,36 @@ _TOUCHING_DEGREES = 1e-9
 _RUN = 4  # pieces looked up together
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Outlines:
     """Boundaries as pieces: `owner` (n,), `start` and `end` (n, 2), longitude and latitude."""
 
-    owner: Ints
-    start: Floats
-    end: Floats
+    owner: IntArray
+    start: FloatArray
+    end: FloatArray
 
 
 @dataclass(frozen=True)
 class Runs:
     """Runs of pieces: the `first` and their number (`size`); bounding balls of midpoints, km."""
 
-    first: Ints
-    size: Ints
-    centre: Floats
-    radius: Floats
+    first: IntArray
+    size: IntArray
+    centre: FloatArray
+    radius: FloatArray
 
 
 @dataclass(frozen=True)
 class Sites:
     """Locations of items: distinct points (n, 2), and which `item` is at which `site`."""
 
-    points: Floats
-    site: Ints
-    item: Ints
+    points: FloatArray
+    site: IntArray
+    item: IntArray
 
 
-def pairs_within(areas: npt.NDArray[Any], items: npt.NDArray[Any], km: float) -> pd.DataFrame:
+def pairs_within(areas: ObjectArray, items: ObjectArray, km: float) -> pd.DataFrame:
     """Return the items that touch, or lie within `km` of, each area.
 
     Parameters
@@ -97,8 +96,8 @@ def pairs_within(areas: npt.NDArray[Any], items: npt.NDArray[Any], km: float) ->
 
 
 def nearest_items(
-    areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.DataFrame
-) -> tuple[Ints, Floats]:
+    areas: ObjectArray, items: ObjectArray, pairs: pd.DataFrame
+) -> tuple[IntArray, FloatArray]:
     """Return the nearest item of each area and its distance in km, without a distance limit.
 
     `pairs` are those of `pairs_within` at `EXACT_KM` or more; only areas without one are searched
@@ -121,7 +120,7 @@ def nearest_items(
     return item, km
 
 
-def outlines_of(areas: npt.NDArray[Any]) -> Outlines:
+def outlines_of(areas: ObjectArray) -> Outlines:
     """Return the boundaries of polygons in pieces of at most `SPACING_KM`."""
     parts, owner = shapely.get_parts(areas, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
@@ -144,7 +143,7 @@ def outlines_of(areas: npt.NDArray[Any]) -> Outlines:
     )
 
 
-def sites_of(items: npt.NDArray[Any]) -> Sites:
+def sites_of(items: ObjectArray) -> Sites:
     """Return the distinct locations of items: points themselves, polygons by their outline."""
     polygonal = np.isin(shapely.get_type_id(items), _POLYGONS)
     outlines = outlines_of(items[polygonal])
@@ -163,7 +162,7 @@ def sites_of(items: npt.NDArray[Any]) -> Sites:
     )
 
 
-def geodesic_km(here: Floats, there: Floats) -> Floats:
+def geodesic_km(here: FloatArray, there: FloatArray) -> FloatArray:
     """Return the geodesic distances (WGS84) between points (n, 2), longitude and latitude."""
     from pyproj import Geod
 
@@ -171,7 +170,7 @@ def geodesic_km(here: Floats, there: Floats) -> Floats:
     return np.asarray(metres, dtype=np.float64) / 1000
 
 
-def area_shares(areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.DataFrame) -> Floats:
+def area_shares(areas: ObjectArray, items: ObjectArray, pairs: pd.DataFrame) -> FloatArray:
     """Return the share of each area that polygons of `items` cover, overlaps counted once.
 
     Areas on the ellipsoid (EPSG:6933); NaN for an area that is absent or has no area.
@@ -180,11 +179,11 @@ def area_shares(areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.Data
 
     flat = Transformer.from_crs("EPSG:4326", "EPSG:6933", always_xy=True)
 
-    def true_area(shapes: npt.NDArray[Any]) -> Floats:
+    def true_area(shapes: ObjectArray) -> FloatArray:
         """Return the areas, m2."""
         return np.asarray(shapely.area(shapely.transform(shapes, _planar)), dtype=np.float64)
 
-    def _planar(points: Floats) -> Floats:
+    def _planar(points: FloatArray) -> FloatArray:
         return np.column_stack(flat.transform(points[:, 0], points[:, 1]))
 
     polygonal = np.isin(shapely.get_type_id(items), _POLYGONS)
@@ -199,15 +198,16 @@ def area_shares(areas: npt.NDArray[Any], items: npt.NDArray[Any], pairs: pd.Data
     whole[there] = true_area(areas[there])
     share = np.full(len(areas), np.nan)
     np.divide(covered, whole, out=share, where=whole > 0)
-    return np.minimum(share, 1, out=share)
+    np.minimum(share, 1, out=share)
+    return share
 
 
-def absent(shapes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def absent(shapes: ObjectArray) -> BoolArray:
     """Return which geometries are None or empty."""
     return np.asarray(shapely.is_missing(shapes) | shapely.is_empty(shapes))
 
 
-def in_space(points: Floats) -> Floats:
+def in_space(points: FloatArray) -> FloatArray:
     """Return points on the ellipsoid (n, 2), degrees, as earth-centred coordinates (n, 3), km."""
     longitude, latitude = np.radians(points[:, 0]), np.radians(points[:, 1])
     radius = _AXIS_KM / np.sqrt(1 - _ECCENTRICITY2 * np.sin(latitude) ** 2)
@@ -221,7 +221,7 @@ def in_space(points: Floats) -> Floats:
     )
 
 
-def _touching(areas: npt.NDArray[Any], items: npt.NDArray[Any]) -> pd.DataFrame:
+def _touching(areas: ObjectArray, items: ObjectArray) -> pd.DataFrame:
     import pandas as pd
 
     area, item = shapely.STRtree(items).query(areas, predicate="intersects")
@@ -265,7 +265,7 @@ def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
     return there.merge(who, on="site")[["area", "item", "km"]]
 
 
-def _runs(outlines: Outlines, start: Floats, end: Floats) -> Runs:
+def _runs(outlines: Outlines, start: FloatArray, end: FloatArray) -> Runs:
     """Return the pieces in runs of at most `_RUN` that follow each other."""
     gap = np.abs(outlines.start[1:] - outlines.end[:-1]).max(axis=1, initial=0) > _TOUCHING_DEGREES
     new = np.concatenate([[True], gap | (outlines.owner[1:] != outlines.owner[:-1])])
@@ -277,14 +277,16 @@ def _runs(outlines: Outlines, start: Floats, end: Floats) -> Runs:
     return Runs(first, size, centre, np.maximum.reduceat(away, first))
 
 
-def _spread(pair: Ints, site: Ints, run: Ints, runs: Runs) -> tuple[Ints, Ints, Ints]:
+def _spread(
+    pair: IntArray, site: IntArray, run: IntArray, runs: Runs
+) -> tuple[IntArray, IntArray, IntArray]:
     """Return pair, site and piece for each piece of the runs."""
     size = runs.size[run]
     nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
     return np.repeat(pair, size), np.repeat(site, size), np.repeat(runs.first[run], size) + nth
 
 
-def _chunks(heads: Any, where: Floats, reach: float) -> Sequence[Ints]:
+def _chunks(heads: cKDTree, where: FloatArray, reach: float) -> Sequence[IntArray]:
     """Return the sites in parts whose candidates fit in memory."""
     from scipy.spatial import cKDTree
 
@@ -294,16 +296,19 @@ def _chunks(heads: Any, where: Floats, reach: float) -> Sequence[Ints]:
     return [np.arange(first, len(where), parts) for first in range(min(parts, len(where)))]
 
 
-def _foot(point: Floats, start: Floats, end: Floats) -> Floats:
+def _foot(point: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     """Return the nearest point of each straight piece, (n, 3)."""
     along = end - start
     length2 = np.einsum("ij,ij->i", along, along)
     part = np.einsum("ij,ij->i", point - start, along)
     part = np.divide(part, length2, out=np.zeros_like(part), where=length2 > 0)
-    return start + np.clip(part, 0, 1)[:, None] * along
+    foot: FloatArray = start + np.clip(part, 0, 1)[:, None] * along
+    return foot
 
 
-def _least(pair: Ints, away: Floats, slack: float, bound: Floats | None = None) -> Ints:
+def _least(
+    pair: IntArray, away: FloatArray, slack: float, bound: FloatArray | None = None
+) -> IntArray:
     """Return the positions whose distance is the least `bound` of its pair, or `slack` above it.
 
     Distances are their own bounds by default. The positions are in order of their pairs.
@@ -316,21 +321,24 @@ def _least(pair: Ints, away: Floats, slack: float, bound: Floats | None = None) 
     return order[away[order] <= np.repeat(least, sizes) + slack]
 
 
-def _on_globe(points: Floats) -> Floats:
+def _on_globe(points: FloatArray) -> FloatArray:
     """Return longitude and latitude of points in space on, or close to, the ellipsoid."""
     across = np.hypot(points[:, 0], points[:, 1])
     latitude = np.arctan2(points[:, 2], across * (1 - _ECCENTRICITY2))
-    return np.degrees(np.column_stack([np.arctan2(points[:, 1], points[:, 0]), latitude]))
+    lonlat: FloatArray = np.degrees(
+        np.column_stack([np.arctan2(points[:, 1], points[:, 0]), latitude])
+    )
+    return lonlat
 
 
-def _nearest_sites(points: Floats, sites: Sites) -> Ints:
+def _nearest_sites(points: FloatArray, sites: Sites) -> IntArray:
     from scipy.spatial import cKDTree
 
     tree = cKDTree(in_space(sites.points))
     return np.asarray(tree.query(in_space(points), workers=-1)[1], dtype=np.int64)
 
 
-def _first_items(sites: Sites) -> Ints:
+def _first_items(sites: Sites) -> IntArray:
     """Return the first item at each site."""
     first = np.full(len(sites.points), np.iinfo(np.int64).max)
     np.minimum.at(first, sites.site, sites.item)

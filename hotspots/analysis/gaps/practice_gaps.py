@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from hotspots.analysis.gaps.hotspot_gaps import known, polygons_of, require_distance
 from hotspots.analysis.gaps.matching import EXACT_KM, nearest_items, pairs_within
@@ -18,6 +17,7 @@ from hotspots.analysis.gaps.records_table import (
     shapes_of,
     tidy,
 )
+from hotspots.layers.array_types import BoolArray, TableRow
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -107,7 +107,7 @@ def practice_gaps(
     return ranked
 
 
-def known_to_work(records: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def known_to_work(records: pd.DataFrame) -> BoolArray:
     """Return which records of a tidy table show a practice that works; see `practice_gaps`."""
     positive = (records["effect_size"] > 0).to_numpy()
     surely = (records["effect_low"] > 0).to_numpy()
@@ -132,10 +132,10 @@ def _examples(records: pd.DataFrame, choice: RecordFilter) -> pd.DataFrame:
 
 def _counts_by_reason(
     records: pd.DataFrame, examples: pd.DataFrame, found: pd.DataFrame
-) -> dict[str, Any]:
+) -> TableRow:
     """Return the number of practices and, by the first reason that holds, of those left out."""
 
-    def without(column: str) -> npt.NDArray[np.bool_]:
+    def without(column: str) -> BoolArray:
         """Return which records have no code that counts in a column."""
         codes = codes_of(records, column)
         codes = codes[codes["code"] != _OTHER] if column == "practice_kind" else codes

@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
 from hotspots.errors import BadInputError
 from hotspots.geo.countries import countries
+from hotspots.layers.array_types import BoolArray, ObjectArray, TableRow
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -103,7 +103,7 @@ def tidy(records: gpd.GeoDataFrame | pd.DataFrame) -> gpd.GeoDataFrame:
     shapes = records.geometry if "geometry" in records else pd.Series(None, index=records.index)
     if getattr(shapes, "crs", None) is not None:
         shapes = shapes.to_crs("EPSG:4326")
-    columns: dict[str, Any] = {}
+    columns: TableRow = {}
     for name in TEXTS:
         given = records[name] if name in records else pd.Series("", index=records.index)
         columns[name] = given.astype(object).where(given.notna(), "").astype(str)
@@ -119,7 +119,7 @@ def select(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> gpd.
     return records[chosen(records, choice, today)].reset_index(drop=True)
 
 
-def chosen(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> npt.NDArray[np.bool_]:
+def chosen(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> BoolArray:
     """Return which records of a tidy table match a filter."""
     kept = np.ones(len(records), dtype=bool)
     if choice.active_only:
@@ -133,12 +133,13 @@ def chosen(records: gpd.GeoDataFrame, choice: RecordFilter, today: date) -> npt.
     return kept
 
 
-def ended(records: gpd.GeoDataFrame, today: date) -> npt.NDArray[np.bool_]:
+def ended(records: gpd.GeoDataFrame, today: date) -> BoolArray:
     """Return which records have ended: by their `end` where they have one, else by `status`."""
     last = np.array([last_day(text) for text in records["end"]], dtype=object)
     known = np.array([day is not None for day in last], dtype=bool)
     past = np.array([day is not None and day < today for day in last], dtype=bool)
-    return past | (~known & (records["status"] == "ended").to_numpy())
+    over: BoolArray = past | (~known & (records["status"] == "ended").to_numpy())
+    return over
 
 
 def last_day(text: str) -> date | None:
@@ -166,17 +167,19 @@ def codes_of(records: pd.DataFrame, column: str) -> pd.DataFrame:
     return found[found["code"] != ""].drop_duplicates().reset_index(drop=True)
 
 
-def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> npt.NDArray[np.bool_]:
+def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> BoolArray:
     """Return which records are georeferenced to a town or better.
 
     With `vague`, also those located to a region or country only.
     """
     shapes = np.asarray(records.geometry, dtype=object)
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    return there if vague else there & ~records["place_precision"].isin(VAGUE).to_numpy()
+    if not vague:
+        there &= ~records["place_precision"].isin(VAGUE).to_numpy()
+    return np.asarray(there)
 
 
-def shapes_of(records: gpd.GeoDataFrame) -> npt.NDArray[Any]:
+def shapes_of(records: gpd.GeoDataFrame) -> ObjectArray:
     """Return the geometries of records, None where they aren't georeferenced."""
     shapes = np.asarray(records.geometry, dtype=object).copy()
     shapes[~placed(records)] = None
@@ -219,7 +222,7 @@ def hinted_pairs(records: gpd.GeoDataFrame) -> pd.DataFrame:
     return found[found["country"] != ""].drop_duplicates().reset_index(drop=True)
 
 
-def worldwide(records: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
+def worldwide(records: gpd.GeoDataFrame) -> BoolArray:
     """Return which records declare world-wide work."""
     pairs = codes_of(records, "regions")
     return np.isin(np.arange(len(records)), pairs.loc[pairs["code"] == WORLD, "record"])

@@ -7,16 +7,19 @@ absolutely, and if its patch is large enough. Gain and loss are two axes, never 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.hotspots.patches import drop_small
 from hotspots.errors import BadInputError
-from hotspots.layers.grid import cell_area, grid_of
+from hotspots.layers.array_types import BoolArray, FloatArray, IntArray
+from hotspots.layers.grid import grid_of
 from hotspots.layers.rounding import SAME_SUM, steady
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import EXCLUSION_REASONS, HOTSPOT_CLASSES, describe
 
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
@@ -24,11 +27,11 @@ _ORGANIC_REASON = next(c for c, name in EXCLUSION_REASONS.items() if name == "or
 
 
 def top_share_by_area(
-    values: npt.NDArray[np.float64],
-    area: npt.NDArray[np.float64],
+    values: FloatArray,
+    area: FloatArray,
     share: float,
-    groups: npt.NDArray[np.int64] | None = None,
-) -> npt.NDArray[np.bool_]:
+    groups: IntArray | None = None,
+) -> BoolArray:
     """Return which values are in the top `share` of the area of their group.
 
     Parameters
@@ -118,66 +121,85 @@ def classify_hotspots(
     """
     if not 0 < top_share <= 1:
         raise BadInputError(f"top_share is {top_share}; it is a share of the area, 0 to 1.")
+    grid = grid_of(gain)
+    cell_ha = grid.area_ha()
     share = managed_share if valid_share is None else managed_share * valid_share
-    area = (cell_area(gain).values * share.fillna(0).values).astype("float64")
+    area = (cell_ha * share.fillna(0).values).astype("float64")
     known = gain.notnull() if loss is None else gain.notnull() & loss.notnull()
     has_soil = (excluded_reason > 0) | (managed_share.notnull() & (area > 0))
     eligible = ((excluded_reason == 0) & (area > 0)).values
-    labels = None if groups is None else groups.values[eligible].astype("int64")
-    grid = grid_of(gain)
-    land = cell_area(gain).values * (1.0 if valid_share is None else valid_share.fillna(0).values)
-
-    def hot(
-        values: xr.DataArray, threshold: float, share_of_draws: xr.DataArray | None
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Return the hot cells, and those hot by their own value but with insufficient evidence."""
-        found = np.zeros(values.shape, dtype=bool)
-        v = steady(values.values[eligible])
-        high = (v >= steady(threshold)) & (v > 0) & known.values[eligible]
-        found[eligible] = high & top_share_by_area(v, area[eligible], top_share, labels)
-        keep = partial(
-            drop_small,
-            area_ha=land,
-            min_cells=min_patch_cells,
-            min_area_km2=min_patch_area_km2,
-            wraps=grid.wraps,
-        )
-        if share_of_draws is None:
-            return keep(found), np.zeros_like(found)
-        surely = keep(found & ~(share_of_draws.values < stability))
-        return surely, keep(found) & ~surely
-
-    hot_gain, doubtful = hot(gain, gain_threshold, gain_stability)
+    # A patch is measured in land, not in managed land: it is a place, and places are what is shown.
+    keep = partial(
+        drop_small,
+        area_ha=cell_ha * (1.0 if valid_share is None else valid_share.fillna(0).values),
+        min_cells=min_patch_cells,
+        min_area_km2=min_patch_area_km2,
+        wraps=grid.wraps,
+    )
+    ranking = _Ranking(
+        eligible=eligible,
+        known=known.values[eligible],
+        area=area[eligible],
+        groups=None if groups is None else groups.values[eligible].astype("int64"),
+        top_share=top_share,
+    )
+    high_gain = ranking.high(gain, gain_threshold)
+    hot_gain, doubtful = _stable(high_gain, gain_stability, stability, keep)
     hot_loss = np.zeros_like(hot_gain)
     if loss is not None:
-        hot_loss, doubtful_loss = hot(loss, loss_threshold, loss_stability)
+        high_loss = ranking.high(loss, loss_threshold)
+        hot_loss, doubtful_loss = _stable(high_loss, loss_stability, stability, keep)
         doubtful = doubtful | doubtful_loss
-    managed_organic = excluded_reason == _ORGANIC_REASON
-    code = np.select(
-        [
-            ~has_soil.values,
-            managed_organic.values,
-            ~eligible,
-            ~known.values,
-            hot_gain & hot_loss,
-            hot_loss,
-            hot_gain,
-            doubtful,
-        ],
-        [
-            0,
-            _CLASS["organic"],
-            _CLASS["excluded"],
-            _CLASS["insufficient_evidence"],
-            _CLASS["restore"],
-            _CLASS["protect"],
-            _CLASS["build"],
-            _CLASS["insufficient_evidence"],
-        ],
-        default=_CLASS["monitor"],
-    ).astype("uint8")
+    # The first condition that holds decides: land that isn't ranked comes before what it might be.
+    decided = (
+        (~has_soil.values, 0),
+        ((excluded_reason == _ORGANIC_REASON).values, _CLASS["organic"]),
+        (~eligible, _CLASS["excluded"]),
+        (~known.values, _CLASS["insufficient_evidence"]),
+        (hot_gain & hot_loss, _CLASS["restore"]),
+        (hot_loss, _CLASS["protect"]),
+        (hot_gain, _CLASS["build"]),
+        (doubtful, _CLASS["insufficient_evidence"]),
+    )
+    conditions, codes = [one for one, _ in decided], [code for _, code in decided]
+    code = np.select(conditions, codes, default=_CLASS["monitor"]).astype("uint8")
     out = xr.DataArray(code, dims=gain.dims, coords=gain.coords)
     return describe(out, "hotspot_class" if groups is None else "hotspot_class_in_zone")
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """The land that is ranked: a mask of all cells, and of the cells in it what ranks them."""
+
+    eligible: BoolArray
+    known: BoolArray
+    area: FloatArray
+    groups: IntArray | None
+    top_share: float
+
+    def high(self, values: xr.DataArray, threshold: float) -> BoolArray:
+        """Return the cells in the top share of their group and at or above the threshold."""
+        found = np.zeros(values.shape, dtype=bool)
+        v = steady(values.values[self.eligible])
+        # Above 0 besides: with a threshold of 0 a map of nothing would be hot.
+        above = (v >= steady(threshold)) & (v > 0) & self.known
+        top = top_share_by_area(v, self.area, self.top_share, self.groups)
+        found[self.eligible] = above & top
+        return found
+
+
+def _stable(
+    high: BoolArray,
+    share_of_draws: xr.DataArray | None,
+    stability: float,
+    keep: Callable[[BoolArray], BoolArray],
+) -> tuple[BoolArray, BoolArray]:
+    """Return the hot cells, and those hot by their own value but with insufficient evidence."""
+    if share_of_draws is None:
+        return keep(high), np.zeros_like(high)
+    # Not "at or above": where no error is known (NaN) the map's own value is used.
+    surely = keep(high & ~(share_of_draws.values < stability))
+    return surely, keep(high) & ~surely
 
 
 def class_share(
@@ -185,4 +207,4 @@ def class_share(
 ) -> xr.DataArray:
     """Return the share of the cell that its class covers: managed land; all land if excluded."""
     excluded = hotspot_class == _CLASS["excluded"]
-    return xr.where(excluded, valid_share, valid_share * managed_share.fillna(0))
+    return choose(excluded, valid_share, valid_share * managed_share.fillna(0))

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import BadInputError, RasterError
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import (
     CLIMATE_ZONES,
     EXCLUSION_REASONS,
@@ -142,7 +143,7 @@ def is_organic(data: xr.Dataset, stock: float) -> xr.DataArray:
     if "soil_class" not in data:
         return by_stock
     soil = data["soil_class"]
-    return xr.where(soil.isin(list(SOIL_CLASSES)), soil == _SOIL["organic"], by_stock)
+    return choose(soil.isin(list(SOIL_CLASSES)), soil == _SOIL["organic"], by_stock)
 
 
 def _names(masks: Collection[str] | None) -> list[str]:
@@ -159,7 +160,7 @@ def _hyper_arid(data: xr.Dataset, limits: Thresholds) -> xr.DataArray:
         return by_rain
     pet = data["annual_pet"]
     # As a product: where PET is 0, the index is infinite and the land is not arid.
-    return xr.where(pet.notnull(), rain < HYPER_ARID_INDEX * pet, by_rain)
+    return choose(pet.notnull(), rain < HYPER_ARID_INDEX * pet, by_rain)
 
 
 def _wetland(data: xr.Dataset, _: Thresholds) -> xr.DataArray:

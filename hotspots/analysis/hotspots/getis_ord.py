@@ -15,10 +15,9 @@ import xarray as xr
 from hotspots.analysis.hotspots.fdr import false_discovery_rate
 from hotspots.analysis.hotspots.neighbours import Runs, mask_runs, radius_runs
 from hotspots.errors import BadInputError, RasterError
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.grid import Grid, axis_names, cell_area, grid_of
 from hotspots.layers.variables import CLUSTERS, flags
-
-Array = npt.NDArray[np.float64]
 
 
 class Moments(NamedTuple):
@@ -137,7 +136,9 @@ def _runs(
     return radius_runs(grid, radius)
 
 
-def _statistic(values: Array, runs: Runs, area: Array | None) -> tuple[Array, Array, Moments]:
+def _statistic(
+    values: FloatArray, runs: Runs, area: FloatArray | None
+) -> tuple[FloatArray, FloatArray, Moments]:
     """Return z, effect and the moments of the study area."""
     from hotspots.analysis.hotspots.kernel import run_sums
 
@@ -166,7 +167,9 @@ def _statistic(values: Array, runs: Runs, area: Array | None) -> tuple[Array, Ar
     return sums / (sd * np.sqrt(spread)), sums / total, Moments(n, mean, sd)
 
 
-def _dataset(layer: xr.DataArray, z: Array, effect: Array, method: str, alpha: float) -> xr.Dataset:
+def _dataset(
+    layer: xr.DataArray, z: FloatArray, effect: FloatArray, method: str, alpha: float
+) -> xr.Dataset:
     from scipy.special import erfc
 
     p = erfc(np.abs(z) / np.sqrt(2))  # = 2·sf(|z|), without loss in the tail

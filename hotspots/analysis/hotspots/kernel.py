@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
+from hotspots.layers.array_types import FloatArray, IntArray
 
 
 @numba.njit(cache=True, nogil=True)
 def run_sums(
-    values: Array, first: Index, row: Index, low: Index, high: Index, wraps: bool
-) -> Array:
+    values: FloatArray, first: IntArray, row: IntArray, low: IntArray, high: IntArray, wraps: bool
+) -> FloatArray:
     """Return for each cell the sum of `values` over its neighbourhood, shape (rows, columns).
 
     Runs ``first[i]:first[i + 1]`` belong to the cells of row i: run k holds, in row ``row[k]``,
@@ -57,7 +55,7 @@ def run_sums(
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_shifted(out: Array, line: Array, shift: int, sign: float, wraps: bool) -> None:
+def _add_shifted(out: FloatArray, line: FloatArray, shift: int, sign: float, wraps: bool) -> None:
     """Add ``sign × line[j + shift]`` to ``out[j]``, beyond the edges by turns or held at the edge.
 
     Split at the edge into two plain loops, which the compiler can vectorise.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
+from hotspots.layers.array_types import FloatArray, IntArray
 
 
 def run_sums(
-    values: Array, first: Index, row: Index, low: Index, high: Index, wraps: bool
-) -> Array:
+    values: FloatArray, first: IntArray, row: IntArray, low: IntArray, high: IntArray, wraps: bool
+) -> FloatArray:
     """Return for each cell the sum of `values` over its neighbourhood, cell by cell.
 
     Parameters

@@ -13,9 +13,8 @@ import numpy.typing as npt
 import pyproj
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, IntArray
 from hotspots.layers.grid import Grid
-
-Index = npt.NDArray[np.int64]
 
 # A cell at exactly the radius is included; rounding of coordinates must not decide it.
 _AT_RADIUS = 1 + 1e-9
@@ -26,10 +25,10 @@ _GEOD = pyproj.Geod(ellps="WGS84")
 class Runs:
     """Runs ``first[i]:first[i + 1]`` belong to row i; `low`..`high` are inclusive offsets."""
 
-    first: Index
-    row: Index
-    low: Index
-    high: Index
+    first: IntArray
+    row: IntArray
+    low: IntArray
+    high: IntArray
     wraps: bool = False
 
 
@@ -102,9 +101,7 @@ def _geodesic_runs(grid: Grid, radius: float) -> Runs:
     return Runs(first, other, -width, width, grid.wraps)
 
 
-def _half_widths(
-    grid: Grid, lat: npt.NDArray[np.float64], other: npt.NDArray[np.float64], radius: float
-) -> Index:
+def _half_widths(grid: Grid, lat: FloatArray, other: FloatArray, radius: float) -> IntArray:
     """Return, per pair of rows, the most columns between two cells within `radius`.
 
     Bisection: distance grows with the difference of longitude up to 180°.
@@ -121,14 +118,12 @@ def _half_widths(
     return low
 
 
-def _distance(
-    lat: npt.NDArray[np.float64], other: npt.NDArray[np.float64], dlon: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _distance(lat: FloatArray, other: FloatArray, dlon: FloatArray) -> FloatArray:
     metres = _GEOD.inv(np.zeros(len(lat)), lat, dlon, other)[2]
     return np.asarray(metres, dtype="float64")
 
 
-def _same_for_all_rows(offsets: Index, shape: tuple[int, int], wraps: bool) -> Runs:
+def _same_for_all_rows(offsets: IntArray, shape: tuple[int, int], wraps: bool) -> Runs:
     """Repeat runs (row offset, low, high) for every row, without those off the grid."""
     rows = shape[0]
     row = np.arange(rows)[:, None] + offsets[:, 0]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import BoolArray
 from hotspots.layers.grid import Grid
 from hotspots.layers.rounding import SAME_SUM
 
@@ -64,7 +65,7 @@ def drop_small(
     min_cells: int | None = 4,
     min_area_km2: float | None = 1000.0,
     wraps: bool = False,
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Return `mask` without its small patches: those below either minimum.
 
     Parameters

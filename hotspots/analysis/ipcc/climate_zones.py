@@ -7,15 +7,13 @@ checks its inputs for missing values.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.elementwise import Codes, class_result, elementwise, require_between
+from hotspots.analysis.elementwise import class_result, elementwise, require_between
 from hotspots.analysis.ipcc.tier1 import GUIDELINES
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import CodeArray, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import CLIMATE_ZONES, VARIABLES
 
 TROPICAL_ABOVE = 18.0  # degC, mean annual temperature
@@ -29,19 +27,18 @@ MOIST_ABOVE = 1000.0  # mm yr-1
 MOIST_RATIO_ABOVE = 1.0  # precipitation over PET
 
 _CODE = {name: code for code, name in CLIMATE_ZONES.items()}
-Values = npt.NDArray[np.float64]
 
 
 def climate_zone(
     *,
-    mean_annual_temperature: Any,
-    annual_precipitation: Any,
-    annual_pet: Any = None,
-    elevation: Any = None,
-    frost_days: Any = None,
-    warmest_month_temperature: Any = None,
+    mean_annual_temperature: Numeric,
+    annual_precipitation: Numeric,
+    annual_pet: Numeric | None = None,
+    elevation: Numeric | None = None,
+    frost_days: Numeric | None = None,
+    warmest_month_temperature: Numeric | None = None,
     guidelines: str = "2019",
-) -> Any:
+) -> SameKind:
     """Return the IPCC climate zone.
 
     Parameters
@@ -108,8 +105,13 @@ def climate_zone(
 
 
 def _zones(
-    mat: Values, rain: Values, pet: Values, elevation: Values, frost: Values, warmest: Values
-) -> Codes:
+    mat: FloatArray,
+    rain: FloatArray,
+    pet: FloatArray,
+    elevation: FloatArray,
+    frost: FloatArray,
+    warmest: FloatArray,
+) -> CodeArray:
     """Return zone codes, 0 where unknown; in each branch conditions are tested in order."""
     unknown = np.isnan
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,7 +121,7 @@ def _zones(
     warm = mat > TROPICAL_ABOVE
     tropical = warm & (frost <= TROPICAL_FROST_DAYS)
 
-    def by_ratio(band: str) -> Values:
+    def by_ratio(band: str) -> FloatArray:
         """Return the moist or dry zone of a band, by rain over evaporation."""
         moist, dry = _CODE[f"{band}_moist"], _CODE[f"{band}_dry"]
         return np.select([unknown(ratio), ratio > MOIST_RATIO_ABOVE], [0, moist], dry)

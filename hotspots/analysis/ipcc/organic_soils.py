@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -23,6 +22,7 @@ from hotspots.analysis.elementwise import (
 )
 from hotspots.analysis.ipcc.factor_tables import rows_of, table
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import CLIMATE_ZONES, LAND_USES
 
 # Polar zones have no rows of their own; IPCC's "boreal" is the nearest (convention).
@@ -61,12 +61,14 @@ _DOC, _N2O = "DOC off-site", "N2O"
 class EmissionFactor(NamedTuple):
     """A factor and its 95 % confidence interval, each as float, array or DataArray."""
 
-    ef: Any
-    low: Any
-    high: Any
+    ef: SameKind
+    low: SameKind
+    high: SameKind
 
 
-def emission_factor(climate_zone: Any, land_use: Any = "cropland") -> EmissionFactor:
+def emission_factor(
+    climate_zone: ClassArgument, land_use: ClassArgument = "cropland"
+) -> EmissionFactor:
     """Return the on-site CO2-C emission factor of drained organic soil.
 
     Parameters
@@ -94,8 +96,8 @@ def emission_factor(climate_zone: Any, land_use: Any = "cropland") -> EmissionFa
 
 
 def organic_soil_factor(
-    climate_zone: Any, land_use: Any = "cropland", *, with_doc: bool = False
-) -> Any:
+    climate_zone: ClassArgument, land_use: ClassArgument = "cropland", *, with_doc: bool = False
+) -> SameKind:
     """Return the carbon loss of drained organic soil, t C ha-1 yr-1.
 
     Parameters
@@ -116,12 +118,12 @@ def organic_soil_factor(
     return _named(on_site, "organic_soil_factor", "t ha-1 yr-1")
 
 
-def doc_factor(climate_zone: Any) -> EmissionFactor:
+def doc_factor(climate_zone: ClassArgument) -> EmissionFactor:
     """Return the loss by dissolved organic carbon, t C ha-1 yr-1 (Table 2.2; secondary)."""
     return EmissionFactor(*(_factors(_COMPANION, b, _DOC, climate_zone, "all") for b in _BOUNDS))
 
 
-def n2o_factor(climate_zone: Any, land_use: Any = "cropland") -> EmissionFactor:
+def n2o_factor(climate_zone: ClassArgument, land_use: ClassArgument = "cropland") -> EmissionFactor:
     """Return the N2O emission, kg N2O-N ha-1 yr-1 (Table 2.5; secondary).
 
     Arguments as for `emission_factor`; NaN where the packaged table, which isn't the whole of
@@ -130,7 +132,7 @@ def n2o_factor(climate_zone: Any, land_use: Any = "cropland") -> EmissionFactor:
     return EmissionFactor(*(_factors(_COMPANION, b, _N2O, climate_zone, land_use) for b in _BOUNDS))
 
 
-def methane_factor(*, ef_land: Any, ef_ditch: Any, ditch_share: Any) -> Any:
+def methane_factor(*, ef_land: Numeric, ef_ditch: Numeric, ditch_share: Numeric) -> SameKind:
     """Return the methane of drained land and its ditches, in the unit of the two factors.
 
     Notes
@@ -144,11 +146,11 @@ def methane_factor(*, ef_land: Any, ef_ditch: Any, ditch_share: Any) -> Any:
 
 def drained_organic_emission(
     *,
-    drained_area: Any,
-    climate_zone: Any,
-    land_use: Any = "cropland",
+    drained_area: Numeric,
+    climate_zone: ClassArgument,
+    land_use: ClassArgument = "cropland",
     years: float = 1.0,
-    peat_stock: Any = None,
+    peat_stock: Numeric | None = None,
 ) -> xr.Dataset:
     """Return the emissions of drained organic soil over a number of years.
 
@@ -182,7 +184,7 @@ def drained_organic_emission(
     site, doc = emission_factor(climate_zone, land_use), doc_factor(climate_zone)
     n2o = n2o_factor(climate_zone, land_use)
     stock = np.inf if peat_stock is None else peat_stock
-    parts: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    parts: dict[str, tuple[Callable[..., FloatArray], tuple[Numeric, ...]]] = {
         "co2_c": (_carbon, (site.ef, doc.ef, site.ef)),
         "co2_c_lower": (_carbon, (site.low, doc.ef, site.low)),
         "co2_c_upper": (_carbon, (site.high, doc.ef, site.high)),
@@ -202,7 +204,13 @@ def drained_organic_emission(
     )
 
 
-def peat_loss(*, climate_zone: Any, land_use: Any = "cropland", years: Any, peat_stock: Any) -> Any:
+def peat_loss(
+    *,
+    climate_zone: ClassArgument,
+    land_use: ClassArgument = "cropland",
+    years: Numeric,
+    peat_stock: Numeric,
+) -> SameKind:
     """Return the carbon lost on site over `years`, t ha-1: ``min(EF·t, peat_stock)``.
 
     Parameters
@@ -221,7 +229,7 @@ def peat_loss(*, climate_zone: Any, land_use: Any = "cropland", years: Any, peat
     return elementwise(lambda f, t, s: np.minimum(f * t, s), ef, years, peat_stock)
 
 
-def rewetted_factor(climate_zone: Any, nutrient_status: str = "rich") -> EmissionFactor:
+def rewetted_factor(climate_zone: ClassArgument, nutrient_status: str = "rich") -> EmissionFactor:
     """Return the CO2-C emission factor of rewetted organic soil.
 
     Parameters
@@ -259,8 +267,11 @@ def rewetted_factor(climate_zone: Any, nutrient_status: str = "rich") -> Emissio
 
 
 def avoided_emission(
-    *, climate_zone: Any, land_use: Any = "cropland", nutrient_status: str = "rich"
-) -> Any:
+    *,
+    climate_zone: ClassArgument,
+    land_use: ClassArgument = "cropland",
+    nutrient_status: str = "rich",
+) -> SameKind:
     """Return the CO2-C emission that rewetting avoids, t C ha-1 yr-1 of drained land.
 
     The on-site factor of the drained land use less that of rewetted land; an emission that stops,
@@ -275,7 +286,7 @@ def avoided_emission(
     )
 
 
-def wetland_mineral_factor(years_since_rewetting: Any = None) -> Any:
+def wetland_mineral_factor(years_since_rewetting: Numeric | None = None) -> SameKind:
     """Return F_LU of cropland on wetland mineral soils.
 
     Parameters
@@ -304,7 +315,7 @@ def wetland_mineral_factor(years_since_rewetting: Any = None) -> Any:
     ends = [0.0, *(end for end, _ in steps[:-1])]
     values = np.array([drained, *(value for _, value in steps)])
 
-    def factor(years: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def factor(years: FloatArray) -> FloatArray:
         """Return the factor of the step that each year is in."""
         found = values[np.searchsorted(ends, years)]
         return np.where(np.isnan(years), np.nan, found)
@@ -327,11 +338,13 @@ def _climates() -> tuple[str, ...]:
     return ("", *(CLIMATE_OF_BAND[band] for band in bands))
 
 
-def _factors(name: str, column: str, item: str, climate_zone: Any, land_use: Any) -> Any:
+def _factors(
+    name: str, column: str, item: str, climate_zone: ClassArgument, land_use: ClassArgument
+) -> SameKind:
     """Return a column of a table by zone and land use; NaN where there is no row."""
     if isinstance(land_use, str):
         uses: tuple[str, ...] = (land_use,)
-        codes: Any = 0
+        codes: SameKind = 0
         known = ("all", *organic_land_uses())
         if land_use not in known:
             raise BadInputError(
@@ -347,7 +360,7 @@ def _factors(name: str, column: str, item: str, climate_zone: Any, land_use: Any
 
 
 @cache
-def _matrix(name: str, column: str, item: str, uses: tuple[str, ...]) -> npt.NDArray[np.float64]:
+def _matrix(name: str, column: str, item: str, uses: tuple[str, ...]) -> FloatArray:
     found = {
         (row["climate"], row["land_use"]): float(row[column])
         for row in table(name)
@@ -362,7 +375,14 @@ def _value(found: dict[tuple[str, str], float], climate: str, use: str) -> float
     return found.get((climate, row), np.nan)
 
 
-def _carbon(area: Any, stock: Any, years: Any, site: Any, doc: Any, part: Any) -> Any:
+def _carbon(
+    area: FloatArray,
+    stock: FloatArray,
+    years: FloatArray,
+    site: FloatArray,
+    doc: FloatArray,
+    part: FloatArray,
+) -> FloatArray:
     """Return `part` of the carbon loss; both pathways are reduced where the peat is exhausted."""
     demand = np.maximum((site + doc) * years, 0.0)
     with np.errstate(invalid="ignore"):
@@ -371,12 +391,14 @@ def _carbon(area: Any, stock: Any, years: Any, site: Any, doc: Any, part: Any) -
     return area * part * years * share
 
 
-def _plain(area: Any, stock: Any, years: Any, factor: Any) -> Any:
+def _plain(
+    area: FloatArray, stock: FloatArray, years: FloatArray, factor: FloatArray
+) -> FloatArray:
     del stock  # nitrogen isn't capped by carbon
     return area * factor * years
 
 
-def _named(values: Any, name: str, unit: str) -> Any:
+def _named(values: Numeric, name: str, unit: str) -> SameKind:
     if isinstance(values, xr.DataArray):
         values = values.rename(name)
         values.attrs = {"units": unit, "long_name": name.replace("_", " ")}

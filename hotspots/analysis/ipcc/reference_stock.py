@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import class_codes, elementwise
 from hotspots.analysis.ipcc.factor_tables import rows_of
 from hotspots.analysis.ipcc.tier1 import GUIDELINES, require_guidelines
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import ClassArgument, FloatArray, SameKind
 from hotspots.layers.variables import CLIMATE_ZONES, SOIL_CLASSES, describe
 
 DEPTH_CM = "0-30"
@@ -20,7 +19,9 @@ _ZONE_CODE = {name: code for code, name in CLIMATE_ZONES.items()}
 _SOIL_CODE = {name: code for code, name in SOIL_CLASSES.items()}
 
 
-def soc_reference(*, climate_zone: Any, soil_class: Any, guidelines: str = "2019") -> Any:
+def soc_reference(
+    *, climate_zone: ClassArgument, soil_class: ClassArgument, guidelines: str = "2019"
+) -> SameKind:
     """Return the IPCC reference stock of mineral soils.
 
     Parameters
@@ -57,8 +58,8 @@ def soc_reference(*, climate_zone: Any, soil_class: Any, guidelines: str = "2019
 
 
 def soc_reference_uncertainty(
-    *, climate_zone: Any, soil_class: Any, guidelines: str = "2019"
-) -> Any:
+    *, climate_zone: ClassArgument, soil_class: ClassArgument, guidelines: str = "2019"
+) -> SameKind:
     """Return the uncertainty of `soc_reference`, % of the value, with its arguments and NaN.
 
     Notes
@@ -77,7 +78,9 @@ def soc_reference_uncertainty(
     return found
 
 
-def _looked_up(column: str, climate_zone: Any, soil_class: Any, guidelines: str) -> Any:
+def _looked_up(
+    column: str, climate_zone: ClassArgument, soil_class: ClassArgument, guidelines: str
+) -> SameKind:
     if guidelines not in GUIDELINES:
         allowed = " and ".join(GUIDELINES)
         raise BadInputError(f"guidelines is '{guidelines}'; allowed are {allowed}.")
@@ -92,7 +95,7 @@ def _looked_up(column: str, climate_zone: Any, soil_class: Any, guidelines: str)
 
 
 @cache
-def _matrix(column: str, guidelines: str) -> npt.NDArray[np.float64]:
+def _matrix(column: str, guidelines: str) -> FloatArray:
     """Return the values by zone code and soil code; NaN where there is none."""
     out = np.full((len(CLIMATE_ZONES) + 1, len(SOIL_CLASSES) + 1), np.nan)
     for row in rows_of("ipcc_socref", guidelines=guidelines):

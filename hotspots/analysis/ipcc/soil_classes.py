@@ -9,21 +9,27 @@ group's class apply. The crosswalk from groups to classes, with its conventions,
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
     NODATA,
-    Codes,
     class_result,
     elementwise,
     require_between,
 )
 from hotspots.analysis.ipcc.factor_tables import rows_of, status_kind, table
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import (
+    AnyArray,
+    ClassArgument,
+    CodeArray,
+    FloatArray,
+    Numeric,
+    SameKind,
+    TableRow,
+)
 from hotspots.layers.variables import SOIL_CLASSES, classes_of
 
 SANDY_ABOVE = 70.0  # % sand
@@ -38,8 +44,13 @@ _MISSING_NAMES = ("", NODATA, "none", "nan")
 
 
 def soil_class(
-    *, group: Any, sand: Any = None, clay: Any = None, system: str = "WRB", unlisted: str = "LAC"
-) -> Any:
+    *,
+    group: ClassArgument,
+    sand: Numeric | None = None,
+    clay: Numeric | None = None,
+    system: str = "WRB",
+    unlisted: str = "LAC",
+) -> SameKind:
     """Return the IPCC soil class.
 
     Parameters
@@ -90,7 +101,7 @@ def soil_class(
     )
 
 
-def soil_group_table(system: str | None = None) -> list[dict[str, Any]]:
+def soil_group_table(system: str | None = None) -> list[TableRow]:
     """Return the crosswalk from soil groups to IPCC classes.
 
     Parameters
@@ -124,7 +135,7 @@ def _is_convention(row: dict[str, str]) -> bool:
     return status_kind(row["status"]) == "convention"
 
 
-def _with_texture(groups: Any, sand: Any, clay: Any) -> Codes:
+def _with_texture(groups: AnyArray, sand: FloatArray, clay: FloatArray) -> CodeArray:
     groups = np.asarray(groups, dtype="int64")
     sandy = (sand > SANDY_ABOVE) & (clay < SANDY_BELOW)
     unknown = np.isnan(sand) | np.isnan(clay)
@@ -136,7 +147,7 @@ def _with_texture(groups: Any, sand: Any, clay: Any) -> Codes:
     return out.astype("uint8")
 
 
-def _classes_of_groups(group: Any, system: str, unlisted: str) -> Any:
+def _classes_of_groups(group: ClassArgument, system: str, unlisted: str) -> SameKind:
     """Return codes before texture: a class, `_NO_CLASS`, or 0 where the group is missing."""
     if not isinstance(group, xr.DataArray):
         return _codes(np.asarray(group), None, system, unlisted)
@@ -149,9 +160,7 @@ def _classes_of_groups(group: Any, system: str, unlisted: str) -> Any:
     )
 
 
-def _codes(
-    groups: npt.NDArray[Any], names: dict[int, str] | None, system: str, unlisted: str
-) -> Codes:
+def _codes(groups: AnyArray, names: dict[int, str] | None, system: str, unlisted: str) -> CodeArray:
     if groups.dtype.kind in "OUS":
         groups, names = groups.astype(str), None
     values, place = np.unique(groups, return_inverse=True)
@@ -159,7 +168,7 @@ def _codes(
     return np.asarray(codes, dtype="uint8")[place].reshape(groups.shape)
 
 
-def _name(value: Any, names: dict[int, str] | None, system: str) -> str:
+def _name(value: str | float, names: dict[int, str] | None, system: str) -> str:
     if isinstance(value, str):
         return value
     if value != value:
@@ -170,7 +179,7 @@ def _name(value: Any, names: dict[int, str] | None, system: str) -> str:
             f" flag_values and flag_meanings that are names of {system} groups."
         )
     if value in names:
-        return names[value]
+        return names[int(value)]
     if value > 0:
         raise BadInputError(
             f"The layer of soil groups has the code {value:g}, which its flag_values lack."
@@ -209,7 +218,7 @@ def _groups(system: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _require_percent(sand: Any, clay: Any) -> None:
+def _require_percent(sand: Numeric | None, clay: Numeric | None) -> None:
     require_between("sand", sand, 0, 100, "%", "divide per mille by 10")
     require_between("clay", clay, 0, 100, "%", "divide per mille by 10")
     given = [value for value in (sand, clay) if value is not None]

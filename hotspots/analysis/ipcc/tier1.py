@@ -8,8 +8,6 @@ into the land uses of its cell. The factors are in `tier1_factors`, their errors
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
@@ -33,6 +31,8 @@ from hotspots.analysis.ipcc.tier1_factors import (
     stock_change_factor_error,
 )
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import Numeric, SameKind
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import CLIMATE_ZONES, describe, require_aligned
 
 __all__ = [
@@ -149,7 +149,8 @@ def ipcc_tier1(
         by_zone = np.ones(len(CLIMATE_ZONES) + 1)
         for factor, level in levels.items():
             by_zone = by_zone * factor_by_zone(factor, level, system, guidelines, factors=factors)
-        return by_climate_zone(by_zone, zone, guidelines)
+        in_cells: xr.DataArray = by_climate_zone(by_zone, zone, guidelines)
+        return in_cells
 
     before = product("cropland", F_LU=land_use, F_MG=from_management, F_I=from_input)
     after = product("cropland", F_LU=land_use, F_MG=management, F_I=input)
@@ -183,12 +184,12 @@ def _gains(
         out |= {f"potential_ipcc_tier1_{use}": gain for use, gain in gains.items()}
         out |= {f"soc_stock_{use}": stock for use, stock in stocks.items()}
     described = {name: describe(layer, name, **depth) for name, layer in out.items()}
-    managed: Any = sum(shares.values())
+    managed = xr.DataArray(sum(shares.values()))
     return xr.Dataset({**described, "managed_share": managed})
 
 
 def unmixed_stock(
-    soc_stock: xr.DataArray, shares: dict[str, xr.DataArray], factors: dict[str, Any]
+    soc_stock: xr.DataArray, shares: dict[str, xr.DataArray], factors: dict[str, xr.DataArray]
 ) -> xr.DataArray:
     """Return the stock that the cell's soil would hold if all its land had factor 1.
 
@@ -198,12 +199,14 @@ def unmixed_stock(
     """
     rest = 1.0 - sum(shares.values())
     mixed = rest + sum(
-        xr.where(share > 0, share * factors[use], 0.0) for use, share in shares.items()
+        choose(share > 0, share * factors[use], 0.0) for use, share in shares.items()
     )
     return soc_stock / mixed
 
 
-def equilibrium_stock(*, soc_reference: Any, f_lu: Any, f_mg: Any = 1.0, f_i: Any = 1.0) -> Any:
+def equilibrium_stock(
+    *, soc_reference: Numeric, f_lu: Numeric, f_mg: Numeric = 1.0, f_i: Numeric = 1.0
+) -> SameKind:
     """Return the stock that a land use, management and input lead to.
 
     Parameters
@@ -230,7 +233,9 @@ def equilibrium_stock(*, soc_reference: Any, f_lu: Any, f_mg: Any = 1.0, f_i: An
     return elementwise(lambda s, lu, mg, i: s * lu * mg * i, soc_reference, f_lu, f_mg, f_i)
 
 
-def equilibrium_from_observed(*, soc_stock: Any, factor_now: Any, factor_new: Any) -> Any:
+def equilibrium_from_observed(
+    *, soc_stock: Numeric, factor_now: Numeric, factor_new: Numeric
+) -> SameKind:
     """Return the stock that a measured or mapped one goes to under other factors.
 
     Parameters
@@ -257,8 +262,12 @@ def equilibrium_from_observed(*, soc_stock: Any, factor_now: Any, factor_new: An
 
 
 def stock_after(
-    *, start: Any, equilibrium: Any, years: Any, transition_years: float = TRANSITION_YEARS
-) -> Any:
+    *,
+    start: Numeric,
+    equilibrium: Numeric,
+    years: Numeric,
+    transition_years: float = TRANSITION_YEARS,
+) -> SameKind:
     """Return the stock some years after a change of management.
 
     Parameters
@@ -291,11 +300,11 @@ def stock_after(
 
 def annual_stock_change(
     *,
-    start: Any,
-    equilibrium: Any,
-    years: Any = TRANSITION_YEARS,
+    start: Numeric,
+    equilibrium: Numeric,
+    years: Numeric = TRANSITION_YEARS,
     transition_years: float = TRANSITION_YEARS,
-) -> Any:
+) -> SameKind:
     """Return the mean yearly change of the stock in an inventory of some years.
 
     Parameters
@@ -319,7 +328,9 @@ def annual_stock_change(
     )
 
 
-def _require_course(start: Any, equilibrium: Any, years: Any, transition_years: float) -> None:
+def _require_course(
+    start: Numeric, equilibrium: Numeric, years: Numeric, transition_years: float
+) -> None:
     _require_stock("start", start)
     _require_stock("equilibrium", equilibrium)
     require_between("years", years, 0, np.inf, "years")
@@ -331,11 +342,11 @@ def _require_transition(years: float) -> None:
         raise BadInputError(f"transition_years is {years}; allowed is 0 to 100 years.")
 
 
-def _require_stock(what: str, stock: Any) -> None:
+def _require_stock(what: str, stock: Numeric) -> None:
     require_between(what, stock, 0, MOST_STOCK, "t ha-1")
 
 
-def _require_factor(what: str, factor: Any) -> None:
+def _require_factor(what: str, factor: Numeric) -> None:
     require_between(what, factor, 0, MOST_OF_A_FACTOR, "(a factor)", "divide percent by 100")
 
 
@@ -391,6 +402,6 @@ def _mean_of_uses(values: dict[str, xr.DataArray], shares: dict[str, xr.DataArra
     """Return the mean of `values` by share; NaN where no use has a share."""
     if len(values) == 1:
         return next(iter(values.values()))
-    parts = sum(xr.where(shares[use] > 0, values[use] * shares[use], 0.0) for use in shares)
-    managed: Any = sum(shares.values())
+    parts = sum(choose(shares[use] > 0, values[use] * shares[use], 0.0) for use in shares)
+    managed = xr.DataArray(sum(shares.values()))
     return xr.DataArray(parts / managed).where(managed > 0)

@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import class_codes, elementwise
 from hotspots.analysis.ipcc.factor_tables import Row, rows_of, table
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import ClassArgument, FloatArray, SameKind, TableRow
 from hotspots.layers.variables import CLIMATE_ZONES
 
 GUIDELINES = ("2006", "2019")
@@ -26,20 +26,19 @@ _TABLE = "ipcc_stock_change_factors"
 _NEEDED = ("system", "factor", "level", "climate_zone", "value", "error_pct", "source")
 _KEYS = (*_NEEDED, "guidelines", "error_meaning", "status", "note")
 
-OwnFactors = Sequence[Mapping[str, Any]]
+OwnFactors = Sequence[Mapping[str, Any]]  # rows as `factor_table` has them, not yet checked
 """The user's own rows: mappings with the columns of the packaged table."""
-Array = npt.NDArray[np.float64]
 
 
 def stock_change_factor(
     *,
     factor: str,
     level: str,
-    climate_zone: Any,
+    climate_zone: ClassArgument,
     system: str = "cropland",
     guidelines: str = "2019",
     factors: OwnFactors | None = None,
-) -> Any:
+) -> SameKind:
     """Return an IPCC relative stock change factor.
 
     Parameters
@@ -84,11 +83,11 @@ def stock_change_factor_error(
     *,
     factor: str,
     level: str,
-    climate_zone: Any,
+    climate_zone: ClassArgument,
     system: str = "cropland",
     guidelines: str = "2019",
     factors: OwnFactors | None = None,
-) -> Any:
+) -> SameKind:
     """Return the error of a stock change factor: 2 standard deviations, % of the factor.
 
     Parameters
@@ -133,7 +132,7 @@ def factor_table() -> tuple[Row, ...]:
     return table(_TABLE)
 
 
-def require_guidelines(climate_zone: Any, guidelines: str) -> None:
+def require_guidelines(climate_zone: ClassArgument, guidelines: str) -> None:
     """Raise `BadInputError` where zones and factors are of different IPCC editions."""
     given = getattr(climate_zone, "attrs", {}).get("guidelines")
     if given is not None and not str(given).strip():
@@ -149,8 +148,8 @@ def require_guidelines(climate_zone: Any, guidelines: str) -> None:
 
 
 def by_climate_zone(
-    by_zone: Array, climate_zone: Any, guidelines: str, *, name: str | None = None
-) -> Any:
+    by_zone: FloatArray, climate_zone: ClassArgument, guidelines: str, *, name: str | None = None
+) -> SameKind:
     """Return the value of each zone, given by name or code, from 13 values by zone code.
 
     Parameters
@@ -180,7 +179,7 @@ def factor_by_zone(
     *,
     factors: OwnFactors | None = None,
     column: str = "value",
-) -> Array:
+) -> FloatArray:
     """Return a factor (or its ``error_pct``) by climate zone code 0-12; NaN where there is none.
 
     Parameters
@@ -209,7 +208,9 @@ def factor_by_zone(
 
 
 @cache
-def _packaged_by_zone(factor: str, level: str, system: str, guidelines: str, column: str) -> Array:
+def _packaged_by_zone(
+    factor: str, level: str, system: str, guidelines: str, column: str
+) -> FloatArray:
     code = {name: number for number, name in CLIMATE_ZONES.items()}
     out = np.full(len(CLIMATE_ZONES) + 1, np.nan)
     key_columns = {"factor": factor, "level": level, "system": system, "guidelines": guidelines}
@@ -243,7 +244,7 @@ def require_edition(guidelines: str) -> None:
         )
 
 
-def own_rows(factors: OwnFactors | None, guidelines: str) -> list[dict[str, Any]]:
+def own_rows(factors: OwnFactors | None, guidelines: str) -> list[TableRow]:
     """Return the user's rows, checked: numbers as numbers, ``zone`` the code of the zone."""
     return [
         _own_row(row, guidelines, f"Row {number} of the factor table")
@@ -251,7 +252,7 @@ def own_rows(factors: OwnFactors | None, guidelines: str) -> list[dict[str, Any]
     ]
 
 
-def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> dict[str, Any]:
+def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> TableRow:
     if unknown := [key for key in row if key not in _KEYS]:
         raise BadInputError(
             f"{row_label} has the unknown key '{unknown[0]}'; allowed are {', '.join(_KEYS)}"

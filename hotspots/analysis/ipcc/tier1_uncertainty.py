@@ -8,22 +8,20 @@ its *relative* size; the guidelines' rule for sums takes them as independent and
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from hotspots.analysis.elementwise import elementwise, require_between
 from hotspots.analysis.ipcc.tier1_factors import OwnFactors, factor_by_zone
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric, SameKind
 
 ERROR_IN_SD = 2.0  # the error of a factor, in standard deviations
 CI95_IN_SD = 1.96
 
-Array = npt.NDArray[np.float64]
 
-
-def product_uncertainty(*uncertainty: Any) -> Any:
+def product_uncertainty(*uncertainty: Numeric) -> SameKind:
     """Return the uncertainty of a product of independent quantities, %.
 
     Parameters
@@ -45,7 +43,7 @@ def product_uncertainty(*uncertainty: Any) -> Any:
     return elementwise(lambda *u: np.sqrt(sum(np.square(part) for part in u)), *uncertainty)
 
 
-def sum_uncertainty(values: Any, uncertainty: Any) -> Any:
+def sum_uncertainty(values: Sequence[Numeric], uncertainty: Sequence[Numeric]) -> SameKind:
     """Return the uncertainty of a sum or a difference of independent quantities, %.
 
     Parameters
@@ -77,7 +75,7 @@ def sum_uncertainty(values: Any, uncertainty: Any) -> Any:
     for value in uncertainty:
         require_between("uncertainty", value, 0, np.inf, "%")
 
-    def rule(*given: Any) -> Any:
+    def rule(*given: FloatArray) -> FloatArray:
         """Return the root of the summed squares, as a share of the sum."""
         x, u = given[: len(values)], given[len(values) :]
         spread = np.sqrt(sum(np.square(a * b) for a, b in zip(x, u, strict=True)))
@@ -91,12 +89,12 @@ def sum_uncertainty(values: Any, uncertainty: Any) -> Any:
 
 def change_sd(
     *,
-    soc_reference: Any,
-    soc_reference_sd: Any,
-    factor_from: Any,
-    factor_to: Any,
-    factor_change_sd: Any,
-) -> Any:
+    soc_reference: Numeric,
+    soc_reference_sd: Numeric,
+    factor_from: Numeric,
+    factor_to: Numeric,
+    factor_change_sd: Numeric,
+) -> SameKind:
     """Return the standard deviation of a Tier 1 stock change, its reference stock being shared.
 
     Parameters
@@ -144,7 +142,7 @@ def ipcc_tier1_relative_sd(
     input: str = "high_without_manure",
     guidelines: str = "2019",
     factors: OwnFactors | None = None,
-) -> Array:
+) -> FloatArray:
     """Return the relative standard deviation of the Tier 1 gain, by climate zone.
 
     Parameters
@@ -194,7 +192,7 @@ def tier1_draws(
     input: str = "high_without_manure",
     guidelines: str = "2019",
     factors: OwnFactors | None = None,
-) -> Array:
+) -> FloatArray:
     """Return draws of the relative gain F'/F − 1 over the errors of the factors.
 
     Parameters
@@ -242,13 +240,15 @@ def _changes(
 
 def _value_and_sd(
     factor: str, level: str, system: str, guidelines: str, factors: OwnFactors | None
-) -> tuple[Array, Array]:
+) -> tuple[FloatArray, FloatArray]:
     value = factor_by_zone(factor, level, system, guidelines, factors=factors)
     error = factor_by_zone(factor, level, system, guidelines, factors=factors, column="error_pct")
     return value, value * error / (100 * ERROR_IN_SD)
 
 
-def _truncated_normal(rng: np.random.Generator, n: int, value: Array, sd: Array) -> Array:
+def _truncated_normal(
+    rng: np.random.Generator, n: int, value: FloatArray, sd: FloatArray
+) -> FloatArray:
     """Return draws (n, zones) by the inverse distribution function, one for each estimate."""
     from scipy.special import ndtr, ndtri
 

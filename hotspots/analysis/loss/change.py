@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import Attributes
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import describe, how_to_set, require_aligned
 
 DETECTABLE_T_HA = 1.0
@@ -68,10 +68,10 @@ def modelled_change(
     rate = delta / years
     # A change of exactly 0 is never detectable, even with detectable=0.
     moved = (abs(delta) >= detectable) & (delta != 0)
-    classes = xr.where(moved, xr.where(delta < 0, 1, 2), 3)
+    classes = choose(moved, choose(delta < 0, 1, 2), 3)
     classes = classes.where(np.isfinite(delta), 0).astype("uint8")
     period = f"{start.attrs.get('year', '?')}-{end.attrs.get('year', '?')}"
-    span: dict[str, Any] = {"period": period, "years": years}
+    span: Attributes = {"period": period, "years": years}
     return xr.Dataset(
         {
             "modelled_change": describe(rate, "modelled_change", comment=NOT_MEASURED, **span),

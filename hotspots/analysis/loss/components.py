@@ -1,17 +1,12 @@
-"""The five losses of soil carbon at risk, and their sum: t C per hectare and year, loss positive.
+"""The five losses of soil carbon at risk: t C per hectare and year, loss positive.
 
-Conversion, management disequilibrium, erosion, warming and drained organic soil add up as physical
-flows, all with weight 1, once their overlaps are removed. Nothing here is rescaled to
-0-1, which would depend on the study window.
+Conversion, management disequilibrium, erosion, warming and drained organic soil. Nothing here is
+rescaled to 0-1, which would depend on the study window. `total` sums them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any, TypeVar
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -20,11 +15,9 @@ from hotspots.analysis.elementwise import (
     require_between,
     require_fraction,
 )
-from hotspots.errors import BadInputError, near_matches
-from hotspots.layers.variables import LOSS_COMPONENTS, describe, require_aligned
-
-Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
-Array = npt.NDArray[np.float64]
+from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric, Values
+from hotspots.layers.variables import describe
 
 HORIZON_YEARS = 20.0
 ENRICHMENT_RATIO = 1.0  # range 0.8 to 2.5, from memory
@@ -36,7 +29,7 @@ GROSS = "erosion_gross"  # beside the sum, never in it
 
 
 def loss_conversion(
-    *, soc_stock: Values, factor: Any, conversion_rate: Any, over_years: float | None = None
+    *, soc_stock: Values, factor: Numeric, conversion_rate: Numeric, over_years: float | None = None
 ) -> Values:
     """Return the loss committed by land-use conversion (L1).
 
@@ -71,7 +64,7 @@ def loss_conversion(
     if over_years is not None:
         _require_years("over_years", over_years)
 
-    def kernel(stock: Array, f: Array, p: Array) -> Array:
+    def kernel(stock: FloatArray, f: FloatArray, p: FloatArray) -> FloatArray:
         """Return the loss of the converted part.
 
         Parameters
@@ -91,7 +84,9 @@ def loss_conversion(
     return _named(out, "loss_conversion", soc_stock)
 
 
-def loss_disequilibrium(*, soc_stock: Values, soc_bau: Any, years: float = HORIZON_YEARS) -> Values:
+def loss_disequilibrium(
+    *, soc_stock: Values, soc_bau: Numeric, years: float = HORIZON_YEARS
+) -> Values:
     """Return the continuing loss under today's management (L2).
 
     Parameters
@@ -114,9 +109,9 @@ def loss_disequilibrium(*, soc_stock: Values, soc_bau: Any, years: float = HORIZ
 def loss_erosion(
     *,
     soil_erosion: Values,
-    soc: Any,
-    enrichment: Any = ENRICHMENT_RATIO,
-    lost_share: Any = LOST_SHARE,
+    soc: Numeric,
+    enrichment: Numeric = ENRICHMENT_RATIO,
+    lost_share: Numeric = LOST_SHARE,
 ) -> Values:
     """Return the carbon lost by water erosion (L3).
 
@@ -148,14 +143,14 @@ def loss_erosion(
 
 
 def loss_erosion_gross(
-    *, soil_erosion: Values, soc: Any, enrichment: Any = ENRICHMENT_RATIO
+    *, soil_erosion: Values, soc: Numeric, enrichment: Numeric = ENRICHMENT_RATIO
 ) -> Values:
     """Return the carbon that erosion moves, lost or not: `loss_erosion` with a lost share of 1."""
     require_between("soil_erosion", soil_erosion, 0, 10000, "t ha-1 yr-1", "check sign and unit")
     require_between("soc", soc, 0, 580, "g kg-1", "divide dg kg-1 by 10")
     require_between("enrichment", enrichment, 0.1, 10, "as a ratio", "0.8 to 2.5 is usual")
 
-    def kernel(erosion: Array, content: Array, ratio: Array) -> Array:
+    def kernel(erosion: FloatArray, content: FloatArray, ratio: FloatArray) -> FloatArray:
         """Return the carbon in the soil that is moved.
 
         Parameters
@@ -174,7 +169,9 @@ def loss_erosion_gross(
     return _named(out, "loss_erosion_gross", soil_erosion)
 
 
-def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any = Q10) -> Values:
+def loss_warming(
+    *, soc_active: Values, decay_rate: Numeric, warming: Numeric, q10: Numeric = Q10
+) -> Values:
     """Return the loss by warming where no process model is run (L4, fallback).
 
     Parameters
@@ -203,7 +200,7 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
     require_between("warming", warming, -20, 20, "degC of difference", "subtract today's mean")
     require_between("q10", q10, 1, 6, "as a ratio")
 
-    def kernel(stock: Array, k: Array, rise: Array, base: Array) -> Array:
+    def kernel(stock: FloatArray, k: FloatArray, rise: FloatArray, base: FloatArray) -> FloatArray:
         """Return the faster decay.
 
         Parameters
@@ -224,7 +221,7 @@ def loss_warming(*, soc_active: Values, decay_rate: Any, warming: Any, q10: Any 
 
 
 def loss_warming_modelled(
-    *, soc_bau: Values, soc_warm: Any, years: float = HORIZON_YEARS
+    *, soc_bau: Values, soc_warm: Numeric, years: float = HORIZON_YEARS
 ) -> Values:
     """Return the loss by warming from two runs of a process model (L4).
 
@@ -243,7 +240,7 @@ def loss_warming_modelled(
     return _fall(soc_bau, soc_warm, years, "loss_warming", ("soc_bau", "soc_warm"))
 
 
-def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Values:
+def loss_drained_organic(*, drained_share: Values, emission_factor: Numeric) -> Values:
     """Return the emission of drained organic soil (L5).
 
     Parameters
@@ -262,7 +259,7 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
     require_fraction("drained_share", drained_share)
     require_between("emission_factor", emission_factor, 0, 100, "t ha-1 yr-1", "as C, not CO2")
 
-    def kernel(share: Array, ef: Array) -> Array:
+    def kernel(share: FloatArray, ef: FloatArray) -> FloatArray:
         """Return the emission of the drained part.
 
         Parameters
@@ -279,158 +276,9 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Any) -> Valu
     return _named(out, "loss_drained_organic", drained_share)
 
 
-def loss_total(
-    components: Mapping[Hashable, Any] | xr.Dataset,
-    *,
-    organic: Any = None,
-    conversion_share: Any = None,
-    joint: Any = None,
-) -> xr.Dataset:
-    """Return the losses after the overlap rules, their sum, and the largest of them.
-
-    Parameters
-    ----------
-    components : Dataset or mapping
-        Layers by name, with or without ``loss_``: conversion, disequilibrium, erosion, warming,
-        drained_organic; t ha-1 yr-1, >= 0. ``erosion_gross`` is kept beside the sum. A layer that
-        isn't given counts as absent and is listed in ``attrs["absent"]`` of ``loss_total``.
-    organic : DataArray, array or scalar, optional
-        Organic soil: a mask, or its share of the cell's land (0-1).
-    conversion_share : DataArray, array or scalar, optional
-        Share of the cell (0-1) converted over the horizon of the disequilibrium, where conversion
-        takes the latter's place; by default none.
-    joint : DataArray, array or scalar, optional
-        Loss of one run of a process model under business as usual *and* warming, t ha-1 yr-1. It
-        takes the place of warming: disequilibrium and warming then add up to it (all of it counts
-        as warming where no disequilibrium is given).
-
-    Returns
-    -------
-    Dataset
-        ``loss_<component>`` as they enter the sum; ``loss_total``, exactly their sum;
-        ``loss_main_component`` (0 where nothing is lost, or missing). NaN in a component given
-        makes the sum NaN, except where the soil is all organic: there only drained_organic is
-        needed, and without that layer the sum is NaN.
-
-    Raises
-    ------
-    BadInputError
-        An unknown or no component, a negative loss, a share outside 0-1.
-
-    Notes
-    -----
-    Overlap rules (*convention*): organic soil loses by drainage only, ``L1…L4·(1 − organic)``;
-    ``L2·(1 − converted share)``; of a joint run ``L2' = min(L2, joint)``, ``L4' = joint − L2'``;
-    erosion redistributes carbon laterally, so its gross amount is kept beside the sum. A change
-    between two maps is never one of the components.
-    """
-    others = {"organic": organic, "conversion_share": conversion_share, "joint": joint}
-    parts = _by_name(components, others)
-    soil, converted, run = (parts.pop(k, None) for k in ("organic", "conversion_share", "joint"))
-    rules = []
-    if run is not None:
-        steady = parts.get("disequilibrium", xr.zeros_like(run))
-        parts["disequilibrium"] = elementwise(np.minimum, steady, run)
-        parts["warming"] = run - parts["disequilibrium"]
-        rules.append("warming beyond disequilibrium from one joint run")
-    if converted is not None and {"conversion", "disequilibrium"} <= parts.keys():
-        parts["disequilibrium"] = parts["disequilibrium"] * (1 - converted)
-        rules.append("conversion replaces disequilibrium on the converted share")
-    if soil is not None:
-        parts = {
-            k: v if k == "drained_organic" else elementwise(_on_mineral, v, soil)
-            for k, v in parts.items()
-        }
-        rules.append("organic soil loses by drainage only")
-    present = [name for name in LOSS_COMPONENTS.values() if name in parts]
-    absent = [name for name in LOSS_COMPONENTS.values() if name not in parts]
-    total = sum((parts[name] for name in present[1:]), start=parts[present[0]])
-    if soil is not None and "drained_organic" not in parts:
-        total = total.where(soil < 1)
-    attrs: dict[str, Any] = {
-        "components": ", ".join(present),
-        "absent": ", ".join(absent) or "none",
-        "overlap": "; ".join(rules) or "none taken out",
-    }
-    main = elementwise(_largest(present), total, *(parts[n] for n in present), dtype="uint8")
-    kept = [*present, *(n for n in (GROSS,) if n in parts)]
-    out = {f"loss_{n}": describe(parts[n], f"loss_{n}") for n in kept}
-    out["loss_total"] = describe(total, "loss_total", **attrs)
-    out["loss_main_component"] = describe(main, "loss_main_component")
-    return xr.Dataset(out)
-
-
-def _by_name(
-    components: Mapping[Hashable, Any] | xr.Dataset, others: dict[str, Any]
-) -> dict[str, xr.DataArray]:
-    """Return the layers by component, checked, on common dimensions; `others` among them."""
-    given = dict(components.data_vars) if isinstance(components, xr.Dataset) else dict(components)
-    named = {str(key).removeprefix("loss_"): value for key, value in given.items()}
-    allowed = [*LOSS_COMPONENTS.values(), GROSS]
-    for name in named:
-        if name not in allowed:
-            raise BadInputError(
-                f"'{name}' isn't a component of the loss; allowed are {', '.join(allowed)}"
-                f"{near_matches(name, allowed) or '.'}"
-            )
-    shares = {"organic", "conversion_share"}
-    everything = named | {k: v for k, v in others.items() if v is not None}
-    for name, value in everything.items():
-        if name in shares:
-            require_fraction(name, value)
-        else:
-            require_between(
-                f"loss '{name}'",
-                value,
-                0,
-                MOST_LOSS_T_HA,
-                "t ha-1 yr-1",
-                "losses are positive, and gains no part of them",
-            )
-    if not set(named) - {GROSS}:
-        raise BadInputError(
-            f"components holds none of {', '.join(LOSS_COMPONENTS.values())}; give one or more."
-        )
-    require_aligned(*everything.values())
-    model = next((v for v in everything.values() if isinstance(v, xr.DataArray) and v.ndim), None)
-    layers = {name: _layer(value, model) for name, value in everything.items()}
-    return {name: layer.astype("float64") for name, layer in layers.items()}
-
-
-def _layer(value: Any, model: xr.DataArray | None) -> xr.DataArray:
-    if isinstance(value, xr.DataArray):
-        return value
-    if np.ndim(value) == 0 or model is None:
-        return xr.DataArray(value)
-    return xr.DataArray(np.asarray(value), dims=model.dims, coords=model.coords)
-
-
-def _on_mineral(loss: Array, organic: Array) -> Array:
-    """Return the loss of the mineral part; the loss isn't needed where there is no mineral soil."""
-    return np.where(organic >= 1, 0.0, loss * (1 - organic))
-
-
-def _largest(names: list[str]) -> Any:
-    codes = np.array([c for c, name in LOSS_COMPONENTS.items() if name in names], dtype="uint8")
-
-    def kernel(total: Array, *parts: Array) -> npt.NDArray[np.uint8]:
-        """Return the code of the largest part.
-
-        Parameters
-        ----------
-        total : array
-            Sum of the components, t ha-1 yr-1; where it is NaN (missing) or 0 the code is 0.
-        *parts : array
-            Components, t ha-1 yr-1, in the order of `codes`, of shapes that broadcast.
-        """
-        stacked = np.stack(np.broadcast_arrays(*parts))
-        largest = codes[np.argmax(stacked, axis=0)]
-        return np.where(total > 0, largest, 0).astype("uint8")
-
-    return kernel
-
-
-def _fall(before: Any, after: Any, years: float, name: str, stock_names: tuple[str, str]) -> Any:
+def _fall(
+    before: Values, after: Numeric, years: float, name: str, stock_names: tuple[str, str]
+) -> Values:
     _require_stock(**{stock_names[0]: before, stock_names[1]: after})
     _require_years("years", years)
     attrs = common_depth(before, after)
@@ -438,7 +286,7 @@ def _fall(before: Any, after: Any, years: float, name: str, stock_names: tuple[s
     return describe(out, name, **attrs) if isinstance(out, xr.DataArray) else out
 
 
-def _require_stock(**stocks: Any) -> None:
+def _require_stock(**stocks: Numeric) -> None:
     for name, value in stocks.items():
         require_between(name, value, 0, MOST_STOCK_T_HA, "t ha-1", "look for nodata values")
 
@@ -448,7 +296,7 @@ def _require_years(name: str, years: float) -> None:
         raise BadInputError(f"{name} is {years}; it is a number of years, above 0 to 1000.")
 
 
-def _named(values: Any, name: str, source: Any) -> Any:
+def _named(values: Values, name: str, source: Numeric) -> Values:
     """Return a layer under its canonical name, with the depth of its source; others as they are."""
     if not isinstance(values, xr.DataArray):
         return values

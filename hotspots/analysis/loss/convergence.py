@@ -6,24 +6,24 @@ A count with explicit thresholds, not a score: the indicators are never weighted
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import class_codes, elementwise
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import FloatArray, Numeric
 from hotspots.layers.variables import classes_of, describe, require_aligned
 
 SIDES = ("above", "below")
 MOST_INDICATORS = 20
-Array = npt.NDArray[np.float64]
+Threshold = float | str | Sequence[str]
+Indicator = tuple[Numeric, Threshold] | tuple[Numeric, Threshold, str]
 
 
 def converging_evidence(
-    indicators: Mapping[str, tuple[Any, Any] | tuple[Any, Any, str]],
+    indicators: Mapping[str, Indicator],
 ) -> xr.Dataset:
     """Return how many indicators of loss are beyond their thresholds, and how many are known.
 
@@ -81,7 +81,9 @@ def converging_evidence(
     return xr.Dataset(out)
 
 
-def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple[Any, str]:
+def _beyond(
+    name: str, layer: Numeric, threshold: Threshold, side: str = "above"
+) -> tuple[xr.DataArray, str]:
     """Return where the layer is beyond its threshold (1, 0, NaN), and the rule as text."""
     if side not in SIDES:
         raise BadInputError(
@@ -90,22 +92,22 @@ def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple
         )
     legend = classes_of(layer) if isinstance(layer, xr.DataArray) else None
     if legend is not None:
-        class_names = [threshold] if isinstance(threshold, str) else list(threshold)
+        class_names = [str(threshold)] if isinstance(threshold, str | int | float) else threshold
         codes = [class_codes(one, legend, f"class of '{name}'") for one in class_names]
 
-        def member(code: Array) -> Array:
+        def member(code: FloatArray) -> FloatArray:
             """Return 1 in the requested classes, 0 elsewhere."""
             missing = np.isnan(code.astype("float64")) | (code == 0)
             return np.where(missing, np.nan, np.isin(code, codes))
 
         return _layer(elementwise(member, layer)), f"{name}: {' or '.join(map(str, class_names))}"
-    if isinstance(threshold, str) or np.ndim(threshold) or not np.isfinite(threshold):
+    if not isinstance(threshold, int | float | np.number) or not np.isfinite(threshold):
         raise BadInputError(
             f"The threshold of '{name}' is {threshold!r}; it must be a number, or for a class"
             " layer (with flag_values and flag_meanings) the name of a class."
         )
 
-    def kernel(values: Array) -> Array:
+    def kernel(values: FloatArray) -> FloatArray:
         """Return 1 beyond the threshold, 0 elsewhere."""
         over = values >= threshold if side == "above" else values <= threshold
         return np.where(np.isnan(values), np.nan, over)
@@ -115,5 +117,5 @@ def _beyond(name: str, layer: Any, threshold: Any, side: str = "above") -> tuple
     return _layer(elementwise(kernel, layer)), f"{name}: {sign} {threshold:g} {unit}".rstrip()
 
 
-def _layer(values: Any) -> xr.DataArray:
+def _layer(values: Numeric) -> xr.DataArray:
     return values if isinstance(values, xr.DataArray) else xr.DataArray(values)

@@ -5,10 +5,7 @@ A second axis beside the loss itself, never multiplied with it.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -20,10 +17,8 @@ from hotspots.analysis.elementwise import (
 )
 from hotspots.analysis.loss.components import HORIZON_YEARS, MOST_LOSS_T_HA, MOST_STOCK_T_HA
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, SameKind, Values
 from hotspots.layers.variables import LOSS_COMPONENTS, RESPONSES, describe
-
-Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
-Array = npt.NDArray[np.float64]
 
 RECOVERY_YEARS = 30.0
 TENTH = 0.1
@@ -38,7 +33,7 @@ RESPONSE_RULES = {
 
 
 def loss_over_horizon(
-    *, loss_total: Values, years: float = HORIZON_YEARS, soc_stock: Any = None
+    *, loss_total: Values, years: float = HORIZON_YEARS, soc_stock: Numeric | None = None
 ) -> Values:
     """Return the loss over a horizon: ``ΔC_loss(H) = L·H``, t ha-1.
 
@@ -69,7 +64,7 @@ def loss_over_horizon(
 
 
 def irrecoverable(
-    *, lost: Values, attainable_rate: Any, recovery_years: float = RECOVERY_YEARS
+    *, lost: Values, attainable_rate: Numeric, recovery_years: float = RECOVERY_YEARS
 ) -> Values:
     """Return the part of a loss that isn't regained within a generation.
 
@@ -105,7 +100,7 @@ def irrecoverable(
     return _named(out, "irrecoverable", lost)
 
 
-def recovery_time(*, lost: Values, attainable_rate: Any) -> Values:
+def recovery_time(*, lost: Values, attainable_rate: Numeric) -> Values:
     """Return the years needed to regain a loss: ``τ = ΔC_loss(H)/r``.
 
     Parameters
@@ -125,7 +120,7 @@ def recovery_time(*, lost: Values, attainable_rate: Any) -> Values:
     return _with_unit(out, "yr", "Years to regain the loss", lost)
 
 
-def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
+def years_to_lose_tenth(*, soc_stock: Values, loss_total: Numeric) -> Values:
     """Return the years until a tenth of the stock is lost at today's rate.
 
     Parameters
@@ -144,7 +139,7 @@ def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
     _require_stock("soc_stock", soc_stock)
     _require_loss(loss_total)
 
-    def kernel(stock: Array, loss: Array) -> Array:
+    def kernel(stock: FloatArray, loss: FloatArray) -> FloatArray:
         """Return the years until a tenth is gone.
 
         Parameters
@@ -163,16 +158,16 @@ def years_to_lose_tenth(*, soc_stock: Values, loss_total: Any) -> Values:
 
 def response_class(
     *,
-    loss_total: Any,
-    main_component: Any,
-    irrecoverable: Any,
-    historic_deficit: Any,
-    attainable_rate: Any,
+    loss_total: Numeric,
+    main_component: ClassArgument,
+    irrecoverable: Numeric,
+    historic_deficit: Numeric,
+    attainable_rate: Numeric,
     loss_threshold: float = 0.1,
     irrecoverable_threshold: float = 1.0,
     deficit_threshold: float = 10.0,
     gain_threshold: float = 0.2,
-) -> Any:
+) -> SameKind:
     """Return the response to the loss: avoid (protect), reduce (manage) or reverse (restore).
 
     Parameters
@@ -232,7 +227,9 @@ def response_class(
     avoidable = [code for code, name in LOSS_COMPONENTS.items() if name in AVOIDABLE]
     code = {name: number for number, name in RESPONSES.items()}
 
-    def kernel(loss: Array, part: Array, never: Array, debt: Array, gain: Array) -> Array:
+    def kernel(
+        loss: FloatArray, part: FloatArray, never: FloatArray, debt: FloatArray, gain: FloatArray
+    ) -> FloatArray:
         """Return the code of the response.
 
         Parameters
@@ -260,41 +257,41 @@ def response_class(
             [avoid, reduce, reverse], [code["avoid"], code["reduce"], code["reverse"]], default=0
         ).astype("uint8")
 
-    out = elementwise(
+    codes: SameKind = elementwise(
         kernel, loss_total, main, irrecoverable, historic_deficit, attainable_rate, dtype="uint8"
     )
     rules = "; ".join(f"{name}: {rule}" for name, rule in RESPONSE_RULES.items())
     attrs = {"long_name": "Response: avoid, reduce, reverse", "comment": rules}
-    return class_result(out, RESPONSES, "response_class", **attrs)
+    return class_result(codes, RESPONSES, "response_class", **attrs)
 
 
-def _years_of(amount: Array, rate: Array) -> Array:
+def _years_of(amount: FloatArray, rate: FloatArray) -> FloatArray:
     """Return amount over rate: 0 for no amount, infinite for an amount at no rate."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         years = amount / rate
     return np.where((amount == 0) & np.isfinite(rate), 0.0, years)
 
 
-def _named(values: Any, name: str, source: Any) -> Any:
+def _named(values: Values, name: str, source: Numeric) -> Values:
     if not isinstance(values, xr.DataArray):
         return values
     return describe(values, name, **common_depth(source))
 
 
-def _with_unit(values: Any, unit: str, label: str, source: Any) -> Any:
+def _with_unit(values: Values, unit: str, label: str, source: Numeric) -> Values:
     """Return a layer with its unit; it has no canonical name."""
     if not isinstance(values, xr.DataArray):
         return values
     return values.assign_attrs(units=unit, long_name=label, **common_depth(source))
 
 
-def _require_stock(name: str, value: Any) -> None:
+def _require_stock(name: str, value: Numeric) -> None:
     require_between(name, value, 0, MOST_STOCK_T_HA, "t ha-1", "look for nodata values")
 
 
-def _require_loss(value: Any) -> None:
+def _require_loss(value: Numeric) -> None:
     require_between("loss_total", value, 0, MOST_LOSS_T_HA, "t ha-1 yr-1", "losses are positive")
 
 
-def _require_rate(value: Any) -> None:
+def _require_rate(value: Numeric) -> None:
     require_between("attainable_rate", value, 0, 100, "t ha-1 yr-1", "give a yearly gain")

@@ -6,17 +6,25 @@ towards its new equilibrium. A later change restarts it from the stock reached b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import class_codes, common_depth, require_between
 from hotspots.analysis.ipcc.factor_tables import rows_of, table
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import (
+    AnyArray,
+    Attributes,
+    ClassArgument,
+    CodeArray,
+    FloatArray,
+    Numeric,
+    SameKind,
+)
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import CLIMATE_ZONES, LAND_COVERS, describe, require_aligned
 
 if TYPE_CHECKING:
@@ -30,16 +38,12 @@ WATER, ARTIFICIAL = 7, 5
 MOST_STOCK_T_HA = 5000.0
 REFERENCE = "SDG 15.3.1 Good Practice Guidance 2.0; rule of Trends.Earth, in floating point"
 
-Array = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint8]
-Layer = xr.DataArray | npt.NDArray[Any] | float
-
 
 def sdg_soc_change(
     *,
-    soc_stock: Layer,
-    land_cover: xr.DataArray | npt.NDArray[Any] | Sequence[Any] | str,
-    climate_zone: Any,
+    soc_stock: Numeric,
+    land_cover: ClassArgument,
+    climate_zone: ClassArgument,
     years: tuple[int, int] | None = None,
     artificial_factor: float | None = None,
 ) -> xr.Dataset:
@@ -109,7 +113,7 @@ def sdg_soc_change(
     land = ~_is_water(cover, first, last)
     percent = (100 * (end - start) / start.where(start > 0)).where(land)
     loss = ((start - end).clip(min=0) / (last - first)).where(land)
-    attrs: dict[str, Any] = {"period": f"{first}-{last}", "references": REFERENCE}
+    attrs: Attributes = {"period": f"{first}-{last}", "references": REFERENCE}
     attrs |= common_depth(stock)
     return xr.Dataset(
         {
@@ -123,10 +127,10 @@ def sdg_soc_change(
 
 def transition_table(
     *,
-    soc_stock: Layer,
-    land_cover: xr.DataArray | npt.NDArray[Any] | Sequence[Any] | str,
-    climate_zone: Any,
-    area: Layer,
+    soc_stock: Numeric,
+    land_cover: ClassArgument,
+    climate_zone: ClassArgument,
+    area: Numeric,
     years: tuple[int, int] | None = None,
     artificial_factor: float | None = None,
 ) -> pd.DataFrame:
@@ -157,8 +161,12 @@ def transition_table(
     """
     import pandas as pd
 
-    given = {"soc_stock": soc_stock, "land_cover": land_cover, "climate_zone": climate_zone}
-    stock = sdg_soc_change(**given, artificial_factor=artificial_factor)["soc_stock"]
+    stock = sdg_soc_change(
+        soc_stock=soc_stock,
+        land_cover=land_cover,
+        climate_zone=climate_zone,
+        artificial_factor=artificial_factor,
+    )["soc_stock"]
     cover = _annual(land_cover)
     first, last = _window(cover, years)
     year0 = int(cover["year"][0])
@@ -199,7 +207,7 @@ def transition_table(
 
 
 @cache
-def _factors(artificial: float | None) -> Array:
+def _factors(artificial: float | None) -> FloatArray:
     """Return f by climate group (by place in `_groups`, 1 up), old class and new class."""
     if artificial is not None and not 0 < artificial <= 1:
         raise BadInputError(
@@ -222,7 +230,7 @@ def _groups() -> tuple[str, ...]:
     return tuple(sorted({r["climate_group"] for r in table("sdg1531_climate_group")}))
 
 
-def _zones(climate_zone: Any) -> Any:
+def _zones(climate_zone: ClassArgument) -> SameKind:
     """Return the climate group, by its place in `_groups`, 1 up; 0 where there is no zone."""
     place = np.zeros(len(CLIMATE_ZONES) + 1, dtype="uint8")
     for row in table("sdg1531_climate_group"):
@@ -236,7 +244,7 @@ def _zones(climate_zone: Any) -> Any:
     return place[codes]
 
 
-def _annual(land_cover: Any) -> xr.DataArray:
+def _annual(land_cover: ClassArgument) -> xr.DataArray:
     """Return the codes of land cover, every year from the first to the last, ``year`` last."""
     if isinstance(land_cover, str):
         if not land_cover.isdigit():
@@ -290,7 +298,7 @@ def _window(cover: xr.DataArray, years: tuple[int, int] | None) -> tuple[int, in
     return int(first), int(last)
 
 
-def _on(cover: xr.DataArray, given: Any) -> xr.DataArray:
+def _on(cover: xr.DataArray, given: Numeric) -> xr.DataArray:
     """Return `given` as a DataArray; an array without dimension names has the cells of `cover`."""
     if isinstance(given, xr.DataArray):
         return given
@@ -306,11 +314,13 @@ def _is_water(cover: xr.DataArray, first: int, last: int) -> xr.DataArray:
 
 def _classified(percent: xr.DataArray) -> xr.DataArray:
     rounded = percent.round(PERCENT_DECIMALS)
-    code = xr.where(rounded <= DEGRADED_PERCENT, 1, xr.where(rounded >= IMPROVED_PERCENT, 3, 2))
+    code = choose(rounded <= DEGRADED_PERCENT, 1, choose(rounded >= IMPROVED_PERCENT, 3, 2))
     return code.where(percent.notnull(), 0).astype("uint8")
 
 
-def _clock(stock: Array, group: Codes, cover: Codes, *, factors: Array) -> Array:
+def _clock(
+    stock: FloatArray, group: CodeArray, cover: CodeArray, *, factors: FloatArray
+) -> FloatArray:
     """Return the stock of each year (last axis), by transitions that each change restarts."""
     shape = np.broadcast_shapes(stock.shape, group.shape, cover.shape[:-1])
     cover = np.broadcast_to(cover, (*shape, cover.shape[-1]))
@@ -330,7 +340,7 @@ def _clock(stock: Array, group: Codes, cover: Codes, *, factors: Array) -> Array
     return out
 
 
-def _causes(cover: Codes) -> Codes:
+def _causes(cover: CodeArray) -> CodeArray:
     """Return 10·old + new of the transition active in each year (last axis), else 0."""
     out = np.zeros(cover.shape, dtype="uint8")
     cause, age = np.zeros(cover.shape[:-1], dtype="uint8"), np.zeros(cover.shape[:-1], "int64")
@@ -343,6 +353,6 @@ def _causes(cover: Codes) -> Codes:
     return out
 
 
-def _sums(codes: npt.NDArray[Any], weights: Array) -> Array:
+def _sums(codes: AnyArray, weights: FloatArray) -> FloatArray:
     sums = np.bincount(codes.ravel(), weights=weights.ravel(), minlength=100)
     return sums.astype("float64")

@@ -11,6 +11,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, IntArray
 from hotspots.layers.variables import describe
 
 UNIT = "t ha-1"
@@ -21,7 +22,6 @@ DAYS_PER_YEAR = 365.2425
 # Pairwise differences in memory at once: limits it to about 100 MB whatever the raster.
 PAIRS_AT_ONCE = 4_000_000
 
-Array = npt.NDArray[np.float64]
 _OUTPUTS = ("slope", "p", "intercept", "lower", "upper", "dates")
 
 
@@ -130,7 +130,7 @@ def _dim(series: xr.DataArray, dim: str | None) -> str:
     return str(found[0])
 
 
-def _years(series: xr.DataArray, dim: str, dates: npt.ArrayLike | None) -> Array:
+def _years(series: xr.DataArray, dim: str, dates: npt.ArrayLike | None) -> FloatArray:
     """Return the dates in years, as numbers."""
     if dates is None and dim not in series.coords:
         raise BadInputError(
@@ -154,7 +154,7 @@ def _years(series: xr.DataArray, dim: str, dates: npt.ArrayLike | None) -> Array
     return np.asarray(years, dtype="float64")
 
 
-def _trends(values: Array, *, years: Array, min_dates: int, level: float) -> Array:
+def _trends(values: FloatArray, *, years: FloatArray, min_dates: int, level: float) -> FloatArray:
     """Return `_OUTPUTS` (last axis) of series along the last axis, in blocks of cells."""
     order = np.argsort(years)
     cells = values.reshape(-1, years.size)[:, order].astype("float64")
@@ -166,7 +166,7 @@ def _trends(values: Array, *, years: Array, min_dates: int, level: float) -> Arr
     return out.reshape(*values.shape[:-1], len(_OUTPUTS))
 
 
-def _block(x: Array, t: Array, min_dates: int, level: float) -> Array:
+def _block(x: FloatArray, t: FloatArray, min_dates: int, level: float) -> FloatArray:
     from scipy.special import erfc, ndtri
 
     known = np.isfinite(x)
@@ -194,10 +194,10 @@ def _block(x: Array, t: Array, min_dates: int, level: float) -> Array:
     return out
 
 
-def _at(ordered: Array, place: npt.NDArray[np.int64]) -> Array:
+def _at(ordered: FloatArray, place: IntArray) -> FloatArray:
     return np.take_along_axis(ordered, np.maximum(place, 0)[:, None], axis=1)[:, 0]
 
 
-def _median(ordered: Array, count: npt.NDArray[np.int64]) -> Array:
+def _median(ordered: FloatArray, count: IntArray) -> FloatArray:
     """Return the median of the first `count` values of each row."""
     return (_at(ordered, (count - 1) // 2) + _at(ordered, count // 2 - (count == 0))) / 2

@@ -7,14 +7,14 @@ area, is taken as the best attainable stock; the shortfall of a cell is its defi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, require_between
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import AnyArray, BoolArray, FloatArray, IntArray
 from hotspots.layers.grid import cell_area
 from hotspots.layers.rounding import SAME_SUM
 from hotspots.layers.variables import classes_of, describe, require_aligned
@@ -27,19 +27,17 @@ _BITS = 15  # bits of a key per class layer
 _MOST_LAYERS = 4
 _LARGEST_CODE = 2**_BITS - 1
 
-Array = npt.NDArray[np.float64]
-Keys = npt.NDArray[np.int64]
 Strata = xr.DataArray | Sequence[xr.DataArray]
 
 
 class _Table(NamedTuple):
     """Properties of each stratum, by its key: all arrays have one element per stratum."""
 
-    key: Keys
-    samples: npt.NDArray[np.int64]
-    area: Array
-    level: Array
-    quantile: Array
+    key: IntArray
+    samples: IntArray
+    area: FloatArray
+    level: FloatArray
+    quantile: FloatArray
 
 
 def attainable(
@@ -135,9 +133,9 @@ def attainable(
         key, soc_stock, weight, _levels(len(fixed), len(fine), len(coarser)), quantile, min_samples
     )
 
-    def of_stratum(values: Array) -> xr.DataArray:
+    def of_stratum(values: FloatArray) -> xr.DataArray:
         """Return the value of each cell's stratum."""
-        return xr.apply_ufunc(
+        in_cells: xr.DataArray = xr.apply_ufunc(
             _look_up,
             key,
             kwargs={"keys": found.key, "values": values},
@@ -145,6 +143,7 @@ def attainable(
             output_dtypes=["float64"],
             keep_attrs="override",
         )
+        return in_cells
 
     deficit = (of_stratum(found.quantile) - soc_stock).clip(min=0.0)
     attrs = common_depth(soc_stock) | {"quantile": quantile}
@@ -158,7 +157,7 @@ def attainable(
     return xr.Dataset({**out, **_as_layers(found, layers)})
 
 
-def weighted_quantile(values: Array, weights: Array, quantile: float) -> float:
+def weighted_quantile(values: FloatArray, weights: FloatArray, quantile: float) -> float:
     """Return the smallest value that at least a share `quantile` of the weight doesn't exceed.
 
     Parameters
@@ -182,7 +181,7 @@ def _levels(fixed: int, fine: int, coarser: int) -> list[tuple[int, ...]]:
     return drops + [(*kept, fixed + fine + n) for n in range(coarser)]
 
 
-def _keys(known: npt.NDArray[np.bool_], *layers: npt.NDArray[Any]) -> Keys:
+def _keys(known: BoolArray, *layers: AnyArray) -> IntArray:
     """Return one number for each combination of classes, 0 where anything is missing."""
     key = np.zeros(known.shape, dtype="int64")
     for codes in layers:
@@ -199,10 +198,11 @@ def _keys(known: npt.NDArray[np.bool_], *layers: npt.NDArray[Any]) -> Keys:
     return np.where(known, key, 0)
 
 
-def _codes_of(key: Keys, layers: int) -> Keys:
+def _codes_of(key: IntArray, layers: int) -> IntArray:
     """Return the classes that a key is made of, shape (layers, …)."""
     shifts = _BITS * np.arange(layers - 1, -1, -1)
-    return (key >> shifts.reshape(-1, *[1] * key.ndim)) & _LARGEST_CODE
+    codes: IntArray = (key >> shifts.reshape(-1, *[1] * key.ndim)) & _LARGEST_CODE
+    return codes
 
 
 def _strata(
@@ -237,7 +237,7 @@ def _strata(
     return _Table(keys, samples, area, reached, best)
 
 
-def _look_up(key: Keys, *, keys: Keys, values: Array) -> Array:
+def _look_up(key: IntArray, *, keys: IntArray, values: FloatArray) -> FloatArray:
     if not len(keys):
         return np.full(key.shape, np.nan)
     place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)

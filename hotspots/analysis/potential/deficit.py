@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth
+from hotspots.layers.array_types import Values
 from hotspots.layers.variables import describe, require_aligned
-
-Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
 
 
 def historic_deficit(reference: Values, current: Values) -> Values:

@@ -6,26 +6,24 @@ as "not enough evidence".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import AnyArray, FloatArray, IntArray, Numeric
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import describe, require_aligned
 
 MIN_AGREEMENT = 2 / 3  # minimum share of the methods with a value on one side
 _RATE = "t ha-1 yr-1"
 
-Array = npt.NDArray[np.float64]
-
 
 def ensemble(
     *,
-    methods: Mapping[str, Any],
+    methods: Mapping[str, Numeric],
     threshold: float,
     min_methods: int = 2,
     min_agreement: float = MIN_AGREEMENT,
@@ -88,8 +86,8 @@ def ensemble(
     enough = (known >= min_methods) & agreed
     if max_spread is not None:
         enough = enough & (high - low <= max_spread)
-    side = xr.where(2 * above > known, 1, 2)
-    evidence = xr.where(known > 0, xr.where(enough, side, 3), 0).astype("uint8")
+    side = choose(2 * above > known, 1, 2)
+    evidence = choose(known > 0, choose(enough, side, 3), 0).astype("uint8")
     depth = common_depth(*layers)
     rules = {"min_methods": min_methods, "min_agreement": min_agreement}
     attrs = {"methods": " ".join(methods), **depth}
@@ -105,14 +103,15 @@ def ensemble(
     )
 
 
-def _combine(values: Any, threshold: float) -> tuple[Any, ...]:
+def _combine(values: Sequence[AnyArray], threshold: float) -> tuple[FloatArray, ...]:
     """Return median, lowest, highest, known and at or above the threshold, along the methods."""
     ordered = np.sort(np.stack(values).astype("float64"), axis=0)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=0)
 
-    def at(rank: Any) -> Array:
+    def at(rank: IntArray) -> FloatArray:
         """Return the value of this rank in each cell, the least first."""
-        return np.take_along_axis(ordered, np.maximum(rank, 0)[None], axis=0)[0]
+        ranked: FloatArray = np.take_along_axis(ordered, np.maximum(rank, 0)[None], axis=0)[0]
+        return ranked
 
     middle = (at((known - 1) // 2) + at(known // 2)) / 2
     above = (ordered >= threshold).sum(axis=0)
@@ -120,7 +119,7 @@ def _combine(values: Any, threshold: float) -> tuple[Any, ...]:
 
 
 def _require_choices(
-    methods: Mapping[str, Any],
+    methods: Mapping[str, Numeric],
     threshold: float,
     min_methods: int,
     min_agreement: float,

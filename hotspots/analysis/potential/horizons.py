@@ -7,14 +7,14 @@ gradual. Both make totals smaller than rate times years.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import require_between, require_fraction
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric
+from hotspots.layers.typed import choose
 from hotspots.layers.variables import require_aligned
 
 HORIZONS = (5, 10, 20, 30)  # years
@@ -25,13 +25,11 @@ MIDPOINT_YEARS = 10.0
 STEEPNESS_PER_YEAR = 0.3
 _RATE, _STOCK = "t ha-1 yr-1", "t ha-1"
 
-Array = npt.NDArray[np.float64]
-
 
 def gain_at(
     *,
-    rate: Any,
-    years_of_transition: Any = TRANSITION_YEARS,
+    rate: Numeric,
+    years_of_transition: Numeric = TRANSITION_YEARS,
     horizon: float | Sequence[float] = HORIZONS,
     start_year: float | None = None,
 ) -> xr.Dataset:
@@ -76,8 +74,8 @@ def gain_at(
     total = gain * np.minimum(when, lasting)
     saturated = lasting + (0.0 if start_year is None else start_year)
     nothing = 0 * total  # NaN where an input is missing
-    mean = xr.where(when > 0, total / when.where(when > 0, 1.0), gain + nothing)
-    then = gain * xr.where(when <= lasting, 1.0, 0.0) + nothing
+    mean = choose(when > 0, total / when.where(when > 0, 1.0), gain + nothing)
+    then = gain * choose(when <= lasting, 1.0, 0.0) + nothing
     end = saturated.where(gain.notnull())
     out = {
         "gain_total": (total, "Gain since the change", _STOCK),
@@ -90,10 +88,10 @@ def gain_at(
 
 def constrained(
     *,
-    potential: Any,
-    adoption_now: Any = 0.0,
-    feasible_share: Any = 1.0,
-    ceiling: Any = 1.0,
+    potential: Numeric,
+    adoption_now: Numeric = 0.0,
+    feasible_share: Numeric = 1.0,
+    ceiling: Numeric = 1.0,
     midpoint: float = MIDPOINT_YEARS,
     steepness: float = STEEPNESS_PER_YEAR,
     years: int | Sequence[float] = 30,
@@ -157,7 +155,7 @@ def constrained(
     require_aligned(gain, now, feasible, most)
     new = (feasible * most - now).clip(min=0.0)
 
-    def curve(values: Array) -> xr.DataArray:
+    def curve(values: FloatArray) -> xr.DataArray:
         """Return numbers along the years."""
         return xr.DataArray(values, dims="year", coords={"year": when})
 
@@ -173,7 +171,7 @@ def constrained(
     return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
-def _adopted(t: Array, midpoint: float, steepness: float) -> Array:
+def _adopted(t: FloatArray, midpoint: float, steepness: float) -> FloatArray:
     """Return S(t); 0 before now."""
     # tanh doesn't overflow where exp would.
     start = 0.5 * (1 - np.tanh(steepness * midpoint / 2))
@@ -181,7 +179,7 @@ def _adopted(t: Array, midpoint: float, steepness: float) -> Array:
     return np.where(t > 0, (logistic - start) / (1 - start), 0.0)
 
 
-def _adopted_sum(t: Array, midpoint: float, steepness: float) -> Array:
+def _adopted_sum(t: FloatArray, midpoint: float, steepness: float) -> FloatArray:
     """Return the integral of S from 0 to t; 0 before now."""
     later = np.maximum(t, 0.0)
     start = 0.5 * (1 - np.tanh(steepness * midpoint / 2))
@@ -189,14 +187,14 @@ def _adopted_sum(t: Array, midpoint: float, steepness: float) -> Array:
     return np.asarray((area / steepness - start * later) / (1 - start))
 
 
-def _years(years: int | Sequence[float]) -> Array:
+def _years(years: int | Sequence[float]) -> FloatArray:
     given = np.arange(years + 1.0) if isinstance(years, int) else np.asarray(years, dtype="float64")
     if given.ndim != 1 or not given.size or not ((given >= 0) & np.isfinite(given)).all():
         raise BadInputError(f"years is {years}; give a number of years, or a list of years, >= 0.")
     return given
 
 
-def _layer(given: Any) -> xr.DataArray:
+def _layer(given: Numeric) -> xr.DataArray:
     return given if isinstance(given, xr.DataArray) else xr.DataArray(np.asarray(given, "float64"))
 
 

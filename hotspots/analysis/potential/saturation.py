@@ -24,6 +24,7 @@ from hotspots.analysis.elementwise import (
 from hotspots.analysis.ipcc.factor_tables import Row, status_kind, table
 from hotspots.analysis.stock import DEPTH, check_soil, stock_of_content
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, SameKind, TableRow
 from hotspots.layers.variables import LAND_USES, SOIL_CLASSES, describe
 
 # Share of SOC in the fine fraction; Chen et al. (2019), verified.
@@ -35,22 +36,23 @@ FRACTIONS = ("log_linear", "half", "sum")
 LOG_LINEAR_SHARE = float(np.log(20 / 2) / np.log(50 / 2))
 _SILT_SHARE = {"log_linear": LOG_LINEAR_SHARE, "half": 0.5, "sum": 1.0}
 
-Equation = str | Callable[[Any], Any]
+Equation = str | Callable[[Any], Any]  # a function of the fine fraction, %, of any kind
+Fraction = Numeric | str
 
 
 def saturation_deficit(
     *,
-    soc: Any,
-    bulk_density: Any,
-    clay: Any = None,
-    silt: Any = None,
-    coarse_fragments: Any = 0.0,
-    thickness: Any = 30.0,
+    soc: Numeric,
+    bulk_density: Numeric,
+    clay: Numeric | None = None,
+    silt: Numeric | None = None,
+    coarse_fragments: Numeric = 0.0,
+    thickness: Numeric = 30.0,
     equation: Equation = "hassink_1997",
-    fraction: Any = None,
-    land_use: Any = None,
-    fine_share: Any = None,
-    soil_class: Any = None,
+    fraction: Fraction | None = None,
+    land_use: ClassArgument | None = None,
+    fine_share: Numeric | None = None,
+    soil_class: ClassArgument | None = None,
 ) -> xr.Dataset:
     """Return the carbon saturation deficit of the fine fraction.
 
@@ -125,7 +127,7 @@ def saturation_deficit(
     return xr.Dataset(out)
 
 
-def saturation_capacity(fine_fraction: Any, equation: Equation = "hassink_1997") -> Any:
+def saturation_capacity(fine_fraction: Numeric, equation: Equation = "hassink_1997") -> SameKind:
     """Return the carbon that the fine fraction holds at saturation, g kg-1 of soil.
 
     Parameters
@@ -149,8 +151,12 @@ def saturation_capacity(fine_fraction: Any, equation: Equation = "hassink_1997")
 
 
 def fine_fraction(
-    *, clay: Any, silt: Any, equation: Equation = "hassink_1997", fraction: Any = None
-) -> Any:
+    *,
+    clay: Numeric | None,
+    silt: Numeric | None,
+    equation: Equation = "hassink_1997",
+    fraction: Fraction | None = None,
+) -> SameKind:
     """Return the fine fraction that an equation is for, %.
 
     Parameters
@@ -189,7 +195,7 @@ def fine_fraction(
     return elementwise(lambda c, s: np.asarray(c + weight * s, dtype="float64"), clay, silt)
 
 
-def saturation_equations() -> list[dict[str, Any]]:
+def saturation_equations() -> list[TableRow]:
     """Return the equations by ``id``: intercept, slope, size limit, domain, source and status."""
     return [
         {
@@ -223,13 +229,13 @@ def _row(equation: str) -> Row:
     return rows[equation]
 
 
-def _default(equation: Equation, fraction: Any) -> str:
+def _default(equation: Equation, fraction: Fraction | None) -> str:
     if fraction is not None:
         return "given"
     return "sum" if size_limit(equation) == 50 else "log_linear"
 
 
-def _fine_share(land_use: Any, fine_share: Any) -> Any:
+def _fine_share(land_use: ClassArgument | None, fine_share: Numeric | None) -> SameKind:
     if (land_use is None) == (fine_share is None):
         raise BadInputError(
             "Give either land_use or fine_share: the capacity is that of the fine fraction, which"
@@ -243,11 +249,11 @@ def _fine_share(land_use: Any, fine_share: Any) -> Any:
     return elementwise(lambda use: by_code[use], codes)
 
 
-def _balance(capacity: Any, soc: Any, share: Any) -> Any:
+def _balance(capacity: FloatArray, soc: FloatArray, share: FloatArray) -> FloatArray:
     mineral = np.where(np.asarray(soc) <= ORGANIC_ABOVE, soc, np.nan)
     return capacity - share * mineral
 
 
-def _where_fit(balance: Any, soil: Any) -> Any:
+def _where_fit(balance: Numeric, soil: Numeric) -> SameKind:
     unfit = np.isin(soil, [0, *(c for c, name in SOIL_CLASSES.items() if name in UNFIT_SOILS)])
     return np.where(unfit, np.nan, balance)

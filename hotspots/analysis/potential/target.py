@@ -6,17 +6,14 @@ potential would need to close a deficit.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, elementwise, require_between
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric, SameKind, Values
 from hotspots.layers.variables import describe
 
-Values = TypeVar("Values", xr.DataArray, npt.NDArray[np.float64], float)
 RATE_PER_YEAR = 0.004
 DEPTHS_CM = ("0-30", "0-40")
 MOST_STOCK = 5000.0  # t ha-1
@@ -80,7 +77,7 @@ def target_four_per_mille(
     return target
 
 
-def gap_to_target(*, target: Any, potential: Any) -> Any:
+def gap_to_target(*, target: Numeric, potential: Numeric) -> SameKind:
     """Return the gap between the target and a potential.
 
     Parameters
@@ -100,9 +97,7 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
         Layers whose units or depths differ.
     """
     common_depth(target, potential)
-    units = {
-        str(x.attrs["units"]) for x in (target, potential) if "units" in getattr(x, "attrs", {})
-    }
+    units = _units(target, potential)
     if len(units) > 1:
         raise BadInputError(
             f"target and potential have different units: {', '.join(sorted(units))}. Give both"
@@ -111,11 +106,11 @@ def gap_to_target(*, target: Any, potential: Any) -> Any:
     gap = elementwise(lambda a, b: a - b, target, potential)
     if isinstance(gap, xr.DataArray):
         gap.name = "gap_to_target"
-        gap.attrs = {"long_name": "Target less potential", "units": _unit(target, potential)}
+        gap.attrs = {"long_name": "Target less potential", "units": units[0] if units else _RATE}
     return gap
 
 
-def years_to_close(*, deficit: Any, rate: Any) -> Any:
+def years_to_close(*, deficit: Numeric, rate: Numeric) -> SameKind:
     """Return the time that a constant rate would need to close a deficit.
 
     Parameters
@@ -153,7 +148,7 @@ def years_to_close(*, deficit: Any, rate: Any) -> Any:
     return years
 
 
-def _agreed_depth(soc_stock: Any, depth: str | None) -> str | None:
+def _agreed_depth(soc_stock: Numeric, depth: str | None) -> str | None:
     own = getattr(soc_stock, "attrs", {}).get("depth_cm")
     if depth is None:
         return None if own is None else str(own)
@@ -167,13 +162,15 @@ def _agreed_depth(soc_stock: Any, depth: str | None) -> str | None:
     return depth
 
 
-def _years(deficit: Any, rate: Any) -> Any:
+def _years(deficit: FloatArray, rate: FloatArray) -> FloatArray:
     known = ~(np.isnan(deficit) | np.isnan(rate))
     missing = np.maximum(deficit, 0.0)
     out = np.where(known, np.where(missing > 0, np.inf, 0.0), np.nan)
-    return np.divide(missing, rate, out=out, where=known & (missing > 0) & (rate > 0))
+    np.divide(missing, rate, out=out, where=known & (missing > 0) & (rate > 0))
+    return out
 
 
-def _unit(*layers: Any) -> str:
-    units = [layer.attrs["units"] for layer in layers if "units" in getattr(layer, "attrs", {})]
-    return str(units[0]) if units else _RATE
+def _units(*layers: Numeric) -> list[str]:
+    """Return the units that layers state, each once, in order."""
+    stated = [x.attrs.get("units") for x in layers if isinstance(x, xr.DataArray)]
+    return list(dict.fromkeys(str(unit) for unit in stated if unit is not None))

@@ -5,17 +5,18 @@ Plain arrays are taken as (months,) or (cell, months) for drivers and (cell,) fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, require_between, require_fraction
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import Numeric
 from hotspots.layers.variables import require_aligned
 
 MONTHS = 12
+State = xr.Dataset | Mapping[str, Numeric]  # pools, inert carbon and moisture deficit
 # In the order of the kernels' arguments.
 DRIVERS = (
     "air_temperature",
@@ -44,7 +45,7 @@ _LIMITS = {
 
 
 def prepared(
-    drivers: Sequence[Any], cells: Sequence[Any], dim: str, length: int | None = None
+    drivers: Sequence[Numeric], cells: Sequence[Numeric], dim: str, length: int | None = None
 ) -> list[xr.DataArray]:
     """Return drivers along `dim` and values per cell as DataArrays, in order and validated.
 
@@ -87,7 +88,7 @@ def prepared(
 
 
 def prepared_with_state(
-    initial: Any, drivers: Sequence[Any], cells: Sequence[Any], dim: str
+    initial: State, drivers: Sequence[Numeric], cells: Sequence[Numeric], dim: str
 ) -> list[xr.DataArray]:
     """Return `prepared` with the IOM of a state as last value per cell, then that state's pools.
 
@@ -118,7 +119,7 @@ def prepared_with_state(
     return [*given, *state]
 
 
-def along_months(name: str, value: Any, dim: str) -> xr.DataArray:
+def along_months(name: str, value: Numeric, dim: str) -> xr.DataArray:
     """Return a driver as DataArray; raise `BadInputError` for months along another dimension."""
     if isinstance(value, xr.DataArray):
         if {"month": "time", "time": "month"}[dim] in value.dims:
@@ -151,7 +152,7 @@ def spread(array: xr.DataArray, dim: str, months: int) -> xr.DataArray:
     return array.chunk({dim: -1}) if array.chunks else array
 
 
-def per_cell(name: str, value: Any) -> xr.DataArray:
+def per_cell(name: str, value: Numeric) -> xr.DataArray:
     """Return a number, an array of cells or a DataArray as DataArray."""
     if isinstance(value, xr.DataArray):
         return value
@@ -164,7 +165,7 @@ def per_cell(name: str, value: Any) -> xr.DataArray:
     return xr.DataArray(array, dims=("cell",)[: array.ndim])
 
 
-def monthly_share(pattern: Any) -> xr.DataArray:
+def monthly_share(pattern: Numeric | None) -> xr.DataArray:
     """Return a monthly pattern as shares of its sum, along ``month``; None gives even shares."""
     given = 1.0 if pattern is None else pattern
     require_between("input_share", given, 0, np.inf, "of the year's input", "check its sign")

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import (
@@ -33,6 +32,7 @@ from hotspots.analysis.rothc import model
 from hotspots.analysis.rothc.drivers import MONTHS, along_months, monthly_share, per_cell, spread
 from hotspots.analysis.rothc.npp import miami_npp
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import Attributes, ClassArgument, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import LAND_COVERS, describe
 
 YEARS = 20
@@ -54,22 +54,22 @@ Drivers = dict[str, xr.DataArray]
 
 def gsocseq(
     *,
-    soc_stock: Any,
-    clay: Any,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    plant_cover: Any,
-    land_cover: Any = None,
-    dpm_rpm: Any = None,
+    soc_stock: Numeric,
+    clay: Numeric,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    plant_cover: Numeric,
+    land_cover: ClassArgument | None = None,
+    dpm_rpm: Numeric | None = None,
     warm_up: xr.Dataset | None = None,
     forward: xr.Dataset | None = None,
     years: int = YEARS,
     increases: Sequence[float] = INCREASES,
-    depth: Any = 30,
-    pan_factor: Any = 1.0,
-    input_share: Any = None,
-    paddy: Any = None,
+    depth: Numeric = 30,
+    pan_factor: Numeric = 1.0,
+    input_share: Numeric | None = None,
+    paddy: Numeric | None = None,
 ) -> xr.Dataset:
     """Return the stocks and yearly gains of more carbon input, per hectare of the land modelled.
 
@@ -176,7 +176,7 @@ def gsocseq(
     return xr.Dataset(out)
 
 
-def warming_loss(*, warming: Any, years: int = YEARS, **inputs: Any) -> xr.DataArray:
+def warming_loss(*, warming: Numeric, years: int = YEARS, **inputs: Any) -> xr.DataArray:
     """Return the loss that warming adds to business as usual, from RothC.
 
     Parameters
@@ -206,7 +206,9 @@ def warming_loss(*, warming: Any, years: int = YEARS, **inputs: Any) -> xr.DataA
     return _losses(warming, years, inputs)["loss_warming"]
 
 
-def disequilibrium_and_warming(*, warming: Any, years: int = YEARS, **inputs: Any) -> xr.Dataset:
+def disequilibrium_and_warming(
+    *, warming: Numeric, years: int = YEARS, **inputs: Any
+) -> xr.Dataset:
     """Return the losses of disequilibrium and of warming from one run, so that they may be summed.
 
     Parameters
@@ -233,7 +235,7 @@ def disequilibrium_and_warming(*, warming: Any, years: int = YEARS, **inputs: An
     )
 
 
-def dpm_rpm_of(land_cover: Any) -> Any:
+def dpm_rpm_of(land_cover: ClassArgument) -> SameKind:
     """Return the DPM:RPM ratio of UNCCD land covers, by name or code; NaN where there is none.
 
     The ratios are those of ``tables/gsocseq_landuse_dpm_rpm.csv`` (verified); the FAO class
@@ -241,7 +243,7 @@ def dpm_rpm_of(land_cover: Any) -> Any:
     """
     by_class = {row["fao_class"]: row["dpm_rpm"] for row in table("gsocseq_landuse_dpm_rpm")}
     ratios = [float(by_class[FAO_CLASSES[name]] or "nan") for name in LAND_COVERS.values()]
-    by_code: npt.NDArray[np.float64] = np.array([np.nan, *ratios])
+    by_code: FloatArray = np.array([np.nan, *ratios])
     codes = class_codes(land_cover, LAND_COVERS, "UNCCD land cover class")
     return elementwise(lambda block: by_code[block], codes)
 
@@ -277,17 +279,17 @@ class _Run:
 
 def _today(
     *,
-    soc_stock: Any,
-    clay: Any,
-    dpm_rpm: Any,
-    land_cover: Any,
-    paddy: Any,
-    depth: Any,
-    pan_factor: Any,
-    input_share: Any,
+    soc_stock: Numeric,
+    clay: Numeric,
+    dpm_rpm: Numeric | None,
+    land_cover: ClassArgument | None,
+    paddy: Numeric | None,
+    depth: Numeric,
+    pan_factor: Numeric,
+    input_share: Numeric | None,
     warm_up: xr.Dataset | None,
     forward: xr.Dataset | None,
-    plant_cover: Any,
+    plant_cover: Numeric,
     **climate: Any,
 ) -> _Run:
     """Run phases 1 and 2."""
@@ -309,14 +311,22 @@ def _today(
 
 
 def _site(
-    clay: Any, dpm_rpm: Any, land_cover: Any, paddy: Any, depth: Any, pan_factor: Any
+    clay: Numeric,
+    dpm_rpm: Numeric | None,
+    land_cover: ClassArgument | None,
+    paddy: Numeric | None,
+    depth: Numeric,
+    pan_factor: Any,
 ) -> Drivers:
-    if dpm_rpm is None and land_cover is None:
+    if dpm_rpm is not None:
+        ratio = dpm_rpm
+    elif land_cover is not None:
+        ratio = dpm_rpm_of(land_cover)
+    else:
         raise BadInputError(
             "Neither land_cover nor dpm_rpm is given; plant carbon is split by one of them."
             " Give the UNCCD land cover, or dpm_rpm=1.44 for cropland."
         )
-    ratio = dpm_rpm_of(land_cover) if dpm_rpm is None else dpm_rpm
     require_fraction("paddy", paddy)
     rice = per_cell("paddy", 0.0 if paddy is None else paddy)
     given = {
@@ -393,7 +403,7 @@ def _npp(climate: Drivers) -> xr.DataArray:
     return npp
 
 
-def _losses(warming: Any, years: int, inputs: dict[str, Any]) -> xr.Dataset:
+def _losses(warming: Numeric, years: int, inputs: dict[str, Any]) -> xr.Dataset:
     depth = inputs.setdefault("depth", 30)
     require_between("warming", warming, -10, 15, "K", "it is a difference, not a temperature")
     if "increases" in inputs:
@@ -421,13 +431,15 @@ def _losses(warming: Any, years: int, inputs: dict[str, Any]) -> xr.Dataset:
     return xr.Dataset({"loss_warming": extra, "loss_disequilibrium_signed": signed})
 
 
-def _stock(array: xr.DataArray, long_name: str, attrs: dict[str, Any]) -> xr.DataArray:
+def _stock(array: xr.DataArray, long_name: str, attrs: Attributes) -> xr.DataArray:
     out = array.copy(deep=False)
     out.attrs = {"units": "t ha-1", "long_name": long_name, **attrs}
     return out
 
 
-def _require_choices(soc_stock: Any, increases: Sequence[float], years: int, depth: Any) -> None:
+def _require_choices(
+    soc_stock: Numeric, increases: Sequence[float], years: int, depth: Numeric
+) -> None:
     require_between("soc_stock", soc_stock, 0, np.inf, "t ha-1", "look for a nodata value")
     for increase in increases:
         if not -1 <= increase <= 1:

@@ -23,6 +23,7 @@ from hotspots.errors import BadInputError
 # 2 % of 15 degC is used everywhere instead (convention).
 TYPICAL_TEMPERATURE = 15.0
 SD_PER_RANGE = 1 / 1.96  # the ranges are read as 95 % of a normal distribution (convention)
+Inputs = dict[str, Any]  # arguments of `gsocseq`
 LEAST_FACTOR = 0.05  # of precipitation, clay or stock in a draw
 
 
@@ -106,10 +107,10 @@ def uncertainty_ranges(
     }
 
 
-def _shifted(given: dict[str, Any], shift: dict[str, float]) -> dict[str, Any]:
+def _shifted(given: Inputs, shift: dict[str, float]) -> Inputs:
     """Return the inputs with temperature shifted, and the others scaled, by `shift`."""
 
-    def climate(data: Any) -> Any:
+    def climate(data: Inputs) -> Inputs:
         """Return a climate with its temperature shifted and its rain scaled."""
         rain = data["precipitation"] * max(1 + shift["precipitation"], LEAST_FACTOR)
         return data | {
@@ -131,7 +132,7 @@ def _shifted(given: dict[str, Any], shift: dict[str, float]) -> dict[str, Any]:
     return out
 
 
-def _fao_rule(given: dict[str, Any], ranges: dict[str, float]) -> dict[str, xr.DataArray]:
+def _fao_rule(given: Inputs, ranges: dict[str, float]) -> dict[str, xr.DataArray]:
     middle = gsocseq(**given)
     # Cooler soil holds more carbon.
     most = gsocseq(**_shifted(given, ranges | {"temperature": -ranges["temperature"]}))
@@ -157,7 +158,7 @@ def _percent(half_range: xr.DataArray, value: xr.DataArray) -> xr.DataArray:
 
 
 def _paired_draws(
-    given: dict[str, Any], ranges: dict[str, float], draws: int, seed: int
+    given: Inputs, ranges: dict[str, float], draws: int, seed: int
 ) -> dict[str, xr.DataArray]:
     """Return mean and standard deviation over the draws, each one run of the protocol."""
     random = np.random.default_rng(seed)

@@ -1,18 +1,20 @@
-"""RothC-26.3 month by month, cell by cell; compiled with numba as numpy gufuncs.
+"""RothC-26.3 month by month, for one cell; compiled with numba as numpy gufuncs.
 
-Arguments are broadcast over cells; the months lie along the last axis. Order of the arguments, in
-all three: monthly temperature (degC), precipitation (mm), evaporation (mm), plant cover (0-1),
-plant carbon, manure carbon (t ha-1 month-1); then, per cell, clay (%), depth (cm), pan factor,
-DPM:RPM ratio, a further factor on all rates, IOM (t ha-1). NaN in any of them gives NaN.
-The reference implementation is in the tests.
+What lies along the months comes as the rows of one array, what a cell has once as the elements of a
+vector, in the orders below; `run` brings the layers of many cells into this form. NaN in any
+argument gives NaN. The reference implementation is in the tests.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+
+from hotspots.layers.array_types import FloatArray
 
 MONTHS = 12
 DECAY_PER_YEAR = (10.0, 0.3, 0.66, 0.02)  # DPM, RPM, BIO, HUM
@@ -24,13 +26,44 @@ FULL_RATE_SHARE = 0.444  # of the largest deficit, up to which moisture doesn't 
 SLOWEST = 0.2
 COVER_EFFECT = 0.4
 BARE_BELOW = 0.5  # share of plant cover: 1 - 0.4 x share > 0.8
-MOST_MOISTURE_YEARS = 1000
+MOST_MOISTURE_YEARS = 1000  # two are usually enough; a cycle longer than a year would never end
 SAME_DEFICIT_MM = 1e-9
 
-_DRIVERS = "(m),(m),(m),(m),(m),(m),(),(),(),(),(),()"
-_DRIVER_TYPES = "f8[:],f8[:],f8[:],f8[:],f8[:],f8[:],f8,f8,f8,f8,f8,f8"
-_STATE = ",(),(),(),(),()"
-_STATE_TYPES = ",f8,f8,f8,f8,f8"
+# Rows of `weather`: monthly mean, degC; mm month-1; mm month-1, of an open pan or PET; share of the
+# month under plants, 0-1; carbon of plants and of manure, t ha-1 month-1.
+TEMPERATURE, PRECIPITATION, EVAPORATION, COVER, PLANT, MANURE = range(6)
+# Elements of `soil`: %; cm; evapotranspiration over evaporation; DPM:RPM of plant carbon; a further
+# factor on all rates; inert carbon, t ha-1.
+CLAY, DEPTH, PAN, RATIO, FACTOR, IOM = range(6)
+
+
+class Site(NamedTuple):
+    """What of a soil is the same in all months."""
+
+    largest: float  # moisture deficit under plants, mm, negative
+    pan: float
+    ratio: float
+    factor: float
+    x: float  # CO2 over BIO + HUM
+    iom: float
+
+
+class State(NamedTuple):
+    """Pools, t ha-1, and moisture deficit, mm, 0 or below: the elements of a state, in order."""
+
+    dpm: float
+    rpm: float
+    bio: float
+    hum: float
+    deficit: float
+
+
+def _gufunc(types: str, layout: str) -> Callable[[Callable[..., None]], Any]:
+    """Return the decorator that makes a numpy gufunc of a function of one cell."""
+    made: Callable[[Callable[..., None]], Any] = numba.guvectorize(  # type: ignore[no-untyped-call]
+        [f"void({types})"], layout, nopython=True, cache=True
+    )
+    return made
 
 
 @numba.njit(cache=True)
@@ -97,73 +130,84 @@ def _decay(
     )
 
 
-@numba.guvectorize(
-    ["void(f8[:],f8[:],f8[:],f8[:],f8,f8,f8,f8[:],f8[:],f8[:],f8[:])"],
-    "(m),(m),(m),(m),(),(),()->(m),(m),(m),(m)",
-    nopython=True,
-    cache=True,
-)
-def rates(temperature, precipitation, evaporation, cover, clay, depth, pan, a, b, c, deficit):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True)
+def _site(soil: FloatArray) -> Site:
+    return Site(
+        largest_deficit(soil[CLAY], soil[DEPTH]),
+        soil[PAN],
+        soil[RATIO],
+        soil[FACTOR],
+        co2_ratio(soil[CLAY]),
+        soil[IOM],
+    )
+
+
+@numba.njit(cache=True)
+def _balance(weather: FloatArray, month: int, pan: float) -> float:
+    """Return precipitation less evapotranspiration of a month, mm."""
+    balance: float = weather[PRECIPITATION, month] - pan * weather[EVAPORATION, month]
+    return balance
+
+
+@_gufunc("f8[:,:],f8[:],f8[:],f8[:],f8[:],f8[:]", "(d,m),(c)->(m),(m),(m),(m)")
+def rates(
+    weather: FloatArray,
+    soil: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
+    c: FloatArray,
+    deficit: FloatArray,
+) -> None:
     """Set a, b, c and the deficit of each month, from a wet soil; NaN from the first NaN on.
 
     Parameters
     ----------
-    temperature : array (m,)
-        Monthly means, degC.
-    precipitation, evaporation : array (m,)
-        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
-    cover : array (m,)
-        Share of the month under plants, 0-1.
-    clay : float
-        % of the fine earth, 0-100.
-    depth : float
-        Depth of the soil layer, cm.
-    pan : float
-        Evapotranspiration over `evaporation`.
+    weather : array (4, m)
+        Temperature, precipitation, evaporation and cover.
+    soil : array (3,)
+        Clay, depth and pan factor.
     a, b, c : array (m,)
         Output: rate modifiers of temperature, moisture and plant cover, dimensionless.
     deficit : array (m,)
         Output: moisture deficit at each month's end, mm, 0 or below.
     """
-    largest = largest_deficit(clay, depth)
+    largest = largest_deficit(soil[CLAY], soil[DEPTH])
     before = 0.0
-    for i in range(temperature.size):
-        balance = precipitation[i] - pan * evaporation[i]
-        known = temperature[i] + balance + cover[i] + largest + before
+    for i in range(weather.shape[1]):
+        temperature, cover = weather[TEMPERATURE, i], weather[COVER, i]
+        balance = _balance(weather, i, soil[PAN])
+        known = temperature + balance + cover + largest + before
         if math.isnan(known):
             a[i] = b[i] = c[i] = deficit[i] = before = np.nan
         else:
-            a[i], b[i], c[i], before = modifiers(temperature[i], balance, cover[i], largest, before)
+            a[i], b[i], c[i], before = modifiers(temperature, balance, cover, largest, before)
             deficit[i] = before
 
 
-@numba.guvectorize(
-    [f"void({_DRIVER_TYPES},f8[:],f8[:],f8[:],f8[:],f8[:],f8[:])"],
-    f"{_DRIVERS}->(),(),(),(),(),()",
-    nopython=True,
-    cache=True,
-)
-def equilibrium(  # type: ignore[no-untyped-def]
-    temperature,
-    precipitation,
-    evaporation,
-    cover,
-    plant,
-    manure,
-    clay,
-    depth,
-    pan,
-    ratio,
-    factor,
-    iom,
-    dpm,
-    rpm,
-    bio,
-    hum,
-    soc,
-    deficit,
-):
-    """Set the pools, their sum with IOM and the deficit at the end of a repeated year.
+@numba.njit(cache=True)
+def _periodic_deficit(weather: FloatArray, site: Site) -> float:
+    """Return the moisture deficit at the end of a year that repeats, reached from a wet soil.
+
+    Moisture doesn't depend on carbon, so it is brought to its cycle first.
+    """
+    before = 0.0
+    for _ in range(MOST_MOISTURE_YEARS):
+        start = before
+        for i in range(weather.shape[1]):
+            balance = _balance(weather, i, site.pan)
+            before = modifiers(
+                weather[TEMPERATURE, i], balance, weather[COVER, i], site.largest, before
+            )[3]
+        if abs(before - start) <= SAME_DEFICIT_MM:
+            break
+    return before
+
+
+@_gufunc("f8[:,:],f8[:],f8[:],f8[:],f8[:]", "(d,m),(c),(s)->(s),()")
+def equilibrium(
+    weather: FloatArray, soil: FloatArray, like: FloatArray, state: FloatArray, soc: FloatArray
+) -> None:
+    """Set the state at the end of a repeated year.
 
     The year is an affine map of the four pools. Five starts taken through it give the map: one
     for each pool of 1 t/ha without input, and an empty soil with input. DPM and RPM feed BIO and
@@ -172,292 +216,209 @@ def equilibrium(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    temperature : array (m,)
-        Monthly means, degC.
-    precipitation, evaporation : array (m,)
-        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
-    cover : array (m,)
-        Share of the month under plants, 0-1.
-    plant, manure : array (m,)
-        Carbon input of plants and of manure, t ha-1 month-1.
-    clay : float
-        % of the fine earth, 0-100.
-    depth : float
-        Depth of the soil layer, cm.
-    pan : float
-        Evapotranspiration over `evaporation`.
-    ratio : float
-        DPM:RPM ratio of plant carbon.
-    factor : float
-        A further factor on all rates.
-    iom : float
-        Inert carbon, t ha-1.
-    dpm, rpm, bio, hum, soc : array (1,)
-        Output: pools and their sum with IOM, t ha-1; NaN where an input is.
-    deficit : array (1,)
-        Output: moisture deficit, mm, 0 or below.
+    weather : array (6, m)
+        Rows as above.
+    soil : array (6,)
+        Elements as above.
+    like : array (5,)
+        Any state; it only says how many elements a state has.
+    state : array (5,)
+        Output: a `State`; NaN where an input is.
+    soc : array (1,)
+        Output: the pools' sum with IOM, t ha-1.
     """
-    dpm[0] = rpm[0] = bio[0] = hum[0] = soc[0] = deficit[0] = np.nan
-    known = clay + depth + pan + ratio + factor + iom
-    for i in range(temperature.size):
-        known += temperature[i] + precipitation[i] + evaporation[i]
-        known += cover[i] + plant[i] + manure[i]
-    if math.isnan(known):
+    state[:] = np.nan
+    soc[0] = np.nan
+    if math.isnan(weather.sum() + soil.sum()):
         return
-    largest = largest_deficit(clay, depth)
-    before = 0.0
-    for _ in range(MOST_MOISTURE_YEARS):
-        start = before
-        for i in range(temperature.size):
-            balance = precipitation[i] - pan * evaporation[i]
-            before = modifiers(temperature[i], balance, cover[i], largest, before)[3]
-        if abs(before - start) <= SAME_DEFICIT_MM:
-            break
+    site = _site(soil)
+    before = _periodic_deficit(weather, site)
 
-    x = co2_ratio(clay)
     runs = np.zeros((5, 4))
     for j in range(4):
         runs[j, j] = 1.0
-    for i in range(temperature.size):
-        balance = precipitation[i] - pan * evaporation[i]
-        a, b, c, before = modifiers(temperature[i], balance, cover[i], largest, before)
-        rate = a * b * c * factor
+    for i in range(weather.shape[1]):
+        balance = _balance(weather, i, site.pan)
+        a, b, c, before = modifiers(
+            weather[TEMPERATURE, i], balance, weather[COVER, i], site.largest, before
+        )
+        rate = a * b * c * site.factor
         for j in range(5):
             runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3], _co2 = _decay(
-                runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3], rate, x
+                runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3], rate, site.x
             )
-        runs[4, 0] += plant[i] * ratio / (1.0 + ratio) + MANURE_SHARES[0] * manure[i]
-        runs[4, 1] += plant[i] / (1.0 + ratio) + MANURE_SHARES[1] * manure[i]
-        runs[4, 3] += MANURE_SHARES[2] * manure[i]
+        plant, manure = weather[PLANT, i], weather[MANURE, i]
+        runs[4, 0] += plant * site.ratio / (1.0 + site.ratio) + MANURE_SHARES[0] * manure
+        runs[4, 1] += plant / (1.0 + site.ratio) + MANURE_SHARES[1] * manure
+        runs[4, 3] += MANURE_SHARES[2] * manure
 
     solvable = (1.0 - runs[2, 2]) * (1.0 - runs[3, 3]) - runs[3, 2] * runs[2, 3]
     if runs[0, 0] >= 1.0 or runs[1, 1] >= 1.0 or solvable <= 0.0:
         return
-    dpm[0] = runs[4, 0] / (1.0 - runs[0, 0])
-    rpm[0] = runs[4, 1] / (1.0 - runs[1, 1])
-    to_bio = runs[4, 2] + dpm[0] * runs[0, 2] + rpm[0] * runs[1, 2]
-    to_hum = runs[4, 3] + dpm[0] * runs[0, 3] + rpm[0] * runs[1, 3]
-    bio[0] = ((1.0 - runs[3, 3]) * to_bio + runs[3, 2] * to_hum) / solvable
-    hum[0] = ((1.0 - runs[2, 2]) * to_hum + runs[2, 3] * to_bio) / solvable
-    soc[0] = dpm[0] + rpm[0] + bio[0] + hum[0] + iom
-    deficit[0] = before
+    dpm = runs[4, 0] / (1.0 - runs[0, 0])
+    rpm = runs[4, 1] / (1.0 - runs[1, 1])
+    to_bio = runs[4, 2] + dpm * runs[0, 2] + rpm * runs[1, 2]
+    to_hum = runs[4, 3] + dpm * runs[0, 3] + rpm * runs[1, 3]
+    state[0], state[1] = dpm, rpm
+    state[2] = ((1.0 - runs[3, 3]) * to_bio + runs[3, 2] * to_hum) / solvable
+    state[3] = ((1.0 - runs[2, 2]) * to_hum + runs[2, 3] * to_bio) / solvable
+    state[4] = before
+    soc[0] = dpm + rpm + state[2] + state[3] + site.iom
 
 
 @numba.njit(cache=True)
-def _next(  # type: ignore[no-untyped-def]
-    temperature,
-    precipitation,
-    evaporation,
-    cover,
-    plant,
-    manure,
-    largest,
-    pan,
-    ratio,
-    factor,
-    x,
-    iom,
-    dpm,
-    rpm,
-    bio,
-    hum,
-    deficit,
-):
-    """Return the pools, CO2 and the deficit after one month; all NaN if anything is."""
-    balance = precipitation - pan * evaporation
-    known = temperature + balance + cover + plant + manure + largest + ratio + factor + x + iom
-    if math.isnan(known + dpm + rpm + bio + hum + deficit):
-        return np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
-    a, b, c, deficit = modifiers(temperature, balance, cover, largest, deficit)
-    dpm, rpm, bio, hum, co2 = _decay(dpm, rpm, bio, hum, a * b * c * factor, x)
-    dpm += plant * ratio / (1.0 + ratio) + MANURE_SHARES[0] * manure
-    rpm += plant / (1.0 + ratio) + MANURE_SHARES[1] * manure
+def _next(weather: FloatArray, month: int, site: Site, now: State) -> tuple[State, float]:
+    """Return the state after one month, and its CO2; all NaN if anything is."""
+    temperature, cover = weather[TEMPERATURE, month], weather[COVER, month]
+    plant, manure = weather[PLANT, month], weather[MANURE, month]
+    balance = _balance(weather, month, site.pan)
+    known = temperature + balance + cover + plant + manure
+    known += site.largest + site.ratio + site.factor + site.x + site.iom
+    if math.isnan(known + now.dpm + now.rpm + now.bio + now.hum + now.deficit):
+        return State(np.nan, np.nan, np.nan, np.nan, np.nan), np.nan
+    a, b, c, deficit = modifiers(temperature, balance, cover, site.largest, now.deficit)
+    rate = a * b * c * site.factor
+    dpm, rpm, bio, hum, co2 = _decay(now.dpm, now.rpm, now.bio, now.hum, rate, site.x)
+    # The month's inputs come after its decay, as in the authors' own program.
+    dpm += plant * site.ratio / (1.0 + site.ratio) + MANURE_SHARES[0] * manure
+    rpm += plant / (1.0 + site.ratio) + MANURE_SHARES[1] * manure
     hum += MANURE_SHARES[2] * manure
-    return dpm, rpm, bio, hum, co2, deficit
+    return State(dpm, rpm, bio, hum, deficit), co2
 
 
-@numba.guvectorize(
-    [f"void({_DRIVER_TYPES}{_STATE_TYPES},f8[:],f8[:],f8[:],f8[:],f8[:],f8[:],f8[:])"],
-    f"{_DRIVERS}{_STATE}->(m),(m),(m),(m),(m),(m),(m)",
-    nopython=True,
-    cache=True,
-)
-def simulate(  # type: ignore[no-untyped-def]
-    temperature,
-    precipitation,
-    evaporation,
-    cover,
-    plant,
-    manure,
-    clay,
-    depth,
-    pan,
-    ratio,
-    factor,
-    iom,
-    dpm0,
-    rpm0,
-    bio0,
-    hum0,
-    deficit0,
-    dpm,
-    rpm,
-    bio,
-    hum,
-    soc,
-    co2,
-    deficit,
-):
-    """Set the pools, their sum with IOM, the month's CO2 and the deficit at each month's end.
+@_gufunc("f8[:,:],f8[:],f8[:],f8[:,:],f8[:],f8[:]", "(d,m),(c),(s)->(s,m),(m),(m)")
+def simulate(
+    weather: FloatArray,
+    soil: FloatArray,
+    start: FloatArray,
+    states: FloatArray,
+    soc: FloatArray,
+    co2: FloatArray,
+) -> None:
+    """Set the state and the stock at each month's end, and the month's CO2.
 
     Parameters
     ----------
-    temperature : array (m,)
-        Monthly means, degC.
-    precipitation, evaporation : array (m,)
-        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
-    cover : array (m,)
-        Share of the month under plants, 0-1.
-    plant, manure : array (m,)
-        Carbon input of plants and of manure, t ha-1 month-1.
-    clay : float
-        % of the fine earth, 0-100.
-    depth : float
-        Depth of the soil layer, cm.
-    pan : float
-        Evapotranspiration over `evaporation`.
-    ratio : float
-        DPM:RPM ratio of plant carbon.
-    factor : float
-        A further factor on all rates.
-    iom : float
-        Inert carbon, t ha-1.
-    dpm0, rpm0, bio0, hum0 : float
-        Pools before the first month, t ha-1.
-    deficit0 : float
-        Moisture deficit before the first month, mm, 0 or below.
-    dpm, rpm, bio, hum, soc : array (m,)
-        Output: pools and their sum with IOM, t ha-1; NaN from the first NaN of an input on.
+    weather, soil
+        As in `equilibrium`.
+    start : array (5,)
+        The `State` before the first month.
+    states : array (5, m)
+        Output: a `State` in each column; NaN from the first NaN of an input on.
+    soc : array (m,)
+        Output: the pools' sum with IOM, t ha-1.
     co2 : array (m,)
         Output: carbon that left as CO2 in the month, t ha-1 month-1.
-    deficit : array (m,)
-        Output: moisture deficit, mm, 0 or below.
     """
-    largest = largest_deficit(clay, depth)
-    x = co2_ratio(clay)
-    for i in range(temperature.size):
-        dpm0, rpm0, bio0, hum0, gone, deficit0 = _next(
-            temperature[i],
-            precipitation[i],
-            evaporation[i],
-            cover[i],
-            plant[i],
-            manure[i],
-            largest,
-            pan,
-            ratio,
-            factor,
-            x,
-            iom,
-            dpm0,
-            rpm0,
-            bio0,
-            hum0,
-            deficit0,
-        )
-        dpm[i], rpm[i], bio[i], hum[i], co2[i], deficit[i] = dpm0, rpm0, bio0, hum0, gone, deficit0
-        soc[i] = dpm0 + rpm0 + bio0 + hum0 + iom
+    site, now = _site(soil), State(start[0], start[1], start[2], start[3], start[4])
+    for i in range(weather.shape[1]):
+        now, co2[i] = _next(weather, i, site, now)
+        states[0, i], states[1, i], states[2, i], states[3, i], states[4, i] = now
+        soc[i] = now.dpm + now.rpm + now.bio + now.hum + site.iom
 
 
-@numba.guvectorize(
-    [f"void({_DRIVER_TYPES}{_STATE_TYPES},f8,f8[:],f8[:],f8[:],f8[:],f8[:],f8[:])"],
-    f"{_DRIVERS}{_STATE},()->(),(),(),(),(),()",
-    nopython=True,
-    cache=True,
-)
-def after(  # type: ignore[no-untyped-def]
-    temperature,
-    precipitation,
-    evaporation,
-    cover,
-    plant,
-    manure,
-    clay,
-    depth,
-    pan,
-    ratio,
-    factor,
-    iom,
-    dpm0,
-    rpm0,
-    bio0,
-    hum0,
-    deficit0,
-    times,
-    dpm,
-    rpm,
-    bio,
-    hum,
-    soc,
-    deficit,
-):
-    """Set the state after `times` repetitions of the given months.
+@_gufunc("f8[:,:],f8[:],f8[:],f8,f8[:],f8[:]", "(d,m),(c),(s),()->(s),()")
+def after(
+    weather: FloatArray,
+    soil: FloatArray,
+    start: FloatArray,
+    times: float,
+    state: FloatArray,
+    soc: FloatArray,
+) -> None:
+    """Set the state after `times` repetitions of the given months, a whole number of 1 or more.
 
     Parameters
     ----------
-    temperature : array (m,)
-        Monthly means, degC.
-    precipitation, evaporation : array (m,)
-        mm month-1; `evaporation` from an open pan, or potential evapotranspiration.
-    cover : array (m,)
-        Share of the month under plants, 0-1.
-    plant, manure : array (m,)
-        Carbon input of plants and of manure, t ha-1 month-1.
-    clay : float
-        % of the fine earth, 0-100.
-    depth : float
-        Depth of the soil layer, cm.
-    pan : float
-        Evapotranspiration over `evaporation`.
-    ratio : float
-        DPM:RPM ratio of plant carbon.
-    factor : float
-        A further factor on all rates.
-    iom : float
-        Inert carbon, t ha-1.
-    dpm0, rpm0, bio0, hum0 : float
-        Pools before the first month, t ha-1.
-    deficit0 : float
-        Moisture deficit before the first month, mm, 0 or below.
+    weather, soil, start
+        As in `simulate`.
     times : float
-        Number of repetitions, a whole number of 1 or more.
-    dpm, rpm, bio, hum, soc : array (1,)
-        Output: pools and their sum with IOM, t ha-1; NaN where an input is.
-    deficit : array (1,)
-        Output: moisture deficit, mm, 0 or below.
+        Number of repetitions.
+    state : array (5,)
+        Output: a `State`; NaN where an input is.
+    soc : array (1,)
+        Output: the pools' sum with IOM, t ha-1.
     """
-    largest = largest_deficit(clay, depth)
-    x = co2_ratio(clay)
+    site, now = _site(soil), State(start[0], start[1], start[2], start[3], start[4])
     for _ in range(int(times)):
-        for i in range(temperature.size):
-            dpm0, rpm0, bio0, hum0, _co2, deficit0 = _next(
-                temperature[i],
-                precipitation[i],
-                evaporation[i],
-                cover[i],
-                plant[i],
-                manure[i],
-                largest,
-                pan,
-                ratio,
-                factor,
-                x,
-                iom,
-                dpm0,
-                rpm0,
-                bio0,
-                hum0,
-                deficit0,
-            )
-    dpm[0], rpm[0], bio[0], hum[0], deficit[0] = dpm0, rpm0, bio0, hum0, deficit0
-    soc[0] = dpm0 + rpm0 + bio0 + hum0 + iom
+        for i in range(weather.shape[1]):
+            now, _co2 = _next(weather, i, site, now)
+    state[0], state[1], state[2], state[3], state[4] = now
+    soc[0] = now.dpm + now.rpm + now.bio + now.hum + site.iom
+
+
+# Rows of the weather and elements of the soil that each kernel takes.
+_TAKES = {"rates": (4, 3), "equilibrium": (6, 6), "simulate": (6, 6), "after": (6, 6)}
+# Months of cells stacked at once: they stay in the processor's cache, and the copies take no memory
+# to speak of.
+_AT_ONCE = 2**14
+
+
+def run(kernel: str, *given: FloatArray) -> tuple[FloatArray, ...]:
+    """Return the results of a kernel for many cells.
+
+    Parameters
+    ----------
+    kernel : str
+        "rates", "equilibrium", "simulate" or "after".
+    *given : array
+        The rows of the weather, each (..., m), then the elements of the soil, of the state before
+        the first month and the number of repetitions, as far as the kernel takes them, each (...).
+        The shapes of the cells are broadcast.
+
+    Returns
+    -------
+    tuple of array
+        "rates": a, b, c and the deficit, (..., m). "equilibrium" and "after": DPM, RPM, BIO, HUM,
+        deficit, mm, and the pools' sum with IOM, t ha-1, (...). "simulate": the same and the
+        month's CO2, (..., m).
+    """
+    rows = _TAKES[kernel][0]
+    cells = [a.shape[:-1] for a in given[:rows]] + [a.shape for a in given[rows:]]
+    shape, months = np.broadcast_shapes(*cells), given[0].shape[-1]
+    whole = [
+        np.broadcast_to(a, (*shape, months) if i < rows else shape) for i, a in enumerate(given)
+    ]
+    function = {"rates": rates, "equilibrium": equilibrium, "simulate": simulate, "after": after}
+    out, targets = _results(kernel, shape, months)
+    for part in _parts(shape, months):
+        arguments = _stacked(kernel, [a[part] for a in whole])
+        function[kernel](*arguments, out=tuple(target[part] for target in targets))
+    return tuple(out)
+
+
+def _results(
+    kernel: str, shape: tuple[int, ...], months: int
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return empty results, and the views of them that a kernel sets."""
+    each = (*shape, months) if kernel in ("rates", "simulate") else shape
+    if kernel == "rates":
+        modifiers_and_deficit = [np.empty(each) for _ in range(4)]
+        return modifiers_and_deficit, modifiers_and_deficit
+    states = np.empty((len(State._fields), *each))
+    more = [np.empty(each) for _ in range(2 if kernel == "simulate" else 1)]
+    # With the dots also the elements of a single cell are views, not copies made too early.
+    by_name = [states[i, ...] for i in range(len(states))]
+    return [*by_name, *more], [np.moveaxis(states, 0, len(shape)), *more]
+
+
+def _parts(shape: tuple[int, ...], months: int) -> Iterator[Any]:
+    """Yield slices of the first dimension, of `_AT_ONCE` months in all or of one row."""
+    if not shape:
+        yield ...
+        return
+    step = max(1, _AT_ONCE // max(1, months * math.prod(shape[1:])))
+    for first in range(0, shape[0], step):
+        yield slice(first, first + step)
+
+
+def _stacked(kernel: str, given: list[FloatArray]) -> list[FloatArray]:
+    """Return the arguments of a kernel: weather, soil, state and repetitions, as far as it has."""
+    rows, elements = _TAKES[kernel]
+    rest = given[rows + elements :]
+    out = [np.stack(given[:rows], axis=-2), np.stack(given[rows : rows + elements], axis=-1)]
+    if kernel == "equilibrium":
+        out.append(np.zeros(len(State._fields)))
+    elif kernel != "rates":
+        out.append(np.stack(rest[: len(State._fields)], axis=-1))
+    return out + rest[len(State._fields) :]

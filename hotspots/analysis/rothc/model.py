@@ -18,15 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hotspots.analysis.elementwise import elementwise, require_between
 from hotspots.analysis.rothc import drivers as rothc_drivers
-from hotspots.analysis.rothc.drivers import MONTHS, per_cell
+from hotspots.analysis.rothc.drivers import MONTHS, State, per_cell
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, Numeric, SameKind
 from hotspots.layers.variables import require_aligned
 
 POOLS = ("dpm", "rpm", "bio", "hum")
@@ -53,13 +53,13 @@ _LONG_NAMES = {
 
 def rate_modifiers(
     *,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    clay: Any,
-    plant_cover: Any,
-    depth: Any,
-    pan_factor: Any = PAN_FACTOR,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    clay: Numeric,
+    plant_cover: Numeric,
+    depth: Numeric,
+    pan_factor: Numeric = PAN_FACTOR,
 ) -> xr.Dataset:
     """Return the rate modifiers of each month, from a wet soil before the first.
 
@@ -113,18 +113,18 @@ def rate_modifiers(
 
 def equilibrium(
     *,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    plant_cover: Any,
-    carbon_input: Any,
-    clay: Any,
-    iom: Any,
-    depth: Any,
-    dpm_rpm: Any = CROP_DPM_RPM,
-    pan_factor: Any = PAN_FACTOR,
-    manure_input: Any = 0.0,
-    rate_factor: Any = 1.0,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    plant_cover: Numeric,
+    carbon_input: Numeric,
+    clay: Numeric,
+    iom: Numeric,
+    depth: Numeric,
+    dpm_rpm: Numeric = CROP_DPM_RPM,
+    pan_factor: Numeric = PAN_FACTOR,
+    manure_input: Numeric = 0.0,
+    rate_factor: Numeric = 1.0,
 ) -> xr.Dataset:
     """Return the equilibrium pools at the end of month 12 of a repeated year.
 
@@ -166,24 +166,24 @@ def equilibrium(
         "month",
         length=MONTHS,
     )
-    dpm, rpm, bio, hum, soc, tsmd = _apply("equilibrium", given, "month", [""] * 6)
+    dpm, rpm, bio, hum, tsmd, soc = _apply("equilibrium", given, "month", [""] * 6)
     return _state((dpm, rpm, bio, hum), given[_IOM], soc, tsmd)
 
 
 def simulate(
     *,
-    initial: Any,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    plant_cover: Any,
-    carbon_input: Any,
-    clay: Any,
-    depth: Any,
-    manure_input: Any = 0.0,
-    dpm_rpm: Any = CROP_DPM_RPM,
-    pan_factor: Any = PAN_FACTOR,
-    rate_factor: Any = 1.0,
+    initial: State,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    plant_cover: Numeric,
+    carbon_input: Numeric,
+    clay: Numeric,
+    depth: Numeric,
+    manure_input: Numeric = 0.0,
+    dpm_rpm: Numeric = CROP_DPM_RPM,
+    pan_factor: Numeric = PAN_FACTOR,
+    rate_factor: Numeric = 1.0,
 ) -> xr.Dataset:
     """Return the pools month by month along ``time``.
 
@@ -223,25 +223,25 @@ def simulate(
         (clay, depth, pan_factor, dpm_rpm, rate_factor),
         "time",
     )
-    dpm, rpm, bio, hum, soc, co2, tsmd = _apply("simulate", given, "time", ["m"] * 7)
+    dpm, rpm, bio, hum, tsmd, soc, co2 = _apply("simulate", given, "time", ["m"] * 7)
     return _state((dpm, rpm, bio, hum), given[_IOM], soc, tsmd, co2=co2)
 
 
 def final_state(
     *,
-    initial: Any,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    plant_cover: Any,
-    carbon_input: Any,
-    clay: Any,
-    depth: Any,
+    initial: State,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    plant_cover: Numeric,
+    carbon_input: Numeric,
+    clay: Numeric,
+    depth: Numeric,
     repeat: int = 1,
-    manure_input: Any = 0.0,
-    dpm_rpm: Any = CROP_DPM_RPM,
-    pan_factor: Any = PAN_FACTOR,
-    rate_factor: Any = 1.0,
+    manure_input: Numeric = 0.0,
+    dpm_rpm: Numeric = CROP_DPM_RPM,
+    pan_factor: Numeric = PAN_FACTOR,
+    rate_factor: Numeric = 1.0,
 ) -> xr.Dataset:
     """Return only the final state of a simulation, for maps whose months don't fit into memory.
 
@@ -279,11 +279,11 @@ def final_state(
     if not repeat >= 1 or repeat != int(repeat):
         raise BadInputError(f"repeat is {repeat}; it is a whole number of repetitions, 1 or more.")
     run = [*given, xr.DataArray(float(repeat))]
-    dpm, rpm, bio, hum, soc, tsmd = _apply("after", run, "month", [""] * 6)
+    dpm, rpm, bio, hum, tsmd, soc = _apply("after", run, "month", [""] * 6)
     return _state((dpm, rpm, bio, hum), given[_IOM], soc, tsmd)
 
 
-def input_for_stock(*, soc: Any, **drivers: Any) -> xr.DataArray:
+def input_for_stock(*, soc: Numeric, **drivers: Numeric) -> xr.DataArray:
     """Return the annual plant carbon input that keeps a stock in equilibrium, t ha-1 yr-1.
 
     The arguments are those of `equilibrium_of_stock`, of which this is the ``carbon_input``: a
@@ -294,18 +294,18 @@ def input_for_stock(*, soc: Any, **drivers: Any) -> xr.DataArray:
 
 def equilibrium_of_stock(
     *,
-    soc: Any,
-    air_temperature: Any,
-    precipitation: Any,
-    evaporation: Any,
-    plant_cover: Any,
-    clay: Any,
-    depth: Any,
-    input_share: Any = None,
-    iom: Any = None,
-    dpm_rpm: Any = CROP_DPM_RPM,
-    pan_factor: Any = PAN_FACTOR,
-    rate_factor: Any = 1.0,
+    soc: Numeric,
+    air_temperature: Numeric,
+    precipitation: Numeric,
+    evaporation: Numeric,
+    plant_cover: Numeric,
+    clay: Numeric,
+    depth: Numeric,
+    input_share: Numeric | None = None,
+    iom: Numeric | None = None,
+    dpm_rpm: Numeric = CROP_DPM_RPM,
+    pan_factor: Numeric = PAN_FACTOR,
+    rate_factor: Numeric = 1.0,
 ) -> xr.Dataset:
     """Return the equilibrium whose stock at the end of month 12 is the one given, and its input.
 
@@ -364,7 +364,7 @@ def equilibrium_of_stock(
     return out.assign(_described({"carbon_input": need}))
 
 
-def falloon_iom(soc: Any) -> Any:
+def falloon_iom(soc: Numeric) -> SameKind:
     """Return the inert carbon of a stock, ``0.049 SOC^1.139``.
 
     Parameters
@@ -388,7 +388,7 @@ def falloon_iom(soc: Any) -> Any:
     return out
 
 
-def _falloon(stock: Any) -> Any:
+def _falloon(stock: FloatArray) -> FloatArray:
     return IOM_FACTOR * np.where(stock > 0, stock, np.nan) ** IOM_EXPONENT
 
 
@@ -396,7 +396,7 @@ def _apply(
     kernel: str, given: list[xr.DataArray], dim: str, outputs: list[str]
 ) -> tuple[xr.DataArray, ...]:
     """Run a kernel over the cells; `outputs` has "m" where a result has `dim`."""
-    return xr.apply_ufunc(
+    found: tuple[xr.DataArray, ...] = xr.apply_ufunc(
         partial(_run, kernel),
         *given,
         input_core_dims=[[dim] if dim in array.dims else [] for array in given],
@@ -404,15 +404,22 @@ def _apply(
         dask="parallelized",
         output_dtypes=["float64"] * len(outputs),
     )
+    return found
 
 
-def _run(kernel: str, *given: Any) -> Any:
-    from hotspots.analysis.rothc import kernel as kernels
+def _run(kernel: str, *given: FloatArray) -> tuple[FloatArray, ...]:
+    from hotspots.analysis.rothc.kernel import run  # numba is slow to import
 
-    return getattr(kernels, kernel)(*given)
+    return run(kernel, *given)
 
 
-def _state(pools: Sequence[xr.DataArray], iom: Any, soc: Any, tsmd: Any, **more: Any) -> xr.Dataset:
+def _state(
+    pools: Sequence[xr.DataArray],
+    iom: xr.DataArray,
+    soc: xr.DataArray,
+    tsmd: xr.DataArray,
+    **more: xr.DataArray,
+) -> xr.Dataset:
     known = soc.notnull()
     inert = iom.where(known.any("time") if "time" in known.dims else known)
     return _described(

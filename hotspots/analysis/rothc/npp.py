@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import class_codes, elementwise, require_between
+from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import LAND_COVERS
 
 MOST_G_M2 = 3000.0  # dry matter, g m-2 yr-1
@@ -25,8 +23,11 @@ LAND_COVER_COEFFICIENTS = {
 
 
 def miami_npp(
-    *, mean_annual_temperature: Any, annual_precipitation: Any, land_cover: Any = None
-) -> Any:
+    *,
+    mean_annual_temperature: Numeric,
+    annual_precipitation: Numeric,
+    land_cover: ClassArgument | None = None,
+) -> SameKind:
     """Return the net primary production of potential vegetation, or of a land cover.
 
     Parameters
@@ -75,18 +76,16 @@ def miami_npp(
     return npp
 
 
-def land_cover_lookup(values: dict[str, float]) -> npt.NDArray[np.float64]:
+def land_cover_lookup(values: dict[str, float]) -> FloatArray:
     """Return `values` of land covers by name as an array by code; NaN for all other codes."""
     return np.array([np.nan, *(values.get(name, np.nan) for name in LAND_COVERS.values())])
 
 
-def _codes_of(land_cover: Any) -> Any:
+def _codes_of(land_cover: ClassArgument) -> SameKind:
     return class_codes(land_cover, LAND_COVERS, "UNCCD land cover class")
 
 
-def _miami(
-    temperature: npt.NDArray[np.float64], precipitation: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _miami(temperature: FloatArray, precipitation: FloatArray) -> FloatArray:
     by_warmth = MOST_G_M2 / (1 + np.exp(1.315 - 0.119 * temperature))
     by_water = MOST_G_M2 * -np.expm1(-0.000664 * precipitation)
     return np.minimum(by_warmth, by_water) * T_HA_PER_G_M2 * CARBON_SHARE

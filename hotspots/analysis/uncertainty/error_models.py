@@ -7,14 +7,14 @@ deviation in the unit of the stock. Every step is an assumption, stated in its N
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import common_depth, elementwise
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import AnyArray, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import describe
 
 SD_PER_ABSOLUTE_ERROR = float(np.sqrt(np.pi / 2))  # 1.2533, exact for a normal error
@@ -22,24 +22,22 @@ SDS_FROM_Q05_TO_Q95 = 2 * NormalDist().inv_cdf(0.95)  # 3.2897
 HA_AND_TONNES = 10.0  # kg m-2 -> t ha-1
 HIGH_CORRELATION = 0.95  # convention
 
-Array = npt.NDArray[np.float64]
-
 
 class Bounds(NamedTuple):
     """A quantity under two correlations: `uncorrelated` is an upper bound, `correlated` less."""
 
-    uncorrelated: Any
-    correlated: Any
+    uncorrelated: SameKind
+    correlated: SameKind
 
 
 class Interval(NamedTuple):
     """Bounds of an interval, in the unit of the value."""
 
-    lower: Any
-    upper: Any
+    lower: SameKind
+    upper: SameKind
 
 
-def sd_from_absolute_error(error: Any) -> Any:
+def sd_from_absolute_error(error: Numeric) -> SameKind:
     """Return the standard deviation of a map that predicts its mean absolute error.
 
     Parameters
@@ -63,14 +61,14 @@ def sd_from_absolute_error(error: Any) -> Any:
     a skewed or biased error has another ratio, mostly a larger one.
     """
 
-    def sd(e: Array) -> Array:
+    def sd(e: FloatArray) -> FloatArray:
         """Return the sd of a normal error."""
         return SD_PER_ABSOLUTE_ERROR * _not_negative("The absolute error", e)
 
     return _as(error, elementwise(sd, error))
 
 
-def sd_from_quantiles(q05: Any, q95: Any) -> Any:
+def sd_from_quantiles(q05: Numeric, q95: Numeric) -> SameKind:
     """Return the standard deviation of a normal distribution with these quantiles.
 
     Parameters
@@ -96,7 +94,7 @@ def sd_from_quantiles(q05: Any, q95: Any) -> Any:
     """
     common_depth(q05, q95)
 
-    def sd(low: Array, high: Array) -> Array:
+    def sd(low: FloatArray, high: FloatArray) -> FloatArray:
         """Return the sd of a normal between both quantiles."""
         _require_order(low, high)
         return (high - low) / SDS_FROM_Q05_TO_Q95
@@ -104,7 +102,7 @@ def sd_from_quantiles(q05: Any, q95: Any) -> Any:
     return _as(q05, elementwise(sd, q05, q95))
 
 
-def lognormal_sigma(q05: Any, q95: Any) -> Any:
+def lognormal_sigma(q05: Numeric, q95: Numeric) -> SameKind:
     """Return σ of the logarithm of a skewed quantity from its quantiles.
 
     Parameters
@@ -128,19 +126,24 @@ def lognormal_sigma(q05: Any, q95: Any) -> Any:
     """
     common_depth(q05, q95)
 
-    def sigma(low: Array, high: Array) -> Array:
+    def sigma(low: FloatArray, high: FloatArray) -> FloatArray:
         """Return the sd of the logarithm."""
         _require_order(low, high)
         both = (_not_negative("The quantile q05", low) > 0) & (high > 0)
         ratio = np.divide(high, low, out=np.full(both.shape, np.nan), where=both)
-        return np.log(ratio) / SDS_FROM_Q05_TO_Q95
+        sigmas: FloatArray = np.log(ratio) / SDS_FROM_Q05_TO_Q95
+        return sigmas
 
     return elementwise(sigma, q05, q95)
 
 
 def stock_error_from_density(
-    error_at_top: Any, error_at_bottom: Any, *, thickness_m: float = 0.3, correlation: float = 1.0
-) -> Any:
+    error_at_top: Numeric,
+    error_at_bottom: Numeric,
+    *,
+    thickness_m: float = 0.3,
+    correlation: float = 1.0,
+) -> SameKind:
     """Return the error of a stock from errors of its density at the top and bottom of the layer.
 
     Parameters
@@ -177,7 +180,7 @@ def stock_error_from_density(
         )
     factor = thickness_m * HA_AND_TONNES / 2
 
-    def error(top: Array, bottom: Array) -> Array:
+    def error(top: FloatArray, bottom: FloatArray) -> FloatArray:
         """Return the error of the mean of both depths."""
         return factor * _root(top, bottom, correlation)
 
@@ -187,7 +190,7 @@ def stock_error_from_density(
     return out
 
 
-def difference_sd(sd_a: Any, sd_b: Any, *, correlation: float) -> Any:
+def difference_sd(sd_a: Numeric, sd_b: Numeric, *, correlation: float) -> SameKind:
     """Return the standard deviation of a difference a − b.
 
     Parameters
@@ -217,7 +220,7 @@ def difference_sd(sd_a: Any, sd_b: Any, *, correlation: float) -> Any:
     return _as(sd_a, elementwise(lambda a, b: _root(a, b, -correlation), sd_a, sd_b))
 
 
-def difference_bounds(sd_a: Any, sd_b: Any, *, high: float = HIGH_CORRELATION) -> Bounds:
+def difference_bounds(sd_a: Numeric, sd_b: Numeric, *, high: float = HIGH_CORRELATION) -> Bounds:
     """Return the sd of a difference for independent and for highly correlated errors.
 
     Parameters
@@ -244,7 +247,7 @@ def difference_bounds(sd_a: Any, sd_b: Any, *, high: float = HIGH_CORRELATION) -
     )
 
 
-def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
+def interval_from_sd(value: Numeric, sd: Numeric, *, level: float = 0.9) -> Interval:
     """Return the central interval of a normal error.
 
     Parameters
@@ -271,7 +274,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     common_depth(value, sd)
     z = NormalDist().inv_cdf((1 + level) / 2)
 
-    def bound(side: float) -> Any:
+    def bound(side: float) -> SameKind:
         """Return the value plus a multiple of the sd."""
         out = elementwise(lambda v, s: v + side * _not_negative("The sd", s), value, sd)
         return _as(value, out, level=level)
@@ -279,7 +282,7 @@ def interval_from_sd(value: Any, sd: Any, *, level: float = 0.9) -> Interval:
     return Interval(bound(-z), bound(z))
 
 
-def _root(a: Array, b: Array, correlation: float) -> Array:
+def _root(a: FloatArray, b: FloatArray, correlation: float) -> FloatArray:
     """Return √(a² + b² + 2ρab), in a form where equal errors with ρ = -1 cancel exactly."""
     a, b = _not_negative("An error or sd", a), _not_negative("An error or sd", b)
     if correlation < 0:
@@ -287,7 +290,7 @@ def _root(a: Array, b: Array, correlation: float) -> Array:
     return np.sqrt(a**2 + b**2 + 2 * correlation * a * b)
 
 
-def _as(given: Any, result: Any, **attrs: Any) -> Any:
+def _as(given: Numeric, result: Numeric, **attrs: object) -> SameKind:
     """Return a DataArray `result` with the unit and depth of `given`."""
     if isinstance(result, xr.DataArray):
         kept = given.attrs if isinstance(given, xr.DataArray) else {}
@@ -296,7 +299,7 @@ def _as(given: Any, result: Any, **attrs: Any) -> Any:
 
 
 # Both are called on blocks, so that dask-backed layers are checked as they are computed.
-def _not_negative(what: str, values: npt.NDArray[Any]) -> Array:
+def _not_negative(what: str, values: AnyArray) -> FloatArray:
     numbers = np.asarray(values, dtype="float64")
     if (numbers < 0).any():
         raise BadInputError(
@@ -306,7 +309,7 @@ def _not_negative(what: str, values: npt.NDArray[Any]) -> Array:
     return numbers
 
 
-def _require_order(low: Array, high: Array) -> None:
+def _require_order(low: FloatArray, high: FloatArray) -> None:
     low, high = np.broadcast_arrays(low, high)
     wrong = high < low
     if wrong.any():

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import AnyArray, FloatArray, IntArray, RealArray
 from hotspots.layers.grid import WGS84_A_M, WGS84_F, Grid, grid_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy import sparse
 
 FEATURES = 1000
 FEATURES_OF_TOTALS = 16_000
@@ -29,7 +31,7 @@ FEATURES_OF_TOTALS = 16_000
 DRAWS_PER_SET = 25
 BLOCK_ELEMENTS = 2_000_000  # cells × features held at once
 
-Floats = npt.NDArray[Any]
+Floats = RealArray
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class FourierFeatures:
         Angular frequencies, rad per m.
     """
 
-    frequencies: npt.NDArray[np.float64]
+    frequencies: FloatArray
 
     @property
     def count(self) -> int:
@@ -165,9 +167,7 @@ def gaussian_fields(
         yield from fields[: draws - i * DRAWS_PER_SET]
 
 
-def grid_points(
-    of: xr.DataArray | xr.Dataset | Grid, cells: npt.NDArray[Any] | None = None
-) -> npt.NDArray[np.float64]:
+def grid_points(of: xr.DataArray | xr.Dataset | Grid, cells: AnyArray | None = None) -> FloatArray:
     """Return the centres of cells as points in m between which straight distances are taken.
 
     Parameters
@@ -215,7 +215,7 @@ def grid_points(
 
 
 def total_sd(
-    weights: Any,
+    weights: AnyArray | sparse.csr_array,
     sd: npt.ArrayLike,
     points_m: Floats,
     *,
@@ -270,7 +270,7 @@ def total_sd(
     waves = fourier_features(
         np.shape(points_m)[1], range_m=range_km * 1000, features=features, seed=seed
     )
-    power = _power(u.astype(dtype), waves, np.asarray(points_m), dtype)
+    power = _power(sparse.csr_array(u.astype(dtype)), waves, np.asarray(points_m), dtype)
     variance = power.mean(axis=1)
     spread = power.std(axis=1) / np.sqrt(waves.count)
     known = perfect > 0
@@ -287,7 +287,7 @@ def total_sd(
     return table.assign(clipped=known & (found < independent * (1 - 1e-5)))
 
 
-def _weights_by_sd(weights: Any, sd: npt.NDArray[np.float64], points: int) -> Any:
+def _weights_by_sd(weights: sparse.csr_array, sd: FloatArray, points: int) -> sparse.csr_array:
     """Return u = w·s as a sparse array (regions, cells) with an entry per known cell."""
     if weights.shape[1] != sd.size or sd.size != points:
         raise BadInputError(
@@ -305,7 +305,9 @@ def _weights_by_sd(weights: Any, sd: npt.NDArray[np.float64], points: int) -> An
     return sparse.csr_array((u, (row, column)), shape=weights.shape)
 
 
-def _power(u: Any, waves: FourierFeatures, points_m: Floats, dtype: npt.DTypeLike) -> Floats:
+def _power(
+    u: sparse.csr_array, waves: FourierFeatures, points_m: Floats, dtype: npt.DTypeLike
+) -> Floats:
     """Return |Σ_cells u e^{iωx}|² of each region (row) and wave (column)."""
     out = np.empty((u.shape[0], waves.count))
     size = max(1, BLOCK_ELEMENTS // max(1, len(points_m)))
@@ -327,7 +329,7 @@ def _cos_sin(points_m: Floats, frequencies: Floats) -> Floats:
     return out
 
 
-def _flat(shape: tuple[int, int], cells: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
+def _flat(shape: tuple[int, int], cells: AnyArray | None) -> IntArray:
     size = shape[0] * shape[1]
     if cells is None:
         return np.arange(size)

@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = npt.NDArray[np.float64]
 
 
 def rank_interval(
@@ -117,7 +116,7 @@ def stable_top_k(
     return pd.DataFrame({"top_share": share, "stable": share >= probability}, index=names)
 
 
-def _table(totals: pd.DataFrame | npt.ArrayLike) -> tuple[Array, pd.Index]:
+def _table(totals: pd.DataFrame | npt.ArrayLike) -> tuple[FloatArray, pd.Index]:
     import pandas as pd
 
     values = np.asarray(totals, dtype="float64")
@@ -130,7 +129,7 @@ def _table(totals: pd.DataFrame | npt.ArrayLike) -> tuple[Array, pd.Index]:
     return values, totals.columns if named else pd.RangeIndex(values.shape[1])  # type: ignore[union-attr]
 
 
-def _ranks(values: Array, groups: npt.ArrayLike | None) -> Array:
+def _ranks(values: FloatArray, groups: npt.ArrayLike | None) -> FloatArray:
     """Return ranks from 1, the largest first, ties sharing the best; NaN for missing regions."""
     out = np.full(values.shape, np.nan)
     complete = ~np.isnan(values).any(axis=0)
@@ -142,7 +141,7 @@ def _ranks(values: Array, groups: npt.ArrayLike | None) -> Array:
     return out
 
 
-def _groups(groups: npt.ArrayLike | None, regions: int) -> Iterator[npt.NDArray[np.bool_]]:
+def _groups(groups: npt.ArrayLike | None, regions: int) -> Iterator[BoolArray]:
     if groups is None:
         yield np.ones(regions, dtype=bool)
         return

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.elementwise import require_between
 from hotspots.analysis.hotspots.classify import top_share_by_area
 from hotspots.analysis.uncertainty.sobol import SOBOL_SAMPLES, sobol_indices
 from hotspots.errors import BadInputError, near_matches
+from hotspots.layers.array_types import Attributes, BoolArray, FloatArray
 from hotspots.layers.variables import LOSS_COMPONENTS, describe, require_aligned
-
-Array = npt.NDArray[np.float64]
 
 TOP_SHARE = 0.10
 STABLE = 0.8  # minimum share of draws of a stable hotspot
@@ -74,7 +71,7 @@ def sensitivity(
     draws: int = DRAWS,
     sobol_samples: int = SOBOL_SAMPLES,
     seed: int = SEED,
-) -> dict[str, Any]:
+) -> Attributes:
     """Return the sensitivity of the loss and its hotspots (METHODS 7, a to e).
 
     Parameters
@@ -139,11 +136,11 @@ def sensitivity(
     rng = np.random.default_rng(seed)
     sds = np.array([error.relative_sd for error in errors.values()])
 
-    def multipliers(uniform: Array) -> Array:
+    def multipliers(uniform: FloatArray) -> FloatArray:
         """Return the multipliers of each component for draws (n, inputs) in 0-1."""
         return _multipliers(_factors(uniform, sds, distribution), errors, tuple(layers))
 
-    def own_error() -> Array:
+    def own_error() -> FloatArray:
         """Return the factor of each cell's own error, in one draw."""
         return _factors(rng.random(weights.size), cell_sd, distribution)
 
@@ -180,7 +177,7 @@ def sensitivity(
     }
 
 
-def hot_cells(loss: Array, area: Array, top_share: float = TOP_SHARE) -> npt.NDArray[np.bool_]:
+def hot_cells(loss: FloatArray, area: FloatArray, top_share: float = TOP_SHARE) -> BoolArray:
     """Return which cells are in the top share by area, and have a loss above 0.
 
     Parameters
@@ -224,22 +221,24 @@ def _require_choices(
 class _Land:
     """Losses by component (components, cells), the cells' area, and which of them are hot."""
 
-    def __init__(self, losses: Array, area: Array, top_share: float) -> None:
+    def __init__(self, losses: FloatArray, area: FloatArray, top_share: float) -> None:
         self._losses, self._area, self._top_share = losses, area, top_share
         self._today = self._hot(np.ones(len(losses)))
         self.hot_area = float(area[self._today].sum())
 
-    def _hot(self, multipliers: Array, own: Array | float = 1.0) -> npt.NDArray[np.bool_]:
+    def _hot(self, multipliers: FloatArray, own: FloatArray | float = 1.0) -> BoolArray:
         return hot_cells(own * (multipliers @ self._losses), self._area, self._top_share)
 
-    def membership(self, draws: Array, own_error: Callable[[], Array] | None = None) -> Array:
+    def membership(
+        self, draws: FloatArray, own_error: Callable[[], FloatArray] | None = None
+    ) -> FloatArray:
         """Return the share of draws (n, components) in which each cell is hot."""
         count = np.zeros(self._area.size)
         for multipliers in draws:
             count += self._hot(multipliers, own_error() if own_error else 1.0)
         return count / len(draws)
 
-    def stable_share(self, share: Array) -> float:
+    def stable_share(self, share: FloatArray) -> float:
         """Return the share of today's hot area that is hot in enough of the draws."""
         kept = float(self._area[self._today & (share >= STABLE)].sum())
         return kept / self.hot_area if self.hot_area else np.nan
@@ -253,7 +252,7 @@ class _Land:
         }
 
 
-def _layers(components: Mapping[Hashable, Any] | xr.Dataset) -> dict[str, xr.DataArray]:
+def _layers(components: Mapping[Hashable, xr.DataArray] | xr.Dataset) -> dict[str, xr.DataArray]:
     """Return the components by name, in the order of the legend."""
     is_dataset = isinstance(components, xr.Dataset)
     given = dict(components.data_vars) if isinstance(components, xr.Dataset) else dict(components)
@@ -275,7 +274,7 @@ def _layers(components: Mapping[Hashable, Any] | xr.Dataset) -> dict[str, xr.Dat
 
 def _cells(
     layers: dict[str, xr.DataArray], area: xr.DataArray
-) -> tuple[Array, Array, xr.DataArray]:
+) -> tuple[FloatArray, FloatArray, xr.DataArray]:
     """Return losses (components, cells), areas (cells), and where the cells are."""
     require_aligned(*layers.values(), area)
     whole = [a.astype("float64") for a in xr.broadcast(area, *layers.values())]
@@ -317,7 +316,7 @@ def _inputs(
     return out
 
 
-def _factors(uniform: Array, sd: Array | float, distribution: str) -> Array:
+def _factors(uniform: FloatArray, sd: FloatArray | float, distribution: str) -> FloatArray:
     """Return factors of mean 1 and this sd from uniform numbers."""
     from scipy.special import ndtri
 
@@ -329,19 +328,20 @@ def _factors(uniform: Array, sd: Array | float, distribution: str) -> Array:
 
 
 def _multipliers(
-    factors: Array, inputs: dict[str, UncertainInput], present: tuple[str, ...]
-) -> Array:
+    factors: FloatArray, inputs: dict[str, UncertainInput], present: tuple[str, ...]
+) -> FloatArray:
     """Return the multipliers of each component (draws, components)."""
     acts = np.array([[name in one.components for name in present] for one in inputs.values()])
-    return np.prod(np.where(acts[None], factors[:, :, None], 1.0), axis=1)
+    product: FloatArray = np.prod(np.where(acts[None], factors[:, :, None], 1.0), axis=1)
+    return product
 
 
-def _jaccard(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_], area: Array) -> float:
+def _jaccard(a: BoolArray, b: BoolArray, area: FloatArray) -> float:
     either = float(area[a | b].sum())
     return float(area[a & b].sum()) / either if either else np.nan
 
 
-def _spearman(losses: Array, names: tuple[str, ...]) -> dict[str, float]:
+def _spearman(losses: FloatArray, names: tuple[str, ...]) -> dict[str, float]:
     from scipy.stats import rankdata
 
     total = rankdata(losses.sum(axis=0))
@@ -353,7 +353,7 @@ def _spearman(losses: Array, names: tuple[str, ...]) -> dict[str, float]:
     return out
 
 
-def _map(values: Array, valid: xr.DataArray) -> xr.DataArray:
+def _map(values: FloatArray, valid: xr.DataArray) -> xr.DataArray:
     out = np.full(valid.shape, np.nan)
     out[valid.values] = values
     return xr.DataArray(out, dims=valid.dims, coords=valid.coords)

@@ -7,15 +7,14 @@ regions (empirical Bayes); very small regions are also flagged.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hotspots.analysis.elementwise import elementwise
 from hotspots.errors import BadInputError
-
-Array = npt.NDArray[np.float64]
+from hotspots.layers.array_types import FloatArray, Numeric, SameKind
 
 
 class Shrunk(NamedTuple):
@@ -33,8 +32,8 @@ class Shrunk(NamedTuple):
         Standard deviation τ of the true means between regions; NaN if it can't be estimated.
     """
 
-    mean: Array
-    own_weight: Array
+    mean: FloatArray
+    own_weight: FloatArray
     overall_mean: float
     between_sd: float
 
@@ -94,7 +93,7 @@ def shrunk_mean(mean: npt.ArrayLike, sd: npt.ArrayLike, area: npt.ArrayLike) -> 
     return Shrunk(shrunk, weight, overall, float(np.sqrt(between)))
 
 
-def small(area: Any, *, floor: float) -> Any:
+def small(area: Numeric, *, floor: float) -> SameKind:
     """Return 1 where a region is too small to rank, 0 where it isn't.
 
     Parameters
@@ -119,7 +118,7 @@ def small(area: Any, *, floor: float) -> Any:
     return elementwise(lambda a: np.where(np.isnan(a), np.nan, a < floor), area)
 
 
-def _between_variance(y: Array, variance: Array) -> float:
+def _between_variance(y: FloatArray, variance: FloatArray) -> float:
     """Return τ² by DerSimonian and Laird; NaN for fewer than two regions."""
     if y.size < 2:
         return float("nan")

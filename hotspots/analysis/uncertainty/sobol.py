@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
+
+from hotspots.layers.array_types import FloatArray
 
 SOBOL_SAMPLES = 4096
 SEED = 1
 
-Array = npt.NDArray[np.float64]
-
 
 def sobol_indices(
-    model: Callable[[Array], Array],
+    model: Callable[[FloatArray], FloatArray],
     inputs: int,
     *,
     samples: int = SOBOL_SAMPLES,
     seed: int = SEED,
-) -> tuple[Array, Array, float]:
+) -> tuple[FloatArray, FloatArray, float]:
     """Return the first and total Sobol indices of a model, and the sd of its output.
 
     Parameters

@@ -8,29 +8,29 @@ share of draws in which a cell is in the top share of its group is counted in on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray, IntArray, RealArray
 from hotspots.layers.rounding import SAME_SUM, steady
 
 BINS = 4096  # of values, to locate the limit of the top share
 DISTRIBUTIONS = ("normal", "lognormal")
 
-Floats = npt.NDArray[Any]
-Codes = npt.NDArray[np.integer[Any]]
+Floats = RealArray
+Codes = npt.NDArray[np.integer]
 
 
 def hot_share_of_draws(
     values: Floats | Iterable[Floats],
-    area: npt.NDArray[np.float64],
+    area: FloatArray,
     *,
     top_share: float,
     threshold: float,
     groups: Codes | None = None,
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Return the share of draws in which each cell is hot by its own value.
 
     Parameters
@@ -78,7 +78,7 @@ class HotCount:
 
     def __init__(
         self,
-        area: npt.NDArray[np.float64],
+        area: FloatArray,
         *,
         top_share: float,
         threshold: float,
@@ -102,7 +102,7 @@ class HotCount:
             self._times[_hot(values, self._area, cells, most, self._threshold)] += 1
         self.draws += 1
 
-    def share(self) -> npt.NDArray[np.float64]:
+    def share(self) -> FloatArray:
         """Return the share of draws in which each cell was hot."""
         if not self.draws:
             raise BadInputError("No draws were given; give at least one.")
@@ -117,7 +117,7 @@ def gain_draws(
     fields: Iterable[Floats],
     *,
     distribution: str = "normal",
-) -> Iterator[npt.NDArray[np.float64]]:
+) -> Iterator[FloatArray]:
     """Yield draws of the gain: an uncertain stock times an uncertain relative gain of its zone.
 
     Parameters
@@ -172,7 +172,7 @@ def gain_draws(
 
 def loss_draws(
     loss: npt.ArrayLike, sd: npt.ArrayLike, fields: Iterable[Floats]
-) -> Iterator[npt.NDArray[np.float64]]:
+) -> Iterator[FloatArray]:
     """Yield draws of the loss: ``loss + sd·ε``.
 
     Parameters
@@ -203,7 +203,7 @@ def loss_draws(
 
 def _gains(
     stock: Floats, cv: Floats, rate: Floats, zone: Codes, fields: Iterable[Floats], lognormal: bool
-) -> Iterator[npt.NDArray[np.float64]]:
+) -> Iterator[FloatArray]:
     sigma = np.sqrt(np.log1p(cv**2))
     for k, error in enumerate(fields):
         if rate.ndim == 2 and k >= len(rate):
@@ -214,7 +214,7 @@ def _gains(
         yield stock * np.maximum(factor, 0.0) * (rate[k] if rate.ndim == 2 else rate)[zone]
 
 
-def _members(groups: Codes | None, size: int) -> list[npt.NDArray[np.int64]]:
+def _members(groups: Codes | None, size: int) -> list[IntArray]:
     """Return the cells of each group."""
     if groups is None:
         return [np.arange(size)]
@@ -224,9 +224,7 @@ def _members(groups: Codes | None, size: int) -> list[npt.NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
 
 
-def _hot(
-    draw: Floats, area: Floats, cells: npt.NDArray[np.int64], most: float, threshold: float
-) -> npt.NDArray[np.int64]:
+def _hot(draw: Floats, area: Floats, cells: IntArray, most: float, threshold: float) -> IntArray:
     """Return which of a group's cells are hot.
 
     A histogram of the values locates the limit of the top share, so that only the cells of one bin

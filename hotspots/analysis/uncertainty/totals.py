@@ -15,6 +15,7 @@ import pyproj
 import xarray as xr
 
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.grid import WGS84_A_M, axis_names, grid_of
 
 CORRELATIONS = ("independent", "exponential", "perfect")
@@ -26,7 +27,6 @@ BLOCKS_PER_SIDE = 12
 REACH_IN_RANGES = 15.0
 AUTHALIC_RADIUS_M = 6371007.18
 
-Array = npt.NDArray[np.float64]
 _GEOD = pyproj.Geod(ellps="WGS84")
 
 
@@ -96,15 +96,15 @@ def total_uncertainty(
 class _Cells:
     """a·s of each cell [t C], 0 where missing, and where rows and columns lie (m or degrees)."""
 
-    weight: Array
-    y: Array
-    x: Array
+    weight: FloatArray
+    y: FloatArray
+    x: FloatArray
     geographic: bool
 
 
 def _weights(
     sd: xr.DataArray | npt.ArrayLike, area: xr.DataArray | npt.ArrayLike
-) -> tuple[Array, float]:
+) -> tuple[FloatArray, float]:
     """Return area × sd, NaN where missing, and the side of a square cell of mean area, m."""
     if isinstance(sd, xr.DataArray) and isinstance(area, xr.DataArray):
         area = area.transpose(*sd.dims) if set(area.dims) == set(sd.dims) else area
@@ -119,7 +119,7 @@ def _weights(
     return s * a, float(np.sqrt(known.mean() * 1e4)) if known.size else np.nan
 
 
-def _cells(sd: object, weight: Array, cell_side: float) -> _Cells:
+def _cells(sd: object, weight: FloatArray, cell_side: float) -> _Cells:
     if weight.ndim != 2:
         raise BadInputError(
             f"sd has shape {weight.shape}; distances need rows and columns. Give a 2-D array, or"
@@ -157,8 +157,8 @@ def _exact(cells: _Cells, range_m: float) -> float:
 
 
 def _distances(
-    cells: _Cells, row: npt.NDArray[np.intp], other: npt.NDArray[np.intp], columns: Array
-) -> Array:
+    cells: _Cells, row: npt.NDArray[np.intp], other: npt.NDArray[np.intp], columns: FloatArray
+) -> FloatArray:
     step = abs(cells.x[1] - cells.x[0]) if len(cells.x) > 1 else 0.0
     if not cells.geographic:
         return np.hypot(cells.y[row] - cells.y[other], columns * step)
@@ -206,12 +206,14 @@ def _blocks(cells: _Cells, side_m: float) -> _Cells:
     return _Cells(sums, centres[0], centres[1], cells.geographic)
 
 
-def _block_distances(cells: _Cells, row: int, others: slice, lag: Array) -> Array:
+def _block_distances(cells: _Cells, row: int, others: slice, lag: FloatArray) -> FloatArray:
     """Return distances in m, shape (rows of `others`, lags)."""
     y, other = cells.y[row], cells.y[others, None]
     if not cells.geographic:
-        return np.hypot(other - y, lag)
+        planar: FloatArray = np.hypot(other - y, lag)
+        return planar
     phi, theta = np.radians(np.clip(y, -90, 90)), np.radians(np.clip(other, -90, 90))
     h = np.sin((theta - phi) / 2) ** 2
     h = h + np.cos(phi) * np.cos(theta) * np.sin(np.radians(lag) / 2) ** 2
-    return 2 * AUTHALIC_RADIUS_M * np.arcsin(np.sqrt(np.clip(h, 0, 1)))
+    distance: FloatArray = 2 * AUTHALIC_RADIUS_M * np.arcsin(np.sqrt(np.clip(h, 0, 1)))
+    return distance

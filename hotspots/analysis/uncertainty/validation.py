@@ -8,7 +8,7 @@ does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import xarray as xr
 
 from hotspots.analysis.elementwise import NODATA
 from hotspots.errors import BadInputError
+from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, ObjectArray, TableRow
 from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.variables import class_nodata, classes_of
 
@@ -28,10 +29,8 @@ ALL = "all"
 # In cells: tolerance for points on an edge whose coordinates were rounded.
 _ON_THE_EDGE_DECIMALS = 9
 
-Array = npt.NDArray[np.float64]
 
-
-def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
+def sample_at(layer: xr.DataArray, lon: Numeric, lat: Numeric) -> xr.DataArray:
     """Return the value of the cell that holds each point; other cells are never substituted.
 
     Parameters
@@ -88,9 +87,9 @@ def sample_at(layer: xr.DataArray, lon: Any, lat: Any) -> xr.DataArray:
 
 def site_statistics(
     *,
-    observed: Any,
-    predicted: Any,
-    strata: Any = None,
+    observed: Numeric,
+    predicted: Numeric,
+    strata: ClassArgument | None = None,
     unit: str = "t_ha",
     minimum: int = MIN_SITES,
 ) -> pd.DataFrame:
@@ -158,7 +157,7 @@ def site_statistics(
     return pd.DataFrame(rows)
 
 
-def _statistics(observed: Array, predicted: Array, unit: str, minimum: int) -> dict[str, Any]:
+def _statistics(observed: FloatArray, predicted: FloatArray, unit: str, minimum: int) -> TableRow:
     both = np.isfinite(observed) & np.isfinite(predicted)
     x, error = observed[both], (predicted - observed)[both]
     enough = x.size >= minimum
@@ -174,7 +173,7 @@ def _statistics(observed: Array, predicted: Array, unit: str, minimum: int) -> d
     return counts | {name: float(value) for name, value in figures.items()}
 
 
-def _correlation(x: Array, y: Array) -> float:
+def _correlation(x: FloatArray, y: FloatArray) -> float:
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     # Scaled to 1 before they are squared, so that tiny spreads don't vanish.
@@ -182,7 +181,7 @@ def _correlation(x: Array, y: Array) -> float:
     return float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
 
 
-def _stratum_names(strata: Any, size: int) -> npt.NDArray[np.object_]:
+def _stratum_names(strata: ClassArgument | None, size: int) -> ObjectArray:
     if strata is None:
         return np.full(size, ALL, dtype=object)
     classes = classes_of(strata) if isinstance(strata, xr.DataArray) else None
@@ -197,7 +196,7 @@ def _stratum_names(strata: Any, size: int) -> npt.NDArray[np.object_]:
     return np.array(named, dtype=object)
 
 
-def _places(lon: Any, lat: Any) -> tuple[Array, Array, xr.DataArray]:
+def _places(lon: Numeric, lat: Numeric) -> tuple[FloatArray, FloatArray, xr.DataArray]:
     """Return longitude, latitude and a DataArray of their dimensions and coordinates."""
     if np.shape(lon) != np.shape(lat):
         raise BadInputError(
@@ -220,7 +219,9 @@ def _places(lon: Any, lat: Any) -> tuple[Array, Array, xr.DataArray]:
     return x, y, xr.DataArray(x, dims=("point",) if x.ndim else ())
 
 
-def _cell_index(values: Array, edges: Array, turn: float | None = None) -> npt.NDArray[np.intp]:
+def _cell_index(
+    values: FloatArray, edges: FloatArray, turn: float | None = None
+) -> npt.NDArray[np.intp]:
     """Return the index of the cell between `edges` that holds each value, -1 where none does.
 
     `turn` is 360 degrees in cells, on the axis of longitude.

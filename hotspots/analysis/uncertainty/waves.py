@@ -7,13 +7,10 @@ cells across a threshold over hundreds of draws.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numba
-import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from hotspots.layers.array_types import FloatArray, RealArray
 
 _QUARTER_TURN = math.pi / 2  # rad
 # Adding and subtracting this rounds a number below 2^51 to an integer, in any vector unit.
@@ -49,7 +46,7 @@ def _quarter(turns: float) -> tuple[float, float]:
 
 
 @numba.njit(cache=True, nogil=True)
-def cos_sin(turns: Array, out: npt.NDArray[Any]) -> None:
+def cos_sin(turns: FloatArray, out: RealArray) -> None:
     """Set `out` (rows, 2 x columns) to the cosines, then the sines, of phases in whole turns.
 
     Operations that IEEE 754 defines to the last bit, in a fixed order, without fused products.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +22,7 @@ from shapely import MultiPolygon
 
 from hotspots.errors import BadInputError
 from hotspots.geo.antimeridian import polygons_of
+from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray
 from hotspots.layers.grid import Grid
 
 if TYPE_CHECKING:
@@ -141,13 +142,15 @@ def remainder(cover: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array(left[None, :])
 
 
-def column_sums(cover: sparse.csr_array) -> npt.NDArray[np.float64]:
+def column_sums(cover: sparse.csr_array) -> FloatArray:
     """Return the fraction of each cell covered by all regions together, length n_cells."""
     sums = np.bincount(cover.indices, weights=cover.data, minlength=cover.shape[1])
     return np.asarray(sums, dtype="float64")
 
 
-def _as_series(geometries: Any, crs: pyproj.CRS) -> gpd.GeoSeries:
+def _as_series(
+    geometries: Iterable[BaseGeometry | None] | gpd.GeoSeries, crs: pyproj.CRS
+) -> gpd.GeoSeries:
     if isinstance(geometries, gpd.GeoDataFrame):
         geometries = geometries.geometry
     if isinstance(geometries, gpd.GeoSeries):
@@ -174,7 +177,7 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"region": region}, geometry=list(shapes), crs=grid.crs)
 
 
-def _polygons(shapes: npt.NDArray[Any], region: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+def _polygons(shapes: ObjectArray, region: npt.NDArray[np.intp]) -> ObjectArray:
     """Return the valid polygonal part of each shape; other geometries raise `BadInputError`."""
     bad = ~shapely.is_valid(shapes)
     shapes = shapes.copy()
@@ -193,8 +196,8 @@ def _polygons(shapes: npt.NDArray[Any], region: npt.NDArray[np.intp]) -> npt.NDA
 
 
 def _copies_within(
-    shapes: npt.NDArray[Any], region: npt.NDArray[np.intp], boxes: Boxes, geographic: bool
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    shapes: ObjectArray, region: npt.NDArray[np.intp], boxes: Boxes, geographic: bool
+) -> tuple[ObjectArray, npt.NDArray[np.intp]]:
     """Keep the shapes that meet one of `boxes`, shifted by multiples of 360 degrees where needed.
 
     A box 170..190 lies on a grid of -180..180 with its eastern half only after a shift by 360
@@ -236,13 +239,13 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
     return [(w - margin, s, 180.0, n), (-180.0, s, e + margin, n)]
 
 
-def _reprojected(shapes: npt.NDArray[Any], crs: pyproj.CRS, grid: Grid) -> npt.NDArray[Any]:
+def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArray:
     """Return `shapes` in the grid's CRS, with vertices at every cell width, valid."""
     metre = 1.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
     step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metre)
     transformer = pyproj.Transformer.from_crs(crs, grid.crs, always_xy=True)
 
-    def moved(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def moved(xy: FloatArray) -> FloatArray:
         return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
 
     out = shapely.transform(shapely.segmentize(shapes, step), moved)
@@ -264,7 +267,7 @@ def _unwrapped(shape: BaseGeometry) -> BaseGeometry:
     return shapely.MultiPolygon(polygons)
 
 
-def _unwrapped_ring(ring: Any) -> npt.NDArray[np.float64]:
+def _unwrapped_ring(ring: shapely.LinearRing) -> FloatArray:
     xy = shapely.get_coordinates(ring)
     xy[:, 0] = np.degrees(np.unwrap(np.radians(xy[:, 0])))
     if abs(xy[-1, 0] - xy[0, 0]) > 1:
@@ -276,9 +279,7 @@ def _unwrapped_ring(ring: Any) -> npt.NDArray[np.float64]:
     return xy
 
 
-def _extract(
-    grid: Grid, pieces: gpd.GeoDataFrame
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _extract(grid: Grid, pieces: gpd.GeoDataFrame) -> tuple[IntArray, IntArray, FloatArray]:
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
 
@@ -297,7 +298,7 @@ def _extract(
     return region[touched], _own_order(grid, cell[touched]), share[touched]
 
 
-def _own_order(grid: Grid, cell: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _own_order(grid: Grid, cell: IntArray) -> IntArray:
     """Turn cell numbers counted from the north-west into those of the grid's own row order."""
     rows, columns = grid.shape
     row, column = np.divmod(cell, columns)

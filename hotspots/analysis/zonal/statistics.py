@@ -15,14 +15,14 @@ import pandas as pd
 import xarray as xr
 
 from hotspots.errors import BadInputError, GridMismatchError, RasterError
-from hotspots.layers.grid import axis_names, cell_area, grid_of
+from hotspots.layers.array_types import FloatArray
+from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.variables import classes_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from scipy import sparse
 
-Array = npt.NDArray[np.float64]
 
 VALID_SHARE = "valid_share"
 
@@ -106,15 +106,16 @@ def zonal_from_cover(
 
     dataset = _as_dataset(data)
     _require_2d(dataset)
-    if cover.shape != (len(index), int(np.prod(grid_of(dataset).shape))):
+    grid = grid_of(dataset)
+    if cover.shape != (len(index), int(np.prod(grid.shape))):
         raise GridMismatchError(
             f"The cover has {cover.shape[1]} cells and {cover.shape[0]} regions, the data"
-            f" {grid_of(dataset).shape} cells and {len(index)} regions. Compute it on this grid."
+            f" {grid.shape} cells and {len(index)} regions. Compute it on this grid."
         )
     # Only cells that a region touches are used: the cost depends on the region, not on the grid.
     cells = np.flatnonzero(np.bincount(cover.indices, minlength=cover.shape[1]))
     near = cover[:, cells]
-    area = cell_area(dataset).values.ravel()[cells]
+    area = grid.area_ha().ravel()[cells]
     columns = {"area_ha": near @ area}
     weights = (share_out(near) if partition else near).multiply(area[None, :]).tocsr()
     for layer in _quantities(dataset, isinstance(data, xr.DataArray)):
@@ -148,12 +149,12 @@ def _quantities(dataset: xr.Dataset, alone: bool) -> Iterator[xr.DataArray]:
             yield layer
 
 
-def _flat(layer: xr.DataArray, cells: npt.NDArray[np.integer]) -> Array:
+def _flat(layer: xr.DataArray, cells: npt.NDArray[np.integer]) -> FloatArray:
     values = layer.transpose(*axis_names(layer)).values.ravel()[cells]
     return np.asarray(values, dtype="float64")
 
 
-def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> Array:
+def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> FloatArray:
     own = f"{name}_{VALID_SHARE}"
     found = own if own in dataset else VALID_SHARE
     if found not in dataset or found == name:
@@ -162,8 +163,11 @@ def _share(dataset: xr.Dataset, name: str, cells: npt.NDArray[np.integer]) -> Ar
 
 
 def _columns(
-    layer: xr.DataArray, share: Array, weights: sparse.csr_array, cells: npt.NDArray[np.integer]
-) -> dict[str, Array]:
+    layer: xr.DataArray,
+    share: FloatArray,
+    weights: sparse.csr_array,
+    cells: npt.NDArray[np.integer],
+) -> dict[str, FloatArray]:
     name, values, classes = layer.name, _flat(layer, cells), classes_of(layer)
     if classes is not None:
         return {
@@ -182,5 +186,6 @@ def _columns(
     return out
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    ratio: FloatArray = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return ratio

@@ -18,6 +18,7 @@ from hotspots.analysis.elementwise import class_codes, common_depth
 from hotspots.analysis.hotspots.eligibility import is_organic, under_mask
 from hotspots.analysis.ipcc.organic_soils import organic_soil_factor
 from hotspots.analysis.loss import components, convergence, land_use_response
+from hotspots.analysis.loss.total import loss_total
 from hotspots.analysis.loss.trend import theil_sen
 from hotspots.analysis.rothc.gsocseq import disequilibrium_and_warming
 from hotspots.edition.methods.base import (
@@ -185,9 +186,7 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
         raise NotPossible("No loss at risk: no component (L1 to L5) could be computed.")
     # Without a layer of drained peat the sum is missing on organic soil: its loss is unknown.
     organic = is_organic(data, recipe.eligibility.organic_stock)
-    found = components.loss_total(
-        parts, organic=organic, conversion_share=_converted(data, parts, recipe)
-    )
+    found = loss_total(parts, organic=organic, conversion_share=_converted(data, parts, recipe))
     # Summed from the components as stored, so that their sum equals the stored total.
     kept = {n: found[n].astype("float32", keep_attrs=True) for n in _LOSSES if n in found}
     total = xr.concat(kept.values(), "part", coords="minimal", compat="override")
@@ -364,7 +363,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         need("soc_stock"),
         (*_LOSSES, "loss_total", "loss_main_component"),
         _total,
-        functions=("analysis.loss.components:loss_total",),
+        functions=("analysis.loss.total:loss_total",),
         sections=("loss",),
     ),
     Method(

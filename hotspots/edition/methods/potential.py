@@ -113,9 +113,9 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
     )
     # Stock change factors are for mineral soils; organic soils need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
-    tier1 = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
-    tier1["potential_ipcc_tier1"].attrs["comment"] = "per hectare of managed land"
-    return tier1
+    kept: xr.Dataset = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
+    kept["potential_ipcc_tier1"].attrs["comment"] = "per hectare of managed land"
+    return kept
 
 
 def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:

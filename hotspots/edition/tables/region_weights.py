@@ -257,7 +257,7 @@ def nearest_cells(
 
 
 def _rows(shapes: gpd.GeoDataFrame, value_from: npt.NDArray[np.str_]) -> pd.DataFrame:
-    frame = shapes[["id", *_NAMES]].copy()
+    frame: pd.DataFrame = shapes[["id", *_NAMES]].copy()
     kind = np.asarray(shapes.get("kind", ["regions"] * len(shapes)))
     frame.insert(1, "set", np.where(kind == "country", "countries", "regions"))
     frame["value_from"] = value_from

@@ -47,7 +47,7 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
 
     def flat(name: str) -> Array:
         """Return the values of a layer at the land cells, 0 for missing ones."""
-        return np.nan_to_num(layers[name].values.ravel()[cells].astype("float64"))
+        return np.asarray(np.nan_to_num(layers[name].values.ravel()[cells].astype("float64")))
 
     def tonnes(name: str) -> Array:
         """Return a layer per hectare times its valid area, at the land cells."""

@@ -176,8 +176,8 @@ def _unchanged(file: _CachedFile, record: Mapping[str, Any], headers: Mapping[st
     if remote.status == 304:
         return True
     if remote.version:
-        return remote.version == record["version"]
-    return 0 <= remote.size == record["size"]
+        return bool(remote.version == record["version"])
+    return bool(0 <= remote.size == record["size"])
 
 
 def _renewed(

@@ -270,7 +270,7 @@ class Client:
 
     def _pause(self, number: int) -> float:
         # Random jitter keeps many clients from retrying at the same moment.
-        return self.settings.back_off * 2 ** (number - 1) * random.uniform(0.8, 1.2)
+        return float(self.settings.back_off * 2 ** (number - 1) * random.uniform(0.8, 1.2))
 
     def _fault(self, where: str, response: requests.Response) -> FetchError:
         with suppress(Exception):
@@ -330,7 +330,7 @@ def _new_session() -> requests.Session:
 
         def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
             """Drop the tokens if the redirect leads to another host."""
-            super().rebuild_auth(prepared_request, response)
+            super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
             if urlsplit(prepared_request.url).netloc != urlsplit(response.request.url).netloc:
                 for name in _SECRET_HEADERS:
                     prepared_request.headers.pop(name, None)

@@ -57,7 +57,7 @@ def strips(
     layer: xr.DataArray, share: xr.DataArray | None, beside: Mapping[str, xr.DataArray]
 ) -> Iterator[Strip]:
     """Yield the rows of a layer from the first to the last, each block of a lazy one read once."""
-    import dask
+    from dask.base import compute
 
     y, x = axis_names(layer)
     grid = grid_of(layer)
@@ -68,7 +68,7 @@ def strips(
         given["share"] = share.transpose(..., y, x)
     for top, bottom in _row_ranges(layer, y):
         # Together, because a layer and its share come from the same computation.
-        blocks = dask.compute(*(a.isel({y: slice(top, bottom)}).data for a in given.values()))
+        blocks = compute(*(a.isel({y: slice(top, bottom)}).data for a in given.values()))  # type: ignore[no-untyped-call]
         arrays = dict(zip(given, (np.asarray(block) for block in blocks), strict=True))
         yield from _slabs(arrays, grid, top)
 

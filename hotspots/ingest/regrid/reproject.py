@@ -136,7 +136,8 @@ def _repeats(grid: Grid, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArra
     back = _transformer(wgs84, grid.crs.to_wkt()).transform(*lonlat)
     size = max(abs(grid.transform.a), abs(grid.transform.e))
     with np.errstate(invalid="ignore"):
-        return ~(np.hypot(back[0] - there[0], back[1] - there[1]) < _SAME_PLACE * size)
+        moved = np.hypot(back[0] - there[0], back[1] - there[1])
+        return np.asarray(~(moved < _SAME_PLACE * size))
 
 
 def _turns(source: Grid) -> list[float]:

@@ -27,6 +27,7 @@ from hotspots.layers.grid import Grid
 from hotspots.layers.legends import legend as legend_of
 from hotspots.layers.legends import recode, to_canonical
 from hotspots.layers.rounding import steady
+from hotspots.layers.typed import in_chunks
 from hotspots.layers.units import conversion, spelled
 from hotspots.layers.variables import Variable, class_nodata, describe, variable
 
@@ -238,15 +239,13 @@ def _same_crs(a: pyproj.CRS, b: pyproj.CRS) -> bool:
 
 
 def _lazily(plan: _Plan) -> Any:
-    import dask.array as da
-
     rows, columns = plan.grid.shape
     step = _strip_rows(plan)
     chunks = tuple(min(step, rows - top) for top in range(0, rows, step))
     coincide = len(plan.views) == 1 and plan.views[0].same and not plan.share_of
     planes = plan.planes if coincide else plan.planes + 1
     dtype = plan.dtype if coincide else "float32"
-    return da.map_blocks(
+    return in_chunks(
         _strip,
         plan=plan,
         with_share=not coincide,

@@ -19,6 +19,7 @@ from hotspots.layers.alignment import on_one_grid
 from hotspots.layers.dimensions import THICKNESS, stacked
 from hotspots.layers.grid import axis_names
 from hotspots.layers.harmonise import harmonise
+from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import variable
 from hotspots.locale.escaping import shell_word
 
@@ -150,14 +151,12 @@ def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
     y, x = axis_names(layer)
     if layer.size <= LAZY_CELLS or layer.dims[-2:] != (y, x):
         return layer.load()
-    import dask.array as da
-
     # Through a function and not through the open file, for the reasons given in `geotiff`.
     *others, rows, columns = layer.shape
     strip = max(1, _ROWS // max(1, int(np.prod(others))))
     by_rows = tuple(min(strip, rows - top) for top in range(0, rows, strip))
     chunks = (*((size,) for size in others), by_rows, (columns,))
-    lazy = da.map_blocks(
+    lazy = in_chunks(
         _netcdf_chunk,
         path=path,
         layer=name,

@@ -40,4 +40,5 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
 def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
     """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
     folder = require_sound_zarr(path)
-    return xr.open_zarr(folder, chunks=None, consolidated=False, **options)
+    data: xr.Dataset = xr.open_zarr(folder, chunks=None, consolidated=False, **options)
+    return data

@@ -86,14 +86,15 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
     suffix = Path(name).suffix.lower()
     if suffix in PARQUET:
         require_modest_parquet(Path(name))
-        return geopandas.read_parquet(Path(name))
+        table: pd.DataFrame = geopandas.read_parquet(Path(name))
+        return table
     if suffix == ".gpkg":
         require_modest_geopackage(Path(name), layer)
     with _pinned():
         if suffix not in _TEXT:  # which GDAL reads whole to count its features
             info = pyogrio.read_info(name, layer=layer)
             require_amounts(Path(name).name, info["features"], len(info["fields"]))
-        frame = pyogrio.read_dataframe(name, layer=layer, **options)
+        frame: pd.DataFrame = pyogrio.read_dataframe(name, layer=layer, **options)
     require_amounts(Path(name).name, *frame.shape)
     return frame
 
