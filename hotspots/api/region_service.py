@@ -168,5 +168,5 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
     return Input(name=name, **fields)
 
 
-def _text_or_none(value: Any) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return None if value in (None, "") else str(value)

@@ -49,7 +49,7 @@ def has_depths(name: str) -> bool:
     return third_dimension(name.removesuffix(_SHARE)) == DEPTH
 
 
-def depth_of(text: Any, name: str = "") -> Depth:
+def depth_of(text: object, name: str = "") -> Depth:
     """Return the depth written as "0-5", "0-5 cm" or "15" (cm), or raise `RasterError`."""
     found = _TEXT.fullmatch(str(text).strip())
     if found is None or (found[2] and float(found[1]) >= float(found[2])):

@@ -53,7 +53,7 @@ def stac_item(
     key: str,
     file: LayerFile,
     *,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, object] | None = None,
     beside: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the STAC item of a layer.
@@ -123,7 +123,7 @@ def item_file(key: str) -> str:
     return f"{key}/{key}.json"
 
 
-def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> None:
+def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, object]) -> None:
     import pystac
 
     for rel in ("root", "parent"):
@@ -136,7 +136,7 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> 
         item.add_link(pystac.Link("license", terms))
 
 
-def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -> dict[str, Any]:
     attrs = layer.attrs
     epsg = grid.crs.to_epsg()
     properties = {
@@ -172,7 +172,7 @@ def _asset(layer: xr.DataArray, file: LayerFile) -> pystac.Asset:
     )
 
 
-def _band(layer: xr.DataArray) -> dict[str, Any]:
+def _band(layer: xr.DataArray) -> dict[str, object]:
     classes = variable(str(layer.name)).classes
     if not classes:
         return {"data_type": str(layer.dtype), "nodata": "nan", "unit": layer.attrs["units"]}

@@ -62,12 +62,27 @@ def stale(error: FetchError, retrieved: str) -> str:
     return f"The copy of {retrieved[:10]} is used, for it couldn't be renewed: {error}"
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What is expected at an address.
+
+    Attributes
+    ----------
+    checksum : str
+        "md5:..." or "sha256:..."; with a checksum, a cached file is never revalidated.
+    member : str
+        Path within a ZIP archive, ``*`` for any characters; "" if the file itself is wanted.
+    """
+
+    checksum: str = ""
+    member: str = ""
+
+
 def fetch(
     url: str,
     cache: Path,
     *,
-    checksum: str = "",
-    member: str = "",
+    expected: Expected = Expected(),
     headers: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     with_client: Client | None = None,
@@ -80,10 +95,8 @@ def fetch(
         Address of the file.
     cache : path
         Cache folder.
-    checksum : str
-        "md5:..." or "sha256:..."; with a checksum, a cached file is never revalidated.
-    member : str
-        Path within a ZIP archive, ``*`` for any characters; the extracted member is returned.
+    expected : Expected
+        Checksum of the file, and the member of an archive that is extracted and returned.
     headers : mapping, optional
         Further request headers.
     progress : callable, optional
@@ -104,12 +117,14 @@ def fetch(
     WriteError
         The cache can't be written.
     """
-    file = _CachedFile(with_client or client(), url, cache / "files" / key_of(url), checksum)
+    file = _CachedFile(
+        with_client or client(), url, cache / "files" / key_of(url), expected.checksum
+    )
     with locked(file.folder / ".lock"):
         origin = _current(file, dict(headers or {}), progress)
-        if not member:
+        if not expected.member:
             return file.path, origin
-        path = member_of(file.path, member, origin, file.folder)
+        path = member_of(file.path, expected.member, origin, file.folder)
     return path, replace(origin, sha256=file_hash(path))
 
 
@@ -156,7 +171,7 @@ def _current(file: _CachedFile, headers: dict[str, str], progress: Progress | No
         return _origin(file, record, stale(error, str(record["retrieved"])))
 
 
-def _origin(file: _CachedFile, record: Mapping[str, Any], note: str = "") -> Origin:
+def _origin(file: _CachedFile, record: Mapping[str, object], note: str = "") -> Origin:
     return Origin(
         public(file.url),
         str(record["retrieved"]),
@@ -166,7 +181,7 @@ def _origin(file: _CachedFile, record: Mapping[str, Any], note: str = "") -> Ori
     )
 
 
-def _unchanged(file: _CachedFile, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+def _unchanged(file: _CachedFile, record: Mapping[str, object], headers: Mapping[str, str]) -> bool:
     conditional = dict(headers)
     if record.get("etag"):
         conditional["If-None-Match"] = str(record["etag"])
@@ -208,7 +223,7 @@ def _retrieve(
 
     downloaded: list[RemoteFile] = []
 
-    def resuming(url: str, output: str, _: Any) -> None:
+    def resuming(url: str, output: str, _: object) -> None:
         """Replace pooch's own downloader."""
         # The partial file has a fixed name, which the next run finds; pooch uses random names.
         whole = file.folder / f"{file.path.name}.whole"

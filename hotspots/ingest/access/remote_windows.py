@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
@@ -94,7 +93,7 @@ def earlier_window(folder: Path, address: str, error: FetchError) -> tuple[Path,
 
 
 def _found(
-    folder: Path, address: str, record: Mapping[str, Any], note: str = ""
+    folder: Path, address: str, record: Mapping[str, object], note: str = ""
 ) -> tuple[Path, Origin]:
     origin = Origin(
         public(address),
