@@ -169,7 +169,7 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
     return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{faults}.")
 
 
-def _parameter_fault(fault: dict[str, Any]) -> str:
+def _parameter_fault(fault: Mapping[str, Any]) -> str:
     name = fault["loc"][-1]
     expected = fault.get("ctx", {}).get("expected")
     allowed = f"use {expected}" if expected else fault["msg"]

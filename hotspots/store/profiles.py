@@ -215,7 +215,7 @@ def _least(name: str, parts: Sequence[Part]) -> xr.DataArray:
     return out.min(DEPTH).rename(name).assign_attrs(_common(layers))
 
 
-def _common(layers: Sequence[xr.DataArray]) -> dict[str, Any]:
+def _common(layers: Sequence[xr.DataArray]) -> dict[str, object]:
     """Return the attributes that all layers share, with their sources and licences joined."""
     first = layers[0].attrs
     out = {k: v for k, v in first.items() if all(_same(x.attrs.get(k), v) for x in layers)}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from hotspots import __version__
 from hotspots.errors import RasterError
+from hotspots.io.clock import today
 
 PREFIX = "hotspots:"
 OWN = "own"  # the source_id of a user's own layers
@@ -60,7 +60,7 @@ def provenance_fields(given: Mapping[str, object] | None) -> dict[str, object]:
         steps = values["steps"]
         out["processing:lineage"] = steps if isinstance(steps, str) else " ".join(map(str, steps))
     if values.get("stale"):
-        out[STALE_SINCE] = today()
+        out[STALE_SINCE] = today().isoformat()
     return out
 
 
@@ -96,11 +96,6 @@ def licence_address(licence_id: object, licence: str) -> str:
     return ""
 
 
-def today() -> str:
-    """Return today's date (UTC)."""
-    return datetime.now(UTC).date().isoformat()
-
-
 def plain(value: object) -> Any:
     """Return `value` with numpy numbers as Python numbers, and non-finite ones as None."""
     if isinstance(value, Mapping):
@@ -116,7 +111,7 @@ def plain(value: object) -> Any:
     return value
 
 
-def json_bytes(content: object) -> bytes:
+def json_bytes(content: Any) -> bytes:
     """Return `content` as standard JSON (no NaN), UTF-8."""
     text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()

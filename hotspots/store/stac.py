@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -55,7 +55,7 @@ def stac_item(
     *,
     fields: Mapping[str, object] | None = None,
     beside: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the STAC item of a layer.
 
     Parameters
@@ -101,7 +101,7 @@ def stac_item(
     return item.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def stac_catalogue(keys: Iterable[str]) -> dict[str, Any]:
+def stac_catalogue(keys: Iterable[str]) -> dict[str, object]:
     """Return the catalogue of a store that holds the layers `keys`."""
     import pystac
 
@@ -136,7 +136,7 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, object]) 
         item.add_link(pystac.Link("license", terms))
 
 
-def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -> dict[str, Any]:
+def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -> dict[str, object]:
     attrs = layer.attrs
     epsg = grid.crs.to_epsg()
     properties = {
@@ -215,7 +215,7 @@ def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
     return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def _outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+def _outline(west: float, south: float, east: float, north: float) -> dict[str, object]:
     """Return a box as a GeoJSON geometry, in two parts if it crosses the antimeridian."""
     spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
     rings = [

@@ -25,6 +25,7 @@ import xarray as xr
 
 from hotspots.errors import RasterError, WriteError, near_matches
 from hotspots.io.atomic import OF_THE_DISK, file_hash, reason
+from hotspots.io.clock import today
 from hotspots.io.cog import write_cog
 from hotspots.io.geotiff import read_geotiff
 from hotspots.io.limits import require_within
@@ -60,7 +61,6 @@ from hotspots.store.provenance import (
     STALE_SINCE,
     json_bytes,
     provenance_fields,
-    today,
 )
 from hotspots.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
 from hotspots.store.storage import ChangedError, Entry, Storage
@@ -209,7 +209,10 @@ class Store:
         """
         with self.writing(), self.storage.locked():
             item = dict(self._layer(name).item)
-            item["properties"] = dict(item["properties"]) | {STALE: why, STALE_SINCE: today()}
+            item["properties"] = dict(item["properties"]) | {
+                STALE: why,
+                STALE_SINCE: today().isoformat(),
+            }
             self.storage.write(item_file(name), json_bytes(item))
 
     def remove(self, name: str) -> None:

@@ -14,13 +14,14 @@ from pathlib import Path
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
-from hotspots.ingest.access.fetch import fetch, key_of, now, public, stale
+from hotspots.ingest.access.fetch import fetch, key_of, public, stale
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.window_files import copied, joined
 from hotspots.ingest.access.window_reader import Reader, Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Window
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
+from hotspots.io.clock import now
 
 # From a server without Range requests, complete files up to this size (bytes) are downloaded.
 WHOLE_LIMIT = 200_000_000

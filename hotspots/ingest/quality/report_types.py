@@ -6,7 +6,7 @@ None stands for a number that isn't known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class Resolution(TypedDict):
@@ -22,7 +22,7 @@ class Description(TypedDict):
     name: str
     long_name: str
     unit: str
-    year: Any  # as the layer's attributes have it: a number or a text
+    year: int | str | None
     depth_cm: str | None
     crs: str
     resolution: Resolution
