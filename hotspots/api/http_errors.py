@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -83,7 +84,12 @@ def kind_of(error: HotspotsError) -> Kind:
 
 
 def problem(
-    request: Request, status: int, slug: str, title: str, detail: str, headers: Any = None
+    request: Request,
+    status: int,
+    slug: str,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem+json response.
 
@@ -163,7 +169,7 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
     return problem(request, 422, "bad-parameter", "A parameter can't be used", f"{faults}.")
 
 
-def _parameter_fault(fault: dict[str, Any]) -> str:
+def _parameter_fault(fault: Mapping[str, Any]) -> str:
     name = fault["loc"][-1]
     expected = fault.get("ctx", {}).get("expected")
     allowed = f"use {expected}" if expected else fault["msg"]

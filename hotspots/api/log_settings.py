@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hotspots.io.logs import PlainFormatter
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def log_settings() -> dict[str, Any]:
+def log_settings() -> dict[str, object]:
     """Return settings for `logging.config.dictConfig`: warnings and errors, to standard error."""
     return {
         "version": 1,

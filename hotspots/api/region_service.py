@@ -32,6 +32,8 @@ from hotspots.locale import has_text, text
 if TYPE_CHECKING:
     import pandas as pd
 
+    Row = pd.Series[Any]  # of an edition's table
+
 # The table's sets as values of `Region.kind`: "total" is the whole area of an edition that isn't
 # global, "outside" the land that no region covers; any other set is defined by the user.
 KINDS: Mapping[str, RegionKind] = {
@@ -79,7 +81,7 @@ def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summar
     )
 
 
-def find_row(edition: Edition, region_id: str) -> tuple[Hashable, pd.Series[Any]]:
+def find_row(edition: Edition, region_id: str) -> tuple[Hashable, Row]:
     """Return index and row of a region by id or ISO 3166-1 alpha-2 code, ignoring case.
 
     Only ids of the table and of the packaged list of countries are looked up, never
@@ -128,13 +130,13 @@ def _caveats(held: Mapping[str, str], lang: str) -> list[Caveat]:
     return [Caveat(id=i, text=words[i]) for i in ids]
 
 
-def _entry(key: Hashable, row: pd.Series[Any]) -> RegionEntry:
+def _entry(key: Hashable, row: Row) -> RegionEntry:
     kind = WORLD if key == WORLD else KINDS.get(str(row["set"]), "custom")
     names = Names(en=row["name_en"], fr=row["name_fr"], es=row["name_es"])
     return RegionEntry(id=str(key), kind=kind, names=names, link=f"/v1/regions/{key}")
 
 
-def _quantities(row: pd.Series[Any]) -> Iterator[tuple[str, Quantity]]:
+def _quantities(row: Row) -> Iterator[tuple[str, Quantity]]:
     for column, value in row.items():
         unit, meaning = column_unit(str(column))
         if not unit:
@@ -153,7 +155,7 @@ def _number(value: Any) -> float | int | None:
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
-def _why_missing(row: pd.Series[Any]) -> str:
+def _why_missing(row: Row) -> str:
     return NO_DATA if row["value_from"] == "missing" else NO_VALUE
 
 
@@ -168,5 +170,5 @@ def _input(name: str, entry: Mapping[str, Any]) -> Input:
     return Input(name=name, **fields)
 
 
-def _text_or_none(value: Any) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return None if value in (None, "") else str(value)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pyproj
 import xarray as xr
@@ -14,8 +14,10 @@ from affine import Affine
 
 from hotspots.errors import BadInputError, RasterError
 from hotspots.geo.regions import Region
+from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
 from hotspots.ingest.quality.report_page import page
+from hotspots.ingest.regrid.resample import RegriddedLayer
 from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sample import sample
 from hotspots.ingest.sources.model import Product, Source
@@ -66,26 +68,25 @@ class AddedLayer:
 
     key: str
     verdicts: tuple[str, ...]
-    numbers: dict[str, Any]
+    numbers: dict[str, object]
     file: str
     page: str
 
 
 def add_layer(
     store: Store,
-    layer: xr.DataArray,
-    share: xr.DataArray | None,
+    made: RegriddedLayer,
     *,
     raws: Sequence[SourceRaster] = (),
-    provenance: Mapping[str, Any] | None = None,
-    given: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, object] | None = None,
+    given: Mapping[str, object] | None = None,
     region: Region | None = None,
 ) -> AddedLayer:
     """Add a layer to the store with its quality report and its valid share.
 
     Parameters
     ----------
-    layer, share
+    made : RegriddedLayer
         As returned by `hotspots.ingest.regrid.resample.on_grid`. The share of ``soc_stock``
         becomes ``valid_share``; for a profile, the share of the first depth holds for all depths.
     raws : sequence of SourceRaster
@@ -99,26 +100,26 @@ def add_layer(
     -------
     AddedLayer
     """
-    reference, reference_share = _reference(str(layer.name))
+    layer, share = made
     quality = report(
         layer,
         share,
         given=dict(given or {}) | _stored(raws),
-        reference=reference,
-        reference_share=reference_share,
+        reference=_reference(str(layer.name)),
         region_share=_region_share(layer, region),
     )
     quality["verdicts"] += _coarser(raws, layer)
     key = layer_key(layer)
     # The share comes first: a run interrupted between the two starts again with this layer.
-    _put_share(store, layer, share, key, provenance)
+    _put_share(store, made, key, provenance)
     store.add(
         layer,
         provenance=provenance,
         report=quality,
         beside={"quality.html": page(quality).encode()},
     )
-    numbers = {name: quality.get(name) for name in _NUMBERS if quality.get(name) is not None}
+    figures: Mapping[str, object] = quality
+    numbers = {name: figures[name] for name in _NUMBERS if figures.get(name) is not None}
     file = f"{key}/{store.file(key).name}"
     return AddedLayer(
         key,
@@ -144,12 +145,12 @@ def _coarser(raws: Sequence[SourceRaster], layer: xr.DataArray) -> list[str]:
 
 def _put_share(
     store: Store,
-    layer: xr.DataArray,
-    share: xr.DataArray | None,
+    made: RegriddedLayer,
     key: str,
-    provenance: Mapping[str, Any] | None,
+    provenance: Mapping[str, object] | None,
 ) -> None:
     """Add the valid share of `layer`, or remove the one that its predecessor was added with."""
+    layer, share = made
     name = "valid_share" if layer.name == _MAIN else f"{layer.name}_valid_share"
     former = _came_with(store, name, key, whole=key == layer.name)
     if share is None:
@@ -179,7 +180,7 @@ def _came_with(store: Store, share: str, key: str, *, whole: bool) -> bool:
     return same
 
 
-def _stored(raws: Sequence[SourceRaster]) -> dict[str, Any]:
+def _stored(raws: Sequence[SourceRaster]) -> dict[str, object]:
     if not raws:
         return {}
     raw = raws[0]
@@ -193,13 +194,13 @@ def _stored(raws: Sequence[SourceRaster]) -> dict[str, Any]:
     }
 
 
-def _reference(name: str) -> tuple[xr.DataArray | None, xr.DataArray | None]:
+def _reference(name: str) -> Reference | None:
     """Return the packaged world layer of the same variable, and its valid share."""
     world = sample()
     if name not in world:
-        return None, None
+        return None
     own = f"{name}_valid_share"
-    return world[name], world[own if own in world else "valid_share"]
+    return Reference(world[name], world[own if own in world else "valid_share"])
 
 
 def _region_share(layer: xr.DataArray, region: Region | None) -> xr.DataArray | None:
@@ -230,7 +231,7 @@ def grid_of_store(store: Store) -> Grid | None:
     return None
 
 
-def has_layer(store: Store, key: str, request: Mapping[str, Any]) -> bool:
+def has_layer(store: Store, key: str, request: Mapping[str, object]) -> bool:
     """Return whether the store has the complete layer of an equal request, and it isn't stale."""
     if key not in store.names():
         return False
@@ -246,7 +247,7 @@ def add_file(
     product: Product,
     path: Path,
     country: str,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> str:
     """Write polygons or a table to the store's folder of regions or tables; return a sentence.
 

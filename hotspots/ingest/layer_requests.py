@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyproj
 
@@ -19,7 +18,7 @@ from hotspots.ingest.sources.catalogue import (
     canonical_name,
     source,
 )
-from hotspots.ingest.sources.model import is_dated
+from hotspots.ingest.sources.model import Year, is_dated
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import KM_PER_DEGREE
 
@@ -32,7 +31,7 @@ class LayerRequest:
 
     source: Source
     product: Product
-    year: Any = None
+    year: Year | None = None
     depth: str = ""
 
     @property
@@ -56,7 +55,7 @@ class LayerRequest:
 
 
 def requested_layers(
-    words: Iterable[str], years: Sequence[Any] = (), depths: Sequence[str] = ()
+    words: Iterable[str], years: Sequence[Year] = (), depths: Sequence[str] = ()
 ) -> list[LayerRequest]:
     """Parse requests such as "soilgrids" or "soilgrids/clay" into layers, without duplicates.
 
@@ -93,7 +92,7 @@ def requested_layers(
     return requests
 
 
-def _named(chosen: Source, name: str, years: Sequence[Any]) -> tuple[Product, Sequence[Any]]:
+def _named(chosen: Source, name: str, years: Sequence[Year]) -> tuple[Product, Sequence[Year]]:
     """Return the product of this name and its years; "soc_stock_1990" includes its year."""
     for product in chosen.products:
         for year in product.years:
@@ -103,7 +102,7 @@ def _named(chosen: Source, name: str, years: Sequence[Any]) -> tuple[Product, Se
 
 
 def _require_used(
-    requests: Sequence[LayerRequest], years: Sequence[Any], depths: Sequence[str]
+    requests: Sequence[LayerRequest], years: Sequence[Year], depths: Sequence[str]
 ) -> None:
     """Raise if a year or depth was requested, but no requested product offers a choice of it."""
     if years and not any(len(request.product.years) > 1 for request in requests):
@@ -119,9 +118,10 @@ def _require_used(
 
 
 def _each(
-    chosen: Source, product: Product, years: Sequence[Any], depths: Sequence[str]
+    chosen: Source, product: Product, years: Sequence[Year], depths: Sequence[str]
 ) -> list[LayerRequest]:
-    dated = list(years) if years and len(product.years) > 1 else list(product.years[:1]) or [None]
+    several = bool(years) and len(product.years) > 1
+    dated: list[Year | None] = [*(years if several else product.years[:1])] or [None]
     if len(dated) > 1 and not is_dated(product):
         raise BadInputError(
             f"'{chosen.name}/{product.name}' was requested for {len(dated)} years, but a store"

@@ -6,10 +6,10 @@ run finds them unchanged and continues.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 from hotspots.errors import (
     BadInputError,
@@ -23,9 +23,10 @@ from hotspots.ingest.access.download import Progress
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
 from hotspots.ingest.add_to_store import add_file, add_layer, grid_of_store, has_layer
 from hotspots.ingest.layer_requests import LayerRequest, chosen_accesses, requested_layers
-from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.ingest.sources.catalogue import Source
+from hotspots.ingest.sources.model import Year
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import Box, boxes_of, cell_size, covers, size_text, target_grid
 from hotspots.store import Store
@@ -35,6 +36,16 @@ from hotspots.store.provenance import PREFIX
 Say = Callable[[str], None]
 DEFAULT_SIZE = "1km"
 DEFAULT_SIZE_WORLD = "10km"
+State = Literal["added", "unchanged", "stale", "failed"]
+
+
+class IngestedRow(TypedDict):
+    """What became of one requested layer."""
+
+    layer: str
+    source: str
+    state: State
+    note: str
 
 
 def ingest(
@@ -43,13 +54,13 @@ def ingest(
     store: Store,
     *,
     resolution: str | float | None = None,
-    years: Sequence[Any] = (),
+    years: Sequence[Year] = (),
     depths: Sequence[str] = (),
     cache: Path,
     refresh: bool = False,
     say: Say = lambda line: None,
     progress: Progress | None = None,
-) -> list[dict[str, Any]]:
+) -> list[IngestedRow]:
     """Add the requested layers to the store, on the requested grid; return a row for each layer.
 
     Parameters
@@ -75,7 +86,7 @@ def ingest(
 
     Returns
     -------
-    list of dict
+    list of IngestedRow
         ``layer``, ``source``, ``state`` ("added", "unchanged", "stale" or "failed") and ``note``.
 
     Raises
@@ -92,7 +103,7 @@ def ingest(
     if any(request.product.kind == "raster" for request in requests):
         job = replace(job, grid=_grid(job, resolution))
         _require_tokens(requests, job)
-    rows: list[dict[str, Any]] = []
+    rows: list[IngestedRow] = []
     last_error: HotspotsError | None = None
     for request in requests:
         try:
@@ -145,9 +156,9 @@ class _Ingestion:
         """Return whether the store already has the layer and it shall not be downloaded again."""
         return not self.refresh and has_layer(self.store, request.key, self.identity(request))
 
-    def identity(self, request: LayerRequest) -> dict[str, Any]:
+    def identity(self, request: LayerRequest) -> dict[str, object]:
         """Return the properties that identify a request: equal requests give equal layers."""
-        properties: dict[str, Any] = {
+        properties: dict[str, object] = {
             "source": request.source.name,
             "product": request.product.name,
         }
@@ -187,7 +198,7 @@ def _grid(job: _Ingestion, resolution: str | float | None) -> Grid:
     return own
 
 
-def _add_raster(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
+def _add_raster(request: LayerRequest, job: _Ingestion) -> IngestedRow:
     if request.product.kind != "raster":
         return _add_file(request, job)
     assert job.grid is not None  # made for rasters
@@ -201,21 +212,17 @@ def _add_raster(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
     raws = _downloaded(request, job, job.grid)
     job.say(f"{request}: regridding")
     product = request.product
-    layer, share = on_grid(
+    made = on_grid(
         raws,
         job.grid,
         request.name,
-        legend=product.legend,
-        share_of=product.share_of,
-        combine=product.combine,
-        months=product.months,
+        Regridding(product.legend, product.share_of, product.combine, product.months),
         attrs=_attrs(request),
     )
     former = job.store.replacing(request.key, request.source.name)
     added = add_layer(
         job.store,
-        layer,
-        share,
+        made,
         raws=raws,
         provenance=_provenance(request, job, identity, raws),
         region=job.region,
@@ -254,7 +261,7 @@ def _downloaded(request: LayerRequest, job: _Ingestion, grid: Grid) -> list[Sour
     raise AssertionError("there is at least one access")
 
 
-def _add_file(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
+def _add_file(request: LayerRequest, job: _Ingestion) -> IngestedRow:
     """Add polygons or a table, which have no grid."""
     values = {"iso3": job.region.id} if job.region.kind == "country" else {}
     (access, *_) = request.source.accesses(request.product, request.year)
@@ -282,7 +289,7 @@ def _add_file(request: LayerRequest, job: _Ingestion) -> dict[str, Any]:
     return _row(request, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
 
 
-def _after_failure(request: LayerRequest, job: _Ingestion, error: FetchError) -> dict[str, Any]:
+def _after_failure(request: LayerRequest, job: _Ingestion, error: FetchError) -> IngestedRow:
     """Return the row of a failed download; mark the store's earlier layer of it as stale."""
     if request.product.kind == "raster" and _is_earlier(job.store, request):
         job.store.mark_stale(request.key, str(error))
@@ -303,9 +310,9 @@ def _is_earlier(store: Store, request: LayerRequest) -> bool:
     ) == requested
 
 
-def _attrs(request: LayerRequest) -> dict[str, Any]:
+def _attrs(request: LayerRequest) -> dict[str, object]:
     source = request.source
-    attrs: dict[str, Any] = dict(request.product.attrs) | {
+    attrs: dict[str, object] = dict(request.product.attrs) | {
         "source": f"{source.title}{f' {source.version}' if source.version else ''}"
         f" ({source.publisher})",
         "citation": source.citation,
@@ -327,8 +334,11 @@ def _licence_text(source: Source) -> str:
 
 
 def _provenance(
-    request: LayerRequest, job: _Ingestion, identity: dict[str, Any], raws: Sequence[SourceRaster]
-) -> dict[str, Any]:
+    request: LayerRequest,
+    job: _Ingestion,
+    identity: Mapping[str, object],
+    raws: Sequence[SourceRaster],
+) -> dict[str, object]:
     origins = [raw.origin for raw in raws if raw.origin is not None]
     return {
         "source_id": request.source.name,
@@ -374,7 +384,7 @@ def _steps(request: LayerRequest, job: _Ingestion, raws: Sequence[SourceRaster])
     return steps
 
 
-def _row(request: LayerRequest, state: str, note: str = "") -> dict[str, Any]:
+def _row(request: LayerRequest, state: State, note: str = "") -> IngestedRow:
     return {
         "layer": request.key,
         "source": request.source.name,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
+from hotspots.ingest.regrid.source_raster import Numbers
 from hotspots.io.atomic import file_hash
 from hotspots.io.readers.netcdf import open_netcdf
 from hotspots.io.readers.rasters import geotiff
@@ -40,10 +41,55 @@ MISSING_U16, MISSING_I16 = 65535, -32768
 _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
 
 
+class Original(TypedDict):
+    """A file of the originals, on a world grid; `time` is a value of its time axis."""
+
+    file: str
+    sha256: str
+    data_set: str
+    cells_per_degree: int
+    nodata: float
+    scale: float
+    variable: NotRequired[str]
+    time: NotRequired[float]
+    legend: NotRequired[str]
+
+
+class DataSet(TypedDict):
+    """Where originals come from."""
+
+    source: str
+    url: str
+    citation: str
+    licence: str
+    doi: NotRequired[str]
+
+
+class SampleVariable(TypedDict):
+    """A variable of the sample: its originals, the step of its values, further attributes."""
+
+    originals: list[str]
+    step: float
+    year: NotRequired[int]
+    period: NotRequired[str]
+    depth_cm: NotRequired[str]
+    guidelines: NotRequired[str]
+    method: NotRequired[str]
+
+
+class SampleCatalogue(TypedDict):
+    """The content of ``originals.toml``."""
+
+    originals: dict[str, Original]
+    data_sets: dict[str, DataSet]
+    variables: dict[str, SampleVariable]
+    world: dict[str, str]
+
+
 @cache
-def catalogue(path: Path = CATALOGUE) -> dict[str, Any]:
+def catalogue(path: Path = CATALOGUE) -> SampleCatalogue:
     """Return the originals, data sets and variables of the sample described in `path` (TOML)."""
-    return parse_toml(read_text(path, "toml_bytes"))
+    return cast("SampleCatalogue", parse_toml(read_text(path, "toml_bytes")))
 
 
 def world_grid(cells_per_degree: int) -> Grid:
@@ -124,7 +170,7 @@ def block_mean(values: Array, row_area: Array, factor: int) -> tuple[Array, Arra
     return mean, weight / block_sum(np.array(area), factor)
 
 
-def block_majority(codes: npt.NDArray[Any], row_area: Array, factor: int) -> npt.NDArray[np.uint8]:
+def block_majority(codes: Numbers, row_area: Array, factor: int) -> npt.NDArray[np.uint8]:
     """Return the class that covers most area of each block of factor x factor cells.
 
     Parameters
@@ -160,8 +206,8 @@ class _Originals:
         self.cells_per_degree = cells_per_degree
         self._rows = catalogue()["originals"]
 
-    def row(self, key: str) -> dict[str, Any]:
-        return dict(self._rows[key])
+    def row(self, key: str) -> Original:
+        return self._rows[key]
 
     def stored(self, key: str) -> Array:
         """Return an original on its own grid, north up, NaN for missing, in its stated unit."""
@@ -189,7 +235,7 @@ class _Originals:
         row_area = row_area_ha(world_grid(FINEST))
         return block_mean(values, row_area, FINEST // self.cells_per_degree)
 
-    def majority(self, codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def majority(self, codes: Numbers) -> npt.NDArray[np.uint8]:
         """Return the class with the largest land area per cell of the requested grid."""
         row_area = row_area_ha(world_grid(FINEST))
         return block_majority(codes, row_area, FINEST // self.cells_per_degree)
@@ -199,13 +245,13 @@ class _Originals:
         codes = np.nan_to_num(self.stored(key), nan=0).astype("int16")
         return zones_to_jrc(codes, self.row(key)["legend"])
 
-    def carried(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def carried(self, values: Numbers) -> Numbers:
         """Return a half-degree array with each cell repeated over the cells it covers."""
         n = self.cells_per_degree // COARSEST
         return values.repeat(n, axis=0).repeat(n, axis=1)
 
 
-def _read_tif(path: Path, row: Mapping[str, Any]) -> Array:
+def _read_tif(path: Path, row: Original) -> Array:
     import rasterio
 
     try:
@@ -217,7 +263,7 @@ def _read_tif(path: Path, row: Mapping[str, Any]) -> Array:
     return np.asarray(stored[::-1] if south_up else stored)
 
 
-def _read_netcdf(path: Path, row: Mapping[str, Any]) -> Array:
+def _read_netcdf(path: Path, row: Original) -> Array:
     # Undecoded, since nodata and scale are those of the catalogue.
     with open_netcdf(path, decode_cf=False) as file:
         layer = file[row["variable"]]
@@ -280,7 +326,7 @@ def _land_use(
     }
 
 
-def _climate(originals: _Originals, soil: Array) -> dict[str, npt.NDArray[Any]]:
+def _climate(originals: _Originals, soil: Array) -> dict[str, Numbers]:
     # The zones of 2006 extend over the sea: cells without soil must not count in the majority.
     zones_2006 = np.where(np.isfinite(soil), originals.zones("zones_2006"), 0)
     return {
@@ -296,7 +342,7 @@ def _rounded(values: Array, name: str) -> Array:
     return to_step(values, step)
 
 
-def _dataset(layers: Mapping[str, npt.NDArray[Any]], cells_per_degree: int) -> xr.Dataset:
+def _dataset(layers: Mapping[str, Numbers], cells_per_degree: int) -> xr.Dataset:
     grid = world_grid(cells_per_degree)
     out = xr.Dataset(coords={"y": ("y", grid.y), "x": ("x", grid.x)})
     for name, row in catalogue()["variables"].items():
@@ -312,19 +358,20 @@ def _dataset(layers: Mapping[str, npt.NDArray[Any]], cells_per_degree: int) -> x
     return placed
 
 
-def _provenance(row: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(row: SampleVariable) -> dict[str, object]:
     """Return the attributes of a variable that state its origin."""
     described = catalogue()
     rows = [described["originals"][key] for key in row["originals"]]
     data_set = described["data_sets"][rows[0]["data_set"]]
     files = ", ".join(dict.fromkeys(Path(r["file"]).name for r in rows))
+    attributes: Mapping[str, object] = row
     return {
         "source": f"{data_set['source']}: {files}",
         "url": data_set["url"],
         **({"doi": data_set["doi"]} if "doi" in data_set else {}),
         "citation": data_set["citation"],
         "licence": data_set["licence"],
-    } | {key: row[key] for key in _PASSED_ON if key in row}
+    } | {key: attributes[key] for key in _PASSED_ON if key in attributes}
 
 
 def _global_attrs(cells_per_degree: int) -> dict[str, str]:
@@ -358,8 +405,8 @@ def write_sample(dataset: xr.Dataset, path: str | Path) -> Path:
     return path
 
 
-def _packing(name: str, dataset: xr.Dataset) -> dict[str, Any]:
-    common = {
+def _packing(name: str, dataset: xr.Dataset) -> dict[str, object]:
+    common: dict[str, object] = {
         "zlib": True,
         "complevel": 9,
         "shuffle": True,

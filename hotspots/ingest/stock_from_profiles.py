@@ -298,6 +298,7 @@ def stock_in_store(
         See `stock_from_profile`; also a depth range that can't be parsed.
     """
     from hotspots.ingest.add_to_store import add_layer
+    from hotspots.ingest.regrid.resample import RegriddedLayer
     from hotspots.store.provenance import PREFIX
 
     top, _, bottom = to.partition("-")
@@ -316,8 +317,7 @@ def stock_in_store(
     share = _least(store, shares, stock)
     done = add_layer(
         store,
-        stock.astype("float32"),
-        share,
+        RegriddedLayer(stock.astype("float32"), share),
         provenance={
             "source_id": "derived",
             "steps": [str(stock.attrs["method"])],

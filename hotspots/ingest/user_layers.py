@@ -9,7 +9,7 @@ from typing import Any
 from affine import Affine
 
 from hotspots.ingest.add_to_store import add_layer, grid_of_store
-from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
 from hotspots.ingest.user_files.read import Own, read_own
 from hotspots.io.limits import require_within
@@ -65,20 +65,19 @@ def add_own(
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
-    layer, share = on_grid(
+    made = on_grid(
         own.raw,
         grid,
         own.variable,
-        legend=own.legend,
+        Regridding(legend=own.legend, months="keep" if len(own.raw.bands) > 1 else ""),
         attrs=_attrs(own, path),
-        months="keep" if len(own.raw.bands) > 1 else "",
     )
+    layer = made.layer
     former = store.replacing(layer_key(layer), OWN)
     say("checking and writing")
     done = add_layer(
         store,
-        layer,
-        share,
+        made,
         raws=[own.raw],
         provenance=_provenance(own, path, notes),
         given=own.given,
@@ -116,7 +115,7 @@ def _grid_text(grid: Grid) -> str:
     return f"{rows:,} x {columns:,} cells of {size}"
 
 
-def _attrs(own: Own, path: str) -> dict[str, Any]:
+def _attrs(own: Own, path: str) -> dict[str, object]:
     """Return the layer's attributes; missing ones are given as "not stated"."""
     name = PurePath(path).name
     defaults = {
@@ -127,7 +126,7 @@ def _attrs(own: Own, path: str) -> dict[str, Any]:
     return defaults | {key: value for key, value in own.attrs.items() if value not in (None, "")}
 
 
-def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, Any]:
+def _provenance(own: Own, path: str, notes: list[str]) -> dict[str, object]:
     origin = own.raw.origin
     return {
         "source_id": OWN,

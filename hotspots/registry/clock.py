@@ -1,15 +1,7 @@
-"""The clock of the registry: current time and date in UTC."""
+"""The clock of the registry, which is that of the package."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from hotspots.io.clock import now, today
 
-
-def now() -> str:
-    """Return the current time in UTC, such as 2026-11-21T20:00:00Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def today() -> date:
-    """Return the current date in UTC."""
-    return datetime.now(UTC).date()
+__all__ = ["now", "today"]

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from hotspots.errors import RasterError
 from hotspots.store.profiles import depth_of
@@ -17,6 +17,23 @@ from hotspots.store.storage import Entry
 # Files that the store itself writes; a user's own files beside them are never removed.
 _MADE = re.compile(r"[0-9a-f]{16}\..+|\.part\..+")
 OK, MISSING, CHANGED = "ok", "missing", "changed"
+
+
+class LayerRow(TypedDict):
+    """A layer in a list of layers; missing values are ""."""
+
+    layer: str
+    unit: str
+    depth: str
+    year: int | str
+    licence: str
+    source: str
+    retrieved: str
+    stale: str
+    cells: str
+    crs: str
+    file: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -58,7 +75,7 @@ class StoredLayer:
         """Whether it is one depth of a soil profile."""
         return self.key != self.variable
 
-    def row(self, state: str) -> dict[str, Any]:
+    def row(self, state: str) -> LayerRow:
         """Return the layer's row in a list of layers; missing values are ""."""
         properties = self.properties
         rows, columns = properties["proj:shape"]

@@ -49,7 +49,7 @@ def has_depths(name: str) -> bool:
     return third_dimension(name.removesuffix(_SHARE)) == DEPTH
 
 
-def depth_of(text: Any, name: str = "") -> Depth:
+def depth_of(text: object, name: str = "") -> Depth:
     """Return the depth written as "0-5", "0-5 cm" or "15" (cm), or raise `RasterError`."""
     found = _TEXT.fullmatch(str(text).strip())
     if found is None or (found[2] and float(found[1]) >= float(found[2])):
@@ -215,7 +215,7 @@ def _least(name: str, parts: Sequence[Part]) -> xr.DataArray:
     return out.min(DEPTH).rename(name).assign_attrs(_common(layers))
 
 
-def _common(layers: Sequence[xr.DataArray]) -> dict[str, Any]:
+def _common(layers: Sequence[xr.DataArray]) -> dict[str, object]:
     """Return the attributes that all layers share, with their sources and licences joined."""
     first = layers[0].attrs
     out = {k: v for k, v in first.items() if all(_same(x.attrs.get(k), v) for x in layers)}

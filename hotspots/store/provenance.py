@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from hotspots import __version__
 from hotspots.errors import RasterError
+from hotspots.io.clock import today
 
 PREFIX = "hotspots:"
 OWN = "own"  # the source_id of a user's own layers
@@ -29,7 +29,7 @@ _SPDX = {
 }
 
 
-def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:
+def provenance_fields(given: Mapping[str, object] | None) -> dict[str, object]:
     """Return the properties of an item that describe a layer's provenance.
 
     Parameters
@@ -45,7 +45,7 @@ def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:
     RasterError
         A value can't be written as JSON.
     """
-    out: dict[str, Any] = {"processing:software": {"hotspots": __version__}}
+    out: dict[str, object] = {"processing:software": {"hotspots": __version__}}
     values = {key: plain(value) for key, value in (given or {}).items()}
     values = {key: value for key, value in values.items() if value not in (None, "", [], {})}
     for key, value in values.items():
@@ -60,18 +60,18 @@ def provenance_fields(given: Mapping[str, Any] | None) -> dict[str, Any]:
         steps = values["steps"]
         out["processing:lineage"] = steps if isinstance(steps, str) else " ".join(map(str, steps))
     if values.get("stale"):
-        out[STALE_SINCE] = today()
+        out[STALE_SINCE] = today().isoformat()
     return out
 
 
-def source_links(fields: Mapping[str, Any]) -> list[str]:
+def source_links(fields: Mapping[str, object]) -> list[str]:
     """Return the public addresses that a layer was made from, without paths of local files."""
     address = fields.get(f"{PREFIX}address", [])
-    found = [address] if isinstance(address, str) else address
+    found = address if isinstance(address, list | tuple) else [address]
     return [text for text in found if isinstance(text, str) and _is_public(text)]
 
 
-def spdx(licence_id: Any, licence: str) -> str:
+def spdx(licence_id: object, licence: str) -> str:
     """Return the SPDX id of a licence where it has one, else "other".
 
     Only a text that names one licence with its version is matched: "CC BY 4.0", "cc-by-4.0".
@@ -85,7 +85,7 @@ def spdx(licence_id: Any, licence: str) -> str:
     return OTHER_LICENCE
 
 
-def licence_address(licence_id: Any, licence: str) -> str:
+def licence_address(licence_id: object, licence: str) -> str:
     """Return the address of a licence's text, or "" if its id isn't in the table of licences."""
     from hotspots.store.licences import licences
 
@@ -96,12 +96,7 @@ def licence_address(licence_id: Any, licence: str) -> str:
     return ""
 
 
-def today() -> str:
-    """Return today's date (UTC)."""
-    return datetime.now(UTC).date().isoformat()
-
-
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return `value` with numpy numbers as Python numbers, and non-finite ones as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from hotspots.config import cache_dir, settings, variable
@@ -158,7 +158,7 @@ class Bucket:
     def _path(self, key: str) -> str:
         return f"{self.root}/{key}"
 
-    def _fetched(self, key: str, file: Any) -> str:
+    def _fetched(self, key: str, file: BinaryIO | None) -> str:
         digest = hashlib.sha256()
         with self._plain_errors("read"), self._client.open_input_stream(self._path(key)) as stream:
             while part := stream.read(_AT_ONCE):
@@ -175,7 +175,7 @@ class Bucket:
     def _client(self) -> Any:
         from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem, resolve_s3_region
 
-        options: dict[str, Any] = {}
+        options: dict[str, object] = {}
         if self._endpoint:
             parts = urlsplit(self._endpoint)
             if parts.scheme not in ("http", "https") or not parts.netloc:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -53,9 +53,9 @@ def stac_item(
     key: str,
     file: LayerFile,
     *,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, object] | None = None,
     beside: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the STAC item of a layer.
 
     Parameters
@@ -101,7 +101,7 @@ def stac_item(
     return item.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def stac_catalogue(keys: Iterable[str]) -> dict[str, Any]:
+def stac_catalogue(keys: Iterable[str]) -> dict[str, object]:
     """Return the catalogue of a store that holds the layers `keys`."""
     import pystac
 
@@ -123,7 +123,7 @@ def item_file(key: str) -> str:
     return f"{key}/{key}.json"
 
 
-def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> None:
+def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, object]) -> None:
     import pystac
 
     for rel in ("root", "parent"):
@@ -136,7 +136,7 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, Any]) -> 
         item.add_link(pystac.Link("license", terms))
 
 
-def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -> dict[str, object]:
     attrs = layer.attrs
     epsg = grid.crs.to_epsg()
     properties = {
@@ -172,7 +172,7 @@ def _asset(layer: xr.DataArray, file: LayerFile) -> pystac.Asset:
     )
 
 
-def _band(layer: xr.DataArray) -> dict[str, Any]:
+def _band(layer: xr.DataArray) -> dict[str, object]:
     classes = variable(str(layer.name)).classes
     if not classes:
         return {"data_type": str(layer.dtype), "nodata": "nan", "unit": layer.attrs["units"]}
@@ -215,7 +215,7 @@ def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
     return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def _outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+def _outline(west: float, south: float, east: float, north: float) -> dict[str, object]:
     """Return a box as a GeoJSON geometry, in two parts if it crosses the antimeridian."""
     spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
     rings = [

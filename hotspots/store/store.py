@@ -25,6 +25,7 @@ import xarray as xr
 
 from hotspots.errors import RasterError, WriteError, near_matches
 from hotspots.io.atomic import OF_THE_DISK, file_hash, reason
+from hotspots.io.clock import today
 from hotspots.io.cog import write_cog
 from hotspots.io.geotiff import read_geotiff
 from hotspots.io.limits import require_within
@@ -37,6 +38,7 @@ from hotspots.store.clipping import clipped
 from hotspots.store.items import (
     CHANGED,
     MISSING,
+    LayerRow,
     StoredLayer,
     keys_of,
     read_item,
@@ -45,6 +47,7 @@ from hotspots.store.items import (
 )
 from hotspots.store.open_storage import open_storage
 from hotspots.store.profiles import (
+    Part,
     depth_of,
     layer_key,
     profile_of,
@@ -58,7 +61,6 @@ from hotspots.store.provenance import (
     STALE_SINCE,
     json_bytes,
     provenance_fields,
-    today,
 )
 from hotspots.store.stac import CATALOGUE, LayerFile, item_file, stac_catalogue, stac_item
 from hotspots.store.storage import ChangedError, Entry, Storage
@@ -115,7 +117,7 @@ class Store:
         )
         return f"It took the place of the layer '{name}' from {origin}."
 
-    def layers(self, *, check: bool = False) -> list[dict[str, Any]]:
+    def layers(self, *, check: bool = False) -> list[LayerRow]:
         """Return a row for each layer: name, unit, depth, year, licence, source and so on.
 
         Parameters
@@ -126,7 +128,7 @@ class Store:
 
         Returns
         -------
-        list of dict
+        list of LayerRow
             ``state`` is "ok", "missing" (a file of it), "changed", or "stale since" the date when
             its source couldn't be reached. Missing values are "".
         """
@@ -139,8 +141,8 @@ class Store:
         self,
         layer: xr.DataArray,
         *,
-        provenance: Mapping[str, Any] | None = None,
-        report: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, object] | None = None,
+        report: Mapping[str, object] | None = None,
         beside: Mapping[str, bytes] | None = None,
         on_progress: Callable[[float], None] | None = None,
     ) -> str:
@@ -207,7 +209,10 @@ class Store:
         """
         with self.writing(), self.storage.locked():
             item = dict(self._layer(name).item)
-            item["properties"] = dict(item["properties"]) | {STALE: why, STALE_SINCE: today()}
+            item["properties"] = dict(item["properties"]) | {
+                STALE: why,
+                STALE_SINCE: today().isoformat(),
+            }
             self.storage.write(item_file(name), json_bytes(item))
 
     def remove(self, name: str) -> None:
@@ -330,7 +335,7 @@ class Store:
             )
         return stacked_depths(name, [self._part(layer) for layer in group])
 
-    def _part(self, layer: StoredLayer) -> Any:
+    def _part(self, layer: StoredLayer) -> Part:
         return depth_of(layer.properties["depth_cm"], layer.variable), self._opened(layer)
 
     def _opened(self, layer: StoredLayer) -> xr.DataArray:

@@ -112,8 +112,8 @@ def test_a_run_that_ends_between_layer_and_share_begins_again_with_both(
 
 def test_a_reference_stands_for_its_own_share() -> None:
     for name, share in (("soc_stock", ""), ("soc_stock_error", "soc_stock_error_")):
-        layer, found = _reference(name)
-        assert layer is not None
+        found = _reference(name)
         assert found is not None
-        assert (layer.name, found.name) == (name, f"{share}valid_share")
-    assert _reference("clay_upper") == (None, None)
+        assert found.share is not None
+        assert (found.layer.name, found.share.name) == (name, f"{share}valid_share")
+    assert _reference("clay_upper") is None

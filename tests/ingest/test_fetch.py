@@ -23,7 +23,7 @@ from serving import Serving, impatient_client, quick_client, running
 
 from hotspots.errors import BadInputError, FetchError, WriteError
 from hotspots.ingest.access import http_settings
-from hotspots.ingest.access.fetch import fetch
+from hotspots.ingest.access.fetch import Expected, fetch
 from hotspots.ingest.access.http import Client
 from hotspots.ingest.access.http_settings import Settings
 
@@ -43,14 +43,14 @@ def forget(server: Serving) -> None:
 
 
 def got(client: Client, url: str, cache: Path, **options: str) -> bytes:
-    path, origin = fetch(url, cache, with_client=client, **options)
+    path, origin = fetch(url, cache, expected=Expected(**options), with_client=client)
     assert origin.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     return path.read_bytes()
 
 
 def told(client: Client, url: str, cache: Path, **options: str) -> str:
     with pytest.raises(FetchError) as raised:
-        fetch(url, cache, with_client=client, **options)
+        fetch(url, cache, expected=Expected(**options), with_client=client)
     return str(raised.value)
 
 
@@ -448,7 +448,12 @@ def test_a_member_of_an_archive(server: Serving, quick: Client, tmp_path: Path) 
 
 def test_a_member_can_not_leave_its_folder(server: Serving, quick: Client, tmp_path: Path) -> None:
     zipped(server.folder, "b.zip", {"../../../evil.tif": b"evil"})
-    path, _ = fetch(f"{server.url}/b.zip", tmp_path / "cache", member="*.tif", with_client=quick)
+    path, _ = fetch(
+        f"{server.url}/b.zip",
+        tmp_path / "cache",
+        expected=Expected(member="*.tif"),
+        with_client=quick,
+    )
     assert path.resolve().is_relative_to(tmp_path / "cache")
     assert not list(tmp_path.parent.glob("evil.tif"))
 

@@ -16,6 +16,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.ingest import sample
+from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
 from hotspots.ingest.quality.report_page import page, png
 from hotspots.layers.grid import Grid, cell_area, grid_of
@@ -110,9 +111,9 @@ def test_strips_give_what_the_whole_gives(chunks: tuple[int, int]) -> None:
     whole = layer(values, cell=0.25, north=60)
     share = shares(rng.random(values.shape), whole)
     reference = layer(rng.gamma(2, 40, (10, 13)), north=60)
-    one = report(whole, share, reference=reference)
+    one = report(whole, share, reference=Reference(reference))
     lazy = whole.chunk({"y": chunks[0], "x": chunks[1]})
-    two = report(lazy, share.chunk({"y": chunks[0]}), reference=reference)
+    two = report(lazy, share.chunk({"y": chunks[0]}), reference=Reference(reference))
     assert _flat(two) == pytest.approx(_flat(one), rel=1e-9)
 
 
@@ -129,7 +130,7 @@ def test_each_block_of_a_lazy_layer_is_read_once() -> None:
         block, chunks=((4,) * 5, (6,)), dtype="float32", meta=np.empty((0, 0), dtype="float32")
     )
     given = layer(np.zeros((20, 6))).copy(data=data)
-    found = report(given, given / 50, reference=layer(np.full((5, 3), 40)))
+    found = report(given, given / 50, reference=Reference(layer(np.full((5, 3), 40))))
     assert found["mean"] == pytest.approx(50)
     assert sorted(reads) == [(i, 0) for i in range(5)]
 
@@ -196,7 +197,7 @@ def test_coverage_of_a_region_counts_the_sea_once() -> None:
 
 
 def test_an_empty_layer_has_a_report() -> None:
-    found = report(layer(np.full((3, 3), NAN)), reference=layer(np.ones((3, 3))))
+    found = report(layer(np.full((3, 3), NAN)), reference=Reference(layer(np.ones((3, 3)))))
     assert found["mean"] is None
     assert found["verdicts"] == ["No cell has a value: check the region, the CRS and the nodata."]
     assert "No cell has a value" in page(json.loads(json.dumps(found)))
@@ -236,7 +237,7 @@ def test_comparison_by_hand() -> None:
     # 2 x 2 fine cells in each of two coarse ones: means 20 and 60 against 30 and 50.
     fine = layer([[10, 30, 60, 60], [10, 30, 60, NAN]], cell=0.5, north=0.5)
     coarse = layer([[30, 50]], north=0.5)
-    found = report(fine, reference=coarse)["comparison"]
+    found = report(fine, reference=Reference(coarse))["comparison"]
     weights = np.array([4, 3]) / 7  # of area, rows symmetric about the equator
     mine, theirs = np.array([20, 60]), np.array([30, 50])
     off = mine - theirs
@@ -252,13 +253,13 @@ def test_comparison_by_hand() -> None:
 
 def test_a_coarse_cell_covered_by_less_than_half_is_not_compared() -> None:
     fine = layer([[10, NAN, 60, 60], [NAN, NAN, 60, NAN]], cell=0.5, north=0.5)
-    found = report(fine, reference=layer([[30, 50]], north=0.5))["comparison"]
+    found = report(fine, reference=Reference(layer([[30, 50]], north=0.5)))["comparison"]
     assert (found["cells"], found["mean"]) == (1, pytest.approx(60))
 
 
 def test_a_coarser_layer_is_compared_with_means_of_the_finer_reference() -> None:
     fine = layer([[10, 30, 60, 60], [10, 30, 60, NAN]], cell=0.5, north=0.5)
-    found = report(layer([[30, 50]], north=0.5), reference=fine)["comparison"]
+    found = report(layer([[30, 50]], north=0.5), reference=Reference(fine))["comparison"]
     assert found["cells"] == 2
     assert found["bias"] == pytest.approx((4 * 10 - 3 * 10) / 7, rel=1e-6)
 
@@ -275,7 +276,7 @@ def test_a_projected_layer_is_compared_where_it_lies() -> None:
         x=xr.DataArray(lon, dims=("a", "b")), y=xr.DataArray(lat, dims=("a", "b")), method="nearest"
     )
     given = layer(picked.values, west=4_000_000, north=3_300_000, cell=20_000, crs=3035)
-    found = report(given, reference=world.soc_stock)["comparison"]
+    found = report(given, reference=Reference(world.soc_stock))["comparison"]
     assert found["cells"] > 100
     assert found["r"] > 0.99
     assert found["ratio_of_totals"] == pytest.approx(1, abs=0.01)
@@ -284,7 +285,7 @@ def test_a_projected_layer_is_compared_where_it_lies() -> None:
 def test_longitudes_of_0_to_360_meet_those_of_the_reference() -> None:
     east = layer(np.full((2, 4), 50), west=200, north=10, cell=1)
     reference = layer(np.full((20, 360), 50), west=-180, north=20)
-    assert report(east, reference=reference)["comparison"]["cells"] == 8
+    assert report(east, reference=Reference(reference))["comparison"]["cells"] == 8
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_longitudes_of_0_to_360_meet_those_of_the_reference() -> None:
 def test_a_wrong_unit_shows_beside_the_global_layer(factor: float, words: str) -> None:
     world = sample()
     part = world.soc_stock.isel(y=slice(80, 160), x=slice(340, 420))
-    found = report(part * factor, reference=world.soc_stock, reference_share=world.valid_share)
+    found = report(part * factor, reference=Reference(world.soc_stock, world.valid_share))
     told = [line for line in found["verdicts"] if "global layer's" in line]
     assert words in told[0]
     assert "check the unit" in told[0]
@@ -304,29 +305,29 @@ def test_a_turned_layer_is_hardly_alike_the_global_one() -> None:
     world = sample()
     part = world.soc_stock.isel(y=slice(40, 200), x=slice(340, 440))
     turned = part.copy(data=part.values[::-1])
-    verdicts = report(turned, reference=world.soc_stock)["verdicts"]
+    verdicts = report(turned, reference=Reference(world.soc_stock))["verdicts"]
     assert any("orientation" in line for line in verdicts)
-    (line,) = report(part, reference=world.soc_stock)["verdicts"]
+    (line,) = report(part, reference=Reference(world.soc_stock))["verdicts"]
     assert "46 cells (0.38 %) hold exactly 0" in line
 
 
 def test_stocks_of_unlike_depths_are_not_compared() -> None:
     mine, theirs = (layer([[50, 60]], depth_cm=d) for d in ("0-100", "0-30"))
-    found = report(mine, reference=theirs)
+    found = report(mine, reference=Reference(theirs))
     assert found["comparison"] == {"skipped": "the layer is of 0-100 cm, the global one of 0-30 cm"}
     assert "Not compared" in found["verdicts"][0]
 
 
 def test_temperatures_have_no_ratio() -> None:
     mine, theirs = (layer([[t]], "mean_annual_temperature") for t in (-0.5, 0.5))
-    found = report(mine, reference=theirs)
+    found = report(mine, reference=Reference(theirs))
     assert found["comparison"]["ratio_of_totals"] is None
     assert found["verdicts"] == []
 
 
 def test_agreement_of_classes_is_by_area() -> None:
     mine = layer([[1, 2], [3, 0]], "climate_zone", cell=0.5, north=0.5)
-    found = report(mine, reference=layer([[1]], "climate_zone", north=0.5))
+    found = report(mine, reference=Reference(layer([[1]], "climate_zone", north=0.5)))
     assert found["comparison"]["agreement"] == pytest.approx(1 / 3, rel=1e-6)
     assert "Only 33.3 % of the area is of the class" in found["verdicts"][0]
 
@@ -339,8 +340,7 @@ def test_the_packaged_world_has_its_total() -> None:
     found = report(
         world.soc_stock,
         world.valid_share,
-        reference=world.soc_stock,
-        reference_share=world.valid_share,
+        reference=Reference(world.soc_stock, world.valid_share),
     )
     assert found["total"]["unit"] == "Pg"
     assert found["total"]["value"] == pytest.approx(867, rel=5e-3)

@@ -27,8 +27,9 @@ from affine import Affine
 from hotspots.errors import RasterError
 from hotspots.geo import countries
 from hotspots.geo.regions import region, regions
+from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
-from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid, read
 from hotspots.ingest.stock_from_profiles import stock_from_profile
 from hotspots.ingest.user_files.read import Own, read_own
@@ -62,7 +63,13 @@ def own_grid(own: Own) -> Grid:
 
 def carried(path: Path, grid: Grid | None = None, **options: Any) -> Layer:
     own = read_own(path, **options)
-    return on_grid(own.raw, grid or own_grid(own), own.variable, legend=own.legend, attrs=own.attrs)
+    return on_grid(
+        own.raw,
+        grid or own_grid(own),
+        own.variable,
+        how=Regridding(legend=own.legend),
+        attrs=own.attrs,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +243,7 @@ def test_the_two_codings_of_zones_agree_where_they_should(
     raw = read(read_own(path, variable="climate_zone_2006", legend="jrc_2010").raw)
     assert np.unique(raw).tolist() == list(range(13))  # its declared nodata 15 never occurs
     at_sea = report(jrc)
-    on_land = report(jrc, mask, reference=zones["tif"])
+    on_land = report(jrc, mask, reference=Reference(zones["tif"]))
     assert at_sea["valid_area_ha"] / MKM2 > 500  # drawn on over the sea: to be masked
     assert on_land["valid_area_ha"] / MKM2 == near(130.2, 0.1)
     assert on_land["comparison"]["agreement"] == pytest.approx(0.725, abs=0.01)
@@ -244,7 +251,7 @@ def test_the_two_codings_of_zones_agree_where_they_should(
     wrong, _ = carried(
         path, grid, variable="climate_zone", legend="colinahill_2019", guidelines="2006"
     )
-    mistaken = report(wrong, mask, reference=zones["tif"])
+    mistaken = report(wrong, mask, reference=Reference(zones["tif"]))
     assert mistaken["comparison"]["agreement"] < 0.1
     assert "check the legend" in mistaken["verdicts"][0]
 

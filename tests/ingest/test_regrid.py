@@ -15,7 +15,7 @@ from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.ingest.regrid import resample
-from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import HOMOLOSINE, SourceRaster, open_grid, read
 from hotspots.ingest.sources.catalogue import source
 from hotspots.layers.grid import Grid, cell_area, row_area_ha
@@ -476,12 +476,14 @@ def test_majority_of_converted_codes(write: Write) -> None:
     """Two kinds of trees together outweigh one cropland: converted first, counted then."""
     codes = np.array([[50, 60, 10, 10], [10, 70, 0, 210]], "uint8")
     raw = write(codes, box(0, 1, 1, (2, 4)), nodata=0, unit="")
-    layer, share = on_grid(raw, box(0, 1, 2, (1, 2)), "land_cover", legend="esa-cci")
+    layer, share = on_grid(
+        raw, box(0, 1, 2, (1, 2)), "land_cover", how=Regridding(legend="esa-cci")
+    )
     assert layer.values.tolist() == [[1, 3]]
     assert layer.dtype == "uint8"
     assert share is not None
     np.testing.assert_allclose(share.values, [[1, 0.75]], atol=1e-3)
-    same, none = on_grid(raw, box(0, 1, 1, (2, 4)), "land_cover", legend="esa-cci")
+    same, none = on_grid(raw, box(0, 1, 1, (2, 4)), "land_cover", how=Regridding(legend="esa-cci"))
     assert same.values.tolist() == [[1, 1, 3, 3], [3, 1, 0, 7]]
     assert none is None
 
@@ -494,14 +496,16 @@ def test_an_unknown_code_is_named(write: Write) -> None:
                 write(codes, box(0, 1, 1, (1, 2)), unit=""),
                 box(0, 1, step, (1, 2 // step)),
                 "land_cover",
-                legend="esa-cci",
+                how=Regridding(legend="esa-cci"),
             )
 
 
 def test_declared_nodata_of_classes_is_in_no_legend(write: Write) -> None:
     grid = box(0, 1, 1, (1, 2))
     raw = write(np.array([[20, 255]], "uint8"), grid, unit="")
-    layer, _ = on_grid(SourceRaster(raw.path, nodata=(255,)), grid, "land_cover", legend="lc100")
+    layer, _ = on_grid(
+        SourceRaster(raw.path, nodata=(255,)), grid, "land_cover", how=Regridding(legend="lc100")
+    )
     assert layer.values.tolist() == [[2, 0]]
 
 
@@ -520,7 +524,9 @@ def test_classes_of_another_projection(write: Write) -> None:
     with np.errstate(invalid="ignore"):
         codes = np.where(np.isnan(lon), 255, np.where(lon < 0, 10, 30)).astype("uint8")
     raw = SourceRaster(write(codes, grid, unit="").path, nodata=(255,))
-    layer, _ = on_grid(raw, box(-30, 40, 10, (4, 6)), "land_cover", legend="worldcover")
+    layer, _ = on_grid(
+        raw, box(-30, 40, 10, (4, 6)), "land_cover", how=Regridding(legend="worldcover")
+    )
     assert layer.values.tolist() == [[1, 1, 1, 2, 2, 2]] * 4
 
 
@@ -529,18 +535,26 @@ def test_share_of_a_class_in_the_land(write: Write) -> None:
     codes = np.array([[40, 10, 80, 80], [80, 0, 80, 80]], "uint8")
     raw = write(codes, box(0, 1, 1, (2, 4)), nodata=0, unit="")
     layer, share = on_grid(
-        raw, box(0, 1, 2, (1, 2)), "cropland_share", legend="worldcover", share_of="cropland"
+        raw,
+        box(0, 1, 2, (1, 2)),
+        "cropland_share",
+        how=Regridding(legend="worldcover", share_of="cropland"),
     )
     assert share is not None
     np.testing.assert_allclose(layer.values, [[0.5, np.nan]], atol=1e-3)
     np.testing.assert_allclose(share.values, [[0.5, 0]], atol=1e-3)
     # Also where no cell is divided, water is no land.
     layer, share = on_grid(
-        raw, box(0, 1, 1, (2, 4)), "cropland_share", legend="worldcover", share_of="cropland"
+        raw,
+        box(0, 1, 1, (2, 4)),
+        "cropland_share",
+        how=Regridding(legend="worldcover", share_of="cropland"),
     )
     np.testing.assert_array_equal(layer.values, [[1, 0, np.nan, np.nan], [np.nan] * 4])
     with pytest.raises(RasterError, match="'crops' isn't a class; allowed are tree_covered"):
-        on_grid(raw, world(10), "cropland_share", legend="worldcover", share_of="crops")
+        on_grid(
+            raw, world(10), "cropland_share", how=Regridding(legend="worldcover", share_of="crops")
+        )
 
 
 def test_files_are_summed_or_averaged(write: Write) -> None:
@@ -549,9 +563,9 @@ def test_files_are_summed_or_averaged(write: Write) -> None:
     parts = [
         write(np.array([pair], "float32"), grid, unit="kg m-2") for pair in ([3, 4], [5, np.nan])
     ]
-    layer, _ = on_grid(parts, grid, "soc_stock", combine="sum")
+    layer, _ = on_grid(parts, grid, "soc_stock", how=Regridding(combine="sum"))
     np.testing.assert_allclose(layer.values, [[80, np.nan]])
-    layer, _ = on_grid(parts, grid, "soc_stock", combine="mean")
+    layer, _ = on_grid(parts, grid, "soc_stock", how=Regridding(combine="mean"))
     np.testing.assert_allclose(layer.values, [[40, np.nan]])
 
 
@@ -567,7 +581,7 @@ def test_files_side_by_side(write: Write) -> None:
         SourceRaster(write(np.full((2, n), c, "uint8"), box(w, 2, 1, (2, n)), unit="").path)
         for n, c, w in ((2, 10, 0), (4, 20, 2))
     ]
-    layer, _ = on_grid(codes, box(0, 2, 3, (1, 2)), "land_cover", legend="esa-cci")
+    layer, _ = on_grid(codes, box(0, 2, 3, (1, 2)), "land_cover", how=Regridding(legend="esa-cci"))
     assert layer.values.tolist() == [[3, 3]]
 
 
@@ -582,19 +596,19 @@ def test_months(write: Write, one_file: bool) -> None:
         ]
     else:
         raws = [write(m, grid, nodata=-1, scale=10, unit="mm month-1") for m in stored]
-    kept, _ = on_grid(raws, grid, "precipitation", months="keep")
+    kept, _ = on_grid(raws, grid, "precipitation", how=Regridding(months="keep"))
     assert kept.dims == ("month", "y", "x")
     np.testing.assert_array_equal(kept.values[:, 0, 0], 10 * np.arange(1, 13))
     assert kept["month"].values.tolist() == list(range(1, 13))
     xr.testing.assert_identical(harmonise(kept), kept)
-    year, _ = on_grid(raws, grid, "annual_precipitation", months="sum")
+    year, _ = on_grid(raws, grid, "annual_precipitation", how=Regridding(months="sum"))
     np.testing.assert_array_equal(year.values, [[780, np.nan]])
     with pytest.raises(RasterError, match="has 11 bands; the 12 months"):
         on_grid(
             raws[:-1] if not one_file else SourceRaster(raws[0].path, bands=tuple(range(1, 12))),
             grid,
             "precipitation",
-            months="keep",
+            how=Regridding(months="keep"),
         )
 
 
@@ -606,21 +620,22 @@ def test_months_of_a_mean_of_files(write: Write) -> None:
     high[3, 0, 1] = -99
     months = {"unit": "degC", "nodata": -99, "bands": tuple(range(1, 13))}
     raws = [write(part, grid, **months) for part in (low, high)]
-    kept, _ = on_grid(raws, grid, "air_temperature", combine="mean", months="keep")
+    kept, _ = on_grid(raws, grid, "air_temperature", how=Regridding(combine="mean", months="keep"))
     np.testing.assert_array_equal(kept.values[:, 0, 0], np.arange(12) + 5)
     assert np.flatnonzero(np.isnan(kept.values[:, 0, 1])).tolist() == [3]
-    year, share = on_grid(raws, grid, "mean_annual_temperature", combine="mean", months="mean")
+    year, share = on_grid(
+        raws, grid, "mean_annual_temperature", how=Regridding(combine="mean", months="mean")
+    )
     np.testing.assert_array_equal(year.values, [[10.5, np.nan]])
     assert share is None
     with pytest.raises(RasterError, match="has 24 bands; the 12 months"):
-        on_grid(raws, grid, "air_temperature", months="keep")
+        on_grid(raws, grid, "air_temperature", how=Regridding(months="keep"))
     with pytest.raises(RasterError, match="has 13 bands; the 12 months"):
         on_grid(
             [raws[0], SourceRaster(raws[1].path, unit="degC")],
             grid,
             "air_temperature",
-            combine="mean",
-            months="keep",
+            how=Regridding(combine="mean", months="keep"),
         )
 
 
@@ -628,7 +643,7 @@ def test_the_catalogue_tells_the_unit_of_a_years_sum(write: Write) -> None:
     told = source("terraclimate").product("annual_precipitation")
     grid = box(0, 1, 1, (1, 1))
     raw = write(np.full((12, 1, 1), 50, "int16"), grid, unit=told.unit, bands=tuple(range(1, 13)))
-    year, _ = on_grid(raw, grid, told.name, months=told.months)
+    year, _ = on_grid(raw, grid, told.name, how=Regridding(months=told.months))
     assert year.values.tolist() == [[600]]
     assert year.attrs["units"] == "mm yr-1"
 

@@ -18,7 +18,7 @@ from serving import Serving, running
 
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.ingest.access import stac_search
-from hotspots.ingest.access.cds import Patience, cds_file
+from hotspots.ingest.access.cds import CdsRequest, Patience, cds_file
 from hotspots.ingest.access.http import Client
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
 from hotspots.ingest.sources.model import Access, Product, Source, Tiles
@@ -213,9 +213,7 @@ def ordered(
         },
     )
     return cds_file(
-        access,
-        {"year": 2020},
-        [(33.2, -1.5, 36.0, 1.0)],
+        CdsRequest(access, {"year": 2020}, [(33.2, -1.5, 36.0, 1.0)]),
         cache,
         with_client=client,
         patience=Patience(longest_wait, pause=0.02),

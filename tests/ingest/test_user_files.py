@@ -17,7 +17,7 @@ from affine import Affine
 from serving import Serving, server  # noqa: F401  (fixture)
 
 from hotspots.errors import HotspotsError, RasterError
-from hotspots.ingest.regrid.resample import on_grid
+from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid, read
 from hotspots.ingest.user_files.read import Own, needs_depth, read_own
 from hotspots.layers.target_grid import target_grid
@@ -55,7 +55,11 @@ def tif(path: Path, values: Any = VALUES, **options: Any) -> Path:
 def ingested(own: Own, box: tuple[float, float, float, float] = BOX, cell: float = 1.0) -> Any:
     """Carry a layer of one's own onto the grid of `box`, and return it north up."""
     layer, _ = on_grid(
-        own.raw, target_grid([box], cell), own.variable, legend=own.legend, attrs=own.attrs
+        own.raw,
+        target_grid([box], cell),
+        own.variable,
+        how=Regridding(legend=own.legend),
+        attrs=own.attrs,
     )
     return layer
 
@@ -249,7 +253,7 @@ def test_twelve_bands_of_a_monthly_layer_are_its_months(tmp_path: Path) -> None:
     path = tif(tmp_path / "a.tif", np.stack([VALUES + m for m in range(12)]))
     own = read_own(path, variable="precipitation", unit="mm month-1")
     assert own.raw.bands == tuple(range(1, 13))
-    layer, _ = on_grid(own.raw, target_grid([BOX], 1), own.variable, months="keep")
+    layer, _ = on_grid(own.raw, target_grid([BOX], 1), own.variable, how=Regridding(months="keep"))
     assert layer.sel(month=12).values[0, 0] == 12
 
 

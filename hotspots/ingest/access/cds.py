@@ -52,10 +52,28 @@ class Patience:
     pause: float = 1.0
 
 
+@dataclass(frozen=True)
+class CdsRequest:
+    """What is requested of the store.
+
+    Attributes
+    ----------
+    access : Access
+        `extra` has ``dataset``, ``request`` (with placeholders) and ``area`` (whether the store
+        can cut the data to a box).
+    values : mapping
+        Values of the placeholders.
+    boxes : sequence of (west, south, east, north)
+        Requested boxes, degrees (EPSG:4326).
+    """
+
+    access: Access
+    values: Mapping[str, object]
+    boxes: Sequence[Box]
+
+
 def cds_file(
-    access: Access,
-    values: Mapping[str, Any],
-    boxes: Sequence[Box],
+    request: CdsRequest,
     cache: Path,
     *,
     progress: Progress | None = None,
@@ -66,13 +84,8 @@ def cds_file(
 
     Parameters
     ----------
-    access : Access
-        `extra` has ``dataset``, ``request`` (with placeholders) and ``area`` (whether the store
-        can cut the data to a box).
-    values : mapping
-        Values of the placeholders.
-    boxes : sequence of (west, south, east, north)
-        Requested boxes, degrees (EPSG:4326).
+    request : CdsRequest
+        Access, values of its placeholders and boxes.
     cache : path
         Cache folder.
     progress : callable, optional
@@ -89,15 +102,15 @@ def cds_file(
     FetchError
         A licence that must be accepted, a failed job, or one that isn't ready in time.
     """
-    of = with_client or client()
+    access, values = request.access, request.values
     dataset = filled(str(access.extra["dataset"]), values)
-    request = _filled(access.extra["request"], values)
+    inputs = _filled(access.extra["request"], values)
     if access.extra.get("area"):
-        request["area"] = _area(boxes)
+        inputs["area"] = _area(request.boxes)
     address = access.address.rstrip("/")
-    folder = cache / "cds" / key_of(address, dataset, json.dumps(request, sort_keys=True))
+    folder = cache / "cds" / key_of(address, dataset, json.dumps(inputs, sort_keys=True))
     member = filled(access.member, values)
-    order = _Order(of, access, address, dataset, request, folder, patience)
+    order = _Order(with_client or client(), access, address, dataset, inputs, folder, patience)
     with locked(folder / ".lock"):
         return _job_file(order, member, progress)
 
@@ -185,7 +198,7 @@ def _of_rc(path: Path) -> str:
     return next((value.strip() for key, _, value in pairs if key.strip() == "key"), "")
 
 
-def _filled(template: Any, values: Mapping[str, Any]) -> Any:
+def _filled(template: Any, values: Mapping[str, object]) -> Any:
     if isinstance(template, Mapping):
         return {key: _filled(value, values) for key, value in template.items()}
     if isinstance(template, list | tuple):
@@ -225,7 +238,7 @@ def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Pa
     return path, _origin(order, note)
 
 
-def _origin(order: _Order, note: Mapping[str, Any]) -> Origin:
+def _origin(order: _Order, note: Mapping[str, object]) -> Origin:
     address = f"{public(order.address)}/retrieve/v1/processes/{order.dataset}"
     request = json.dumps(order.request, sort_keys=True)
     return Origin(address, str(note["retrieved"]), request, str(note["sha256"]))
@@ -236,7 +249,7 @@ def _is_zip(path: Path) -> bool:
         return opened.read(4) == b"PK\x03\x04"
 
 
-def _ready(order: _Order, note: Mapping[str, Any]) -> str:
+def _ready(order: _Order, note: Mapping[str, object]) -> str:
     """Return the address of a job's result once it is ready; the job of a killed run continues."""
     job = str(note.get("job", ""))
     if job:

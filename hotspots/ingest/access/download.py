@@ -60,7 +60,7 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a small JSON file atomically."""
     beside = path.with_name(f"{path.name}.new")
     beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -260,7 +260,7 @@ def _store(job: _Job, response: requests.Response, remote: RemoteFile, got: int)
             first = next(chunks, b"")
 
 
-def _version_note(url: str, remote: RemoteFile) -> dict[str, Any]:
+def _version_note(url: str, remote: RemoteFile) -> dict[str, object]:
     # If-Range accepts strong ETags only; the date of change is used where there is none.
     validator = (
         remote.last_modified if remote.etag.startswith("W/") or not remote.etag else remote.etag

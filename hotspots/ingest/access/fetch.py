@@ -15,9 +15,8 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 from urllib.parse import unquote, urlsplit
 
 from hotspots.config import variable
@@ -34,14 +33,10 @@ from hotspots.ingest.access.download import (
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
+from hotspots.io.clock import now
 
 _LONGEST_NAME = 80
 _OF_A_SHAPEFILE = ("shx", "dbf", "prj", "cpg")
-
-
-def now() -> str:
-    """Return the current time in the format of provenance records, UTC to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def key_of(*parts: object) -> str:
@@ -62,12 +57,27 @@ def stale(error: FetchError, retrieved: str) -> str:
     return f"The copy of {retrieved[:10]} is used, for it couldn't be renewed: {error}"
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What is expected at an address.
+
+    Attributes
+    ----------
+    checksum : str
+        "md5:..." or "sha256:..."; with a checksum, a cached file is never revalidated.
+    member : str
+        Path within a ZIP archive, ``*`` for any characters; "" if the file itself is wanted.
+    """
+
+    checksum: str = ""
+    member: str = ""
+
+
 def fetch(
     url: str,
     cache: Path,
     *,
-    checksum: str = "",
-    member: str = "",
+    expected: Expected = Expected(),
     headers: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     with_client: Client | None = None,
@@ -80,10 +90,8 @@ def fetch(
         Address of the file.
     cache : path
         Cache folder.
-    checksum : str
-        "md5:..." or "sha256:..."; with a checksum, a cached file is never revalidated.
-    member : str
-        Path within a ZIP archive, ``*`` for any characters; the extracted member is returned.
+    expected : Expected
+        Checksum of the file, and the member of an archive that is extracted and returned.
     headers : mapping, optional
         Further request headers.
     progress : callable, optional
@@ -104,13 +112,29 @@ def fetch(
     WriteError
         The cache can't be written.
     """
-    file = _CachedFile(with_client or client(), url, cache / "files" / key_of(url), checksum)
+    file = _CachedFile(
+        with_client or client(), url, cache / "files" / key_of(url), expected.checksum
+    )
     with locked(file.folder / ".lock"):
         origin = _current(file, dict(headers or {}), progress)
-        if not member:
+        if not expected.member:
             return file.path, origin
-        path = member_of(file.path, member, origin, file.folder)
+        path = member_of(file.path, expected.member, origin, file.folder)
     return path, replace(origin, sha256=file_hash(path))
+
+
+class FileRecord(TypedDict):
+    """The record beside a cached file; `seen` is its size and time of modification, ns."""
+
+    address: str
+    etag: str
+    last_modified: str
+    version: str
+    size: int
+    retrieved: str
+    sha256: str
+    checksum: str
+    seen: list[int]
 
 
 @dataclass
@@ -125,15 +149,15 @@ class _CachedFile:
         """The cached file."""
         return self.folder / file_name(self.url)
 
-    def record(self) -> dict[str, Any]:
-        """Return the record of the cached file; {} if there is none or the file was changed."""
-        stored = read_json(self.folder / "record.json")
+    def record(self) -> FileRecord | None:
+        """Return the record of the cached file; None if there is none or the file was changed."""
+        stored = cast("FileRecord", read_json(self.folder / "record.json"))
         try:
             seen = self.path.stat()
         except OSError:
-            return {}
+            return None
         same = [seen.st_size, seen.st_mtime_ns] == stored.get("seen")
-        return stored if same or (stored and file_hash(self.path) == stored.get("sha256")) else {}
+        return stored if same or (stored and file_hash(self.path) == stored.get("sha256")) else None
 
 
 def file_name(url: str) -> str:
@@ -153,25 +177,25 @@ def _current(file: _CachedFile, headers: dict[str, str], progress: Progress | No
     except FetchError as error:
         if not record or file.checksum:
             raise
-        return _origin(file, record, stale(error, str(record["retrieved"])))
+        return _origin(file, record, stale(error, record["retrieved"]))
 
 
-def _origin(file: _CachedFile, record: Mapping[str, Any], note: str = "") -> Origin:
+def _origin(file: _CachedFile, record: FileRecord, note: str = "") -> Origin:
     return Origin(
         public(file.url),
-        str(record["retrieved"]),
-        str(record["version"]),
-        str(record["sha256"]),
+        record["retrieved"],
+        record["version"],
+        record["sha256"],
         note,
     )
 
 
-def _unchanged(file: _CachedFile, record: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+def _unchanged(file: _CachedFile, record: FileRecord, headers: Mapping[str, str]) -> bool:
     conditional = dict(headers)
     if record.get("etag"):
-        conditional["If-None-Match"] = str(record["etag"])
+        conditional["If-None-Match"] = record["etag"]
     elif record.get("last_modified"):
-        conditional["If-Modified-Since"] = str(record["last_modified"])
+        conditional["If-Modified-Since"] = record["last_modified"]
     remote = file.client.probe(file.url, headers=conditional, allowed=(304,))
     if remote.status == 304:
         return True
@@ -182,10 +206,10 @@ def _unchanged(file: _CachedFile, record: Mapping[str, Any], headers: Mapping[st
 
 def _renewed(
     file: _CachedFile, headers: Mapping[str, str], progress: Progress | None
-) -> dict[str, Any]:
+) -> FileRecord:
     remote = _retrieve(file, headers, progress)
     seen = file.path.stat()
-    record = {
+    record: FileRecord = {
         "address": public(file.url),
         "etag": remote.etag,
         "last_modified": remote.last_modified,
@@ -208,7 +232,7 @@ def _retrieve(
 
     downloaded: list[RemoteFile] = []
 
-    def resuming(url: str, output: str, _: Any) -> None:
+    def resuming(url: str, output: str, _: object) -> None:
         """Replace pooch's own downloader."""
         # The partial file has a fixed name, which the next run finds; pooch uses random names.
         whole = file.folder / f"{file.path.name}.whole"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
@@ -21,7 +20,7 @@ _POINTER = b"version https://git-lfs"
 
 def boundaries_file(
     access: Access,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     cache: Path,
     *,
     progress: Progress | None = None,

@@ -102,7 +102,7 @@ class Client:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: Any = None,
+        body: object = None,
         allowed: Sequence[int] = (),
     ) -> Iterator[requests.Response]:
         """Yield the streaming response to GET (POST where there is a `body`, sent as JSON).
@@ -175,11 +175,13 @@ class Client:
         """Return the JSON at `url`, or raise `FetchError`."""
         return json.loads(self.text(url, headers=headers))
 
-    def post_json(self, url: str, body: Any, *, headers: Mapping[str, str] | None = None) -> Any:
+    def post_json(self, url: str, body: object, *, headers: Mapping[str, str] | None = None) -> Any:
         """Return the server's JSON answer to `body`, or raise `FetchError`."""
         return json.loads(self.text(url, headers=headers, body=body))
 
-    def text(self, url: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> str:
+    def text(
+        self, url: str, *, headers: Mapping[str, str] | None = None, body: object = None
+    ) -> str:
         """Return the text of a JSON document, validated, up to 64 MiB."""
         where = self.address(url)
         # A job must not be submitted twice, so a request with a body is sent once.
@@ -223,7 +225,7 @@ class Client:
         return bytes(content)
 
     def _send(
-        self, url: str, headers: dict[str, str], body: Any, allowed: Sequence[int]
+        self, url: str, headers: dict[str, str], body: object, allowed: Sequence[int]
     ) -> requests.Response:
         where = self.address(url)
         host = urlsplit(where).netloc
@@ -279,18 +281,18 @@ class Client:
         return server_errors.refused(where, response, b"")
 
     def _once(
-        self, where: str, headers: dict[str, str], body: Any, left: float
+        self, where: str, headers: dict[str, str], body: object, left: float
     ) -> requests.Response:
         """Send one request; the head of the response must arrive within `left` seconds."""
         # In a thread of its own, because DNS look-up and TLS handshake have no time-out.
-        results: Queue[Any] = Queue()
+        results: Queue[requests.Response | Exception] = Queue()
         given_up = threading.Event()
         session = self._session()
 
         def ask() -> None:
             """Put the response, or the exception, into the queue."""
             try:
-                answer: Any = session.request(
+                answer: requests.Response | Exception = session.request(
                     "GET" if body is None else "POST",
                     where,
                     headers=headers,
@@ -312,8 +314,7 @@ class Client:
             raise server_errors.silent(where, left) from None
         if isinstance(answer, Exception):
             raise server_errors.unreached(where, answer, self.settings) from answer
-        found: requests.Response = answer
-        return found
+        return answer
 
     def _session(self) -> requests.Session:
         found: requests.Session | None = getattr(self._local, "session", None)
@@ -328,10 +329,15 @@ def _new_session() -> requests.Session:
     class Session(requests.Session):
         """A session that sends no token to another host after a redirect."""
 
-        def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        def rebuild_auth(
+            self, prepared_request: requests.PreparedRequest, response: requests.Response
+        ) -> None:
             """Drop the tokens if the redirect leads to another host."""
             super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
-            if urlsplit(prepared_request.url).netloc != urlsplit(response.request.url).netloc:
+            if (
+                urlsplit(prepared_request.url or "").netloc
+                != urlsplit(response.request.url or "").netloc
+            ):
                 for name in _SECRET_HEADERS:
                     prepared_request.headers.pop(name, None)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from affine import Affine
 
 from hotspots.errors import RasterError
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
 
 # numpy data types -> GDAL data types.
 _TYPES = {
@@ -146,7 +149,7 @@ def _source(part: Part, band: int, row: int, column: int, kind: Kind) -> list[st
     return [line for line in lines if line]
 
 
-def kind_of(file: Any, bands: int | None = None) -> Kind:
+def kind_of(file: DatasetReader, bands: int | None = None) -> Kind:
     """Return the shared properties of a raster that rasterio has opened."""
     dtype = file.dtypes[0]
     if dtype not in _TYPES:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
-from hotspots.ingest.access.fetch import fetch, key_of, now, public, stale
+from hotspots.ingest.access.fetch import fetch, key_of, public, stale
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.window_files import copied, joined
 from hotspots.ingest.access.window_reader import Reader, Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Window
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.io.atomic import file_hash
+from hotspots.io.clock import now
 
 # From a server without Range requests, complete files up to this size (bytes) are downloaded.
 WHOLE_LIMIT = 200_000_000
@@ -94,7 +94,7 @@ def earlier_window(folder: Path, address: str, error: FetchError) -> tuple[Path,
 
 
 def _found(
-    folder: Path, address: str, record: Mapping[str, Any], note: str = ""
+    folder: Path, address: str, record: Mapping[str, object], note: str = ""
 ) -> tuple[Path, Origin]:
     origin = Origin(
         public(address),

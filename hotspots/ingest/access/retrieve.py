@@ -10,17 +10,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hotspots.config import secret
 from hotspots.errors import BadInputError, FetchError, TokenError
 from hotspots.ingest.access.download import Progress, disk_errors, locked
-from hotspots.ingest.access.fetch import fetch, key_of
+from hotspots.ingest.access.fetch import Expected, fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
 from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
-from hotspots.ingest.sources.model import Access, Product, Source, filled, values_of
+from hotspots.ingest.sources.model import Access, Product, Source, Year, filled, values_of
 from hotspots.io.atomic import file_hash
+
+if TYPE_CHECKING:
+    from hotspots.ingest.access.window_reader import WindowRequest
 
 # (access, values, request, bands, cache, progress, client) -> local file and its origin
 _Way = Callable[["_Job"], tuple[Path, Origin]]
@@ -53,15 +56,15 @@ class Request:
     access: Access
     bounds: Sequence[Box] = ((-180.0, -90.0, 180.0, 90.0),)
     cell_degrees: float = 0.0
-    year: Any = None
+    year: Year | None = None
     depth: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Job:
     request: Request
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     bands: tuple[int, ...]
     cache: Path
     progress: Progress | None
@@ -154,7 +157,7 @@ def acquire_file(
 
 def _job(
     request: Request,
-    part: Mapping[str, Any],
+    part: Mapping[str, object],
     cache: Path,
     progress: Progress | None,
     of: Client | None,
@@ -227,15 +230,14 @@ def _file(job: _Job) -> tuple[Path, Origin]:
     return fetch(
         job.address,
         job.cache,
-        checksum=job.access.checksum,
-        member=filled(job.access.member, job.values),
+        expected=Expected(job.access.checksum, filled(job.access.member, job.values)),
         headers=_headers(job.access),
         progress=job.progress,
         with_client=job.client,
     )
 
 
-def _window_request(job: _Job, address: str) -> Any:
+def _window_request(job: _Job, address: str) -> WindowRequest:
     from hotspots.ingest.access.window_reader import WindowRequest
 
     return WindowRequest(
@@ -347,12 +349,10 @@ def _joined(rasters: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path,
 
 
 def _cds(job: _Job) -> tuple[Path, Origin]:
-    from hotspots.ingest.access.cds import cds_file
+    from hotspots.ingest.access.cds import CdsRequest, cds_file
 
     return cds_file(
-        job.access,
-        job.values,
-        job.boxes,
+        CdsRequest(job.access, job.values, job.boxes),
         job.cache,
         progress=job.progress,
         with_client=job.client,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hotspots.errors import FetchError
+from hotspots.ingest.access.http_settings import Settings
 
 if TYPE_CHECKING:
     import requests
@@ -25,7 +26,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
 
 
-def unreached(url: str, error: Exception, of: Any) -> FetchError:
+def unreached(url: str, error: Exception, of: Settings) -> FetchError:
     """Return the error of a request without a response."""
     import requests
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyproj
 from affine import Affine
@@ -175,7 +174,7 @@ def _kind(
         try:
             with rasterio.open(first.path) as file:
                 kind = kind_of(file)
-                sizes: Any = (file.height, file.width)
+                sizes: tuple[int, int] = (file.height, file.width)
                 factors = file.overviews(request.bands[0])
         except rasterio.errors.RasterioError as error:
             _check(request, [first], of)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pyproj
 
@@ -15,6 +15,9 @@ from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.fetch import key_of
 from hotspots.ingest.access.http import USER_AGENT, Client
 from hotspots.ingest.access.windows import Box, Window, overview_level, split_boxes, windows
+from hotspots.ingest.regrid.source_raster import Numbers
+
+T = TypeVar("T")
 
 # Blocks up to this side (cells) are read whole; larger ones are strips of the whole width.
 _LARGEST_BLOCK = 1024
@@ -74,7 +77,7 @@ def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterato
     """Set GDAL's HTTP options to the client's time-outs, retries and user agent."""
     import rasterio
 
-    options: dict[str, Any] = {
+    options: dict[str, str | float] = {
         "GDAL_HTTP_USERAGENT": USER_AGENT,
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(of.settings.connect)),
         "GDAL_HTTP_LOW_SPEED_TIME": max(1, round(of.settings.stall)),
@@ -102,7 +105,7 @@ class Reader:
 
     def __init__(self, source: Source, request: WindowRequest, of: Client) -> None:
         self.source, self.request, self.client = source, request, of
-        self.file: Any = None
+        self.file: Any = None  # a DatasetReader once `opened`
         self.level = -1
 
     @contextmanager
@@ -150,7 +153,7 @@ class Reader:
         right = min(self.file.width, -(-(of.column + of.width) // columns) * columns)
         return Window(row, column, bottom - row, right - column)
 
-    def read(self, of: Window) -> Any:
+    def read(self, of: Window) -> Numbers:
         """Return the stored cells of a window, (band, row, column); retried if the server fails."""
         return self._tried(lambda: self.file.read(list(self.request.bands), window=of.slices))
 
@@ -162,7 +165,7 @@ class Reader:
             self.file.close()
         self.file = self._tried(lambda: rasterio.open(self.source.path, **options), again=False)
 
-    def _tried(self, read: Callable[[], Any], again: bool = True) -> Any:
+    def _tried(self, read: Callable[[], T], again: bool = True) -> T:
         import rasterio
 
         for left in reversed(range(self.client.settings.tries)):

@@ -6,18 +6,29 @@ represent. For classes: the share of the common area on which the two agree.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.ingest.quality.statistics import Array, Onto, Strip, places, strips
+from hotspots.ingest.quality.report_types import ComparisonSummary
+from hotspots.ingest.quality.statistics import Array, Numbers, Onto, Strip, places, strips
 from hotspots.layers.grid import Grid, grid_of
 from hotspots.layers.variables import Variable, class_nodata
 
 LEAST_COVERED = 0.5  # of the area that a coarse cell's value represents
 _SAME_SIZE = 1.001
+
+
+class Reference(NamedTuple):
+    """A layer to compare with, on any grid.
+
+    `share` is the part of each cell's area that its value represents, 0-1; 1 by default.
+    """
+
+    layer: xr.DataArray
+    share: xr.DataArray | None = None
 
 
 class Comparison:
@@ -27,8 +38,8 @@ class Comparison:
     ----------
     layer, row, grid
         The layer, its variable and its grid.
-    reference, reference_share : DataArray, optional
-        See `hotspots.ingest.quality.report.report`; same variable and same depth as the layer.
+    reference : Reference, optional
+        Of the same variable and the same depth as the layer.
     """
 
     def __init__(
@@ -36,18 +47,17 @@ class Comparison:
         layer: xr.DataArray,
         row: Variable,
         grid: Grid,
-        reference: xr.DataArray | None,
-        reference_share: xr.DataArray | None,
+        reference: Reference | None,
     ) -> None:
         self.row, self.grid = row, grid
-        self.skipped = _why_not(layer, row, reference)
-        self.reference = None if self.skipped or reference is None else reference
-        if self.reference is None:
+        self.skipped = "" if reference is None else _why_not(layer, row, reference.layer)
+        self.reference = None if self.skipped or reference is None else reference.layer
+        if reference is None or self.reference is None:
             return
         attrs = self.reference.attrs
         self.with_name = str(attrs.get("source") or self.reference.name or "the reference")
         self.reference_values, self.reference_area = _in_memory(
-            self.reference, reference_share, row
+            reference.layer, reference.share, row
         )
         self.reference_grid = grid_of(self.reference)
         self.agree = self.common = 0.0
@@ -74,9 +84,7 @@ class Comparison:
         else:
             self.onto.add(strip.grid, plane.astype("float64"), strip.weight)
 
-    def _add_classes(
-        self, strip: Strip, plane: npt.NDArray[Any], valid: npt.NDArray[np.bool_]
-    ) -> None:
+    def _add_classes(self, strip: Strip, plane: Numbers, valid: npt.NDArray[np.bool_]) -> None:
         place = places(strip.grid, self.reference_grid)
         other = np.where(place >= 0, self.reference_values.ravel()[place], np.nan)
         both = valid & np.isfinite(other)
@@ -84,7 +92,7 @@ class Comparison:
         self.common += float(strip.weight[both].sum())
         self.agree += float(strip.weight[both & (plane == other)].sum())
 
-    def summary(self) -> dict[str, Any] | None:
+    def summary(self) -> ComparisonSummary | None:
         """Return the comparison, the reason why there is none, or None without a reference."""
         if self.skipped:
             return {"skipped": self.skipped}
@@ -98,9 +106,9 @@ class Comparison:
                 "area_ha": self.common,
                 "agreement": share,
             }
-        return {"with": self.with_name, "unit": self.row.unit} | self._numbers()
+        return {"with": self.with_name, "unit": self.row.unit, **self._numbers()}
 
-    def _numbers(self) -> dict[str, Any]:
+    def _numbers(self) -> ComparisonSummary:
         means, area = self.onto.means()
         if self.layer_is_coarse:
             layer_values, reference_values = self.layer_values, means
@@ -120,12 +128,10 @@ class Comparison:
             layer_values[used], reference_values[used], np.minimum(covered, whole)[used]
         )
         # A ratio of degrees Celsius or of signed changes is meaningless.
-        return numbers if self.row.low >= 0 else numbers | {"ratio_of_totals": None}
+        return numbers if self.row.low >= 0 else {**numbers, "ratio_of_totals": None}
 
 
-def _why_not(layer: xr.DataArray, row: Variable, reference: xr.DataArray | None) -> str:
-    if reference is None:
-        return ""
+def _why_not(layer: xr.DataArray, row: Variable, reference: xr.DataArray) -> str:
     layer_depth, reference_depth = (a.attrs.get("depth_cm") for a in (layer, reference))
     if layer_depth and reference_depth and str(layer_depth) != str(reference_depth):
         return f"the layer is of {layer_depth} cm, the global one of {reference_depth} cm"
@@ -152,7 +158,7 @@ def _in_memory(
     return np.concatenate(values), np.concatenate(areas)
 
 
-def _statistics(layer_values: Array, reference_values: Array, weight: Array) -> dict[str, Any]:
+def _statistics(layer_values: Array, reference_values: Array, weight: Array) -> ComparisonSummary:
     whole = weight.sum()
     a, b = (float((weight * v).sum() / whole) for v in (layer_values, reference_values))
     difference = layer_values - reference_values

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.ingest.quality.compare import Comparison
+from hotspots.ingest.quality.compare import Comparison, Reference
+from hotspots.ingest.quality.report_types import (
+    ClassRow,
+    Coverage,
+    Description,
+    Histogram,
+    Picture,
+    QualityReport,
+    Resolution,
+    TextureSums,
+    Total,
+    Values,
+)
 from hotspots.ingest.quality.statistics import (
     Array,
     ClassSums,
@@ -42,12 +54,11 @@ def report(
     layer: xr.DataArray,
     share: xr.DataArray | None = None,
     *,
-    given: Mapping[str, Any] | None = None,
-    reference: xr.DataArray | None = None,
-    reference_share: xr.DataArray | None = None,
+    given: Mapping[str, object] | None = None,
+    reference: Reference | None = None,
     region_share: xr.DataArray | None = None,
     texture: Mapping[str, xr.DataArray] | None = None,
-) -> dict[str, Any]:
+) -> QualityReport:
     """Return the quality report of a canonical layer, computed in one pass.
 
     Parameters
@@ -60,10 +71,8 @@ def report(
         Part of each cell's area that its value represents, 0-1, on the same cells; 1 by default.
     given : mapping, optional
         Declared or requested properties (file, unit, scale, nodata, source); copied unchanged.
-    reference : DataArray, optional
+    reference : Reference, optional
         The global layer of the same variable, or any other to compare with, on any grid.
-    reference_share : DataArray, optional
-        Same as `share`, for the reference.
     region_share : DataArray, optional
         Part of each cell within the requested region, 0-1, on the layer's cells.
     texture : mapping, optional
@@ -71,7 +80,7 @@ def report(
 
     Returns
     -------
-    dict
+    QualityReport
         Numbers, texts and lists that JSON can hold; None where a number isn't known. Areas are
         true hectares; means and quantiles are weighted by area x share. ``coverage`` is the share
         of the region's area with a value, or of the grid's where no region is given; on a coast,
@@ -95,7 +104,7 @@ def report(
     sums = Sums(row.low, row.high)
     codes = ClassSums(class_nodata(row.classes or {}))
     cover, picture, soil = _Cover(), _Picture(grid, row), _Texture()
-    comparison = Comparison(layer, row, grid, reference, reference_share)
+    comparison = Comparison(layer, row, grid, reference)
     beside = _beside(str(layer.name), region_share, texture)
     for strip in strips(layer, share, beside):
         (codes if row.classes else sums).add(strip)
@@ -104,11 +113,19 @@ def report(
         picture.add(strip)
         soil.add(strip)
         comparison.add(strip, valid)
-    out = _description(layer, row, grid) | {"given": dict(given or {})} | cover.summary()
-    out |= _classes(codes, own) if row.classes else _quantity(sums, row, layer)
-    out |= {"texture": soil.summary(), "comparison": comparison.summary()}
-    out["picture"] = picture.summary(out)
-    return out | {"verdicts": verdicts(out)}
+    values = _classes(codes, own) if row.classes else _quantity(sums, row, layer)
+    out: QualityReport = {
+        **_description(layer, row, grid),
+        "given": dict(given or {}),
+        **cover.summary(),
+        **values,
+        "texture": soil.summary(),
+        "comparison": comparison.summary(),
+        "picture": picture.summary(values["quantiles"]),
+        "verdicts": [],
+    }
+    out["verdicts"] = verdicts(out)
+    return out
 
 
 def _beside(
@@ -119,7 +136,7 @@ def _beside(
     return layers | (others if len(others) == 2 and name in TEXTURE else {})
 
 
-def _description(layer: xr.DataArray, row: Variable, grid: Grid) -> dict[str, Any]:
+def _description(layer: xr.DataArray, row: Variable, grid: Grid) -> Description:
     attrs = layer.attrs
     unit = "class" if row.classes else str(attrs.get("units", row.unit))
     return {
@@ -146,7 +163,7 @@ def _steps(layer: xr.DataArray) -> list[str]:
     return [f"{dim} {label}" for label in labels]
 
 
-def _resolution(grid: Grid) -> dict[str, Any]:
+def _resolution(grid: Grid) -> Resolution:
     """Return the side of a cell, and km along x and y at the middle of the layer."""
     dx, dy = abs(grid.transform.a), abs(grid.transform.e)
     middle = rows_of(grid, grid.shape[0] // 2, 1)
@@ -168,7 +185,7 @@ class _Cover:
     def __init__(self) -> None:
         self.cells = self.all_cells = 0
         self.valid = self.area = self.covered = 0.0
-        self.of = "grid"
+        self.of: Literal["grid", "region"] = "grid"
 
     def add(self, strip: Strip, valid: npt.NDArray[np.bool_]) -> None:
         """Add a strip, and which of its cells have a value."""
@@ -185,7 +202,7 @@ class _Cover:
         self.area += float(region.sum())
         self.covered += float(np.minimum(strip.weight, region)[valid].sum())
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Coverage:
         """Return the part of the report on coverage."""
         return {
             "cells": self.all_cells,
@@ -218,7 +235,7 @@ class _Texture:
             self.least = min(self.least, float(whole.min()))
             self.greatest = max(self.greatest, float(whole.max()))
 
-    def summary(self) -> dict[str, Any] | None:
+    def summary(self) -> TextureSums | None:
         """Return the part of the report on texture; None where it has none."""
         if not self.cells:
             return None
@@ -238,7 +255,7 @@ class _Picture:
     def __init__(self, grid: Grid, row: Variable) -> None:
         self.stride = max(1, -(-max(grid.shape) // _PICTURE_CELLS))
         self.classes = row.classes
-        self.rows: list[npt.NDArray[Any]] = []
+        self.rows: list[Array] = []
 
     def add(self, strip: Strip) -> None:
         """Add the cells of a strip that are shown."""
@@ -246,13 +263,13 @@ class _Picture:
         picked = strip.values[0, first :: self.stride, :: self.stride]
         self.rows += [np.array(line, dtype="float64") for line in picked]
 
-    def summary(self, report: Mapping[str, Any]) -> dict[str, Any]:
+    def summary(self, quantiles: Mapping[str, float | None]) -> Picture:
         """Return the picture as bytes: 0 missing, else a class's code or 1-255 from low to high."""
         values = np.array(self.rows)
         low, high = 0.0, float(_LEVELS)
         if self.classes is None:
-            least, greatest = (report["quantiles"][key] for key in ("1", "99"))
-            low, high = (0.0, 1.0) if least is None else (least, greatest)
+            least, greatest = quantiles["1"], quantiles["99"]
+            low, high = (0.0, 1.0) if least is None or greatest is None else (least, greatest)
             levels = 1 + np.clip((values - low) / ((high - low) or 1), 0, 1) * (_LEVELS - 1)
         else:
             levels = np.where(values == class_nodata(self.classes), 0, np.clip(values, 0, _LEVELS))
@@ -267,7 +284,7 @@ class _Picture:
         }
 
 
-def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> dict[str, Any]:
+def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> Values:
     cells, area = sum(sums.cells), sum(sums.area)
     quantiles = [_known(v) for v in sums.quantiles(QUANTILES)]
     steps = list(zip(sums.cells, sums.total, sums.area, strict=True))
@@ -300,7 +317,7 @@ def _known(number: float) -> float | None:
     return float(f"{number:.7g}") if np.isfinite(number) else None
 
 
-def _total(tonnes: float, row: Variable) -> dict[str, Any] | None:
+def _total(tonnes: float, row: Variable) -> Total | None:
     if not row.per_hectare:
         return None
     per_year = " yr-1" if row.unit.endswith("yr-1") else ""
@@ -310,7 +327,7 @@ def _total(tonnes: float, row: Variable) -> dict[str, Any] | None:
     return {"value": number, "unit": ("Pg" if large else "Mt") + per_year}
 
 
-def _histogram(means: Array, areas: Array) -> dict[str, Any] | None:
+def _histogram(means: Array, areas: Array) -> Histogram | None:
     """Return the area by value between the 1 % and 99 % quantiles; the end bars hold the rest."""
     if not means.size:
         return None
@@ -323,9 +340,9 @@ def _histogram(means: Array, areas: Array) -> dict[str, Any] | None:
     return {"edges": [float(f"{e:.6g}") for e in edges], "area_ha": [float(b) for b in bars]}
 
 
-def _classes(sums: ClassSums, legend: Mapping[int, str]) -> dict[str, Any]:
+def _classes(sums: ClassSums, legend: Mapping[int, str]) -> Values:
     whole = sum(sums.area.values())
-    rows = [
+    rows: list[ClassRow] = [
         {
             "code": code,
             "name": legend.get(code, "?"),

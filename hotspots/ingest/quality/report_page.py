@@ -6,11 +6,16 @@ import base64
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hotspots.ingest.quality.report_types import (
+    ClassRow,
+    ComparisonSummary,
+    Histogram,
+    QualityReport,
+)
 from hotspots.ingest.quality.verdicts import cells, number, spelt
 from hotspots.locale.escaping import html_text
 
@@ -58,7 +63,7 @@ svg text { fill: currentColor; font-size: 12px; }
 """
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: QualityReport) -> str:
     """Return a quality report as one HTML page, in English; all texts are escaped."""
     title = f"Quality of {report['name']}"
     parts = [
@@ -86,7 +91,7 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{html_text(title)}</h2>{body}</section>" if body else ""
 
 
-def _table(rows: Iterable[tuple[str, Any]]) -> str:
+def _table(rows: Iterable[tuple[str, object]]) -> str:
     lines = "".join(
         f"<tr><th scope=row>{html_text(k)}</th><td>{html_text(v)}</td></tr>"
         for k, v in rows
@@ -102,7 +107,7 @@ def _verdicts(sentences: Iterable[str]) -> str:
     return f'<ul class="verdicts">{items}</ul>'
 
 
-def _what(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _what(report: QualityReport) -> list[tuple[str, object]]:
     size = report["resolution"]
     km = " x ".join(number(v) for v in size["km"])
     degrees = " x ".join(f"{v:.8g}" for v in size["degrees"] or ())
@@ -119,7 +124,7 @@ def _what(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _coverage(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _coverage(report: QualityReport) -> list[tuple[str, object]]:
     share = report["coverage"]
     of = "region" if report["coverage_of"] == "region" else "whole grid"
     return [
@@ -129,13 +134,13 @@ def _coverage(report: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _values(report: Mapping[str, Any]) -> str:
+def _values(report: QualityReport) -> str:
     if report["classes"]:
         return _classes(report["classes"])
     unit, of, total = spelt(report["unit"]), report["range"], report["total"]
     if report["mean"] is None or "codes" in of:
         return ""
-    rows = [
+    rows: list[tuple[str, object]] = [
         ("Total", f"{number(total['value'], 4)} {total['unit']}" if total else None),
         ("Mean (by area)", f"{number(report['mean'], 4)}{unit}"),
         *(
@@ -161,7 +166,7 @@ def _bound(limit: float | None) -> str:
     return "any" if limit is None else f"{limit:g}"
 
 
-def _classes(rows: Iterable[Mapping[str, Any]]) -> str:
+def _classes(rows: Iterable[ClassRow]) -> str:
     lines = "".join(
         f'<tr><th scope=row><span class="key" style="background:#{_class_colour(r["code"])}">'
         f"</span>{html_text(r['code'])} {html_text(r['name'])}</th>"
@@ -172,37 +177,44 @@ def _classes(rows: Iterable[Mapping[str, Any]]) -> str:
     return f"<table>{lines}</table>"
 
 
-def _comparison(of: Mapping[str, Any] | None) -> str:
+def _comparison(of: ComparisonSummary | None) -> str:
     if of is None:
         return ""
     if "skipped" in of or not of["cells"]:
         return f"<p>Not compared: {html_text(of.get('skipped', 'no cells in common'))}.</p>"
-    rows = [("Compared with", of["with"]), ("Cells compared", f"{of['cells']:,}")]
+    rows: list[tuple[str, object]] = [
+        ("Compared with", of["with"]),
+        ("Cells compared", f"{of['cells']:,}"),
+    ]
     if "agreement" in of:
-        return _table([*rows, ("Of the same class", f"{100 * of['agreement']:.3g} % of the area")])
+        share = of["agreement"]
+        same = None if share is None else f"{100 * share:.3g} % of the area"
+        return _table([*rows, ("Of the same class", same)])
     unit = spelt(of["unit"])
-    for key, label in (
-        ("mean", "Mean"),
-        ("reference_mean", "Mean of the other"),
-        ("bias", "Difference of the means"),
-        ("rmse", "Root mean square difference"),
-        ("mean_absolute_difference", "Mean absolute difference"),
-    ):
-        rows.append((label, f"{number(of[key])}{unit}"))
+    rows += [
+        (label, f"{number(figure)}{unit}")
+        for label, figure in (
+            ("Mean", of["mean"]),
+            ("Mean of the other", of["reference_mean"]),
+            ("Difference of the means", of["bias"]),
+            ("Root mean square difference", of["rmse"]),
+            ("Mean absolute difference", of["mean_absolute_difference"]),
+        )
+    ]
     r, ratio = of["r"], of["ratio_of_totals"]
     rows.append(("Correlation r", None if r is None else f"{r:.3f}"))
     rows.append(("Ratio of the totals", None if ratio is None else number(ratio)))
     return _table(rows)
 
 
-def _given(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _given(given: Mapping[str, object]) -> list[tuple[str, object]]:
     return [
         (str(key), ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
         for key, value in given.items()
     ]
 
 
-def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
+def _histogram(of: Histogram | None, unit: str) -> str:
     if of is None:
         return ""
     tallest = max(of["area_ha"]) or 1.0
@@ -224,7 +236,7 @@ def _histogram(of: Mapping[str, Any] | None, unit: str) -> str:
     )
 
 
-def _picture(report: Mapping[str, Any]) -> str:
+def _picture(report: QualityReport) -> str:
     of = report["picture"]
     if not of["rows"] or not of["columns"]:
         return ""

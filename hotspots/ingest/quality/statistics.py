@@ -20,6 +20,7 @@ from affine import Affine
 from hotspots.layers.grid import Grid, axis_names, cell_area, grid_of, row_area_ha
 
 Array = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]  # values of a layer, in its own data type
 
 _SLAB = 2_000_000  # cells held at once
 _BITS = 18  # of a float32, which keeps 9 of its 23 fraction bits; the bins fit the cache
@@ -47,10 +48,10 @@ class Strip:
 
     grid: Grid
     top: int
-    values: npt.NDArray[Any]
+    values: Numbers
     area: Array
     weight: Array
-    beside: Mapping[str, npt.NDArray[Any]]
+    beside: Mapping[str, Numbers]
 
 
 def strips(
@@ -79,7 +80,7 @@ def _row_ranges(layer: xr.DataArray, y: str) -> list[tuple[int, int]]:
     return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
-def _slabs(arrays: Mapping[str, npt.NDArray[Any]], grid: Grid, top: int) -> Iterator[Strip]:
+def _slabs(arrays: Mapping[str, Numbers], grid: Grid, top: int) -> Iterator[Strip]:
     values = arrays[""]
     rows, columns = values.shape[-2:]
     height = max(1, _SLAB // max(1, values.size // max(1, rows)))
@@ -146,7 +147,7 @@ class Sums:
             if known.any():
                 self._add(step, plane[known], strip.weight[known])
 
-    def _add(self, step: int, values: npt.NDArray[Any], weight: Array) -> None:
+    def _add(self, step: int, values: Numbers, weight: Array) -> None:
         numbers = values.astype("float64")
         self.cells[step] += values.size
         self.area[step] += float(weight.sum())
@@ -212,7 +213,7 @@ class Onto:
         self.area = np.zeros(size)
         self.total = np.zeros(size)
 
-    def add(self, grid: Grid, values: npt.NDArray[Any], weight: Array) -> None:
+    def add(self, grid: Grid, values: Numbers, weight: Array) -> None:
         """Add fine cells: their grid, values (rows, columns; NaN is missing), and weight, ha."""
         place = places(grid, self.coarse)
         used = np.isfinite(values) & (place >= 0)

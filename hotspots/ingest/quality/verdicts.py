@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from hotspots.ingest.quality.report_types import ComparisonSummary, QualityReport
 from hotspots.layers.plausibility import MOST_OUTSIDE
 
 _FEW_COVERED = 0.5
@@ -27,7 +27,7 @@ _SLIPS = (
 _NEAR = 0.25
 
 
-def verdicts(report: Mapping[str, Any]) -> list[str]:
+def verdicts(report: QualityReport) -> list[str]:
     """Return the sentences for a quality report, most serious first."""
     if not report["valid_cells"]:
         return ["No cell has a value: check the region, the CRS and the nodata."]
@@ -60,7 +60,7 @@ def cells(count: int) -> str:
     return f"{count:,} cell{'' if count == 1 else 's'}"
 
 
-def _range(report: Mapping[str, Any]) -> Iterator[str]:
+def _range(report: QualityReport) -> Iterator[str]:
     of = report["range"]
     unit = spelt(report["unit"])
     if "codes" in of:
@@ -87,12 +87,12 @@ def _range(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _flat(report: Mapping[str, Any]) -> Iterator[str]:
+def _flat(report: QualityReport) -> Iterator[str]:
     if report["unit"] != "class" and report["valid_cells"] > 1 and report["min"] == report["max"]:
         yield f"All cells have one value, {number(report['min'])}{spelt(report['unit'])}."
 
 
-def _zeros(report: Mapping[str, Any]) -> Iterator[str]:
+def _zeros(report: QualityReport) -> Iterator[str]:
     count = report.get("zero_cells", 0)
     if str(report["name"]).startswith("soc_stock") and count > _FEW_ZEROS * report["valid_cells"]:
         yield (
@@ -101,13 +101,13 @@ def _zeros(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _cover(report: Mapping[str, Any]) -> Iterator[str]:
+def _cover(report: QualityReport) -> Iterator[str]:
     share = report["coverage"]
     if report["coverage_of"] == "region" and share is not None and share < _FEW_COVERED:
         yield f"Only {100 * share:.3g} % of the region's area has a value."
 
 
-def _texture(report: Mapping[str, Any]) -> Iterator[str]:
+def _texture(report: QualityReport) -> Iterator[str]:
     soil = report["texture"]
     if soil and soil["off"]:
         yield (
@@ -116,7 +116,7 @@ def _texture(report: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _comparison(report: Mapping[str, Any]) -> Iterator[str]:
+def _comparison(report: QualityReport) -> Iterator[str]:
     of = report["comparison"]
     if of is None:
         return
@@ -134,7 +134,7 @@ def _comparison(report: Mapping[str, Any]) -> Iterator[str]:
         yield from _likeness(of)
 
 
-def _likeness(of: Mapping[str, Any]) -> Iterator[str]:
+def _likeness(of: ComparisonSummary) -> Iterator[str]:
     ratio = of["ratio_of_totals"]
     if ratio is not None and ratio <= 0:
         yield "The mean has another sign than the global layer's: check unit and nodata."

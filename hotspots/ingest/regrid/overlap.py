@@ -22,6 +22,7 @@ from hotspots.layers.rounding import split
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.floating]
 
 # Edges closer to each other than this part of a source cell are the same edge, rounded.
 _SAME_EDGE = 1e-5
@@ -125,7 +126,7 @@ def _pieces(low: Array, high: Array, most: float) -> tuple[Index, Index, Array, 
     return cell, source, np.maximum(low[cell], source), np.minimum(high[cell], source + 1)
 
 
-def _measure(a: npt.NDArray[Any], b: npt.NDArray[Any], areal: bool) -> Array:
+def _measure(a: Reals, b: Reals, areal: bool) -> Array:
     if areal:
         a, b = (authalic_q(np.clip(edge, -90, 90)) for edge in (a, b))
     return np.asarray(np.abs(b - a), dtype="float64")
@@ -133,7 +134,7 @@ def _measure(a: npt.NDArray[Any], b: npt.NDArray[Any], areal: bool) -> Array:
 
 @numba.njit(cache=True, nogil=True)
 def _mean(
-    values: npt.NDArray[np.floating], rows: Overlap, columns: Overlap
+    values: Reals, rows: Overlap, columns: Overlap
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     shape = (rows.size.size, columns.size.size)
     mean, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -157,7 +158,7 @@ def _mean(
 
 
 def mean(
-    values: npt.NDArray[np.floating], rows: Overlap, columns: Overlap
+    values: Reals, rows: Overlap, columns: Overlap
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return the area-weighted mean of the valid source values, and the share of area they cover.
 

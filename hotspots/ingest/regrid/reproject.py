@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,18 @@ from affine import Affine
 from numpy.lib.stride_tricks import sliding_window_view
 
 from hotspots.errors import RasterError
-from hotspots.ingest.regrid.source_raster import SourceRaster, Stored, Window, meanings, opened
+from hotspots.ingest.regrid.source_raster import (
+    Numbers,
+    SourceRaster,
+    Stored,
+    Window,
+    meanings,
+    opened,
+)
 from hotspots.layers.grid import Grid
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
 
 # Parts of a target cell's side: a finer source is sampled sparsely, which is exact enough at
 # 64 × 64 samples a cell.
@@ -84,7 +94,7 @@ def _in_source(
 
 
 @lru_cache(maxsize=16)
-def _transformer(source_crs: str, target_crs: str) -> Any:
+def _transformer(source_crs: str, target_crs: str) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(source_crs, target_crs, always_xy=True)
 
 
@@ -128,7 +138,7 @@ def _off_the_globe(view: Warped, rows: tuple[int, int]) -> npt.NDArray[np.bool_]
     return parts
 
 
-def _repeats(grid: Grid, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _repeats(grid: Grid, x: Numbers, y: Numbers) -> npt.NDArray[np.bool_]:
     """Return which cell coordinates of `grid` don't survive conversion to degrees and back."""
     there = grid.transform * (x, y)
     wgs84 = pyproj.CRS(4326).to_wkt()
@@ -152,8 +162,8 @@ def _turns(source: Grid) -> list[float]:
 
 
 def _part(
-    view: Warped, file: Any, turn: float, window: Window
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    view: Warped, file: DatasetReader, turn: float, window: Window
+) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import xarray as xr
 
@@ -22,7 +21,13 @@ from hotspots.errors import RasterError
 from hotspots.ingest.regrid import overlap
 from hotspots.ingest.regrid.overlap import Overlap
 from hotspots.ingest.regrid.reproject import Warped, read_warped, warped
-from hotspots.ingest.regrid.source_raster import SourceRaster, Stored, open_grid, read_stored
+from hotspots.ingest.regrid.source_raster import (
+    Numbers,
+    SourceRaster,
+    Stored,
+    open_grid,
+    read_stored,
+)
 from hotspots.layers.grid import Grid
 from hotspots.layers.legends import legend as legend_of
 from hotspots.layers.legends import recode, to_canonical
@@ -30,8 +35,6 @@ from hotspots.layers.rounding import steady
 from hotspots.layers.typed import in_chunks
 from hotspots.layers.units import conversion, spelled
 from hotspots.layers.variables import Variable, class_nodata, describe, variable
-
-Planes = npt.NDArray[Any]
 
 COMBINATIONS = ("", "sum", "mean")
 MONTHLY = ("", "keep", "sum", "mean")
@@ -43,17 +46,48 @@ _STRIP_ROWS = 512  # at most; a power of two, so that strips fill the tiles of t
 _SHARE_MATTERS = 1e-3
 
 
+@dataclass(frozen=True)
+class Regridding:
+    """Treatment of classes, of several files and of months.
+
+    Attributes
+    ----------
+    legend : str
+        Name of the legend of the codes in class files; "" for the canonical legend.
+    share_of : str
+        Class of that legend: the layer is its share of each cell's land. Land is all area with a
+        class other than water.
+    combine : str
+        "sum" or "mean" of the files; a cell that is missing in one of them is missing.
+    months : str
+        Treatment of 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where files
+        are combined, of the 12 bands of each.
+    """
+
+    legend: str = ""
+    share_of: str = ""
+    combine: str = ""
+    months: str = ""
+
+
+class RegriddedLayer(NamedTuple):
+    """A layer on the requested grid, and the share of each cell's area that has values.
+
+    `share` is None if each cell is covered wholly or not at all; see `on_grid`.
+    """
+
+    layer: xr.DataArray
+    share: xr.DataArray | None
+
+
 def on_grid(
     raws: SourceRaster | Sequence[SourceRaster],
     grid: Grid,
     name: str,
+    how: Regridding = Regridding(),
     *,
-    legend: str = "",
-    share_of: str = "",
-    combine: str = "",
-    months: str = "",
-    attrs: Mapping[str, Any] | None = None,
-) -> tuple[xr.DataArray, xr.DataArray | None]:
+    attrs: Mapping[str, object] | None = None,
+) -> RegriddedLayer:
     """Return a layer on the requested grid, and the share of each cell's area that has values.
 
     Parameters
@@ -65,16 +99,8 @@ def on_grid(
         Target grid, north up, any CRS; longitudes from -180.
     name : str
         Canonical variable; values are converted to its unit.
-    legend : str
-        Name of the legend of the codes in class files; "" for the canonical legend.
-    share_of : str
-        Class of that legend: the layer is its share of each cell's land. Land is all area with a
-        class other than water.
-    combine : str
-        "sum" or "mean" of the files; a cell that is missing in one of them is missing.
-    months : str
-        Treatment of 12 bands (or files): "keep" (dimension ``month``), "sum", "mean"; where files
-        are combined, of the 12 bands of each.
+    how : Regridding
+        Treatment of classes, of several files and of months.
     attrs : mapping, optional
         Further attributes: ``source``, ``depth_cm``, ``year``.
 
@@ -85,7 +111,7 @@ def on_grid(
         attributes as set by `describe`. Up to `AT_ONCE` cells in memory; above, dask-backed
         in strips, which read their files when they are computed.
     share : DataArray or None
-        ``<name>_valid_share``, float32, 0 where there are no values; with `share_of`, the land's
+        ``<name>_valid_share``, float32, 0 where there are no values; with ``share_of``, the land's
         share of the cell. None if each cell is covered wholly or not at all (to 0.001): true of
         a grid that coincides with the source's, tested on a small one; a large one always has a
         share.
@@ -100,25 +126,24 @@ def on_grid(
         [raws] if isinstance(raws, SourceRaster) else list(raws),
         grid,
         name,
-        legend=legend,
-        share_of=share_of,
-        combine=combine,
-        months=months,
+        how,
     )
     made = _lazily(plan)
     if grid.shape[0] * grid.shape[1] <= AT_ONCE:
         made = made.compute()
     layer = made[: plan.planes]
-    coincide = len(plan.views) == 1 and plan.views[0].same and not share_of
+    coincide = len(plan.views) == 1 and plan.views[0].same and not how.share_of
     share = None if coincide else made[plan.planes]
     if isinstance(share, np.ndarray):
         valid = share > 0
         share = share if (np.abs(share[valid] - 1) > _SHARE_MATTERS).any() else None
     out = describe(_placed(layer, plan), name, **dict(attrs or {}))
     if share is None:
-        return out, None
-    kept = _placed(share[None].astype("float32"), replace(plan, months=""), "float32")
-    return out, describe(kept, f"{name}_valid_share")
+        return RegriddedLayer(out, None)
+    kept = _placed(
+        share[None].astype("float32"), replace(plan, how=replace(how, months="")), "float32"
+    )
+    return RegriddedLayer(out, describe(kept, f"{name}_valid_share"))
 
 
 @dataclass(frozen=True)
@@ -150,15 +175,12 @@ class _Plan:
     views: tuple[_View, ...]
     grid: Grid
     row: Variable
-    legend: str
-    share_of: str
-    combine: str
-    months: str
+    how: Regridding
 
     @property
     def planes(self) -> int:
         """Number of (y, x) planes of the layer."""
-        return 12 if self.months == "keep" else 1
+        return 12 if self.how.months == "keep" else 1
 
     @property
     def dtype(self) -> str:
@@ -168,25 +190,28 @@ class _Plan:
         return "int8" if class_nodata(self.row.classes) else "uint8"
 
 
-def _plan(raws: list[SourceRaster], grid: Grid, name: str, **how: str) -> _Plan:
+def _plan(raws: list[SourceRaster], grid: Grid, name: str, how: Regridding) -> _Plan:
     row = variable(name)
     if not raws:
         raise RasterError(f"No file is given for '{name}'. Give at least one.")
-    for key, allowed in (("combine", COMBINATIONS), ("months", MONTHLY)):
-        if how[key] not in allowed:
-            raise RasterError(f"'{key}' is '{how[key]}'; allowed are {', '.join(allowed[1:])}.")
+    for key, given, allowed in (
+        ("combine", how.combine, COMBINATIONS),
+        ("months", how.months, MONTHLY),
+    ):
+        if given not in allowed:
+            raise RasterError(f"'{key}' is '{given}'; allowed are {', '.join(allowed[1:])}.")
     bands = sum(len(raw.bands) for raw in raws)
-    years = bands // 12 if how["combine"] else 1  # each part of a sum or mean has its months
-    if how["months"] and (bands != 12 * years or not years):
+    years = bands // 12 if how.combine else 1  # each part of a sum or mean has its months
+    if how.months and (bands != 12 * years or not years):
         raise RasterError(f"'{name}' has {bands} bands; the 12 months of a year are needed.")
-    if not how["months"] and any(len(raw.bands) != 1 for raw in raws):
+    if not how.months and any(len(raw.bands) != 1 for raw in raws):
         raise RasterError(f"'{name}' takes one band of each file. Say which one.")
-    if how["share_of"]:
-        _class_code(how["legend"], how["share_of"])
+    if how.share_of:
+        _class_code(how.legend, how.share_of)
     elif row.classes is None:
         for raw in raws:
-            conversion(_unit(raw, how["months"]), row.unit)
-    return _Plan(tuple(_view(raw, grid) for raw in raws), grid, row, **how)
+            conversion(_unit(raw, how.months), row.unit)
+    return _Plan(tuple(_view(raw, grid) for raw in raws), grid, row, how)
 
 
 def _class_code(legend: str, name: str) -> int:
@@ -242,7 +267,7 @@ def _lazily(plan: _Plan) -> Any:
     rows, columns = plan.grid.shape
     step = _strip_rows(plan)
     chunks = tuple(min(step, rows - top) for top in range(0, rows, step))
-    coincide = len(plan.views) == 1 and plan.views[0].same and not plan.share_of
+    coincide = len(plan.views) == 1 and plan.views[0].same and not plan.how.share_of
     planes = plan.planes if coincide else plan.planes + 1
     dtype = plan.dtype if coincide else "float32"
     return in_chunks(
@@ -266,10 +291,10 @@ def _strip_rows(plan: _Plan) -> int:
     return int(np.clip(1 << max(most, 1).bit_length() - 1, 1, _STRIP_ROWS))
 
 
-def _strip(plan: _Plan, with_share: bool, block_info: Any = None) -> Planes:
+def _strip(plan: _Plan, with_share: bool, block_info: Any = None) -> Numbers:
     """Return the planes of some target rows, followed by the share."""
     _, (top, bottom), _ = block_info[None]["array-location"]
-    if plan.share_of or plan.row.classes is not None:
+    if plan.how.share_of or plan.row.classes is not None:
         parts = [_classes(plan, view, top, bottom) for view in plan.views]
     else:
         parts = [_quantity(plan, view, top, bottom) for view in plan.views]
@@ -277,33 +302,33 @@ def _strip(plan: _Plan, with_share: bool, block_info: Any = None) -> Planes:
     return np.concatenate([values, share[None]]) if with_share else values
 
 
-def _merged(plan: _Plan, parts: list[tuple[Planes, Planes]]) -> tuple[Planes, Planes]:
+def _merged(plan: _Plan, parts: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
     """Merge the planes of several files, (planes, rows, columns), and their shares."""
-    if plan.months:
+    if plan.how.months:
         values = np.concatenate([part[0] for part in parts])
         share = np.min([part[1] for part in parts], axis=0)
-        if plan.combine:
+        if plan.how.combine:
             whole = values.reshape(-1, 12, *values.shape[1:]).sum(axis=0, dtype="float64")
-            count = len(values) // 12 if plan.combine == "mean" else 1
+            count = len(values) // 12 if plan.how.combine == "mean" else 1
             values = steady(whole / count).astype("float32")
-        if plan.months == "keep":
+        if plan.how.months == "keep":
             return values, share
-        reduced = values.sum(axis=0, dtype="float64") / (12 if plan.months == "mean" else 1)
+        reduced = values.sum(axis=0, dtype="float64") / (12 if plan.how.months == "mean" else 1)
         return steady(reduced)[None].astype("float32"), share
     if len(parts) == 1:
         return parts[0]
     values = np.stack([part[0][0] for part in parts])
     shares = np.stack([part[1] for part in parts])
-    if plan.combine:
+    if plan.how.combine:
         total = values.sum(axis=0, dtype="float64")
-        total = total / len(parts) if plan.combine == "mean" else total
+        total = total / len(parts) if plan.how.combine == "mean" else total
         return steady(total)[None].astype("float32"), np.where(
             np.isnan(total), 0, shares.min(axis=0)
         )
     return _side_by_side(plan, values, shares)
 
 
-def _side_by_side(plan: _Plan, values: Planes, shares: Planes) -> tuple[Planes, Planes]:
+def _side_by_side(plan: _Plan, values: Numbers, shares: Numbers) -> tuple[Numbers, Numbers]:
     covered = shares.sum(axis=0, dtype="float64")
     if plan.row.classes is None:
         weighted = np.where(shares > 0, values.astype("float64") * shares, 0).sum(axis=0)
@@ -314,7 +339,7 @@ def _side_by_side(plan: _Plan, values: Planes, shares: Planes) -> tuple[Planes, 
     return made[None], np.minimum(covered, 1).astype("float32")
 
 
-def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, Planes]:
+def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Numbers, Numbers]:
     shape = (len(view.raw.bands), bottom - top, plan.grid.shape[1])
     out = np.full(shape, np.nan, dtype="float32")
     share = np.zeros(shape, dtype="float32")
@@ -322,9 +347,9 @@ def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, 
     if found is None:
         return out, share[0]
     stored, rows = found
-    unit = _unit(view.raw, plan.months)
+    unit = _unit(view.raw, plan.how.months)
     # The valid range of a year's sum doesn't hold for months; their unit is needed for decoding.
-    row = replace(plan.row, unit=view.raw.unit) if plan.months == "sum" else plan.row
+    row = replace(plan.row, unit=view.raw.unit) if plan.how.months == "sum" else plan.row
     values = stored.values(row, "float32" if view.same else "float64")
     for i, plane in enumerate(values):
         if view.same:
@@ -338,27 +363,27 @@ def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, 
     return out, share.min(axis=0)
 
 
-def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, Planes]:
+def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Numbers, Numbers]:
     shape = (bottom - top, plan.grid.shape[1])
     found = _read(view, top, bottom)
     classes, nodata = _legend(plan)
-    empty = np.nan if plan.share_of else nodata
+    empty = np.nan if plan.how.share_of else nodata
     if found is None:
         return np.full((1, *shape), empty, dtype=plan.dtype), np.zeros(shape, dtype="float32")
     stored, rows = found
     codes = _canonical(stored, plan, classes)
     low = min(classes)
-    if view.same and not plan.share_of:
+    if view.same and not plan.how.share_of:
         cells = _coinciding_cells(codes, rows, view.columns, nodata)
         return cells[None], (cells != nodata).astype("float32")
     # The kernel's codes start at 1, as those of most legends do.
     if low != 1:
         codes = np.where(codes == nodata, 0, codes.astype("int16") - low + 1).astype("uint8")
     number = max(classes) - low + 1
-    if plan.share_of:
+    if plan.how.share_of:
         names = {name: code - low + 1 for code, name in classes.items()}
         part, land = overlap.share_of(
-            codes, number, names[plan.share_of], names.get(WATER, 0), rows, view.columns
+            codes, number, names[plan.how.share_of], names.get(WATER, 0), rows, view.columns
         )
         return part[None], land
     most, share = overlap.majority(codes, number, rows, view.columns)
@@ -369,23 +394,25 @@ def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Planes, P
 def _legend(plan: _Plan) -> tuple[dict[int, str], int]:
     """Return the canonical classes of the codes, and the code that means missing."""
     classes = plan.row.classes
-    if plan.legend:
-        classes = variable(legend_of(plan.legend).variable).classes
+    if plan.how.legend:
+        classes = variable(legend_of(plan.how.legend).variable).classes
     if not classes:
         raise RasterError(f"'{plan.row.name}' has no classes. Name the legend that the file is in.")
     return classes, class_nodata(classes)
 
 
-def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> npt.NDArray[Any]:
+def _canonical(stored: Stored, plan: _Plan, classes: dict[int, str]) -> Numbers:
     """Return the stored codes of the first band in the canonical numbering."""
     numbers, missing = stored.numbers[0], stored.missing()
     nodata = class_nodata(classes)
-    some = next(iter(legend_of(plan.legend).classes)) if plan.legend else nodata
+    some = next(iter(legend_of(plan.how.legend).classes)) if plan.how.legend else nodata
     if missing.any():  # nodata numbers aren't in any legend
         numbers = np.where(missing, some, numbers)
     try:
         codes = (
-            to_canonical(numbers, plan.legend) if plan.legend else recode(numbers, classes, classes)
+            to_canonical(numbers, plan.how.legend)
+            if plan.how.legend
+            else recode(numbers, classes, classes)
         )
     except RasterError as error:
         raise RasterError(f"'{stored.raw.path}': {error}") from error
@@ -411,9 +438,7 @@ def _read(view: _View, top: int, bottom: int) -> tuple[Stored, Overlap] | None:
     return replace(parts[0], numbers=numbers, inside=inside), rows
 
 
-def _coinciding_cells(
-    values: npt.NDArray[Any], rows: Overlap, columns: Overlap, missing: float
-) -> npt.NDArray[Any]:
+def _coinciding_cells(values: Numbers, rows: Overlap, columns: Overlap, missing: float) -> Numbers:
     """Return the cells of a source whose grid coincides with the target's."""
     down, across = (np.diff(axis.first) > 0 for axis in (rows, columns))
     cells = values
@@ -431,7 +456,7 @@ def _coinciding_cells(
 def _placed(planes: Any, plan: _Plan, dtype: str = "") -> xr.DataArray:
     """Return planes as a layer of `plan`'s grid."""
     grid = plan.grid
-    kept = plan.months == "keep"
+    kept = plan.how.months == "keep"
     dims = ("month", "y", "x") if kept else ("y", "x")
     data = (planes if kept else planes[0]).astype(dtype or plan.dtype, copy=False)
     out = xr.DataArray(data, dims=dims, coords={"y": grid.y, "x": grid.x})

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,10 @@ from hotspots.layers.units import conversion
 from hotspots.layers.variables import Variable
 from hotspots.locale.escaping import shell_word
 
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+Numbers = npt.NDArray[Any]  # in the data type of the file
 Window = tuple[tuple[int, int], tuple[int, int]]
 HOMOLOSINE = "ESRI:54052"
 # Some writers omit the first word; its Ocean View is another projection.
@@ -96,7 +100,7 @@ class SourceRaster:
 
 
 @contextmanager
-def opened(raw: SourceRaster) -> Iterator[Any]:
+def opened(raw: SourceRaster) -> Iterator[DatasetReader]:
     """Open the file with rasterio; errors on opening and reading become `RasterError`."""
     import rasterio
 
@@ -183,6 +187,14 @@ def _require_degrees(raw: SourceRaster, grid: Grid) -> None:
         )
 
 
+class Decoding(NamedTuple):
+    """How the numbers of a band are decoded: `nodata` lists those that mean missing."""
+
+    scale: float
+    offset: float
+    nodata: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Stored:
     """Numbers of a window as stored, and how to decode them.
@@ -195,22 +207,22 @@ class Stored:
         In the file's data type.
     inside : array of bool, optional
         Same shape, or (rows, columns): false where nothing is stored.
-    meanings : tuple of (scale, offset, numbers that mean missing)
+    meanings : tuple of Decoding
         One for each band.
     """
 
     raw: SourceRaster
-    numbers: npt.NDArray[Any]
+    numbers: Numbers
     inside: npt.NDArray[np.bool_] | None
-    meanings: tuple[tuple[float, float, tuple[float, ...]], ...]
+    meanings: tuple[Decoding, ...]
 
-    def values(self, row: Variable | None = None, dtype: str = "float64") -> npt.NDArray[Any]:
+    def values(self, row: Variable | None = None, dtype: str = "float64") -> Numbers:
         """Return the decoded values; see `read`."""
-        out: npt.NDArray[Any] = np.empty(self.numbers.shape, dtype=dtype)
+        out: Numbers = np.empty(self.numbers.shape, dtype=dtype)
         for i, meaning in enumerate(self.meanings):
             for top in range(0, self.numbers.shape[1], _ROWS_AT_ONCE):  # small enough for the cache
                 part = slice(top, top + _ROWS_AT_ONCE)
-                out[i, part] = _decoded(self.numbers[i, part], *meaning)
+                out[i, part] = _decoded(self.numbers[i, part], meaning)
             if self.raw.transform == "expm1":
                 np.expm1(out[i], out=out[i])
             if self.inside is not None:
@@ -223,7 +235,7 @@ class Stored:
         """Return which numbers of a band (its position) mean missing, shape (rows, columns)."""
         numbers = self.numbers[band]
         out = np.zeros(numbers.shape, dtype=bool) if self.inside is None else ~self._inside(band)
-        for number in self.meanings[band][2]:
+        for number in self.meanings[band].nodata:
             out |= numbers == number
         return out | np.isnan(numbers) if numbers.dtype.kind == "f" else out
 
@@ -238,7 +250,7 @@ def read(
     *,
     row: Variable | None = None,
     dtype: str = "float64",
-) -> npt.NDArray[Any]:
+) -> Numbers:
     """Return the decoded values of a window.
 
     Parameters
@@ -275,12 +287,12 @@ def read_stored(raw: SourceRaster, window: Window | None = None) -> Stored:
         return Stored(raw, numbers, inside, meanings(raw, file))
 
 
-def meanings(raw: SourceRaster, file: Any) -> tuple[tuple[float, float, tuple[float, ...]], ...]:
+def meanings(raw: SourceRaster, file: DatasetReader) -> tuple[Decoding, ...]:
     """Return scale, offset and nodata numbers for each band of an open file."""
     return tuple(_decoding(raw, file, band) for band in raw.bands)
 
 
-def _has_mask(raw: SourceRaster, file: Any) -> bool:
+def _has_mask(raw: SourceRaster, file: DatasetReader) -> bool:
     if not raw.use_file_nodata or raw.nodata:
         return False
     return any(
@@ -290,7 +302,7 @@ def _has_mask(raw: SourceRaster, file: Any) -> bool:
     )
 
 
-def _decoding(raw: SourceRaster, file: Any, band: int) -> tuple[float, float, tuple[float, ...]]:
+def _decoding(raw: SourceRaster, file: DatasetReader, band: int) -> Decoding:
     """Return scale, offset and the nodata numbers, rounded to the file's data type."""
     scale, offset = raw.scale, raw.offset
     if raw.use_file_scale:
@@ -303,18 +315,16 @@ def _decoding(raw: SourceRaster, file: Any, band: int) -> tuple[float, float, tu
     if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
         with np.errstate(over="ignore"):
             nodata = tuple(float(kind.type(number)) for number in nodata)
-    return scale, offset, tuple(number for number in nodata if not np.isnan(number))
+    return Decoding(scale, offset, tuple(number for number in nodata if not np.isnan(number)))
 
 
-def _decoded(
-    stored: npt.NDArray[Any], scale: float, offset: float, nodata: tuple[float, ...]
-) -> npt.NDArray[np.float64]:
+def _decoded(stored: Numbers, decoding: Decoding) -> npt.NDArray[np.float64]:
     values = stored.astype("float64")
-    missing = [values == number for number in nodata]
-    if scale != 1:
-        values *= scale
-    if offset:
-        values += offset
+    missing = [values == number for number in decoding.nodata]
+    if decoding.scale != 1:
+        values *= decoding.scale
+    if decoding.offset:
+        values += decoding.offset
     for where in missing:
         values[where] = np.nan
     return values
@@ -322,9 +332,9 @@ def _decoded(
 
 def _require_declared(
     raw: SourceRaster,
-    stored: npt.NDArray[Any],
-    values: npt.NDArray[Any],
-    decoding: tuple[float, float, tuple[float, ...]],
+    stored: Numbers,
+    values: Numbers,
+    decoding: Decoding,
     row: Variable,
 ) -> None:
     """Raise `RasterError` if undeclared numbers look like nodata, by convention or magnitude."""
@@ -337,12 +347,12 @@ def _require_declared(
         return
     strange = (values < least) | (values > most) | (np.abs(values) > ABSURD)
     numbers = np.unique(stored[strange].astype("float64"))
-    as_values = numbers * decoding[0] + decoding[1]
+    as_values = numbers * decoding.scale + decoding.offset
     customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
     customary |= (np.abs(numbers) > ABSURD) | (np.abs(as_values) > ABSURD)
     if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
-    if decoding[2]:
+    if decoding.nodata:
         customary &= np.abs(numbers) >= BESIDE_DECLARED
     if customary.any():
         number = f"{numbers[customary][0]:.9g}"

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hotspots import config
 from hotspots.ingest.sources.catalogue import source, sources
@@ -237,13 +236,14 @@ def _finest(made: Source) -> str:
     return _cell(min(cells, key=lambda a: a.cell)) if cells else ""
 
 
-def _years(years: Iterable[Any]) -> str:
+def _years(years: Iterable[object]) -> str:
     """Return years in order, consecutive ones as a range; texts (statistics, periods) as given."""
     listed = list(dict.fromkeys(years))
-    if not all(isinstance(year, int) for year in listed):
+    whole = [year for year in listed if isinstance(year, int)]
+    if len(whole) < len(listed):
         return ", ".join(str(year).replace("_", "-") for year in listed)
     runs: list[list[int]] = []
-    for year in sorted(listed):
+    for year in sorted(whole):
         if runs and year == runs[-1][1] + 1:
             runs[-1][1] = year
         else:

@@ -30,6 +30,7 @@ from hotspots.ingest.sources.model import (
     Source,
     Tiles,
     UnknownSourceError,
+    Year,
     canonical_name,
     filled,
     is_dated,
@@ -207,7 +208,7 @@ def _check_raster(product: Product) -> None:
         _require_one_of("share_of", product.share_of, tuple(LAND_COVERS.values()))
 
 
-def _check_filled(product: Product, access: Access, year: Any) -> None:
+def _check_filled(product: Product, access: Access, year: Year | None) -> None:
     try:
         own = dict.fromkeys(_OWN_PLACEHOLDERS.get(access.kind, ()), "")
         for part in product.parts or ({},):

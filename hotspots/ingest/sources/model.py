@@ -29,6 +29,10 @@ class UnknownSourceError(BadInputError):
     """There is no source, or no product of a source, of this name."""
 
 
+# One year, or a period of several: "1970-2000".
+Year = int | str
+
+
 @dataclass(frozen=True)
 class Tiles:
     """The tiling scheme of a data set.
@@ -111,8 +115,8 @@ class Access:
     checksum: str = ""
     tiles: Tiles | None = None
     samples: int = 0
-    by_year: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    limits: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    by_year: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    limits: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     token: str = ""
     token_from: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -197,18 +201,18 @@ class Product:
     depths: tuple[str, ...] = ()
     more_depths: tuple[str, ...] = ()
     depth_code: str = "{top}-{bottom}cm"
-    years: tuple[Any, ...] = ()
+    years: tuple[Year, ...] = ()
     legend: str = ""
     share_of: str = ""
-    parts: tuple[Mapping[str, Any], ...] = ()
+    parts: tuple[Mapping[str, object], ...] = ()
     combine: str = ""
     months: str = ""
     subdataset: str = ""
     band: int = 1
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     access: tuple[str, ...] = ()
     default: bool = False
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, object] = field(default_factory=dict)
     sure: str = ""
 
     @property
@@ -271,13 +275,13 @@ class Source:
         """Return the products for a request without a product: the default ones, else all."""
         return tuple(p for p in self.products if p.default) or self.products
 
-    def accesses(self, product: Product, year: Any = None) -> tuple[Access, ...]:
+    def accesses(self, product: Product, year: Year | None = None) -> tuple[Access, ...]:
         """Return the accesses of a product (and year): those it names that offer its parameters."""
         named = [a for a in self.access if not product.access or a.name in product.access]
         return tuple(a for a in named if _within(a, product, year))
 
 
-def _within(access: Access, product: Product, year: Any) -> bool:
+def _within(access: Access, product: Product, year: Year | None) -> bool:
     parameters = {**product.parameters} | ({} if year is None else {"year": year})
     return all(parameters.get(key, values[0]) in values for key, values in access.limits.items())
 
@@ -308,11 +312,11 @@ def values_of(
     product: Product,
     access: Access,
     *,
-    year: Any = None,
+    year: Year | None = None,
     depth: str = "",
-    part: Mapping[str, Any] | None = None,
-    **further: Any,
-) -> dict[str, Any]:
+    part: Mapping[str, object] | None = None,
+    **further: object,
+) -> dict[str, object]:
     """Return the values of an access's placeholders.
 
     Parameters
@@ -346,7 +350,7 @@ def values_of(
     return values | dict(part or {}) | further
 
 
-def _of_year(table: Mapping[str, Any], year: Any) -> Any:
+def _of_year(table: Mapping[str, object], year: Year) -> object:
     for key, value in table.items():
         first, _, last = key.partition("-")
         if key == str(year) or (last and int(first) <= int(year) <= int(last)):
@@ -354,7 +358,7 @@ def _of_year(table: Mapping[str, Any], year: Any) -> Any:
     raise KeyError(f"the year {year}")
 
 
-def filled(template: str, values: Mapping[str, Any]) -> str:
+def filled(template: str, values: Mapping[str, object]) -> str:
     """Return an address with its placeholders filled, including those within the values."""
     text = template
     for _ in range(_NESTED):
