@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hotspots.registry.imports.plan import Plan
     from hotspots.registry.schema.problems import Problem, RecordProblem
 
+# Lines of a plan, new records, faults and likely duplicates that are printed; JSON has all.
 _MOST_LINES, _MOST_NEW, _MOST_FAULTS, _MOST_PAIRS = 60, 10, 200, 5
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
