@@ -51,13 +51,13 @@ Locate = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the group `registry`."""
-    app.command("import")(import_records)
+    app.command("import")(import_file)
     app.command("validate")(validate)
     app.command("template")(template)
     app.command("place")(place)
 
 
-def import_records(
+def import_file(
     file: File,
     where: Where = None,
     dry_run: Annotated[
