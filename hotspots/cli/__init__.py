@@ -48,8 +48,8 @@ from hotspots.io.atomic import require_free, require_writable, write_text
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who works there.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    add_completion=False,  # it would write to the shell's start-up files
+    pretty_exceptions_enable=False,  # `main` reports errors
 )
 sample_app = typer.Typer(help="The packaged world sample.", no_args_is_help=True)
 recipe_app = typer.Typer(help="Recipes: all settings of an analysis.", no_args_is_help=True)
@@ -100,6 +100,7 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as error:
         if debug or isinstance(error, BrokenPipeError):
             raise
+        # Raised by whichever call meets the path first, so it is recognised here.
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             error = _too_long(error)
         known = isinstance(error, HotspotsError)
@@ -188,7 +189,7 @@ def analyze(
     from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
-    require_free(out)
+    require_free(out)  # before minutes of work, not after them
     home = store or ("" if data else settings().store)
     if bool(data) == bool(home):
         raise BadInputError(
@@ -203,6 +204,7 @@ def analyze(
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
     say("drawing the map")
     page = hs.explore(edition, recorded, lang=lang).get_root().render()
+    # In one step, so that a killed run leaves no edition without its map.
     edition.save(out, beside={"map.html": page})
     if as_json:
         print_table(edition.table.reset_index(), as_json=True)
@@ -217,6 +219,7 @@ def _region_set(name: str, store: str) -> str:
     from hotspots.ingest.add_to_store import region_file
     from hotspots.store import Store
 
+    # First-level units are ingested into a store; other names are files.
     found = region_file(Store(store), name)
     return name if found is None else str(found)
 

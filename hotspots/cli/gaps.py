@@ -205,6 +205,7 @@ def _sets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows of each set of regions by its heading."""
     found = {
         _SETS.get(str(name), str(name)): part
+        # `groupby` would drop the rows of regions that belong to no set.
         for name, part in table.fillna({"set": ""}).groupby("set", sort=False)
     }
     return found or {"": table}

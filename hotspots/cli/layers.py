@@ -123,6 +123,7 @@ def ingest(
             progress=progress,
         )
     print_rows(rows, ("layer", "source", "state", "note"), as_json=as_json)
+    # Layers that could be fetched are in the store; running again fetches the others.
     if any(row["state"] == "failed" for row in rows):
         raise typer.Exit(1)
 

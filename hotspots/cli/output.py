@@ -42,6 +42,7 @@ def put_block(text: str, *, nl: bool = True) -> None:
 
 def put_json(content: object) -> None:
     """Print JSON to standard output."""
+    # Dates and paths are written as their text.
     typer.echo(visible_json(json.dumps(content, indent=1, ensure_ascii=False, default=str)))
 
 
@@ -66,6 +67,7 @@ def silence(stream: TextIO) -> None:
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function that shows `(done, due)` as a progress bar; None unless on a terminal."""
+    # In a file or a pipe, a bar would be a line for each step of it.
     if not sys.stderr.isatty():
         yield None
         return

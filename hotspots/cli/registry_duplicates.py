@@ -83,6 +83,7 @@ def merge(
     chosen = dict(_choice(text) for text in take or ())
     registry = opened(where, token, token_file)
     with registry.reading() if dry_run else registry.writing() as connection:
+        # In the transaction of the merge: what is shown is what was merged.
         made = merging.preview(connection, keep, drop, take=chosen)
         if not dry_run:
             merging.merge(connection, registry.actor, keep, drop, clock.now(), take=chosen)
@@ -97,11 +98,16 @@ def merge(
     put(f"{done} into '{keep}'{'; nothing was changed' if dry_run else ''}.")
 
 
-def _choice(text: str) -> tuple[str, str]:
+class _Choice(NamedTuple):
+    field: str
+    whose: str
+
+
+def _choice(text: str) -> _Choice:
     name, sign, whose = text.partition("=")
     if not sign:
         raise BadInputError(f"'{text}' doesn't say whose value is kept. Write it as web=drop.")
-    return name.strip(), whose.strip()
+    return _Choice(name.strip(), whose.strip())
 
 
 def _json(made: Preview) -> Mapping[str, object]:

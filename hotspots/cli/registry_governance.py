@@ -191,6 +191,7 @@ def erase(
         report(f"Nothing personal was found {'in what you keep' if limits else 'there'}.")
     if limits:
         report(limits)
+    # After the transaction, since rewriting the files can't be part of one.
     try:
         erasure_remnants.tidy(registry.engine)
     except RegistryError as pending:
@@ -298,6 +299,7 @@ def show_stale(
     if not len(table):
         report(f"Every record was verified within {days} days.")
         return
+    # NaN, the age of a record that was never verified, isn't equal to itself.
     ages = ["never" if age != age else f"{age:.0f} days" for age in table["age_days"]]
     shown = table[["id", "type", "country", "owner"]].assign(verified=ages)
     print_table(shown.map(short_cell), as_json=False)

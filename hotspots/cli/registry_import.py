@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hotspots.registry.imports.plan import Plan
     from hotspots.registry.schema.problems import Problem, RecordProblem
 
+# Lines of a plan, new records, faults and likely duplicates that are printed; JSON has all.
 _MOST_LINES, _MOST_NEW, _MOST_FAULTS, _MOST_PAIRS = 60, 10, 200, 5
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
@@ -50,13 +51,13 @@ Locate = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the group `registry`."""
-    app.command("import")(import_records)
+    app.command("import")(import_file)
     app.command("validate")(validate)
     app.command("template")(template)
     app.command("place")(place)
 
 
-def import_records(
+def import_file(
     file: File,
     where: Where = None,
     dry_run: Annotated[

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _STALE_AFTER_DAYS = 730
+_PAGE = 10_000  # the most records that `Registry.find` returns at once
 
 Lang = Annotated[
     str | None,
@@ -135,7 +136,7 @@ def _matching(
         code, inside = None, set(registry.within(place)["id"])
     after = None
     while page := registry.find(
-        text, region=code, theme=theme, type=type, after=after, limit=10_000
+        text, region=code, theme=theme, type=type, after=after, limit=_PAGE
     ):
         yield from (record for record in page if inside is None or record["id"] in inside)
         after = id_of(page[-1])

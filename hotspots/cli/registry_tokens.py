@@ -111,7 +111,7 @@ def _require_new(out: Path | None, force: bool) -> None:
 def _give(made: str, holder: str, out: Path | None) -> None:
     if out is None:
         report(f"The secret of the token of '{holder}'; it isn't shown again:")
-        put(made)
+        put(made)  # alone on standard output, so that a script can catch it
         report("Give it with '--token -' (from the input), --token-file FILE, or HOTSPOTS_TOKEN.")
     else:
         report(f"The secret of the token of '{holder}' is in '{out}': give it with --token-file.")

@@ -7,11 +7,10 @@ has declared a survey of the country.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotspots.analysis.gaps.columns import COMPLETENESS, NO_RECORD
 from hotspots.analysis.gaps.membership import region_pairs
@@ -101,12 +100,12 @@ def completeness(
     found["newest_verified"] = groups["verified_on"].max()
     found["newest_verified"] = found["newest_verified"].fillna("")
     best = _surveys(surveys, members or {}, day)
-    for name in ("survey_level", "survey_on", "survey_note"):
-        column = pd.Series({code: row[name] for code, row in best.items()}, dtype=object)
-        found[name] = column.reindex(found.index).fillna("")
-    declared = pd.Series({code: row["code"] for code, row in best.items()}, dtype=object)
-    alone = np.where(found["records"] > 0, _RECORDS, _NOTHING)
-    found["code"] = declared.reindex(found.index).fillna(pd.Series(alone, index=found.index))
+    for name in ("level", "on", "note"):
+        column = pd.Series({code: getattr(s, name) for code, s in best.items()}, dtype=object)
+        found[f"survey_{name}"] = column.reindex(found.index).fillna("")
+    declared = pd.Series({code: survey.code for code, survey in best.items()}, dtype=object)
+    alone = found["records"].gt(0).map({True: _RECORDS, False: _NOTHING})
+    found["code"] = declared.reindex(found.index).fillna(alone)
     found["sentence"] = [_sentence(dict(row)) for _, row in found.iterrows()]
     return found.rename_axis("id")
 
@@ -133,11 +132,26 @@ def _facts(records: pd.DataFrame, today: date) -> pd.DataFrame:
     return records[["type", "verified_on"]].assign(fresh=fresh)
 
 
+@dataclass(frozen=True)
+class _Survey:
+    """A survey of a country, and the code of `COMPLETENESS` that it amounts to."""
+
+    code: str
+    level: str
+    on: str
+    note: str
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Key by which the best survey of a country is chosen."""
+        return COMPLETENESS.index(self.code), self.on
+
+
 def _surveys(
     surveys: pd.DataFrame | None, members: Mapping[str, Sequence[str]], today: date
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, _Survey]:
     """Return the best survey of each country: the highest code, then the most recent."""
-    best: dict[str, dict[str, Any]] = {}
+    best: dict[str, _Survey] = {}
     for row in [] if surveys is None else surveys.to_dict("records"):
         region, level = str(row.get("region", "")), str(row.get("level", ""))
         day = last_day(str(row.get("on") or ""))
@@ -151,35 +165,36 @@ def _surveys(
         old = (today - day).days > FRESH_YEARS * _YEAR_DAYS
         code = _PARTLY if in_part or old or level == LEVELS[1] else _SURVEYED
         note = row.get("note")
-        found = {
-            "code": code,
-            "survey_level": LEVELS[1] if in_part else level,
-            "survey_on": day.isoformat(),
-            "survey_note": note if isinstance(note, str) else "",
-        }
+        found = _Survey(
+            code,
+            level=LEVELS[1] if in_part else level,
+            on=day.isoformat(),
+            note=note if isinstance(note, str) else "",
+        )
         for country in ids:
-            if country not in best or _order(best[country]) < _order(found):
+            if country not in best or best[country].rank < found.rank:
                 best[country] = found
     return best
 
 
-def _covered(region: str, members: Mapping[str, Sequence[str]]) -> tuple[Sequence[str], bool]:
-    """Return the countries of a surveyed region, and whether it covers only part of a country."""
+class _Covered(NamedTuple):
+    countries: Sequence[str]
+    in_part: bool = False  # whether only a part of a country is covered
+
+
+def _covered(region: str, members: Mapping[str, Sequence[str]]) -> _Covered:
+    """Return the countries of a surveyed region; none for an unknown one."""
     if region == WORLD:
-        return tuple(countries()), False
+        return _Covered(tuple(countries()))
     if region in countries():
-        return (region,), False
+        return _Covered((region,))
     if region in members:
-        return members[region], False
+        return _Covered(members[region])
     unit = country_of(region)
-    return ((unit,), True) if unit else ((), False)
+    return _Covered((unit,), in_part=True) if unit else _Covered(())
 
 
-def _order(survey: Mapping[str, Any]) -> tuple[int, str]:
-    return COMPLETENESS.index(survey["code"]), str(survey["survey_on"])
-
-
-def _sentence(row: Mapping[Any, Any]) -> str:
+def _sentence(row: Mapping[Hashable, Any]) -> str:
     text = f"{row['name_en']}: {_many(row['records'], 'record', 'records')}"
     if row["records"]:
         newest = row["newest_verified"]

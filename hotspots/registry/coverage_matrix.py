@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -49,6 +49,43 @@ _LABELS = {
 }
 
 
+class RowTotal(TypedDict):
+    """A row of a matrix: its code, label, and number of distinct records."""
+
+    code: str
+    label: str
+    total: int
+
+
+class ColumnTotal(TypedDict):
+    """A column of a matrix: the region's id, label, and number of distinct records."""
+
+    id: str
+    label: str
+    total: int
+
+
+class Cell(TypedDict):
+    """A cell of a matrix that isn't empty: number and ids of its records."""
+
+    row: str
+    column: str
+    count: int
+    ids: list[str]
+
+
+class MatrixContent(TypedDict):
+    """A matrix in JSON-compatible form."""
+
+    by: str
+    regions: str
+    lang: str
+    rows: list[RowTotal]
+    columns: list[ColumnTotal]
+    cells: list[Cell]
+    total: int
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Counts of records by row and region.
@@ -78,12 +115,8 @@ class Matrix:
         shown.insert(0, "label", [self.row_label(code, lang) for code in shown.index])
         return shown
 
-    def to_dict(self, lang: str = "en") -> dict[str, Any]:
-        """Return rows, columns and the non-empty cells in JSON-compatible form.
-
-        ``{"by", "regions", "lang", "rows": [{"code", "label", "total"}], "columns": [{"id",
-        "label", "total"}], "cells": [{"row", "column", "count", "ids"}], "total"}``.
-        """
+    def to_dict(self, lang: str = "en") -> MatrixContent:
+        """Return rows, columns and the non-empty cells, with labels in a language."""
         whole = self.counts[TOTAL].to_dict()
         below = self.counts.loc[TOTAL].to_dict()
         rows = [code for code in self.counts.index if code != TOTAL]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -75,10 +75,15 @@ def region_lines(registry: Registry, place: Region) -> Iterator[str]:
         yield "Nobody has declared a survey of it."
 
 
-def restore_into(
-    file: Path, where: str | None, *, token: str | None, force: bool
-) -> tuple[str, Mapping[str, int]]:
-    """Restore a backup; return the registry's location and the number of rows of each table.
+class Restored(NamedTuple):
+    """The registry that was restored into, and the number of rows of each table."""
+
+    source: str
+    counts: Mapping[str, int]
+
+
+def restore_into(file: Path, where: str | None, *, token: str | None, force: bool) -> Restored:
+    """Restore a backup.
 
     Only an administrator may replace a registry that is not empty. Tokens are those of the
     backup; tokens revoked since then stay revoked.
@@ -110,7 +115,7 @@ def restore_into(
 
     counts = restore(file, engine, force=force, then=keep)
     log_ahead(engine)
-    return shown(engine), counts
+    return Restored(shown(engine), counts)
 
 
 def _restorer(engine: sa.Engine, token: str | None) -> Actor:

@@ -86,7 +86,14 @@ class Registry:
 
     def acting(self, actor: Actor) -> Registry:
         """Return the same registry with another actor."""
-        return Registry(self.engine, source=self.source, actor=actor, empty=self._empty)
+        return Registry(
+            self.engine,
+            source=self.source,
+            actor=actor,
+            read_only=self.read_only,
+            empty=self._empty,
+            files=self.files,
+        )
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -36,7 +36,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from hotspots.registry.deduplication.name_similarity import GivenName, Name, Names, names_of
 from hotspots.registry.schema.fields import ORGANISATION
@@ -121,6 +121,11 @@ def duplicate_rows(records: Iterable[Record]) -> list[DuplicateRow]:
     ]
 
 
+class _Evidence(NamedTuple):
+    strength: float  # from 0 to 1
+    reason: str
+
+
 @dataclass(slots=True)
 class _Item:
     id: str
@@ -187,28 +192,28 @@ class _Index:
             reasons.append(f"but in {a.country} and {b.country}")
         return Pair(a.id, b.id, round(score, 3), tuple(reasons))
 
-    def _same_web(self, a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
+    def _same_web(self, a: _Item, b: _Item) -> Iterator[_Evidence]:
         if not a.web or a.web != b.web:
             return
         sharers = self.sharers[a.web]
         if sharers > 3:
-            yield 0.3, f"same web address, which {sharers} records have"
+            yield _Evidence(0.3, f"same web address, which {sharers} records have")
         else:
-            yield (0.85 if a.type == ORGANISATION else 0.5), "same web address"
+            yield _Evidence(0.85 if a.type == ORGANISATION else 0.5, "same web address")
 
-    def _alike(self, a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
-        best: tuple[float, float, Name, Name] | None = None
+    def _alike(self, a: _Item, b: _Item) -> Iterator[_Evidence]:
+        best: _Evidence | None = None
         for x in a.names:
             for y in b.names:
                 if likeness := self.names.likeness(x, y):
                     strength = likeness * self.names.knowledge(x, y, a.country, b.country)
-                    if best is None or strength > best[0]:
-                        best = strength, likeness, x, y
+                    if best is None or strength > best.strength:
+                        best = _Evidence(strength, _name_reason(likeness, x, y))
         if best is None:
             return
-        yield best[0], _name_reason(*best[1:])
+        yield best
         if a.point and b.point and (km := _km(a.point, b.point)) <= NEAR_KM:
-            yield 0.4, f"{km * 1000:.0f} m apart"
+            yield _Evidence(0.4, f"{km * 1000:.0f} m apart")
 
 
 def _country(record: Record) -> str:
@@ -232,12 +237,13 @@ def _address(web: str) -> str:
     return _LANGUAGE_STEP.sub("", _PAGE.sub("", address)) if "/" in address else address
 
 
-def _same_ids(a: _Item, b: _Item) -> Iterator[tuple[float, str]]:
+def _same_ids(a: _Item, b: _Item) -> Iterator[_Evidence]:
     for same in sorted(a.ids & b.ids):
         kind = same.split(" ")[0]
-        yield 1.0, {"ror": "same ROR id", "wocat_id": "same WOCAT id"}.get(kind, f"same id {same}")
+        called = {"ror": "same ROR id", "wocat_id": "same WOCAT id"}.get(kind, f"same id {same}")
+        yield _Evidence(1.0, called)
     if a.doi and a.doi == b.doi:
-        yield 0.6, "same data DOI"
+        yield _Evidence(0.6, "same data DOI")
 
 
 def _differing_ids(a: _Item, b: _Item) -> bool:

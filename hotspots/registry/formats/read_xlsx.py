@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from zipfile import BadZipFile
 
 from hotspots.errors import RegistryError, near_matches
@@ -131,7 +131,12 @@ def _rows(sheet: Any, merged: bytes, name: str) -> Iterator[RawRow]:
         yield RawRow(number, cells, tuple(faults), ragged=False)
 
 
-def _texts(row: Sequence[Any]) -> tuple[list[str], list[CellFault]]:
+class _Texts(NamedTuple):
+    cells: list[str]
+    faults: list[CellFault]
+
+
+def _texts(row: Sequence[Any]) -> _Texts:
     cells: list[str] = []
     faults: list[CellFault] = []
     for at, cell in enumerate(row):
@@ -151,7 +156,7 @@ def _texts(row: Sequence[Any]) -> tuple[list[str], list[CellFault]]:
             cells.append("")
         else:
             cells.append(_text(cell, value))
-    return cells, faults
+    return _Texts(cells, faults)
 
 
 def _text(cell: Any, value: object) -> str:
@@ -175,7 +180,12 @@ def _day(value: date, pattern: str) -> str:
     return text[:7] if "m" in shown else text[:4]
 
 
-def _joined_headings(cells: Sequence[str]) -> tuple[list[str], list[int]]:
+class _Headings(NamedTuple):
+    names: list[str]
+    owners: list[int]  # for each cell, the position of its heading
+
+
+def _joined_headings(cells: Sequence[str]) -> _Headings:
     """Return the headings without continuation columns, and the heading index of each cell."""
     headings: list[str] = []
     owners: list[int] = []
@@ -188,7 +198,7 @@ def _joined_headings(cells: Sequence[str]) -> tuple[list[str], list[int]]:
         if owner == len(headings):
             headings.append(heading)
         owners.append(owner)
-    return headings, owners
+    return _Headings(headings, owners)
 
 
 def _joined(row: RawRow, owners: Sequence[int], width: int) -> RawRow:

@@ -1,1 +1,1 @@
-"""Governance of a registry: tokens, suggestions, surveys, personal data and journal."""
+"""Governance of a registry: tokens, grants, suggestions, surveys, personal data and journal."""

@@ -10,7 +10,8 @@ from hotspots.errors import BadInputError, NotAllowedError, RegistryError
 from hotspots.registry import clock
 from hotspots.registry.database import queries, rows, tables
 from hotspots.registry.database.changes import apply
-from hotspots.registry.imports.plan import SAME, GivenRows, plan_import
+from hotspots.registry.imports.plan import GivenRows, plan_import
+from hotspots.registry.imports.planned_rows import SAME
 from hotspots.registry.permissions import CORRESPONDENT, Actor, countries_of, may_keep, require_keep
 from hotspots.registry.schema.records import Values, id_of, text_of, version_of
 

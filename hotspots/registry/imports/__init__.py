@@ -1,1 +1,1 @@
-"""Planning imports: validation of rows, three-way merge with the registry, ids."""
+"""Importing records: reading a file, the plan of changes, three-way merge, one transaction."""

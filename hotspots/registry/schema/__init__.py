@@ -1,1 +1,1 @@
-"""The schema of a record: its fields, vocabularies, values and footprint."""
+"""The schema of a record: its fields, vocabularies, values, footprint, and their validation."""

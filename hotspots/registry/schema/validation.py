@@ -39,6 +39,11 @@ def parse(cells: Cells, row: int) -> Parsed:
     return Parsed(found, problems)
 
 
+class _Reason(NamedTuple):
+    column: str
+    reason: str
+
+
 def check(record: Record, row: int = 0) -> list[Problem]:
     """Return the problems of a record as a whole, whose values are each valid."""
     return [
@@ -47,20 +52,22 @@ def check(record: Record, row: int = 0) -> list[Problem]:
     ]
 
 
-def _reasons(record: Record) -> Iterator[tuple[str, str]]:
+def _reasons(record: Record) -> Iterator[_Reason]:
     kind = record.get("type")
     for field in fields().values():
         given = field.name in record
         if not given and (field.name == "type" or kind in field.required):
-            yield field.name, _absent(field.name, field.vocabulary, str(kind or "record"))
+            yield _Reason(field.name, _absent(field.name, field.vocabulary, str(kind or "record")))
         if given and kind is not None and kind not in field.types:
             having = ", ".join(sorted(field.types))
-            yield field.name, f"a record of the type {kind} has no such field (only {having})"
+            yield _Reason(
+                field.name, f"a record of the type {kind} has no such field (only {having})"
+            )
     yield from _place_reasons(record)
     yield from _order_reasons(record)
     contacts = [name for name in names("contact") if name in record]
     if contacts == ["contact_consent"]:
-        yield "contact_consent", "consent is given, but there is no contact"
+        yield _Reason("contact_consent", "consent is given, but there is no contact")
 
 
 def _absent(name: str, list_name: str, kind: str) -> str:
@@ -70,24 +77,24 @@ def _absent(name: str, list_name: str, kind: str) -> str:
     return f"it is empty; {article} {kind.replace('_', ' ')} must have it{listed}"
 
 
-def _place_reasons(record: Record) -> Iterator[tuple[str, str]]:
+def _place_reasons(record: Record) -> Iterator[_Reason]:
     if ("latitude" in record) != ("longitude" in record):
         missing = "latitude" if "longitude" in record else "longitude"
-        yield missing, "latitude and longitude must be given together, or both left empty"
+        yield _Reason(missing, "latitude and longitude must be given together, or both left empty")
     if "place_precision" not in record and ("latitude" in record or "footprint" in record):
         allowed = ", ".join(vocabulary()["place_precision"])
-        yield "place_precision", f"a position needs its precision, one of {allowed}"
+        yield _Reason("place_precision", f"a position needs its precision, one of {allowed}")
 
 
-def _order_reasons(record: Record) -> Iterator[tuple[str, str]]:
+def _order_reasons(record: Record) -> Iterator[_Reason]:
     start, end = text_of(record, "start"), text_of(record, "end")
     if start and end and end < start[: len(end)]:
-        yield "end", f"it ends ({end}) before it starts ({start})"
+        yield _Reason("end", f"it ends ({end}) before it starts ({start})")
     sizes = [number_of(record, name) for name in ("effect_low", "effect_size", "effect_high")]
     known = [size for size in sizes if size is not None]
     if known != sorted(known):
-        yield "effect_size", "lowest, mean and highest effect are not in that order"
+        yield _Reason("effect_size", "lowest, mean and highest effect are not in that order")
     if any(name in record for name in ("effect_low", "effect_high", "effect_n")) and (
         "effect_size" not in record
     ):
-        yield "effect_size", "an effect's range or number of sites needs the effect itself"
+        yield _Reason("effect_size", "an effect's range or number of sites needs the effect itself")
