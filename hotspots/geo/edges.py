@@ -8,8 +8,7 @@ either. Both are counted with a spatial index of the edges, up to the limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from hotspots.io.limits import limits, raised
 Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 _FEW = 3_000  # edges; all pairs of this many are compared in less than a second
 _MOST_BOXES = 1_000_000
-_CHUNK = 64  # edges queried at once, each of which may intersect all others
+_AT_ONCE = 8_000_000  # pairs held in memory, if every edge were near every other
 
 
 def require_simple(geometries: Geometries) -> None:
@@ -38,19 +37,23 @@ def require_simple(geometries: Geometries) -> None:
         return
     # Of very many edges, neighbours share a box, or the index would outgrow the outline.
     pieces = _pieces(ends, starts, 1 + len(starts) // _MOST_BOXES)
-    found = _count(pieces, limits().edge_pairs, predicate=None)
-    if found > limits().edge_pairs:
-        raise _entangled("edge_pairs", "pairs of edges near each other")
+    found, most = 0, limits().edge_pairs
+    for pairs in _near(pieces):
+        found += pairs.shape[1]
+        if found > most:
+            raise _entangled("edge_pairs", "pairs of edges near each other")
 
 
 def require_untangled(geometries: Geometries) -> None:
     """Raise `BadInputError` if edges cross each other too often to be repaired or united."""
     ends, starts = _ends(geometries)
-    if math.comb(len(starts), 2) <= limits().crossings:
+    found, most = 0, limits().crossings
+    if math.comb(len(starts), 2) <= most:
         return
-    found = _count(_pieces(ends, starts, 1), 2 * limits().crossings, predicate="crosses")
-    if found > 2 * limits().crossings:
-        raise _entangled("crossings", "crossings of its edges")
+    for first, second in _near(_pieces(ends, starts, 1)):
+        found += int(_crosses(ends, starts[first], starts[second]).sum())
+        if found > most:
+            raise _entangled("crossings", "crossings of its edges")
 
 
 def _entangled(limit: str, what: str) -> BadInputError:
@@ -81,12 +84,27 @@ def _pieces(
     return np.asarray(shapely.box(*low.T, *high.T))
 
 
-def _count(pieces: npt.NDArray[np.object_], most: int, predicate: Literal["crosses"] | None) -> int:
-    """Return the ordered pairs of intersecting pieces; counting stops above `most`."""
+def _near(pieces: npt.NDArray[np.object_]) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the pairs (2, n) of pieces whose bounding boxes intersect, some at once, each once."""
     tree = shapely.STRtree(pieces)
-    found = 0
-    for at in range(0, len(pieces), _CHUNK):
-        found += tree.query(pieces[at : at + _CHUNK], predicate=predicate).shape[1]
-        if found > most:
-            break
-    return found
+    together = max(8, min(1024, _AT_ONCE // len(pieces)))
+    for at in range(0, len(pieces), together):
+        pairs = tree.query(pieces[at : at + together])
+        pairs[0] += at
+        yield pairs[:, pairs[0] < pairs[1]]
+
+
+def _crosses(
+    points: npt.NDArray[np.float64], first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return which edges, given by their start points, cross in the interior of both."""
+    a, b, c, d = points[first], points[first + 1], points[second], points[second + 1]
+    return (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
+
+
+def _side(
+    start: npt.NDArray[np.float64], end: npt.NDArray[np.float64], point: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return 1, 0 or -1: points (n, 2) to the left of, on, or to the right of edges."""
+    (x, y), (px, py) = (end - start).T, (point - start).T
+    return np.sign(x * py - y * px)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, shortened
+from hotspots.io.limits import require_regular
 from hotspots.store.storage import Folder, Storage
 
 
@@ -15,7 +17,7 @@ def open_storage(given: str | Path | Storage) -> Storage:
     Raises
     ------
     BadInputError
-        The address is of another kind.
+        The address is of another kind, or is that of a file, a pipe, a socket or a device.
     """
     if not isinstance(given, str | Path):
         return given
@@ -28,4 +30,11 @@ def open_storage(given: str | Path | Storage) -> Storage:
         raise BadInputError(
             f"'{text}' can't hold a store. Give a folder, or a bucket as s3://NAME/PREFIX."
         )
-    return Folder(Path(given))
+    path = Path(given)
+    require_regular(path)
+    if os.path.isfile(path):
+        raise BadInputError(
+            f"'{shortened(path)}' is a file, and a store is a folder. Give the folder of a"
+            " store, or a new one."
+        )
+    return Folder(path)
