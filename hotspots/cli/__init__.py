@@ -7,6 +7,7 @@ are imported inside the commands, so that ``hotspots --help`` responds immediate
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import sys
 import textwrap
@@ -78,6 +79,8 @@ def main() -> None:
     try:
         with plain_logs() if debug else libraries_quiet():
             code = _run(words, debug)
+            if code:  # what a library left unfinished fails once more when it is freed
+                gc.collect()
             sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # As in `hotspots … | head -1`: the reader has closed the pipe. Typer makes an exit of it.

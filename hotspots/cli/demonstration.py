@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hotspots as hs
+from hotspots.cli.registry_access import opened
 from hotspots.edition.analyze import identify
 from hotspots.edition.edition import MANIFEST, Edition, open_edition
 from hotspots.edition.preflight import PAGE_BYTES, edition_bytes, read_through, require_space
@@ -41,7 +42,7 @@ def run_demo(out: Path, lang: str, report: Callable[[str], None]) -> Edition:
     WriteError
         The disk is full or faulty; a former demo stays unchanged.
     """
-    recorded = read_through(hs.open_registry())
+    recorded = read_through(opened(None))
     if not os.path.isfile(out / MANIFEST):
         require_free(out)
         return _made(out, lang, recorded, report)

@@ -132,7 +132,7 @@ def _restorer(engine: sa.Engine, token: str | None) -> Actor:
         raise
 
 
-def _revoked(engine: sa.Engine) -> dict[str, str]:
+def _revoked(engine: sa.Engine) -> dict[str, tuple[str, str]]:
     """Return the revoked tokens; empty if the registry can't be read."""
     from hotspots.registry.governance.tokens import revoked_digests
 

@@ -105,6 +105,21 @@ def test_the_registry_is_read_before_the_work(
 
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("command", [FIJI, ("demo", "--out")], ids=["analyze", "demo"])
+def test_a_registry_that_others_may_read_is_told_before_the_work(
+    command: tuple[str, ...], run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_registry(tmp_path / "mine.sqlite", create=True).engine.dispose()
+    (tmp_path / "mine.sqlite").chmod(0o644)
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("HOTSPOTS_REGISTRY", str(tmp_path / "mine.sqlite"))
+    code, _, told = run(*command, tmp_path / "edition")
+    assert (code, told.count("Warning")) == (1, 1)
+    assert "chmod 600" in told
+    assert "Computed" in told
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("command", [FIJI, ("demo", "--out")], ids=["analyze", "demo"])
 def test_room_is_looked_for_before_the_work(
     command: tuple[str, ...], run: Any, small_disk: Path
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -570,3 +572,43 @@ def test_small_negative_values_of_a_model_are_kept(upstream: Serving, tmp_path: 
 def test_a_source_coarser_than_the_grid_is_told(upstream: Serving, tmp_path: Path) -> None:
     (row,) = run(["ipcc-climate-zones"], tmp_path)
     assert "6 times as wide as the grid" in row["note"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB; skips where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(options, capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted here (only root may, on Linux)")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("leave", [0, 20_000])
+@pytest.mark.parametrize("full", ["store", "cache"])
+def test_ingest_on_a_full_disk_is_one_sentence(
+    upstream: Serving,
+    small_disk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Any,
+    full: str,
+    leave: int,
+) -> None:
+    """Whatever of a file or of a layer has room; with room the same command completes."""
+    places = {name: tmp_path / name for name in ("store", "cache")} | {full: small_disk / full}
+    monkeypatch.setenv("HOTSPOTS_CACHE", str(places["cache"]))
+    words = ("ingest", "soil-carbon-debt/soc_stock", "--region", ",".join(map(str, KENYA)))
+    words += ("--resolution", "5min", "--store", str(places["store"]))
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - leave))
+    code, out, told = run(*words)
+    assert (code, out) == (1, ""), told
+    (sentence,) = [line for line in told.splitlines() if not line.startswith("…")]
+    assert re.match(r"Error: .* can't be written \(No space left on device\)\. Free ", sentence)
+    assert not places["store"].exists()
+    ballast.unlink()
+    assert run(*words)[0] == 0
+    assert Store(places["store"]).names() == ["soc_stock"]

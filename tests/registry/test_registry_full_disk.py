@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,11 @@ class Disk:
         self.folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self) -> None:
-        """Write until not one byte more goes on it."""
+    def fill(self, leave: int = 0) -> None:
+        """Write until not one byte more goes on it, or until so many bytes are free."""
+        if leave:
+            self._ballast.write_bytes(bytes(shutil.disk_usage(self.folder).free - leave))
+            return
         descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT)
         try:
             for size in (65_536, 4_096, 1):
@@ -160,10 +164,16 @@ for words in {commands!r}:
 """
 
 
-def run(folder: Path, *commands: str) -> list[tuple[int, list[str]]]:
+def run(folder: Path, *commands: str, **variables: str) -> list[tuple[int, list[str]]]:
     """Run commands in one process of their own; return the code and the error lines of each."""
     text = COMMANDS.format(commands=[line.split() for line in commands])
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=folder)
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | variables,
+    )
     assert done.stderr == "", done.stderr  # where what is told behind a sentence would stand
     told = [line.split(" ", 2) for line in done.stdout.splitlines() if line.startswith("RAN ")]
     return [(int(code), eval(rest[rest.index("] [") + 2 :])) for _, code, rest in told]
@@ -209,3 +219,46 @@ def test_each_command_reads_or_says_one_sentence(disk: Disk, mine: Path) -> None
     assert len(open_registry(mine)) == 1
     with pytest.raises(RegistryError, match="There is no registry"):
         open_registry(disk.folder / "new.sqlite")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry elsewhere, of more than a megabyte of text that can't be compressed."""
+    path = tmp_path_factory.mktemp("long") / "long.sqlite"
+    registry = open_registry(path, create=True)
+    registry.take(
+        [
+            (n, ROW | {"id": f"r-{n}", "name": f"r-{n}", "summary": random.randbytes(2000).hex()})
+            for n in range(300)
+        ]
+    )
+    registry.engine.dispose()
+    return path
+
+
+EXPORTS = ("export x.xlsx", "export x.xlsx --lang fr", "export x.gpkg", "export x.csv")
+
+
+@pytest.mark.parametrize("leave", [4_096, 20_000, 200_000])
+def test_an_export_for_which_there_is_not_room_enough(disk: Disk, long: Path, leave: int) -> None:
+    """The disk fills in the middle of it, also in a library's own temporary files."""
+    disk.fill(leave)
+    for answer in run(disk.folder, *(f"{command} --registry {long}" for command in EXPORTS)):
+        assert answer[0] == 1
+        assert len(answer[1]) == 1, answer
+        assert "can't be written (" in answer[1][0]
+        assert "Free some space" in answer[1][0]
+    assert os.listdir(disk.folder) == ["ballast"]
+
+
+@pytest.mark.parametrize("leave", [0, 20_000])
+def test_a_full_folder_for_temporary_files_hinders_no_export(
+    disk: Disk, long: Path, tmp_path: Path, leave: int
+) -> None:
+    """They stand beside the file to be written, where nobody else reads them."""
+    disk.fill(leave)
+    commands = (*(f"{command} --force --registry {long}" for command in EXPORTS), "template t.xlsx")
+    answers = run(tmp_path, *commands, TMPDIR=str(disk.folder))
+    assert answers == [(0, [])] * len(commands)
+    assert os.listdir(disk.folder) == ["ballast"]
+    assert sorted(os.listdir(tmp_path)) == ["disk", "t.xlsx", "x.csv", "x.gpkg", "x.xlsx"]

@@ -229,6 +229,38 @@ def test_what_was_revoked_stays_so_after_an_older_backup(
         assert tokens.keep_revoked(connection, LOCAL, revoked, later) == []
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_recovery_is_told_after_an_older_backup_too(
+    registry_at: Any, tmp_path: Path, kind: str
+) -> None:
+    """The backup has neither its journal nor its token: the list and the message still say it."""
+    engine = registry_at(kind)
+    former = make(engine)
+    backup(engine, tmp_path / "old.backup")
+    later, latest = "2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z"
+    with writing(engine) as connection:
+        tokens.recover(connection, holder="The secretariat", now=later)
+    with reading(engine) as connection:
+        revoked = tokens.revoked_digests(connection)
+
+    def keep(connection: sa.Connection) -> None:
+        """Revoke again what was revoked, in the restoration's own transaction."""
+        tokens.keep_revoked(connection, LOCAL, revoked, latest)
+
+    restore(tmp_path / "old.backup", engine, force=True, then=keep)
+    with pytest.raises(TokenError, match=r"was revoked by a recovery on 2026-12-01"):
+        who(engine, former, latest)
+    assert [(row["holder"], row["state"]) for row in rows(engine, latest)] == [
+        ("The administrator", "revoked by a recovery")
+    ]
+    with reading(engine) as connection:
+        found = journal(connection, LOCAL, since=latest)
+    assert [(row["action"], row["detail"]) for row in found] == [
+        ("token revoked by recovery", "administrator The administrator, as before the restoration"),
+        ("restore", ""),
+    ]
+
+
 def test_database_without_a_registry_has_no_revoked_tokens() -> None:
     """So that a backup is restored into an empty one in the same way."""
     with reading(engine_for(":memory:")) as connection:

@@ -251,9 +251,10 @@ def _store(job: _Job, response: requests.Response, remote: RemoteFile, got: int)
         with disk_errors(job.part):
             job.part.unlink(missing_ok=True)
             write_json(job.note, _version_note(job.url, remote))
-    with disk_errors(job.part), job.part.open("ab", buffering=0) as out:
+    with disk_errors(job.part), job.part.open("ab") as out:
         while first:
             out.write(first)
+            out.flush()  # whole, or an error: a full disk takes a part first
             got += len(first)
             if job.progress:
                 job.progress(got, remote.size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,12 +98,26 @@ def replacing(target: Path, *, force: bool, private: bool = False) -> Iterator[P
     try:
         with aside(target) as folder:
             part = folder / f"file{target.suffix.lower()}"  # GDAL detects the format by suffix
-            yield part
+            with _temporary_files(folder):
+                yield part
             if private:  # some writers don't accept an existing file
                 part = _for_its_owner(part)
             os.replace(part, target)
     except OSError as error:
         raise write_error(target, error) from error
+
+
+@contextmanager
+def _temporary_files(folder: Path) -> Iterator[None]:
+    """Make libraries write their temporary files to `folder`: on the disk that errors name.
+
+    openpyxl writes each sheet, personal data included, to such a file first.
+    """
+    former, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = former
 
 
 def _for_its_owner(part: Path) -> Path:

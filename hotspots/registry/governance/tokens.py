@@ -49,7 +49,7 @@ _SECRET_BYTES = 32
 _MOST_HOLDER = 100  # characters
 VALID, EXPIRED, REVOKED, RECOVERED = "valid", "expired", "revoked", "revoked by a recovery"
 # The action in the journal, from which the reason of a revocation is read.
-_BY_RECOVERY = "token revoked by recovery"
+_BY_ADMINISTRATOR, _BY_RECOVERY = "token revoked", "token revoked by recovery"
 
 
 def actor_of(connection: sa.Connection, secret: str | None, now: str = "") -> Actor:
@@ -203,26 +203,33 @@ def revoke(connection: sa.Connection, actor: Actor, id: str, now: str) -> None:
             " others. Make a new one first, then revoke this one."
         )
     connection.execute(token.update().where(token.c.id == id).values(revoked=now))
-    add_to_journal(connection, actor, now, "token revoked", id, f"{row['role']} {row['holder']}")
+    add_to_journal(connection, actor, now, _BY_ADMINISTRATOR, id, f"{row['role']} {row['holder']}")
 
 
-def revoked_digests(connection: sa.Connection) -> dict[str, str]:
-    """Return digest -> time of revocation, to be read before a backup is restored.
+def revoked_digests(connection: sa.Connection) -> dict[str, tuple[str, str]]:
+    """Return digest -> (time of revocation, action), to be read before a backup is restored.
+
+    The action is what the journal calls a revocation by an administrator or by a recovery.
 
     Empty if the database is not a registry yet.
     """
     if not sa.inspect(connection).has_table(token.name):
         return {}
-    query = sa.select(token.c.digest, token.c.revoked).where(token.c.revoked != "")
-    return {row.digest: row.revoked for row in connection.execute(query)}
+    query = sa.select(token.c.id, token.c.digest, token.c.revoked).where(token.c.revoked != "")
+    recovered = _recovered(connection)
+    return {
+        row.digest: (row.revoked, _BY_RECOVERY if row.id in recovered else _BY_ADMINISTRATOR)
+        for row in connection.execute(query)
+    }
 
 
 def keep_revoked(
-    connection: sa.Connection, actor: Actor, revoked: Mapping[str, str], now: str
+    connection: sa.Connection, actor: Actor, revoked: Mapping[str, tuple[str, str]], now: str
 ) -> list[str]:
     """Revoke tokens again that were restored from an older backup; return their ids.
 
-    The journal records the restoration and each token. This includes the last token of an
+    The journal records the restoration and each token, and says "by recovery" of one that a
+    recovery revoked. This includes the last token of an
     administrator, since a revoked token may be compromised; `recover` creates a new one.
 
     Parameters
@@ -242,10 +249,10 @@ def keep_revoked(
     add_to_journal(connection, actor, now, "restore")
     back = [row for row in _all(connection) if not row["revoked"] and row["digest"] in revoked]
     for row in back:
-        moment = revoked[row["digest"]]
+        moment, action = revoked[row["digest"]]
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=moment))
         detail = f"{row['role']} {row['holder']}, as before the restoration"
-        add_to_journal(connection, actor, now, "token revoked", row["id"], detail)
+        add_to_journal(connection, actor, now, action, row["id"], detail)
     return [row["id"] for row in back]
 
 
