@@ -153,7 +153,8 @@ def in_force(group: type[_Group]) -> _Group:
         A variable's value isn't allowed.
     """
     names = [name for field in group.model_fields for name in variables(group, field)]
-    return _built(group, tuple(os.environ.get(name, "") for name in names))
+    built: _Group = _built(group, tuple(os.environ.get(name, "") for name in names))
+    return built
 
 
 @lru_cache(maxsize=64)

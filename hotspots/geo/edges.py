@@ -107,4 +107,5 @@ def _side(
 ) -> npt.NDArray[np.float64]:
     """Return 1, 0 or -1: points (n, 2) to the left of, on, or to the right of edges."""
     (x, y), (px, py) = (end - start).T, (point - start).T
-    return np.sign(x * py - y * px)
+    side: npt.NDArray[np.float64] = np.sign(x * py - y * px)
+    return side
