@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hotspots.errors import FetchError, TokenError
-from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
+from hotspots.ingest.access.download import Progress, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, member_of, public
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
@@ -233,8 +233,7 @@ def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Pa
         "retrieved": origin.retrieved,
         "sha256": origin.sha256,
     }
-    with disk_errors(order.note):
-        write_json(order.note, note)
+    write_json(order.note, note)
     return path, _origin(order, note)
 
 
@@ -269,8 +268,7 @@ def _submitted(order: _Order) -> str:
     links = {link.get("rel"): link.get("href") for link in reply.get("links", [])}
     job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{reply.get('jobID', '')}"
     job = urljoin(url, str(job))
-    with disk_errors(order.note):
-        write_json(order.note, {"job": job})
+    write_json(order.note, {"job": job})
     return job
 
 

@@ -220,8 +220,7 @@ def _renewed(
         "checksum": file.checksum,
         "seen": [seen.st_size, seen.st_mtime_ns],
     }
-    with disk_errors(file.folder):
-        write_json(file.folder / "record.json", record)
+    write_json(file.folder / "record.json", record)
     return record
 
 
