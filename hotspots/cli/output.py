@@ -105,7 +105,9 @@ def print_words(table: pd.DataFrame) -> None:
         put_block(line.rstrip())
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool
+) -> None:
     """Print rows: all fields as JSON, or the named columns as a table."""
     import pandas as pd
 

@@ -108,6 +108,7 @@ def cds_file(
     if access.extra.get("area"):
         inputs["area"] = _area(request.boxes)
     address = access.address.rstrip("/")
+    # Equal requests share one job, whatever the order of their keys.
     folder = cache / "cds" / key_of(address, dataset, json.dumps(inputs, sort_keys=True))
     member = filled(access.member, values)
     order = _Order(with_client or client(), access, address, dataset, inputs, folder, patience)

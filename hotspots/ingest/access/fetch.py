@@ -156,6 +156,7 @@ class _CachedFile:
             seen = self.path.stat()
         except OSError:
             return None
+        # Hashing reads the whole file, so it is left for files whose size or time differs.
         same = [seen.st_size, seen.st_mtime_ns] == stored.get("seen")
         return stored if same or (stored and file_hash(self.path) == stored.get("sha256")) else None
 

@@ -209,6 +209,7 @@ def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
 
 def _bands_of(job: _Job, path: Path) -> tuple[int, ...]:
     """Return the bands of the local file: a window holds the requested ones only, from 1 on."""
+    # Whole files keep the band numbers of the catalogue.
     is_window = "windows" in path.parts[-3:-2]
     return tuple(range(1, len(job.bands) + 1)) if is_window else job.bands
 
