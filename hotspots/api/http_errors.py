@@ -170,6 +170,7 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def _parameter_fault(fault: Mapping[str, Any]) -> str:
+    # The last part of the location; the first says where parameters are read from.
     name = fault["loc"][-1]
     expected = fault.get("ctx", {}).get("expected")
     allowed = f"use {expected}" if expected else fault["msg"]

@@ -236,6 +236,7 @@ def has_layer(store: Store, key: str, request: Mapping[str, object]) -> bool:
     if key not in store.names():
         return False
     properties = store.item(key)["properties"]
+    # Compared as an item is read back: JSON has lists where a request may have tuples.
     same: bool = properties.get(f"{PREFIX}request") == json.loads(json.dumps(request))
     states = {row["layer"]: row["state"] for row in store.layers()}
     return same and states.get(key) == "ok"

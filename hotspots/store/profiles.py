@@ -223,6 +223,7 @@ def _common(layers: Sequence[xr.DataArray]) -> dict[str, object]:
         texts = dict.fromkeys(str(layer.attrs[key]) for layer in layers if key in layer.attrs)
         if texts:
             out[key] = (" " if key == "sha256" else "; ").join(texts)
+    # The depth of one layer isn't that of the profile.
     out.pop("depth_cm", None)
     return out
 

@@ -204,6 +204,7 @@ def _band_names(layer: xr.DataArray) -> list[str]:
 def _years(layer: xr.DataArray) -> tuple[datetime, datetime]:
     """Return the first and last second of a layer's time; an undated layer covers all time."""
     year, period = layer.attrs.get("year"), _PERIOD.fullmatch(str(layer.attrs.get("period", "")))
+    # STAC requires a time; these are the first and last years that a date can have.
     first, last = 1, 9999
     if year:
         first = last = int(year)

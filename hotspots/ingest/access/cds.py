@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from hotspots.config import secret, settings
 from hotspots.errors import FetchError, TokenError
-from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
+from hotspots.ingest.access.download import Progress, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, member_of, public
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box, split_boxes
@@ -108,6 +108,7 @@ def cds_file(
     if access.extra.get("area"):
         inputs["area"] = _area(request.boxes)
     address = access.address.rstrip("/")
+    # Equal requests share one job, whatever the order of their keys.
     folder = cache / "cds" / key_of(address, dataset, json.dumps(inputs, sort_keys=True))
     member = filled(access.member, values)
     order = _Order(with_client or client(), access, address, dataset, inputs, folder, patience)
@@ -233,8 +234,7 @@ def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Pa
         "retrieved": origin.retrieved,
         "sha256": origin.sha256,
     }
-    with disk_errors(order.note):
-        write_json(order.note, note)
+    write_json(order.note, note)
     return path, _origin(order, note)
 
 
@@ -269,8 +269,7 @@ def _submitted(order: _Order) -> str:
     links = {link.get("rel"): link.get("href") for link in reply.get("links", [])}
     job = links.get("monitor") or f"{order.address}/retrieve/v1/jobs/{reply.get('jobID', '')}"
     job = urljoin(url, str(job))
-    with disk_errors(order.note):
-        write_json(order.note, {"job": job})
+    write_json(order.note, {"job": job})
     return job
 
 

@@ -61,10 +61,18 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write a small JSON file atomically."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(beside, path)
+    """Write a small JSON file atomically; for errors see `disk_errors`."""
+    write_text(path, json.dumps(content, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file atomically, in a folder that is made; errors as `disk_errors`."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A fixed name, so that a killed run leaves at most one such file; see `locked`.
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

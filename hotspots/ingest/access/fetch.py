@@ -156,6 +156,7 @@ class _CachedFile:
             seen = self.path.stat()
         except OSError:
             return None
+        # Hashing reads the whole file, so it is left for files whose size or time differs.
         same = [seen.st_size, seen.st_mtime_ns] == stored.get("seen")
         return stored if same or (stored and file_hash(self.path) == stored.get("sha256")) else None
 
@@ -220,8 +221,7 @@ def _renewed(
         "checksum": file.checksum,
         "seen": [seen.st_size, seen.st_mtime_ns],
     }
-    with disk_errors(file.folder):
-        write_json(file.folder / "record.json", record)
+    write_json(file.folder / "record.json", record)
     return record
 
 

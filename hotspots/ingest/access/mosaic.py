@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
@@ -147,6 +148,14 @@ def _source(part: Part, band: int, row: int, column: int, kind: Kind) -> list[st
         f"</{tag}>",
     ]
     return [line for line in lines if line]
+
+
+def described_part(path: Path, name: str) -> tuple[Part, Kind]:
+    """Return a local raster as a part of a mosaic, called `name` there, and its properties."""
+    import rasterio
+
+    with rasterio.open(path) as file:
+        return Part(name, file.transform, (file.height, file.width)), kind_of(file)
 
 
 def kind_of(file: DatasetReader, bands: int | None = None) -> Kind:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk_errors, locked, read_json, write_json
+from hotspots.ingest.access.download import Progress, locked, read_json, write_json
 from hotspots.ingest.access.fetch import fetch, key_of, public, stale
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.window_files import copied, joined
@@ -166,8 +166,7 @@ def cut(
         "sha256": file_hash(path),
         "file": path.name,
     }
-    with disk_errors(folder):
-        write_json(record_path, record)
+    write_json(record_path, record)
     return _found(folder, source.address, record)
 
 

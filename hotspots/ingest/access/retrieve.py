@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hotspots.config import secret
 from hotspots.errors import BadInputError, FetchError, TokenError
-from hotspots.ingest.access.download import Progress, disk_errors, locked
+from hotspots.ingest.access.download import Progress, disk_errors, locked, write_text
 from hotspots.ingest.access.fetch import Expected, fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
@@ -210,6 +210,7 @@ def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
 
 def _bands_of(job: _Job, path: Path) -> tuple[int, ...]:
     """Return the bands of the local file: a window holds the requested ones only, from 1 on."""
+    # Whole files keep the band numbers of the catalogue.
     is_window = "windows" in path.parts[-3:-2]
     return tuple(range(1, len(job.bands) + 1)) if is_window else job.bands
 
@@ -320,23 +321,14 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
 
 def _joined(rasters: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path, Origin]:
     """Return one virtual raster of several windows of a data set."""
-    import rasterio
+    from hotspots.ingest.access.mosaic import described_part, vrt_text
 
-    from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
-
-    parts = []
-    for path, _ in rasters:
-        with rasterio.open(path) as file:
-            kind = kind_of(file)
-            where = str(path.resolve())
-            parts.append(Part(where, file.transform, (file.height, file.width)))
+    parts, kinds = zip(
+        *(described_part(path, str(path.resolve())) for path, _ in rasters), strict=True
+    )
     hashes = [origin.sha256 for _, origin in rasters]
     whole = folder / f"{key_of(*hashes)}.vrt"
-    with disk_errors(whole):
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = whole.with_name(f"{whole.name}.new")
-        beside.write_text(vrt_text(parts, kind, note=" ".join(hashes)), encoding="utf-8")
-        os.replace(beside, whole)
+    write_text(whole, vrt_text(parts, kinds[-1], note=" ".join(hashes)))
     first = rasters[0][1]
     return whole, replace(
         first,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from affine import Affine
 
 from hotspots.errors import EmptyRegionError, FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, disk_errors, locked
+from hotspots.ingest.access.download import Progress, locked, write_text
 from hotspots.ingest.access.fetch import fetch, key_of
 from hotspots.ingest.access.http import Client, RemoteFile, client
 from hotspots.ingest.access.mosaic import Kind, Part, kind_of, vrt_text
@@ -156,10 +155,7 @@ def _mosaic(
         )
         for tile in found
     ]
-    with disk_errors(path):
-        beside = path.with_name(f"{path.name}.new")
-        beside.write_text(vrt_text(parts, kind), encoding="utf-8")
-        os.replace(beside, path)
+    write_text(path, vrt_text(parts, kind))
     return path
 
 

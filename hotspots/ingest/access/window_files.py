@@ -12,8 +12,8 @@ from affine import Affine
 
 from hotspots.config import variable
 from hotspots.errors import WriteError
-from hotspots.ingest.access.download import Progress, disk_errors
-from hotspots.ingest.access.mosaic import Part, kind_of, vrt_text
+from hotspots.ingest.access.download import Progress, disk_errors, write_text
+from hotspots.ingest.access.mosaic import described_part, vrt_text
 from hotspots.ingest.access.window_reader import Reader
 from hotspots.ingest.access.windows import Window
 from hotspots.io.atomic import file_hash
@@ -108,18 +108,9 @@ def _form(reader: Reader, of: Window) -> RasterForm:
 
 def joined(reader: Reader, parts: Sequence[Path], path: Path) -> Path:
     """Return the only window, or a VRT of several; the VRT contains their hashes."""
-    import rasterio
-
     if len(parts) == 1:
         return parts[0]
-    found = []
-    for part in parts:
-        with rasterio.open(part) as file:
-            kind = kind_of(file)
-            found.append(Part(part.name, file.transform, (file.height, file.width)))
-    text = vrt_text(found, kind, note=" ".join(file_hash(part) for part in parts))
-    with disk_errors(path):
-        beside = path.with_name(f"{path.name}.new")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+    found, kinds = zip(*(described_part(part, part.name) for part in parts), strict=True)
+    hashes = " ".join(file_hash(part) for part in parts)
+    write_text(path, vrt_text(found, kinds[-1], note=hashes))
     return path

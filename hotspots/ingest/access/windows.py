@@ -196,6 +196,7 @@ def tile_names(tiles: Tiles, boxes: Sequence[Box]) -> dict[str, Box]:
 
 
 def _steps(low: float, high: float, side: float) -> range:
+    # A box that ends on a tile's edge, to rounding, doesn't need the tile beyond it.
     first = int(np.floor(low / side + 1e-9))
     return range(first, max(first + 1, int(np.ceil(high / side - 1e-9))))
 

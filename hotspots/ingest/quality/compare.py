@@ -176,6 +176,7 @@ def _statistics(layer_values: Array, reference_values: Array, weight: Array) -> 
         "bias": a - b,
         "rmse": float(np.sqrt((weight * difference**2).sum() / whole)),
         "mean_absolute_difference": float((weight * np.abs(difference)).sum() / whole),
+        # Rounding may carry the quotient just beyond 1.
         "r": max(-1.0, min(1.0, covariance / product))
         if product > 0 and layer_values.size > 2
         else None,

@@ -60,26 +60,35 @@ class Overlap(NamedTuple):
         )
 
 
+class _Axis(NamedTuple):
+    """One axis of a grid, as stored: its first edge, the step from cell to cell, its cells."""
+
+    edge: float
+    step: float
+    cells: int
+
+
 def overlaps(source: Grid, target: Grid) -> tuple[Overlap, Overlap]:
     """Return the overlaps of rows and of columns of two grids of one CRS, in any orientation."""
     s, t = source.transform, target.transform
     geographic = source.is_geographic
     rows = _overlap(
-        (s.f, s.e, source.shape[0]), (t.f, t.e, target.shape[0]), areal=geographic, turn=0.0
+        _Axis(s.f, s.e, source.shape[0]),
+        _Axis(t.f, t.e, target.shape[0]),
+        areal=geographic,
+        turn=0.0,
     )
     columns = _overlap(
-        (s.c, s.a, source.shape[1]),
-        (t.c, t.a, target.shape[1]),
+        _Axis(s.c, s.a, source.shape[1]),
+        _Axis(t.c, t.a, target.shape[1]),
         areal=False,
         turn=360.0 if geographic else 0.0,
     )
     return rows, columns
 
 
-def _overlap(
-    source: tuple[float, float, int], target: tuple[float, float, int], *, areal: bool, turn: float
-) -> Overlap:
-    """Return the overlap of two axes, each given as (first edge, step, number of cells)."""
+def _overlap(source: _Axis, target: _Axis, *, areal: bool, turn: float) -> Overlap:
+    """Return the overlap of two axes; `turn` is the length of a full rotation, 0 for none."""
     (start, step, count), (t_start, t_step, t_count) = source, target
     edges = t_start + t_step * np.arange(t_count + 1)
     # In source cells from the first edge, which removes orientation and rounding.

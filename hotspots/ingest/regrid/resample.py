@@ -306,6 +306,7 @@ def _merged(plan: _Plan, parts: list[tuple[Numbers, Numbers]]) -> tuple[Numbers,
     """Merge the planes of several files, (planes, rows, columns), and their shares."""
     if plan.how.months:
         values = np.concatenate([part[0] for part in parts])
+        # A year is known only as far as the month that covers least.
         share = np.min([part[1] for part in parts], axis=0)
         if plan.how.combine:
             whole = values.reshape(-1, 12, *values.shape[1:]).sum(axis=0, dtype="float64")
@@ -336,6 +337,7 @@ def _side_by_side(plan: _Plan, values: Numbers, shares: Numbers) -> tuple[Number
             made = steady(weighted / covered).astype("float32")
     else:
         made = np.take_along_axis(values, shares.argmax(axis=0)[None], axis=0)[0]
+    # Files may overlap, so that their shares sum to more than 1.
     return made[None], np.minimum(covered, 1).astype("float32")
 
 

@@ -320,6 +320,7 @@ def _decoding(raw: SourceRaster, file: DatasetReader, band: int) -> Decoding:
 
 def _decoded(stored: Numbers, decoding: Decoding) -> npt.NDArray[np.float64]:
     values = stored.astype("float64")
+    # Compared before scale and offset, which would round.
     missing = [values == number for number in decoding.nodata]
     if decoding.scale != 1:
         values *= decoding.scale

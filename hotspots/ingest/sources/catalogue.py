@@ -59,7 +59,8 @@ __all__ = [
 SOURCES = Path(__file__).parent
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _DEPTH = re.compile(r"\d+(-\d+)?")
-_SIMPLE: dict[Any, Any] = {str: str, bool: bool, int: int, float: int | float}
+# A hint of the model -> what its values may be.
+_SIMPLE: dict[Any, Any] = {str: str, bool: bool, int: int, float: int | float, Year: Year}
 _SIMPLE_NUMBERS = (int, int | float)  # True is an int to Python, but isn't accepted as a number
 # Placeholders that the kind of access fills itself.
 _OWN_PLACEHOLDERS = {"tiles": {"tile"}, "geoboundaries": {"iso3"}}
@@ -141,7 +142,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         return _build(made[0], value)
     if isinstance(value, dict):
         return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    expected = _SIMPLE.get((inner or [hint])[0], object)
+    expected = _SIMPLE.get(hint, _SIMPLE.get((inner or [hint])[0], object))
     if not isinstance(value, expected) or (isinstance(value, bool) and expected in _SIMPLE_NUMBERS):
         raise ValueError(f"'{key}' is {value!r}, which isn't what is needed there")
     return value
