@@ -288,7 +288,7 @@ def test_doubts_are_told() -> None:
         assert made.sure == "verified" or made.doubts, made.name
     for name in ("gsocmap", "gsocseq"):
         assert "not confirmed" in source(name).licence_note
-    assert any("no change" in doubt for doubt in source("worldcover").doubts)
+    assert any("isn't a change" in doubt for doubt in source("worldcover").doubts)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,7 @@ def test_likeness_by_hand() -> None:
     listed = ["Kestrel Heron", "Kestrel Heron Osprey", "Kestrel Heron Condor"]
     given = [names_of(record(str(n), name)) for n, name in enumerate(listed)]
     names = Names.of(given)
-    names.weights = dict.fromkeys(names.weights, 1.0)
+    names = replace(names, weights=dict.fromkeys(names.weights, 1.0))
     short, osprey, condor = (names.prepared(one[0]) for one in given)
     assert names.likeness(short, osprey) == pytest.approx(2 / 2.5)
     assert names.likeness(osprey, condor) == 0  # 2 / (2 + 2), below the floor
