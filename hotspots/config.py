@@ -86,11 +86,13 @@ class Limits(BaseSettings):
     block_bytes: Amount = 200_000_000
     """Bytes of one tile, strip or chunk of a raster after unpacking; it is read as a whole"""
     file_bytes: Amount = 2_000_000_000
-    """Bytes of a table or a vector file"""
+    """Bytes of a table of points or a vector file"""
     toml_bytes: Amount = 1_000_000
     """Bytes of a recipe or another file in TOML"""
     json_bytes: Amount = 50_000_000
     """Bytes of a manifest or another description in JSON"""
+    records_bytes: Amount = 300_000_000
+    """Bytes of a file of records in CSV or GeoJSON, which is read whole"""
     unpacked_bytes: Amount = 4_000_000_000
     """Bytes that a compressed file may unpack to"""
     workbook_bytes: Amount = 600_000_000  # 100,000 long records take about half

@@ -6,6 +6,7 @@ table that maps the classes to an exit code or a status.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -123,3 +124,11 @@ def shortened(given: object, most: int = 100) -> str:
     """
     text = str(given)
     return text if len(text) <= most else f"{text[:most]}…"
+
+
+def with_short_words(message: str, most: int = 1_000) -> str:
+    """Return a message in which each word of more than `most` characters is shortened.
+
+    The command line prints every error through this, whatever library it came from.
+    """
+    return re.sub(rf"\S{{{most},}}", lambda word: shortened(word[0]), message)

@@ -45,6 +45,7 @@ from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError, HotspotsError, shortened
 from hotspots.io.atomic import require_free, require_writable, write_text
+from hotspots.io.limits import require_regular
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who works there.",
@@ -198,6 +199,8 @@ def analyze(
         raise BadInputError(
             "Give either --data (sample, a file or a folder) or --store, one of them."
         )
+    for given in (data, home, regions):  # refused before anything is computed
+        require_regular(given)
     chosen = _recipe(recipe)
     place = hs.region(region)
     recorded = read_through(opened(None))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from hotspots.errors import with_short_words
 from hotspots.locale.escaping import indented, one_line, visible, visible_json
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def say(step: str) -> None:
 def report(text: str) -> None:
     """Print as `put` does to standard error; a closed stream doesn't stop the work."""
     try:
-        typer.echo(indented(text), err=True)
+        typer.echo(indented(with_short_words(text)), err=True)
     except BrokenPipeError:
         silence(sys.stderr)
 

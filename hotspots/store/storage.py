@@ -15,6 +15,7 @@ from typing import Protocol
 
 from hotspots.errors import BadInputError
 from hotspots.io.atomic import aside, file_hash, lock
+from hotspots.io.limits import require_regular
 from hotspots.io.os_errors import permitted
 from hotspots.io.readers.paths import confined
 from hotspots.io.readers.texts import read_bytes
@@ -119,6 +120,7 @@ class Folder:
         """Write a temporary file and rename it; call this with the lock held."""
         path = self._own(key)
         beside = path.with_name(f".part.{path.name}")
+        beside.unlink(missing_ok=True)  # of a killed run, or a pipe or link that was put there
         beside.write_bytes(content)
         os.replace(beside, path)
 
@@ -158,7 +160,9 @@ class Folder:
     def locked(self) -> Iterator[None]:
         """Wait for the lock of the folder."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
+        path = self.path / ".lock"
+        require_regular(path)  # to open a pipe would wait for ever
+        with path.open("w") as file:
             lock(file.fileno())
             yield
 

@@ -172,6 +172,8 @@ CASES = [
     Case("file_bytes", 20, records(), validate, is_command=True),
     Case("file_bytes", 20, workbook, validate, is_command=True),
     Case("file_bytes", 20, record_features, validate, is_command=True),
+    Case("records_bytes", 20, records(), validate, is_command=True),
+    Case("records_bytes", 20, record_features, validate, is_command=True),
     Case("file_bytes", 20, points, add, is_command=True),
     Case("file_bytes", 20, outline(BOX), region),
     Case("file_bytes", 20, outline(BOX, "area.gpkg"), region),

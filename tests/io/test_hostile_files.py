@@ -6,6 +6,9 @@ that nobody asks a listener on this machine whose address stands in the files.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +94,40 @@ def test_nobody_was_asked_for_what_the_files_name(done: dict[Any, Any]) -> None:
 
 def test_there_are_as_many_files_as_were_asked_for() -> None:
     assert len(CASES) + len(FAULTY) >= 90
+
+
+FRESH = [
+    ("recipe", "digits"),
+    ("region", "comb"),
+    ("add-layer", "long-cell"),
+    ("add-layer", "digits"),
+    ("add-layer", "parquet-bomb"),
+    ("import", "columns"),
+    ("import", "zip-bomb"),
+    ("restore", "pipe"),
+]
+
+
+@pytest.mark.parametrize(("group", "name"), FRESH)
+def test_a_fresh_command_refuses_it_in_one_line_and_little_memory(
+    tmp_path: Path, group: str, name: str
+) -> None:
+    """The other tests fork; here the command is started as a user starts it."""
+    makers, words = GROUPS[group]
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    path = makers[name](tmp_path / "in", "http://127.0.0.1:9")
+    command = [sys.executable, "-m", "hotspots", *words(path, tmp_path / "out")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with (tmp_path / "said").open("wb") as said, (tmp_path / "printed").open("wb") as printed:
+        child = subprocess.Popen(command, stdout=printed, stderr=said, env=env)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    require_one_sentence(
+        {
+            "code": child.returncode,
+            "out": (tmp_path / "printed").read_text(),
+            "err": (tmp_path / "said").read_text(),
+            "mb": used.ru_maxrss / 1024,
+        }
+    )

@@ -8,8 +8,9 @@ import socket
 import pytest
 
 from hotspots.config import Limits
-from hotspots.errors import BadInputError
+from hotspots.errors import BadInputError, shortened, with_short_words
 from hotspots.io.limits import limits, require_regular, require_within
+from hotspots.io.readers.texts import require_short_lines
 
 
 def test_a_variable_of_the_environment_changes_a_limit(monkeypatch):
@@ -68,3 +69,25 @@ def test_an_overlong_path_is_refused_in_a_short_sentence():
 def test_what_is_absent_is_left_to_the_reader(tmp_path):
     require_regular(tmp_path / "absent.csv")
     require_regular("with\0zero")
+
+
+def test_a_long_value_is_shortened_wherever_a_message_quotes_it(run):
+    assert shortened("a" * 100) == "a" * 100
+    assert shortened("a" * 101) == "a" * 100 + "…"
+    message = with_short_words(f"The cell '{'9' * 10_000}' is too long; '{'8' * 900}' isn't.")
+    assert message == f"The cell '{'9' * 99}… is too long; '{'8' * 900}' isn't."
+    code, _, said = run("stock", "--store", "x", "--to", "9" * 10_000)
+    assert (code, len(said) < 900) == (2, True)
+    code, _, said = run("layers", "9" * 10_000)
+    assert (code, len(said) < 900) == (2, True)
+
+
+@pytest.mark.parametrize("most", [5, 7, 100])
+def test_a_long_line_is_found_wherever_it_stands(tmp_path, most):
+    path = tmp_path / "a.csv"
+    for before in range(12):
+        path.write_bytes(b"ab\n" * before + b"x" * most + b"\nabc\n" + b"y" * most)
+        require_short_lines(path, most)
+        path.write_bytes(b"ab\n" * before + b"x" * (most + 1) + b"\nabc\n")
+        with pytest.raises(BadInputError, match=f"Line {before + 1} of 'a.csv' has more than"):
+            require_short_lines(path, most)

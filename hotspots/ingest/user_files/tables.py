@@ -19,7 +19,7 @@ from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen, liste
 from hotspots.io.atomic import reason
 from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.limits import require_regular, require_within
-from hotspots.io.readers.texts import paced, require_size
+from hotspots.io.readers.texts import paced, require_short_lines, require_size
 from hotspots.layers.variables import Variable
 
 Array = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ _DELIMITERS = (",", ";", "\t")
 # Coordinates have few digits; a grid is refused if they deviate by more than this part of a cell.
 _OFF = 0.05
 _MOST_CELLS = 500_000_000
-_LONGEST_HEADER = 1_000_000  # letters
+_LONGEST_LINE = 1_000_000  # letters of the header, bytes of other lines
 _LONGEST_REASON = 120
 _PART = 100_000  # rows read at once
 _FARTHEST = 1e9  # m, or degrees; the globe is 4e7 m round
@@ -71,6 +71,7 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
     require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
     y_name, x_name = (_axis(path, names, known) for known in (_Y_NAMES, _X_NAMES))
     name = _column(path, row, names, column, (y_name, x_name))
+    require_short_lines(path, _LONGEST_LINE)
     ys, xs, values = _columns(path, delimiter, names, (y_name, x_name, name))
     rows, north, dy = _lattice(ys, path, y_name)
     columns, west, dx = _lattice(xs, path, x_name)
@@ -91,12 +92,12 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
 def _header(path: Path) -> tuple[str, list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline(_LONGEST_HEADER)
+            line = file.readline(_LONGEST_LINE)
     except UnicodeDecodeError as error:
         raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
-    if len(line) == _LONGEST_HEADER or "\0" in line:
+    if len(line) == _LONGEST_LINE or "\0" in line:
         raise RasterError(
-            f"'{path}' has a first line of more than {_LONGEST_HEADER:,} letters, or bytes that"
+            f"'{path}' has a first line of more than {_LONGEST_LINE:,} letters, or bytes that"
             " aren't text. Give a table whose first line names its columns."
         )
     if not line.strip():

@@ -108,6 +108,26 @@ def read_text(path: str | Path, limit: str = "file_bytes") -> str:
     return read_bytes(path, limit).decode("utf-8-sig")
 
 
+def require_short_lines(path: Path, most: int) -> None:
+    """Raise `BadInputError` if a line of a file has more than `most` bytes; no line is held.
+
+    Parsers of tables need a hundred times the memory of one long cell.
+    """
+    deadline, length, row = Deadline(path.name), 0, 1
+    with path.open("rb") as opened:
+        while chunk := opened.read(min(_CHUNK, most)):
+            deadline.check()
+            first = chunk.find(b"\n")
+            length += len(chunk) if first < 0 else first
+            if length > most:
+                raise BadInputError(
+                    f"Line {row:,} of '{path.name}' has more than {most:,} bytes. Give a table with"
+                    " a line for each row."
+                )
+            if first >= 0:
+                length, row = len(chunk) - 1 - chunk.rfind(b"\n"), row + chunk.count(b"\n")
+
+
 def require_size(path: Path, limit: str = "file_bytes") -> None:
     """Raise `BadInputError` if a file is larger than a limit; nothing is read."""
     _require(path, path.stat().st_size, limit)

@@ -162,7 +162,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the headings and the non-blank rows, numbered as in a spreadsheet."""
     csv.field_size_limit(max(csv.field_size_limit(), _MOST_CELL))
     try:
-        text = StringIO(read_text(path), newline="")
+        text = StringIO(read_text(path, "records_bytes"), newline="")
         header, *rows = list(_limited(csv.reader(text), path.name)) or [[]]
     except UnicodeDecodeError as fault:
         raise BadInputError(

@@ -45,7 +45,7 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     """
     # The limit applies to the whole process and is only increased.
     csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))
-    text = _decoded(read_bytes(path), path.name, encoding)
+    text = _decoded(read_bytes(path, "records_bytes"), path.name, encoding)
     rows = _rows(text, _delimiter(text))
     header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
     if header is None:

@@ -209,7 +209,7 @@ def _placed(record: Record, columns: Sequence[str]) -> _Placed:
 
 def _features(path: Path) -> list[_Feature]:
     try:
-        data = parse_json(read_text(path))
+        data = parse_json(read_text(path, "records_bytes"))
     except UnicodeDecodeError as fault:
         raise RegistryError(
             f"'{path.name}' is not in UTF-8 (byte {fault.start}), as GeoJSON must be. Save it"
