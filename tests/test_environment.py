@@ -19,7 +19,7 @@ CONDA_NAMES = {"dask": "dask-core", "geopandas": "geopandas-base"}
 CONDA_EXTRAS = ("api", "notebooks")
 CONDA_ONLY = {"python", "pip", "nodejs"}
 # Parts of another's public interface: these come with it, in the version it wants.
-BROUGHT_BY = {"branca": "folium", "pydantic": "fastapi", "starlette": "fastapi"}
+BROUGHT_BY = {"starlette": "fastapi"}
 ALL_EXTRAS = ("api", "notebooks", "postgis", "cluster", "dev")
 
 

@@ -56,6 +56,11 @@ def explore(
     -----
     Web Mercator enlarges areas towards the poles, as the page states. The numbers on it are from
     the edition's tables, which use true areas. Layers are cut at 85 degrees north and south.
+
+    The texts of edition and registry are shown as they are. A layer of your own that you add to
+    the map (``folium.Marker(popup=…).add_to(map)``) isn't: folium renders its texts as HTML, and
+    as a template, which can run code. Escape texts from data before: ``html.escape``, and then
+    ``{`` as ``&#123;``.
     """
     from hotspots.maps import panel as page
     from hotspots.maps.figure import StandaloneFigure

@@ -275,9 +275,9 @@ COMMANDS = (
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_no_command_is_steered(run: Run, registry: Path, words: tuple[str, ...]) -> None:
-    shown(run, *words)
+    assert "".join(shown(run, *words)[1:]).strip()
     if words != ("review",):
-        json.loads(shown(run, *words, "--json")[1])
+        assert isinstance(json.loads(shown(run, *words, "--json")[1]), dict | list)
 
 
 def test_a_record_is_shown_literally(run: Run, registry: Path) -> None:

@@ -125,8 +125,9 @@ def test_others_read_while_one_has_it_open(disk: Disk, mine: Path) -> None:
 
 def test_two_read_a_closed_registry_at_once(disk: Disk, mine: Path) -> None:
     disk.fill()
-    with reading(engine_for(mine)), reading(engine_for(mine)):
-        pass
+    with reading(engine_for(mine)) as one, reading(engine_for(mine)) as other:
+        found = [c.exec_driver_sql("SELECT id FROM record").scalars().all() for c in (one, other)]
+    assert found == [["first"], ["first"]]
 
 
 def _read_while_another_writes(reader: sa.Engine, disk: Disk, mine: Path) -> None:
