@@ -73,6 +73,18 @@ class Grid:
         return float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())
 
     @property
+    def lonlat_bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) in degrees; of a projected grid across ±180, west > east."""
+        if self.is_geographic:
+            west, south, east, north = self.bounds
+            # Edges of cells centred on the poles lie beyond them.
+            return west, max(south, -90.0), east, min(north, 90.0)
+        to_lonlat = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        # A straight edge bows in degrees: points along it find how far it reaches.
+        west, south, east, north = to_lonlat.transform_bounds(*self.bounds, densify_pts=101)
+        return west, south, east, north
+
+    @property
     def is_geographic(self) -> bool:
         """Whether coordinates are longitude and latitude in degrees."""
         return bool(self.crs.is_geographic)
