@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import ceil, floor
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 import shapely
@@ -29,7 +29,9 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import MissingAssetError
 from hotspots.geo.edges import require_simple, require_untangled
-from hotspots.layers.array_types import BoolArray, FloatArray, IntArray, ObjectArray
+
+if TYPE_CHECKING:
+    from hotspots.layers.array_types import BoolArray, FloatArray, IntArray, ObjectArray
 
 WORLD_BOX = shapely.box(-180, -90, 180, 90)
 

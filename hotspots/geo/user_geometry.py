@@ -19,10 +19,11 @@ from hotspots.errors import BadInputError, EmptyRegionError
 from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
-from hotspots.layers.array_types import FloatArray
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from hotspots.layers.array_types import FloatArray
 
 Unchecked: TypeAlias = Any  # a member of a JSON object before its form is known
 GeoJson = Mapping[str, Unchecked]

@@ -275,6 +275,7 @@ class _Run:
 
     def response(self, years: int) -> xr.DataArray:
         """Return the stock built by input alone in `years`: the gain of an increase of 100 %."""
+        # Times 0, not zeros: missing cells stay missing.
         empty = {name: self.state[name] * 0.0 for name in (*model.POOLS, "iom")}
         start = self.state.assign(empty)
         return replace(self, state=start).ahead(years)
@@ -356,6 +357,7 @@ def _warmed_up(
     climate = {
         name: _by_year(array) for name, array in _climate_of(warm_up, "time", "warm_up").items()
     }
+    # Production moves the input; the soil's own demand doesn't, as in the protocol's phase 2.
     inputs = need * _npp(climate) / _npp(year).where(lambda npp: npp > 0)
     drivers = {**year, **climate, "carbon_input": inputs * share}
     months = {name: _in_a_row(array, inputs.sizes["year"]) for name, array in drivers.items()}

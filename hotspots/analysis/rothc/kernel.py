@@ -234,6 +234,7 @@ def equilibrium(
     site = _site(soil)
     before = _periodic_deficit(weather, site)
 
+    # Rows 0-3: where a unit of each pool is after the year; row 4: what the year's input leaves.
     runs = np.zeros((5, 4))
     for j in range(4):
         runs[j, j] = 1.0
