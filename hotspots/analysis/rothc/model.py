@@ -409,7 +409,7 @@ def _apply(
 
 
 def _run(kernel: str, *given: FloatArray) -> tuple[FloatArray, ...]:
-    from hotspots.analysis.rothc.kernel import run  # numba is slow to import
+    from hotspots.analysis.rothc.cells import run  # numba is slow to import
 
     return run(kernel, *given)
 
