@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from itertools import chain
 from math import ceil, floor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
@@ -31,11 +30,38 @@ from shapely.geometry.base import BaseGeometry
 from hotspots.errors import MissingAssetError
 from hotspots.geo.edges import require_simple, require_untangled
 
+if TYPE_CHECKING:
+    from hotspots.layers.array_types import BoolArray, FloatArray, IntArray, ObjectArray
+
 WORLD_BOX = shapely.box(-180, -90, 180, 90)
 
+
+class _Polygon(TypedDict):
+    type: Literal["Polygon"]
+    arcs: list[list[int]]
+
+
+class _MultiPolygon(TypedDict):
+    type: Literal["MultiPolygon"]
+    arcs: list[list[list[int]]]
+
+
+_Outline = _Polygon | _MultiPolygon  # objects of a TopoJSON collection
+
+
+class _Transform(TypedDict):
+    scale: tuple[float, float]
+    translate: tuple[float, float]
+
+
+class _Topology(TypedDict):
+    """What is read of a TopoJSON file: integer points of arcs, and how they become degrees."""
+
+    arcs: list[list[tuple[int, int]]]
+    transform: _Transform
+
+
 _FEWEST_POINTS = 4  # of a closed ring that can have an area
-_Coordinates = npt.NDArray[np.float64]
-_Geometries = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -135,7 +161,7 @@ def has_jump(geometry: BaseGeometry) -> bool:
     return bool(jumps_of([geometry])[0])
 
 
-def jumps_of(geometries: Sequence[BaseGeometry]) -> npt.NDArray[np.bool_]:
+def jumps_of(geometries: Sequence[BaseGeometry]) -> BoolArray:
     """Return `has_jump` of each geometry."""
     parts, owners = _parts(geometries)
     steps, part_of_step = _steps(parts)
@@ -144,7 +170,7 @@ def jumps_of(geometries: Sequence[BaseGeometry]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _is_odd(polygons: _Geometries) -> npt.NDArray[np.bool_]:
+def _is_odd(polygons: ObjectArray) -> BoolArray:
     """Return which polygons jump, extend beyond the antimeridian or aren't valid."""
     odd = ~shapely.is_valid(polygons)
     steps, polygon_of_step = _steps(polygons)
@@ -158,7 +184,7 @@ def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
     return list(_parts([geometry])[0])
 
 
-def _parts(geometries: Sequence[BaseGeometry]) -> tuple[_Geometries, npt.NDArray[np.int64]]:
+def _parts(geometries: Sequence[BaseGeometry]) -> tuple[ObjectArray, IntArray]:
     """Return the polygons of geometries (see `polygons_of`), and the index of their geometry."""
     parts, owners = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
@@ -192,7 +218,7 @@ def _valid(polygon: BaseGeometry) -> BaseGeometry:
     return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
-def _unwrap(xy: _Coordinates, stitched: bool) -> _Coordinates:
+def _unwrap(xy: FloatArray, stitched: bool) -> FloatArray:
     """Return a closed ring (n, 2) without jumps, closed over a pole if it encircles it."""
     xy = xy[:, :2].copy()
     steps = np.diff(xy[:, 0])
@@ -207,7 +233,7 @@ def _unwrap(xy: _Coordinates, stitched: bool) -> _Coordinates:
     return xy
 
 
-def _is_sound_belt(xy: _Coordinates, steps: npt.NDArray[np.float64]) -> bool:
+def _is_sound_belt(xy: FloatArray, steps: FloatArray) -> bool:
     """Whether a ring's only jumps join -180 to 180, and it is valid as given."""
     jumping = steps[np.abs(steps) > 180]
     return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
@@ -225,7 +251,7 @@ def _cut(geometry: BaseGeometry) -> BaseGeometry:
     return areal_union([shapely.intersection(part, WORLD_BOX) for part in shifted])
 
 
-def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np.int64]]:
+def _decode_arcs(topology: _Topology) -> tuple[FloatArray, IntArray]:
     """Return the points of all arcs (n, 2) in degrees, and where each arc starts (arcs + 1)."""
     arcs = topology["arcs"]
     starts = np.concatenate([[0], np.cumsum([len(arc) for arc in arcs])]).astype(np.int64)
@@ -240,10 +266,10 @@ def _decode_arcs(topology: dict[str, Any]) -> tuple[_Coordinates, npt.NDArray[np
 
 
 def _polygons(
-    objects: Sequence[dict[str, Any]], points: _Coordinates, starts: npt.NDArray[np.int64]
-) -> tuple[_Geometries, npt.NDArray[np.int64]]:
+    objects: Sequence[_Outline], points: FloatArray, starts: IntArray
+) -> tuple[ObjectArray, IntArray]:
     """Return unrepaired polygons and, for each, the index of its object."""
-    pieces: list[_Coordinates] = []
+    pieces: list[FloatArray] = []
     lengths: list[int] = []  # of each ring kept
     polygon_of_ring: list[int] = []
     owners: list[int] = []
@@ -264,7 +290,7 @@ def _polygons(
 
 
 def _polygons_of_objects(
-    objects: Sequence[dict[str, Any]],
+    objects: Sequence[_Outline],
 ) -> Iterable[tuple[int, list[list[int]]]]:
     for owner, item in enumerate(objects):
         if item["type"] == "Polygon":
@@ -274,9 +300,9 @@ def _polygons_of_objects(
                 yield owner, rings
 
 
-def _ring(arcs: list[int], points: _Coordinates, starts: npt.NDArray[np.int64]) -> _Coordinates:
+def _ring(arcs: list[int], points: FloatArray, starts: IntArray) -> FloatArray:
     """Return the closed ring of some arcs; neighbours share a point, ``~i`` is arc i reversed."""
-    pieces: list[_Coordinates] = []
+    pieces: list[FloatArray] = []
     for arc in arcs:
         index = arc if arc >= 0 else ~arc
         piece = points[starts[index] : starts[index + 1]]
@@ -285,8 +311,8 @@ def _ring(arcs: list[int], points: _Coordinates, starts: npt.NDArray[np.int64]) 
 
 
 def _steps(
-    polygons: _Geometries,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    polygons: ObjectArray,
+) -> tuple[FloatArray, IntArray]:
     """Return |difference| in longitude along every edge, and the index of the edge's polygon."""
     rings, polygon_of_ring = shapely.get_rings(polygons, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
@@ -294,7 +320,7 @@ def _steps(
     return np.abs(np.diff(xy[:, 0]))[within], polygon_of_ring[ring[1:][within]]
 
 
-def _repair_all(polygons: _Geometries) -> _Geometries:
+def _repair_all(polygons: ObjectArray) -> ObjectArray:
     """Return one valid area per polygon; only rings that jump or are invalid are changed."""
     repaired = polygons.copy()
     steps, polygon_of_step = _steps(polygons)
@@ -305,7 +331,7 @@ def _repair_all(polygons: _Geometries) -> _Geometries:
     return repaired
 
 
-def _collect(areas: _Geometries, owners: npt.NDArray[np.int64], count: int) -> list[BaseGeometry]:
+def _collect(areas: ObjectArray, owners: IntArray, count: int) -> list[BaseGeometry]:
     """Return one valid geometry for each of `count` owners; empty where an owner has no area."""
     parts, index = shapely.get_parts(areas, return_index=True)
     kept = ~shapely.is_empty(parts)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from hotspots.errors import BadInputError, near_matches
 from hotspots.geo.countries import LANGUAGES, countries
@@ -98,7 +97,7 @@ def _read(path: Path, _changed: int) -> tuple[Mapping[str, Group], tuple[str, ..
     return MappingProxyType(found), _members(apart, "outside") if apart else ()
 
 
-def _group(row: Mapping[str, Any]) -> Group:
+def _group(row: Mapping[str, object]) -> Group:
     code = str(row.get("id", ""))
     if not re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+|[a-z]{4,}", code):
         raise BadInputError(
@@ -124,7 +123,7 @@ def _group(row: Mapping[str, Any]) -> Group:
     )
 
 
-def _members(row: Mapping[str, Any], code: str) -> tuple[str, ...]:
+def _members(row: Mapping[str, object], code: str) -> tuple[str, ...]:
     """Return a row's member ids, each once; refuse members without an outline of their own."""
     given = row.get("members")
     if not isinstance(given, list) or not given:

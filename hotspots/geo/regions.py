@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -86,7 +86,7 @@ class Region:
         return self.names.get(lang.replace("_", "-").split("-")[0].lower(), self.names["en"])
 
 
-def region(spec: Any, *, files: bool = True) -> Region:
+def region(spec: object, *, files: bool = True) -> Region:
     """Return the region that `spec` specifies.
 
     Parameters
@@ -276,7 +276,7 @@ def _box_region(bounds: Sequence[float]) -> Region:
     return Region(code, "box", {lang: f"{word} {code}" for lang, word in _BOX.items()}, shape)
 
 
-def _geojson_region(data: Mapping[str, Any]) -> Region:
+def _geojson_region(data: user_geometry.GeoJson) -> Region:
     shape, note = user_geometry.geojson_geometry(data)
     properties = data.get("properties")
     names = _names_in(properties) if isinstance(properties, Mapping) else {}
@@ -319,7 +319,7 @@ def _ids(table: pd.DataFrame) -> list[str]:
     return [str(number) for number in range(1, len(table) + 1)]
 
 
-def _names_in(attributes: Mapping[str, Any] | pd.Series[Any]) -> dict[str, str]:
+def _names_in(attributes: Mapping[str, object] | pd.Series) -> dict[str, str]:
     """Return names by language from attributes of a feature; empty where there are none."""
     given = {str(column).casefold(): _text(value) for column, value in attributes.items()}
     first = next((given[column] for column in _NAME_COLUMNS if given.get(column)), "")
@@ -327,7 +327,7 @@ def _names_in(attributes: Mapping[str, Any] | pd.Series[Any]) -> dict[str, str]:
     return names if names["en"] else {}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a text or a number as text; "" for missing and other values."""
     if isinstance(value, str):
         # JSON may hold lone surrogates, which can't be written to a file.

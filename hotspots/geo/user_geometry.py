@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import shapely
@@ -22,6 +22,11 @@ from hotspots.io.readers.texts import parse_json
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from hotspots.layers.array_types import FloatArray
+
+Unchecked: TypeAlias = Any  # a member of a JSON object before its form is known
+GeoJson = Mapping[str, Unchecked]
 
 SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".kml", ".shp", ".fgb")
 
@@ -81,7 +86,7 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     return areal_union([shapely.box(a, south, b, north) for a, b in halves if a < b])
 
 
-def parse_geojson(text: str) -> dict[str, Any]:
+def parse_geojson(text: str) -> GeoJson:
     """Return the object in a GeoJSON text."""
     try:
         parsed = parse_json(text)
@@ -92,7 +97,7 @@ def parse_geojson(text: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
+def geojson_geometry(data: GeoJson) -> tuple[BaseGeometry, str]:
     """Return the area of a GeoJSON object, and a note on how it was read.
 
     It may be a Polygon, MultiPolygon, GeometryCollection, Feature or FeatureCollection.
@@ -112,17 +117,17 @@ def geojson_geometry(data: Mapping[str, Any]) -> tuple[BaseGeometry, str]:
     return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
 
 
-def _assembled(polygons: Sequence[Sequence[Any]]) -> BaseGeometry:
+def _assembled(polygons: Sequence[Sequence[FloatArray]]) -> BaseGeometry:
     """Return the polygons of rings (the shell, then its holes; each (n, 2)) as one geometry."""
     rings = [ring for polygon in polygons for ring in polygon]
     if not rings:
         return shapely.MultiPolygon()
     points = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    closed: Any = shapely.linearrings(np.concatenate(rings), indices=points)
+    closed = np.asarray(shapely.linearrings(np.concatenate(rings), indices=points))
     owners = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
-    polygons_of_rings: Any = shapely.polygons(closed, indices=owners)
-    joined: BaseGeometry = shapely.multipolygons(polygons_of_rings)
-    return joined
+    # One call for all rings: a call for each takes seconds for an archipelago.
+    each = np.asarray(shapely.polygons(closed, indices=owners), dtype=object)
+    return cast(BaseGeometry, shapely.multipolygons(each))
 
 
 def usable(geometry: BaseGeometry) -> BaseGeometry:
@@ -232,9 +237,9 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
-def _check_crs(member: Any) -> None:
+def _check_crs(member: object) -> None:
     """Refuse a GeoJSON of before RFC 7946 whose `crs` isn't longitude/latitude on WGS84."""
-    named: Any = member
+    named = member
     for key in ("properties", "name"):
         # Some files hold the name alone, as "crs": "EPSG:4326".
         if not isinstance(named, str):
@@ -247,7 +252,7 @@ def _check_crs(member: Any) -> None:
         )
 
 
-def _rings(data: Any) -> Iterator[list[Any]]:
+def _rings(data: Unchecked) -> Iterator[list[FloatArray]]:
     """Yield the rings of each polygon in a GeoJSON object: the shell, then its holes."""
     kind = data.get("type") if isinstance(data, Mapping) else None
     if kind == "FeatureCollection":
@@ -273,14 +278,14 @@ def _rings(data: Any) -> Iterator[list[Any]]:
         )
 
 
-def _list(data: Mapping[str, Any], member: str) -> Sequence[Any]:
+def _list(data: GeoJson, member: str) -> Sequence[Unchecked]:
     value = data.get(member)
     if not isinstance(value, list | tuple):
         raise BadInputError(f"The GeoJSON {data['type']} has no list '{member}'. Give it one.")
     return value
 
 
-def _polygon(rings: Any) -> Iterator[list[Any]]:
+def _polygon(rings: Unchecked) -> Iterator[list[FloatArray]]:
     try:
         arrays = [np.asarray([point[:2] for point in ring], dtype=float) for ring in rings]
     # KeyError: an object for a point; OverflowError: a whole number of hundreds of digits.

@@ -6,12 +6,11 @@ the layer's name as description, and the labels are in the file's tags.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError
+from hotspots.layers.array_types import AnyArray
 from hotspots.layers.grid import axis_names
 from hotspots.layers.variables import PROFILES
 
@@ -166,7 +165,7 @@ def labels_as_text(layer: xr.DataArray) -> dict[str, str]:
     }
 
 
-def _from_text(name: str, text: str) -> Any:
+def _from_text(name: str, text: str) -> AnyArray:
     try:
         if name == TIME and "T" in text:
             return np.array(text.split(), dtype="datetime64[ns]")

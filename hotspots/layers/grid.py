@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyproj
 import rioxarray  # noqa: F401  (registers the .rio accessor for the CRS)
 import xarray as xr
@@ -47,24 +45,24 @@ class Grid:
     crs: pyproj.CRS
 
     @cached_property
-    def x_edges(self) -> npt.NDArray[np.float64]:
+    def x_edges(self) -> FloatArray:
         """Column edges, in CRS units, length columns + 1."""
         edges: FloatArray = self.transform.c + self.transform.a * np.arange(self.shape[1] + 1)
         return edges
 
     @cached_property
-    def y_edges(self) -> npt.NDArray[np.float64]:
+    def y_edges(self) -> FloatArray:
         """Row edges, in CRS units, length rows + 1."""
         edges: FloatArray = self.transform.f + self.transform.e * np.arange(self.shape[0] + 1)
         return edges
 
     @property
-    def x(self) -> npt.NDArray[np.float64]:
+    def x(self) -> FloatArray:
         """Column centres."""
         return (self.x_edges[:-1] + self.x_edges[1:]) / 2
 
     @property
-    def y(self) -> npt.NDArray[np.float64]:
+    def y(self) -> FloatArray:
         """Row centres."""
         return (self.y_edges[:-1] + self.y_edges[1:]) / 2
 
@@ -73,6 +71,18 @@ class Grid:
         """(west, south, east, north) in CRS units."""
         xs, ys = self.x_edges, self.y_edges
         return float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())
+
+    @property
+    def lonlat_bounds(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) in degrees; of a projected grid across ±180, west > east."""
+        if self.is_geographic:
+            west, south, east, north = self.bounds
+            # Edges of cells centred on the poles lie beyond them.
+            return west, max(south, -90.0), east, min(north, 90.0)
+        to_lonlat = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        # A straight edge bows in degrees: points along it find how far it reaches.
+        west, south, east, north = to_lonlat.transform_bounds(*self.bounds, densify_pts=101)
+        return west, south, east, north
 
     @property
     def is_geographic(self) -> bool:
@@ -166,7 +176,7 @@ def grid_of(obj: xr.DataArray | xr.Dataset) -> Grid:
     return _the_grid(transform, (len(y), len(x)), crs)
 
 
-def _step(centres: npt.NDArray[np.float64], name: str, given: float | None) -> float:
+def _step(centres: FloatArray, name: str, given: float | None) -> float:
     if centres.size == 1:
         if given is None:
             raise RasterError(
@@ -206,7 +216,7 @@ def _grid_text(grid: Grid) -> str:
     )
 
 
-def authalic_q(latitude: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def authalic_q(latitude: FloatArray) -> FloatArray:
     """Return q(φ) of the WGS84 ellipsoid for `latitude` in degrees (Snyder 1987, eq. 3-12)."""
     e = np.sqrt(WGS84_F * (2 - WGS84_F))
     s = np.sin(np.radians(latitude))
@@ -247,7 +257,7 @@ def cell_area(obj: xr.DataArray | xr.Dataset) -> xr.DataArray:
     return describe(out.rio.write_crs(grid.crs), "cell_area")
 
 
-def _projected_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
+def _projected_area_ha(grid: Grid) -> FloatArray:
     xs, ys = np.meshgrid(grid.x_edges, grid.y_edges)
     to_lonlat = pyproj.Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = to_lonlat.transform(xs, ys)
@@ -262,9 +272,7 @@ def _projected_area_ha(grid: Grid) -> npt.NDArray[np.float64]:
     return area * WGS84_A_M**2 / M2_PER_HA
 
 
-def _half_cross(
-    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], turn: float | None = None
-) -> npt.NDArray[np.float64]:
+def _half_cross(x: FloatArray, y: FloatArray, turn: float | None = None) -> FloatArray:
     """Return the area of each cell from its diagonals; `x` may jump by multiples of 360 degrees."""
     falling = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
     rising = x[:-1, 1:] - x[1:, :-1], y[:-1, 1:] - y[1:, :-1]
@@ -272,7 +280,7 @@ def _half_cross(
     return np.abs(dx[0] * rising[1] - dx[1] * falling[1]) / 2
 
 
-def require_dataset(data: Any) -> xr.Dataset:
+def require_dataset(data: object) -> xr.Dataset:
     """Return `data` if it is a Dataset of canonical layers on one grid, or raise `RasterError`."""
     if not isinstance(data, xr.Dataset) or not data.data_vars:
         raise RasterError(

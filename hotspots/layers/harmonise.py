@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
+from hotspots.layers.array_types import AnyArray, Attributes
 from hotspots.layers.dimensions import labelled, third_dimension
 from hotspots.layers.grid import Grid, axis_names, crs_of, grid_of
 from hotspots.layers.legends import recode
@@ -212,7 +212,7 @@ def _canonical_values(
     return describe(_apply(to_codes, out, "int8" if nodata else "uint8"), name, **attrs)
 
 
-def _kept(attrs: dict[str, Any]) -> dict[str, Any]:
+def _kept(attrs: Attributes) -> Attributes:
     dropped = ("units", "flag_values", "flag_meanings", "grid_mapping", "valid_range", "_FillValue")
     return {
         str(k): v.item() if isinstance(v, np.generic) else v
@@ -224,7 +224,7 @@ def _kept(attrs: dict[str, Any]) -> dict[str, Any]:
 _YEAR_IN_NAME = re.compile(r"soc_stock_(\d{4})")
 
 
-def _dated(attrs: dict[str, Any], name: str) -> dict[str, Any]:
+def _dated(attrs: Attributes, name: str) -> Attributes:
     """Return `attrs` with ``year`` as a whole number, from the name where it stands only there."""
     found = _YEAR_IN_NAME.fullmatch(name)
     given = str(attrs.get("year", "")).removesuffix(".0")
@@ -242,7 +242,7 @@ def _dated(attrs: dict[str, Any], name: str) -> dict[str, Any]:
     return attrs | ({"year": int(year)} if year else {})
 
 
-def _guidelines(given: Any) -> str:
+def _guidelines(given: object) -> str:
     if str(given) not in GUIDELINES:
         raise RasterError(
             "Layer 'climate_zone' must say in its attribute (or GeoTIFF tag) 'guidelines' whether"
@@ -252,7 +252,7 @@ def _guidelines(given: Any) -> str:
     return str(given)
 
 
-def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: str) -> xr.DataArray:
+def _apply(func: Callable[..., AnyArray], layer: xr.DataArray, dtype: str) -> xr.DataArray:
     data = layer.data
     if hasattr(data, "dask"):
         new = data.map_blocks(func, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype=dtype))
@@ -261,7 +261,7 @@ def _apply(func: Callable[..., npt.NDArray[Any]], layer: xr.DataArray, dtype: st
     return xr.DataArray(new, dims=layer.dims, coords=layer.coords, name=layer.name)
 
 
-def _quantity(values: npt.NDArray[Any], name: str, declared: bool) -> npt.NDArray[np.float32]:
+def _quantity(values: AnyArray, name: str, declared: bool) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, which is detected
         out = values.astype("float32")
     found = _undeclared(out, variable(name), declared)
@@ -290,7 +290,7 @@ def _undeclared(
 
 
 def _codes(
-    values: npt.NDArray[Any], name: str, own: dict[int, str], canonical: dict[int, str]
+    values: AnyArray, name: str, own: dict[int, str], canonical: dict[int, str]
 ) -> npt.NDArray[np.uint8 | np.int8]:
     nodata = class_nodata(canonical)
     filled = np.nan_to_num(values, nan=nodata) if values.dtype.kind == "f" else values

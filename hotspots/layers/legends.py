@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hotspots.errors import RasterError, near_matches
+from hotspots.layers.array_types import AnyArray, BoolArray, CodeArray
 from hotspots.layers.variables import CLIMATE_ZONES, class_nodata, variable
 
 LEGENDS = Path(__file__).parent / "crosswalks"
@@ -104,7 +104,7 @@ def legend(name: str) -> Legend:
     )
 
 
-def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
+def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> CodeArray:
     """Return `codes` of a legend as the codes of its canonical variable.
 
     Parameters
@@ -135,9 +135,7 @@ def to_canonical(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.ui
     return np.asarray(new)
 
 
-def _matched(
-    array: npt.NDArray[np.generic], source_legend: Legend
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+def _matched(array: npt.NDArray[np.generic], source_legend: Legend) -> tuple[CodeArray, BoolArray]:
     """Return the canonical codes, and where a code isn't in the legend."""
     code_of = {
         name: code for code, name in (variable(source_legend.variable).classes or {}).items()
@@ -150,9 +148,7 @@ def _matched(
     return np.where(blank, np.uint8(0), new), strange & ~blank
 
 
-def _looked_up(
-    array: npt.NDArray[Any], to: Mapping[int, int], dtype: str
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _looked_up(array: AnyArray, to: Mapping[int, int], dtype: str) -> tuple[AnyArray, BoolArray]:
     """Return the value of `to` for each code, and where there is none."""
     known = np.array(sorted(to))
     new = np.array([to[code] for code in known], dtype=dtype)
@@ -161,7 +157,7 @@ def _looked_up(
     return new[at], known[at] != array
 
 
-def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> npt.NDArray[np.uint8]:
+def to_land_cover(codes: npt.ArrayLike, given: str | Legend) -> CodeArray:
     """Return `codes` of a land cover legend as UNCCD's seven classes; else as `to_canonical`."""
     source_legend = legend(given) if isinstance(given, str) else given
     if source_legend.variable != "land_cover":
@@ -186,7 +182,7 @@ def _unknown(strange: npt.NDArray[np.generic], source_legend: Legend) -> RasterE
     )
 
 
-def zones_to_jrc(codes: npt.ArrayLike, legend: str) -> npt.NDArray[np.uint8]:
+def zones_to_jrc(codes: npt.ArrayLike, legend: str) -> CodeArray:
     """Return climate zone `codes` of the named `legend` in the JRC numbering.
 
     Parameters

@@ -8,10 +8,10 @@ compared or rounded to the step.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+
+from hotspots.layers.array_types import FloatArray, SameKind
 
 # Relative tolerance for equal sums of many cells (areas): far above the effect of the order of
 # terms, far below the accuracy of any area.
@@ -19,7 +19,7 @@ SAME_SUM = 1e-9
 _STEP_DECIMALS = 6  # of a rounding step
 
 
-def split(value: Any) -> Any:
+def split(value: SameKind) -> SameKind:
     """Return a finite float64 rounded to 41 binary digits: by at most 5e-13 of it.
 
     Made of three operations that IEEE 754 defines to the last bit, for compiled loops and arrays
@@ -29,13 +29,13 @@ def split(value: Any) -> Any:
     return scaled - (scaled - value)
 
 
-def steady(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def steady(values: npt.ArrayLike) -> FloatArray:
     """Return values without their last digits, so that values equal up to rounding compare equal.
 
     Parameters
     ----------
     values : array
-        Any shape and unit; NaN and infinities stay.
+        Of any shape and unit; NaN and infinities stay.
 
     Returns
     -------
@@ -48,13 +48,13 @@ def steady(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.where(np.isfinite(rounded), rounded, given)
 
 
-def to_step(values: npt.ArrayLike, step: float) -> npt.NDArray[np.float64]:
+def to_step(values: npt.ArrayLike, step: float) -> FloatArray:
     """Return values rounded to whole multiples of a step, half a step to the even multiple.
 
     Parameters
     ----------
     values : array
-        Any unit; up to 1e8 steps, NaN stays.
+        In any unit; up to 1e8 steps, NaN stays.
     step : float
         In that unit, above 0.
     """

@@ -8,12 +8,11 @@ the catalogue or the user are converted by the table below.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import numpy.typing as npt
 import xarray as xr
 
 from hotspots.errors import RasterError
+from hotspots.layers.array_types import AnyArray
 from hotspots.layers.plausibility import require_unit
 from hotspots.layers.variables import how_to_set, variable
 
@@ -166,7 +165,7 @@ def conversion(given: str, target: str) -> tuple[float, float]:
     return found
 
 
-def convert(values: npt.NDArray[Any], given: str, target: str) -> npt.NDArray[Any]:
+def convert(values: AnyArray, given: str, target: str) -> AnyArray:
     """Return `values` (any shape, NaN stays) in the unit `target`; see `conversion`."""
     factor, offset = conversion(given, target)
     out = values if factor == 1 else values * factor

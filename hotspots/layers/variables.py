@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hotspots.errors import GridMismatchError, RasterError, near_matches
+from hotspots.layers.array_types import Attributes
 from hotspots.locale.escaping import shell_word
 
 # JRC numbering; the codes of other sources are converted on import (layers/legends.py).
@@ -324,7 +324,7 @@ def class_nodata(classes: Mapping[int, str]) -> int:
     return SIGNED_NODATA if 0 in classes else 0
 
 
-def flags(classes: dict[int, str]) -> dict[str, Any]:
+def flags(classes: dict[int, str]) -> Attributes:
     """Return CF ``flag_values`` and ``flag_meanings`` attributes; nodata has no flag."""
     codes = list(classes)
     return {
@@ -347,17 +347,17 @@ def classes_of(layer: xr.DataArray) -> dict[int, str] | None:
     return dict(zip(codes, names, strict=True))
 
 
-def describe(layer: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
+def describe(layer: xr.DataArray, name: str, **attrs: object) -> xr.DataArray:
     """Return `layer` under the canonical `name`, with the table's unit or flags and `attrs`."""
     row = variable(name)
-    base: dict[str, Any] = {"long_name": row.long_name}
+    base: Attributes = {"long_name": row.long_name}
     base |= flags(row.classes) if row.classes else {"units": row.unit}
     out = layer.rename(name).copy(deep=False)  # rename alone shares the attributes
     out.attrs = base | attrs
     return out
 
 
-def require_aligned(*layers: Any) -> None:
+def require_aligned(*layers: object) -> None:
     """Raise `GridMismatchError` unless all DataArrays among `layers` have the same coordinates.
 
     xarray would compute on their common cells and silently drop the others.

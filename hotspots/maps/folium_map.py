@@ -154,11 +154,11 @@ def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, f
     A view of the whole world starts without the polar regions, where nothing is ranked and the
     projection enlarges areas; readers can scroll to them.
     """
-    from hotspots.maps.rasters import lonlat_bounds
+    from hotspots.maps.rasters import map_bounds
 
     seen = [i for i in images if i is not None]
     if not seen:
-        return lonlat_bounds(grid_of(edition.rasters))
+        return map_bounds(grid_of(edition.rasters))
     west, east = min(i.west for i in seen), max(i.east for i in seen)
     south, north = min(i.south for i in seen), max(i.north for i in seen)
     if east - west > WORLD_WIDTH_DEG:

@@ -91,7 +91,7 @@ def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image |
     The image is cropped to non-zero codes; None if there are none between 85° S and 85° N.
     `start` is the western edge, degrees, for a grid of all longitudes (`first_longitude`).
     """
-    west, south, east, north = lonlat_bounds(grid)
+    west, south, east, north = map_bounds(grid)
     if start is not None and grid.wraps:
         west, east = start, start + 360
     south, north = max(south, -MAX_LATITUDE), min(north, MAX_LATITUDE)
@@ -137,12 +137,9 @@ def _least_height(grid: Grid) -> float:
     return float(heights[heights > 0].min())
 
 
-def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float]:
+def map_bounds(grid: Grid) -> tuple[float, float, float, float]:
     """Return (west, south, east, north) of a grid in degrees; east may exceed 180."""
-    if grid.is_geographic:
-        return grid.bounds
-    project = pyproj.Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    west, south, east, north = project.transform_bounds(*grid.bounds, densify_pts=101)
+    west, south, east, north = grid.lonlat_bounds
     return west, south, east if east > west else east + 360, north
 
 

@@ -76,7 +76,7 @@ def stac_item(
 
     fields = dict(fields or {})
     grid = grid_of(layer)
-    west, south, east, north = lonlat_bounds(grid)
+    west, south, east, north = grid.lonlat_bounds
     start, end = _years(layer)
     item = pystac.Item(
         id=key,
@@ -226,13 +226,3 @@ def _outline(west: float, south: float, east: float, north: float) -> dict[str, 
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings}
     return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
-
-
-def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north) of a grid in degrees; west > east at the antimeridian."""
-    if grid.is_geographic:
-        west, south, east, north = grid.bounds
-        return west, max(south, -90.0), east, min(north, 90.0)
-    from rasterio.warp import transform_bounds
-
-    return tuple(transform_bounds(crs_text(grid.crs), "EPSG:4326", *grid.bounds))

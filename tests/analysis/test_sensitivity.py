@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy import stats
+from scipy.stats import qmc, spearmanr
 
 from hotspots.analysis.loss.total import loss_total
 from hotspots.analysis.uncertainty.sensitivity import (
@@ -63,14 +64,40 @@ def test_an_interaction_is_in_the_total_index_alone() -> None:
     np.testing.assert_allclose(total, 4 / 7, atol=0.01)
 
 
-def test_the_ishigami_function() -> None:
-    def ishigami(u: np.ndarray) -> np.ndarray:
-        x = np.pi * (2 * u - 1)
-        return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+def ishigami(u: np.ndarray) -> np.ndarray:
+    x = np.pi * (2 * u - 1)
+    return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
 
+
+def test_the_ishigami_function() -> None:
     first, total, _ = sobol_indices(ishigami, 3, samples=8192)
     np.testing.assert_allclose(first, [0.3139, 0.4424, 0.0], atol=0.02)
     np.testing.assert_allclose(total, [0.5576, 0.4424, 0.2437], atol=0.02)
+
+
+def test_scipy_finds_the_same_indices_within_its_bootstrap_error() -> None:
+    """Of another sample; ours is kept because an edition's figures would move within that error."""
+    first, total, _ = sobol_indices(ishigami, 3, samples=4096)
+    theirs = stats.sobol_indices(
+        func=lambda x: ishigami(x.T), n=4096, dists=[stats.uniform()] * 3, rng=1
+    )
+    spread = theirs.bootstrap(confidence_level=0.99, n_resamples=99)
+    for ours, interval in ((first, spread.first_order), (total, spread.total_order)):
+        low, high = interval.confidence_interval
+        assert (low <= ours).all()
+        assert (ours <= high).all()
+
+
+def test_scipy_finds_equal_indices_for_the_same_sample() -> None:
+    both = qmc.Sobol(6, rng=np.random.default_rng(1)).random_base2(10)
+    a, b = both[:, :3], both[:, 3:]
+    mixed = [np.where(np.arange(3) == i, b, a) for i in range(3)]
+    values = {"f_A": ishigami(a)[None], "f_B": ishigami(b)[None]}
+    values["f_AB"] = np.stack([ishigami(m)[None] for m in mixed])
+    theirs = stats.sobol_indices(func=values, n=1024)
+    first, total, _ = sobol_indices(ishigami, 3, samples=1024, seed=1)
+    np.testing.assert_allclose(first, np.ravel(theirs.first_order), rtol=1e-9)
+    np.testing.assert_allclose(total, np.ravel(theirs.total_order), rtol=1e-9)
 
 
 def test_a_constant_has_no_indices() -> None:

@@ -116,3 +116,30 @@ def test_grids_that_differ_are_told_apart() -> None:
     require_same_grid(good, good + 1, "soc_stock")
     with pytest.raises(GridMismatchError, match="soc_stock"):
         require_same_grid(good, layer(centres(0.5, 1, 3), centres(3, -1, 3)), "soc_stock")
+
+
+# ---------------------------------------------------------------- one grid for all its layers
+
+
+def test_layers_of_one_grid_share_it_and_its_areas() -> None:
+    x, y = centres(-180, 5, 72), centres(90, -5, 36)
+    one, other = grid_of(layer(x, y)), grid_of(layer(x, y) + 1)
+    assert one is other
+    assert one.row_area_ha is other.row_area_ha
+
+
+def test_an_area_that_is_changed_leaves_the_grid_as_it_was() -> None:
+    metres = centres(0, 1000, 4)
+    projected = layer(metres, metres, 3035)
+    area = cell_area(projected)
+    before = area.values.copy()
+    area[:] = 0
+    np.testing.assert_array_equal(cell_area(projected).values, before)
+
+
+def test_bounds_in_degrees() -> None:
+    beyond = layer(centres(-180, 5, 72), np.linspace(90, -90, 37))  # cells centred on the poles
+    assert grid_of(beyond).lonlat_bounds == (-180, -90, 180, 90)
+    fiji = layer(centres(1_500_000, 100_000, 8), centres(4_000_000, -100_000, 4), 3460)
+    west, _, east, _ = grid_of(fiji).lonlat_bounds
+    assert east < 0 < west

@@ -148,6 +148,7 @@ def _statistic(
     if n < 2:
         return nothing, nothing.copy(), Moments(n, np.nan, np.nan)
     weight = valid.astype("float64")
+    # Relative to the mean area, so that equal cells give the unweighted statistic.
     if area is not None:
         weight *= area / area[valid].mean()
     x = values[valid]
@@ -162,7 +163,9 @@ def _statistic(
     sums = run_sums(deviation, runs.first, runs.row, runs.low, runs.high, runs.wraps)
     total = run_sums(weight, runs.first, runs.row, runs.low, runs.high, runs.wraps)
     sums[~valid] = total[~valid] = np.nan
+    # For binary weights Σw² is Σw, so that one sum gives both.
     spread = total * (n - total) / (n - 1)
+    # A neighbourhood of the whole study area has the mean of the study area: nothing to test.
     spread[(n - total < 1e-12 * n) | (sd == 0)] = np.nan
     return sums / (sd * np.sqrt(spread)), sums / total, Moments(n, mean, sd)
 

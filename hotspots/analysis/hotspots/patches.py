@@ -42,6 +42,7 @@ def _joined_around(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.
 
     pairs = []
     rows = labels.shape[0]
+    # Diagonal neighbours across the edge count too, as inside the grid.
     for step in (-1, 0, 1):
         here = slice(max(0, -step), rows - max(0, step))
         there = slice(max(0, step), rows - max(0, -step))
@@ -89,7 +90,7 @@ def drop_small(
         keep &= cells >= min_cells
     if min_area_km2 is not None:
         keep &= km2 * (1 + SAME_SUM) >= min_area_km2
-    keep[0] = False
+    keep[0] = False  # label 0 is what lies outside of all patches
     return np.asarray(keep[labels], dtype=bool)
 
 

@@ -384,6 +384,7 @@ def _carbon(
     part: FloatArray,
 ) -> FloatArray:
     """Return `part` of the carbon loss; both pathways are reduced where the peat is exhausted."""
+    # Rewetted or undrained peat may gain carbon: what isn't lost needs no stock.
     demand = np.maximum((site + doc) * years, 0.0)
     with np.errstate(invalid="ignore"):
         share = np.where(demand == 0, 1.0, np.minimum(demand, stock) / demand)

@@ -80,6 +80,7 @@ def sum_uncertainty(values: Sequence[Numeric], uncertainty: Sequence[Numeric]) -
         x, u = given[: len(values)], given[len(values) :]
         spread = np.sqrt(sum(np.square(a * b) for a, b in zip(x, u, strict=True)))
         total = np.abs(sum(x))
+        # A sum of 0 has an infinite relative uncertainty, a missing one has none.
         known = np.isfinite(spread) & np.isfinite(total)
         out = np.where(known, np.inf, np.nan)
         return np.divide(spread, total, out=out, where=known & (total > 0))

@@ -181,6 +181,7 @@ def _block(x: FloatArray, t: FloatArray, min_dates: int, level: float) -> FloatA
     tied = np.where(known, (ties - 1) * (2 * ties + 5), 0).sum(axis=1)
     sd = np.sqrt((n * (n - 1) * (2 * n + 5) - tied) / 18)
     s = np.sign(np.where(np.isfinite(rise), rise, 0.0)).sum(axis=1)
+    # S moves in steps of two: the normal approximation is continued half a step towards 0.
     z = np.divide(np.abs(s) - (s != 0), sd, out=np.zeros_like(s), where=sd > 0)
     reach = ndtri((1 + level) / 2) * sd
     high = np.minimum(np.round((pairs + reach) / 2), pairs - 1).astype("int64")

@@ -177,6 +177,7 @@ def weighted_quantile(values: FloatArray, weights: FloatArray, quantile: float) 
 def _levels(fixed: int, fine: int, coarser: int) -> list[tuple[int, ...]]:
     """Return the layers that define the strata, from the finest level on."""
     kept = tuple(range(fixed))
+    # The last layer is dropped first: the order of the layers is the order of their importance.
     drops = [(*kept, *range(fixed, fixed + n)) for n in range(fine, 0, -1)]
     return drops + [(*kept, fixed + fine + n) for n in range(coarser)]
 
@@ -214,6 +215,7 @@ def _strata(
     min_samples: int,
 ) -> _Table:
     """Return the strata with their samples; quantile and level from the first level with enough."""
+    # A quantile needs all cells of its stratum, wherever they lie: lazy layers are computed here.
     cells = xr.Dataset({"key": key, "stock": stock, "weight": weight}).compute()
     flat = {name: layer.transpose(*key.dims).values.ravel() for name, layer in cells.items()}
     sample = flat["key"] != 0
@@ -228,6 +230,8 @@ def _strata(
         ends = np.cumsum(np.bincount(group[place]))
         for g in np.unique(group[np.isnan(reached)]):
             inside = members[ends[g - 1] if g else 0 : ends[g]]
+            # Cells of strata that have their own quantile count in the coarser level as well: the
+            # level is a wider sample of the same climate and soil, not what is left of it.
             if len(inside) >= min_samples:
                 waiting = (group == g) & np.isnan(reached)
                 best[waiting] = weighted_quantile(stocks[inside], weights[inside], quantile)

@@ -105,6 +105,7 @@ def ensemble(
 
 def _combine(values: Sequence[AnyArray], threshold: float) -> tuple[FloatArray, ...]:
     """Return median, lowest, highest, known and at or above the threshold, along the methods."""
+    # By place in the sorted values instead of nanmedian, which warns where all are missing.
     ordered = np.sort(np.stack(values).astype("float64"), axis=0)  # NaN last
     known = (~np.isnan(ordered)).sum(axis=0)
 

@@ -36,6 +36,7 @@ from hotspots.layers.array_types import Attributes, ClassArgument, FloatArray, N
 from hotspots.layers.variables import LAND_COVERS, describe
 
 YEARS = 20
+DEPTH_CM = 30  # of the protocol's stocks
 INCREASES = (0.05, 0.10, 0.20)
 PADDY_RATE = 0.4  # Shirato & Yokozawa (2004)
 CLIMATE = ("air_temperature", "precipitation", "evaporation")
@@ -66,7 +67,7 @@ def gsocseq(
     forward: xr.Dataset | None = None,
     years: int = YEARS,
     increases: Sequence[float] = INCREASES,
-    depth: Numeric = 30,
+    depth: Numeric = DEPTH_CM,
     pan_factor: Numeric = 1.0,
     input_share: Numeric | None = None,
     paddy: Numeric | None = None,
@@ -135,20 +136,22 @@ def gsocseq(
     """
     _require_choices(soc_stock, increases, years, depth)
     run = _today(
-        soc_stock=soc_stock,
-        clay=clay,
-        dpm_rpm=dpm_rpm,
-        land_cover=land_cover,
-        paddy=paddy,
-        depth=depth,
-        pan_factor=pan_factor,
-        input_share=input_share,
-        warm_up=warm_up,
-        forward=forward,
-        air_temperature=air_temperature,
-        precipitation=precipitation,
-        evaporation=evaporation,
-        plant_cover=plant_cover,
+        _Inputs(
+            soc_stock=soc_stock,
+            clay=clay,
+            air_temperature=air_temperature,
+            precipitation=precipitation,
+            evaporation=evaporation,
+            plant_cover=plant_cover,
+            land_cover=land_cover,
+            dpm_rpm=dpm_rpm,
+            warm_up=warm_up,
+            forward=forward,
+            depth=depth,
+            pan_factor=pan_factor,
+            input_share=input_share,
+            paddy=paddy,
+        )
     )
     bau = run.ahead(years)
     response = run.response(years)
@@ -272,71 +275,74 @@ class _Run:
 
     def response(self, years: int) -> xr.DataArray:
         """Return the stock built by input alone in `years`: the gain of an increase of 100 %."""
+        # Times 0, not zeros: missing cells stay missing.
         empty = {name: self.state[name] * 0.0 for name in (*model.POOLS, "iom")}
         start = self.state.assign(empty)
         return replace(self, state=start).ahead(years)
 
 
-def _today(
-    *,
-    soc_stock: Numeric,
-    clay: Numeric,
-    dpm_rpm: Numeric | None,
-    land_cover: ClassArgument | None,
-    paddy: Numeric | None,
-    depth: Numeric,
-    pan_factor: Numeric,
-    input_share: Numeric | None,
-    warm_up: xr.Dataset | None,
-    forward: xr.Dataset | None,
-    plant_cover: Numeric,
-    **climate: Any,
-) -> _Run:
+@dataclass(frozen=True, kw_only=True)
+class _Inputs:
+    """Data and conventions of a run, as the arguments of `gsocseq`."""
+
+    soc_stock: Numeric
+    clay: Numeric
+    air_temperature: Numeric
+    precipitation: Numeric
+    evaporation: Numeric
+    plant_cover: Numeric
+    land_cover: ClassArgument | None = None
+    dpm_rpm: Numeric | None = None
+    warm_up: xr.Dataset | None = None
+    forward: xr.Dataset | None = None
+    depth: Numeric = DEPTH_CM
+    pan_factor: Numeric = 1.0
+    input_share: Numeric | None = None
+    paddy: Numeric | None = None
+
+    def climatology(self) -> Drivers:
+        """Return the drivers of a year, along ``month``."""
+        names = (*CLIMATE, "plant_cover")
+        along = {name: along_months(name, getattr(self, name), "month") for name in names}
+        return {name: _bare(spread(array, "month", MONTHS)) for name, array in along.items()}
+
+
+def _today(given: _Inputs) -> _Run:
     """Run phases 1 and 2."""
-    site = _site(clay, dpm_rpm, land_cover, paddy, depth, pan_factor)
-    common_depth(soc_stock, clay)
-    share = _bare(monthly_share(input_share))
-    year = {
-        name: _bare(spread(along_months(name, value, "month"), "month", MONTHS))
-        for name, value in (climate | {"plant_cover": plant_cover}).items()
-    }
-    state = model.equilibrium_of_stock(soc=soc_stock, input_share=share, **year, **site)
+    site = _site(given)
+    common_depth(given.soc_stock, given.clay)
+    share = _bare(monthly_share(given.input_share))
+    year = given.climatology()
+    state = model.equilibrium_of_stock(soc=given.soc_stock, input_share=share, **year, **site)
     need = state["carbon_input"]
     ahead, later = year, need
-    if warm_up is not None:
-        state, later, ahead = _warmed_up(state, need, year, warm_up, share, site)
-    if forward is not None:
-        ahead = year | _climate_of(forward, "month", "forward")
+    if given.warm_up is not None:
+        state, later, ahead = _warmed_up(state, need, year, given.warm_up, share, site)
+    if given.forward is not None:
+        ahead = year | _climate_of(given.forward, "month", "forward")
     return _Run(state, ahead, later, need, share, site)
 
 
-def _site(
-    clay: Numeric,
-    dpm_rpm: Numeric | None,
-    land_cover: ClassArgument | None,
-    paddy: Numeric | None,
-    depth: Numeric,
-    pan_factor: Any,
-) -> Drivers:
-    if dpm_rpm is not None:
-        ratio = dpm_rpm
-    elif land_cover is not None:
-        ratio = dpm_rpm_of(land_cover)
+def _site(given: _Inputs) -> Drivers:
+    if given.dpm_rpm is not None:
+        ratio = given.dpm_rpm
+    elif given.land_cover is not None:
+        ratio = dpm_rpm_of(given.land_cover)
     else:
         raise BadInputError(
             "Neither land_cover nor dpm_rpm is given; plant carbon is split by one of them."
             " Give the UNCCD land cover, or dpm_rpm=1.44 for cropland."
         )
-    require_fraction("paddy", paddy)
-    rice = per_cell("paddy", 0.0 if paddy is None else paddy)
-    given = {
-        "clay": clay,
+    require_fraction("paddy", given.paddy)
+    rice = per_cell("paddy", 0.0 if given.paddy is None else given.paddy)
+    per_site: dict[str, Numeric] = {
+        "clay": given.clay,
         "dpm_rpm": ratio,
-        "depth": depth,
-        "pan_factor": pan_factor,
+        "depth": given.depth,
+        "pan_factor": given.pan_factor,
         "rate_factor": 1 - (1 - PADDY_RATE) * rice,
     }
-    return {name: per_cell(name, value) for name, value in given.items()}
+    return {name: per_cell(name, value) for name, value in per_site.items()}
 
 
 def _warmed_up(
@@ -351,6 +357,7 @@ def _warmed_up(
     climate = {
         name: _by_year(array) for name, array in _climate_of(warm_up, "time", "warm_up").items()
     }
+    # Production moves the input; the soil's own demand doesn't, as in the protocol's phase 2.
     inputs = need * _npp(climate) / _npp(year).where(lambda npp: npp > 0)
     drivers = {**year, **climate, "carbon_input": inputs * share}
     months = {name: _in_a_row(array, inputs.sizes["year"]) for name, array in drivers.items()}
@@ -404,23 +411,14 @@ def _npp(climate: Drivers) -> xr.DataArray:
 
 
 def _losses(warming: Numeric, years: int, inputs: dict[str, Any]) -> xr.Dataset:
-    depth = inputs.setdefault("depth", 30)
     require_between("warming", warming, -10, 15, "K", "it is a difference, not a temperature")
     if "increases" in inputs:
         raise BadInputError(
             "increases are for gsocseq; a loss is computed for business as usual only."
         )
-    given = {
-        "land_cover": None,
-        "dpm_rpm": None,
-        "warm_up": None,
-        "forward": None,
-        "pan_factor": 1.0,
-        "input_share": None,
-        "paddy": None,
-    } | inputs
-    _require_choices(given["soc_stock"], (), years, depth)
-    run = _today(**given)
+    given = _Inputs(**inputs)
+    _require_choices(given.soc_stock, (), years, given.depth)
+    run = _today(given)
     bau = run.ahead(years)
     warmer = run.climate["air_temperature"] + per_cell("warming", warming)
     hot = replace(run, climate=run.climate | {"air_temperature": warmer}).ahead(years)

@@ -357,6 +357,7 @@ def equilibrium_of_stock(
     stock = per_cell("soc", soc)
     inert = per_cell("iom", falloon_iom(stock) if iom is None else iom)
     require_aligned(stock, inert, unit["soc"])
+    # Active carbon only: the inert part is there without input.
     active = (stock - inert).where(stock > inert)
     need = active / unit["soc"].where(unit["soc"] > 0)
     pools = [unit[name] * need for name in POOLS]
@@ -408,7 +409,7 @@ def _apply(
 
 
 def _run(kernel: str, *given: FloatArray) -> tuple[FloatArray, ...]:
-    from hotspots.analysis.rothc.kernel import run  # numba is slow to import
+    from hotspots.analysis.rothc.cells import run  # numba is slow to import
 
     return run(kernel, *given)
 

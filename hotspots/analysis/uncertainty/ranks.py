@@ -66,7 +66,10 @@ def rank_interval(
     tail = (1 - level) / 2
     if known.any():
         out[:, known] = np.quantile(
-            ranks[:, known], [0.5, tail, 1 - tail], axis=0, method="inverted_cdf"
+            ranks[:, known],
+            [0.5, tail, 1 - tail],
+            axis=0,
+            method="inverted_cdf",  # a rank that occurred, never a half rank between two
         )
     columns = ("rank_median", "rank_low", "rank_high")
     return pd.DataFrame(dict(zip(columns, out, strict=True)), index=names)

@@ -83,6 +83,7 @@ def shrunk_mean(mean: npt.ArrayLike, sd: npt.ArrayLike, area: npt.ArrayLike) -> 
     counted = np.isfinite(y) & (a > 0)
     overall = float(y[counted] @ a[counted] / a[counted].sum()) if counted.any() else np.nan
     uncertain = np.isfinite(y) & np.isfinite(s) & (s > 0)
+    # A region without an error of its own needs no shrinking, and would have infinite weight.
     between = _between_variance(y[uncertain], s[uncertain] ** 2)
     weight = np.where(np.isfinite(y), 1.0, np.nan)
     if np.isfinite(between) and np.isfinite(overall):
@@ -128,4 +129,5 @@ def _between_variance(y: FloatArray, variance: FloatArray) -> float:
     centre = float(w @ y) / float(w.sum())
     q = float(w @ (y - centre) ** 2)
     spare = float(w.sum()) - float(w @ w) / float(w.sum())
+    # Below 0 where regions scatter less than their errors explain: no variance is left for them.
     return max(0.0, (q - (y.size - 1) * least) / spare)
