@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,6 +18,17 @@ import shapely
 from hotspots.locale import code_label, text
 from hotspots.maps import number_rows, palettes
 from hotspots.maps.number_rows import Row
+from hotspots.maps.page_data import (
+    Countries,
+    CountryId,
+    CountryText,
+    Feature,
+    Geometry,
+    Patches,
+    PatchText,
+    Records,
+    RecordText,
+)
 from hotspots.registry.schema.fields import fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
@@ -35,138 +46,6 @@ Shapes = npt.NDArray[np.object_]
 WORLD_TOLERANCE_DEG = 0.06
 WORLD_WIDTH_DEG = 90.0
 MOST_PATCHES = 1500
-
-
-R = TypeVar("R")
-P = TypeVar("P")
-# (position of the label among all labels, value): labels recur, and would double the page.
-ShortRow: TypeAlias = tuple[int, str]
-# (label, depth) -> position.
-Labels: TypeAlias = dict[tuple[str, int], int]
-
-
-class Geometry(TypedDict):
-    """GeoJSON of a point or of polygons, degrees."""
-
-    type: str
-    coordinates: list[float] | list[list[list[list[float]]]]
-
-
-class Feature(TypedDict, Generic[P]):
-    """A GeoJSON feature."""
-
-    type: str
-    properties: P
-    geometry: Geometry
-
-
-class CountryId(TypedDict):
-    """Properties of a country's shape."""
-
-    id: str
-
-
-class CountryText(TypedDict, Generic[R]):
-    """Popup of a country."""
-
-    name: str
-    rows: list[R]
-    notes: list[str]
-
-
-class Countries(TypedDict, Generic[R]):
-    """Shapes in view, points for countries too small for an outline; and the popups by id."""
-
-    shapes: list[Feature[CountryId]]
-    rows: dict[str, CountryText[R]]
-
-
-class PatchText(TypedDict, Generic[R]):
-    """Tooltip and colour of a hot patch."""
-
-    title: str
-    rows: list[R]
-    colour: str
-
-
-class Patches(TypedDict, Generic[R]):
-    """The patches shown, and the number of all."""
-
-    shapes: list[Feature[PatchText[R]]]
-    total: int
-
-
-class RecordText(TypedDict, Generic[R]):
-    """A record at [latitude, longitude] in degrees; `web` is an address, if it may be a link."""
-
-    at: list[float]
-    name: str
-    rows: list[R]
-    web: str | None
-
-
-class Records(TypedDict, Generic[R]):
-    """The records shown, and the number of those without a position."""
-
-    points: list[RecordText[R]]
-    unplaced: int
-
-
-def labels_of(
-    countries: Countries[Row], patches: Patches[Row], records: Records[Row] | None
-) -> Labels:
-    """Return the distinct labels of all tables of a page, with the position of each."""
-    tables = [
-        *(country["rows"] for country in countries["rows"].values()),
-        *(shape["properties"]["rows"] for shape in patches["shapes"]),
-        *(record["rows"] for record in (records["points"] if records else ())),
-    ]
-    found = dict.fromkeys((label, depth) for rows in tables for label, _, depth in rows)
-    return {label: position for position, label in enumerate(found)}
-
-
-def _short(rows: Iterable[Row], labels: Labels) -> list[ShortRow]:
-    return [(labels[label, depth], value) for label, value, depth in rows]
-
-
-def short_countries(countries: Countries[Row], labels: Labels) -> Countries[ShortRow]:
-    """Return countries with labels by position."""
-    rows: dict[str, CountryText[ShortRow]] = {
-        key: {"name": row["name"], "rows": _short(row["rows"], labels), "notes": row["notes"]}
-        for key, row in countries["rows"].items()
-    }
-    return {"shapes": countries["shapes"], "rows": rows}
-
-
-def short_patches(patches: Patches[Row], labels: Labels) -> Patches[ShortRow]:
-    """Return patches with labels by position."""
-    shapes: list[Feature[PatchText[ShortRow]]] = [
-        {
-            "type": shape["type"],
-            "properties": {
-                "title": shape["properties"]["title"],
-                "rows": _short(shape["properties"]["rows"], labels),
-                "colour": shape["properties"]["colour"],
-            },
-            "geometry": shape["geometry"],
-        }
-        for shape in patches["shapes"]
-    ]
-    return {"shapes": shapes, "total": patches["total"]}
-
-
-def short_records(records: Records[Row], labels: Labels) -> Records[ShortRow]:
-    """Return records with labels by position."""
-    points: list[RecordText[ShortRow]] = [
-        {
-            "at": record["at"],
-            "name": record["name"],
-            "rows": _short(record["rows"], labels),
-            "web": record["web"],
-        }
-        for record in records["points"]
-    ]
-    return {"points": points, "unplaced": records["unplaced"]}
 
 
 def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Countries[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hotspots.layers.grid import grid_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hotspots.edition.gaps import HasRecords
     from hotspots.maps.classes import Classes
     from hotspots.maps.features import Bounds
-    from hotspots.maps.panel import PageData, RasterRow
+    from hotspots.maps.page_data import PageData, RasterRow
     from hotspots.maps.rasters import Image
     from hotspots.maps.themes import Theme
 
@@ -66,12 +67,12 @@ def explore(
 
     check_language(lang)
     drawn = _cut_themes(edition, lang)
-    bounds = _view(edition, [image for _, _, image in drawn])
+    bounds = _view(edition, [d.image for d in drawn if d.image is not None])
     period = change_period(edition)
     world_map = _empty_map()
-    rasters = {t.key: _raster(t, c, i, lang) for t, c, i in drawn if i is not None}
+    rasters = {d.theme.key: _raster(d, d.image, lang) for d in drawn if d.image is not None}
     data = _page_data(edition, registry, bounds, period, lang, rasters)
-    legends = [legend_of(theme, classes, edition, lang) for theme, classes, _ in drawn]
+    legends = [legend_of(d.theme, d.classes, edition, lang) for d in drawn]
     panel = page.panel(edition, legends, data, period, lang, cards)
     world_map.add_child(page.Page(panel, data))
     figure = StandaloneFigure(title=page.title(edition, lang), lang=lang)
@@ -107,7 +108,16 @@ def _empty_map() -> folium.Map:
     return made
 
 
-def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image | None]]:
+@dataclass(frozen=True)
+class _DrawnTheme:
+    """A theme with its layer in classes, and their image; None where no cell has a class."""
+
+    theme: Theme
+    classes: Classes
+    image: Image | None
+
+
+def _cut_themes(edition: Edition, lang: str) -> list[_DrawnTheme]:
     import numpy as np
 
     from hotspots.maps.rasters import first_longitude, to_mercator
@@ -121,23 +131,23 @@ def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image
         used |= classes.codes > 0
     start = first_longitude(used, grid)
     return [
-        (theme, classes, to_mercator(classes.codes, grid, start))
+        _DrawnTheme(theme, classes, to_mercator(classes.codes, grid, start))
         for theme, classes in zip(themes, cut, strict=True)
     ]
 
 
-def _raster(theme: Theme, classes: Classes, image: Image, lang: str) -> RasterRow:
+def _raster(drawn: _DrawnTheme, image: Image, lang: str) -> RasterRow:
     from hotspots.io.png import data_uri
     from hotspots.maps.rasters import png
 
     return {
-        "url": data_uri(png(image.codes, classes.colours)),
+        "url": data_uri(png(image.codes, drawn.classes.colours)),
         "bounds": image.bounds,
-        "alt": text(f"theme.{theme.key}.title", lang),
+        "alt": text(f"theme.{drawn.theme.key}.title", lang),
     }
 
 
-def _view(edition: Edition, images: list[Image | None]) -> Bounds:
+def _view(edition: Edition, seen: list[Image]) -> Bounds:
     """Return (west, south, east, north), degrees, of the images, or else of the grid.
 
     A view of the whole world starts without the polar regions, where nothing is ranked and the
@@ -145,7 +155,6 @@ def _view(edition: Edition, images: list[Image | None]) -> Bounds:
     """
     from hotspots.maps.rasters import lonlat_bounds
 
-    seen = [i for i in images if i is not None]
     if not seen:
         return lonlat_bounds(grid_of(edition.rasters))
     west, east = min(i.west for i in seen), max(i.east for i in seen)
@@ -163,20 +172,20 @@ def _page_data(
     lang: str,
     rasters: dict[str, RasterRow],
 ) -> PageData:
-    from hotspots.maps import features
+    from hotspots.maps import features, page_data
     from hotspots.maps import panel as page
 
     countries = features.countries(edition, bounds, period, lang)
     names = {key: row["name"] for key, row in countries["rows"].items()}
     patches = features.patches(edition, names, bounds, period, lang)
     records = None if registry is None else features.records(registry, names, bounds, lang)
-    labels = features.labels_of(countries, patches, records)
+    labels = page_data.labels_of(countries, patches, records)
     west, south, east, north = bounds
     return {
         "bounds": [[south, west], [north, east]],
-        "countries": features.short_countries(countries, labels),
-        "patches": features.short_patches(patches, labels),
-        "records": None if records is None else features.short_records(records, labels),
+        "countries": page_data.short_countries(countries, labels),
+        "patches": page_data.short_patches(patches, labels),
+        "records": None if records is None else page_data.short_records(records, labels),
         "labels": list(labels),
         "words": page.words(lang),
         "rasters": rasters,

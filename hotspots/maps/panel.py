@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 from branca.element import CssLink, Element, Figure, JavascriptLink
 
@@ -20,7 +20,7 @@ from hotspots.maps.themes import GROUPS
 
 if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
-    from hotspots.maps.features import Countries, Patches, Records, ShortRow
+    from hotspots.maps.page_data import PageData, Patches, Records, ShortRow
 
 UNITS_SHOWN = 10
 # Names in `figure.ASSETS`; the figure replaces them by the files.
@@ -46,30 +46,6 @@ _WORDS = (
     "patch.heading",
     "format.colon",
 )
-
-
-class RasterRow(TypedDict):
-    """A theme's image: its data URI, [[south, west], [north, east]] in degrees, and its title."""
-
-    url: str
-    bounds: list[list[float]]
-    alt: str
-
-
-class PageData(TypedDict):
-    """What the page's script draws: the input of `map.js`.
-
-    `labels` are the distinct (label, depth) of all rows; rows name them by position. `bounds` is
-    [[south, west], [north, east]] in degrees. `records` is None without a registry.
-    """
-
-    bounds: list[list[float]]
-    countries: Countries[ShortRow]
-    patches: Patches[ShortRow]
-    records: Records[ShortRow] | None
-    labels: list[tuple[str, int]]
-    words: dict[str, str]
-    rasters: dict[str, RasterRow]
 
 
 class Page(Element):
@@ -222,8 +198,17 @@ def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
     return first + [text(key, lang) for key in keys] + licences
 
 
-def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
-    """Return (labels, years, citation, licence) by source; layers of one source share a row."""
+class SourceRow(NamedTuple):
+    """A source: labels of its layers, years of its data, citation and licence."""
+
+    labels: str
+    years: str
+    citation: str
+    licence: str
+
+
+def sources(edition: Edition, lang: str) -> list[SourceRow]:
+    """Return the sources; layers of one source share a row."""
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in edition.manifest.get("inputs", {}):
         row = provenance(name, edition)
@@ -235,9 +220,10 @@ def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     for (citation, licence), layers in grouped.items():
         labels = ", ".join(dict.fromkeys(label for label, _ in layers))
         years = ", ".join(sorted({year for _, year in layers if year}))
-        rows.append((labels, years, citation, licence))
+        rows.append(SourceRow(labels, years, citation, licence))
     outlines = "Natural Earth, world-atlas 2.0.2"
-    return [*rows, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
+    shapes = SourceRow(text("variable.countries", lang), "", outlines, "public domain; ISC")
+    return [*rows, shapes]
 
 
 def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row]:
@@ -252,13 +238,22 @@ def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row
     ]
 
 
-def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
-    """Return (country, climate zone, potential, hot land) of the first units."""
+class UnitRow(NamedTuple):
+    """A country × climate zone unit: names, potential per year, and land in hot classes."""
+
+    country: str
+    zone: str
+    potential: str
+    hot: str
+
+
+def unit_rows(edition: Edition, lang: str) -> list[UnitRow]:
+    """Return the first units."""
     rows = []
     for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
         rows.append(
-            (
+            UnitRow(
                 str(row.get(f"name_{lang}", row["country"])),
                 code_label("zone", row["climate_zone"], lang),
                 tonnes(float(row["potential_t_yr"]), lang),
