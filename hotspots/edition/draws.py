@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -333,8 +333,15 @@ def _gain(model: _ErrorModel, method: str, k: int) -> Array:
     return gain if factor is None else gain * factor[k][model.zone]
 
 
-def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> tuple[Cells, Array]:
-    """Return the index of each cell's point of the error field, and the points' coordinates, m.
+class FieldPoints(NamedTuple):
+    """Index of each cell's point of the error field, and the points' coordinates, m."""
+
+    place: Cells
+    points: Array
+
+
+def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> FieldPoints:
+    """Return the points at which the error field is drawn for the cells.
 
     Cells much smaller than the range share the point at the middle cell of their block.
     """
@@ -346,7 +353,7 @@ def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> tuple[Ce
         for index, size in ((row, grid.shape[0]), (column, grid.shape[1]))
     ]
     places, number = np.unique(middle[0] * grid.shape[1] + middle[1], return_inverse=True)
-    return number, grid_points(layer, places)
+    return FieldPoints(number, grid_points(layer, places))
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,17 @@ def _kept(weights: sparse.csr_array, rows: npt.NDArray[np.bool_]) -> sparse.csr_
     return sparse.csr_array(sparse.diags_array(rows.astype("float64")) @ weights)
 
 
+class _Weights(NamedTuple):
+    """Weights (regions, cells), and where each region's values are from."""
+
+    matrix: sparse.csr_array
+    value_from: npt.NDArray[np.str_]
+
+
 def _with_nearest(
     weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
-) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
-    """Return weights with the nearest cells of regions without a valid one, and ``value_from``."""
+) -> _Weights:
+    """Return weights with the nearest cells of regions without a valid one."""
     on_land = sparse.diags_array((land > 0).astype("float64"))
     weights = sparse.csr_array(weights @ on_land)
     weights.eliminate_zeros()
@@ -202,7 +209,8 @@ def _with_nearest(
             at_row = sparse.csr_array(([1.0], ([row], [0])), shape=(weights.shape[0], 1))
             extra = extra + at_row @ found
             value_from[row] = "nearest"
-    return sparse.csr_array(_kept(weights, value_from == "covered") + extra), value_from
+    kept = _kept(weights, value_from == "covered") + extra
+    return _Weights(sparse.csr_array(kept), value_from)
 
 
 def _nearest_weights(
