@@ -145,6 +145,7 @@ def draw(
         return None
     model = _error_model(data, layers, axes, recipe)
     counts = _counts(axes, recipe, model.cells)
+    # Cells may have a gain but no hectares that it refers to, and the reverse.
     _, in_draws, in_groups = np.intersect1d(model.cells, cells, True, return_indices=True)
     matrix = hectares[:, in_groups]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
@@ -400,6 +401,7 @@ def _counts(axes: Axes, recipe: Recipe, drawn: Cells) -> list[_Count]:
     hot, counts = recipe.hotspots, []
     ranked = np.flatnonzero(axes.ranked.values.ravel()[drawn])
     cells = drawn[ranked]
+    # The top share is one of managed hectares, not of cells.
     share = (axes.valid * axes.managed).fillna(0)
     area = (cell_area(axes.gain) * share).values.ravel()[cells]
     amounts: dict[str, Callable[[Draw], Array]] = {

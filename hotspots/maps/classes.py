@@ -135,6 +135,7 @@ def named_classes(
 
 def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
     """Return a function for layers of Gi* clusters."""
+    # The legend lists hot first.
     from_high = dict(reversed(CLUSTERS.items()))
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:

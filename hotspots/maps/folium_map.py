@@ -129,6 +129,7 @@ def _cut_themes(edition: Edition, lang: str) -> list[_DrawnTheme]:
     used = np.zeros(grid.shape, bool)
     for classes in cut:
         used |= classes.codes > 0
+    # One edge for all themes, so that their images lie over each other.
     start = first_longitude(used, grid)
     return [
         _DrawnTheme(theme, classes, to_mercator(classes.codes, grid, start))

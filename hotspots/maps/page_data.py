@@ -115,6 +115,7 @@ def labels_of(
         *(shape["properties"]["rows"] for shape in patches["shapes"]),
         *(record["rows"] for record in (records["points"] if records else ())),
     ]
+    # A dict rather than a set: the order, and so the page, is the same each time.
     found = dict.fromkeys((label, depth) for rows in tables for label, _, depth in rows)
     return {label: position for position, label in enumerate(found)}
 

@@ -130,6 +130,7 @@ def panel(
         how=how_to_read(edition, lang),
         groups=[(g, [x for x in legends if x.group == g]) for g in GROUPS],
         legends=legends,
+        # By name in the reader's language, with É beside E.
         country_names=sorted(names.items(), key=lambda kv: _sort_key(kv[1])),
         patches_label=_patches_label(data["patches"], lang),
         # Countries too small for an outline are drawn as points.

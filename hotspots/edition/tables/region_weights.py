@@ -106,6 +106,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         cover = cover_fractions(grid, shapes.geometry)
         weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
     weights, value_from = _with_nearest(weights, area, land, shapes, grid)
+    # Values borrowed from the nearest cells are in the region's own row only, not in sums.
     covered = _kept(weights, value_from == "covered")
     parts = [Part(_rows(shapes, value_from), weights, cover @ area)]
     if is_partition(regions) and (regions == "initiative" or whole_id == WHOLE):
@@ -139,6 +140,7 @@ def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFr
     if members is not None and is_partition(regions):
         frame = frame[frame["id"].isin(str(members).split(","))]
     if drawn := data.attrs.get("region_wkt"):
+        # A country's row is of its part inside the drawn region, as its numbers are.
         inside = frame.intersection(shapely.from_wkt(drawn))
         frame = frame.set_geometry(inside.map(lambda p: shapely.MultiPolygon(polygons_of(p))))
         frame = frame[~frame.is_empty]
