@@ -87,6 +87,7 @@ def analyze(
     recipe = recipe or Recipe()
     report = progress or (lambda _: None)
     started, clock = datetime.now(UTC), time.monotonic()
+    # First of all: it reads no value, and a grid too large would take minutes to refuse.
     require_grid_size(require_dataset(data))
     report("checking the layers")
     data, prepared = checked(data, recipe)
@@ -94,6 +95,7 @@ def analyze(
     report("computing stock, potential and change per cell")
     layers, states = run_methods([m for m in METHODS if m.kind != "input"], data, recipe)
     states = [*prepared, *states]
+    # Carried on, so that map and tables need nothing but the edition.
     layers = layers.assign({n: data[n] for n in _CARRIED if n in data})
     layers = layers.assign(own_potential(data, layers, recipe))
     ranked = _ranked(data, layers, weights, recipe, report)
@@ -252,6 +254,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     data = _of_guidelines(data, recipe)
     if "climate_zone" in data:
         require_guidelines(data["climate_zone"], recipe.potential.guidelines)
+    # Land without a stock isn't counted anywhere: all weights start from this share.
     known = data["soc_stock"].notnull()
     if not known.values.any():
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +145,7 @@ def draw(
         return None
     model = _error_model(data, layers, axes, recipe)
     counts = _counts(axes, recipe, model.cells)
+    # Cells may have a gain but no hectares that it refers to, and the reverse.
     _, in_draws, in_groups = np.intersect1d(model.cells, cells, True, return_indices=True)
     matrix = hectares[:, in_groups]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
@@ -333,8 +334,15 @@ def _gain(model: _ErrorModel, method: str, k: int) -> Array:
     return gain if factor is None else gain * factor[k][model.zone]
 
 
-def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> tuple[Cells, Array]:
-    """Return the index of each cell's point of the error field, and the points' coordinates, m.
+class FieldPoints(NamedTuple):
+    """Index of each cell's point of the error field, and the points' coordinates, m."""
+
+    place: Cells
+    points: Array
+
+
+def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> FieldPoints:
+    """Return the points at which the error field is drawn for the cells.
 
     Cells much smaller than the range share the point at the middle cell of their block.
     """
@@ -346,7 +354,7 @@ def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> tuple[Ce
         for index, size in ((row, grid.shape[0]), (column, grid.shape[1]))
     ]
     places, number = np.unique(middle[0] * grid.shape[1] + middle[1], return_inverse=True)
-    return number, grid_points(layer, places)
+    return FieldPoints(number, grid_points(layer, places))
 
 
 @dataclass(frozen=True)
@@ -393,6 +401,7 @@ def _counts(axes: Axes, recipe: Recipe, drawn: Cells) -> list[_Count]:
     hot, counts = recipe.hotspots, []
     ranked = np.flatnonzero(axes.ranked.values.ravel()[drawn])
     cells = drawn[ranked]
+    # The top share is one of managed hectares, not of cells.
     share = (axes.valid * axes.managed).fillna(0)
     area = (cell_area(axes.gain) * share).values.ravel()[cells]
     amounts: dict[str, Callable[[Draw], Array]] = {

@@ -220,6 +220,7 @@ class _Written:
 
 def _read_manifest(folder: Path) -> _Written:
     """Return manifest and times of an edition's folder; raise one of `_DAMAGE` if unreadable."""
+    # Read as from a stranger: limits of size, and no link that leads out of the folder.
     manifest, times = (
         parse_json(read_text(confined(folder, name), "json_bytes"))
         for name in (MANIFEST, "times.json")

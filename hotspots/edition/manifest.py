@@ -154,6 +154,7 @@ _PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "met
 
 
 def _provenance(layer: xr.DataArray) -> InputRow:
+    # A file's attributes are numpy numbers, which JSON doesn't know.
     kept = {k: plain(layer.attrs[k]) for k in _PROVENANCE if k in layer.attrs}
     return cast("InputRow", {"sha256": layer_hash(layer)} | kept)
 
@@ -186,6 +187,7 @@ def layer_hash(layer: xr.DataArray) -> str:
     grid = grid_of(layer)
     y, x = axis_names(layer)
     digest = hashlib.sha256()
+    # Rounded: reading a grid back from a file changes the last digits of its transform.
     edges = [round(v, 9) for v in grid.transform[:6]]
     digest.update(json.dumps([layer.name, grid.shape, edges, grid.crs.to_wkt()]).encode())
     # Coordinates of months and soil layers affect the result as the values do.

@@ -66,6 +66,7 @@ def axes_of(data: xr.Dataset, layers: xr.Dataset, recipe: Recipe) -> Axes | None
     )
     loss = None
     if loss_layer in layers:
+        # A change is positive for a gain of carbon, an axis of loss for a loss.
         sign = -1 if loss_layer == "modelled_change" else 1
         loss = sign * layers[loss_layer]
     groups = {"hotspot_class": None, "hotspot_class_in_zone": stratum(data, recipe)}
@@ -108,6 +109,7 @@ def stratum(data: xr.Dataset, recipe: Recipe) -> xr.DataArray:
     zone = data["climate_zone"].astype("int64")
     if not recipe.potential.include_pasture:
         return zone
+    # Codes of zones are below 100, so that both parts stay readable in one code.
     return zone + 100 * (data["pasture_share"] > data["cropland_share"])
 
 
@@ -138,6 +140,7 @@ def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None) -> xr.Dataset:
         out["hotspot_class_stable"] = describe(stable, "hotspot_class_stable")
         out |= drawn.stability
     for name in [n for n in out if n.startswith("hotspot_class")]:
+        # Excluded cells are counted with all their land, the others with the managed part.
         share = class_share(out[name], axes.managed, axes.valid).astype("float32")
         out[f"{name}_valid_share"] = describe(share, f"{name}_valid_share")
     return xr.Dataset(out)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,7 @@ def named_classes(
 
 def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str], Classes]:
     """Return a function for layers of Gi* clusters."""
+    # The legend lists hot first.
     from_high = dict(reversed(CLUSTERS.items()))
 
     def cut(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
@@ -247,13 +248,15 @@ def _change_labels(edges: Sequence[float], lang: str) -> list[str]:
 
 def _years_between(edition: Edition, layer: xr.DataArray) -> float:
     """Return the length of the change's period, years; NaN if its years are unknown."""
-    inputs: Mapping[str, Any] = edition.manifest["inputs"]
+    inputs = edition.manifest["inputs"]
     change = edition.recipe.change
     start, _, end = str(layer.attrs.get("period", "")).partition("-")
-    dated = (inputs.get(name, {}).get("year") for name in (change.start, change.end))
+    dated = [
+        row.get("year") if (row := inputs.get(n)) else None for n in (change.start, change.end)
+    ]
     for first, last in ((start, end), dated):
         try:
-            return float(last) - float(first)
-        except (TypeError, ValueError):
+            return float(str(last)) - float(str(first))
+        except ValueError:
             continue
     return math.nan

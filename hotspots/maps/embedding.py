@@ -10,15 +10,12 @@ templates.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 from branca.element import Element
 
 from hotspots.locale import escaping
+from hotspots.store.provenance import plain
 
 DATA_ID = "hs-data"
 # A brace of JSON is followed by a quote or "}", and never follows "$"; others belong to texts.
@@ -39,23 +36,23 @@ class Verbatim(Element):
         super().__init__()
         self._content = content
 
-    def render(self, **kwargs: Any) -> str:
+    def render(self, **kwargs: object) -> str:
         """Return the text."""
         return self._content
 
 
-def data_block(data: Any) -> str:
+def data_block(data: object) -> str:
     """Return the element with the page's data, which browsers don't execute."""
     return f'<script type="application/json" id="{DATA_ID}">{safe_json(data)}</script>'
 
 
-def safe_json(value: Any) -> str:
+def safe_json(value: object) -> str:
     r"""Return JSON that is safe in a ``<script>`` element and in a template.
 
     ``<``, ``>``, ``&``, U+2028, U+2029 and the opening braces of texts are written as ``\uXXXX``;
     NaN and infinities as null.
     """
-    shown = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    shown = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     shown = _ANY_SIGN.sub(lambda found: _SIGNS[found.group()], shown)
     return _BRACE_OF_TEXT.sub(r"\\u007b", shown)
 
@@ -71,15 +68,3 @@ def inert(markup: str) -> str:
 def html_text(text: str) -> str:
     """Return a text escaped for HTML."""
     return inert(escaping.html_text(text))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

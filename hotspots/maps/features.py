@@ -8,23 +8,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from hotspots.locale import code_label, text
 from hotspots.maps import number_rows, palettes
+from hotspots.maps.number_rows import Row
+from hotspots.maps.page_data import (
+    Countries,
+    CountryId,
+    CountryText,
+    Feature,
+    Geometry,
+    Patches,
+    PatchText,
+    Records,
+    RecordText,
+)
 from hotspots.registry.schema.fields import fields
 from hotspots.registry.schema.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
 
     from hotspots.edition.edition import Edition
+    from hotspots.edition.gaps import HasRecords
 
 Bounds = tuple[float, float, float, float]
+Shapes = npt.NDArray[np.object_]
 
 # Tolerance of simplification for world outlines (1:50 million): details too small for a screen.
 WORLD_TOLERANCE_DEG = 0.06
@@ -32,26 +48,7 @@ WORLD_WIDTH_DEG = 90.0
 MOST_PATCHES = 1500
 
 
-class Labels:
-    """The distinct labels of all tables of a page: ``entries`` is a list of (label, depth)."""
-
-    def __init__(self) -> None:
-        self._places: dict[tuple[str, int], int] = {}
-
-    @property
-    def entries(self) -> list[tuple[str, int]]:
-        """The labels with their depths; the position of each is its index."""
-        return list(self._places)
-
-    def shorten(self, rows: Iterable[number_rows.Row]) -> list[tuple[int, str]]:
-        """Return rows as (index of the label, value)."""
-        return [
-            (self._places.setdefault((label, depth), len(self._places)), value)
-            for label, value, depth in rows
-        ]
-
-
-def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[str, Any]:
+def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Countries[Row]:
     """Return the outlines in view and the numbers of each country.
 
     Parameters
@@ -66,9 +63,8 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
 
     Returns
     -------
-    dict
-        ``shapes``: GeoJSON features with ``id``; countries too small for an outline are points.
-        ``rows``: id -> name, rows (label, value, depth), notes.
+    Countries
+        With rows as (label, value, depth).
     """
     from hotspots.geo.regions import regions
 
@@ -81,7 +77,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
     shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
     ranked = number_rows.count_ranked(table.values(), "countries")
     uses = number_rows.stocks_by_use(edition.land_use)
-    rows = {}
+    rows: dict[str, CountryText[Row]] = {}
     for key, name in _names([frame, absent], lang).items():
         row = table.get(key)
         rows[key] = {
@@ -94,7 +90,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> dict[
     return {"shapes": shapes, "rows": rows}
 
 
-def _undrawn(table: Mapping[str, Mapping[str, Any]], drawn: set[str]) -> gpd.GeoDataFrame:
+def _undrawn(table: Mapping[str, number_rows.TableRow], drawn: set[str]) -> gpd.GeoDataFrame:
     """Return the finer outlines of countries in the table that the coarse outlines lack."""
     from hotspots.geo.regions import regions
 
@@ -124,13 +120,13 @@ def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
     return frame[shapely.intersects(frame.geometry.to_numpy(), views)]
 
 
-def _simplified(shapes: Any, bounds: Bounds) -> Any:
+def _simplified(shapes: Shapes, bounds: Bounds) -> Shapes:
     """Return simplified outlines; common borders of neighbours stay common."""
     share = min(1.0, (bounds[2] - bounds[0]) / 360)
     return shapely.coverage_simplify(shapes, tolerance=max(0.002, WORLD_TOLERANCE_DEG * share))
 
 
-def _features(ids: Iterable[str], shapes: Any, bounds: Bounds) -> list[dict[str, Any]]:
+def _features(ids: Iterable[str], shapes: Shapes, bounds: Bounds) -> list[Feature[CountryId]]:
     digits = 2 if _is_wide(bounds) else 3
     return [
         {
@@ -156,17 +152,17 @@ def _turn(west: float, east: float, cut: float) -> float:
     return 360.0 if (west + east) / 2 < cut else 0.0
 
 
-def _geojson(shape: Any, digits: int, cut: float) -> dict[str, Any]:
+def _geojson(shape: BaseGeometry, digits: int, cut: float) -> Geometry:
     """Return GeoJSON with rounded coordinates, without rings that collapse by rounding."""
-    if shape.geom_type == "Point":
+    if isinstance(shape, shapely.Point):
         x = shape.x + _turn(shape.x, shape.x, cut)
         return {"type": "Point", "coordinates": [round(x, digits), round(shape.y, digits)]}
-    polygons = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    polygons = [p for p in shapely.get_parts(shape) if isinstance(p, shapely.Polygon)]
     coordinates = [rings for p in polygons if (rings := _rings(p, digits, cut))]
     return {"type": "MultiPolygon", "coordinates": coordinates}
 
 
-def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
+def _rings(polygon: shapely.Polygon, digits: int, cut: float) -> list[list[list[float]]]:
     west, _, east, _ = polygon.bounds
     shift = [_turn(west, east, cut), 0.0]
     rings = []
@@ -182,7 +178,7 @@ def _rings(polygon: Any, digits: int, cut: float) -> list[list[list[float]]]:
 
 def patches(
     edition: Edition, names: Mapping[str, str], bounds: Bounds, period: str, lang: str
-) -> dict[str, Any]:
+) -> Patches[Row]:
     """Return the largest hot patches, at most `MOST_PATCHES`, as features, and the total number.
 
     Parameters
@@ -206,9 +202,9 @@ def patches(
     largest = frame.sort_values("land_ha", ascending=False, kind="stable").head(MOST_PATCHES)
     # Outlines of cells have a vertex at each cell; only those at corners are needed.
     shapes = shapely.simplify(largest.geometry.to_numpy(), 1e-6)
-    features = []
+    features: list[Feature[PatchText[Row]]] = []
     for (_, row), shape in zip(largest.drop(columns="geometry").iterrows(), shapes, strict=True):
-        properties = {
+        properties: PatchText[Row] = {
             "title": code_label("class", row["class"], lang),
             "rows": number_rows.patch_rows(row.to_dict(), names, period, lang),
             "colour": palettes.HOTSPOT.get(str(row["class"]), palettes.BORDER),
@@ -223,7 +219,9 @@ def patches(
     return {"shapes": features, "total": len(frame)}
 
 
-def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) -> dict[str, Any]:
+def records(
+    registry: HasRecords, names: Mapping[str, str], bounds: Bounds, lang: str
+) -> Records[Row]:
     """Return the registry's records with a position, and the number of those without one.
 
     `names` has the countries' names by id. Only ``http`` and ``https`` addresses become links;
@@ -251,13 +249,14 @@ def records(registry: Any, names: Mapping[str, str], bounds: Bounds, lang: str) 
         if not (math.isfinite(point.x) and math.isfinite(point.y)):
             continue
         x = point.x + _turn(point.x, point.x, seam(bounds))
-        found.append(
-            {"at": [round(point.y, 4), round(x, 4)], **_record(row.to_dict(), names, lang)}
-        )
+        at = [round(point.y, 4), round(x, 4)]
+        found.append(_record(at, row.to_dict(), names, lang))
     return {"points": found, "unplaced": len(frame) - len(found)}
 
 
-def _record(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> dict[str, Any]:
+def _record(
+    at: list[float], row: number_rows.TableRow, names: Mapping[str, str], lang: str
+) -> RecordText[Row]:
     official = _word(row.get(f"name_{lang}"))
     name = official or _word(row.get("name")) or text("record.unnamed", lang)
     code = _word(row.get("country"))
@@ -278,6 +277,7 @@ def _record(row: Mapping[str, Any], names: Mapping[str, str], lang: str) -> dict
         ("verified_on", verified),
     ]
     return {
+        "at": at,
         "name": name,
         "rows": [(fields()[key].label[lang], value, 0) for key, value in rows if value],
         "web": web if is_web_address(web) else None,
@@ -308,7 +308,7 @@ def _label(column: str, code: str, lang: str) -> str:
     return vocabulary().get(column, {}).get(code, {}).get(lang, code)
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     """Return a value as text; "" for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

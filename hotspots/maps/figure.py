@@ -11,13 +11,12 @@ import base64
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
-from jinja2 import Template
 
 from hotspots.config import vendor_file
 from hotspots.errors import MissingAssetError
+from hotspots.io.templates import rendered
 from hotspots.maps.embedding import Verbatim, html_text
 from hotspots.maps.policy import script_hashes
 
@@ -70,23 +69,11 @@ class StandaloneFigure(Figure):
         out (such as `folium.Icon`), or if a vendored file is missing.
     """
 
-    _template = Template(
-        "<!DOCTYPE html>\n"
-        '<html lang="{{ this.lang }}">\n<head>\n'
-        "<title>{{ title }}</title>\n"
-        '<meta http-equiv="Content-Security-Policy" content="{{ policy }}">\n'
-        '<link rel="icon" href="data:,">\n'
-        "{{ header }}\n"
-        # Folium's viewport disables zooming in on text; the last one applies.
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "</head>\n<body>\n{{ body }}\n</body>\n</html>\n"
-    )
-
-    def __init__(self, title: str, lang: str = "en", **kwargs: Any) -> None:
-        super().__init__(title=title, **kwargs)
+    def __init__(self, title: str, lang: str = "en") -> None:
+        super().__init__(title=title)
         self.lang = lang
 
-    def render(self, **kwargs: Any) -> str:
+    def render(self, **kwargs: object) -> str:
         """Return the whole page; may be called repeatedly."""
         for child in list(self._children.values()):
             child.render(**kwargs)
@@ -109,12 +96,18 @@ class StandaloneFigure(Figure):
         body = f"{html}\n<script>\n{script}\n</script>"
         policy = _POLICY.format(" ".join(script_hashes(header + body)))
         title = html_text(self.title or "")
-        return str(
-            self._template.render(this=self, title=title, policy=policy, header=header, body=body)
+        return rendered(
+            "hotspots.maps",
+            "page.html.j2",
+            lang=self.lang,
+            title=title,
+            policy=policy,
+            header=header,
+            body=body,
         )
 
 
-def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
+def _joined(section: Element, kwargs: Mapping[str, object]) -> str:
     """Return the text of a section of the figure.
 
     Folium's elements store their rendered text in an `Element`, which would parse it as a template
@@ -123,7 +116,7 @@ def _joined(section: Element, kwargs: Mapping[str, Any]) -> str:
     return "\n".join(_text_of(child, kwargs) for child in section._children.values())
 
 
-def _text_of(child: Element, kwargs: Mapping[str, Any]) -> str:
+def _text_of(child: Element, kwargs: Mapping[str, object]) -> str:
     # Branca before 0.8 doesn't keep the text; there it is parsed as a template again.
     finished = getattr(child, "_template_str", None) if type(child) is Element else None
     return child.render(**kwargs) if finished is None else finished

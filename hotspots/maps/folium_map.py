@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hotspots.layers.grid import grid_of
 from hotspots.locale import check_language, text
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     import folium
 
     from hotspots.edition.edition import Edition
+    from hotspots.edition.gaps import HasRecords
     from hotspots.maps.classes import Classes
+    from hotspots.maps.features import Bounds
+    from hotspots.maps.page_data import PageData, RasterRow
     from hotspots.maps.rasters import Image
     from hotspots.maps.themes import Theme
 
@@ -20,7 +24,7 @@ WORLD_WIDTH_DEG, WORLD_SOUTH_DEG, WORLD_NORTH_DEG = 300.0, -56.0, 77.0
 
 
 def explore(
-    edition: Edition, registry: Any = None, lang: str = "en", *, cards: str = ""
+    edition: Edition, registry: HasRecords | None = None, lang: str = "en", *, cards: str = ""
 ) -> folium.Map:
     """Return an interactive map of an edition.
 
@@ -68,23 +72,13 @@ def explore(
 
     check_language(lang)
     drawn = _cut_themes(edition, lang)
-    bounds = _view(edition, [image for _, _, image in drawn])
+    bounds = _view(edition, [d.image for d in drawn if d.image is not None])
     period = change_period(edition)
     world_map = _empty_map()
-    data = _page_data(edition, registry, bounds, period, lang)
-    data["rasters"] = {t.key: _raster(t, c, i, lang) for t, c, i in drawn if i is not None}
-    legends = [legend_of(theme, classes, edition, lang) for theme, classes, _ in drawn]
-    panel = page.panel(
-        edition,
-        legends,
-        {key: row["name"] for key, row in data["countries"]["rows"].items()},
-        (len(data["patches"]["shapes"]), data["patches"]["total"]),
-        None if registry is None else (len(data["records"]["points"]), data["records"]["unplaced"]),
-        any(f["geometry"]["type"] == "Point" for f in data["countries"]["shapes"]),
-        period,
-        lang,
-        cards,
-    )
+    rasters = {d.theme.key: _raster(d, d.image, lang) for d in drawn if d.image is not None}
+    data = _page_data(edition, registry, bounds, period, lang, rasters)
+    legends = [legend_of(d.theme, d.classes, edition, lang) for d in drawn]
+    panel = page.panel(edition, legends, data, period, lang, cards)
     world_map.add_child(page.Page(panel, data))
     figure = StandaloneFigure(title=page.title(edition, lang), lang=lang)
     figure.add_child(world_map)
@@ -119,7 +113,16 @@ def _empty_map() -> folium.Map:
     return made
 
 
-def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image | None]]:
+@dataclass(frozen=True)
+class _DrawnTheme:
+    """A theme with its layer in classes, and their image; None where no cell has a class."""
+
+    theme: Theme
+    classes: Classes
+    image: Image | None
+
+
+def _cut_themes(edition: Edition, lang: str) -> list[_DrawnTheme]:
     import numpy as np
 
     from hotspots.maps.rasters import first_longitude, to_mercator
@@ -131,24 +134,26 @@ def _cut_themes(edition: Edition, lang: str) -> list[tuple[Theme, Classes, Image
     used = np.zeros(grid.shape, bool)
     for classes in cut:
         used |= classes.codes > 0
+    # One edge for all themes, so that their images lie over each other.
     start = first_longitude(used, grid)
     return [
-        (theme, classes, to_mercator(classes.codes, grid, start))
+        _DrawnTheme(theme, classes, to_mercator(classes.codes, grid, start))
         for theme, classes in zip(themes, cut, strict=True)
     ]
 
 
-def _raster(theme: Theme, classes: Classes, image: Image, lang: str) -> dict[str, Any]:
-    from hotspots.maps.rasters import data_uri
+def _raster(drawn: _DrawnTheme, image: Image, lang: str) -> RasterRow:
+    from hotspots.io.png import data_uri
+    from hotspots.maps.rasters import png
 
     return {
-        "url": data_uri(image.codes, classes.colours),
+        "url": data_uri(png(image.codes, drawn.classes.colours)),
         "bounds": image.bounds,
-        "alt": text(f"theme.{theme.key}.title", lang),
+        "alt": text(f"theme.{drawn.theme.key}.title", lang),
     }
 
 
-def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, float, float]:
+def _view(edition: Edition, seen: list[Image]) -> Bounds:
     """Return (west, south, east, north), degrees, of the images, or else of the grid.
 
     A view of the whole world starts without the polar regions, where nothing is ranked and the
@@ -156,7 +161,6 @@ def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, f
     """
     from hotspots.maps.rasters import map_bounds
 
-    seen = [i for i in images if i is not None]
     if not seen:
         return map_bounds(grid_of(edition.rasters))
     west, east = min(i.west for i in seen), max(i.east for i in seen)
@@ -168,31 +172,27 @@ def _view(edition: Edition, images: list[Image | None]) -> tuple[float, float, f
 
 def _page_data(
     edition: Edition,
-    registry: Any,
-    bounds: tuple[float, float, float, float],
+    registry: HasRecords | None,
+    bounds: Bounds,
     period: str,
     lang: str,
-) -> dict[str, Any]:
-    from hotspots.maps import features
+    rasters: dict[str, RasterRow],
+) -> PageData:
+    from hotspots.maps import features, page_data
     from hotspots.maps import panel as page
 
     countries = features.countries(edition, bounds, period, lang)
     names = {key: row["name"] for key, row in countries["rows"].items()}
     patches = features.patches(edition, names, bounds, period, lang)
     records = None if registry is None else features.records(registry, names, bounds, lang)
-    labels = features.Labels()
-    for item in (
-        *countries["rows"].values(),
-        *(shape["properties"] for shape in patches["shapes"]),
-        *([] if records is None else records["points"]),
-    ):
-        item["rows"] = labels.shorten(item["rows"])
+    labels = page_data.labels_of(countries, patches, records)
     west, south, east, north = bounds
     return {
         "bounds": [[south, west], [north, east]],
-        "countries": countries,
-        "patches": patches,
-        "records": records,
-        "labels": labels.entries,
+        "countries": page_data.short_countries(countries, labels),
+        "patches": page_data.short_patches(patches, labels),
+        "records": None if records is None else page_data.short_records(records, labels),
+        "labels": list(labels),
         "words": page.words(lang),
+        "rasters": rasters,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from hotspots.layers.variables import EXCLUSION_REASONS
 from hotspots.locale import code_label, hectares, number, percent, text, tonnes
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from hotspots.edition.recipe import Recipe
 
+# Column -> value of a row of an edition's table.
+TableRow: TypeAlias = Mapping[str, object]
 # (label, value, depth); rows of depth 1 are indented.
 Row = tuple[str, str, int]
 
@@ -29,7 +31,7 @@ _OF_CROPLAND = (
 
 
 def region_rows(
-    row: Mapping[str, Any],
+    row: TableRow,
     period: str,
     rank_total: int,
     recipe: Recipe,
@@ -127,7 +129,7 @@ def _use_row(uses: Mapping[str, float], lang: str) -> list[Row]:
     return [(text("numbers.by_use", lang), ", ".join(parts), 1)]
 
 
-def _range_rows(row: Mapping[str, Any], recipe: Recipe, lang: str) -> list[Row]:
+def _range_rows(row: TableRow, recipe: Recipe, lang: str) -> list[Row]:
     """Return the rows on the uncertainty of the potential: over errors, and over methods."""
     level = percent(recipe.uncertainty.level, lang)
     rows: list[Row] = []
@@ -152,11 +154,11 @@ def _span(low: str, high: str, lang: str) -> str:
     return text("numbers.range", lang, low=low, high=high)
 
 
-def _rank_rows(row: Mapping[str, Any], total: int, recipe: Recipe, lang: str) -> list[Row]:
+def _rank_rows(row: TableRow, total: int, recipe: Recipe, lang: str) -> list[Row]:
     """Return the rows on the rank, its interval over the draws, and the stable top k."""
     if not math.isfinite(_float(row.get("rank"))):
         return []
-    value = text("numbers.rank_of", lang, rank=int(row["rank"]), total=total)
+    value = text("numbers.rank_of", lang, rank=int(_float(row["rank"])), total=total)
     low, high = _float(row.get("rank_low")), _float(row.get("rank_high"))
     level = percent(recipe.uncertainty.level, lang)
     rows: list[Row] = [(text("numbers.rank", lang), value, 0)]
@@ -169,13 +171,13 @@ def _rank_rows(row: Mapping[str, Any], total: int, recipe: Recipe, lang: str) ->
     return rows
 
 
-def _has_no_cropland(row: Mapping[str, Any], leading: str) -> bool:
+def _has_no_cropland(row: TableRow, leading: str) -> bool:
     """Return whether a region has land with data, but none that the potential refers to."""
     managed = row.get(leading.removesuffix("_total") + "_valid_area_ha")
     return _float(managed) == 0 and _float(row.get("land_valid_ha")) > 0
 
 
-def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:
+def _change_rows(amounts: Sequence[object], period: str, lang: str) -> list[Row]:
     """Return the rows of gross loss, gross gain and net change (positive = gain)."""
     heading = (
         text("numbers.change_heading", lang, years=period)
@@ -191,14 +193,14 @@ def _change_rows(amounts: Sequence[Any], period: str, lang: str) -> list[Row]:
     return rows
 
 
-def _hot(row: Mapping[str, Any], value: float, lang: str) -> str:
+def _hot(row: TableRow, value: float, lang: str) -> str:
     share = _float(row.get("hot_share"))
     if not math.isfinite(share):
         return hectares(value, lang)
     return text("numbers.of_ranked", lang, value=hectares(value, lang), share=percent(share, lang))
 
 
-def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
+def _excluded(row: TableRow, value: float, lang: str) -> str:
     """Return the excluded share of the land and its main reasons, by area."""
     shown = _worded("numbers.of_land", percent(value, lang), value, lang, name="share")
     areas = {n: _float(row.get(f"excluded_reason_{n}_area_ha")) for n in EXCLUSION_REASONS.values()}
@@ -213,7 +215,7 @@ def _excluded(row: Mapping[str, Any], value: float, lang: str) -> str:
     return f"{shown}. {text('numbers.reasons', lang, reasons=reasons)}"
 
 
-def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
+def region_notes(row: TableRow | None, lang: str) -> list[str]:
     """Return remarks on a country's numbers: from nearest cells, missing, or not in the edition.
 
     In English this is the note of the table, which has more detail.
@@ -228,9 +230,7 @@ def region_notes(row: Mapping[str, Any] | None, lang: str) -> list[str]:
     return [text(key, lang)] if key else []
 
 
-def patch_rows(
-    row: Mapping[str, Any], names: Mapping[str, str], period: str, lang: str
-) -> list[Row]:
+def patch_rows(row: TableRow, names: Mapping[str, str], period: str, lang: str) -> list[Row]:
     """Return the rows of the tooltip of a hot patch; `names` has the countries' names by id.
 
     Parameters
@@ -264,12 +264,12 @@ def patch_rows(
     return rows
 
 
-def count_ranked(rows: Iterable[Mapping[str, Any]], of_set: str) -> int:
+def count_ranked(rows: Iterable[TableRow], of_set: str) -> int:
     """Return the number of rows of a set that have a rank."""
     return sum(r.get("set") == of_set and math.isfinite(_float(r.get("rank"))) for r in rows)
 
 
-def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def by_id(table: pd.DataFrame) -> dict[str, dict[str, object]]:
     """Return the rows of an edition's table by id."""
     records = table.to_dict(orient="records")
     return {
@@ -278,10 +278,10 @@ def by_id(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     }
 
 
-def _float(value: Any) -> float:
+def _float(value: object) -> float:
     """Return a number as float; NaN for any missing value."""
     try:
-        return float(value)
+        return float(cast("float", value))
     except (TypeError, ValueError):
         return math.nan
 

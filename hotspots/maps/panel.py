@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from branca.element import CssLink, Element, Figure, JavascriptLink
 
 from hotspots.edition.caveats import CAVEATS
 from hotspots.edition.scenario import scenario
+from hotspots.io.templates import rendered
 from hotspots.locale import code_label, counted, hectares, number, percent, text, tonnes
 from hotspots.maps import number_rows, palettes
 from hotspots.maps.embedding import Verbatim, data_block, inert
@@ -19,6 +20,7 @@ from hotspots.maps.themes import GROUPS
 
 if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
+    from hotspots.maps.page_data import PageData, Patches, Records, ShortRow
 
 UNITS_SHOWN = 10
 # Names in `figure.ASSETS`; the figure replaces them by the files.
@@ -55,17 +57,17 @@ class Page(Element):
     ----------
     panel : str
         HTML of the panel, from `panel`.
-    data : mapping
+    data : PageData
         Input of `map.js`.
     """
 
-    def __init__(self, panel: str, data: Mapping[str, Any]) -> None:
+    def __init__(self, panel: str, data: PageData) -> None:
         super().__init__()
         self._name = "HotspotsPage"
         self.html = f"{inert(panel)}\n{data_block(data)}"
         self._bounds = data["bounds"]
 
-    def render(self, **kwargs: Any) -> str:
+    def render(self, **kwargs: object) -> str:
         """Add the parts to the figure's sections."""
         figure = self.get_root()
         assert isinstance(figure, Figure)
@@ -97,10 +99,7 @@ def words(lang: str) -> dict[str, str]:
 def panel(
     edition: Edition,
     legends: Sequence[Legend],
-    country_names: Mapping[str, str],
-    patch_counts: tuple[int, int],
-    record_counts: tuple[int, int] | None,
-    has_rings: bool,
+    data: PageData,
     period: str,
     lang: str,
     cards: str = "",
@@ -112,14 +111,8 @@ def panel(
     edition : Edition
     legends : sequence of Legend
         Of the themes, in their order.
-    country_names : mapping
-        Id -> name of the countries that can be chosen.
-    patch_counts : (int, int)
-        Hot patches on the map, and in all.
-    record_counts : (int, int) or None
-        Records on the map, and records without a position; None without a registry.
-    has_rings : bool
-        Whether countries too small for an outline are drawn as points.
+    data : PageData
+        What the page's script draws: the panel counts it, and lists its countries.
     period : str
         Years of the modelled change, "" if unknown.
     lang : str
@@ -127,21 +120,22 @@ def panel(
     cards : str
         Base address of the method cards, "" if there is none.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(_asset("panel.html"))
-    return template.render(
-        t=lambda key, **values: text(key, lang, **values),
+    names = {key: row["name"] for key, row in data["countries"]["rows"].items()}
+    shapes = data["countries"]["shapes"]
+    return rendered(
+        "hotspots.maps",
+        "panel.html.j2",
+        t=partial(text, lang=lang),
         title=title(edition, lang),
         how=how_to_read(edition, lang),
         groups=[(g, [x for x in legends if x.group == g]) for g in GROUPS],
         legends=legends,
-        country_names=sorted(country_names.items(), key=lambda kv: _sort_key(kv[1])),
-        patch_counts=patch_counts,
-        patches_label=_patches_label(patch_counts, lang),
-        has_rings=has_rings,
-        record_counts=None if record_counts is None else _record_counts(record_counts, lang),
+        # By name in the reader's language, with É beside E.
+        country_names=sorted(names.items(), key=lambda kv: _sort_key(kv[1])),
+        patches_label=_patches_label(data["patches"], lang),
+        # Countries too small for an outline are drawn as points.
+        has_rings=any(shape["geometry"]["type"] == "Point" for shape in shapes),
+        record_counts=None if data["records"] is None else _record_counts(data["records"], lang),
         whole=whole_rows(edition, period, lang),
         units=unit_rows(edition, lang),
         units_note=text(
@@ -150,7 +144,7 @@ def panel(
             count=min(UNITS_SHOWN, len(edition.units)),
             total=number(len(edition.units), lang),
         ),
-        notices=notices(edition, record_counts is not None, lang),
+        notices=notices(edition, data["records"] is not None, lang),
         sources=sources(edition, lang),
         edition_id=edition.id,
         cards=cards,
@@ -205,8 +199,17 @@ def notices(edition: Edition, has_registry: bool, lang: str) -> list[str]:
     return first + [text(key, lang) for key in keys] + licences
 
 
-def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
-    """Return (labels, years, citation, licence) by source; layers of one source share a row."""
+class SourceRow(NamedTuple):
+    """A source: labels of its layers, years of its data, citation and licence."""
+
+    labels: str
+    years: str
+    citation: str
+    licence: str
+
+
+def sources(edition: Edition, lang: str) -> list[SourceRow]:
+    """Return the sources; layers of one source share a row."""
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in edition.manifest.get("inputs", {}):
         row = provenance(name, edition)
@@ -218,9 +221,10 @@ def sources(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     for (citation, licence), layers in grouped.items():
         labels = ", ".join(dict.fromkeys(label for label, _ in layers))
         years = ", ".join(sorted({year for _, year in layers if year}))
-        rows.append((labels, years, citation, licence))
+        rows.append(SourceRow(labels, years, citation, licence))
     outlines = "Natural Earth, world-atlas 2.0.2"
-    return [*rows, (text("variable.countries", lang), "", outlines, "public domain; ISC")]
+    shapes = SourceRow(text("variable.countries", lang), "", outlines, "public domain; ISC")
+    return [*rows, shapes]
 
 
 def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row]:
@@ -235,13 +239,22 @@ def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row
     ]
 
 
-def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
-    """Return (country, climate zone, potential, hot land) of the first units."""
+class UnitRow(NamedTuple):
+    """A country × climate zone unit: names, potential per year, and land in hot classes."""
+
+    country: str
+    zone: str
+    potential: str
+    hot: str
+
+
+def unit_rows(edition: Edition, lang: str) -> list[UnitRow]:
+    """Return the first units."""
     rows = []
     for row in edition.units.head(UNITS_SHOWN).to_dict(orient="records"):
         hot = sum(float(row.get(f"{c}_ha", 0)) for c in ("protect", "restore", "build"))
         rows.append(
-            (
+            UnitRow(
                 str(row.get(f"name_{lang}", row["country"])),
                 code_label("zone", row["climate_zone"], lang),
                 tonnes(float(row["potential_t_yr"]), lang),
@@ -251,16 +264,19 @@ def unit_rows(edition: Edition, lang: str) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _patches_label(counts: tuple[int, int], lang: str) -> str:
-    shown, total = counts
+def _patches_label(patches: Patches[ShortRow], lang: str) -> str:
+    """Return the label of the hot patches, with their numbers if not all are shown; "" for none."""
+    shown, total = len(patches["shapes"]), patches["total"]
+    if not shown:
+        return ""
     if shown == total:
         return text("overlay.patches", lang)
     return text("overlay.patches_some", lang, shown=number(shown, lang), total=number(total, lang))
 
 
-def _record_counts(counts: tuple[int, int], lang: str) -> list[str]:
+def _record_counts(records: Records[ShortRow], lang: str) -> list[str]:
     """Return the texts on the numbers of records with and without a position."""
-    placed, unplaced = counts
+    placed, unplaced = len(records["points"]), records["unplaced"]
     texts = [counted("record.count", placed, lang)]
     return texts + [counted("record.unplaced", unplaced, lang)] * (unplaced > 0)
 

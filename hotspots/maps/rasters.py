@@ -7,10 +7,7 @@ resampled to Web Mercator by nearest neighbour, which doesn't mix classes.
 
 from __future__ import annotations
 
-import base64
 import math
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
+from hotspots.io.png import paletted_png
 from hotspots.layers.grid import Grid
 from hotspots.maps.palettes import rgb
 
@@ -171,38 +169,4 @@ def _looked_up(
 
 def png(codes: Codes, colours: Sequence[str]) -> bytes:
     """Return a paletted PNG: code 0 is transparent, code k has the k-th of `colours`."""
-    if codes.size and int(codes.max()) > len(colours):
-        msg = f"code {int(codes.max())} has no colour among {len(colours)}"
-        raise ValueError(msg)
-    height, width = codes.shape
-    palette = bytes((0, 0, 0)) + b"".join(bytes(rgb(c)) for c in colours)
-    # Two pixels per byte compress to two thirds of the size of one per byte.
-    bits = 4 if len(colours) < 16 else 8
-    packed = codes if bits == 8 else _in_pairs(codes)
-    # Each row starts with its filter type, 0: areas of one class compress best unfiltered, and
-    # repeated rows take hardly any space.
-    rows = np.hstack([np.zeros((height, 1), "uint8"), packed]).tobytes()
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)),
-        (b"PLTE", palette),
-        (b"tRNS", b"\0"),
-        (b"IDAT", zlib.compress(rows, 9)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
-
-
-def _in_pairs(codes: Codes) -> Codes:
-    """Return pairs of codes of a row packed in one byte, the left one in the high half."""
-    even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2)))
-    return np.asarray(even[:, 0::2] << 4 | even[:, 1::2], dtype="uint8")
-
-
-def data_uri(codes: Codes, colours: Sequence[str]) -> str:
-    """Return `png` as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(png(codes, colours)).decode("ascii")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+    return paletted_png(codes, np.array([(0, 0, 0), *map(rgb, colours)], "uint8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -118,13 +118,13 @@ def data_years(theme: Theme, edition: Edition, lang: str) -> str:
     return between.join(parts)
 
 
-def provenance(name: str, edition: Edition) -> Mapping[str, Any]:
+def provenance(name: str, edition: Edition) -> Mapping[str, object]:
     """Return the provenance of an input: the raster's attributes, updated by the manifest."""
     attrs = dict(edition.rasters[name].attrs) if name in edition.rasters else {}
     return attrs | dict(edition.manifest.get("inputs", {}).get(name, {}))
 
 
-def year_of(row: Mapping[str, Any]) -> str:
+def year_of(row: Mapping[str, object]) -> str:
     """Return the year or the period of an input, "" if it isn't given in digits."""
     for key in ("period", "year"):
         years = str(row.get(key, ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from html.parser import HTMLParser
 from typing import Any
@@ -18,7 +17,8 @@ from affine import Affine
 from hotspots.ingest import sample
 from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
-from hotspots.ingest.quality.report_page import page, png
+from hotspots.ingest.quality.report_page import page
+from hotspots.io.png import paletted_png
 from hotspots.layers.grid import Grid, cell_area, grid_of
 from hotspots.layers.variables import describe
 
@@ -403,7 +403,7 @@ def test_the_picture_is_a_png_of_the_layer() -> None:
     assert levels.tolist() == [[1, 255], [128, 0]]
     colours = np.stack([np.arange(256)] * 3, axis=1).astype("uint8")
     with (
-        rasterio.MemoryFile(io.BytesIO(png(levels, colours)).getvalue()) as memory,
+        rasterio.MemoryFile(paletted_png(levels, colours)) as memory,
         memory.open() as file,
     ):
         assert file.read(1).tolist() == levels.tolist()

@@ -1,7 +1,7 @@
 """No module hands a text to a template engine, unless it is a constant of the package's own.
 
 The rule is held by reading the code. A class or function that reads its argument as a template may
-be called with literals and with the package's own files (`_asset("…")`) only, and the classes of
+be called with literals only, the package's own templates are named by literals, and the classes of
 Folium and Branca that do it for whatever they are given aren't imported at all.
 """
 
@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
+
+from hotspots.io.templates import rendered
 
 ENGINES = ("branca", "folium", "jinja2")
 # From these modules nothing else is taken: `Element` only without an argument, as a base class.
@@ -26,18 +30,21 @@ READERS = {
     "Template",
     "from_string",
     "compile_expression",
+    "get_template",
+    "select_template",
     "Html",
     "IFrame",
     "Popup",
     "Tooltip",
 }
-PACKAGED = "_asset"
+# What fills a packaged template, which its first arguments name; others are values.
+FILLERS = {"rendered"}
+# The one module that looks up a template by a name it is given.
+HOME = "hotspots/io/templates.py"
 
 
 def is_constant(node: ast.expr) -> bool:
-    """Return whether a value is a literal, or a packaged file named by one."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == PACKAGED:
-        return all(is_constant(part) for part in node.args) and not node.keywords
+    """Return whether a value is a literal."""
     return isinstance(node, ast.Constant)
 
 
@@ -67,9 +74,9 @@ def faults(code: str) -> list[str]:
             told += [f"imports {m}" for m in modules if m not in ("folium", "jinja2")]
         elif isinstance(node, ast.Attribute) and _is_folium(node.value):
             told += [f"uses folium.{node.attr}"] * (node.attr not in ALLOWED["folium"])
-        elif isinstance(node, ast.Call) and _called(node, names) in READERS:
-            given = [*node.args, *(k.value for k in node.keywords)]
-            if not all(is_constant(value) for value in given):
+        elif isinstance(node, ast.Call) and (called := _called(node, names)) in READERS | FILLERS:
+            values = [] if called in FILLERS else [k.value for k in node.keywords]
+            if not all(is_constant(value) for value in [*node.args, *values]):
                 told.append(f"line {node.lineno}: {ast.unparse(node)}")
     return told
 
@@ -82,7 +89,7 @@ def test_no_text_from_data_is_read_as_a_template(repo: Path) -> None:
     found = {
         path.relative_to(repo).as_posix(): told
         for path in sorted((repo / "hotspots").rglob("*.py"))
-        if (told := faults(path.read_text(encoding="utf-8")))
+        if path != repo / HOME and (told := faults(path.read_text(encoding="utf-8")))
     }
     assert found == {}
 
@@ -97,7 +104,10 @@ def test_no_text_from_data_is_read_as_a_template(repo: Path) -> None:
         "Element('<p>' + name)",
         "Template('<p>{}</p>'.format(name))",
         "environment.from_string(text)",
-        "environment.from_string(_asset(name))",
+        "environment.from_string(_asset('panel.html'))",
+        "environment.get_template(name)",
+        "rendered('hotspots.maps', name)",
+        "rendered(package, 'panel.html.j2', name=name)",
         "jinja2.Template(source=text)",
         "from branca.element import MacroElement",
         "from folium.elements import JSCSSMixin",
@@ -117,9 +127,43 @@ def test_a_text_that_is_no_constant_is_seen(code: str) -> None:
         "from branca.element import Element\nclass Own(Element):\n    pass",
         "Element()",
         "from jinja2 import Template\nTemplate('<p>' '{{ name }}</p>')",
-        "environment.from_string(_asset('panel.html')).render(name=name)",
+        "rendered('hotspots.maps', 'panel.html.j2', name=name)",
         "import folium\nfolium.Map(location=[0, 0])",
     ],
 )
 def test_constants_and_values_pass(code: str) -> None:
     assert faults(code) == []
+
+
+def test_the_home_of_templates_reads_packaged_files_alone(repo: Path) -> None:
+    """Its loader finds files in the package; a value is put in, not read as a template."""
+    code = (repo / HOME).read_text(encoding="utf-8")
+    assert faults(code) == ["line 25: _environment(package).get_template(template)"]
+    assert "PackageLoader(package)" in code
+    assert {c.func.attr for c in ast.walk(ast.parse(code)) if _is_method_call(c)} == {
+        "Environment",
+        "PackageLoader",
+        "get_template",
+        "render",
+        "select_autoescape",
+    }
+
+
+def _is_method_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+
+
+def test_values_are_put_in_escaped_and_unread(tmp_path: Path, monkeypatch: Any) -> None:
+    home = tmp_path / "given_templates" / "templates"
+    home.mkdir(parents=True)
+    (home.parent / "__init__.py").touch()
+    for name in ("a.html.j2", "a.md.j2"):
+        (home / name).write_text("[{{ text }}]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "<b>{{ 7 * 7 }}</b>"
+    assert rendered("given_templates", "a.html.j2", text=text) == (
+        "[&lt;b&gt;{{ 7 * 7 }}&lt;/b&gt;]"
+    )
+    assert rendered("given_templates", "a.md.j2", text=text) == f"[{text}]"
+    with pytest.raises(UndefinedError, match="'text' is undefined"):
+        rendered("given_templates", "a.html.j2")

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from hotspots.analysis.ipcc.factor_tables import status_counts, status_kind, table
 from hotspots.edition.codebook import column_unit
@@ -24,6 +24,7 @@ from hotspots.edition.recipe import Recipe
 from hotspots.edition.recipe_choices import Choice, choices_of
 from hotspots.errors import UnknownMethodError, near_matches
 from hotspots.io.atomic import write_text
+from hotspots.io.templates import rendered
 from hotspots.layers.variables import Variable, variable
 from hotspots.locale.escaping import markdown_plain, markdown_table
 
@@ -49,7 +50,40 @@ _DOI = re.compile(r"doi:(10\.\S+[^\s.,;:)])")
 # Columns of the factor tables other than the values and their keys.
 _ASIDE = ("source", "status", "note", "error_meaning", "uncertainty_meaning", "symbolic")
 
-Words = dict[str, Any]
+
+class Constant(TypedDict):
+    """A number in the code: where it is ("module:NAME"), its unit, meaning and status."""
+
+    at: str
+    unit: str
+    about: str
+    status: str
+
+
+class Words(TypedDict, total=False):
+    """Texts of a card, as in ``cards.toml``; the keys from `kind` on are of cards of no method."""
+
+    title: str
+    answers: str
+    formula: str
+    where: str
+    optional: list[str]
+    also_needs: list[str]
+    also_sections: list[str]
+    columns: list[str]
+    constants: list[Constant]
+    context: list[str]
+    assumptions: list[str]
+    status: str
+    limits: list[str]
+    references: list[str]
+    kind: str
+    needs: list[str]
+    gives: list[str]
+    functions: list[str]
+    tables: list[str]
+    sections: list[str]
+    text: str  # of the index only
 
 
 @dataclass(frozen=True)
@@ -102,11 +136,16 @@ def entries() -> dict[str, Entry]:
     for key in _texts():
         if key not in found and key != "index":
             words = _words(key)
-            lists = [
-                tuple(words.get(name, ()))
-                for name in ("needs", "gives", "functions", "tables", "sections")
-            ]
-            found[key] = Entry(key, words["kind"], words["title"], *lists)
+            found[key] = Entry(
+                key,
+                words["kind"],
+                words["title"],
+                tuple(words["needs"]),
+                tuple(words["gives"]),
+                tuple(words["functions"]),
+                tuple(words.get("tables", ())),
+                tuple(words["sections"]),
+            )
     return found
 
 
@@ -132,52 +171,47 @@ def card(card_id: str) -> str:
         No card has this id; the message has near matches.
     """
     entry, words = _entry(card_id), _words(card_id)
-    parts = [
-        f"# {entry.title}",
-        f"`{entry.id}`, {entry.kind}: {KINDS[entry.kind]}. [All methods]({INDEX}).",
-        "## What it answers",
-        words["answers"],
-        "## Formula",
-        f"```text\n{words['formula'].strip()}\n```",
-        *([words["where"].strip()] if "where" in words else []),
-        "## Inputs",
-        _inputs(entry, words),
-        "## Outputs",
-        _outputs(entry, words),
-        "## Parameters",
-        _parameters(entry),
-        "## Assumptions",
-        _bullets(words["assumptions"]),
-        "## Status of each number",
-        *_statuses(entry, words),
-        *(["## Result", _validation_table()] if card_id == VALIDATION else []),
-        "## Limits",
-        _bullets(words["limits"]),
-        "## References",
-        _DOI.sub(r"[doi:\1](https://doi.org/\1)", _bullets(words["references"])),
-        "## Code",
-        _bullets(f"[`{name}`]({_REPO}{source_of(name)})" for name in entry.functions),
-    ]
-    return "\n\n".join(parts) + "\n"
+    code = _bullets(f"[`{name}`]({_REPO}{source_of(name)})" for name in entry.functions)
+    page = rendered(
+        "hotspots.edition.methods",
+        "card.md.j2",
+        entry=entry,
+        kind=KINDS[entry.kind],
+        index=INDEX,
+        words=words,
+        bullets=_bullets,
+        inputs=_inputs(entry, words),
+        outputs=_outputs(entry, words),
+        parameters=_parameters(entry),
+        statuses=_statuses(entry, words),
+        result=_validation_table() if card_id == VALIDATION else "",
+        references=_DOI.sub(r"[doi:\1](https://doi.org/\1)", _bullets(words["references"])),
+        code=code,
+    )
+    return f"{page}\n"
 
 
 def index() -> str:
     """Return the page listing all cards, as Markdown with links relative to ``docs/``."""
-    parts = ["# Methods", _words("index")["text"].strip()]
-    for kind, about in KINDS.items():
-        rows = [
-            (
-                f"[{entry.title}](methods/{entry.id}.md)",
-                f"`{entry.id}`",
-                _names(entry.needs),
-                _names(_given(entry)),
-            )
-            for entry in entries().values()
-            if entry.kind == kind
-        ]
-        parts += [f"## {kind.capitalize()}: {about}"]
-        parts += [markdown_table(("Card", "Id", "Needs", "Gives"), rows)]
-    return "\n\n".join(parts) + "\n"
+    kinds = [(kind, about, _cards_of(kind)) for kind, about in KINDS.items()]
+    text = _words("index")["text"].strip()
+    page = rendered("hotspots.edition.methods", "methods.md.j2", text=text, kinds=kinds)
+    return f"{page}\n"
+
+
+def _cards_of(kind: str) -> str:
+    """Return the table of the cards of one kind."""
+    rows = [
+        (
+            f"[{entry.title}](methods/{entry.id}.md)",
+            f"`{entry.id}`",
+            _names(entry.needs),
+            _names(_given(entry)),
+        )
+        for entry in entries().values()
+        if entry.kind == kind
+    ]
+    return markdown_table(("Card", "Id", "Needs", "Gives"), rows)
 
 
 def write_cards(folder: str | Path) -> list[Path]:
@@ -218,7 +252,7 @@ def source_of(function: str) -> str:
     return _module(function).replace(".", "/") + ".py"
 
 
-def value_of(name: str) -> Any:
+def value_of(name: str) -> object:
     """Return the value of "module:NAME", or the default of "module:function.parameter"."""
     path, _, parameter = name.partition(":")[2].partition(".")
     found = getattr(import_module(_module(name)), path)
@@ -338,7 +372,7 @@ def _validation_table() -> str:
 @cache
 def _texts() -> dict[str, Words]:
     path = files("hotspots.edition.methods").joinpath("cards.toml")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return cast("dict[str, Words]", tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def _words(key: str) -> Words:
@@ -381,7 +415,7 @@ def _range(low: float | None, high: float | None) -> str:
     return f"{low:g} or more" if bounded[0] else ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

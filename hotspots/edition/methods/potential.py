@@ -80,6 +80,7 @@ def _tier1(data: xr.Dataset, recipe: Recipe) -> Layers:
 def _tier1_2006(data: xr.Dataset, recipe: Recipe) -> Layers:
     if recipe.potential.guidelines == "2006":
         raise NotPossible("No second Tier 1: the recipe takes the guidelines of 2006 already.")
+    # A comparison only: factor levels that the guidelines of 2006 lack don't stop the edition.
     try:
         tier1 = _tier1_of(data, recipe, data["climate_zone_2006"], "2006")
     except BadInputError as error:
@@ -137,6 +138,7 @@ def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
         years=choice.years,
     )
     names = ("attainable_deficit", "potential_attainable", "attainable_level")
+    # The stratum's coordinate would be written into every layer of the edition.
     made = {name: found[name].drop_vars("stratum", errors="ignore") for name in names}
     return of_managed_land(made, data, recipe)
 
@@ -170,6 +172,7 @@ def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
     ]
     require_layers_alike(soil, *soil_layers)
     common_depth(soil, *soil_layers)
+    # These equations are of the fraction below 50 µm as measured: no part of the silt is left out.
     fifty = choice.equation.endswith("0_50um") or choice.equation.startswith("georgiou")
     found = an.saturation_deficit(
         soc=soil,

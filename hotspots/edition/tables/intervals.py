@@ -100,6 +100,7 @@ def with_intervals(
         Sets the level of the intervals, the k of the top k and the stability required,
         and names the ranking potential.
     """
+    # In the draws a missing value is 0 t, which would look like a small potential.
     known = table[f"{recipe.methods.ranking_potential}_total"].notnull().to_numpy()
     totals = np.where(known, drawn.tonnes[:, : groups.regions], np.nan)
     return _with(table, _columns(totals, recipe, table["set"].to_numpy()))
@@ -132,6 +133,7 @@ def _columns(
     choice = recipe.uncertainty
     if not totals.shape[1]:
         return {}
+    # The interval is central: as many draws are below it as above.
     tail = (1 - choice.level) / 2
     low, high = np.quantile(totals, [tail, 1 - tail], axis=0)
     ranks = rank_interval(totals, level=choice.level, groups=sets)

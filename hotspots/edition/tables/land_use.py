@@ -7,6 +7,7 @@ soil, no factor) all uses have the cell's mean stock. The uses of a region add u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,18 +63,18 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     needed = ("cropland_share", "pasture_share")[: len(_managed(recipe))]
     if any(name not in layers for name in needed):
         return no_land_use()
-    cells = _Cells(layers)
+    cells = _cells_of(layers)
     held_by = weights.matrix[:, cells.number]
-    hectares, stocks, gains = _by_use(cells, recipe)
+    uses = _by_use(cells, recipe)
     frames = []
     for use in LAND_USES.values():
-        if use not in hectares:
+        if use not in uses.hectares:
             continue
-        land = held_by @ hectares[use]
+        land = held_by @ uses.hectares[use]
         frame = pd.DataFrame({"id": weights.rows["id"].to_numpy(), "land_use": use})
         frame["land_ha"] = land
-        frame["soc_stock_t"] = held_by @ stocks[use]
-        gain = gains.get(use)
+        frame["soc_stock_t"] = held_by @ uses.stocks[use]
+        gain = uses.gains.get(use)
         frame["potential_t_yr"] = np.nan if gain is None else held_by @ gain
         frames.append(frame[land > 0])
     out = pd.concat(frames, ignore_index=True)
@@ -84,27 +85,41 @@ def land_use_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -
     return out.sort_values("id", key=lambda ids: ids.map(place), kind="stable", ignore_index=True)
 
 
+@dataclass(frozen=True)
 class _Cells:
-    """Values of layers at the cells that have land with soil data."""
+    """The cells that have land with soil data, and the values of layers there.
 
-    def __init__(self, layers: xr.Dataset) -> None:
-        self._layers = layers
-        land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
-        known = np.isfinite(layers["soc_stock"].values.ravel())
-        self.number = np.flatnonzero((land > 0) & known)
-        self.land_ha = land[self.number]
+    `number` are their flat indices on the grid, `land_ha` the hectares of that land.
+    """
+
+    layers: xr.Dataset
+    number: npt.NDArray[np.int64]
+    land_ha: Array
 
     def __contains__(self, name: str) -> bool:
-        return name in self._layers
+        return name in self.layers
 
     def __getitem__(self, name: str) -> Array:
-        return np.asarray(self._layers[name].values.ravel()[self.number], dtype="float64")
+        return np.asarray(self.layers[name].values.ravel()[self.number], dtype="float64")
 
 
-def _by_use(
-    cells: _Cells, recipe: Recipe
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Return, by use, the area (ha), stock (t) and gain (t yr-1) of each cell."""
+def _cells_of(layers: xr.Dataset) -> _Cells:
+    land = np.nan_to_num((cell_area(layers) * layers["valid_share"]).values.ravel())
+    known = np.isfinite(layers["soc_stock"].values.ravel())
+    number = np.flatnonzero((land > 0) & known)
+    return _Cells(layers, number, land[number])
+
+
+@dataclass(frozen=True)
+class _Uses:
+    """Area (ha), stock (t) and gain (t yr-1) of each cell, by use; gain of managed uses only."""
+
+    hectares: dict[str, Array]
+    stocks: dict[str, Array]
+    gains: dict[str, Array]
+
+
+def _by_use(cells: _Cells, recipe: Recipe) -> _Uses:
     land, stock = cells.land_ha, cells["soc_stock"]
     shares = _shares(cells)
     managed = _managed(recipe)
@@ -121,7 +136,7 @@ def _by_use(
         use: np.nan_to_num(hectares[use] * (owns[use] * scale if use in owns else of_rest))
         for use in shares
     }
-    return hectares, tonnes, _gains(cells, recipe, hectares, managed)
+    return _Uses(hectares, tonnes, _gains(cells, recipe, hectares, managed))
 
 
 def _managed(recipe: Recipe) -> list[str]:

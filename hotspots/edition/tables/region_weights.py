@@ -106,6 +106,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         cover = cover_fractions(grid, shapes.geometry)
         weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
     weights, value_from = _with_nearest(weights, area, land, shapes, grid)
+    # Values borrowed from the nearest cells are in the region's own row only, not in sums.
     covered = _kept(weights, value_from == "covered")
     parts = [Part(_rows(shapes, value_from), weights, cover @ area)]
     if is_partition(regions) and (regions == "initiative" or whole_id == WHOLE):
@@ -139,6 +140,7 @@ def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFr
     if members is not None and is_partition(regions):
         frame = frame[frame["id"].isin(str(members).split(","))]
     if drawn := data.attrs.get("region_wkt"):
+        # A country's row is of its part inside the drawn region, as its numbers are.
         inside = frame.intersection(shapely.from_wkt(drawn))
         frame = frame.set_geometry(inside.map(lambda p: shapely.MultiPolygon(polygons_of(p))))
         frame = frame[~frame.is_empty]
@@ -187,10 +189,17 @@ def _kept(weights: sparse.csr_array, rows: npt.NDArray[np.bool_]) -> sparse.csr_
     return sparse.csr_array(sparse.diags_array(rows.astype("float64")) @ weights)
 
 
+class _Weights(NamedTuple):
+    """Weights (regions, cells), and where each region's values are from."""
+
+    matrix: sparse.csr_array
+    value_from: npt.NDArray[np.str_]
+
+
 def _with_nearest(
     weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
-) -> tuple[sparse.csr_array, npt.NDArray[np.str_]]:
-    """Return weights with the nearest cells of regions without a valid one, and ``value_from``."""
+) -> _Weights:
+    """Return weights with the nearest cells of regions without a valid one."""
     on_land = sparse.diags_array((land > 0).astype("float64"))
     weights = sparse.csr_array(weights @ on_land)
     weights.eliminate_zeros()
@@ -202,7 +211,8 @@ def _with_nearest(
             at_row = sparse.csr_array(([1.0], ([row], [0])), shape=(weights.shape[0], 1))
             extra = extra + at_row @ found
             value_from[row] = "nearest"
-    return sparse.csr_array(_kept(weights, value_from == "covered") + extra), value_from
+    kept = _kept(weights, value_from == "covered") + extra
+    return _Weights(sparse.csr_array(kept), value_from)
 
 
 def _nearest_weights(

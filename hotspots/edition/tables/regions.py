@@ -114,6 +114,7 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, pd.Series]:
         years=[0.0, *years],
         transition_years=lasts,
     )["gain_total"].values[1:]
+    # If all land has adopted the practice, nothing is left to gain.
     whole = potential / (1 - adopted) if adopted < 1 else potential * 0.0
     out = {
         f"gain_in_{y:g}_years_t": potential * factor

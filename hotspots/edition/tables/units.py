@@ -82,9 +82,11 @@ def land_cells(layers: xr.Dataset, recipe: Recipe) -> pd.DataFrame:
         for code, name in RESPONSES.items():
             out[f"{name}_ha"] = managed * ranked * (response == code)
     if "methods_known" in layers:
+        # Where no method is known none agrees: 0, not 0 / 0.
         agree = flat("methods_agree") / np.maximum(flat("methods_known"), 1)
         out["agreeing_managed_ha"] = managed * ranked * agree
     if "stability_gain" in layers:
+        # A cell is as stable as the more stable of its two axes: either makes it hot.
         stable = np.fmax(
             flat("stability_gain"), flat("stability_loss") if "stability_loss" in layers else 0.0
         )
@@ -149,6 +151,7 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Column]:
 
 def _leading(units: pd.DataFrame, columns: list[str], names: list[str]) -> Names:
     """Return, by row, the name of the largest of `columns`; "" where all are 0."""
+    # Rounded, so that a tie isn't decided by last digits that depend on the processor.
     amounts = steady(units[columns].to_numpy())
     return np.where(amounts.max(axis=1) > 0, np.array(names)[amounts.argmax(axis=1)], "")
 
@@ -164,6 +167,7 @@ def _response(rows: pd.DataFrame, least: float) -> Names:
 def _leading_class(units: pd.DataFrame, hot_share: float) -> Names:
     areas = steady(units[[f"{n}_ha" for n in HOT_CLASSES]].to_numpy())
     leading = np.array(HOT_CLASSES)[areas.argmax(axis=1)]
+    # A share equal to the recipe's counts, though a sum of cells may be just below it.
     least = hot_share * units["ranked_managed_ha"] * (1 - SAME_SUM)
     return np.where(areas.sum(axis=1) >= least, leading, "monitor")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -17,6 +15,7 @@ from hotspots.ingest.quality.report_types import (
     QualityReport,
 )
 from hotspots.ingest.quality.verdicts import cells, number, spelt
+from hotspots.io.png import data_uri, paletted_png
 from hotspots.locale.escaping import html_text
 
 # Dark to light in nearly equal steps of lightness; 0 is missing and transparent.
@@ -241,8 +240,8 @@ def _picture(report: QualityReport) -> str:
     if not of["rows"] or not of["columns"]:
         return ""
     levels = np.frombuffer(base64.b64decode(of["levels"]), dtype="uint8")
-    image = png(levels.reshape(of["rows"], of["columns"]), _palette(bool(report["classes"])))
-    address = "data:image/png;base64," + base64.b64encode(image).decode("ascii")
+    colours = _palette(bool(report["classes"]))
+    image = paletted_png(levels.reshape(of["rows"], of["columns"]), colours)
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
     caption = (
         ""
@@ -252,9 +251,8 @@ def _picture(report: QualityReport) -> str:
             f"{html_text(spelt(report['unit']))}{thinned}.</figcaption>"
         )
     )
-    return (
-        f'<figure><img src="{address}" alt="Map of {html_text(report["name"])}">{caption}</figure>'
-    )
+    alt = f"Map of {html_text(report['name'])}"
+    return f'<figure><img src="{data_uri(image)}" alt="{alt}">{caption}</figure>'
 
 
 def _class_colour(code: int) -> str:
@@ -269,22 +267,3 @@ def _palette(of_classes: bool) -> npt.NDArray[np.uint8]:
     at = np.linspace(0, len(_ANCHORS) - 1, 256)
     bands = [np.interp(at, range(len(_ANCHORS)), band) for band in zip(*_ANCHORS, strict=True)]
     return np.rint(np.stack(bands, axis=1)).astype("uint8")
-
-
-def png(levels: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> bytes:
-    """Return a paletted PNG of (rows, columns) levels, whose level 0 is transparent."""
-    rows, columns = levels.shape
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
-    lines = np.hstack([np.zeros((rows, 1), dtype="uint8"), levels]).tobytes()
-    chunks = (
-        (b"IHDR", header),
-        (b"PLTE", palette.tobytes()),
-        (b"tRNS", b"\0"),
-        (b"IDAT", zlib.compress(lines, 9)),
-        (b"IEND", b""),
-    )
-    body = b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body

@@ -27,8 +27,8 @@ from hotspots.registry.schema.values import write
 
 DELIMITERS = ",;\t"
 _SEMICOLON = frozenset({"fr", "es"})
-# A footprint, made of numbers only: a number after its commas is no formula, and other programs
-# read it as it is.
+# A footprint, made of numbers only: the numbers after its commas can't be formulas, and other
+# programs read it unchanged.
 _OUTLINE = re.compile(r"(MULTI)?POLYGON ?\([-0-9., ()]+\)")
 MOST_CELL = 10_000_000  # characters; the longest cells are footprints
 
