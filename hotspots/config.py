@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from annotated_types import Ge, Gt, Le
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,7 +26,7 @@ _CONFIG = SettingsConfigDict(
     use_attribute_docstrings=True,
 )
 _LIMITS = SettingsConfigDict(**_CONFIG, env_prefix="HOTSPOTS_MAX_")
-Amount = Annotated[int, Gt(0)]
+Amount = Annotated[int, Field(gt=0)]
 
 
 class Settings(BaseSettings):
@@ -50,9 +49,9 @@ class Settings(BaseSettings):
     """Folder of further TOML files that describe sources"""
     mirrors: str = ""
     """`ADDRESS=ADDRESS` pairs with `;` between them: the second is contacted for the first"""
-    http_timeout: Annotated[float, Ge(0.05), Le(3600)] = 20
+    http_timeout: Annotated[float, Field(ge=0.05, le=3600)] = 20
     """Seconds without a byte after which a download is interrupted and tried again"""
-    http_tries: Annotated[float, Ge(1), Le(20)] = 4
+    http_tries: Annotated[float, Field(ge=1, le=20)] = 4
     """Attempts of one request"""
     s3_endpoint: str = Field(
         "",
@@ -109,7 +108,7 @@ class Limits(BaseSettings):
     """Pairs of an outline's edges that cross"""
     path_letters: Amount = 4_096
     """Characters of a path"""
-    read_seconds: Annotated[float, Gt(0)] = 600
+    read_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600
     """Seconds that reading one table, recipe or vector file may take"""
 
 
@@ -183,8 +182,8 @@ def _field_of(group: type[BaseSettings], variable: str) -> str:
 
 
 def _allowed(field: FieldInfo) -> str:
-    least = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
-    most = next((m.le for m in field.metadata if isinstance(m, Le)), None)
+    least = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    most = next((m.le for m in field.metadata if hasattr(m, "le")), None)
     if field.annotation is bool:
         return "Give 1 or 0"
     if least is None:

@@ -77,7 +77,7 @@ def loss_conversion(
             Share of the cell converted, 0-1: per year, or over `over_years`. NaN in `stock` or `p`
             gives NaN. The arrays have shapes that broadcast.
         """
-        # A conversion that gains carbon is no negative loss: gain and loss are never netted.
+        # A conversion that gains carbon is not a negative loss: gain and loss are never netted.
         lost = p * stock * np.clip(1 - f, 0, None) / (over_years or 1.0)
         return np.where(p > 0, lost, 0.0 * (stock + p))
 

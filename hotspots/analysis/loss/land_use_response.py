@@ -269,7 +269,7 @@ def _years_of(amount: FloatArray, rate: FloatArray) -> FloatArray:
     """Return amount over rate: 0 for no amount, infinite for an amount at no rate."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         years = amount / rate
-    # 0/0 is no amount to move, so no time, however slow the rate.
+    # 0/0 means that nothing moves, so there is no time, however slow the rate.
     return np.where((amount == 0) & np.isfinite(rate), 0.0, years)
 
 
