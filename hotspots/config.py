@@ -7,7 +7,7 @@ while to load, so the modules that `import hotspots` loads import this one withi
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -153,9 +153,13 @@ def in_force(group: type[_Group]) -> _Group:
     BadInputError
         A variable's value isn't allowed.
     """
-    names = [name for field in group.model_fields for name in variables(group, field)]
-    built: _Group = _built(group, tuple(os.environ.get(name, "") for name in names))
+    built: _Group = _built(group, tuple(os.environ.get(name, "") for name in _names(group)))
     return built
+
+
+@cache
+def _names(group: type[BaseSettings]) -> tuple[str, ...]:
+    return tuple(name for field in group.model_fields for name in variables(group, field))
 
 
 @lru_cache(maxsize=64)

@@ -21,7 +21,7 @@ from hotspots.io.limits import limits, raised
 Geometries = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 _FEW = 3_000  # edges; all pairs of this many are compared in less than a second
 _MOST_BOXES = 1_000_000
-_AT_ONCE = 8_000_000  # pairs held in memory, if every edge were near every other
+_AT_ONCE = 1_000_000  # pairs in memory, about 150 bytes each, if every edge were near every other
 
 
 def require_simple(geometries: Geometries) -> None:

@@ -127,9 +127,14 @@ def test_there_are_many_parameters_that_take_a_path() -> None:
 def test_a_pipe_a_socket_and_a_device_are_refused(
     tmp_path: Path, run: Any, known: dict[str, Path], command: str, name: str
 ) -> None:
-    endings = ENDINGS if name in ("data", "file", "path", "region", "regions") else ("",)
-    makers = [hostile_files.fifo(f"x{ending}") for ending in endings]
-    if name not in ("where", "token_file"):
+    # The suffix decides how a file is read, not the command: one command for each parameter has
+    # all of them, and a socket and a device.
+    is_first = (command, name) == next(pair for pair in PATHS if pair[1] == name)
+    is_read_by_suffix = is_first and name in ("data", "file", "path", "region", "regions")
+    makers = [
+        hostile_files.fifo(f"x{ending}") for ending in (ENDINGS if is_read_by_suffix else ("",))
+    ]
+    if is_first and name not in ("where", "token_file"):
         makers += [hostile_files.listening("s.csv"), null]
     for make in makers:
         require_refused(run(*words(command, name, make(tmp_path, ""), known)))

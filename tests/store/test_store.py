@@ -21,7 +21,7 @@ import rasterio
 import xarray as xr
 from stored_layers import SAID, layer, state, zones
 
-from hotspots.errors import EmptyRegionError, GridMismatchError, RasterError
+from hotspots.errors import BadInputError, EmptyRegionError, GridMismatchError, RasterError
 from hotspots.ingest import Store, open_data, open_layers
 from hotspots.io import geotiff
 from hotspots.layers.grid import grid_of
@@ -290,7 +290,7 @@ def test_a_layer_of_an_unknown_name(store: Store) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RasterError, match="can't be written"):
+    with pytest.raises(BadInputError, match="is a file, and a store is a folder"):
         Store(tmp_path / "file").add(layer())
 
 
