@@ -77,7 +77,7 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Merge two records into one; the history of both is kept."""
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.deduplication import merge as merging
 
     chosen = dict(_choice(text) for text in take or ())

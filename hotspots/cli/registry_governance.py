@@ -47,7 +47,7 @@ def suggest(
     Your name and personal fields are visible to the reviewers, and deleted from the suggestion
     once they have decided.
     """
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.formats.read import read_file
     from hotspots.registry.governance import review, suggestions
 
@@ -91,7 +91,7 @@ def review(
 
     Several suggestions are decided in a single transaction.
     """
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import review as reviews
 
     registry = opened(where, token, token_file)
@@ -117,7 +117,7 @@ def review(
 def _decide(
     registry: Registry, numbers: Sequence[int], accept: bool, refuse: bool, reason: str
 ) -> None:
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import suggestions
 
     if accept and refuse:
@@ -173,7 +173,7 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Erase personal data permanently; the record and its history stay."""
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import erasure_remnants, privacy
 
     registry = opened(where, token, token_file)
@@ -218,7 +218,7 @@ def survey(
     as_json: Json = False,
 ) -> None:
     """Declare how completely a region was surveyed, or list the declarations."""
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import surveys
 
     registry = opened(where, token, token_file)

@@ -172,7 +172,7 @@ def listed(
 def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
     from datetime import timedelta
 
-    from hotspots.registry import clock
+    from hotspots.io import clock
 
     day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
     stale = int((found["verified_on"] < day).sum())

@@ -150,7 +150,7 @@ def token_list(
     as_json: Json = False,
 ) -> None:
     """List the tokens: their holders, and whether they are valid."""
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import tokens
 
     registry = opened(where, token, token_file)
@@ -171,7 +171,7 @@ def token_revoke(
     token_file: TokenFile = None,
 ) -> None:
     """Revoke a token with immediate effect."""
-    from hotspots.registry import clock
+    from hotspots.io import clock
     from hotspots.registry.governance import tokens
 
     registry = opened(where, token, token_file)

@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import xarray as xr
@@ -40,6 +39,7 @@ from hotspots.edition.tables.region_weights import RegionWeights, outlines_diges
 from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
+from hotspots.io.clock import now
 from hotspots.layers.dimensions import require_dimensions
 from hotspots.layers.grid import require_dataset, require_same_grid
 from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
@@ -86,7 +86,7 @@ def analyze(
     """
     recipe = recipe or Recipe()
     report = progress or (lambda _: None)
-    started, clock = datetime.now(UTC), time.monotonic()
+    started, clock = now(), time.monotonic()
     # First of all: it reads no value, and a grid too large would take minutes to refuse.
     require_grid_size(require_dataset(data))
     report("checking the layers")
@@ -128,7 +128,7 @@ def analyze(
         manifest,
         recipe,
         {
-            "started": started.isoformat(timespec="seconds"),
+            "started": started,
             "seconds": round(time.monotonic() - clock, 1),
         },
         tables.land_use,

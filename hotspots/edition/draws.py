@@ -17,7 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from hotspots.analysis.ipcc.tier1_factors import factor_by_zone
-from hotspots.analysis.ipcc.tier1_uncertainty import tier1_draws
+from hotspots.analysis.ipcc.tier1_uncertainty import ManagementChange, tier1_draws
 from hotspots.analysis.uncertainty.error_models import (
     difference_sd,
     sd_from_absolute_error,
@@ -289,9 +289,7 @@ def _factors(name: str, recipe: Recipe) -> Array:
     choice = recipe.potential
     guidelines = "2006" if name.endswith("_2006") else choice.guidelines
     own = own_factors(recipe, guidelines)
-    drawn = tier1_draws(
-        n=recipe.uncertainty.draws,
-        seed=recipe.uncertainty.seed,
+    change = ManagementChange(
         from_management=choice.from_management,
         from_input=choice.from_input,
         management=choice.management,
@@ -299,6 +297,7 @@ def _factors(name: str, recipe: Recipe) -> Array:
         guidelines=guidelines,
         factors=own,
     )
+    drawn = tier1_draws(change, n=recipe.uncertainty.draws, seed=recipe.uncertainty.seed)
 
     def value(factor: str, level: str) -> Array:
         return factor_by_zone(factor, level, system="cropland", guidelines=guidelines, factors=own)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hotspots.analysis.gaps.records_table import RecordFilter
+    from hotspots.analysis.gaps.region_gaps import RegionFacts
     from hotspots.edition.edition import Edition
     from hotspots.geo.regions import Region
 
@@ -235,29 +236,23 @@ def _regions(known: _Known, query: GapQuery) -> pd.DataFrame:
     return region_gaps(
         _rows_in(known, query.place),
         known.records,
-        potential=_potential_of(known.edition),
+        facts=_facts(known),
         choice=query.choice,
-        members=known.members,
-        outlines=known.outlines,
-        completeness=known.completeness,
         today=query.today,
     )
 
 
 def _research(known: _Known, query: GapQuery) -> pd.DataFrame:
     from hotspots.analysis.gaps import research_gaps
-    from hotspots.analysis.gaps.region_gaps import PILLARS, RESEARCH
+    from hotspots.analysis.gaps.region_gaps import PILLARS, RESEARCH, ResearchFilter
 
     return research_gaps(
         _rows_in(known, query.place),
         known.records,
-        years=query.years,
-        types=query.choice.types or RESEARCH,
-        pillars=query.choice.theme or PILLARS,
-        potential=_potential_of(known.edition),
-        members=known.members,
-        outlines=known.outlines,
-        completeness=known.completeness,
+        research=ResearchFilter(
+            query.years, query.choice.types or RESEARCH, query.choice.theme or PILLARS
+        ),
+        facts=_facts(known),
         today=query.today,
     )
 
@@ -272,9 +267,12 @@ _FINDERS: Mapping[str, Callable[[_Known, GapQuery], pd.DataFrame]] = {
 }
 
 
-def _potential_of(edition: Edition) -> str:
-    """Return the column of the region table with the potential that ranks."""
-    return f"{edition.recipe.methods.ranking_potential}_total"
+def _facts(known: _Known) -> RegionFacts:
+    """Return what is known of the regions; their potential is the one that ranks."""
+    from hotspots.analysis.gaps.region_gaps import RegionFacts
+
+    ranking = known.edition.recipe.methods.ranking_potential
+    return RegionFacts(known.members, known.outlines, known.completeness, f"{ranking}_total")
 
 
 def _rows_in(known: _Known, place: Region | None) -> pd.DataFrame:

@@ -56,12 +56,8 @@ def add_own(
         The store is left unchanged.
     """
     own = read_own(path, **declared)
-    grid = grid_of_store(store)
-    notes = list(own.notes)
-    if grid is None:
-        grid = turned(open_grid(own.raw))
-    elif not same_grid(grid, turned(open_grid(own.raw))):
-        notes.append(f"Brought to the store's grid, {_grid_text(grid)}.")
+    grid, regridded = _target(store, turned(open_grid(own.raw)))
+    notes = [*own.notes, *regridded]
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
@@ -94,6 +90,14 @@ def add_own(
         "report": done.page,
         **done.numbers,
     }
+
+
+def _target(store: Store, own: Grid) -> tuple[Grid, tuple[str, ...]]:
+    """Return the grid that a layer is brought to, and a note if it isn't its own."""
+    grid = grid_of_store(store)
+    if grid is None or same_grid(grid, own):
+        return grid or own, ()
+    return grid, (f"Brought to the store's grid, {_grid_text(grid)}.",)
 
 
 def turned(grid: Grid) -> Grid:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database import queries
 from hotspots.registry.database.connection import reading
 from hotspots.registry.permissions import ADMINISTRATOR, CORRESPONDENT, LOCAL, Actor, require_role

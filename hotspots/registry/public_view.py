@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import Field, fields, names
 from hotspots.registry.schema.records import Record, Values, number_of, point_of, text_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, ConflictError, RegistryError
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database import migration, queries
 from hotspots.registry.database.changes import apply
 from hotspots.registry.database.connection import engine_for, reading, shown, writing

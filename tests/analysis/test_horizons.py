@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotspots.analysis.potential.horizons import constrained, gain_at
+from hotspots.analysis.potential.horizons import Adoption, constrained, gain_at
 from hotspots.errors import BadInputError, GridMismatchError
 
 SHARE = st.floats(0, 1)
@@ -94,11 +94,7 @@ def plain_total(
 def test_ramp_twin_cohort_by_cohort(lasting: float, midpoint: float, steepness: float) -> None:
     out = constrained(
         potential=0.5,
-        adoption_now=0.1,
-        feasible_share=0.8,
-        ceiling=0.5,
-        midpoint=midpoint,
-        steepness=steepness,
+        adoption=Adoption(0.1, 0.8, 0.5, midpoint, steepness),
         years=[0, 7, 30, 60],
         transition_years=lasting,
     )
@@ -120,11 +116,7 @@ def test_ramp_stays_within_its_limits(
 ) -> None:
     out = constrained(
         potential=0.5,
-        adoption_now=now,
-        feasible_share=feasible,
-        ceiling=most,
-        midpoint=midpoint,
-        steepness=steepness,
+        adoption=Adoption(now, feasible, most, midpoint, steepness),
         years=[0, 1, 10, 40, 5000],
     )
     new = max(0.0, feasible * most - now)
@@ -142,14 +134,14 @@ def test_ramp_of_layers_keeps_missing_and_stays_lazy() -> None:
     """Nothing feasible gains 0; unknown gives unknown; all adopted already gains nothing."""
     gain, now = row(0.5, 0.5, np.nan, 0.5), row(0.2, 0.2, 0.2, 1)
     feasible = row(1, 0, 1, 1)
-    whole = constrained(potential=gain, adoption_now=now, feasible_share=feasible, years=30)
+    whole = constrained(potential=gain, adoption=Adoption(now, feasible), years=30)
     assert whole.sizes["year"] == 31
     last = whole["gain_total"].isel(year=-1).values[0]
     assert last[0] > 0
     assert list(last[[1, 3]]) == [0, 0]
     assert np.isnan(last[2])
     lazy = constrained(
-        potential=gain.chunk({"x": 2}), adoption_now=now.chunk({"x": 2}), feasible_share=feasible
+        potential=gain.chunk({"x": 2}), adoption=Adoption(now.chunk({"x": 2}), feasible)
     )
     assert lazy["gain_total"].chunks is not None
     xr.testing.assert_identical(lazy.compute(), whole)
@@ -161,11 +153,17 @@ def test_ramp_of_layers_keeps_missing_and_stays_lazy() -> None:
         (lambda: gain_at(rate=0.5, horizon=-1), "horizon is -1"),
         (lambda: gain_at(rate=0.5, horizon=[5, np.nan]), "horizon is"),
         (lambda: gain_at(rate=0.5, years_of_transition=0.0), "years_of_transition has the value 0"),
-        (lambda: constrained(potential=0.5, adoption_now=20.0), "divide percent by 100"),
-        (lambda: constrained(potential=0.5, feasible_share=-0.1), "feasible_share has the value"),
-        (lambda: constrained(potential=0.5, ceiling=1.5), "ceiling has the value 1.5"),
-        (lambda: constrained(potential=0.5, midpoint=-1), "midpoint is -1"),
-        (lambda: constrained(potential=0.5, steepness=0), "steepness is 0"),
+        (lambda: constrained(potential=0.5, adoption=Adoption(now=20.0)), "divide percent by 100"),
+        (
+            lambda: constrained(potential=0.5, adoption=Adoption(feasible_share=-0.1)),
+            "feasible_share has the value",
+        ),
+        (
+            lambda: constrained(potential=0.5, adoption=Adoption(ceiling=1.5)),
+            "ceiling has the value 1.5",
+        ),
+        (lambda: constrained(potential=0.5, adoption=Adoption(midpoint=-1)), "midpoint is -1"),
+        (lambda: constrained(potential=0.5, adoption=Adoption(steepness=0)), "steepness is 0"),
         (lambda: constrained(potential=0.5, transition_years=0), "transition_years is 0"),
         (lambda: constrained(potential=0.5, years=-3), "years is -3"),
         (lambda: constrained(potential=0.5, years=[]), "years is"),
@@ -178,4 +176,4 @@ def test_wrong_use_is_told(call: Any, told: str) -> None:
 
 def test_layers_on_unlike_coordinates_are_refused() -> None:
     with pytest.raises(GridMismatchError, match="same coordinates"):
-        constrained(potential=row(0.5, 0.5), adoption_now=row(0.5))
+        constrained(potential=row(0.5, 0.5), adoption=Adoption(row(0.5)))

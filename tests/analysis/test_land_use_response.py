@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hotspots.analysis.loss.convergence import converging_evidence
 from hotspots.analysis.loss.land_use_response import (
+    ResponseThresholds,
     irrecoverable,
     loss_over_horizon,
     recovery_time,
@@ -141,8 +142,7 @@ def test_decision_table_on_layers_and_in_chunks() -> None:
 
 def test_thresholds_of_nothing_call_for_nothing() -> None:
     still = dict(zip(NAMES, (0.0, "nodata", 0.0, 0.0, 0.0), strict=True))
-    none = {f"{what}_threshold": 0.0 for what in ("loss", "irrecoverable", "deficit", "gain")}
-    assert response_class(**still, **none) == "nodata"
+    assert response_class(**still, thresholds=ResponseThresholds(0, 0, 0, 0)) == "nodata"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_thresholds_of_nothing_call_for_nothing() -> None:
                 irrecoverable=0.0,
                 historic_deficit=0.0,
                 attainable_rate=0.0,
-                loss_threshold=NAN,
+                thresholds=ResponseThresholds(loss=NAN),
             ),
             "loss_threshold is nan",
         ),

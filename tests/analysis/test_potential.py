@@ -27,6 +27,7 @@ from hotspots.analysis.ipcc.tier1 import (
     unmixed_stock,
 )
 from hotspots.analysis.ipcc.tier1_uncertainty import (
+    ManagementChange,
     change_sd,
     ipcc_tier1_relative_sd,
     product_uncertainty,
@@ -420,8 +421,8 @@ def plain_relative_sd(zone: str, year: str) -> float:
 
 @pytest.mark.parametrize("year", ["2006", "2019"])
 def test_relative_sd_is_the_plain_twin_and_the_draws(year: str) -> None:
-    analytic = ipcc_tier1_relative_sd(guidelines=year)
-    draws = tier1_draws(n=20_000, seed=4, guidelines=year)
+    analytic = ipcc_tier1_relative_sd(ManagementChange(guidelines=year))
+    draws = tier1_draws(ManagementChange(guidelines=year), n=20_000, seed=4)
     assert draws.shape == (20_000, 13)
     assert list(np.flatnonzero(np.isnan(analytic))) == [0, 5, 6]
     for code, name in CLIMATE_ZONES.items():
@@ -447,38 +448,36 @@ def test_draws_are_of_the_seed_and_shared_by_zones_of_one_estimate() -> None:
     assert not np.array_equal(draws[:, 1], tier1_draws(n=50, seed=2)[:, 1])
     cool_moist, boreal_moist, warm_moist = draws[:, 3], draws[:, 7], draws[:, 1]
     np.testing.assert_array_equal(cool_moist, boreal_moist)
-    assert (
-        abs(np.corrcoef(tier1_draws(n=500, from_input="medium", input="medium")[:, [1, 3]].T)[0, 1])
-        < 0.2
-    )
+    tillage_only = ManagementChange(from_input="medium", input="medium")
+    assert abs(np.corrcoef(tier1_draws(tillage_only, n=500)[:, [1, 3]].T)[0, 1]) < 0.2
     assert not np.array_equal(cool_moist, warm_moist)
     # Another scenario with the same tillage has the same draws of it.
-    tillage = tier1_draws(n=50, seed=1, input="medium")
+    tillage = tier1_draws(ManagementChange(input="medium"), n=50, seed=1)
     both = (1 + draws) / (1 + tillage)
-    inputs = tier1_draws(n=50, seed=1, management="full_tillage")
+    inputs = tier1_draws(ManagementChange(management="full_tillage"), n=50, seed=1)
     np.testing.assert_allclose(both, 1 + inputs, rtol=1e-12)
 
 
 def test_what_does_not_change_has_no_error() -> None:
-    same = {"from_management": "no_tillage", "from_input": "low", "input": "low"}
-    assert np.nanmax(np.abs(tier1_draws(n=9, **same))) == 0
-    assert np.isnan(ipcc_tier1_relative_sd(**same)).all()
-    grass = {
-        "system": "grassland",
-        "from_management": "nominally_managed",
-        "management": "improved",
-        "input": "medium",
-    }
+    same = ManagementChange(from_management="no_tillage", from_input="low", input="low")
+    assert np.nanmax(np.abs(tier1_draws(same, n=9))) == 0
+    assert np.isnan(ipcc_tier1_relative_sd(same)).all()
+    grass = ManagementChange(
+        system="grassland",
+        from_management="nominally_managed",
+        management="improved",
+        input="medium",
+    )
     # 1.14 ± 11 %: 1.14·0.055/0.14
-    assert ipcc_tier1_relative_sd(**grass)[1] == pytest.approx(1.14 * 0.055 / 0.14)
-    drawn = tier1_draws(n=5000, **grass)[:, 1]
+    assert ipcc_tier1_relative_sd(grass)[1] == pytest.approx(1.14 * 0.055 / 0.14)
+    drawn = tier1_draws(grass, n=5000)[:, 1]
     assert drawn.std() == pytest.approx(1.14 * 0.055, rel=0.05)
 
 
 def test_draws_of_a_factor_with_a_large_error_stay_above_zero() -> None:
     """1 ± 300 %: a normal would be below 0 in a quarter of the draws."""
     wild = [OWN | {"climate_zone": z, "value": 1, "error_pct": 300} for z in CLIMATE_ZONES]
-    drawn = tier1_draws(n=5000, input="medium", factors=wild)[:, 1]
+    drawn = tier1_draws(ManagementChange(input="medium", factors=wild), n=5000)[:, 1]
     assert drawn.min() > -1
     from scipy.stats import truncnorm
 

@@ -161,7 +161,7 @@ def test_constants_are_read_from_the_code(monkeypatch: pytest.MonkeyPatch) -> No
         import_module("hotspots.analysis.hotspots.eligibility"), "MOST_SAND_PERCENT", 77.0
     )
     assert "| `MOST_SAND_PERCENT` | `77` | `%` |" in card("masks")
-    assert value_of("analysis.loss.land_use_response:response_class.deficit_threshold") == 10.0
+    assert value_of("analysis.loss.land_use_response:ResponseThresholds.deficit") == 10.0
 
 
 def test_written_cards_are_up_to_date(tmp_path: Path) -> None:

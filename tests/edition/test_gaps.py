@@ -23,6 +23,8 @@ from typer.testing import CliRunner
 from hotspots import analysis as an
 from hotspots.analysis.gaps import (
     COLUMNS,
+    RegionFacts,
+    ResearchFilter,
     crowded,
     outside,
     practice_gaps,
@@ -563,7 +565,7 @@ def test_regions_without_a_record_come_first_within_their_set() -> None:
         {"country": "KEN", "end": "2001"},
         {"regions": "world"},
     )
-    found = region_gaps(table, rows, members=MEMBERS, today=TODAY)
+    found = region_gaps(table, rows, facts=RegionFacts(MEMBERS), today=TODAY)
     assert list(found["id"]) == ["south-america", "KEN", "BRA", "ARG", "FRA"]
     assert list(found["rank"]) == [1, 1, 2, 3, 4]
     got = by_id(found)
@@ -591,7 +593,8 @@ def test_records_without_a_country_count_by_outline() -> None:
         {"geometry": box(8, 1, 12, 3)},
         {"geometry": Point(5, 5), "country": "ARG"},  # what it says goes before
     )
-    found = region_gaps(regions(BRA=1, ARG=1), rows, outlines=outlines, today=TODAY)
+    facts = RegionFacts(outlines=outlines)
+    found = region_gaps(regions(BRA=1, ARG=1), rows, facts=facts, today=TODAY)
     assert by_id(found).loc[["BRA", "ARG"], "records"].tolist() == [2, 3]
 
 
@@ -618,7 +621,8 @@ def test_pillars_with_no_or_only_old_research() -> None:
     assert (ahead["state"], ahead["running"], ahead["years_since"]) == ("current", 1, 0)
     assert list(table["state"]) == ["none"] * 4 + ["undated", "old", "current", "current"]
     assert list(table["region"])[:4] == ["BRA", "ARG", "ARG", "ARG"]
-    lately = research_gaps(regions(BRA=40), rows, years=20, types=["project"], today=TODAY)
+    projects = ResearchFilter(years=20, types=("project",))
+    lately = research_gaps(regions(BRA=40), rows, research=projects, today=TODAY)
     assert lately.set_index("pillar").loc["pillar1", "state"] == "old"  # 2002
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from small_disk import SmallDisk, small_disk
 from stored_layers import layer, state, zones
 
 import hotspots as hs
@@ -39,38 +37,17 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hs, "analyze", analyze)
 
 
-@contextmanager
-def disk_of(size: str, place: Path) -> Iterator[Path]:
-    """Give a small file system in memory; skip where this user may not mount one."""
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("a small file system can be mounted by root on Linux only")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk("1m", tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    with disk_of("1m", tmp_path / "disk") as place:
-        yield place
-
-
-@pytest.fixture
-def disk_of_a_store(tmp_path: Path) -> Iterator[Path]:
+def disk_of_a_store(tmp_path: Path) -> Iterator[SmallDisk]:
     """A layer is written plain first, in tiles of 1 MB, and then as a COG."""
-    with disk_of("8m", tmp_path / "disk") as place:
-        yield place
-
-
-def fill(disk: Path, leave: int) -> Path:
-    """Fill a disk until so many bytes are free."""
-    taken = disk / "taken"
-    free = shutil.disk_usage(disk).free
-    taken.write_bytes(b"\0" * max(0, free - leave))
-    return taken
+    with small_disk("8m", tmp_path / "disk") as disk:
+        yield disk
 
 
 # --- before the work -----------------------------------------------------------------------------
@@ -121,20 +98,20 @@ def test_a_registry_that_others_may_read_is_told_before_the_work(
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("command", [FIJI, ("demo", "--out")], ids=["analyze", "demo"])
 def test_room_is_looked_for_before_the_work(
-    command: tuple[str, ...], run: Any, small_disk: Path
+    command: tuple[str, ...], run: Any, disk: SmallDisk
 ) -> None:
-    code, out, told = run(*command, small_disk / "above" / "edition")
+    code, out, told = run(*command, disk.folder / "above" / "edition")
     assert (code, out) == (1, "")
     assert "needs about" in told
     assert "1.0 MB are free" in told
-    assert os.listdir(small_disk) == []
+    assert os.listdir(disk.folder) == []
 
 
 def test_a_map_looks_for_room_before_it_is_drawn(
-    run: Any, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hs, "open_edition", lambda _: (_ for _ in ()).throw(Computed))
-    code, _, told = run("map", small_disk, "--out", small_disk / "map.html")
+    code, _, told = run("map", disk.folder, "--out", disk.folder / "map.html")
     assert code == 1
     assert "needs about 2.0 MB" in told
 
@@ -172,54 +149,54 @@ def test_room_and_registry_by_themselves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", [0, 30_000, 300_000])
-def test_a_disk_that_fills_meanwhile_leaves_no_edition(small_disk: Path, leave: int) -> None:
+def test_a_disk_that_fills_meanwhile_leaves_no_edition(disk: SmallDisk, leave: int) -> None:
     edition = hs.analyze(clip(hs.sample(), hs.region("FJI")))
-    taken = fill(small_disk, leave)
+    disk.fill(leave)
     with pytest.raises(WriteError, match=r"No space left.*Free some space"):
-        edition.save(small_disk / "edition")
-    assert os.listdir(small_disk) == ["taken"]
-    taken.unlink()
-    edition.save(small_disk / "edition")
-    assert len(hs.open_edition(small_disk / "edition").table) > 0
+        edition.save(disk.folder / "edition")
+    assert os.listdir(disk.folder) == ["ballast"]
+    disk.make_room()
+    edition.save(disk.folder / "edition")
+    assert len(hs.open_edition(disk.folder / "edition").table) > 0
 
 
-def test_a_disk_that_fills_meanwhile_leaves_the_former_map(small_disk: Path) -> None:
-    demo.write_text(small_disk / "map.html", "former")
-    fill(small_disk, 20_000)
+def test_a_disk_that_fills_meanwhile_leaves_the_former_map(disk: SmallDisk) -> None:
+    demo.write_text(disk.folder / "map.html", "former")
+    disk.fill(20_000)
     with pytest.raises(WriteError, match="No space left"):
-        demo.write_text(small_disk / "map.html", "new" * 100_000)
-    assert (small_disk / "map.html").read_text() == "former"
-    assert sorted(os.listdir(small_disk)) == ["map.html", "taken"]
+        demo.write_text(disk.folder / "map.html", "new" * 100_000)
+    assert (disk.folder / "map.html").read_text() == "former"
+    assert sorted(os.listdir(disk.folder)) == ["ballast", "map.html"]
 
 
 @pytest.mark.parametrize("leave", [0, 5_000, 20_000, 60_000])
-def test_a_full_disk_leaves_a_store_as_it_was(disk_of_a_store: Path, leave: int) -> None:
+def test_a_full_disk_leaves_a_store_as_it_was(disk_of_a_store: SmallDisk, leave: int) -> None:
     """Whatever is written when the room ends: the raster, its item, the catalogue."""
-    store = Store(disk_of_a_store / "store")
+    store = Store(disk_of_a_store.folder / "store")
     store.add(layer())
     before = state(store)
-    taken = fill(disk_of_a_store, leave)
+    disk_of_a_store.fill(leave)
     noise = np.random.default_rng(0).uniform(0, 100, (180, 360)).astype("float32")
     with pytest.raises(WriteError, match=r"can't be written \(.*\)"):
         store.add(describe(layer("soc_stock", noise, step=1.0), "soc_stock", **SAID))
     assert state(store) == before
-    taken.unlink()
+    disk_of_a_store.make_room()
     store.add(zones())
     assert store.names() == ["climate_zone", "soc_stock"]
     assert not [p for p in store.storage.path.rglob(".*") if p.name != ".lock"]
 
 
-def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, disk_of_a_store: Path) -> None:
-    store = Store(disk_of_a_store / "store")
+def test_add_layer_on_a_full_disk_is_one_sentence(run: Any, disk_of_a_store: SmallDisk) -> None:
+    store = Store(disk_of_a_store.folder / "store")
     store.add(layer())
     before = state(store)
-    layer("clay", layer().values % 100).rio.to_raster(disk_of_a_store.parent / "clay.tif")
-    fill(disk_of_a_store, 0)
+    layer("clay", layer().values % 100).rio.to_raster(disk_of_a_store.folder.parent / "clay.tif")
+    disk_of_a_store.fill()
     code, _, told = run(
         "add-layer",
-        disk_of_a_store.parent / "clay.tif",
+        disk_of_a_store.folder.parent / "clay.tif",
         "--store",
-        disk_of_a_store / "store",
+        disk_of_a_store.folder / "store",
         "--as",
         "clay",
         "--unit",

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from serving import Serving, impatient_client, quick_client, running
+from small_disk import small_disk
 
 from hotspots.errors import BadInputError, FetchError, WriteError
 from hotspots.ingest.access import http_settings
@@ -252,24 +253,12 @@ def test_a_full_disk_is_told_and_the_part_stays(
     assert server.log("data.bin")[-1]["range"] == "bytes=300000-"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("no small disk can be mounted here")
-    return folder
-
-
-def test_no_space_left_on_device(server: Serving, quick: Client, small_disk: Path) -> None:
-    try:
-        with pytest.raises(WriteError, match=r"\(No space left on device\). Free some space"):
-            fetch(f"{server.url}/data.bin", small_disk, with_client=quick)
-    finally:
-        subprocess.run(["umount", str(small_disk)], check=True)
+def test_no_space_left_on_device(server: Serving, quick: Client, tmp_path: Path) -> None:
+    with (
+        small_disk("512k", tmp_path / "disk") as disk,
+        pytest.raises(WriteError, match=r"\(No space left on device\). Free some space"),
+    ):
+        fetch(f"{server.url}/data.bin", disk.folder, with_client=quick)
 
 
 def test_a_cache_that_may_not_be_written(server: Serving, quick: Client, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import xarray as xr
 from rasterio.transform import from_origin
 from serving import Serving, running
 from shapely.geometry import box
+from small_disk import SmallDisk, small_disk
 
 import hotspots as hs
 from hotspots.errors import BadInputError, FetchError, TokenError
@@ -357,7 +358,6 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
 ) -> None:
     """`kill -9` while the second layer is made: the first is there, the rerun ends alike."""
     import signal
-    import subprocess
     import sys
     import time
 
@@ -392,7 +392,6 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(
 def test_a_bar_is_shown_on_a_terminal_only(upstream: Serving, tmp_path: Path) -> None:
     """In a terminal of its own (a pseudo-terminal), and not in a pipe."""
     import pty
-    import subprocess
     import sys
 
     command = [
@@ -575,22 +574,16 @@ def test_a_source_coarser_than_the_grid_is_told(upstream: Serving, tmp_path: Pat
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB; skips where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(options, capture_output=True).returncode:
-        pytest.skip("no small file system can be mounted here (only root may, on Linux)")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk("2m", tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("leave", [0, 20_000])
 @pytest.mark.parametrize("full", ["store", "cache"])
 def test_ingest_on_a_full_disk_is_one_sentence(
     upstream: Serving,
-    small_disk: Path,
+    disk: SmallDisk,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     run: Any,
@@ -598,17 +591,16 @@ def test_ingest_on_a_full_disk_is_one_sentence(
     leave: int,
 ) -> None:
     """Whatever of a file or of a layer has room; with room the same command completes."""
-    places = {name: tmp_path / name for name in ("store", "cache")} | {full: small_disk / full}
+    places = {name: tmp_path / name for name in ("store", "cache")} | {full: disk.folder / full}
     monkeypatch.setenv("HOTSPOTS_CACHE", str(places["cache"]))
     words = ("ingest", "soil-carbon-debt/soc_stock", "--region", ",".join(map(str, KENYA)))
     words += ("--resolution", "5min", "--store", str(places["store"]))
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - leave))
+    disk.fill(leave)
     code, out, told = run(*words)
     assert (code, out) == (1, ""), told
     (sentence,) = [line for line in told.splitlines() if not line.startswith("…")]
     assert re.match(r"Error: .* can't be written \(No space left on device\)\. Free ", sentence)
     assert not places["store"].exists()
-    ballast.unlink()
+    disk.make_room()
     assert run(*words)[0] == 0
     assert Store(places["store"]).names() == ["soc_stock"]

@@ -19,7 +19,8 @@ from serving import Serving, server  # noqa: F401  (fixture)
 from hotspots.errors import HotspotsError, RasterError
 from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid, read
-from hotspots.ingest.user_files.read import Own, needs_depth, read_own
+from hotspots.ingest.user_files.read import Own, read_own
+from hotspots.ingest.user_files.requirements import needs_depth
 from hotspots.layers.target_grid import target_grid
 from hotspots.layers.variables import variable
 

@@ -23,9 +23,10 @@ import sqlalchemy as sa
 from harmless_texts import RESULT, TEXTS
 from markup import Page
 
+from hotspots.io import clock
 from hotspots.locale import LANGUAGES
 from hotspots.locale.escaping import from_spreadsheet, visible, xml_text
-from hotspots.registry import clock, open_registry
+from hotspots.registry import open_registry
 from hotspots.registry.adapters import Adapter, adapters
 from hotspots.registry.database import tables
 from hotspots.registry.database.changes import Change, add_to_journal, apply

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from small_disk import SmallDisk, small_disk
 
 from hotspots.errors import RegistryError, WriteError
 from hotspots.registry import open_registry
@@ -29,45 +30,10 @@ ROW = {
 }
 
 
-class Disk:
-    """A small file system of the test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ballast = folder / "ballast"
-
-    def fill(self, leave: int = 0) -> None:
-        """Write until not one byte more goes on it, or until so many bytes are free."""
-        if leave:
-            self._ballast.write_bytes(bytes(shutil.disk_usage(self.folder).free - leave))
-            return
-        descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT)
-        try:
-            for size in (65_536, 4_096, 1):
-                try:
-                    while True:
-                        os.write(descriptor, b"x" * size)
-                except OSError:
-                    continue
-        finally:
-            os.close(descriptor)
-        assert shutil.disk_usage(self.folder).free == 0
-
-    def make_room(self) -> None:
-        """Take away what fills it."""
-        self._ballast.unlink()
-
-
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A file system of 1 MB; skips where none can be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(options, capture_output=True).returncode:
-        pytest.skip("no small file system can be mounted here (only root may, on Linux)")
-    yield Disk(folder)
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk("1m", tmp_path / "disk") as disk:
+        yield disk
 
 
 def row(id_: str) -> tuple[int, dict[str, str]]:
@@ -75,7 +41,7 @@ def row(id_: str) -> tuple[int, dict[str, str]]:
 
 
 @pytest.fixture
-def mine(disk: Disk) -> Path:
+def mine(disk: SmallDisk) -> Path:
     """A registry with one record, closed."""
     registry = open_registry(disk.folder / "mine.sqlite", create=True)
     registry.import_rows([row("first")])
@@ -83,7 +49,7 @@ def mine(disk: Disk) -> Path:
     return disk.folder / "mine.sqlite"
 
 
-def test_a_closed_registry_is_read_and_not_written(disk: Disk, mine: Path) -> None:
+def test_a_closed_registry_is_read_and_not_written(disk: SmallDisk, mine: Path) -> None:
     """SQLite has no room for the files that it makes beside it."""
     disk.fill()
     registry = open_registry(mine)
@@ -97,7 +63,7 @@ def test_a_closed_registry_is_read_and_not_written(disk: Disk, mine: Path) -> No
     registry.engine.dispose()
 
 
-def test_what_is_committed_in_the_log_is_read(disk: Disk, mine: Path) -> None:
+def test_what_is_committed_in_the_log_is_read(disk: SmallDisk, mine: Path) -> None:
     """Left by a program that was killed; the file alone would lack the second record."""
     registry = open_registry(mine)
     registry.import_rows([row("second")])
@@ -112,7 +78,7 @@ def test_what_is_committed_in_the_log_is_read(disk: Disk, mine: Path) -> None:
     found.engine.dispose()
 
 
-def test_others_read_while_one_has_it_open(disk: Disk, mine: Path) -> None:
+def test_others_read_while_one_has_it_open(disk: SmallDisk, mine: Path) -> None:
     """A service goes on, and so does a second reader; neither keeps the other out."""
     service = open_registry(mine)
     with service.reading():
@@ -123,14 +89,14 @@ def test_others_read_while_one_has_it_open(disk: Disk, mine: Path) -> None:
     service.engine.dispose()
 
 
-def test_two_read_a_closed_registry_at_once(disk: Disk, mine: Path) -> None:
+def test_two_read_a_closed_registry_at_once(disk: SmallDisk, mine: Path) -> None:
     disk.fill()
     with reading(engine_for(mine)) as one, reading(engine_for(mine)) as other:
         found = [c.exec_driver_sql("SELECT id FROM record").scalars().all() for c in (one, other)]
     assert found == [["first"], ["first"]]
 
 
-def _read_while_another_writes(reader: sa.Engine, disk: Disk, mine: Path) -> None:
+def _read_while_another_writes(reader: sa.Engine, disk: SmallDisk, mine: Path) -> None:
     with reading(reader) as connection:
         connection.exec_driver_sql("SELECT id FROM record").all()
         disk.make_room()
@@ -139,7 +105,7 @@ def _read_while_another_writes(reader: sa.Engine, disk: Disk, mine: Path) -> Non
         other.engine.dispose()
 
 
-def test_a_registry_that_is_written_meanwhile_is_not_half_read(disk: Disk, mine: Path) -> None:
+def test_a_registry_that_is_written_meanwhile_is_not_half_read(disk: SmallDisk, mine: Path) -> None:
     """Read without locks, it may change; then the reader says so instead of a mixture."""
     disk.fill()
     reader = engine_for(mine)
@@ -180,7 +146,7 @@ def run(folder: Path, *commands: str, **variables: str) -> list[tuple[int, list[
     return [(int(code), eval(rest[rest.index("] [") + 2 :])) for _, code, rest in told]
 
 
-def test_each_command_reads_or_says_one_sentence(disk: Disk, mine: Path) -> None:
+def test_each_command_reads_or_says_one_sentence(disk: SmallDisk, mine: Path) -> None:
     """In every format; nothing stays behind, and nothing is said after the sentence."""
     disk.fill()
     reading_ = ("list", "show first", "validate", "matrix", "journal", "stale", "duplicates")
@@ -227,7 +193,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry elsewhere, of more than a megabyte of text that can't be compressed."""
     path = tmp_path_factory.mktemp("long") / "long.sqlite"
     registry = open_registry(path, create=True)
-    registry.take(
+    registry.import_rows(
         [
             (n, ROW | {"id": f"r-{n}", "name": f"r-{n}", "summary": random.randbytes(2000).hex()})
             for n in range(300)
@@ -241,7 +207,9 @@ EXPORTS = ("export x.xlsx", "export x.xlsx --lang fr", "export x.gpkg", "export 
 
 
 @pytest.mark.parametrize("leave", [4_096, 20_000, 200_000])
-def test_an_export_for_which_there_is_not_room_enough(disk: Disk, long: Path, leave: int) -> None:
+def test_an_export_for_which_there_is_not_room_enough(
+    disk: SmallDisk, long: Path, leave: int
+) -> None:
     """The disk fills in the middle of it, also in a library's own temporary files."""
     disk.fill(leave)
     for answer in run(disk.folder, *(f"{command} --registry {long}" for command in EXPORTS)):
@@ -254,7 +222,7 @@ def test_an_export_for_which_there_is_not_room_enough(disk: Disk, long: Path, le
 
 @pytest.mark.parametrize("leave", [0, 20_000])
 def test_a_full_folder_for_temporary_files_hinders_no_export(
-    disk: Disk, long: Path, tmp_path: Path, leave: int
+    disk: SmallDisk, long: Path, tmp_path: Path, leave: int
 ) -> None:
     """They stand beside the file to be written, where nobody else reads them."""
     disk.fill(leave)

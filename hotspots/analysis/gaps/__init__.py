@@ -8,9 +8,16 @@ from hotspots.analysis.gaps.columns import COLUMNS, COMPLETENESS
 from hotspots.analysis.gaps.crowding import crowded, outside
 from hotspots.analysis.gaps.hotspot_gaps import gaps
 from hotspots.analysis.gaps.practice_gaps import practice_gaps
-from hotspots.analysis.gaps.region_gaps import region_gaps, research_gaps
+from hotspots.analysis.gaps.region_gaps import (
+    RegionFacts,
+    ResearchFilter,
+    region_gaps,
+    research_gaps,
+)
 
 __all__ = [
+    "RegionFacts",
+    "ResearchFilter",
     "COLUMNS",
     "COMPLETENESS",
     "crowded",

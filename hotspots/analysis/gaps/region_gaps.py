@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -33,16 +34,55 @@ _LARGER = "initiative"  # the set of regions that comes first
 _YEAR_DAYS = 365.2425
 
 
+@dataclass(frozen=True)
+class RegionFacts:
+    """What is known of regions besides their records, and which of their totals are at stake.
+
+    Attributes
+    ----------
+    members : mapping of str to sequence of str
+        Countries of each region of the initiative, for records that name such a region.
+    outlines : GeoDataFrame, optional
+        id and polygons of the regions (EPSG:4326), for records placed by coordinates or footprint
+        alone.
+    completeness : DataFrame, optional
+        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    potential, loss : str
+        Columns of the table of regions, t yr-1; one that it lacks is not known.
+    """
+
+    members: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    outlines: gpd.GeoDataFrame | None = None
+    completeness: pd.DataFrame | None = None
+    potential: str = "potential_ipcc_tier1_total"
+    loss: str = "modelled_gross_loss_total"
+
+
+@dataclass(frozen=True)
+class ResearchFilter:
+    """Which actions count as recent research.
+
+    Attributes
+    ----------
+    years : float
+        An action is old if its end or, without an end, its start is more than this long ago.
+    types : tuple of str
+        Types of records that are research actions; projects count by default too.
+    pillars : tuple of str
+        Codes of themes.
+    """
+
+    years: float = 5
+    types: tuple[str, ...] = RESEARCH
+    pillars: tuple[str, ...] = PILLARS
+
+
 def region_gaps(
     table: pd.DataFrame,
     records: gpd.GeoDataFrame | pd.DataFrame,
     *,
-    potential: str = "potential_ipcc_tier1_total",
-    loss: str = "modelled_gross_loss_total",
+    facts: RegionFacts = RegionFacts(),
     choice: RecordFilter | None = None,
-    members: Mapping[str, Sequence[str]] | None = None,
-    outlines: gpd.GeoDataFrame | None = None,
-    completeness: pd.DataFrame | None = None,
     today: date | None = None,
 ) -> pd.DataFrame:
     """Return regions ranked by the tonnes at stake and the scarcity of records.
@@ -54,19 +94,12 @@ def region_gaps(
         and of what lies outside all regions are left out.
     records : GeoDataFrame
         Records of a registry; id is required.
-    members : mapping of str to sequence of str, optional
-        Countries of each region of the initiative, for records that name such a region.
-    completeness : DataFrame, optional
-        Column ``code`` by country id, from `hotspots.registry.completeness`.
-    today : date, optional
-        Reference date for what has ended; the current date by default.
-    potential, loss : str
-        Columns of `table`, t yr-1; one that it lacks is not known.
+    facts : RegionFacts
+        What is known of the regions.
     choice : RecordFilter, optional
         Which records count; all that have not ended by default.
-    outlines : GeoDataFrame, optional
-        id and polygons of the regions (EPSG:4326), for records placed by coordinates or footprint
-        alone.
+    today : date, optional
+        Reference date for what has ended; the current date by default.
 
     Returns
     -------
@@ -82,13 +115,13 @@ def region_gaps(
     """
     rows = table[~table["set"].isin(["total", "outside"])] if "set" in table else table
     counted = select(tidy(records), choice or RecordFilter(), today or date.today())
-    pairs = region_pairs(counted, members or {}, outlines)
+    pairs = region_pairs(counted, facts.members, facts.outlines)
     found = rows.reindex(columns=["set", "name_en"]).rename_axis("id").reset_index()
-    stakes = rows.reindex(columns=[potential, loss]).astype("float64")
+    stakes = rows.reindex(columns=[facts.potential, facts.loss]).astype("float64")
     found["potential_t_yr"], found["gross_loss_t_yr"] = stakes.to_numpy().T
     # The loss is that of all land, including deserts, where no action is needed.
     found["at_stake_t_yr"] = found["potential_t_yr"].fillna(found["gross_loss_t_yr"])
-    wider = wider_pairs(counted, pairs, members or {})
+    wider = wider_pairs(counted, pairs, facts.members)
     sitting = pairs["how"] == SITS
     counts = {
         "records": pairs,
@@ -102,8 +135,8 @@ def region_gaps(
         found[name] = found["id"].map(sizes).fillna(0).astype("int64")
     found["missing_pillars"] = _missing(found[list(PILLARS)])
     found["score_t_yr"] = found["at_stake_t_yr"] / (1 + found["records"])
-    countries = [SEPARATOR.join((members or {}).get(code, (code,))) for code in found["id"]]
-    found = found.assign(**known(found.assign(c=countries)["c"], completeness))
+    countries = [SEPARATOR.join(facts.members.get(code, (code,))) for code in found["id"]]
+    found = found.assign(**known(found.assign(c=countries)["c"], facts.completeness))
     some = (found["records"] > 0).to_numpy()
     stake = -found["score_t_yr"].fillna(-np.inf)
     return _ranked(found, np.lexsort((found["id"], stake, some, found["set"] != _LARGER)))
@@ -113,14 +146,8 @@ def research_gaps(
     table: pd.DataFrame,
     records: gpd.GeoDataFrame | pd.DataFrame,
     *,
-    years: float = 5,
-    types: Sequence[str] = RESEARCH,
-    pillars: Sequence[str] = PILLARS,
-    potential: str = "potential_ipcc_tier1_total",
-    loss: str = "modelled_gross_loss_total",
-    members: Mapping[str, Sequence[str]] | None = None,
-    outlines: gpd.GeoDataFrame | None = None,
-    completeness: pd.DataFrame | None = None,
+    research: ResearchFilter = ResearchFilter(),
+    facts: RegionFacts = RegionFacts(),
     today: date | None = None,
 ) -> pd.DataFrame:
     """Return pillar x region with no research action, or old ones only.
@@ -131,23 +158,12 @@ def research_gaps(
         An edition's regions by id, with ``set``, ``name_en`` and totals, t yr-1.
     records : GeoDataFrame
         Records of a registry; id is required.
-    potential, loss : str
-        Columns of `table`, t yr-1; one that it lacks is not known.
-    members : mapping of str to sequence of str, optional
-        Countries of each region of the initiative.
-    outlines : GeoDataFrame, optional
-        id and polygons of the regions (EPSG:4326), for records located by coordinates or
-        footprint alone.
-    completeness : DataFrame, optional
-        Column ``code`` by country id, from `hotspots.registry.completeness`.
+    research : ResearchFilter
+        Which actions count as research, and until when as recent.
+    facts : RegionFacts
+        What is known of the regions.
     today : date, optional
         Reference date for the age of actions; the current date by default.
-    years : float
-        An action is old if its end or, without an end, its start is more than this long ago.
-    types : sequence of str
-        Types of records that are research actions; projects count by default too.
-    pillars : sequence of str
-        Codes of themes.
 
     Returns
     -------
@@ -159,18 +175,9 @@ def research_gaps(
     import pandas as pd
 
     day, whole = today or date.today(), tidy(records)
-    actions = select(whole, RecordFilter(types=tuple(types), active_only=False), day)
-    pairs = region_pairs(actions, members or {}, outlines)
-    regions = region_gaps(
-        table,
-        whole,
-        potential=potential,
-        loss=loss,
-        members=members,
-        outlines=outlines,
-        completeness=completeness,
-        today=day,
-    )
+    actions = select(whole, RecordFilter(types=research.types, active_only=False), day)
+    pairs = region_pairs(actions, facts.members, facts.outlines)
+    regions = region_gaps(table, whole, facts=facts, today=day)
     keep = [
         "id",
         "name_en",
@@ -181,7 +188,7 @@ def research_gaps(
         "note",
     ]
     grid = regions[keep].rename(columns={"id": "region"})
-    grid = grid.merge(pd.DataFrame({"pillar": list(pillars)}), how="cross")
+    grid = grid.merge(pd.DataFrame({"pillar": list(research.pillars)}), how="cross")
     grid = grid.merge(_dated(actions, pairs, day), how="left", on=["region", "pillar"])
     everywhere = _worldwide(actions)
     grid["actions_worldwide"] = grid["pillar"].map(everywhere).fillna(0).astype("int64")
@@ -189,7 +196,7 @@ def research_gaps(
         grid[name] = grid[name].fillna(0).astype("int64")
     for name in ("newest", "newest_id"):
         grid[name] = grid[name].fillna("")
-    grid["state"] = _states(grid, years)
+    grid["state"] = _states(grid, research.years)
     stake = grid["at_stake_t_yr"].fillna(-np.inf)
     state = grid["state"].map(_STATES.index)
     order = (grid["pillar"], grid["region"], -stake, state, grid["set"] != _LARGER)

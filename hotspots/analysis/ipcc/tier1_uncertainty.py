@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -134,19 +135,11 @@ def change_sd(
     )
 
 
-def ipcc_tier1_relative_sd(
-    *,
-    system: str = "cropland",
-    from_management: str = "full_tillage",
-    from_input: str = "medium",
-    management: str = "no_tillage",
-    input: str = "high_without_manure",
-    guidelines: str = "2019",
-    factors: OwnFactors | None = None,
-) -> FloatArray:
-    """Return the relative standard deviation of the Tier 1 gain, by climate zone.
+@dataclass(frozen=True)
+class ManagementChange:
+    """A change of management whose gain Tier 1 estimates.
 
-    Parameters
+    Attributes
     ----------
     system : str
         "cropland" or "grassland".
@@ -156,6 +149,32 @@ def ipcc_tier1_relative_sd(
         "2006" or "2019".
     factors : sequence of mappings, optional
         The user's own factors; see `stock_change_factor`.
+    """
+
+    system: str = "cropland"
+    from_management: str = "full_tillage"
+    from_input: str = "medium"
+    management: str = "no_tillage"
+    input: str = "high_without_manure"
+    guidelines: str = "2019"
+    factors: OwnFactors | None = None
+
+    @property
+    def levels(self) -> tuple[tuple[str, str, str], ...]:
+        """Factors that the change concerns, each with its level before and after."""
+        return (
+            ("F_MG", self.from_management, self.management),
+            ("F_I", self.from_input, self.input),
+        )
+
+
+def ipcc_tier1_relative_sd(change: ManagementChange = ManagementChange()) -> FloatArray:
+    """Return the relative standard deviation of the Tier 1 gain, by climate zone.
+
+    Parameters
+    ----------
+    change : ManagementChange
+        By default of cropland from full to no tillage, and from medium to high input.
 
     Returns
     -------
@@ -172,9 +191,9 @@ def ipcc_tier1_relative_sd(
     is only partly cropland, the error of F_LU enters by the unmixing and is neglected.
     """
     ratio, variance = np.ones(13), np.zeros(13)
-    for factor, before, after in _changes(from_management, from_input, management, input):
+    for factor, before, after in change.levels:
         for level, power in ((before, -1), (after, 1)):
-            value, sd = _value_and_sd(factor, level, system, guidelines, factors)
+            value, sd = _value_and_sd(change, factor, level)
             ratio = ratio * value**power
             variance = variance + np.where(before == after, 0 * value, (sd / value) ** 2)
     sd, gain = ratio * np.sqrt(variance), np.abs(ratio - 1)
@@ -183,27 +202,18 @@ def ipcc_tier1_relative_sd(
 
 
 def tier1_draws(
-    *,
-    n: int,
-    seed: int = 0,
-    system: str = "cropland",
-    from_management: str = "full_tillage",
-    from_input: str = "medium",
-    management: str = "no_tillage",
-    input: str = "high_without_manure",
-    guidelines: str = "2019",
-    factors: OwnFactors | None = None,
+    change: ManagementChange = ManagementChange(), *, n: int, seed: int = 0
 ) -> FloatArray:
     """Return draws of the relative gain F'/F − 1 over the errors of the factors.
 
     Parameters
     ----------
+    change : ManagementChange
+        By default of cropland from full to no tillage, and from medium to high input.
     n : int
         Number of draws, 1 or more.
     seed : int
         The same seed gives the same draws, and a level that two scenarios share the same ones.
-    system, from_management, from_input, management, input, guidelines, factors
-        As in `ipcc_tier1_relative_sd`.
 
     Returns
     -------
@@ -223,27 +233,22 @@ def tier1_draws(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInputError(f"seed is {seed}; it is a whole number, 0 or more.")
     ratio = np.ones((int(n), 13))
-    for factor, before, after in _changes(from_management, from_input, management, input):
+    for factor, before, after in change.levels:
         drawn = {}
         for level in (before, after):
-            value, sd = _value_and_sd(factor, level, system, guidelines, factors)
-            key = zlib.crc32(f"{system} {factor} {level}".encode())
+            value, sd = _value_and_sd(change, factor, level)
+            key = zlib.crc32(f"{change.system} {factor} {level}".encode())
             drawn[level] = _truncated_normal(np.random.default_rng([seed, key]), int(n), value, sd)
         ratio *= drawn[after] / drawn[before]
     return ratio - 1
 
 
-def _changes(
-    from_management: str, from_input: str, management: str, input: str
-) -> tuple[tuple[str, str, str], ...]:
-    return ("F_MG", from_management, management), ("F_I", from_input, input)
-
-
 def _value_and_sd(
-    factor: str, level: str, system: str, guidelines: str, factors: OwnFactors | None
+    change: ManagementChange, factor: str, level: str
 ) -> tuple[FloatArray, FloatArray]:
-    value = factor_by_zone(factor, level, system, guidelines, factors=factors)
-    error = factor_by_zone(factor, level, system, guidelines, factors=factors, column="error_pct")
+    of, own = (factor, level, change.system, change.guidelines), change.factors
+    value = factor_by_zone(*of, factors=own)
+    error = factor_by_zone(*of, factors=own, column="error_pct")
     return value, value * error / (100 * ERROR_IN_SD)
 
 

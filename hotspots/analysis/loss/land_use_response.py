@@ -5,6 +5,8 @@ A second axis beside the loss itself, never multiplied with it.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 import numpy as np
 import xarray as xr
 
@@ -156,6 +158,28 @@ def years_to_lose_tenth(*, soc_stock: Values, loss_total: Numeric) -> Values:
     return _named(out, "years_to_lose_tenth", soc_stock)
 
 
+@dataclass(frozen=True)
+class ResponseThresholds:
+    """From which values on a response applies.
+
+    Attributes
+    ----------
+    loss : float
+        Loss that counts as high, t ha-1 yr-1, inclusive (as all of them).
+    irrecoverable : float
+        Irrecoverable loss that counts, t ha-1.
+    deficit : float
+        Debt that counts as high, t ha-1.
+    gain : float
+        Gain that counts as possible, t ha-1 yr-1.
+    """
+
+    loss: float = 0.1
+    irrecoverable: float = 1.0
+    deficit: float = 10.0
+    gain: float = 0.2
+
+
 def response_class(
     *,
     loss_total: Numeric,
@@ -163,10 +187,7 @@ def response_class(
     irrecoverable: Numeric,
     historic_deficit: Numeric,
     attainable_rate: Numeric,
-    loss_threshold: float = 0.1,
-    irrecoverable_threshold: float = 1.0,
-    deficit_threshold: float = 10.0,
-    gain_threshold: float = 0.2,
+    thresholds: ResponseThresholds = ResponseThresholds(),
 ) -> SameKind:
     """Return the response to the loss: avoid (protect), reduce (manage) or reverse (restore).
 
@@ -182,14 +203,8 @@ def response_class(
         Modelled historical debt, t ha-1: past loss, as context, not a future risk.
     attainable_rate : DataArray, array or float
         Gain that practice can give, t ha-1 yr-1.
-    loss_threshold : float
-        Loss that counts as high, t ha-1 yr-1, inclusive (as all thresholds).
-    irrecoverable_threshold : float
-        Irrecoverable loss that counts, t ha-1.
-    deficit_threshold : float
-        Debt that counts as high, t ha-1.
-    gain_threshold : float
-        Gain that counts as possible, t ha-1 yr-1.
+    thresholds : ResponseThresholds
+        What counts as high.
 
     Returns
     -------
@@ -213,12 +228,7 @@ def response_class(
     before reduce, reduce before reverse. The loss and gain thresholds are those of the hotspots;
     1 and 10 t ha-1 are *conventions*.
     """
-    for what, value in (
-        ("loss", loss_threshold),
-        ("irrecoverable", irrecoverable_threshold),
-        ("deficit", deficit_threshold),
-        ("gain", gain_threshold),
-    ):
+    for what, value in asdict(thresholds).items():
         if not 0 <= value < np.inf:
             raise BadInputError(f"{what}_threshold is {value}; it must be a number, 0 or more.")
     _require_loss(loss_total)
@@ -247,12 +257,12 @@ def response_class(
             shapes that broadcast.
         """
         # With a threshold of 0, a loss or gain of 0 still doesn't count.
-        high = (loss >= loss_threshold) & (loss > 0)
+        high = (loss >= thresholds.loss) & (loss > 0)
         low = np.isfinite(loss) & ~high
-        avoid = high & (np.isin(part, avoidable) | (never >= irrecoverable_threshold))
+        avoid = high & (np.isin(part, avoidable) | (never >= thresholds.irrecoverable))
         reduce = high & ~avoid & (part > 0) & np.isfinite(never)
-        possible = (gain >= gain_threshold) & (gain > 0)
-        reverse = low & (debt >= deficit_threshold) & (debt > 0) & possible
+        possible = (gain >= thresholds.gain) & (gain > 0)
+        reverse = low & (debt >= thresholds.deficit) & (debt > 0) & possible
         return np.select(
             [avoid, reduce, reverse], [code["avoid"], code["reduce"], code["reverse"]], default=0
         ).astype("uint8")

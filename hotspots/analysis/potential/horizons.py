@@ -7,6 +7,7 @@ gradual. Both make totals smaller than rate times years.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -86,14 +87,35 @@ def gain_at(
     return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
+@dataclass(frozen=True)
+class Adoption:
+    """Adoption of a practice along an S-curve.
+
+    Attributes
+    ----------
+    now : DataArray, array or float
+        Share of the managed land that has already adopted, 0-1: it gains nothing more.
+    feasible_share : DataArray, array or float
+        Share of the managed land on which the practice is feasible, 0-1; a mask is 0 and 1.
+    ceiling : DataArray, array or float
+        Final share of the feasible land that adopts, 0-1.
+    midpoint : float
+        Year at which the S-curve is steepest, 0 or more.
+    steepness : float
+        Of the S-curve, per year, above 0.
+    """
+
+    now: Numeric = 0.0
+    feasible_share: Numeric = 1.0
+    ceiling: Numeric = 1.0
+    midpoint: float = MIDPOINT_YEARS
+    steepness: float = STEEPNESS_PER_YEAR
+
+
 def constrained(
     *,
     potential: Numeric,
-    adoption_now: Numeric = 0.0,
-    feasible_share: Numeric = 1.0,
-    ceiling: Numeric = 1.0,
-    midpoint: float = MIDPOINT_YEARS,
-    steepness: float = STEEPNESS_PER_YEAR,
+    adoption: Adoption = Adoption(),
     years: int | Sequence[float] = 30,
     transition_years: float = TRANSITION_YEARS,
 ) -> xr.Dataset:
@@ -105,16 +127,8 @@ def constrained(
         Gain of land that adopts, t per hectare and year while it lasts; without any discount for
         adoption (`ipcc_tier1` with ``adoption=0``), since adoption would otherwise be counted
         twice.
-    adoption_now : DataArray, array or float
-        Share of the managed land that has already adopted, 0-1: it gains nothing more.
-    feasible_share : DataArray, array or float
-        Share of the managed land on which the practice is feasible, 0-1; a mask is 0 and 1.
-    ceiling : DataArray, array or float
-        Final share of the feasible land that adopts, 0-1.
-    midpoint : float
-        Year at which the S-curve is steepest, 0 or more.
-    steepness : float
-        Of the S-curve, per year, above 0.
+    adoption : Adoption
+        By default no land has adopted yet, and all of it finally does.
     years : int or sequence of float
         Years since now: a number n for 0, 1, …, n; or the years themselves.
     transition_years : float
@@ -134,7 +148,7 @@ def constrained(
 
     Notes
     -----
-    The land still to adopt is ``n = max(0, feasible_share·ceiling − adoption_now)``; of it the
+    The land still to adopt is ``n = max(0, feasible_share·ceiling − now)``; of it the
     share ``S(t) = (L(t) − L(0))/(1 − L(0))`` has adopted at t, with
     ``L(t) = 1/(1 + exp(−steepness·(t − midpoint)))``, so that S(0) = 0 and S(∞) = 1. Each cohort
     gains for D years: ``rate(t) = potential·n·(S(t) − S(t − D))``, ``total(t) =
@@ -143,13 +157,12 @@ def constrained(
     its parameters are conventions here, to be replaced by regional values where known.
     """
     when = _years(years)
-    if not 0 <= midpoint < np.inf:
-        raise BadInputError(f"midpoint is {midpoint}; it is in years, 0 or more.")
-    if not 0 < steepness < np.inf:
-        raise BadInputError(f"steepness is {steepness}; it is per year, above 0.")
+    _require_curve(adoption)
     if not 0 < transition_years < np.inf:
         raise BadInputError(f"transition_years is {transition_years}; it must be above 0.")
-    gain, now, feasible, most = map(_layer, (potential, adoption_now, feasible_share, ceiling))
+    gain, now, feasible, most = map(
+        _layer, (potential, adoption.now, adoption.feasible_share, adoption.ceiling)
+    )
     for what, share in (("adoption_now", now), ("feasible_share", feasible), ("ceiling", most)):
         require_fraction(what, share)
     require_aligned(gain, now, feasible, most)
@@ -160,9 +173,9 @@ def constrained(
         return xr.DataArray(values, dims="year", coords={"year": when})
 
     before = when - transition_years
-    adopted = _adopted(when, midpoint, steepness)
-    gaining = adopted - _adopted(before, midpoint, steepness)
-    summed = _adopted_sum(when, midpoint, steepness) - _adopted_sum(before, midpoint, steepness)
+    adopted = _adopted(when, adoption)
+    gaining = adopted - _adopted(before, adoption)
+    summed = _adopted_sum(when, adoption) - _adopted_sum(before, adoption)
     out = {
         "adoption": (now + new * curve(adopted), "Share of the managed land that has adopted", "1"),
         "gain_rate": (gain * new * curve(gaining), "Yearly gain as adoption ramps up", _RATE),
@@ -171,16 +184,25 @@ def constrained(
     return xr.Dataset({name: _with_attrs(layer, *attrs) for name, (layer, *attrs) in out.items()})
 
 
-def _adopted(t: FloatArray, midpoint: float, steepness: float) -> FloatArray:
+def _require_curve(adoption: Adoption) -> None:
+    if not 0 <= adoption.midpoint < np.inf:
+        raise BadInputError(f"midpoint is {adoption.midpoint}; it is in years, 0 or more.")
+    if not 0 < adoption.steepness < np.inf:
+        raise BadInputError(f"steepness is {adoption.steepness}; it is per year, above 0.")
+
+
+def _adopted(t: FloatArray, adoption: Adoption) -> FloatArray:
     """Return S(t); 0 before now."""
+    midpoint, steepness = adoption.midpoint, adoption.steepness
     # tanh doesn't overflow where exp would.
     start = 0.5 * (1 - np.tanh(steepness * midpoint / 2))
     logistic = 0.5 * (1 + np.tanh(steepness * (t - midpoint) / 2))
     return np.where(t > 0, (logistic - start) / (1 - start), 0.0)
 
 
-def _adopted_sum(t: FloatArray, midpoint: float, steepness: float) -> FloatArray:
+def _adopted_sum(t: FloatArray, adoption: Adoption) -> FloatArray:
     """Return the integral of S from 0 to t; 0 before now."""
+    midpoint, steepness = adoption.midpoint, adoption.steepness
     later = np.maximum(t, 0.0)
     start = 0.5 * (1 - np.tanh(steepness * midpoint / 2))
     area = np.logaddexp(0, steepness * (later - midpoint)) - np.logaddexp(0, -steepness * midpoint)

@@ -237,8 +237,9 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
         irrecoverable=never,
         historic_deficit=data.get("deficit_historic", np.nan),
         attainable_rate=gain,
-        loss_threshold=recipe.hotspots.loss_threshold,
-        gain_threshold=recipe.hotspots.gain_threshold,
+        thresholds=land_use_response.ResponseThresholds(
+            loss=recipe.hotspots.loss_threshold, gain=recipe.hotspots.gain_threshold
+        ),
     )
     years = land_use_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
     # Responses by land users need managed land.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.analysis.potential.horizons import constrained, gain_at
+from hotspots.analysis.potential.horizons import Adoption, constrained, gain_at
 from hotspots.analysis.zonal.statistics import zonal_from_cover
 from hotspots.edition.manifest import Figures
 from hotspots.edition.recipe import Recipe
@@ -104,15 +104,11 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, pd.Series]:
     choice, adopted = recipe.constrained, recipe.potential.adoption
     years, lasts = choice.horizons, recipe.potential.transition_years
     at_once = gain_at(rate=1.0, years_of_transition=lasts, horizon=years)["gain_total"].values
+    adoption = Adoption(
+        adopted, choice.feasible_share, choice.ceiling, choice.midpoint_years, choice.steepness
+    )
     ramped = constrained(
-        potential=1.0,
-        adoption_now=adopted,
-        feasible_share=choice.feasible_share,
-        ceiling=choice.ceiling,
-        midpoint=choice.midpoint_years,
-        steepness=choice.steepness,
-        years=[0.0, *years],
-        transition_years=lasts,
+        potential=1.0, adoption=adoption, years=[0.0, *years], transition_years=lasts
     )["gain_total"].values[1:]
     # If all land has adopted the practice, nothing is left to gain.
     whole = potential / (1 - adopted) if adopted < 1 else potential * 0.0

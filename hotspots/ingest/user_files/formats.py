@@ -9,17 +9,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hotspots.errors import RasterError
-from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen
+from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
 from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.rasters import raster, zarr
 from hotspots.io.readers.zarr_store import is_zarr
 from hotspots.layers.dimensions import MONTH, third_dimension
 from hotspots.layers.variables import Variable
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
 
 TIFF = (".tif", ".tiff")
 NETCDF = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
@@ -45,18 +49,9 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
 
 
 def user_raster(
-    path: Path,
-    row: Variable,
-    *,
-    band: int | None,
-    year: int | str | None,
-    crs: str,
-    subdataset: str | None,
-    column: str | None,
-    cell: float | None,
-    folder: str | Path | None,
+    path: Path, row: Variable, selection: Selection, folder: str | Path | None
 ) -> UserRaster:
-    """Return the raster in a file; for the arguments see `read_own`.
+    """Return the raster in a file.
 
     Parameters
     ----------
@@ -64,18 +59,8 @@ def user_raster(
         GeoTIFF, NetCDF, Zarr store, CSV table of points, or polygons.
     row : Variable
         The canonical variable that the file contains.
-    band : int or None
-        Counted from 1; None if the file has one, or if the year or the months select them.
-    year : int, str or None
-        Selects the time step if there are several; None for any.
-    crs : str
-        CRS of a table or of polygons; "" for the file's own. Not used for rasters.
-    subdataset : str or None
-        Variable of a NetCDF file or Zarr store.
-    column : str or None
-        Column of a table, or attribute of polygons.
-    cell : float or None
-        Side of the cells of polygons, in units of their CRS; required for polygons only.
+    selection : Selection
+        What the user selects from it.
     folder : str, path or None
         Folder for converted files, created if absent; None for a temporary one.
 
@@ -89,21 +74,21 @@ def user_raster(
     with permitted(path):
         suffix = path.suffix.lower()
         if is_zarr(path):
-            return _zarr(path, row, band, year, subdataset, own_folder(folder))
+            return _zarr(path, row, selection, own_folder(folder))
         if path.is_dir():
             raise RasterError(
                 f"'{path}' is a folder, but not a Zarr store. Give one file (add-layer takes one)."
             )
         if suffix in TIFF:
-            return _described(str(path), row, band, year)
+            return _described(str(path), row, selection)
         if suffix in NETCDF:
-            return _netcdf(path, row, band, year, subdataset)
+            return _netcdf(path, row, selection)
         from hotspots.ingest.user_files import tables as own_tables
 
         if suffix in TABLES:
-            return own_tables.table(path, row, column, own_folder(folder), crs)
+            return own_tables.table(path, row, selection, own_folder(folder))
         if suffix in POLYGONS:
-            return own_tables.polygons(path, row, column, cell, own_folder(folder), crs)
+            return own_tables.polygons(path, row, selection, own_folder(folder))
     read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
     raise RasterError(
         f"The format of '{path.name}' isn't supported ({read} are). Convert it first."
@@ -111,7 +96,7 @@ def user_raster(
 
 
 @contextmanager
-def _open(path: str, shown: str) -> Iterator[Any]:
+def _open(path: str, shown: str) -> Iterator[DatasetReader]:
     import rasterio
 
     try:
@@ -126,15 +111,14 @@ def _open(path: str, shown: str) -> Iterator[Any]:
 
 
 def _described(
-    path: str, row: Variable, band: int | None, year: Any, layer: str = "", shown: str = ""
+    path: str, row: Variable, selection: Selection, layer: str = "", shown: str = ""
 ) -> UserRaster:
     with _open(path, shown or path) as file:
-        bands, notes = _bands(file, row, band, year, shown or path)
+        bands, notes = _bands(file, row, selection, shown or path)
         first = bands[0]
         tags = {k.casefold(): v for k, v in (file.tags() | file.tags(first)).items()}
         if "license" in tags:
             tags.setdefault("licence", tags["license"])
-        attrs: dict[str, Any] = {key: tags[key] for key in _TAGS if tags.get(key)}
         unit = file.units[first - 1] or tags.get("units") or tags.get("unit") or ""
         crs = file.crs.to_string() if file.crs else ""
         seen = "" if crs or not _has_axes(tags) else DEGREES
@@ -147,12 +131,12 @@ def _described(
             seen,
             file.nodatavals[first - 1],
             file.dtypes[first - 1],
-            attrs,
+            {key: tags[key] for key in _TAGS if tags.get(key)},
             notes,
         )
 
 
-def _has_axes(tags: dict[str, Any]) -> bool:
+def _has_axes(tags: dict[str, str]) -> bool:
     """Return whether the tags have latitude and longitude coordinates in degrees (CF)."""
     return any(
         str(tags.get(f"{y}#units", "")).startswith("deg")
@@ -162,9 +146,10 @@ def _has_axes(tags: dict[str, Any]) -> bool:
 
 
 def _bands(
-    file: Any, row: Variable, band: int | None, year: Any, shown: str
+    file: DatasetReader, row: Variable, selection: Selection, shown: str
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    count = file.count
+    """Return the bands to read, and notes on why these."""
+    count, band, year = file.count, selection.band, selection.year
     if band is not None:
         if not 1 <= band <= count:
             raise RasterError(
@@ -186,7 +171,7 @@ def _bands(
     )
 
 
-def _step(file: Any, index: int) -> str:
+def _step(file: DatasetReader, index: int) -> str:
     """Return the label of a band: its step along time, or its description."""
     tags = file.tags(index)
     along = [v for k, v in tags.items() if k.startswith("NETCDF_DIM_")]
@@ -194,20 +179,16 @@ def _step(file: Any, index: int) -> str:
     return str(text).removesuffix(".0")
 
 
-def _netcdf(
-    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None
-) -> UserRaster:
+def _netcdf(path: Path, row: Variable, selection: Selection) -> UserRaster:
     with _open(f'NETCDF:"{path}":', str(path)) as file:
         names = [text.rpartition(":")[2] for text in file.subdatasets]
         if not names and file.count:
             names = [file.tags(1).get("NETCDF_VARNAME", "")]
-    name = chosen(path, row, [n for n in names if n], subdataset)
-    return _described(f'NETCDF:"{path}":{name}', row, band, year, name, str(path))
+    name = chosen(path, row, [n for n in names if n], selection.subdataset)
+    return _described(f'NETCDF:"{path}":{name}', row, selection, name, str(path))
 
 
-def _zarr(
-    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
-) -> UserRaster:
+def _zarr(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
     import rasterio
 
     try:
@@ -216,30 +197,22 @@ def _zarr(
         degrees = any(set(pair) <= set(names) for pair in _AXES)
         axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
         names = [n for n in names if n not in axes] or [""]
-        name = chosen(path, row, names, subdataset) if names != [""] else ""
+        name = chosen(path, row, names, selection.subdataset) if names != [""] else ""
         address = f'ZARR:"{path}":/{name}' if name else str(path)
         with raster(address):
             pass
     except rasterio.errors.RasterioError:
-        return _zarr_as_geotiff(path, row, band, year, subdataset, folder)
-    seen = _described(address, row, band, year, name, str(path))
+        return _zarr_as_geotiff(path, row, selection, folder)
+    seen = _described(address, row, selection, name, str(path))
     if seen.crs or not degrees:
         return seen
-    return UserRaster(**{**seen.__dict__, "crs": DEGREES, "crs_needed": DEGREES})
+    return replace(seen, crs=DEGREES, crs_needed=DEGREES)
 
 
-def _zarr_as_geotiff(
-    path: Path, row: Variable, band: int | None, year: Any, subdataset: str | None, folder: Path
-) -> UserRaster:
+def _zarr_as_geotiff(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
     from hotspots.ingest.user_files.zarr import to_geotiff
 
-    made, layer, notes = to_geotiff(
-        path,
-        row,
-        band=band,
-        year=year,
-        folder=folder,
-        choose=lambda names: chosen(path, row, names, subdataset),
-    )
-    seen = _described(str(made), row, None, None, layer, str(path))
-    return UserRaster(**{**seen.__dict__, "notes": (*notes, *seen.notes)})
+    made, layer, notes = to_geotiff(path, row, selection, folder)
+    # Its bands are those selected.
+    seen = _described(str(made), row, Selection(), layer, str(path))
+    return replace(seen, notes=(*notes, *seen.notes))

@@ -7,28 +7,36 @@ file's own metadata.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hotspots.errors import RasterError, near_matches
 from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
-from hotspots.ingest.user_files.formats import user_raster
-from hotspots.ingest.user_files.source import UserRaster
+from hotspots.ingest.user_files.declared import Attribution, Declared, Properties, numbers
+from hotspots.ingest.user_files.formats import own_folder, user_raster
+from hotspots.ingest.user_files.requirements import (
+    STOCKS,
+    USUAL_DEPTH,
+    declared_depth,
+    declared_year,
+    has_guidelines,
+    require_complete,
+    require_convertible,
+    require_legend,
+    require_scale,
+    require_storable,
+)
+from hotspots.ingest.user_files.source import Selection, UserRaster
 from hotspots.io.atomic import file_hash
-from hotspots.layers.harmonise import GUIDELINES
-from hotspots.layers.units import conversion
 from hotspots.layers.variables import Variable, variable
-from hotspots.store.profiles import Depth, depth_of, has_depths
+from hotspots.store.profiles import Depth
 
 if TYPE_CHECKING:
     import pyproj
 
-_STOCKS = "soc_stock"
-_DEPTH_TOO = ("soc_density", "soc_density_error", "electrical_conductivity")
-_USUAL_DEPTH = "0-30"
+_FROM_FILE = ("source", "citation", "licence", "url", "doi", "year")
 
 
 @dataclass(frozen=True)
@@ -54,9 +62,9 @@ class Own:
 
     variable: str
     raw: SourceRaster
-    attrs: dict[str, Any]
+    attrs: dict[str, str | int]
     legend: str
-    given: dict[str, Any]
+    given: dict[str, object]
     notes: tuple[str, ...]
 
 
@@ -134,98 +142,150 @@ def read_own(
     FetchError
         No file could be downloaded from the address.
     """
-    row = _row(variable)
-    _require_scale(scale, offset)
-    path, origin = _local(path_or_url, cache)
-    file = user_raster(
-        path,
-        row,
-        band=band,
-        year=year,
-        crs=crs or "",
-        subdataset=subdataset,
-        column=column,
-        cell=cell,
-        folder=cache,
+    return _read(
+        path_or_url,
+        _row(variable),
+        Declared(
+            Selection(band, year, crs or "", subdataset, column, cell),
+            Attribution(source, citation, licence, url),
+            unit=unit,
+            depth=depth,
+            nodata=numbers(nodata),
+            scale=scale,
+            offset=offset,
+            legend=legend,
+            guidelines=guidelines,
+        ),
+        cache,
     )
-    properties = {
-        "unit": unit if unit is not None else file.unit,
-        "crs": crs or file.crs,
-        "depth": str(depth or file.attrs.get("depth_cm", "")),
-        "guidelines": str(guidelines or file.attrs.get("guidelines", "")),
-    }
-    _require_complete(path, row, properties)
-    at = _depth(row, properties["depth"])
-    _require_convertible(path, row, properties["unit"])
-    _require_legend(row, legend)
-    missing = _numbers(nodata)
-    _require_storable(path, file, missing)
-    raw = SourceRaster(
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A user's file with all that is known of it.
+
+    Attributes
+    ----------
+    path : Path
+        The local file.
+    row : Variable
+        The canonical variable that it contains.
+    declared : Declared
+    file : UserRaster
+        The raster in it, with the file's own metadata.
+    properties : Properties
+        Declared, else the file's own; checked.
+    depth : Depth or None
+        None for variables without one.
+    """
+
+    path: Path
+    row: Variable
+    declared: Declared
+    file: UserRaster
+    properties: Properties
+    depth: Depth | None
+
+
+def _read(
+    path_or_url: str | Path, row: Variable, declared: Declared, cache: str | Path | None
+) -> Own:
+    require_scale(declared.scale, declared.offset)
+    path, origin = _local(path_or_url, cache)
+    layer = _checked(path, row, declared, user_raster(path, row, declared.selection, cache))
+    attrs = _attrs(layer)
+    given = {"file": str(path_or_url), **_given(layer, attrs)}
+    return Own(
+        row.name,
+        _source_raster(layer, origin),
+        attrs,
+        declared.legend or "",
+        {key: value for key, value in given.items() if value not in (None, "")},
+        tuple(_notes(layer)),
+    )
+
+
+def _checked(path: Path, row: Variable, declared: Declared, file: UserRaster) -> _Layer:
+    """Return the layer; raise `RasterError` if a property is missing or can't be."""
+    properties = declared.properties(file)
+    require_complete(path, row, properties)
+    depth = declared_depth(row, properties.depth)
+    require_convertible(path, row, properties.unit)
+    require_legend(row, declared.legend)
+    require_storable(path, file, declared.nodata)
+    return _Layer(path, row, declared, file, properties, depth)
+
+
+def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
+    declared, file, classes = layer.declared, layer.file, layer.row.classes
+    scaled = declared.scale is not None or declared.offset is not None
+    return SourceRaster(
         file.path,
         bands=file.bands,
-        scale=1.0 if scale is None else scale,
-        offset=offset or 0.0,
-        nodata=missing,
-        crs=crs or file.crs_needed,
-        unit="" if row.classes else properties["unit"],
+        scale=1.0 if declared.scale is None else declared.scale,
+        offset=declared.offset or 0.0,
+        nodata=declared.nodata,
+        crs=declared.selection.crs or file.crs_needed,
+        unit="" if classes else layer.properties.unit,
         origin=origin,
-        use_file_nodata=not missing,
-        use_file_scale=scale is None and offset is None and not row.classes,
+        use_file_nodata=not declared.nodata,
+        use_file_scale=not scaled and not classes,
     )
-    attrs = _attrs(
-        path,
-        row,
-        file,
-        at,
-        properties["guidelines"],
-        {
-            "source": source,
-            "citation": citation,
-            "licence": licence,
-            "url": url,
-            "year": year,
-        },
-    )
-    options = {
-        "file": str(path_or_url),
-        "variable": row.name,
-        "unit": properties["unit"],
-        "crs": _shown_crs(properties["crs"]),
-        "depth": str(at) if at else "",
+
+
+def _attrs(layer: _Layer) -> dict[str, str | int]:
+    """Return the layer's attributes: the declared ones, else those of the file."""
+    own, year = layer.file.attrs, layer.declared.selection.year
+    attrs: dict[str, str | int] = {key: own[key] for key in _FROM_FILE if own.get(key)}
+    attrs |= {key: text for key, text in asdict(layer.declared.attribution).items() if text}
+    if year not in (None, ""):
+        attrs["year"] = year
+    attrs.setdefault("source", layer.path.name)
+    if "year" in attrs:
+        attrs["year"] = declared_year(layer.path, attrs["year"])
+    if layer.depth is not None:
+        attrs["depth_cm"] = str(layer.depth)
+    if has_guidelines(layer.row):
+        attrs["guidelines"] = layer.properties.guidelines
+    return attrs
+
+
+def _given(layer: _Layer, attrs: dict[str, str | int]) -> dict[str, object]:
+    """Return the declared properties and those of the file, for the quality report."""
+    declared, file = layer.declared, layer.file
+    return {
+        "variable": layer.row.name,
+        "unit": layer.properties.unit,
+        "crs": _shown_crs(layer.properties.crs),
+        "depth": str(layer.depth) if layer.depth else "",
         "year": attrs.get("year"),
-        "nodata": list(missing) or None,
-        "scale": scale,
-        "offset": offset,
+        "nodata": list(declared.nodata) or None,
+        "scale": declared.scale,
+        "offset": declared.offset,
         "band": file.bands[0] if len(file.bands) == 1 else None,
         "subdataset": file.layer,
-        "column": column,
-        "cell": cell,
-        "legend": legend,
+        "column": declared.selection.column,
+        "cell": declared.selection.cell,
+        "legend": declared.legend,
         "guidelines": attrs.get("guidelines"),
     }
-    given = {key: value for key, value in options.items() if value not in (None, "")}
-    notes = _notes(file, row, at, missing, unit=unit, crs=crs, depth=depth)
-    return Own(row.name, raw, attrs, legend or "", given, notes)
 
 
-def _attrs(
-    path: Path,
-    row: Variable,
-    file: UserRaster,
-    at: Depth | None,
-    guidelines: str,
-    given: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return the layer's attributes: the given ones, else those of the file."""
-    keys = ("source", "citation", "licence", "url", "doi", "year")
-    attrs = {key: file.attrs[key] for key in keys if file.attrs.get(key)}
-    attrs |= {key: value for key, value in given.items() if value not in (None, "")}
-    attrs.setdefault("source", path.name)
-    if "year" in attrs:
-        attrs["year"] = _year(path, attrs["year"])
-    if at is not None:
-        attrs["depth_cm"] = str(at)
-    return attrs | ({"guidelines": guidelines} if _zones(row) else {})
+def _notes(layer: _Layer) -> Iterator[str]:
+    """Yield sentences on the properties read from the file itself."""
+    file, declared, depth = layer.file, layer.declared, layer.depth
+    crs, missing = declared.selection.crs, declared.nodata
+    yield from file.notes
+    if declared.unit is None and file.unit and not layer.row.classes:
+        yield f"The unit '{file.unit}' is the file's own."
+    if crs and file.crs and not _same_crs(crs, file.crs):
+        yield f"The CRS {crs} was declared where the file says {file.crs}."
+    if declared.depth is None and depth is not None:
+        yield f"The depth {depth} cm is the file's own."
+    if missing and file.nodata is not None and file.nodata not in missing:
+        yield f"The file's own nodata {file.nodata:g} counts as a value."
+    if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
+        yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 
 
 def _row(name: str) -> Variable:
@@ -240,22 +300,10 @@ def _row(name: str) -> Variable:
         ) from error
 
 
-def _require_scale(scale: float | None, offset: float | None) -> None:
-    for name, number in (("--scale", scale), ("--offset", offset)):
-        if number is not None and not math.isfinite(number):
-            raise RasterError(f"{name} is {number}; a finite number is needed.")
-    if scale == 0:
-        raise RasterError(
-            "--scale is 0, which would make all values alike. Give the number that stored values"
-            " are multiplied by, such as 0.1."
-        )
-
-
 def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
     text = str(given)
     if text.startswith(("http://", "https://")):
         from hotspots.ingest.access.fetch import fetch, public
-        from hotspots.ingest.user_files.formats import own_folder
 
         if text.rstrip("/").endswith(".zarr"):
             raise RasterError(
@@ -277,143 +325,6 @@ def _of_all(folder: Path) -> str:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     lines = [f"{p.relative_to(folder).as_posix()} {file_hash(p)}\n" for p in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def needs_depth(name: str) -> bool:
-    """Return whether a layer of this variable requires a depth: stocks and soil properties."""
-    if name.endswith("_valid_share"):
-        return False
-    base = name.removesuffix("_lower").removesuffix("_upper")
-    return name.startswith(_STOCKS) or has_depths(base) or base in _DEPTH_TOO
-
-
-def _zones(row: Variable) -> bool:
-    return row.name == "climate_zone"
-
-
-def _require_complete(path: Path, row: Variable, properties: dict[str, str]) -> None:
-    """Raise a `RasterError` that names all missing properties, with an option for each."""
-    lacking = []
-    if not row.classes and not properties["unit"]:
-        lacking.append(("unit", f'--unit "{row.unit}"'))
-    if not properties["crs"]:
-        lacking.append(("coordinate reference system (CRS)", "--crs EPSG:4326"))
-    if needs_depth(row.name) and not properties["depth"]:
-        point = "" if row.name.startswith(_STOCKS) else " (or --depth 15 of values at 15 cm)"
-        lacking.append(("depth", f"--depth {_USUAL_DEPTH}{point}"))
-    if _zones(row) and properties["guidelines"] not in GUIDELINES:
-        lacking.append(("guidelines of the climate zones", "--guidelines 2019 (or 2006)"))
-    if lacking:
-        whats, options = zip(*lacking, strict=True)
-        raise RasterError(
-            f"'{path}' doesn't say its {' or its '.join(whats)}. After checking its source add:"
-            f" {' '.join(options)}."
-        )
-
-
-def _depth(row: Variable, text: str) -> Depth | None:
-    if not needs_depth(row.name):
-        return None
-    try:
-        at = depth_of(text, row.name)
-    except RasterError as error:
-        raise RasterError(
-            f"'{text}' isn't a depth. Give a layer of soil as --depth 0-30 (top and deeper bottom,"
-            " cm), or a point as --depth 15."
-        ) from error
-    if row.name.startswith(_STOCKS) and at.is_point:
-        raise RasterError(
-            f"A stock is of a layer of soil, not of the depth {at} cm alone. Give top and bottom,"
-            f" cm: --depth {_USUAL_DEPTH}."
-        )
-    return at
-
-
-def _require_convertible(path: Path, row: Variable, unit: str) -> None:
-    if row.classes:
-        if unit and unit not in ("1", "class"):
-            raise RasterError(
-                f"'{row.name}' has classes, which have no unit; '{unit}' was given. Leave it out,"
-                " or name the variable that the values are of."
-            )
-        return
-    try:
-        conversion(unit, row.unit)
-    except RasterError as error:
-        raise RasterError(
-            f"'{path}' can't be '{row.name}': {error} Say the unit with --unit."
-        ) from error
-
-
-def _require_legend(row: Variable, name: str | None) -> None:
-    if not name:
-        return
-    from hotspots.layers.legends import legend, legend_names
-
-    legend_given = legend(name)
-    base = "climate_zone" if row.name.startswith("climate_zone") else row.name
-    if legend_given.variable != base and not row.name.startswith(f"{legend_given.variable}_"):
-        fits = [n for n in legend_names() if legend(n).variable == base]
-        raise RasterError(
-            f"The legend '{name}' is of '{legend_given.variable}', not of '{row.name}'."
-            f" {'Legends of it: ' + ', '.join(fits) if fits else 'There is none of it'}."
-        )
-
-
-def _numbers(given: float | Sequence[float] | None) -> tuple[float, ...]:
-    if given is None:
-        return ()
-    return tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
-
-
-def _require_storable(path: Path, file: UserRaster, missing: Sequence[float]) -> None:
-    """Raise `RasterError` if the file's data type can't hold a nodata number."""
-    import numpy as np
-
-    kind = np.dtype(file.dtype)
-    if kind.kind not in "iu":
-        return
-    limits = np.iinfo(kind)
-    for number in missing:
-        if not limits.min <= number <= limits.max or number != int(number):
-            raise RasterError(
-                f"'{path}' stores {kind} ({limits.min} to {limits.max}), which can't be"
-                f" {number:g}. Give the stored number: --nodata {limits.max}."
-            )
-
-
-def _year(path: Path, given: Any) -> int:
-    text = str(given).strip()
-    if not (text.isdecimal() and 1 <= int(text) <= 9999):
-        raise RasterError(
-            f"'{path}' is declared as of the year '{text}', which isn't a year. Give up to four"
-            " digits (--year 2015), or leave it out."
-        )
-    return int(text)
-
-
-def _notes(
-    file: UserRaster,
-    row: Variable,
-    at: Depth | None,
-    missing: Sequence[float],
-    *,
-    unit: str | None,
-    crs: str | None,
-    depth: str | None,
-) -> tuple[str, ...]:
-    notes = list(file.notes)
-    if unit is None and file.unit and not row.classes:
-        notes.append(f"The unit '{file.unit}' is the file's own.")
-    if crs and file.crs and not _same_crs(crs, file.crs):
-        notes.append(f"The CRS {crs} was declared where the file says {file.crs}.")
-    if depth is None and at is not None:
-        notes.append(f"The depth {at} cm is the file's own.")
-    if missing and file.nodata is not None and file.nodata not in missing:
-        notes.append(f"The file's own nodata {file.nodata:g} counts as a value.")
-    if row.name.startswith(_STOCKS) and at is not None and str(at) != _USUAL_DEPTH:
-        notes.append(f"The stock is of {at} cm; it isn't mixed with stocks of 0-30 cm.")
-    return tuple(notes)
 
 
 def _same_crs(one: str, other: str) -> bool:

@@ -1,16 +1,46 @@
-"""The raster in a user's file with its metadata, and the selection of one of its variables."""
+"""The raster in a user's file with its metadata, and what the user selects from the file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from hotspots.errors import RasterError, near_matches
 from hotspots.layers.variables import Variable
 
 DEGREES = "EPSG:4326"
+Year: TypeAlias = int | str | None  # as the user gives it
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user selects from a file, and what is needed to convert it to a raster.
+
+    Attributes
+    ----------
+    band : int or None
+        Counted from 1; None if the file has one, or if the year or the months select them.
+    year : int, str or None
+        Selects the time step if there are several; None for any.
+    crs : str
+        CRS of a table or of polygons, which replaces the file's own without reprojection; "" for
+        the file's own. Not used for rasters.
+    subdataset : str or None
+        Variable of a NetCDF file or Zarr store.
+    column : str or None
+        Column of a table, or attribute of polygons.
+    cell : float or None
+        Side of the cells of polygons, in units of their CRS; required for polygons only.
+    """
+
+    band: int | None = None
+    year: Year = None
+    crs: str = ""
+    subdataset: str | None = None
+    column: str | None = None
+    cell: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +75,7 @@ class UserRaster:
     crs_needed: str = ""
     nodata: float | None = None
     dtype: str = "float64"
-    attrs: dict[str, Any] = field(default_factory=dict)
+    attrs: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -6,21 +6,26 @@ import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
 from affine import Affine
+from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, RasterError, near_matches
-from hotspots.ingest.user_files.source import DEGREES, UserRaster, chosen, listed
+from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen, listed
 from hotspots.io.atomic import reason
 from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.limits import require_regular, require_within
 from hotspots.io.readers.texts import paced, require_short_lines, require_size
 from hotspots.layers.variables import Variable
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
 
 Array = npt.NDArray[np.float64]
 
@@ -39,7 +44,7 @@ _STRIP = 512
 _NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
 
 
-def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str) -> UserRaster:
+def table(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
     """Return a table of points on a regular grid as a raster; cells without a row are missing.
 
     Parameters
@@ -49,15 +54,14 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
         coordinates are cell centres in units of the CRS, in columns such as lat and lon, or y and
         x; none may be missing.
     row : Variable
-        Its name selects the column if `column` is None.
-    column : str or None
-        Column with the values, which must be numeric; empty cells are missing. If None, the column
-        with the name of the variable, or the only one besides the coordinates.
+        Its name selects the column if none is selected.
+    selection : Selection
+        ``column`` with the values, which must be numeric; empty cells are missing. If None, the
+        column with the name of the variable, or the only one besides the coordinates. ``crs`` of
+        the coordinates, such as "EPSG:4326"; if "", EPSG:4326 for columns named lat or latitude,
+        otherwise unknown.
     folder : Path
         Existing folder in which the GeoTIFF (float64, missing: NaN) is written.
-    crs : str
-        CRS of the coordinates, such as "EPSG:4326". If "", EPSG:4326 for columns named lat or
-        latitude, otherwise unknown.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
     delimiter, names = _header(path)
     require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
     y_name, x_name = (_axis(path, names, known) for known in (_Y_NAMES, _X_NAMES))
-    name = _column(path, row, names, column, (y_name, x_name))
+    name = _column(path, row, names, selection.column, (y_name, x_name))
     require_short_lines(path, _LONGEST_LINE)
     ys, xs, values = _columns(path, delimiter, names, (y_name, x_name, name))
     rows, north, dy = _lattice(ys, path, y_name)
@@ -82,11 +86,11 @@ def table(path: Path, row: Variable, column: str | None, folder: Path, crs: str)
     _require_single(path, rows * shape[1] + columns)
     out[rows, columns] = values
     transform = Affine(dx, 0, west - dx / 2, 0, -dy, north + (shape[0] - 0.5) * dy)
-    own_crs = crs or (DEGREES if y_name.casefold() in _IN_DEGREES else "")
+    crs = selection.crs or (DEGREES if y_name.casefold() in _IN_DEGREES else "")
     made = folder / f"{path.stem}_{name}.tif"
-    _write(made, out, transform, own_crs)
+    _write(made, out, transform, crs)
     note = f"{values.size:,} points were placed on a grid of {shape[0]} x {shape[1]} cells."
-    return UserRaster(str(made), layer=name, crs=own_crs, nodata=float("nan"), notes=(note,))
+    return UserRaster(str(made), layer=name, crs=crs, nodata=float("nan"), notes=(note,))
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -154,7 +158,7 @@ def _columns(
     )
 
 
-def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> Any:
+def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> pd.DataFrame:
     """Return some columns of a table, read in parts so that limits apply before memory runs out."""
     import warnings
 
@@ -239,9 +243,7 @@ def _form(transform: Affine, shape: tuple[int, int], crs: str) -> RasterForm:
     return RasterForm(transform, shape, crs or None, "float64", float("nan"))
 
 
-def polygons(
-    path: Path, row: Variable, column: str | None, cell: float | None, folder: Path, crs: str
-) -> UserRaster:
+def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
     """Rasterise polygons by an attribute: each cell has the value at its centre.
 
     Parameters
@@ -250,15 +252,12 @@ def polygons(
         File of polygons; those without geometry or value are omitted.
     row : Variable
         For a class variable, the attribute may contain class names, which become codes.
-    column : str or None
-        Attribute with the values; if None, the one with the name of the variable, or the only one.
-    cell : float or None
-        Side of a cell in units of the CRS, finite and above 0; required.
+    selection : Selection
+        ``column``, the attribute with the values; if None, the one with the name of the variable,
+        or the only one. ``cell``, the side of a cell in units of the CRS, finite and above 0, is
+        required. ``crs`` of the coordinates; "" for that of the file.
     folder : Path
         Existing folder in which the GeoTIFF (missing: NaN) is written.
-    crs : str
-        CRS of the coordinates, which replaces the file's own without reprojection; "" for that of
-        the file.
 
     Raises
     ------
@@ -266,9 +265,10 @@ def polygons(
         No cell size, no CRS, no such attribute, text that isn't a class of the variable.
     """
     frame = _frame(path)
-    own_crs = crs or (frame.crs.to_string() if frame.crs else "")
+    crs = selection.crs or (frame.crs.to_string() if frame.crs else "")
     names = [str(n) for n in frame.columns if n != frame.geometry.name]
-    name = _column(path, row, names, column, ())
+    name = _column(path, row, names, selection.column, ())
+    cell = selection.cell
     if not cell or not 0 < cell < np.inf:
         raise RasterError(
             f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
@@ -280,22 +280,22 @@ def polygons(
     shapes = [(g, v) for g, v, k in zip(frame.geometry, values, kept, strict=True) if k]
     if not shapes:
         raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
-    degrees = bool(own_crs) and pyproj.CRS.from_user_input(own_crs).is_geographic
+    degrees = bool(crs) and pyproj.CRS.from_user_input(crs).is_geographic
     _require_drawable(frame[kept].geometry, path)
     transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
     made = folder / f"{path.stem}_{name}_{cell:g}.tif"
-    _burn(shapes, made, transform, shape, own_crs)
+    _burn(shapes, made, _form(transform, shape, crs))
     note = f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells."
     return UserRaster(
         str(made),
         layer=name,
-        crs=own_crs,
+        crs=crs,
         nodata=float("nan"),
         notes=(note,),
     )
 
 
-def _frame(path: Path) -> Any:
+def _frame(path: Path) -> gpd.GeoDataFrame:
     from hotspots.geo.user_geometry import DAMAGE
     from hotspots.io.readers.vectors import read_vector
 
@@ -313,7 +313,7 @@ def _frame(path: Path) -> Any:
     return frame
 
 
-def _require_drawable(outlines: Any, path: Path) -> None:
+def _require_drawable(outlines: gpd.GeoSeries, path: Path) -> None:
     """Raise for outlines with too many vertices, or with coordinates off the globe."""
     xy = shapely.get_coordinates(outlines)
     require_within(f"'{path.name}' has", len(xy), "vertices", "simplify its outlines")
@@ -324,7 +324,7 @@ def _require_drawable(outlines: Any, path: Path) -> None:
         )
 
 
-def _attribute(column: Any, path: Path, name: str, row: Variable) -> Array:
+def _attribute(column: pd.Series, path: Path, name: str, row: Variable) -> Array:
     """Return the numbers of an attribute; class names become codes, missing ones NaN."""
     if column.dtype.kind in "fiu":
         return np.asarray(column.to_numpy(dtype="float64"))
@@ -364,20 +364,15 @@ def _frame_grid(
     return Affine(cell, 0, x0 + left * cell, 0, -cell, y0 - top * cell), shape
 
 
-def _burn(
-    shapes: Sequence[tuple[Any, float]],
-    made: Path,
-    transform: Affine,
-    shape: tuple[int, int],
-    crs: str,
-) -> None:
+def _burn(shapes: Sequence[tuple[BaseGeometry, float]], made: Path, form: RasterForm) -> None:
     from rasterio.features import rasterize
 
-    with new_geotiff(made, _form(transform, shape, crs)) as file:
-        for top in range(0, shape[0], _STRIP):
-            rows = min(_STRIP, shape[0] - top)
-            moved = transform * Affine.translation(0, top)
+    height, width = form.shape
+    with new_geotiff(made, form) as file:
+        for top in range(0, height, _STRIP):
+            rows = min(_STRIP, height - top)
+            moved = form.transform * Affine.translation(0, top)
             part = rasterize(
-                shapes, out_shape=(rows, shape[1]), transform=moved, fill=np.nan, dtype="float64"
+                shapes, out_shape=(rows, width), transform=moved, fill=np.nan, dtype="float64"
             )
-            file.write(part, 1, window=((top, top + rows), (0, shape[1])))
+            file.write(part, 1, window=((top, top + rows), (0, width)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from hotspots.errors import RasterError
+from hotspots.ingest.user_files.source import Selection, chosen
 from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.readers.netcdf import open_zarr_store
 from hotspots.layers.dimensions import MONTH, third_dimension
@@ -22,13 +21,7 @@ _MONTHS = 12
 
 
 def to_geotiff(
-    path: Path,
-    row: Variable,
-    *,
-    band: int | None,
-    year: Any,
-    folder: Path,
-    choose: Callable[[Sequence[str]], str],
+    path: Path, row: Variable, selection: Selection, folder: Path
 ) -> tuple[Path, str, tuple[str, ...]]:
     """Write one variable of a store as a GeoTIFF; return its path, its name and notes.
 
@@ -41,20 +34,17 @@ def to_geotiff(
         The Zarr store. A variable has two dimensions, or a third one whose steps become bands.
     row : Variable
         If it is monthly, a third dimension of 12 steps becomes 12 bands.
-    band : int or None
-        Step of the third dimension, counted from 1; None if `year` or the months select it.
-    year : int, str or None
-        Label of the step along the third dimension, if there are several; `band` takes precedence.
+    selection : Selection
+        The variable, and its step along the third dimension: its number as a band, which takes
+        precedence, or its label as a year.
     folder : Path
         Existing folder in which the GeoTIFF is written, in the CRS of the variable, or without one.
-    choose : callable
-        Called with the names of all variables of at least two dimensions; returns one of them.
     """
     data = _opened(path)
     planes = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]
-    name = choose(planes)
+    name = chosen(path, row, planes, selection.subdataset)
     layer = data[name]
-    steps = _steps(layer, row, band, year, path)
+    steps = _steps(layer, row, selection, path)
     made = folder / f"{path.stem}_{name}.tif"
     _write(layer, steps, made)
     return made, name, (f"The Zarr store was copied to a GeoTIFF ({name}).",)
@@ -77,10 +67,11 @@ def _opened(path: Path) -> xr.Dataset:
 
 
 def _steps(
-    layer: xr.DataArray, row: Variable, band: int | None, year: Any, path: Path
+    layer: xr.DataArray, row: Variable, selection: Selection, path: Path
 ) -> list[dict[str, int]]:
     """Return the steps along the other dimensions that become bands."""
     y, x = axis_names(layer)
+    band, year = selection.band, selection.year
     others = [str(dim) for dim in layer.dims if dim not in (y, x)]
     if not others:
         if band not in (None, 1):

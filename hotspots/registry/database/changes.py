@@ -99,7 +99,7 @@ def add_to_journal(
     actor : Actor
         The actor, of whom the name is recorded.
     now : str
-        The current time (UTC), as from `hotspots.registry.clock.now`.
+        The current time (UTC), as from `hotspots.io.clock.now`.
     action : str
         What was done, such as "token revoked".
     target : str

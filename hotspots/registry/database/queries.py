@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
 from hotspots.geo.countries import key
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database import rows, tables
 from hotspots.registry.database.changes import record_box
 from hotspots.registry.database.connection import is_sqlite

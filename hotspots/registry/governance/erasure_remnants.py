@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from hotspots.errors import HotspotsError, RegistryError
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database.changes import add_to_journal
 from hotspots.registry.database.connection import is_sqlite, plain_faults, reading, shown, writing
 from hotspots.registry.database.tables import audit

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.governance import tokens
 from hotspots.registry.permissions import LOCAL
 

@@ -27,7 +27,7 @@ from typing import TypedDict, cast
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError, RegistryError, TokenError, near_matches
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database.changes import add_to_journal
 from hotspots.registry.database.tables import TokenRow, audit, token
 from hotspots.registry.governance import text_fields

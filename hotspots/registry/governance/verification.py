@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from hotspots.errors import BadInputError, NotAllowedError, RegistryError
-from hotspots.registry import clock
+from hotspots.io import clock
 from hotspots.registry.database import queries, rows, tables
 from hotspots.registry.database.changes import apply
 from hotspots.registry.imports.plan import GivenRows, plan_import
