@@ -43,7 +43,7 @@ lint: .venv/.installed-test  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/.installed-test  ## bring the code into the house's format
+format: .venv/.installed-test  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

@@ -141,11 +141,14 @@ def origins(
 
 
 def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
-    """Return name -> licence of the inputs; valid shares have the licence of their layer."""
+    """Return name -> licence of the inputs.
+
+    Valid shares have the licence of their layer; `region_share` is computed here from an outline.
+    """
     return {
         name: str(row.get("licence", ""))
         for name, row in inputs.items()
-        if not name.endswith("valid_share")
+        if not name.endswith(("valid_share", "region_share"))
     }
 
 

@@ -184,7 +184,9 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as text for a message, shortened."""
+    """Return a value as text for a message, shortened; true and false as TOML spells them."""
+    if isinstance(value, bool):
+        return str(value).lower()
     try:
         return shortened(repr(value))
     except (ValueError, RecursionError):  # an integer of thousands of digits

@@ -86,8 +86,8 @@ def require_role(actor: Actor, *roles: str, doing: str) -> None:
     """Raise `NotAllowedError` unless the actor has one of the roles."""
     if actor.role not in roles:
         raise NotAllowedError(
-            f"{_named(actor)} may not {doing}; that is for {' or '.join(roles)}. Give a token of"
-            " such a role with --token or HOTSPOTS_TOKEN."
+            f"{_named(actor)} may not {doing}; the role needed is {' or '.join(roles)}. Give a"
+            " token of that role with --token-file or HOTSPOTS_TOKEN."
         )
 
 

@@ -58,6 +58,7 @@ def proxy(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prox
             ("listen 8080", f"listen 127.0.0.1:{port}"),
             ("client_header_timeout 10s", "client_header_timeout 2s"),
             ("/dev/stdout", str(folder / "access.log")),
+            ("error_log stderr", f"error_log {folder / 'error.log'}"),
         ]:
             assert old in text
             text = text.replace(old, new)
@@ -89,7 +90,8 @@ def wait_for(port: int) -> None:
 def test_the_proxy_passes_the_services_answers_on(proxy: Proxy) -> None:
     """Status, body, compression and each security header, once."""
     for path in ("/", "/health", "/v1/regions/KEN", "/none"):
-        got, direct = (at.get(path, "Accept-Encoding: gzip") for at in (proxy, proxy.behind))
+        asked = ("Accept-Encoding: gzip", "Origin: https://a.example")
+        got, direct = (at.get(path, *asked) for at in (proxy, proxy.behind))
         assert (got[0], got[2]) == (direct[0], direct[2])
         for name in (
             "Content-Security-Policy",
@@ -98,6 +100,7 @@ def test_the_proxy_passes_the_services_answers_on(proxy: Proxy) -> None:
             "ETag",
             "Content-Encoding",
             "Vary",
+            "Access-Control-Allow-Origin",
         ):
             assert got[1].get_all(name) == direct[1].get_all(name)
 
@@ -111,6 +114,7 @@ def test_the_proxys_own_refusals_have_the_security_headers(proxy: Proxy) -> None
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Server"] == "nginx"  # without its version
 
 
@@ -127,6 +131,8 @@ def test_one_address_has_so_many_connections(proxy: Proxy) -> None:
     for caller in held:
         caller.close()
     assert refused == [429] * 5
+    # nginx writes why it refuses, with the address, at the level "error".
+    assert "127.0.0.1" not in proxy.log.with_name("error.log").read_text()
 
 
 def test_no_request_forges_a_line_of_the_proxys_log(proxy: Proxy) -> None:

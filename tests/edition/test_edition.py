@@ -80,13 +80,15 @@ def test_no_clock_in_the_manifest(saved):
 
 
 def test_every_input_has_hash_source_licence_and_citation(saved):
-    inputs = json.loads((saved / MANIFEST).read_text())["inputs"]
-    assert "soc_stock" in inputs
+    manifest = json.loads((saved / MANIFEST).read_text())
+    inputs = manifest["inputs"]
+    assert {"soc_stock", "region_share"} <= set(inputs)
     for name, row in inputs.items():
         assert len(row["sha256"]) == 64
         if name not in ("valid_share", "region_share"):
             assert row["licence"], name
             assert row["citation"], name
+    assert manifest["licence_notices"] == []  # no licence is asked of what is computed here
 
 
 def test_opened_again_it_is_the_same(fiji, saved):

@@ -61,7 +61,7 @@ def test_every_key_is_written_with_its_meaning() -> None:
         ("[potential]\nzzz = 0.1", "known are guidelines, .*grassland_management, factors\\.$"),
         ("potential = 3", "\\[potential\\] holds 3; a table"),
         ("[potential]\nadoption = 'much'", "adoption is 'much'; a number is needed"),
-        ("[potential]\nadoption = true", "adoption is True; a number is needed"),
+        ("[potential]\nadoption = true", "adoption is true; a number is needed"),
         ("[potential]\ninclude_pasture = 1", "include_pasture is 1; true or false is needed"),
         ("[potential]\nmanagement = 3", "management is 3; a text is needed"),
         ("[hotspots]\nmin_patch_cells = 4.0", "min_patch_cells is 4.0; a whole number is needed"),
