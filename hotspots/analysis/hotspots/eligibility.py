@@ -26,7 +26,7 @@ _REASON = {name: code for code, name in EXCLUSION_REASONS.items()}
 _SOIL = {name: code for code, name in SOIL_CLASSES.items()}
 _COVER = {name: code for code, name in LAND_COVERS.items()}
 _POLAR = [code for code, name in CLIMATE_ZONES.items() if name.startswith("polar")]
-# Of GSOCseq, as are 200 t/ha (FAO 2022, GSOCseq technical manual).
+# Of GSOCseq, as are 200 t/ha (FAO 2020, GSOCseq Technical Manual).
 MOST_SAND_PERCENT = 90.0
 MOST_SALT_DS_M = 4.0
 MOST_STOCK_T_HA = 200.0

@@ -46,7 +46,7 @@ class Method:
     run : function (data with layers so far, recipe -> layers)
         Without side effects; layers that its inputs don't allow may be left out.
     functions : tuple of str
-        "module:function" in hotspots.analysis, whose docstrings have the formula; for the card.
+        "module:function", relative to ``hotspots``; the docstrings have the formula. For the card.
     tables : tuple of str
         Factor tables; for the card.
     sections : tuple of str

@@ -97,8 +97,8 @@ class Entry:
     needs, gives : tuple of str
         Layers, with the default recipe; "a|b" where one of them suffices.
     functions, tables, sections : tuple of str
-        "module:function" (in ``hotspots.analysis`` unless it starts with ``hotspots.``), factor
-        tables, sections of the recipe.
+        "module:function" (relative to ``hotspots``), factor tables, and what is read of the recipe:
+        whole sections, or "section.key".
     """
 
     id: str
