@@ -2,7 +2,8 @@
 
 Ranks without an absolute threshold classify a tenth of any map as hot, and Gi* alone also cells
 whose own value is zero. A cell is therefore hot only if its own value is high both relative to its
-group and absolutely, and if its patch is large enough. Gain and loss are two axes, never summed to a score.
+group and absolutely, and if its patch is large enough. Gain and loss are two axes, never summed to
+a score.
 """
 
 from __future__ import annotations

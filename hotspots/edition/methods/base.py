@@ -50,7 +50,7 @@ class Method:
     tables : tuple of str
         Factor tables; for the card.
     sections : tuple of str
-        Sections of the recipe that it reads; for the card.
+        What it reads of the recipe besides the masks, as sections or "section.key"; for the card.
     """
 
     id: str
