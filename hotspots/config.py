@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     cache: Path = Path("~/.cache/hotspots")
     """Folder of downloads"""
     store: str = ""
-    """Store that `analyze` reads without `--store` and `--data`: a folder or `s3://NAME/PREFIX`"""
+    """Store of a command without `--store` (of `analyze`, without `--data` too): a folder or
+    `s3://NAME/PREFIX`"""
     registry: str = ""
     """Registry that is opened without `--registry`: a file or the address of a database"""
     token: SecretStr = SecretStr("")

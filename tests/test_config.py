@@ -19,7 +19,7 @@ NUMBERS = [
     for group, name in CASES
     if group.model_fields[name].annotation in (int, float, bool)
 ]
-ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "envvar", "auto_envvar_prefix"}
 
 
 def readers(path: Path) -> list[str]:
@@ -29,6 +29,8 @@ def readers(path: Path) -> list[str]:
         used = {node.attr} if isinstance(node, ast.Attribute) else set()
         if isinstance(node, ast.ImportFrom):
             used = {alias.name for alias in node.names}
+        if isinstance(node, ast.keyword) and node.arg:  # `envvar` of Typer and Click
+            used = {node.arg}
         found += [f"{path.name}:{node.lineno}" for _ in used & ENVIRONMENT]  # type: ignore[attr-defined]
     return found
 
@@ -39,7 +41,13 @@ def test_only_config_reads_the_environment(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import os\nos.environ['A']", "from os import getenv", "import os as o\no.getenv('A')"]
+    "code",
+    [
+        "import os\nos.environ['A']",
+        "from os import getenv",
+        "import os as o\no.getenv('A')",
+        "typer.Option('--store', envvar='A')",
+    ],
 )
 def test_a_reader_is_found(tmp_path: Path, code: str) -> None:
     (tmp_path / "a.py").write_text(code)

@@ -20,6 +20,7 @@ from hotspots.cli.output import (
     report,
     say,
 )
+from hotspots.config import settings
 from hotspots.errors import BadInputError, RasterError
 from hotspots.locale.escaping import markdown_plain
 
@@ -32,8 +33,8 @@ StoreOption = Annotated[
     str,
     typer.Option(
         "--store",
-        envvar="HOTSPOTS_STORE",
-        help="The store: a folder, made if absent, or s3://bucket/prefix.",
+        help="The store: a folder, made if absent, or s3://bucket/prefix; HOTSPOTS_STORE by"
+        " default.",
     ),
 ]
 
@@ -51,9 +52,10 @@ def add_to(app: typer.Typer) -> None:
 def _store(given: str) -> Store:
     from hotspots.store import Store
 
-    if not given:
+    home = given or settings().store
+    if not home:
         raise BadInputError("No store is named. Give a folder: --store DIR, or set HOTSPOTS_STORE.")
-    return Store(given)
+    return Store(home)
 
 
 @sources_app.callback()
