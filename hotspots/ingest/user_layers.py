@@ -59,8 +59,8 @@ def add_own(
     grid = grid_of_store(store)
     notes = list(own.notes)
     if grid is None:
-        grid = turned(open_grid(own.raw))
-    elif not same_grid(grid, turned(open_grid(own.raw))):
+        grid = north_up_from_180w(open_grid(own.raw))
+    elif not same_grid(grid, north_up_from_180w(open_grid(own.raw))):
         notes.append(f"Brought to the store's grid, {_grid_text(grid)}.")
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
@@ -96,7 +96,7 @@ def add_own(
     }
 
 
-def turned(grid: Grid) -> Grid:
+def north_up_from_180w(grid: Grid) -> Grid:
     """Return a file's grid north up, with longitudes of -180 to 180 if it is geographic."""
     west, _, east, north = grid.bounds
     dx, dy = abs(grid.transform.a), abs(grid.transform.e)
