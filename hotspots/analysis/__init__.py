@@ -1,4 +1,4 @@
-"""Pure analysis: arrays and tables in, arrays and tables out; no file but packaged factors, no HTTP.
+"""Pure analysis: arrays and tables in, arrays and tables out; no HTTP, no file but factor tables.
 
 Names are loaded at first use, so that importing this package stays cheap. Two functions share
 their package's name and are bound here at once, or the package would hide them.
