@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
+from typer.testing import CliRunner
 
 from hotspots import config
+from hotspots.cli import app
 from hotspots.errors import BadInputError
 
 CASES = [(group, name) for group in config.GROUPS for name in group.model_fields]
@@ -114,3 +116,16 @@ def test_a_secret_that_data_name_is_read_by_its_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SOME_TOKEN", " abc\n")
     assert config.secret("SOME_TOKEN") == "abc"
     assert config.secret("NO_SUCH_TOKEN") == config.secret("") == ""
+
+
+def test_commands_take_the_store_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    monkeypatch.delenv("HOTSPOTS_STORE", raising=False)
+    assert isinstance(runner.invoke(app, ["layers"]).exception, BadInputError)
+    monkeypatch.setenv("HOTSPOTS_STORE", str(tmp_path / "here"))
+    found = runner.invoke(app, ["layers"])
+    assert (found.exit_code, "here' holds no layer" in found.output) == (0, True)
+    found = runner.invoke(app, ["layers", "--store", str(tmp_path / "there")])
+    assert (found.exit_code, "there' holds no layer" in found.output) == (0, True)

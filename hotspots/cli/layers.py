@@ -20,7 +20,6 @@ from hotspots.cli.output import (
     report,
     say,
 )
-from hotspots.config import settings
 from hotspots.errors import BadInputError, RasterError
 from hotspots.locale.escaping import markdown_plain
 
@@ -50,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _store(given: str) -> Store:
+    from hotspots.config import settings
     from hotspots.store import Store
 
     home = given or settings().store
