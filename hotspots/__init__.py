@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 # first import of the module would otherwise replace it.
 from hotspots.geo.regions import region, regions
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "Edition": "hotspots.edition.edition",
     "Recipe": "hotspots.edition.recipe",
     "analyze": "hotspots.edition.analyze",
@@ -29,15 +29,15 @@ _HOMES = {
     "open_registry": "hotspots.registry",
     "sample": "hotspots.ingest.sample",
 }
-__all__ = ["__version__", "analysis", "region", "regions", *_HOMES]
+__all__ = ["__version__", "analysis", "region", "regions", *_LAZY_EXPORTS]
 
 
 def __getattr__(name: str) -> Any:
     if name == "analysis":
         return import_module("hotspots.analysis")
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module 'hotspots' has no attribute '{name}'")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_LAZY_EXPORTS[name]), name)
     globals()[name] = value
     return value
 

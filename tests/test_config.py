@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
+from typer.testing import CliRunner
 
 from hotspots import config
+from hotspots.cli import app
 from hotspots.errors import BadInputError
 
 CASES = [(group, name) for group in config.GROUPS for name in group.model_fields]
@@ -19,7 +21,7 @@ NUMBERS = [
     for group, name in CASES
     if group.model_fields[name].annotation in (int, float, bool)
 ]
-ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "envvar", "auto_envvar_prefix"}
 
 
 def readers(path: Path) -> list[str]:
@@ -29,6 +31,8 @@ def readers(path: Path) -> list[str]:
         used = {node.attr} if isinstance(node, ast.Attribute) else set()
         if isinstance(node, ast.ImportFrom):
             used = {alias.name for alias in node.names}
+        if isinstance(node, ast.keyword) and node.arg:  # `envvar` of Typer and Click
+            used = {node.arg}
         found += [f"{path.name}:{node.lineno}" for _ in used & ENVIRONMENT]  # type: ignore[attr-defined]
     return found
 
@@ -39,7 +43,13 @@ def test_only_config_reads_the_environment(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import os\nos.environ['A']", "from os import getenv", "import os as o\no.getenv('A')"]
+    "code",
+    [
+        "import os\nos.environ['A']",
+        "from os import getenv",
+        "import os as o\no.getenv('A')",
+        "typer.Option('--store', envvar='A')",
+    ],
 )
 def test_a_reader_is_found(tmp_path: Path, code: str) -> None:
     (tmp_path / "a.py").write_text(code)
@@ -106,3 +116,16 @@ def test_a_secret_that_data_name_is_read_by_its_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SOME_TOKEN", " abc\n")
     assert config.secret("SOME_TOKEN") == "abc"
     assert config.secret("NO_SUCH_TOKEN") == config.secret("") == ""
+
+
+def test_commands_take_the_store_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    monkeypatch.delenv("HOTSPOTS_STORE", raising=False)
+    assert isinstance(runner.invoke(app, ["layers"]).exception, BadInputError)
+    monkeypatch.setenv("HOTSPOTS_STORE", str(tmp_path / "here"))
+    found = runner.invoke(app, ["layers"])
+    assert (found.exit_code, "here' holds no layer" in found.output) == (0, True)
+    found = runner.invoke(app, ["layers", "--store", str(tmp_path / "there")])
+    assert (found.exit_code, "there' holds no layer" in found.output) == (0, True)

@@ -1,4 +1,4 @@
-"""Pure analysis: arrays and tables in, arrays and tables out; no files, no HTTP.
+"""Pure analysis: arrays and tables in, arrays and tables out; no HTTP, no file but factor tables.
 
 Names are loaded at first use, so that importing this package stays cheap. Two functions share
 their package's name and are bound here at once, or the package would hide them.
@@ -12,7 +12,7 @@ from typing import Any
 from hotspots.analysis.gaps import gaps
 from hotspots.analysis.zonal import zonal
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "ensemble": "hotspots.analysis.potential.ensemble",
     "getis_ord": "hotspots.analysis.hotspots.getis_ord",
     "cell_area": "hotspots.layers.grid",
@@ -51,15 +51,15 @@ _HOMES = {
     "classify_hotspots": "hotspots.analysis.hotspots.classify",
     "total_uncertainty": "hotspots.analysis.uncertainty.totals",
 }
-__all__ = ["gaps", "rothc", "zonal", *_HOMES]
+__all__ = ["gaps", "rothc", "zonal", *_LAZY_EXPORTS]
 
 
 def __getattr__(name: str) -> Any:
     if name == "rothc":
         return import_module("hotspots.analysis.rothc.model")
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module 'hotspots.analysis' has no attribute '{name}'")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_LAZY_EXPORTS[name]), name)
     globals()[name] = value
     return value
 

@@ -243,7 +243,7 @@ def mass_weighted_mean(
     -------
     DataArray, array or float
         ``Σ v·m/Σ m`` with ``m = h·BD·(1 − CF)``, in the unit of `values`; NaN where a layer is
-        NaN, or where there is no fine earth. FloatArray of thickness alone would be wrong.
+        NaN, or where there is no fine earth. Weights by thickness alone would be wrong.
     """
     check_soil(None, bulk_density, coarse_fragments, thickness)
     content, mass = _content_and_mass(values, bulk_density, coarse_fragments, thickness)

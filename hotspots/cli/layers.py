@@ -32,8 +32,8 @@ StoreOption = Annotated[
     str,
     typer.Option(
         "--store",
-        envvar="HOTSPOTS_STORE",
-        help="The store: a folder, made if absent, or s3://bucket/prefix.",
+        help="The store: a folder, made if absent, or s3://bucket/prefix; HOTSPOTS_STORE by"
+        " default.",
     ),
 ]
 
@@ -49,11 +49,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _store(given: str) -> Store:
+    from hotspots.config import settings
     from hotspots.store import Store
 
-    if not given:
+    home = given or settings().store
+    if not home:
         raise BadInputError("No store is named. Give a folder: --store DIR, or set HOTSPOTS_STORE.")
-    return Store(given)
+    return Store(home)
 
 
 @sources_app.callback()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hotspots.registry.imports.plan import Plan
     from hotspots.registry.schema.problems import Problem, RecordProblem
 
-# Lines of a plan, new records, faults and likely duplicates that are printed; JSON has all.
-_MOST_LINES, _MOST_NEW, _MOST_FAULTS, _MOST_PAIRS = 60, 10, 200, 5
+# Lines of a plan, new records, errors and likely duplicates that are printed; JSON has all.
+_MOST_LINES, _MOST_NEW, _MOST_ERRORS, _MOST_PAIRS = 60, 10, 200, 5
 
 File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
 Encoding = Annotated[
@@ -145,7 +145,7 @@ def _print_result(
 
 
 def _plan_lines(plan: Plan, headings: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"fault    {_headed(problem, headings)}" for problem in plan.problems)
+    yield from (f"error    {_headed(problem, headings)}" for problem in plan.problems)
     new = [entry for entry in plan.entries if entry.outcome == "new"]
     yield from (f"new      row {e.row}: {e.id} ({short(e.name)})" for e in new[:_MOST_NEW])
     if len(new) > _MOST_NEW:
@@ -198,7 +198,7 @@ def validate(
     token_file: TokenFile = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file, or a registry: every fault with its row, column, value and remedy."""
+    """Check a file, or a registry: every error with its row, column, value and remedy."""
     headings: Mapping[str, str] = {}
     if file is None:
         from hotspots.registry.maintenance import check_all
@@ -237,13 +237,13 @@ def _problem_row(found: RecordProblem) -> Mapping[str, object]:
 def _print_problems(found: Sequence[RecordProblem], headings: Mapping[str, str]) -> None:
     from hotspots.registry.schema.problems import kind_of
 
-    for id_, problem in found[:_MOST_FAULTS]:
+    for id_, problem in found[:_MOST_ERRORS]:
         where = "" if problem.row else f"{id_}, "
         put(f"{kind_of(problem):<9}{where}{_headed(problem, headings)}")
-    if len(found) > _MOST_FAULTS:
-        put(f"… and {len(found) - _MOST_FAULTS:,} more; --json shows all.")
+    if len(found) > _MOST_ERRORS:
+        put(f"… and {len(found) - _MOST_ERRORS:,} more; --json shows all.")
     bad = sum(problem.serious for _, problem in found)
-    put(f"faults: {bad}, notes: {len(found) - bad}" if found else "No faults.")
+    put(f"errors: {bad}, notes: {len(found) - bad}" if found else "No errors.")
 
 
 def template(

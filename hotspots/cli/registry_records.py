@@ -49,7 +49,9 @@ def export(
     ] = None,
     private: Annotated[
         bool,
-        typer.Option("--private", help="With the personal fields of the records that you keep."),
+        typer.Option(
+            "--private", help="With the personal fields of the records that you maintain."
+        ),
     ] = False,
     columns: Annotated[
         str | None,
@@ -90,7 +92,7 @@ def _columns(types: set[str], requested: str | None, private: bool) -> list[str]
         selected = dict.fromkeys(["id", *filter(None, found.values()), "version", "changed"])
         if not private and set(selected) & set(names("contact")):
             raise BadInputError(
-                "Personal columns are exported with --private only, of records that you keep:"
+                "Personal columns are exported with --private only, of records that you maintain:"
                 " without it their cells would be empty, and an import would delete the values."
             )
         return list(selected)

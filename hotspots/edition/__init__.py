@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hotspots.edition.edition import Edition, list_editions, open_edition
     from hotspots.edition.recipe import Recipe
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "Edition": "hotspots.edition.edition",
     "Recipe": "hotspots.edition.recipe",
     "list_editions": "hotspots.edition.edition",
@@ -22,6 +22,6 @@ __all__ = ["Edition", "Recipe", "list_editions", "open_edition"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_EXPORTS[name]), name)

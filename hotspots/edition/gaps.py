@@ -78,8 +78,8 @@ def gaps(
     Returns
     -------
     GeoDataFrame (hotspots, crowded, outside) or DataFrame
-        Ranked; columns as in ``hotspots.edition.gaps.COLUMNS``. ``attrs`` has ``edition`` (its
-        id), ``of``, ``within_km`` and ``statement``, on how complete the registry is there; for
+        Ranked; columns as in ``analysis.gaps.columns.COLUMNS``. ``attrs`` has ``edition`` (its id),
+        ``of``, ``within_km`` and ``statement``, on how complete the registry is there; for
         "practices" also ``practices`` and ``left_out``, see `practice_gaps`.
 
     Raises

@@ -95,7 +95,7 @@ class Saturation(Section):
 
 
 class Attainable(Section):
-    """Attainable stock: an upper quantile among like soils under the same land use."""
+    """Attainable stock: an upper quantile among soils of one stratum of managed land."""
 
     quantile: float = choice(
         0.8, "quantile of the stratum (convention)", unit="1", low=0.5, high=0.99
@@ -166,7 +166,7 @@ class Change(Section):
         high=100,
     )
     trend_alpha: float = choice(
-        0.05, "Mann-Kendall p of a series' trend", unit="1", low=0.0001, high=0.5
+        0.05, "significance level of the Mann-Kendall test", unit="1", low=0.0001, high=0.5
     )
 
 
@@ -183,14 +183,14 @@ class Loss(Section):
     )
     enrichment: float = choice(
         1.0,
-        "carbon of the eroded soil per carbon of the soil (from memory, 0.8-2.5)",
+        "enrichment ratio: SOC of the sediment over SOC of the soil (from memory, 0.8-2.5)",
         unit="1",
         low=0.8,
         high=2.5,
     )
     eroded_share_lost: float = choice(
         0.2,
-        "share of the eroded carbon that is truly lost (from memory, 0-1)",
+        "share of the eroded SOC lost to the atmosphere as CO2 (from memory, 0-1)",
         unit="1",
         low=0,
         high=1,
@@ -219,7 +219,11 @@ class Masks(Section):
 
     organic: bool = choice(True, "organic soil, by soil_class, else by [eligibility] organic_stock")
     wetland: bool = choice(True, "wetland soil or cover, by soil_class or land_cover")
-    paddy: bool = choice(True, "paddy rice, by paddy_share of at least half the managed land")
+    paddy: bool = choice(
+        True,
+        "paddy rice, by paddy_share of at least half the cropland; of the land, where"
+        " cropland_share isn't known",
+    )
     polar: bool = choice(True, "polar climate zones, which have no factors")
     permafrost: bool = choice(True, "permafrost_share of at least a half")
     hyper_arid: bool = choice(True, "hyper-arid, by precipitation / PET, else by precipitation")
@@ -287,7 +291,7 @@ class Hotspots(Section):
     )
     unit_min_mha: float = choice(
         1.0,
-        "units with less ranked managed land are put together by climate zone",
+        "units with less ranked managed land are flagged `small`",
         unit="1e6 ha",
         low=0,
         high=1000,

@@ -37,7 +37,7 @@ class LossSensitivity:
 
 
 def loss_sensitivity(layers: xr.Dataset, recipe: Recipe) -> LossSensitivity:
-    """Return the sensitivity of ``loss_total`` (METHODS 7 a to e).
+    """Return the sensitivity of ``loss_total`` (see `analysis.uncertainty.sensitivity`).
 
     It is empty where no cell has a loss at risk, or the recipe has no draws.
     """

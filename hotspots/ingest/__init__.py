@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "open_data", "open_layers", "sample"]
 
-_HOMES = {
+_LAZY_EXPORTS = {
     "Store": "hotspots.store",
     "open_data": "hotspots.ingest.user_files.rasters",
     "open_layers": "hotspots.ingest.user_files.rasters",
@@ -23,6 +23,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: rasterio's readers, dask and pystac would make `import hotspots` slow.
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module 'hotspots.ingest' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_EXPORTS[name]), name)

@@ -56,7 +56,7 @@ def add_own(
         The store is left unchanged.
     """
     own = read_own(path, **declared)
-    grid, regridded = _target(store, turned(open_grid(own.raw)))
+    grid, regridded = _target(store, north_up_from_180w(open_grid(own.raw)))
     notes = [*own.notes, *regridded]
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
@@ -100,7 +100,7 @@ def _target(store: Store, own: Grid) -> tuple[Grid, tuple[str, ...]]:
     return grid, (f"Brought to the store's grid, {_grid_text(grid)}.",)
 
 
-def turned(grid: Grid) -> Grid:
+def north_up_from_180w(grid: Grid) -> Grid:
     """Return a file's grid north up, with longitudes of -180 to 180 if it is geographic."""
     west, _, east, north = grid.bounds
     dx, dy = abs(grid.transform.a), abs(grid.transform.e)

@@ -57,12 +57,12 @@ SENTINELS = np.array(
 )
 _BYTE_NODATA = np.float32(255)  # common nodata of shares, but a possible stock or precipitation
 # 1e20, -3.4e38 and their roundings: far beyond every quantity here.
-ABSURD = 1e15
+MAX_MAGNITUDE = 1e15
 # Of a quantity without lower bound, a customary number below this is nodata too.
 UNBOUNDED = -990.0
 # If nodata is declared, smaller customary numbers are values of the model: some carbon densities
 # are -1 to -35.
-BESIDE_DECLARED = 900
+MIN_SENTINEL_IF_DECLARED = 900
 GUIDELINES = ("2006", "2019")
 # A rounded step (0.0833333) adds up to less than this part of a cell over the whole grid.
 _SNAP = 0.05
@@ -280,12 +280,12 @@ def _undeclared(
 ) -> npt.NDArray[np.float32]:
     """Return the distinct values outside the valid range that are nodata by custom or size."""
     low = row.low if np.isfinite(row.low) else UNBOUNDED
-    outside = values[(values < low) | (values > row.high) | (np.abs(values) > ABSURD)]
-    customary = np.isin(outside, SENTINELS) | (np.abs(outside) > ABSURD)
+    outside = values[(values < low) | (values > row.high) | (np.abs(values) > MAX_MAGNITUDE)]
+    customary = np.isin(outside, SENTINELS) | (np.abs(outside) > MAX_MAGNITUDE)
     if row.unit in ("1", "%"):
         customary |= outside == _BYTE_NODATA
     if declared:
-        customary &= np.abs(outside) >= BESIDE_DECLARED
+        customary &= np.abs(outside) >= MIN_SENTINEL_IF_DECLARED
     return np.unique(outside[customary])
 
 

@@ -1,7 +1,7 @@
 """Legends of other sources, converted on import to the numbering of `hotspots.layers.variables`.
 
 Legends are defined by names, and codes are matched through the names: one numbering is never mapped
-directly to another. The tables in ``legends/`` have a row for each code: the publisher's
+directly to another. The tables in ``layers/crosswalks/`` have a row for each code: the publisher's
 label, the canonical class (none for a code that means missing), source and status.
 The third column's heading is the canonical variable that the classes are of.
 """

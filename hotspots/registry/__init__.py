@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hotspots.registry.open import open_registry, own_registry
     from hotspots.registry.registry import Registry
 
-_HOMES = {"Registry": "registry", "open_registry": "open", "own_registry": "open"}
+_LAZY_EXPORTS = {"Registry": "registry", "open_registry": "open", "own_registry": "open"}
 
 __all__ = [
     "Field",
@@ -29,6 +29,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY_EXPORTS[name]}"), name)

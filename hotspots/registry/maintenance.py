@@ -66,7 +66,7 @@ def region_lines(registry: Registry, place: Region) -> Iterator[str]:
     with registry.reading() as connection:
         kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & members]
     names = sorted(actor.name for actor in kept if actor.role == CORRESPONDENT)
-    yield f"Kept by: {', '.join(names) if names else 'no correspondent yet'}."
+    yield f"Maintained by: {', '.join(names) if names else 'no correspondent yet'}."
     declared = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & members]
     for row in declared:
         note = f" ({row['note']})" if row["note"] else ""

@@ -36,7 +36,7 @@ def world(step: float, seed: int = 0, missing: float = 0.3) -> xr.DataArray:
 
 
 def brute_force(values: np.ndarray, near: np.ndarray, area: np.ndarray | None = None) -> np.ndarray:
-    """Gi* from a full matrix of neighbours, as METHODS 8 writes it, cell by cell."""
+    """Gi* from a full matrix of neighbours, as its docstring writes it, cell by cell."""
     x, valid = values.ravel(), ~np.isnan(values.ravel())
     a = np.ones(valid.sum()) if area is None else area.ravel()[valid] / area.ravel()[valid].mean()
     x, w = x[valid], near[np.ix_(valid, valid)].astype(float)

@@ -31,7 +31,7 @@ CROP = {"soc": 12.0, "clay": 20.0, "silt": 40.0, "bulk_density": 1.3, "land_use"
 def plain_balance(
     eq: str, soc: float, clay: float, silt: float, density: float, rock: float, share: float
 ) -> float:
-    """METHODS 4 for one soil, 30 cm, straight from the table; t/ha, signed."""
+    """The saturation card's formula for one soil, 30 cm, straight from the table; t/ha, signed."""
     row = next(r for r in table("saturation_equations") if r["id"] == eq)
     fifty = eq.endswith("50um") or eq.startswith("georgiou")
     fine = clay + silt if fifty else clay + silt * np.log(20 / 2) / np.log(50 / 2)

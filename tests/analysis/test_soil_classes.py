@@ -26,7 +26,7 @@ UNLISTED_CLASSES = {"Retisols": "HAC", "Stagnosols": "wetland", "Plinthosols": "
 
 
 def plain_class(group: str, sand: float, clay: float, unlisted: str) -> str:
-    """The tree of METHODS 2.3, one soil at a time, on the packaged table."""
+    """The decision tree of IPCC soil classes, one soil at a time, on the packaged table."""
     rows = [r for r in table("ipcc_soil_class_crosswalk") if r["soil_group"] == group]
     own = rows[0]["ipcc_soil_class"]
     if rows[0]["status"].startswith("CONVENTION"):
@@ -197,7 +197,7 @@ def test_every_cell_of_the_table_and_no_other(year: str) -> None:
 
 
 def test_well_known_values() -> None:
-    """The trap of METHODS: 63 is 2006 and 55 is 2019."""
+    """Numbers that are easily exchanged: 63 is 2006 and 55 is 2019."""
     choice = {"climate_zone": "warm_temperate_moist", "soil_class": "LAC"}
     assert soc_reference(**choice, guidelines="2006") == 63
     assert soc_reference(**choice) == 55

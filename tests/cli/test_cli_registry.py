@@ -134,7 +134,7 @@ def test_list_is_my_region(cli: Cli) -> None:
     assert "cifor-icraf" in out
     assert "1 record in" in out
     assert "1 not verified within two years" in out
-    assert "Kept by: no correspondent yet." in out
+    assert "Maintained by: no correspondent yet." in out
     assert "Survey of KEN: partial" in out
     rows = json.loads(cli("list", "--theme", "Projets", "--type", "Projet", "--json")[1])
     assert {row["type"] for row in rows} <= {"project"}
@@ -192,7 +192,7 @@ def test_backup_restore_and_a_revoked_token(cli: Cli, tmp_path: Path) -> None:
 def test_a_registry_in_ruins_is_checked(cli: Cli, tmp_path: Path) -> None:
     """What an import would refuse is found in a registry too, by record."""
     code, out, _ = cli("validate")
-    assert (code, "faults: 0" in out or "No faults" in out) == (0, True)
+    assert (code, "errors: 0" in out or "No errors" in out) == (0, True)
     with engine_for(tmp_path / "registry.sqlite").begin() as connection:
         connection.execute(
             sa.text("UPDATE record SET theme='G9', relations='lead=nobody' WHERE id='inrae'")

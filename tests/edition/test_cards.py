@@ -44,7 +44,7 @@ HEADINGS = [
     "Code",
 ]
 WORDS = {"title", "answers", "formula", "assumptions", "status", "limits", "references"}
-MORE = {"where", "optional", "also_needs", "also_sections", "constants", "context", "columns"}
+MORE = {"where", "optional", "also_needs", "constants", "context", "columns"}
 OF_NO_METHOD = {"kind", "needs", "gives", "functions", "tables", "sections"}
 OTHERS = {
     "masks",
@@ -110,11 +110,10 @@ def test_functions_and_constants_exist(card_id: str) -> None:
 
 def test_every_section_of_the_recipe_is_on_a_card_with_its_defaults() -> None:
     recipe = hs.Recipe()
-    on = {section: key for key, entry in entries().items() for section in entry.sections}
-    assert set(on) == set(hs.Recipe.model_fields)
-    for section, card_id in on.items():
-        told = part(card(card_id), "Parameters")
+    shown = {key: part(card(key), "Parameters") for key in card_ids()}
+    for section in hs.Recipe.model_fields:
         for key, choice in choices_of(type(getattr(recipe, section))).items():
+            told = next(text for text in shown.values() if f"`{section}.{key}`" in text)
             row = next(r for r in told.splitlines() if f"`{section}.{key}`" in r)
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
             assert cells[4].replace("\\|", "|") == choice.about
@@ -123,6 +122,17 @@ def test_every_section_of_the_recipe_is_on_a_card_with_its_defaults() -> None:
                 assert float(cells[1].strip("`")) == pytest.approx(value, rel=1e-3)
             elif isinstance(value, str):
                 assert cells[1] == f"`{value}`"
+
+
+def test_what_a_card_reads_of_the_recipe_exists() -> None:
+    there = {
+        name
+        for section in hs.Recipe.model_fields
+        for key in choices_of(type(getattr(hs.Recipe(), section)))
+        for name in (section, f"{section}.{key}")
+    }
+    for card_id, entry in entries().items():
+        assert set(entry.sections) <= there, card_id
 
 
 def test_every_factor_table_is_on_a_card_or_told_as_context() -> None:
@@ -151,6 +161,7 @@ def test_status_of_each_number(card_id: str) -> None:
 def test_conventions_among_the_parameters_are_named() -> None:
     told = part(card("loss_erosion"), "Status of each number")
     assert "Parameters that are from memory: `loss.enrichment`, `loss.eroded_share_lost`." in told
+    told = part(card("sensitivity"), "Status of each number")
     assert "`loss.relative_sd`" in told.partition("Parameters that are conventions")[2]
     assert "`loss.drained_land_use`" not in told
 
@@ -161,7 +172,7 @@ def test_constants_are_read_from_the_code(monkeypatch: pytest.MonkeyPatch) -> No
         import_module("hotspots.analysis.hotspots.eligibility"), "MOST_SAND_PERCENT", 77.0
     )
     assert "| `MOST_SAND_PERCENT` | `77` | `%` |" in card("masks")
-    assert value_of("analysis.loss.land_use_response:ResponseThresholds.deficit") == 10.0
+    assert value_of("analysis.loss.ldn_response:ResponseThresholds.deficit") == 10.0
 
 
 def test_written_cards_are_up_to_date(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_gross_change_keeps_the_originals_totals(world: xr.Dataset, shared: Path
 
 
 def test_gross_change_is_that_published(world: xr.Dataset, vectors: Path) -> None:
-    """The net is the difference of the two published stocks; gross loss as METHODS tells it."""
+    """The net is the difference of the two published stocks; gross loss has its own maps."""
     stocks = pd.read_csv(vectors / "sanderman_totals.csv").set_index("year")["total_pg_c"]
     loss, gain = (total(world, name) * YEARS / T_PER_PG for name in GROSS)
     assert loss - gain == pytest.approx(stocks["1990AD"] - stocks["2010AD"], abs=1e-3)

@@ -82,7 +82,7 @@ def test_a_hostile_row_is_listed_as_a_fault(done: dict[Any, Any], name: str) -> 
     assert one["code"] == 2, one
     assert [line for line in one["err"].splitlines() if not line.startswith("… ")] == []
     lines = one["out"].splitlines()
-    assert lines[0].startswith("fault    Row 2"), one["out"]
+    assert lines[0].startswith("error    Row 2"), one["out"]
     assert "Nothing was written" in lines[-1]
     assert max(map(len, lines)) < 900
     assert one["mb"] < 500

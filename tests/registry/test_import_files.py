@@ -63,7 +63,7 @@ def test_valid_rows_are_imported_with_the_files_name_in_the_journal(
         (2, "test-station", "new"),
         (3, "other", "refused"),
     ]
-    assert [problem["kind"] for problem in rows[1]["problems"]] == ["fault"]
+    assert [problem["kind"] for problem in rows[1]["problems"]] == ["error"]
     with registry.reading() as connection:
         from hotspots.registry.governance.journal import journal
 

@@ -353,7 +353,7 @@ def test_an_import_tells_of_them_plainly(run: Run, tmp_path: Path, type_: str) -
     texts = {name for name in columns if fields()[name].kind in FREE and name in rows[0]}
     for text, row in zip(TEXTS, told, strict=True):
         assert row["name"] == visible(text)
-        refused = {problem["column"] for problem in row["problems"] if problem["kind"] == "fault"}
+        refused = {problem["column"] for problem in row["problems"] if problem["kind"] == "error"}
         assert texts <= refused if STEERING.search(text) or "<b>" in text else not refused & texts
         assert not [problem for problem in row["problems"] if "\n" in problem["reason"]]
     assert "U+001B" in out
@@ -369,7 +369,7 @@ def test_a_name_forges_no_line(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
         writer.writeheader()
         writer.writerow(row)
     _, out, err = shown(run, "import", "a.csv", "--dry-run", "--registry", "r.sqlite")
-    assert "fault" in out
+    assert "error" in out
     _, missing, told = shown(run, "show", "x\nError: forged")
     for line in (out + err + missing + told).splitlines():
         assert not line.startswith(("Imported into", "Error: forged"))

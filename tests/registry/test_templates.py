@@ -130,7 +130,11 @@ def test_the_help_names_every_column_and_every_code(tmp_path: Path, lang: str) -
 @pytest.mark.parametrize(
     ("lang", "seen", "codes"),
     [
-        ("en", "are seen only by those who keep the record", "languages are given by their codes"),
+        (
+            "en",
+            "are seen only by those who maintain the record",
+            "languages are given by their codes",
+        ),
         ("fr", "ne sont vus que de ceux qui tiennent la fiche", "comme fr;en"),
         ("es", "solo los ven quienes llevan la ficha", "como fr;en"),
     ],

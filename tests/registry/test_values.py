@@ -131,6 +131,13 @@ def test_headings_are_names_and_labels_in_three_languages() -> None:
             assert field_called(heading) == field.name, heading
 
 
+def test_a_former_label_is_still_read() -> None:
+    """Files that were written before a label changed are imported as before."""
+    former = {label: f.name for f in fields().values() for label in f.former_labels}
+    assert former == {"Kept by": "owner"}
+    assert {label: field_called(label) for label in former} == former
+
+
 PRACTICE = {
     "id": "test-practice",
     "type": "practice",

@@ -1,8 +1,9 @@
 """Hotspots: managed mineral land in the top share by area *and* above an absolute threshold.
 
-Ranks without an absolute threshold classify a tenth of any map as hot, and Gi* alone a third of
-the world. A cell is therefore hot only if its own value is high both relative to its group and
-absolutely, and if its patch is large enough. Gain and loss are two axes, never summed to a score.
+Ranks without an absolute threshold classify a tenth of any map as hot, and Gi* alone also cells
+whose own value is zero. A cell is therefore hot only if its own value is high both relative to its
+group and absolutely, and if its patch is large enough. Gain and loss are two axes, never summed to
+a score.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ _REASON = {name: code for code, name in EXCLUSION_REASONS.items()}
 _SOIL = {name: code for code, name in SOIL_CLASSES.items()}
 _COVER = {name: code for code, name in LAND_COVERS.items()}
 _POLAR = [code for code, name in CLIMATE_ZONES.items() if name.startswith("polar")]
-# Of GSOCseq, as are 200 t/ha (FAO 2022, GSOCseq technical manual).
+# Of GSOCseq, as are 200 t/ha (FAO 2020, GSOCseq Technical Manual).
 MOST_SAND_PERCENT = 90.0
 MOST_SALT_DS_M = 4.0
-MOST_STOCK_T_HA = 200.0
+HIGH_STOCK_T_HA = 200.0
 HYPER_ARID_INDEX = 0.05  # precipitation / PET, UNEP (1997)
 HALF = 0.5
 
@@ -207,5 +207,5 @@ MASKS: Mapping[str, Mask] = {
         ("electrical_conductivity",),
         lambda d, _: d["electrical_conductivity"] > MOST_SALT_DS_M,
     ),
-    "high_stock": Mask("high_stock", ("soc_stock",), lambda d, _: d["soc_stock"] > MOST_STOCK_T_HA),
+    "high_stock": Mask("high_stock", ("soc_stock",), lambda d, _: d["soc_stock"] > HIGH_STOCK_T_HA),
 }

@@ -1,7 +1,7 @@
 """Gi* of Getis and Ord: spatial clustering of high or low values, as a descriptive layer.
 
 It doesn't define hotspots here: on a smooth model output the null hypothesis of no autocorrelation
-is false everywhere, and a third of the land comes out "hot". Interpret `effect` rather than p.
+is rejected over a large part of any map. Interpret `effect` rather than p.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""IPCC climate zones from temperature, rain, evaporation, elevation and frost.
+"""IPCC climate zones from temperature, precipitation, PET, elevation and frost.
 
 The decision tree of the 2006 Guidelines (Vol 4 Ch 3 Fig 3A.5.2), which the 2019 Refinement keeps.
 A comparison with NaN is False and would silently lead into a wrong branch, so each branch first
@@ -122,7 +122,7 @@ def _zones(
     tropical = warm & (frost <= TROPICAL_FROST_DAYS)
 
     def by_ratio(band: str) -> FloatArray:
-        """Return the moist or dry zone of a band, by rain over evaporation."""
+        """Return the moist or dry zone of a band, by the ratio of precipitation to PET."""
         moist, dry = _CODE[f"{band}_moist"], _CODE[f"{band}_dry"]
         return np.select([unknown(ratio), ratio > MOIST_RATIO_ABOVE], [0, moist], dry)
 

@@ -11,7 +11,17 @@ from collections import Counter
 from functools import cache
 from importlib.resources import files
 
+from hotspots.errors import BadInputError
+
 STATUSES = ("verified", "secondary", "from memory", "convention")
+# Words of a status text that name its kind; the first kind with a word in the text counts. "to be
+# verified" contains "verified", so that the latter comes last.
+_WORDS = {
+    "from memory": ("memory", "to be verified"),
+    "convention": ("convention", "derived"),
+    "secondary": ("secondary", "transcribed"),
+    "verified": ("verified",),
+}
 
 Row = dict[str, str]
 
@@ -32,15 +42,20 @@ def status_kind(status: str) -> str:
     """Return the one of `STATUSES` that the status text of a table row belongs to.
 
     "from memory" takes precedence over everything else, so that a doubt is never lost.
+
+    Raises
+    ------
+    BadInputError
+        The text has no word of a status.
     """
     text = status.casefold()
-    if "convention" in text or "derived" in text:
-        return "convention"
-    if "memory" in text or "to be verified" in text:
-        return "from memory"
-    if "secondary" in text or "transcribed" in text:
-        return "secondary"
-    return "verified"
+    for kind, words in _WORDS.items():
+        if any(word in text for word in words):
+            return kind
+    raise BadInputError(
+        f"'{status}' isn't the status of a factor; it must contain one of"
+        f" {', '.join(word for words in _WORDS.values() for word in words)}."
+    )
 
 
 def status_counts(name: str) -> dict[str, int]:

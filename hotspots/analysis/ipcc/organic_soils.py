@@ -174,7 +174,7 @@ def drained_organic_emission(
 
     Notes
     -----
-    ``L = A·EF·t`` (METHODS 2.4), carbon capped at ``A·peat_stock``. The two carbon pathways share
+    ``L = A·EF·t``, carbon capped at ``A·peat_stock``. The two carbon pathways share
     the stock in proportion. Emission doesn't end after 20 years.
     """
     require_between("drained_area", drained_area, 0, np.inf, "ha")

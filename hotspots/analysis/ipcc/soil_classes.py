@@ -114,7 +114,7 @@ def soil_group_table(system: str | None = None) -> list[TableRow]:
     list of dict
         ``system``, ``group``, ``soil_class`` (of the group before texture; "" where none is
         proposed), ``convention`` (True: not in IPCC's list, so that the tree makes it LAC),
-        ``status`` (one of `factors.STATUSES`), ``source`` and ``note``.
+        ``status`` (one of `factor_tables.STATUSES`), ``source`` and ``note``.
     """
     return [
         {

@@ -53,7 +53,7 @@ __all__ = [
 TRANSITION_YEARS = 20.0
 DEPTH_CM = "0-30"  # the factors are for this layer
 MOST_STOCK = 5000.0  # t ha-1; above any soil's stock in any mapped depth
-_ROUNDING = (0.001, 0.01)  # tolerance of sums of shares at 0 and 1, as in variables
+_ROUNDING = (0.001, 0.01)  # tolerance of sums of shares at 0 and 1, as in layers/plausibility.py
 
 
 def ipcc_tier1(

@@ -99,7 +99,7 @@ def sdg_soc_change(
     stock, zone = _on(cover, soc_stock), _on(cover, _zones(climate_zone))
     require_aligned(cover, stock, zone)
     series = xr.apply_ufunc(
-        _clock,
+        _stock_by_year,
         stock,
         zone,
         cover,
@@ -318,7 +318,7 @@ def _classified(percent: xr.DataArray) -> xr.DataArray:
     return code.where(percent.notnull(), 0).astype("uint8")
 
 
-def _clock(
+def _stock_by_year(
     stock: FloatArray, group: CodeArray, cover: CodeArray, *, factors: FloatArray
 ) -> FloatArray:
     """Return the stock of each year (last axis), by transitions that each change restarts."""

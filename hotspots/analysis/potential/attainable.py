@@ -1,4 +1,4 @@
-"""Attainable potential: the highest stocks observed in soils of the same climate, texture and use.
+"""Attainable potential: the highest stocks observed in the same climate zone and soil class.
 
 Within each stratum (a "carbon landscape zone") the q-th quantile of the SOC stock, weighted by
 area, is taken as the best attainable stock; the shortfall of a cell is its deficit.

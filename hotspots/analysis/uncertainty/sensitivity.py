@@ -45,7 +45,7 @@ class UncertainInput:
     components: tuple[str, ...]
 
 
-# Conventions, of the order of magnitude of the errors in METHODS (IPCC factors ±10-50 % of
+# Conventions, of the order of magnitude of the published errors (IPCC factors ±10-50 % of
 # 2 sd; ER 0.8-2.5; m 0-1; Q10 1.6-2.7; emission factors ±15-40 %): no fitted numbers.
 DEFAULT_INPUTS: dict[str, UncertainInput] = {
     "soc": UncertainInput(0.25, ("conversion", "disequilibrium", "erosion", "warming")),
@@ -72,7 +72,7 @@ def sensitivity(
     sobol_samples: int = SOBOL_SAMPLES,
     seed: int = SEED,
 ) -> Attributes:
-    """Return the sensitivity of the loss and its hotspots (METHODS 7, a to e).
+    """Return the sensitivity of the loss and its hotspots, in five views (a to e).
 
     Parameters
     ----------

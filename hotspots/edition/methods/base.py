@@ -46,11 +46,11 @@ class Method:
     run : function (data with layers so far, recipe -> layers)
         Without side effects; layers that its inputs don't allow may be left out.
     functions : tuple of str
-        "module:function" in hotspots.analysis, whose docstrings have the formula; for the card.
+        "module:function", relative to ``hotspots``; the docstrings have the formula. For the card.
     tables : tuple of str
         Factor tables; for the card.
     sections : tuple of str
-        Sections of the recipe that it reads; for the card.
+        What it reads of the recipe besides the masks, as sections or "section.key"; for the card.
     """
 
     id: str

@@ -69,7 +69,6 @@ class Words(TypedDict, total=False):
     where: str
     optional: list[str]
     also_needs: list[str]
-    also_sections: list[str]
     columns: list[str]
     constants: list[Constant]
     context: list[str]
@@ -97,8 +96,8 @@ class Entry:
     needs, gives : tuple of str
         Layers, with the default recipe; "a|b" where one of them suffices.
     functions, tables, sections : tuple of str
-        "module:function" (in ``hotspots.analysis`` unless it starts with ``hotspots.``), factor
-        tables, sections of the recipe.
+        "module:function" (relative to ``hotspots``), factor tables, and what is read of the recipe:
+        whole sections, or "section.key".
     """
 
     id: str
@@ -122,7 +121,6 @@ def entries() -> dict[str, Entry]:
     found = {}
     for method in METHODS:
         words = _words(method.id)
-        sections = (*method.sections, *words.get("also_sections", ()))
         found[method.id] = Entry(
             method.id,
             method.kind,
@@ -131,7 +129,7 @@ def entries() -> dict[str, Entry]:
             method.gives,
             method.functions,
             method.tables,
-            sections,
+            method.sections,
         )
     for key in _texts():
         if key not in found and key != "index":
@@ -306,9 +304,11 @@ def _parameters(entry: Entry) -> str:
 def _choices(entry: Entry) -> Iterable[tuple[str, Choice]]:
     """Yield "section.key" and the description of each parameter that a card's method reads."""
     sections = Recipe().sections
-    for section in entry.sections:
+    for name in entry.sections:
+        section, _, only = name.partition(".")
         for key, choice in choices_of(type(sections[section])).items():
-            yield f"{section}.{key}", choice
+            if only in ("", key):
+                yield f"{section}.{key}", choice
 
 
 def _statuses(entry: Entry, words: Words) -> list[str]:

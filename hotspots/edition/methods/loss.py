@@ -17,7 +17,7 @@ from hotspots import analysis as an
 from hotspots.analysis.elementwise import class_codes, common_depth
 from hotspots.analysis.hotspots.eligibility import is_organic, under_mask
 from hotspots.analysis.ipcc.organic_soils import organic_soil_factor
-from hotspots.analysis.loss import components, convergence, land_use_response
+from hotspots.analysis.loss import components, convergence, ldn_response
 from hotspots.analysis.loss.total import loss_total
 from hotspots.analysis.loss.trend import theil_sen
 from hotspots.analysis.rothc.gsocseq import disequilibrium_and_warming
@@ -224,24 +224,24 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
     else:
         raise NotPossible("No response: there is neither loss_total nor modelled_change.")
     gain = data[potential].clip(min=0)
-    lost = land_use_response.loss_over_horizon(
+    lost = ldn_response.loss_over_horizon(
         loss_total=loss, years=recipe.loss.horizon_years, soc_stock=data["soc_stock"]
     )
     managed = managed_share(data, recipe)
     # The loss is per hectare of all land, the gain per hectare of managed land.
     of_land = (gain * managed).where(managed > 0, 0)
-    never = land_use_response.irrecoverable(lost=lost, attainable_rate=of_land)
-    response = land_use_response.response_class(
+    never = ldn_response.irrecoverable(lost=lost, attainable_rate=of_land)
+    response = ldn_response.response_class(
         loss_total=loss,
         main_component=main,
         irrecoverable=never,
         historic_deficit=data.get("deficit_historic", np.nan),
         attainable_rate=gain,
-        thresholds=land_use_response.ResponseThresholds(
+        thresholds=ldn_response.ResponseThresholds(
             loss=recipe.hotspots.loss_threshold, gain=recipe.hotspots.gain_threshold
         ),
     )
-    years = land_use_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
+    years = ldn_response.years_to_lose_tenth(soc_stock=data["soc_stock"], loss_total=loss)
     # Responses by land users need managed land.
     enough = managed >= recipe.eligibility.min_managed_share
     return {
@@ -283,7 +283,11 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("modelled_change", "modelled_gross_loss", "modelled_gross_gain", "change_class"),
         _change,
         functions=("analysis.loss.change:modelled_change",),
-        sections=("change",),
+        sections=(
+            "change.start",
+            "change.end",
+            "change.detectable",
+        ),
     ),
     Method(
         "soc_trend",
@@ -293,7 +297,6 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("soc_trend", "soc_trend_p"),
         _trend,
         functions=("analysis.loss.trend:theil_sen",),
-        sections=("change",),
     ),
     Method(
         "sdg_soc",
@@ -314,7 +317,14 @@ LOSS_METHODS: tuple[Method, ...] = (
         _conversion,
         functions=("analysis.loss.components:loss_conversion",),
         tables=("ipcc_stock_change_factors",),
-        sections=("loss", "potential"),
+        sections=(
+            "loss.conversion_over_years",
+            "potential.land_use",
+            "potential.from_management",
+            "potential.from_input",
+            "potential.guidelines",
+            "potential.factors",
+        ),
     ),
     Method(
         "loss_rothc",
@@ -331,7 +341,12 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("loss_disequilibrium", "loss_warming"),
         _rothc_losses,
         functions=("analysis.rothc.gsocseq:disequilibrium_and_warming",),
-        sections=("gsocseq",),
+        sections=(
+            "gsocseq.years",
+            "gsocseq.pan_factor",
+            "gsocseq.warming",
+            "potential.include_pasture",
+        ),
     ),
     Method(
         "loss_erosion",
@@ -341,7 +356,10 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("loss_erosion", "loss_erosion_gross"),
         _erosion,
         functions=("analysis.loss.components:loss_erosion",),
-        sections=("loss",),
+        sections=(
+            "loss.enrichment",
+            "loss.eroded_share_lost",
+        ),
     ),
     Method(
         "loss_drained_organic",
@@ -355,7 +373,7 @@ LOSS_METHODS: tuple[Method, ...] = (
             "analysis.loss.components:loss_drained_organic",
         ),
         tables=("ipcc_drained_organic_soils_co2",),
-        sections=("loss",),
+        sections=("loss.drained_land_use",),
     ),
     Method(
         "loss_total",
@@ -365,7 +383,11 @@ LOSS_METHODS: tuple[Method, ...] = (
         (*_LOSSES, "loss_total", "loss_main_component"),
         _total,
         functions=("analysis.loss.total:loss_total",),
-        sections=("loss",),
+        sections=(
+            "eligibility.organic_stock",
+            "gsocseq.years",
+            "loss.conversion_over_years",
+        ),
     ),
     Method(
         "risk",
@@ -375,11 +397,18 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("irrecoverable", "years_to_lose_tenth", "response_class"),
         _risk,
         functions=(
-            "analysis.loss.land_use_response:irrecoverable",
-            "analysis.loss.land_use_response:years_to_lose_tenth",
-            "analysis.loss.land_use_response:response_class",
+            "analysis.loss.ldn_response:irrecoverable",
+            "analysis.loss.ldn_response:years_to_lose_tenth",
+            "analysis.loss.ldn_response:response_class",
         ),
-        sections=("loss", "hotspots"),
+        sections=(
+            "loss.horizon_years",
+            "hotspots.gain_threshold",
+            "hotspots.loss_threshold",
+            "methods.ranking_potential",
+            "eligibility.min_managed_share",
+            "potential.include_pasture",
+        ),
     ),
     Method(
         "evidence",
@@ -389,6 +418,9 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("evidence_count", "evidence_known"),
         _evidence,
         functions=("analysis.loss.convergence:converging_evidence",),
-        sections=("hotspots", "change"),
+        sections=(
+            "hotspots.loss_threshold",
+            "change.trend_alpha",
+        ),
     ),
 )

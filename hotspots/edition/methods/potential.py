@@ -256,7 +256,10 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
         _tier1,
         functions=("analysis.ipcc.tier1:ipcc_tier1",),
         tables=("ipcc_stock_change_factors",),
-        sections=("potential",),
+        sections=(
+            "potential",
+            "eligibility.organic_stock",
+        ),
     ),
     Method(
         "ipcc_tier1_2006",
@@ -267,7 +270,10 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
         _tier1_2006,
         functions=("analysis.ipcc.tier1:ipcc_tier1",),
         tables=("ipcc_stock_change_factors",),
-        sections=("potential",),
+        sections=(
+            "potential",
+            "eligibility.organic_stock",
+        ),
     ),
     Method(
         "four_per_mille",
@@ -287,7 +293,12 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
         ("attainable_deficit", "potential_attainable", "attainable_level"),
         _attainable,
         functions=("analysis.potential.attainable:attainable",),
-        sections=("attainable",),
+        sections=(
+            "attainable",
+            "eligibility.min_managed_share",
+            "eligibility.organic_stock",
+            "potential.include_pasture",
+        ),
     ),
     Method(
         "saturation",
@@ -319,7 +330,12 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
             "analysis.rothc.model:simulate",
         ),
         tables=("gsocseq_landuse_dpm_rpm", "gsocseq_input_uncertainty"),
-        sections=("gsocseq",),
+        sections=(
+            "gsocseq.increases",
+            "gsocseq.years",
+            "gsocseq.pan_factor",
+            "potential.include_pasture",
+        ),
     ),
     Method(
         "ensemble",
@@ -336,6 +352,10 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
         ),
         _ensemble,
         functions=("analysis.potential.ensemble:ensemble",),
-        sections=("ensemble",),
+        sections=(
+            "ensemble",
+            "hotspots.gain_threshold",
+            "potential.include_pasture",
+        ),
     ),
 )

@@ -72,7 +72,7 @@ def page(report: QualityReport) -> str:
         _section("What it is", _table(_what(report))),
         _section("Coverage", _table(_coverage(report))),
         _section("Values", _values(report)),
-        _section("Beside the global layer", _comparison(report["comparison"])),
+        _section("Comparison with the global layer", _comparison(report["comparison"])),
         _section("As declared", _table(_given(report["given"]))),
     ]
     return (

@@ -147,6 +147,6 @@ def _likeness(of: ComparisonSummary) -> Iterator[str]:
         )
     if of["r"] is not None and of["r"] < _UNLIKE_R and of["cells"] >= _ENOUGH_CELLS:
         yield (
-            f"Hardly alike the global layer (r = {of['r']:.2f} over {cells(of['cells'])}):"
-            " check orientation, CRS and variable."
+            f"Weakly correlated with the global layer (r = {of['r']:.2f} over"
+            f" {cells(of['cells'])}): check orientation, CRS and variable."
         )

@@ -19,7 +19,13 @@ import pyproj
 from hotspots.errors import RasterError
 from hotspots.io.readers.rasters import raster
 from hotspots.layers.grid import Grid
-from hotspots.layers.harmonise import ABSURD, BESIDE_DECLARED, SENTINELS, UNBOUNDED, snapped
+from hotspots.layers.harmonise import (
+    MAX_MAGNITUDE,
+    MIN_SENTINEL_IF_DECLARED,
+    SENTINELS,
+    UNBOUNDED,
+    snapped,
+)
 from hotspots.layers.units import conversion
 from hotspots.layers.variables import Variable
 from hotspots.locale.escaping import shell_word
@@ -344,17 +350,17 @@ def _require_declared(
     least, most = sorted(((low - shift) / factor, (row.high - shift) / factor))
     # A cheap test of the extremes; valid data need no other.
     lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
-    if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > ABSURD):
+    if not (lowest < least or highest > most or max(abs(lowest), abs(highest)) > MAX_MAGNITUDE):
         return
-    strange = (values < least) | (values > most) | (np.abs(values) > ABSURD)
+    strange = (values < least) | (values > most) | (np.abs(values) > MAX_MAGNITUDE)
     numbers = np.unique(stored[strange].astype("float64"))
     as_values = numbers * decoding.scale + decoding.offset
     customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
-    customary |= (np.abs(numbers) > ABSURD) | (np.abs(as_values) > ABSURD)
+    customary |= (np.abs(numbers) > MAX_MAGNITUDE) | (np.abs(as_values) > MAX_MAGNITUDE)
     if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
     if decoding.nodata:
-        customary &= np.abs(numbers) >= BESIDE_DECLARED
+        customary &= np.abs(numbers) >= MIN_SENTINEL_IF_DECLARED
     if customary.any():
         number = f"{numbers[customary][0]:.9g}"
         raise RasterError(

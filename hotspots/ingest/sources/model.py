@@ -162,7 +162,7 @@ class Product:
     years : tuple of int or str
         Available years; the first is the default. A name such as "NoLU" is an undated map.
     legend : str
-        Name of a crosswalk in ``legends/``, for class layers of another legend.
+        Name of a crosswalk in ``layers/crosswalks/``, for class layers of another legend.
     share_of : str
         Canonical class whose share of the cell's land is computed; land is the mapped area
         without water.

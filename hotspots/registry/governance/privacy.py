@@ -1,4 +1,4 @@
-"""Erasing personal data on request, while the record and its history stay (WHO-15).
+"""Erasing personal data on request, while the record and its history stay.
 
 Personal fields are stored in the table ``contact`` and, for pending suggestions, in the column of
 that name; never in the history. Erasing deletes them there; `erasure_remnants.tidy` then removes

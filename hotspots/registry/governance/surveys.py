@@ -1,4 +1,4 @@
-"""Surveys: declarations by correspondents of how completely a region is recorded (GAP-6)."""
+"""Surveys: declarations by correspondents of how completely a region is recorded."""
 
 from __future__ import annotations
 

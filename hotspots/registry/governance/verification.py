@@ -1,4 +1,4 @@
-"""Finding records whose verification is outdated, and verifying them (WHO-12)."""
+"""Finding records whose verification is outdated, and verifying them."""
 
 from __future__ import annotations
 

@@ -43,6 +43,8 @@ class Field:
         Unit of a number, or "".
     label, help : mapping of str to str
         By language: en, fr, es; `help` may be empty.
+    former_labels : tuple of str
+        Labels that stand in files of earlier versions; still read, never written.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Field:
     unit: str
     label: Mapping[str, str]
     help: Mapping[str, str]
+    former_labels: tuple[str, ...]
 
     @property
     def is_list(self) -> bool:
@@ -77,8 +80,8 @@ def names(group: str) -> tuple[str, ...]:
 def field_called(heading: str) -> str | None:
     """Return the field for a column heading, or None.
 
-    A heading is a field's name or its label in one of the three languages; case, accents and
-    punctuation are ignored.
+    A heading is a field's name or its label, or former label, in one of the three languages;
+    case, accents and punctuation are ignored.
     """
     return _headings().get(key(heading))
 
@@ -87,7 +90,7 @@ def field_called(heading: str) -> str | None:
 def _headings() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for field in fields().values():
-        for heading in (*field.label.values(), field.name):
+        for heading in (*field.label.values(), *field.former_labels, field.name):
             found.setdefault(key(heading), field.name)
     # A name is never another field's label.
     return found | {key(name): name for name in fields()}
@@ -106,6 +109,7 @@ def _field(name: str, row: Mapping[str, object]) -> Field:
         unit=str(row.get("unit", "")),
         label=row["label"],  # type: ignore[arg-type]
         help=row.get("help", {}),  # type: ignore[arg-type]
+        former_labels=tuple(row.get("former_labels", ())),  # type: ignore[arg-type]
     )
 
 

@@ -61,8 +61,8 @@ class RecordProblem(NamedTuple):
 
 
 def kind_of(problem: Problem) -> str:
-    """Return "fault" for a problem that refuses its row, "note" for a warning."""
-    return "fault" if problem.serious else "note"
+    """Return "error" for a problem that refuses its row, "note" for a warning."""
+    return "error" if problem.serious else "note"
 
 
 def problem_report(problems: Sequence[Problem], what: str = "bad row") -> str:

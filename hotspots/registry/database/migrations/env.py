@@ -1,4 +1,4 @@
-"""Run the migrations on the connection and in the transaction provided by `schema`."""
+"""Run the migrations on the connection and in the transaction provided by `migration.migrate`."""
 
 from alembic import context
 

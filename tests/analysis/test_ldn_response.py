@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotspots.analysis.loss.convergence import converging_evidence
-from hotspots.analysis.loss.land_use_response import (
+from hotspots.analysis.loss.ldn_response import (
     ResponseThresholds,
     irrecoverable,
     loss_over_horizon,

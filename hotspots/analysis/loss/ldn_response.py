@@ -1,6 +1,7 @@
-"""Recoverability of a loss, its time scale, and the appropriate response.
+"""Recoverability of a loss, its time scale, and the response to it.
 
-A second axis beside the loss itself, never multiplied with it.
+A second axis beside the loss itself, never multiplied with it. The responses are those of land
+degradation neutrality (LDN): avoid, reduce, reverse.
 """
 
 from __future__ import annotations
