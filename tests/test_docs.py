@@ -29,9 +29,16 @@ _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", flags=re.DOTAL
 _REPO_PATH = re.compile(r"`((?:hotspots|docs|data|tests|benchmarks|notebooks)/[\w./-]*)`")
 
 
+@pytest.fixture
+def figures(world_edition: Any, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return docs/figures.py as a module, with the world's edition that the tests share."""
+    module = loaded()
+    monkeypatch.setattr(module, "world", lambda: world_edition)
+    return module
+
+
 @cache
-def generator() -> ModuleType:
-    """Return docs/figures.py as a module; one for all tests, for it keeps the world's edition."""
+def loaded() -> ModuleType:
     spec = importlib.util.spec_from_file_location("docs_figures", REPO / "docs" / "figures.py")
     assert spec is not None
     assert spec.loader is not None
@@ -43,19 +50,17 @@ def generator() -> ModuleType:
 @pytest.mark.parametrize(
     "name", ["figures", "definition", "errors", "sources", "settings", "service", "limits"]
 )
-def test_generated_blocks_are_what_the_code_gives(name: str) -> None:
-    figures = generator()
+def test_generated_blocks_are_what_the_code_gives(name: str, figures: ModuleType) -> None:
     file, text_of = figures.BLOCKS[name]
     found = figures.block_pattern(name).search((REPO / file).read_text(encoding="utf-8"))
     assert found, f"{file} has no block '{name}'"
     assert found["text"].rstrip("\n") == text_of(), "run: python docs/figures.py"
 
 
-def test_the_figures_are_those_of_the_summary() -> None:
+def test_the_figures_are_those_of_the_summary(figures: ModuleType, world_edition: Any) -> None:
     """The block against the edition's own numbers, not against the printer that made it."""
-    figures = generator()
     block = figures.block_pattern("figures").search(README)["text"]
-    summary = hs.analyze(hs.sample()).summary
+    summary = world_edition.summary
     for label, key, scale in [
         ("SOC stock, 0-30 cm", "stock_pg", 1),
         ("Modelled historical deficit (not achievable)", "deficit_pg", 1),
@@ -74,10 +79,12 @@ def test_the_figures_are_those_of_the_summary() -> None:
 
 
 def test_cards_are_written_whole_by_the_same_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    figures: ModuleType,
 ) -> None:
     """Blocks and table stay as they are where nothing can be computed; the cards are written."""
-    figures = generator()
     monkeypatch.setattr(figures, "BLOCKS", {})
     monkeypatch.setattr(figures, "evidence", lambda: None)
     monkeypatch.setattr(figures, "REPO", tmp_path)
@@ -92,8 +99,7 @@ def test_cards_are_written_whole_by_the_same_command(
 
 
 @pytest.mark.slow
-def test_coasts_are_what_the_benchmark_gives(shared: Path) -> None:
-    figures = generator()
+def test_coasts_are_what_the_benchmark_gives(shared: Path, figures: ModuleType) -> None:
     file, text_of = figures.BLOCKS["coasts"]
     found = figures.block_pattern("coasts").search((REPO / file).read_text(encoding="utf-8"))
     assert found["text"].rstrip("\n") == text_of(), "run: python docs/figures.py"
