@@ -169,6 +169,8 @@ def licences_text(manifest: Origins) -> str:
         *map(one_line, manifest.get("licence_notices", [])),
     ]
     for name, row in manifest["inputs"].items():
+        if name == "region_share":
+            continue  # computed here from the region's outline, so nobody else's
         citation = row.get("citation") or row.get("source") or "not stated"
         lines = (
             name,

@@ -101,9 +101,10 @@ def _open_to_plan(url: str | Path | None, token: str | None) -> Registry:
     try:
         return open_registry(url, token=token)
     except BadInputError:
-        if url is None or "://" in str(url) or Path(url).exists():
+        where = url or settings().registry
+        if not where or "://" in str(where) or Path(where).exists():
             raise
-        return unmade_registry(engine_for(url))
+        return unmade_registry(engine_for(where))
 
 
 def _require_makeable(engine: sa.Engine, token: str | None) -> None:

@@ -204,7 +204,9 @@ def test_a_registry_in_ruins_is_checked(cli: Cli, tmp_path: Path) -> None:
     assert "no record has this id" in out
 
 
-def test_what_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
+def test_what_is_not_there_is_not_made(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A wrong name of a registry leaves no file behind, whatever the command."""
     for words in (
         ("list",),
@@ -219,6 +221,9 @@ def test_what_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
     assert (code, "There is no registry 'new.sqlite' yet" in err) == (2, True)
     assert cli("import", str(SAMPLE), "--registry", ":memory:")[0] == 2
     assert cli("import", str(SAMPLE), "--registry", "new.sqlite", "--dry-run")[0] == 0
+    monkeypatch.setenv("HOTSPOTS_REGISTRY", "new.sqlite")
+    assert cli("import", str(SAMPLE), "--dry-run")[0] == 0
+    monkeypatch.setenv("HOTSPOTS_REGISTRY", str(tmp_path / "registry.sqlite"))
     assert {path.name for path in tmp_path.iterdir()} <= {
         "registry.sqlite",
         "registry.sqlite-wal",

@@ -89,6 +89,9 @@ def test_every_input_has_hash_source_licence_and_citation(saved):
             assert row["licence"], name
             assert row["citation"], name
     assert manifest["licence_notices"] == []  # no licence is asked of what is computed here
+    licences = (saved / "LICENCES.txt").read_text("utf-8")
+    assert "soc_stock" in licences
+    assert "region_share" not in licences
 
 
 def test_opened_again_it_is_the_same(fiji, saved):
