@@ -94,14 +94,17 @@ def _codes(
     given: AnyArray, own: Mapping[int, str], legend: Mapping[int, str], what: str
 ) -> CodeArray:
     by_name = {name: code for code, name in legend.items()} | {NODATA: 0, "": 0}
+    # Each distinct value is looked up once: a map of millions of cells has a dozen classes.
     values, place = np.unique(given, return_inverse=True)
     codes = np.zeros(values.shape, dtype="uint8")
     for i, value in enumerate(values.tolist()):
         if isinstance(value, str):
             name = value
         elif value is None or value != value or value == 0:
+            # NaN, which differs from itself, is missing in layers of codes stored as floats.
             continue
         else:
+            # A fractional code is refused by its text, not truncated to the class below.
             name = own.get(int(value), str(value)) if value == int(value) else str(value)
         if name not in by_name:
             raise BadInputError(

@@ -122,6 +122,7 @@ def stock_to_depth(
     parts = _interval_parts(top, bottom, target) if at is None else _point_parts(at, target)
     if parts.size != count:
         raise BadInputError(f"There are {count} layers and {parts.size} depths; give each its own.")
+    # Missing values of layers outside the target don't make the stock missing.
     needed = np.flatnonzero(parts > 0)
     content, density, rock = (
         array.isel({DEPTH: needed}) if has else array
@@ -287,6 +288,7 @@ def equivalent_mass_stock(
     given = (soc, bulk_density, coarse_fragments, thickness)
     content, mass = _content_and_mass(*given)
     below = mass.cumsum(DEPTH, skipna=False)
+    # Each layer gives what the reference lacks below the layers above it, up to its own mass.
     taken = np.minimum((reference_mass - (below - mass)).clip(min=0), mass)
     stock = _sum_of_layers(content * taken) / 1000  # of g kg-1
     # Thicknesses are rarely exact in binary: the mass of the reference itself must be reached.
@@ -313,6 +315,8 @@ def stock_of_content(
         NaN in any of the four gives NaN.
     """
     given = _along_depth(content, bulk_density, coarse_fragments, thickness)
+    # float64 from the first product on, since layers are stored in float32; and
+    # g kg-1 x g cm-3 x cm = 0.1 t ha-1.
     return elementwise(
         lambda c, d, r, h: np.multiply(c, d, dtype="float64") * (1.0 - r) * h * 0.1, *given
     )

@@ -152,6 +152,7 @@ def repair_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeom
     shell, *holes = rings
     centre = (shell[:, 0].min() + shell[:, 0].max()) / 2
     for hole in holes:
+        # Each ring is unwrapped by itself and may end a turn away from its shell.
         hole[:, 0] += 360 * np.round((centre - hole[:, 0].mean()) / 360)
     return _cut(_valid(shapely.Polygon(shell, holes)))
 
@@ -166,6 +167,7 @@ def jumps_of(geometries: Sequence[BaseGeometry]) -> BoolArray:
     parts, owners = _parts(geometries)
     steps, part_of_step = _steps(parts)
     found = np.zeros(len(geometries), dtype=bool)
+    # 360 degrees exactly is the edge of a box around the world, kept as given.
     found[owners[part_of_step[(steps > 180) & (steps < 360)]]] = True
     return found
 
@@ -227,6 +229,7 @@ def _unwrap(xy: FloatArray, stitched: bool) -> FloatArray:
     if not turns.any() or (not stitched and _is_sound_belt(xy, steps)):
         return xy
     xy[1:, 0] -= 360 * np.cumsum(turns)
+    # A ring that ends a turn away encircles a pole: the one on its side of the equator.
     if abs(xy[-1, 0] - xy[0, 0]) > 180:
         pole = np.copysign(90.0, xy[:, 1].mean())
         xy = np.vstack([xy, [xy[-1, 0], pole], [xy[0, 0], pole], xy[:1]])

@@ -117,6 +117,7 @@ def known_names() -> Iterator[tuple[str, str]]:
 
 def key(text: str) -> str:
     """Return `text` without case, accents, punctuation and a leading article."""
+    # NFKD leaves the ligature œ whole.
     letters = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("œ", "oe"))
     plain = "".join(c for c in letters if not unicodedata.combining(c)).casefold()
     # "U.S.A." is USA, yet "Guinea-Bissau" is two words.
@@ -207,9 +208,11 @@ def _index() -> tuple[dict[str, set[str]], ...]:
 def _outlines(detail: str) -> Mapping[str, BaseGeometry]:
     found = _read(detail)
     if detail == _FINEST:
+        # The smallest (Vatican City) are lost to quantisation here and drawn on the other map.
         lost = [code for code, geometry in found.items() if geometry.is_empty]
         spare = _read(_FALLBACK) if lost else {}
     else:
+        # Areas without an ISO code may lie within their neighbours on the coarser map.
         drawn = {code for code, item in countries().items() if item.iso2 and not item.parent}
         lost = sorted(drawn - set(found))
         spare = dict(outlines(_FINEST)) if lost else {}

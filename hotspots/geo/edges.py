@@ -99,6 +99,7 @@ def _crosses(
 ) -> npt.NDArray[np.bool_]:
     """Return which edges, given by their start points, cross in the interior of both."""
     a, b, c, d = points[first], points[first + 1], points[second], points[second + 1]
+    # Strictly: edges that share an end or only touch don't cross.
     return (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
 
 

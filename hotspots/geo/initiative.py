@@ -76,6 +76,7 @@ def _stamp() -> tuple[Path, int]:
     return path, path.stat().st_mtime_ns
 
 
+# The time of the last change is in the key, so that an edited file is read again.
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> tuple[Mapping[str, Group], tuple[str, ...]]:
     try:

@@ -76,6 +76,7 @@ class Region:
 
     id: str
     kind: str
+    # A dict has no hash.
     names: Mapping[str, str] = field(hash=False)
     geometry: BaseGeometry = field(repr=False)
     iso2: str | None = None
@@ -156,6 +157,7 @@ def regions(which: str | Path = "countries", detail: str = "10m") -> gpd.GeoData
     if which == "initiative":
         return _table([_initiative_region(group, detail) for group in initiative.groups().values()])
     path = Path(which)
+    # A word without a suffix is a misspelt set rather than a missing file.
     if not path.suffix and not path.exists():
         raise UnknownRegionError(
             f"There is no set of regions '{_short(str(which))}'. Give countries, initiative, or"
@@ -176,6 +178,7 @@ def _from_text(text: str, files: bool) -> Region:
         return _geojson_region(user_geometry.parse_geojson(text))
     if bounds := user_geometry.parse_box(text):
         return _box_region(bounds)
+    # Names before files: a folder called "Kenya" must not hide the country.
     if found := _named(text):
         return found
     if files and (Path(text).suffix.lower() in user_geometry.SUFFIXES or _is_file(text)):
@@ -272,6 +275,7 @@ def _union(members: tuple[str, ...], detail: str) -> BaseGeometry:
 
 def _box_region(bounds: Sequence[float]) -> Region:
     shape = user_geometry.box_geometry(bounds)
+    # repr keeps every digit, so that the id gives the same box back.
     code = ",".join(repr(float(value)).removesuffix(".0") for value in bounds)
     return Region(code, "box", {lang: f"{word} {code}" for lang, word in _BOX.items()}, shape)
 
@@ -301,6 +305,7 @@ def _file_regions(path: Path) -> Iterator[Region]:
 
 
 def _custom(shape: BaseGeometry, names: Mapping[str, str], note: str) -> Region:
+    # Normalised, so that the id doesn't depend on the vertex that a ring starts from.
     digest = hashlib.sha256(shapely.to_wkb(shapely.normalize(shape))).hexdigest()[:12]
     return Region(f"custom-{digest}", "custom", dict(names), shape, None, note)
 
@@ -333,6 +338,7 @@ def _text(value: object) -> str:
         # JSON may hold lone surrogates, which can't be written to a file.
         return value.strip().encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, numbers.Real) and not math.isnan(value):
+        # Codes in a column of floats read "404", not "404.0".
         return f"{float(value):.15g}"
     return ""
 

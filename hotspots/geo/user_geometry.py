@@ -56,6 +56,7 @@ def parse_box(text: str) -> tuple[float, ...] | None:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         return None
+    # One number alone is a numeric country code.
     return numbers if len(numbers) > 1 else None
 
 
@@ -78,11 +79,13 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
         )
     if south >= north:
         raise BadInputError(f"The box {box_text} has its south not below its north. {_BOX_RULE}")
+    # 180 to -180 is one meridian, -180 to 180 the whole turn.
     if (west - east) % 360 == 0 and west >= east:
         raise BadInputError(f"The box {box_text} has no width. {_BOX_RULE}")
     if west < east:
         return shapely.box(west, south, east, north)
     halves = [(west, 180.0), (-180.0, east)]
+    # A box that starts or ends at 180 has one half only.
     return areal_union([shapely.box(a, south, b, north) for a, b in halves if a < b])
 
 
@@ -228,6 +231,7 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     layers = [name for name, kind in vector_layers(path) if kind is not None]
     if not layers:
         raise ValueError("it holds no layer of outlines")
+    # A KML file has a layer for each folder, which belong together.
     if len(layers) > 1 and path.suffix.lower() != ".kml":
         raise BadInputError(
             f"'{path.name}' holds {len(layers)} layers ({', '.join(layers)}). Save the one you"

@@ -60,6 +60,7 @@ def _by_month(layer: xr.DataArray, given: xr.DataArray) -> xr.DataArray:
             f"Layer '{layer.name}' has {layer.sizes[MONTH]} steps along 'month', labelled {listed};"
             " the 12 months of a year are needed, labelled 1 to 12."
         )
+    # In calendar order, then 1 to 12 as integers: labels from GeoTIFF tags are floats.
     return layer.assign_coords({MONTH: labels}).sortby(MONTH).assign_coords({MONTH: months})
 
 

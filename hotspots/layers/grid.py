@@ -115,6 +115,7 @@ class Grid:
             # From the rows each time: a whole world of cells isn't worth keeping.
             return np.repeat(self.row_area_ha[:, None], self.shape[1], axis=1)
         kept = self.shape[0] * self.shape[1] <= _MOST_CELLS_KEPT
+        # A copy: the grid and its areas are shared by all layers.
         return self._projected_area_ha.copy() if kept else _projected_area_ha(self)
 
     @cached_property
@@ -170,6 +171,7 @@ def grid_of(obj: xr.DataArray | xr.Dataset) -> Grid:
     given = (
         obj.coords["spatial_ref"].attrs.get("GeoTransform") if "spatial_ref" in obj.coords else None
     )
+    # GDAL's order is x0, dx, 0, y0, 0, dy.
     dx = _step(x, x_name, None if given is None else float(str(given).split()[1]))
     dy = _step(y, y_name, None if given is None else float(str(given).split()[5]))
     transform = Affine(dx, 0, x[0] - dx / 2, 0, dy, y[0] - dy / 2)
@@ -194,6 +196,7 @@ def _step(centres: FloatArray, name: str, given: float | None) -> float:
 def same_grid(a: Grid, b: Grid) -> bool:
     """Return whether two grids have the same cells, to a thousandth of a cell."""
     near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
+    # EPSG:4326 has latitude first and OGC:CRS84 longitude, on the same cells.
     return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
 
 
@@ -265,10 +268,12 @@ def _projected_area_ha(grid: Grid) -> FloatArray:
     # Straight edges become curved in a cylindrical projection near the poles, in an azimuthal one
     # (Snyder 24-23) near the equator: each cell is measured where its edges stay nearly straight.
     cylindrical = _half_cross(lon, q, turn=360.0) * np.radians(1) / 2
+    # At the pole rounding must not make the root that of a negative number.
     radius = np.sqrt(np.clip(authalic_q(np.array(90.0)) - np.abs(q), 0, None))
     east, north = radius * np.sin(np.radians(lon)), radius * np.cos(np.radians(lon))
     azimuthal = _half_cross(east, north)
     area = np.where(np.abs(lat[:-1, :-1]) > 45, azimuthal, cylindrical)
+    # Both are areas on an ellipsoid whose equatorial radius is 1.
     return area * WGS84_A_M**2 / M2_PER_HA
 
 

@@ -207,6 +207,7 @@ def _canonical_values(
         attrs["guidelines"] = _guidelines(given.attrs.get("guidelines"))
     nodata = class_nodata(classes)
     own = classes_of(given) or classes
+    # A file's legend may name its nodata, which isn't a class.
     own = {code: meaning for code, meaning in own.items() if code != nodata}
     to_codes = partial(_codes, name=name, own=own, canonical=classes)
     return describe(_apply(to_codes, out, "int8" if nodata else "uint8"), name, **attrs)
@@ -255,6 +256,7 @@ def _guidelines(given: object) -> str:
 def _apply(func: Callable[..., AnyArray], layer: xr.DataArray, dtype: str) -> xr.DataArray:
     data = layer.data
     if hasattr(data, "dask"):
+        # With meta, dask doesn't try the function on an empty block.
         new = data.map_blocks(func, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype=dtype))
     else:
         new = func(np.asarray(data))
@@ -293,6 +295,7 @@ def _codes(
     values: AnyArray, name: str, own: dict[int, str], canonical: dict[int, str]
 ) -> npt.NDArray[np.uint8 | np.int8]:
     nodata = class_nodata(canonical)
+    # NaN can't be looked up among the codes of a legend.
     filled = np.nan_to_num(values, nan=nodata) if values.dtype.kind == "f" else values
     try:
         return recode(filled, own, canonical)

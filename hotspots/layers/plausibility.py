@@ -60,6 +60,7 @@ def require_plausible(layer: xr.DataArray) -> None:
         (is_share and (low < -0.001 or high > 1.01))
         or (row.unit == "t ha-1" and row.low == 0 and low < 0)
         or not (np.isfinite(low) and np.isfinite(high))
+        # More than half: the median itself is above 100, not just some faulty cells.
         or (row.unit == "degC" and hot > valid / 2)
         or outside > MOST_OUTSIDE * valid
         # Texture in percent that never passes 1 is a fraction; one cell may be a dune.

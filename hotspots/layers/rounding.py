@@ -25,6 +25,7 @@ def split(value: SameKind) -> SameKind:
     Made of three operations that IEEE 754 defines to the last bit, for compiled loops and arrays
     alike (Dekker 1971, doi:10.1007/BF01397083).
     """
+    # 2^12 + 1, which takes the last 12 of 53 binary digits off.
     scaled = value * 4097.0
     return scaled - (scaled - value)
 
@@ -45,6 +46,7 @@ def steady(values: npt.ArrayLike) -> FloatArray:
     given = np.asarray(values, dtype="float64")
     with np.errstate(invalid="ignore", over="ignore"):
         rounded = split(given)
+    # Numbers so large that the product overflows are kept whole.
     return np.where(np.isfinite(rounded), rounded, given)
 
 

@@ -78,6 +78,7 @@ def cell_size(text: str | float) -> float:
         per_degree = KM_PER_DEGREE / (number if unit == "km" else number / 1000)
         if not 1e-5 <= 1 / per_degree <= 30:
             raise _no_size(text)
+        # Nearest by ratio: sizes span four orders of magnitude.
         return 1 / min(_CELLS_PER_DEGREE, key=lambda n: abs(math.log(n / per_degree)))
     degrees = number * _IN_DEGREES[unit]
     if not 1e-5 <= degrees <= 30:
@@ -150,6 +151,7 @@ def target_grid(boxes: Sequence[Box], degrees: float) -> Grid:
     west, south, east, north = _around(boxes)
     if len(boxes) > 1:
         west, east = -180.0, 180.0
+    # In cells: a box that ends on a grid line must not take one more column by rounding.
     slack = 1e-9 / degrees
     left = math.floor((west + 180) / degrees + slack)
     right = min(math.ceil((east + 180) / degrees - slack), math.floor(360 / degrees + slack))

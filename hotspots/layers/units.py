@@ -75,6 +75,7 @@ _FACTORS: dict[tuple[str, str], tuple[float, float]] = {
     ("g m-2", "t ha-1"): (1 / 100, 0),
     ("kg ha-1", "t ha-1"): (1 / 1000, 0),
     ("t km-2", "t ha-1"): (1 / 100, 0),
+    # Molar masses: 12 g of carbon in 44 g of CO2.
     ("t CO2 ha-1", "t ha-1"): (12 / 44, 0),
     ("%", "1"): (1 / 100, 0),
     ("vol %", "1"): (1 / 100, 0),
@@ -98,6 +99,7 @@ _FACTORS: dict[tuple[str, str], tuple[float, float]] = {
     ("mm month-1", "mm yr-1"): (12, 0),
     ("mm d-1", "mm yr-1"): (_DAYS, 0),
     ("mm d-1", "mm month-1"): (_DAYS / 12, 0),
+    # 1 kg m-2 of water is 1 mm; a day has 86,400 s.
     ("kg m-2 s-1", "mm yr-1"): (_DAYS * 86400, 0),
     ("kg m-2 s-1", "mm month-1"): (_DAYS * 86400 / 12, 0),
     ("m yr-1", "mm yr-1"): (1000, 0),
@@ -134,6 +136,7 @@ def spelled(unit: str) -> str:
 
 def _part(word: str, sign: int) -> str:
     found = _PART.fullmatch(word)
+    # The 2 of CO2 isn't a power.
     if found is None or word == "CO2":
         return word
     name, power = found[1], int(found[2] or 1) * sign
@@ -174,6 +177,7 @@ def convert(values: AnyArray, given: str, target: str) -> AnyArray:
 
 def _pairs() -> dict[tuple[str, str], tuple[float, float]]:
     back = {(b, a): (1 / f, -shift / f) for (a, b), (f, shift) in _FACTORS.items()}
+    # A factor of the table prevails over the inverse of another.
     return back | _FACTORS
 
 
@@ -188,6 +192,7 @@ def _factor(given: str, target: str) -> tuple[float, float] | None:
     if direct is not None:
         return direct
     number = _NUMBER.fullmatch(given)
+    # "1" is a unit itself, not a factor before one.
     if number is None or given == "1":
         return None
     inner = _factor(number[2] or "1", target)

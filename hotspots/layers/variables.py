@@ -263,6 +263,7 @@ VARIABLES: dict[str, Variable] = _table(
 )
 # Layers of soil depths, with bounds such as clay_lower and clay_upper.
 PROFILES = ("soc", "bulk_density", "coarse_fragments", "clay", "silt", "sand")
+# The first pattern that fits counts, so that special families come before general ones.
 _FAMILIES: tuple[tuple[re.Pattern[str], Variable], ...] = (
     (re.compile(r"stability_\w+"), VARIABLES["stability_gain"]),
     (re.compile(r"soc_stock_\d{3,4}"), VARIABLES["soc_stock"]),

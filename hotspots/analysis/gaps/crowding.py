@@ -67,17 +67,20 @@ def crowded(
     table = gpd.GeoDataFrame(patches[keep], geometry=patches.geometry)
     area = pairs["area"].to_numpy(dtype=np.int64)
     table["records"] = np.bincount(area, minlength=len(table)).astype(np.int64)
+    # From ha to Mha and from t to Mt.
     table["records_per_mha"] = _ratio(1e6 * table["records"], table["managed_ha"])
     table["records_per_mt"] = _ratio(1e6 * table["records"], table["at_stake_t_yr"])
     # One of n hotspots counts 1/n in each, so that the shares add up to 1.
     part = 1 / pairs.groupby("item")["area"].transform("size").to_numpy(dtype="float64")
     weight = np.bincount(area, weights=part, minlength=len(table)).astype(np.float64)
+    # Unknown tonnes take no share; one of them would make every share missing.
     stake = np.nan_to_num(table["at_stake_t_yr"].to_numpy())
     table["share_of_records"] = _share(weight)
     table["share_of_stake"] = _share(stake)
     table["crowding"] = _ratio(table["share_of_records"], table["share_of_stake"])
     table["more_than_share"] = table["share_of_records"] > table["share_of_stake"]
     table = table.assign(**known(table["countries"], completeness))
+    # lexsort sorts by its last key first; unknown ratios end their part, ids decide ties.
     order = np.lexsort((table["id"], -table["crowding"].fillna(-1), -table["records"].gt(0)))
     table = table.iloc[order].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
@@ -123,10 +126,12 @@ def outside(
     counted = select(tidy(records), choice or RecordFilter(), today or date.today())
     counted = counted[placed(counted)].reset_index(drop=True)
     areas, shapes = np.asarray(patches.geometry, dtype=object), shapes_of(counted)
+    # At least to EXACT_KM, within which distances are measured to edges.
     pairs = pairs_within(areas, shapes, max(require_distance(within_km), EXACT_KM))
     met = pairs.loc[pairs["km"] <= within_km, "item"]
     table = counted[["id", "name", "type", "country", "theme", "geometry"]].copy()
     item, km = _nearest_area(shapes, areas, pairs)
+    # Position -1, for want of any hotspot, is the last name: empty.
     names = np.array([*patches["id"], ""], dtype=object)
     table.insert(5, "nearest_hotspot", names[item])
     table.insert(6, "nearest_hotspot_km", km)
@@ -142,6 +147,7 @@ def concentration(records: FloatArray, tonnes: FloatArray) -> dict[str, float]:
     if not records.sum() or not tonnes.sum():
         return {"gini": float("nan"), "herfindahl": float("nan")}
     share, stake = _share(records), _share(tonnes)
+    # Records where no tonne is at stake come last, as infinitely many per tonne.
     steep = np.divide(share, stake, out=np.full(len(share), np.inf), where=stake > 0)
     order = np.argsort(steep, kind="stable")
     heap = np.concatenate([[0.0], np.cumsum(share[order])])

@@ -116,7 +116,10 @@ def gaps(
     selected = chosen(active, choice, day)
     matching = active[selected].reset_index(drop=True)
     shapes, areas = shapes_of(matching), np.asarray(patches.geometry, dtype=object)
+    # At least to EXACT_KM, so that the nearest record is measured to edges however near it is.
     every = pairs_within(areas, shapes_of(active), max(require_distance(within_km), EXACT_KM))
+    # Matching records are some of the active ones: distances are taken once for both, and
+    # positions among the active become positions among the matching.
     pairs = every[selected[every["item"]]]
     pairs = pairs.assign(item=(np.cumsum(selected) - 1)[pairs["item"]])
     every, near = every[every["km"] <= within_km], pairs[pairs["km"] <= within_km]
@@ -149,6 +152,7 @@ def polygons_of(hotspots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         .drop_duplicates("id")
         .reset_index(drop=True)
     )
+    # A table without a CRS is taken as EPSG:4326; `to_globe` would refuse it, or an empty one.
     if len(table) and table.crs is not None and table.crs != "EPSG:4326":
         table = to_globe(table, "The table of hotspots")
     for name in ("class", "climate_zone", "countries"):
@@ -165,11 +169,13 @@ def at_stake(table: pd.DataFrame) -> FloatArray:
     gain = table["potential_t_yr"].to_numpy(dtype="float64")
     loss = table["gross_loss_t_yr"].to_numpy(dtype="float64")
     kind = table["class"].to_numpy()
+    # A part that isn't known counts as 0 beside the other; the sum is unknown where both are.
     both = np.where(
         np.isnan(gain) & np.isnan(loss), np.nan, np.nan_to_num(gain) + np.nan_to_num(loss)
     )
     by_class = {"build": gain, "protect": loss, "restore": both}
     choices = [by_class[name] for name in by_class]
+    # fmax, since maximum would give NaN where only one of the two is known.
     return np.select([kind == name for name in by_class], choices, default=np.fmax(gain, loss))
 
 
@@ -260,6 +266,7 @@ def _by_country(
         ones = np.ones(len(here), dtype=np.int32)
         matrix = sparse.csr_array((ones, cells), shape=(len(records), len(ids)))
         found = sparse.csr_array(touched @ matrix.T)
+        # A record that shares several countries with a list counts once.
         found.data[:] = 1
         return found
 
@@ -271,6 +278,7 @@ def _by_country(
     there = sparse.csr_array((np.ones(len(item), dtype=np.int32), (whose, item)), declared.shape)
     # Subtract those that are near as well: few, compared with those that declare the country.
     row, column = declared.multiply(there).nonzero()
+    # Row and column as one number, so that pairs are compared in one call.
     also = np.isin(whose * len(records) + item, row.astype(np.int64) * len(records) + column)
     return {
         "declared_for_country": _rows(declared)[groups] - _count(near[also], len(patches)),

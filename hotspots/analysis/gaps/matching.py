@@ -91,6 +91,7 @@ def pairs_within(areas: ObjectArray, items: ObjectArray, km: float) -> pd.DataFr
     near = _measured(outlines_of(areas), sites_of(items), km)
     found = pd.concat([touching, near], ignore_index=True)
     found.loc[found["km"] < _TOUCHING_KM, "km"] = 0.0  # as at a seam that the areas are cut at
+    # By distance before duplicates are dropped: the least one of each pair stays.
     found = found.sort_values(["area", "km", "item"], kind="stable")
     return found.drop_duplicates(["area", "item"]).reset_index(drop=True)
 
@@ -111,9 +112,11 @@ def nearest_items(
     if not len(alone) or not len(sites.points):
         return item, km
     ours = sites_of(areas[alone])
+    # The tree compares chords through the earth, which on a sphere rank as distances on it do.
     there = _nearest_sites(ours.points, sites)[ours.site]
     away = geodesic_km(ours.points[ours.site], sites.points[there])
     best = np.lexsort((away, ours.item))
+    # Sorted by distance within each area, so that the first entry of each is its nearest.
     best = best[np.unique(ours.item[best], return_index=True)[1]]
     owner = alone[ours.item[best]]
     item[owner], km[owner] = _first_items(sites)[there[best]], away[best]
@@ -125,6 +128,7 @@ def outlines_of(areas: ObjectArray) -> Outlines:
     parts, owner = shapely.get_parts(areas, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
+    # An edge joins points of one ring, never the last of one to the first of the next.
     same = ring[1:] == ring[:-1]
     start, end = points[:-1][same], points[1:][same]
     whose = owner[part[ring[:-1][same]]] if len(points) else np.empty(0, dtype=np.int64)
@@ -134,6 +138,7 @@ def outlines_of(areas: ObjectArray) -> Outlines:
     length = _DEGREE_KM * np.hypot(step[:, 0] * narrow, step[:, 1])
     count = np.maximum(np.ceil(length / SPACING_KM), 1).astype(np.int64)
     edge = np.repeat(np.arange(len(count)), count)
+    # Position within the edge: the running number less that of the edge's first piece.
     nth = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
     low, high = nth / count[edge], (nth + 1) / count[edge]
     return Outlines(
@@ -198,6 +203,7 @@ def area_shares(areas: ObjectArray, items: ObjectArray, pairs: pd.DataFrame) -> 
     whole[there] = true_area(areas[there])
     share = np.full(len(areas), np.nan)
     np.divide(covered, whole, out=share, where=whole > 0)
+    # An intersection may come out larger than the whole by rounding.
     np.minimum(share, 1, out=share)
     return share
 
@@ -238,7 +244,9 @@ def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
         start, end = in_space(outlines.start), in_space(outlines.end)
         middle, runs = (start + end) / 2, _runs(outlines, start, end)
         heads, where = cKDTree(runs.centre), in_space(sites.points)
+        # A point of a piece is at most half a piece from its middle.
         reach = km + SPACING_KM / 2
+        # The tree takes one radius, that of the widest run; what it finds is cut to each run's own.
         for chunk in _chunks(heads, where, reach + runs.radius.max()):
             near = cKDTree(where[chunk]).sparse_distance_matrix(
                 heads, reach + runs.radius.max(), output_type="ndarray"
@@ -257,6 +265,7 @@ def _measured(outlines: Outlines, sites: Sites, km: float) -> pd.DataFrame:
             owners.append(outlines.owner[piece[kept]])
             places.append(site[kept])
             feet.append(foot[kept])
+    # With an empty array first: concatenate refuses an empty list.
     owner = np.concatenate([np.empty(0, dtype=np.int64), *owners])
     place = np.concatenate([np.empty(0, dtype=np.int64), *places])
     exact = geodesic_km(_on_globe(np.concatenate([np.empty((0, 3)), *feet])), sites.points[place])
@@ -301,6 +310,7 @@ def _foot(point: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
     along = end - start
     length2 = np.einsum("ij,ij->i", along, along)
     part = np.einsum("ij,ij->i", point - start, along)
+    # A piece without length, of a doubled vertex, has its start as the nearest point.
     part = np.divide(part, length2, out=np.zeros_like(part), where=length2 > 0)
     foot: FloatArray = start + np.clip(part, 0, 1)[:, None] * along
     return foot

@@ -40,6 +40,7 @@ def region_pairs(
         [(code, region) for region, codes in members.items() for code in codes],
         columns=["region", "larger"],
     )
+    # One level is enough: regions of the initiative hold countries, never each other.
     up = direct.merge(larger, on="region").drop(columns="region")
     every = pd.concat([direct, up.rename(columns={"larger": "region"})], ignore_index=True)
     return every.drop_duplicates().reset_index(drop=True)
@@ -54,6 +55,7 @@ def wider_pairs(
     stated = codes_of(records, "regions")
     stated["region"] = [tuple(members.get(code, ())) for code in stated["code"]]
     down = stated.explode("region").dropna(subset=["region"])[["record", "region"]]
+    # An anti-join: pairs that are found on the left only don't count in the region yet.
     marked = (
         pd.DataFrame(down)
         .drop_duplicates()
@@ -99,6 +101,7 @@ def _footprints(records: gpd.GeoDataFrame, outlines: gpd.GeoDataFrame) -> pd.Dat
     rows = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
     areas = np.asarray(outlines.geometry, dtype=object)
     area, item = shapely.STRtree(shapes[rows]).query(areas, predicate="intersects")
+    # In square degrees: only the ratio within one footprint counts.
     common = shapely.area(shapely.intersection(areas[area], shapes[rows[item]]))
     kept = common >= _LEAST_SHARE * shapely.area(shapes[rows[item]])
     ids = outlines["id"].to_numpy()[area[kept]]

@@ -152,6 +152,7 @@ def _counts_by_reason(
         ~np.isin(who, examples["record"]),
         ~np.isin(who, found["record"]),
     )
+    # select takes the first test that holds, so that each practice has one reason.
     first = np.select(tests, np.arange(len(tests)), default=len(tests))[practices]
     counts = np.bincount(first, minlength=len(tests) + 1)
     left = {why: int(n) for why, n in zip(REASONS, counts, strict=False) if n}
@@ -179,6 +180,7 @@ def _land_uses(patches: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return area (position), climate_zone and land_use of the hotspots, a row per land use."""
     import pandas as pd
 
+    # An empty part first: concat refuses an empty list, and positions must stay integers.
     parts = [pd.DataFrame({"area": [], "climate_zone": [], "land_use": []}).astype({"area": int})]
     for column in patches.columns:
         if str(column).endswith("_ha") and pd.api.types.is_numeric_dtype(patches[column]):
@@ -211,6 +213,7 @@ def _gathered(found: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     keys = ["stratum", "practice_kind"]
     each = found.drop_duplicates([*keys, "land_use"]).sort_values("land_use")
     uses = each.groupby(keys)["land_use"].agg(SEPARATOR.join)
+    # A record with several land uses is one example.
     once = found.drop_duplicates([*keys, "record"]).groupby(keys)["effect"]
     rows = uses.to_frame().assign(
         examples=once.size(), effect_median=once.median(), effect_least=once.min()
@@ -243,6 +246,7 @@ def _nearest_examples(
             area=np.searchsorted(here, near["area"]), item=np.searchsorted(there, near["item"])
         )
         nearest, km[group.index] = nearest_items(areas[here], shapes[these], near)
+        # Where no example can be put on the map, nearest is -1 and picks the -1 appended.
         item[group.index] = np.append(every[these], -1)[nearest]
     ids = np.array([*records["id"], ""], dtype=object)
     names = np.array([*records["name"], ""], dtype=object)

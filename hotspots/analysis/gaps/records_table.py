@@ -106,9 +106,11 @@ def tidy(records: gpd.GeoDataFrame | pd.DataFrame) -> gpd.GeoDataFrame:
     columns: TableRow = {}
     for name in TEXTS:
         given = records[name] if name in records else pd.Series("", index=records.index)
+        # As objects first: columns of numbers or categories can't take an empty text.
         columns[name] = given.astype(object).where(given.notna(), "").astype(str)
     for name in NUMBERS:
         given = records[name] if name in records else pd.Series(np.nan, index=records.index)
+        # Text in a column of numbers is missing, not an error.
         columns[name] = pd.to_numeric(given, errors="coerce").astype("float64")
     table = gpd.GeoDataFrame(columns, geometry=np.asarray(shapes, dtype=object), crs="EPSG:4326")
     return table.drop_duplicates("id").reset_index(drop=True)
@@ -145,12 +147,14 @@ def ended(records: gpd.GeoDataFrame, today: date) -> BoolArray:
 def last_day(text: str) -> date | None:
     """Return the last day of a partial ISO date ("2018", "2018-05"), or None if it isn't a date."""
     try:
+        # Ten characters hold a whole date; a time of day behind it doesn't matter.
         parts = [int(part) for part in text.strip()[:10].split("-")] if text.strip() else []
         if not parts:
             return None
         year, month = parts[0], parts[1] if len(parts) > 1 else 12
         day = parts[2] if len(parts) > 2 else calendar.monthrange(year, month)[1]
         return date(year, month, day)
+    # Not a number, a month 13, a 31 February.
     except (ValueError, IndexError):
         return None
 
@@ -181,6 +185,7 @@ def placed(records: gpd.GeoDataFrame, *, vague: bool = False) -> BoolArray:
 
 def shapes_of(records: gpd.GeoDataFrame) -> ObjectArray:
     """Return the geometries of records, None where they aren't georeferenced."""
+    # A copy: the array may be the table's own.
     shapes = np.asarray(records.geometry, dtype=object).copy()
     shapes[~placed(records)] = None
     return shapes

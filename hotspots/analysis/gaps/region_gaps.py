@@ -117,6 +117,7 @@ def region_gaps(
     counted = select(tidy(records), choice or RecordFilter(), today or date.today())
     pairs = region_pairs(counted, facts.members, facts.outlines)
     found = rows.reindex(columns=["set", "name_en"]).rename_axis("id").reset_index()
+    # Columns that the table lacks become NaN: not known.
     stakes = rows.reindex(columns=[facts.potential, facts.loss]).astype("float64")
     found["potential_t_yr"], found["gross_loss_t_yr"] = stakes.to_numpy().T
     # The loss is that of all land, including deserts, where no action is needed.
@@ -236,6 +237,7 @@ def _dated(actions: pd.DataFrame, pairs: pd.DataFrame, today: date) -> pd.DataFr
     rows = rows.merge(codes_of(actions, "theme").rename(columns={"code": "pillar"}), on="record")
     rows = rows.join(facts, on="record").sort_values(["years_since", "newest_id"])
     groups = rows.groupby(["region", "pillar"])
+    # nth, since first() would take each column's first value that isn't missing, of any row.
     first = groups[["newest", "newest_id", "years_since"]].nth(0)
     first = first.join(rows[["region", "pillar"]]).set_index(["region", "pillar"])
     counts = groups.agg(actions=("record", "nunique"), running=("running", "sum"))

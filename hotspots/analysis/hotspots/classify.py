@@ -58,8 +58,10 @@ def top_share_by_area(
     top = np.zeros(values.size, dtype=bool)
     for label in np.unique(labels):
         member = np.flatnonzero(labels == label)
+        # Descending; NaN comes last: it counts in the area of its group but is never in the top.
         order = member[np.argsort(-values[member], kind="stable")]
         ranked, cumulated = values[order], np.cumsum(area[order])
+        # A tie is judged by the area down to its last cell, so that all of it is in or out.
         last_of_tie = np.searchsorted(-ranked, -ranked, side="right") - 1
         inside = cumulated[last_of_tie] <= share * cumulated[-1] * (1 + SAME_SUM)
         top[order] = inside & np.isfinite(ranked)
@@ -125,6 +127,7 @@ def classify_hotspots(
     grid = grid_of(gain)
     cell_ha = grid.area_ha()
     share = managed_share if valid_share is None else managed_share * valid_share
+    # Land whose managed share isn't known ranks with no area.
     area = (cell_ha * share.fillna(0).values).astype("float64")
     known = gain.notnull() if loss is None else gain.notnull() & loss.notnull()
     has_soil = (excluded_reason > 0) | (managed_share.notnull() & (area > 0))
@@ -197,6 +200,7 @@ def _stable(
 ) -> tuple[BoolArray, BoolArray]:
     """Return the hot cells, and those hot by their own value but with insufficient evidence."""
     if share_of_draws is None:
+        # Without draws nothing is known to be unstable.
         return keep(high), np.zeros_like(high)
     # Not "at or above": where no error is known (NaN) the map's own value is used.
     surely = keep(high & ~(share_of_draws.values < stability))

@@ -108,6 +108,7 @@ def excluded_reason(
         if any(layer in data for layer in mask.needs):
             checks[mask.reason] = mask.holds(data, limits)
     reason = xr.zeros_like(data["soc_stock"], dtype="uint8")
+    # From the last reason in the legend to the first, which overwrites the others.
     for cause in sorted(checks, key=lambda name: -_REASON[name]):
         reason = reason.where(~checks[cause], np.uint8(_REASON[cause]))
     reason = reason.where(data["soc_stock"].notnull(), np.uint8(0)).astype("uint8")
@@ -174,6 +175,7 @@ def _wetland(data: xr.Dataset, _: Thresholds) -> xr.DataArray:
 def _paddy(data: xr.Dataset, _: Thresholds) -> xr.DataArray:
     if "cropland_share" not in data:
         return data["paddy_share"] >= HALF
+    # Paddy is a part of cropland: where that is known, half of the crops decides.
     return (data["paddy_share"] > 0) & (data["paddy_share"] >= HALF * data["cropland_share"])
 
 
@@ -182,6 +184,7 @@ def _topsoil(layer: xr.DataArray) -> xr.DataArray:
     if "depth" not in layer.dims:
         return layer
     weight = layer["thickness"] / float(layer["thickness"].sum())
+    # A missing layer makes the mean missing: the others alone aren't the topsoil.
     return (layer * weight).sum("depth", skipna=False)
 
 

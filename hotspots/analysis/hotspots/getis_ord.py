@@ -114,6 +114,7 @@ def _on_grid(values: object, needs_grid: bool) -> tuple[xr.DataArray, Grid | Non
     except RasterError:
         if needs_grid:
             raise
+        # A mask of cells needs no coordinates; without them the layer just isn't wrapped.
         return values, None
 
 
@@ -177,6 +178,7 @@ def _dataset(
 
     p = erfc(np.abs(z) / np.sqrt(2))  # = 2·sf(|z|), without loss in the tail
     adjusted = false_discovery_rate(p, method=method)
+    # Where z is missing both factors are 0: comparisons with NaN are False.
     cluster = (np.sign(np.nan_to_num(z)) * (adjusted <= alpha)).astype("int8")
     units = {"units": str(layer.attrs.get("units", "1"))}
     layers = {

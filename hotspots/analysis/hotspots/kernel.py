@@ -70,6 +70,7 @@ def _add_shifted(out: FloatArray, line: FloatArray, shift: int, sign: float, wra
             out[j] += sign * (turn + line[j + shift - columns] if wraps else turn)
     else:
         before = min(-shift, columns)
+        # Without wrapping, the prefix sum before the first column is 0: nothing to add.
         if wraps:
             for j in range(before):
                 out[j] += sign * (line[j + shift + columns] - turn)

@@ -51,6 +51,7 @@ def mask_runs(mask: npt.ArrayLike, shape: tuple[int, int], wraps: bool = False) 
         )
     offsets = []
     for dr, line in enumerate(cells.astype(bool), start=-(cells.shape[0] // 2)):
+        # 1 where a run of cells starts, -1 one cell after its end.
         steps = np.diff(np.concatenate([[0], line.astype(np.int8), [0]]))
         starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
         middle = cells.shape[1] // 2
@@ -76,6 +77,7 @@ def _planar_runs(grid: Grid, radius: float) -> Runs:
     # A disc of cells is one run a row, symmetric around the cell's own column.
     reach = min(int(radius // dy), grid.shape[0] - 1)
     dr = np.arange(-reach, reach + 1)
+    # `reach` keeps dr within the radius, so that the root is real.
     half = np.floor(np.sqrt(radius**2 - (dr * dy) ** 2) / dx).astype("int64")
     half = np.minimum(half, grid.shape[1] - 1)
     return _same_for_all_rows(np.column_stack([dr, -half, half]), grid.shape, wraps=False)
@@ -83,6 +85,7 @@ def _planar_runs(grid: Grid, radius: float) -> Runs:
 
 def _geodesic_runs(grid: Grid, radius: float) -> Runs:
     rows = grid.shape[0]
+    # A centre at a pole may lie beyond it by rounding.
     lat = np.clip(grid.y, -90, 90)
     along = np.concatenate([[0.0], _distance(lat[:-1], lat[1:], np.zeros(rows - 1)).cumsum()])
     # The shortest way between two parallels is along a meridian: rows beyond it have no neighbour.
@@ -108,6 +111,7 @@ def _half_widths(grid: Grid, lat: FloatArray, other: FloatArray, radius: float) 
     Bisection: distance grows with the difference of longitude up to 180°.
     """
     columns, step = grid.shape[1], abs(grid.transform.a)
+    # Beyond 180° the way round the other side is shorter, and distance falls again.
     most = columns // 2 if grid.wraps else min(columns - 1, int(180 / step))
     low = np.zeros(len(lat), dtype="int64")
     high = np.full(len(lat), most, dtype="int64")

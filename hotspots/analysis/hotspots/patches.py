@@ -89,6 +89,7 @@ def drop_small(
     if min_cells is not None:
         keep &= cells >= min_cells
     if min_area_km2 is not None:
+        # A patch of exactly the minimum stays, whatever the rounding of its sum.
         keep &= km2 * (1 + SAME_SUM) >= min_area_km2
     keep[0] = False  # label 0 is what lies outside of all patches
     return np.asarray(keep[labels], dtype=bool)

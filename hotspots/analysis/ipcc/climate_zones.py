@@ -126,6 +126,7 @@ def _zones(
         moist, dry = _CODE[f"{band}_moist"], _CODE[f"{band}_dry"]
         return np.select([unknown(ratio), ratio > MOIST_RATIO_ABOVE], [0, moist], dry)
 
+    # Elevation before rain: a montane climate doesn't need the rain.
     in_tropics = np.select(
         [
             unknown(elevation),
@@ -140,6 +141,7 @@ def _zones(
     in_cold = np.select(
         [unknown(warmest), warmest < POLAR_BELOW], [0, by_ratio("polar")], by_ratio("boreal")
     )
+    # Frost decides above 18 degC only: in cooler climates it may be missing.
     zones = np.select(
         [unknown(mat), warm & unknown(frost), tropical, mat > WARM_ABOVE, mat > COOL_ABOVE],
         [0, 0, in_tropics, by_ratio("warm_temperate"), by_ratio("cool_temperate")],

@@ -186,6 +186,7 @@ def drained_organic_emission(
     stock = np.inf if peat_stock is None else peat_stock
     parts: dict[str, tuple[Callable[..., FloatArray], tuple[Numeric, ...]]] = {
         "co2_c": (_carbon, (site.ef, doc.ef, site.ef)),
+        # The bounds are those of the on-site factor; the off-site one keeps its mean.
         "co2_c_lower": (_carbon, (site.low, doc.ef, site.low)),
         "co2_c_upper": (_carbon, (site.high, doc.ef, site.high)),
         "doc_c": (_carbon, (site.ef, doc.ef, doc.ef)),
@@ -255,6 +256,7 @@ def rewetted_factor(climate_zone: ClassArgument, nutrient_status: str = "rich") 
     rows = [
         row
         for row in table("ipcc_rewetted_organic_soils_co2")
+        # The tropics have one row for both, without a status.
         if row["nutrient_status"] in ("", nutrient_status)
     ]
     zones = class_codes(climate_zone, CLIMATE_ZONES, "IPCC climate zone")
@@ -312,11 +314,13 @@ def wetland_mineral_factor(years_since_rewetting: Numeric | None = None) -> Same
         (float(row["years_since_rewetting"].split("-")[1]), float(row["f_lu"]))
         for row in rows_of(name, level="rewetted")
     )
+    # The end of the last row isn't a step: its factor holds from then on.
     ends = [0.0, *(end for end, _ in steps[:-1])]
     values = np.array([drained, *(value for _, value in steps)])
 
     def factor(years: FloatArray) -> FloatArray:
         """Return the factor of the step that each year is in."""
+        # The last year of a step still belongs to it, and 0 years to the drained soil.
         found = values[np.searchsorted(ends, years)]
         return np.where(np.isnan(years), np.nan, found)
 
@@ -388,6 +392,7 @@ def _carbon(
     demand = np.maximum((site + doc) * years, 0.0)
     with np.errstate(invalid="ignore"):
         share = np.where(demand == 0, 1.0, np.minimum(demand, stock) / demand)
+    # An unknown stock stays unknown, also where nothing is taken from it.
     share = np.where(np.isnan(stock), np.nan, share)
     return area * part * years * share
 

@@ -139,6 +139,7 @@ def _with_texture(groups: AnyArray, sand: FloatArray, clay: FloatArray) -> CodeA
     groups = np.asarray(groups, dtype="int64")
     sandy = (sand > SANDY_ABOVE) & (clay < SANDY_BELOW)
     unknown = np.isnan(sand) | np.isnan(clay)
+    # In the order of the tree: Histosols need no texture, and sandy precedes the group's class.
     out = np.select(
         [groups == 0, groups == _CODE["organic"], unknown, sandy, groups == _NO_CLASS],
         [0, _CODE["organic"], 0, _CODE["sandy"], 0],
@@ -180,6 +181,7 @@ def _name(value: str | float, names: dict[int, str] | None, system: str) -> str:
         )
     if value in names:
         return names[int(value)]
+    # 0 and negative codes without a name are nodata by custom; others are an error.
     if value > 0:
         raise BadInputError(
             f"The layer of soil groups has the code {value:g}, which its flag_values lack."
@@ -194,6 +196,7 @@ def _code(name: str, system: str, unlisted: str) -> int:
         return 0
     known = _groups(system)
     last = key.split()[-1]
+    # Singular forms, and qualifiers before the group ("Haplic Luvisol").
     for candidate in (key, f"{key}s", last, f"{last}s"):
         if candidate in known:
             listed, proposed = known[candidate]

@@ -174,6 +174,7 @@ def _gains(
     depth = common_depth(soc_stock)
     shares = {use: share for use, (share, _, _) in uses.items()}
     reference = unmixed_stock(soc_stock, shares, {use: now for use, (_, now, _) in uses.items()})
+    # A cell without the land use has no stock under it, rather than a hypothetical one.
     stocks = {use: (reference * now).where(share > 0) for use, (share, now, _) in uses.items()}
     gains = {use: stocks[use] * (then / now - 1) * per_year for use, (_, now, then) in uses.items()}
     out = {
@@ -198,6 +199,7 @@ def unmixed_stock(
     (NaN) gives NaN only where it has a share.
     """
     rest = 1.0 - sum(shares.values())
+    # Chosen, not multiplied: a missing factor times a share of 0 would be NaN.
     mixed = rest + sum(
         choose(share > 0, share * factors[use], 0.0) for use, share in shares.items()
     )
@@ -401,6 +403,7 @@ def _require_share(what: str, share: xr.DataArray) -> None:
 def _mean_of_uses(values: dict[str, xr.DataArray], shares: dict[str, xr.DataArray]) -> xr.DataArray:
     """Return the mean of `values` by share; NaN where no use has a share."""
     if len(values) == 1:
+        # The mean of one use is its own value; weighting would only round it.
         return next(iter(values.values()))
     parts = sum(choose(shares[use] > 0, values[use] * shares[use], 0.0) for use in shares)
     managed = xr.DataArray(sum(shares.values()))

@@ -200,6 +200,7 @@ def factor_by_zone(
         reference levels).
     """
     _require_known(factor, level, system, guidelines, factors)
+    # A copy, since the packaged values are cached and the user's rows are written over them.
     values = _packaged_by_zone(factor, level, system, guidelines, column).copy()
     for row in own_rows(factors, guidelines):
         if (row["factor"], row["level"], row["system"]) == (factor, level, system):
@@ -258,6 +259,7 @@ def _own_row(row: Mapping[str, Any], guidelines: str, row_label: str) -> TableRo
             f"{row_label} has the unknown key '{unknown[0]}'; allowed are {', '.join(_KEYS)}"
             f"{near_matches(unknown[0], _KEYS) or '.'}"
         )
+    # str() makes "None" of an absent value.
     if missing := [key for key in _NEEDED if str(row.get(key, "")).strip() in ("", "None")]:
         raise BadInputError(f"{row_label} lacks {', '.join(missing)}; give each a value.")
     edition = str(row.get("guidelines") or guidelines)

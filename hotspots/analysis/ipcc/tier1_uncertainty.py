@@ -195,9 +195,11 @@ def ipcc_tier1_relative_sd(change: ManagementChange = ManagementChange()) -> Flo
         for level, power in ((before, -1), (after, 1)):
             value, sd = _value_and_sd(change, factor, level)
             ratio = ratio * value**power
+            # A level that doesn't change cancels; 0 * value keeps NaN where a factor is missing.
             variance = variance + np.where(before == after, 0 * value, (sd / value) ** 2)
     sd, gain = ratio * np.sqrt(variance), np.abs(ratio - 1)
     out = np.where((sd > 0) & np.isfinite(gain), np.inf, np.nan)
+    # Factors whose product doesn't change leave a gain of rounding only.
     return np.divide(sd, gain, out=out, where=gain > 1e-12)
 
 
@@ -237,8 +239,11 @@ def tier1_draws(
         drawn = {}
         for level in (before, after):
             value, sd = _value_and_sd(change, factor, level)
+            # A stream for each level, so that scenarios which share a level share its draws; crc32,
+            # since Python's own hash of a text differs from run to run.
             key = zlib.crc32(f"{change.system} {factor} {level}".encode())
             drawn[level] = _truncated_normal(np.random.default_rng([seed, key]), int(n), value, sd)
+        # An unchanged level is one draw, so that its ratio is exactly 1.
         ratio *= drawn[after] / drawn[before]
     return ratio - 1
 
@@ -260,6 +265,7 @@ def _truncated_normal(
 
     estimates = np.stack([value, sd], axis=1)
     _, first, place = np.unique(estimates, axis=0, return_index=True, return_inverse=True)
+    # Zones that share an estimate read one column of random numbers.
     uniform = rng.random((n, len(value)))[:, first[place.ravel()]]
     below_zero = ndtr(np.divide(-value, sd, out=np.full_like(value, -np.inf), where=sd > 0))
     # A uniform number of exactly 0 would be minus infinity.

@@ -62,6 +62,7 @@ def modelled_change(
     if not detectable >= 0:
         raise BadInputError(f"detectable is {detectable}; it is an amount in t ha-1, 0 or more.")
     require_aligned(start, end)
+    # For its check alone: a change between two depths isn't one.
     common_depth(start, end)
     # Stocks stored as float32 would give equal changes different last digits, and break ties.
     delta = (end.astype("float64") - start.astype("float64")).round(STORED_DECIMALS)

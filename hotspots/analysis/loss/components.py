@@ -79,6 +79,7 @@ def loss_conversion(
         """
         # A conversion that gains carbon is not a negative loss: gain and loss are never netted.
         lost = p * stock * np.clip(1 - f, 0, None) / (over_years or 1.0)
+        # Where nothing is converted no factor is needed; 0 * (…) keeps the other inputs' NaN.
         return np.where(p > 0, lost, 0.0 * (stock + p))
 
     out = elementwise(kernel, soc_stock, factor, conversion_rate)
@@ -148,6 +149,7 @@ def loss_erosion_gross(
 ) -> Values:
     """Return the carbon that erosion moves, lost or not: `loss_erosion` with a lost share of 1."""
     require_between("soil_erosion", soil_erosion, 0, 10000, "t ha-1 yr-1", "check sign and unit")
+    # 580 g kg-1: pure organic matter by van Bemmelen's factor, 1000/1.724.
     require_between("soc", soc, 0, 580, "g kg-1", "divide dg kg-1 by 10")
     require_between("enrichment", enrichment, 0.1, 10, "as a ratio", "0.8 to 2.5 is usual")
 
@@ -164,6 +166,7 @@ def loss_erosion_gross(
             Enrichment ratio, dimensionless. NaN in any of the three gives NaN; their shapes
             broadcast.
         """
+        # g of carbon per kg of soil is 1e-3 t per t.
         return erosion * content * 1e-3 * ratio
 
     out = elementwise(kernel, soil_erosion, soc, enrichment)
@@ -271,6 +274,7 @@ def loss_drained_organic(*, drained_share: Values, emission_factor: Numeric) -> 
             Emission factor, t C ha-1 yr-1, of a shape that broadcasts with `share`; NaN is allowed
             where `share` is 0.
         """
+        # Where nothing is drained no factor is needed; 0 * share keeps a missing share missing.
         return np.where(share > 0, share * ef, 0.0 * share)
 
     out = elementwise(kernel, drained_share, emission_factor)

@@ -261,6 +261,7 @@ def response_class(
         high = (loss >= thresholds.loss) & (loss > 0)
         low = np.isfinite(loss) & ~high
         avoid = high & (np.isin(part, avoidable) | (never >= thresholds.irrecoverable))
+        # Where the irrecoverable part isn't known, "avoid" can't be ruled out.
         reduce = high & ~avoid & (part > 0) & np.isfinite(never)
         possible = (gain >= thresholds.gain) & (gain > 0)
         reverse = low & (debt >= thresholds.deficit) & (debt > 0) & possible
@@ -278,6 +279,7 @@ def response_class(
 
 def _years_of(amount: FloatArray, rate: FloatArray) -> FloatArray:
     """Return amount over rate: 0 for no amount, infinite for an amount at no rate."""
+    # Infinity is the answer where a rate is 0 or vanishing, not an error.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         years = amount / rate
     # 0/0 means that nothing moves, so there is no time, however slow the rate.

@@ -34,6 +34,7 @@ TRANSITION_YEARS = 20
 DEGRADED_PERCENT, IMPROVED_PERCENT = -10.0, 10.0
 # Twenty steps of a tenth of a percent must be two percent: the thresholds are inclusive.
 PERCENT_DECIMALS = 9
+# Codes of `LAND_COVERS`.
 WATER, ARTIFICIAL = 7, 5
 MOST_STOCK_T_HA = 5000.0
 REFERENCE = "SDG 15.3.1 Good Practice Guidance 2.0; rule of Trends.Earth, in floating point"
@@ -111,6 +112,7 @@ def sdg_soc_change(
     ).transpose("year", ...)
     start, end = series.sel(year=first, drop=True), series.sel(year=last, drop=True)
     land = ~_is_water(cover, first, last)
+    # A stock of 0 has no change in percent.
     percent = (100 * (end - start) / start.where(start > 0)).where(land)
     loss = ((start - end).clip(min=0) / (last - first)).where(land)
     attrs: Attributes = {"period": f"{first}-{last}", "references": REFERENCE}
@@ -161,6 +163,7 @@ def transition_table(
     """
     import pandas as pd
 
+    # Over all years, not the window: transitions before it still move the stock within it.
     stock = sdg_soc_change(
         soc_stock=soc_stock,
         land_cover=land_cover,
@@ -180,6 +183,7 @@ def transition_table(
         dask="parallelized",
         output_dtypes=["uint8"],
     )
+    # NaN lasts from its year on, so that a value in the last year means values in all.
     known = stock.sel(year=last).notnull() & ~_is_water(cover, first, last) & weight.notnull()
     stocks, causes, classes, weights, counts = (
         layer.transpose("year", ...).values
@@ -188,6 +192,7 @@ def transition_table(
     counted = np.where(counts[0], weights[0], 0.0)
     begin, end = first - year0, last - year0
     areas = _sums(10 * classes[begin] + classes[end], counted)
+    # 0 before the product: NaN of a cell left out would spoil the sums.
     steps = np.where(counts[1:], np.diff(stocks, axis=0), 0.0) * counted
     window = causes[begin + 1 : end + 1]
     changes = _sums(window, steps[begin:end])
@@ -217,9 +222,11 @@ def _factors(artificial: float | None) -> FloatArray:
     for place, group in enumerate(_groups(), start=1):
         for row in rows_of("sdg1531_soc_transition_factors", climate_group=group):
             old, new, f = int(row["from_code"]), int(row["to_code"]), float(row["factor_20y"])
+            # Losses alone: persistence has f = 1.
             if artificial is not None and new == ARTIFICIAL and f < 1:
                 f = artificial
             if artificial is not None and old == ARTIFICIAL and f > 1:
+                # The way back can't regain more than the way there lost.
                 f = min(f, 1 / artificial)
             out[place, old, new] = f
     return out
@@ -282,8 +289,10 @@ def _annual(land_cover: ClassArgument) -> xr.DataArray:
         )
     every = np.arange(int(given[0]), int(given[-1]) + 1)
     middles = (given[:-1] + given[1:]) / 2
+    # Each year takes the map nearest in time; half-way between two, the later.
     codes = codes.isel(year=np.searchsorted(middles, every, side="right"))
     codes = codes.assign_coords(year=every).transpose(..., "year")
+    # One chunk along the years, since each stock depends on the year before.
     return codes.chunk({"year": -1}) if codes.chunks else codes
 
 
@@ -333,6 +342,7 @@ def _stock_by_year(
     for k in range(1, cover.shape[-1]):
         old, new = cover[..., k - 1], cover[..., k]
         turned = old != new
+        # From the stock reached by then: a second change restarts the 20 years.
         step = np.where(turned, now * (1 - factors[group, old, new]) / TRANSITION_YEARS, step)
         age = np.where(turned, 1, age + 1)
         now = now - np.where(age <= TRANSITION_YEARS, step, 0.0)
@@ -347,6 +357,7 @@ def _causes(cover: CodeArray) -> CodeArray:
     for k in range(1, cover.shape[-1]):
         old, new = cover[..., k - 1], cover[..., k]
         turned = old != new
+        # At most 77, within uint8.
         cause = np.where(turned, 10 * old + new, cause)
         age = np.where(turned, 1, age + 1)
         out[..., k] = np.where(age <= TRANSITION_YEARS, cause, 0)
@@ -354,5 +365,6 @@ def _causes(cover: CodeArray) -> CodeArray:
 
 
 def _sums(codes: AnyArray, weights: FloatArray) -> FloatArray:
+    # 100 places for the two digits of 10·old + new.
     sums = np.bincount(codes.ravel(), weights=weights.ravel(), minlength=100)
     return sums.astype("float64")

@@ -66,6 +66,7 @@ def loss_total(
     parts = _by_name(components, others)
     soil, converted, run = (parts.pop(k, None) for k in ("organic", "conversion_share", "joint"))
     rules = []
+    # Before the share of conversion, or warming would take over what conversion replaces.
     if run is not None:
         steady = parts.get("disequilibrium", xr.zeros_like(run))
         parts["disequilibrium"] = elementwise(np.minimum, steady, run)
@@ -84,6 +85,7 @@ def loss_total(
     absent = [name for name in LOSS_COMPONENTS.values() if name not in parts]
     total = sum((parts[name] for name in present[1:]), start=parts[present[0]])
     if soil is not None and "drained_organic" not in parts:
+        # Where all soil is organic and its loss isn't given, the sum is unknown, not 0.
         total = total.where(soil < 1)
     attrs: Attributes = {
         "components": ", ".join(present),
@@ -162,6 +164,7 @@ def _largest(names: list[str]) -> SameKind:
             Components, t ha-1 yr-1, in the order of `codes`, of shapes that broadcast.
         """
         stacked = np.stack(np.broadcast_arrays(*parts))
+        # argmax picks a NaN, but then the total is NaN as well and the code 0.
         largest = codes[np.argmax(stacked, axis=0)]
         return np.where(total > 0, largest, 0).astype("uint8")
 

@@ -91,6 +91,7 @@ def theil_sen(
     years = _years(series, along, dates)
     parts = xr.apply_ufunc(
         _trends,
+        # All dates of a cell in one chunk, since a trend needs them together.
         series.chunk({along: -1}) if series.chunks else series,
         kwargs={"years": years, "min_dates": min_dates, "level": level},
         input_core_dims=[[along]],
@@ -173,6 +174,7 @@ def _block(x: FloatArray, t: FloatArray, min_dates: int, level: float) -> FloatA
     n = known.sum(axis=1).astype("float64")
     i, j = np.triu_indices(t.size, k=1)
     rise = x[:, j] - x[:, i]
+    # Times ascend, so that no difference is 0 or negative.
     slopes = np.sort(rise / (t[j] - t[i]), axis=1)  # NaN last
     pairs = (n * (n - 1) / 2).astype("int64")
     slope = _median(slopes, pairs)
@@ -184,6 +186,7 @@ def _block(x: FloatArray, t: FloatArray, min_dates: int, level: float) -> FloatA
     # S moves in steps of two: the normal approximation is continued half a step towards 0.
     z = np.divide(np.abs(s) - (s != 0), sd, out=np.zeros_like(s), where=sd > 0)
     reach = ndtri((1 + level) / 2) * sd
+    # Ranks as in scipy.stats.theilslopes, held within the slopes that there are.
     high = np.minimum(np.round((pairs + reach) / 2), pairs - 1).astype("int64")
     low = np.maximum(np.round((pairs - reach) / 2) - 1, 0).astype("int64")
     middle = _median(np.sort(np.where(known, t, np.nan), axis=1), n.astype("int64"))
@@ -191,6 +194,7 @@ def _block(x: FloatArray, t: FloatArray, min_dates: int, level: float) -> FloatA
     out = np.stack(
         [slope, erfc(z / np.sqrt(2)), intercept, _at(slopes, low), _at(slopes, high), n], axis=1
     )
+    # All but the number of dates, which is known in any case.
     out[n < min_dates, :-1] = np.nan
     return out
 
@@ -201,4 +205,5 @@ def _at(ordered: FloatArray, place: IntArray) -> FloatArray:
 
 def _median(ordered: FloatArray, count: IntArray) -> FloatArray:
     """Return the median of the first `count` values of each row."""
+    # Without a value (count 0) both places are held at 0, where the row is NaN.
     return (_at(ordered, (count - 1) // 2) + _at(ordered, count // 2 - (count == 0))) / 2

@@ -24,6 +24,7 @@ MIN_SAMPLES = 30
 YEARS = 20.0
 MOST_STOCK = 5000.0  # t ha-1
 _BITS = 15  # bits of a key per class layer
+# Four layers take 60 bits: a key is a positive int64.
 _MOST_LAYERS = 4
 _LARGEST_CODE = 2**_BITS - 1
 
@@ -187,6 +188,7 @@ def _keys(known: BoolArray, *layers: AnyArray) -> IntArray:
     key = np.zeros(known.shape, dtype="int64")
     for codes in layers:
         valid = np.isfinite(codes) & (codes != 0)
+        # Before the cast: NaN as an integer is undefined.
         whole = np.where(valid, codes, 0).astype("int64")
         if whole.size and (whole.min() < 0 or whole.max() > _LARGEST_CODE):
             wrong = whole[(whole < 0) | (whole > _LARGEST_CODE)].flat[0]
@@ -195,6 +197,7 @@ def _keys(known: BoolArray, *layers: AnyArray) -> IntArray:
                 " for nodata."
             )
         known = known & valid
+        # Valid classes are 1 or more, so that no valid key is 0.
         key = (key << _BITS) | whole
     return np.where(known, key, 0)
 
@@ -244,6 +247,7 @@ def _strata(
 def _look_up(key: IntArray, *, keys: IntArray, values: FloatArray) -> FloatArray:
     if not len(keys):
         return np.full(key.shape, np.nan)
+    # A key beyond the last stratum is held within the table; the comparison then rejects it.
     place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
     return np.where(keys[place] == key, values[place], np.nan)
 

@@ -86,6 +86,7 @@ def ensemble(
     enough = (known >= min_methods) & agreed
     if max_spread is not None:
         enough = enough & (high - low <= max_spread)
+    # A tie can't reach the agreement of more than a half, so that its side doesn't matter.
     side = choose(2 * above > known, 1, 2)
     evidence = choose(known > 0, choose(enough, side, 3), 0).astype("uint8")
     depth = common_depth(*layers)

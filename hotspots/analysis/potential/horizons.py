@@ -69,12 +69,14 @@ def gain_at(
     if not ((years >= 0) & np.isfinite(years)).all():
         raise BadInputError(f"horizon is {horizon}; it is in years, 0 or more.")
     lasting, gain = _layer(years_of_transition), _layer(rate)
+    # The range is inclusive, and the years must be above 0.
     require_between("years_of_transition", lasting, 1e-9, np.inf, "years")
     require_aligned(gain, lasting)
     when = xr.DataArray(years, dims="horizon", coords={"horizon": years}, attrs={"units": "yr"})
     total = gain * np.minimum(when, lasting)
     saturated = lasting + (0.0 if start_year is None else start_year)
     nothing = 0 * total  # NaN where an input is missing
+    # At a horizon of 0 the mean is its limit, the rate itself.
     mean = choose(when > 0, total / when.where(when > 0, 1.0), gain + nothing)
     then = gain * choose(when <= lasting, 1.0, 0.0) + nothing
     end = saturated.where(gain.notnull())
@@ -205,6 +207,7 @@ def _adopted_sum(t: FloatArray, adoption: Adoption) -> FloatArray:
     midpoint, steepness = adoption.midpoint, adoption.steepness
     later = np.maximum(t, 0.0)
     start = 0.5 * (1 - np.tanh(steepness * midpoint / 2))
+    # ln(1 + exp(x)) by logaddexp, which doesn't overflow; less its value at t = 0.
     area = np.logaddexp(0, steepness * (later - midpoint)) - np.logaddexp(0, -steepness * midpoint)
     return np.asarray((area / steepness - start * later) / (1 - start))
 

@@ -111,6 +111,7 @@ def saturation_deficit(
     if soil_class is not None:
         codes = class_codes(soil_class, SOIL_CLASSES, "IPCC soil class")
         balance = elementwise(_where_fit, balance, codes)
+    # Clipped before the sum over depth: a surplus in one layer doesn't fill another's deficit.
     deficit = elementwise(lambda b: np.maximum(b, 0.0), balance)
     attrs = {
         "equation": equation
@@ -142,6 +143,7 @@ def saturation_capacity(fine_fraction: Numeric, equation: Equation = "hassink_19
     DataArray, array or float
         ``a + b·F``; NaN stays NaN.
     """
+    # Rounded clay and silt may add up to slightly more than 100 %.
     require_between("fine_fraction", fine_fraction, 0, 101, "%", "multiply fractions by 100")
     if not isinstance(equation, str):
         return equation(fine_fraction)

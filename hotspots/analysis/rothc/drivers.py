@@ -64,6 +64,7 @@ def prepared(
         A value out of the range that its unit allows, different numbers of months, different
         depths.
     """
+    # Not strict: a kernel takes the first few of them.
     named = dict(zip(DRIVERS, drivers, strict=False))
     for name, value in (named | dict(zip(CELLS, cells, strict=False))).items():
         if name == "plant_cover":
@@ -79,6 +80,7 @@ def prepared(
         raise BadInputError(
             f"The drivers have these lengths along '{dim}': {listed}; allowed is {allowed}."
         )
+    # Numbers alone have no months of their own.
     months = lengths.pop() if lengths else length or 1
     out = [spread(array, dim, months) for array in along.values()]
     out += [per_cell(name, value) for name, value in zip(CELLS, cells, strict=False)]
@@ -171,4 +173,5 @@ def monthly_share(pattern: Numeric | None) -> xr.DataArray:
     require_between("input_share", given, 0, np.inf, "of the year's input", "check its sign")
     share = spread(along_months("input_share", given, "month"), "month", MONTHS)
     total = share.sum("month", skipna=False)
+    # A pattern of zeros has no shares.
     return share / total.where(total > 0)

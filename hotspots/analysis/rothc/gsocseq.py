@@ -277,6 +277,7 @@ class _Run:
         """Return the stock built by input alone in `years`: the gain of an increase of 100 %."""
         # Times 0, not zeros: missing cells stay missing.
         empty = {name: self.state[name] * 0.0 for name in (*model.POOLS, "iom")}
+        # The moisture deficit stays: rates must be those of the run with carbon.
         start = self.state.assign(empty)
         return replace(self, state=start).ahead(years)
 
@@ -319,6 +320,7 @@ def _today(given: _Inputs) -> _Run:
     if given.warm_up is not None:
         state, later, ahead = _warmed_up(state, need, year, given.warm_up, share, site)
     if given.forward is not None:
+        # The plant cover of the climatology stays where the climate ahead brings none.
         ahead = year | _climate_of(given.forward, "month", "forward")
     return _Run(state, ahead, later, need, share, site)
 
@@ -340,6 +342,7 @@ def _site(given: _Inputs) -> Drivers:
         "dpm_rpm": ratio,
         "depth": given.depth,
         "pan_factor": given.pan_factor,
+        # Linear in the share of paddy: 1 without rice, 0.4 with nothing else.
         "rate_factor": 1 - (1 - PADDY_RATE) * rice,
     }
     return {name: per_cell(name, value) for name, value in per_site.items()}

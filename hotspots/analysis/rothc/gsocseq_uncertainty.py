@@ -119,6 +119,7 @@ def _shifted(given: Inputs, shift: dict[str, float]) -> Inputs:
         }
 
     clay = given["clay"] * max(1 + shift["clay"], LEAST_FACTOR)
+    # RothC's check would refuse clay above 100 %.
     limited = clay.clip(max=100) if isinstance(clay, xr.DataArray) else np.minimum(clay, 100)
     out = climate(given) | {
         "clay": limited,
@@ -172,6 +173,7 @@ def _paired_draws(
 
     mean = draw()
     squares = mean * 0.0
+    # Welford's running mean and sum of squares: no draw is kept, and nothing cancels.
     for n in range(2, draws + 1):
         values = draw()
         step = values - mean

@@ -92,9 +92,11 @@ def modifiers(
         Deficit before the month, mm, 0 or below. None of the five may be NaN: the callers treat
         missing values.
     """
+    # Below -5 degC without the formula, which divides by 0 at -18.27.
     a = 0.0
     if temperature >= COLDEST:
         a = 47.91 / (1.0 + math.exp(106.06 / (temperature + 18.27)))
+    # A bare soil dries less deep, but keeps a deeper deficit that plants have left.
     limit = largest if cover >= BARE_BELOW else min(BARE_SHARE * largest, before)
     deficit = max(limit, min(0.0, before + balance))
     b = 1.0
@@ -176,6 +178,7 @@ def rates(
     for i in range(weather.shape[1]):
         temperature, cover = weather[TEMPERATURE, i], weather[COVER, i]
         balance = _balance(weather, i, soil[PAN])
+        # A sum is NaN if any of its terms is: one test for all.
         known = temperature + balance + cover + largest + before
         if math.isnan(known):
             a[i] = b[i] = c[i] = deficit[i] = before = np.nan
@@ -248,6 +251,7 @@ def equilibrium(
             runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3], _co2 = _decay(
                 runs[j, 0], runs[j, 1], runs[j, 2], runs[j, 3], rate, site.x
             )
+        # Inputs follow the month's decay, as in `_next`.
         plant, manure = weather[PLANT, i], weather[MANURE, i]
         runs[4, 0] += plant * site.ratio / (1.0 + site.ratio) + MANURE_SHARES[0] * manure
         runs[4, 1] += plant / (1.0 + site.ratio) + MANURE_SHARES[1] * manure

@@ -422,6 +422,7 @@ def _state(
     **more: xr.DataArray,
 ) -> xr.Dataset:
     known = soc.notnull()
+    # Inert carbon is missing where the stock is, so that the pools agree.
     inert = iom.where(known.any("time") if "time" in known.dims else known)
     return _described(
         {
@@ -438,6 +439,7 @@ def _described(arrays: Mapping[str, xr.DataArray]) -> xr.Dataset:
     out = {}
     for name, array in arrays.items():
         long_name, units = _LONG_NAMES[name]
+        # assign_attrs copies; rename alone would share the attributes with its source.
         out[name] = array.rename(name).assign_attrs({})
         out[name].attrs = {"units": units, "long_name": long_name}
     return xr.Dataset(out)

@@ -87,5 +87,6 @@ def _codes_of(land_cover: ClassArgument) -> SameKind:
 
 def _miami(temperature: FloatArray, precipitation: FloatArray) -> FloatArray:
     by_warmth = MOST_G_M2 / (1 + np.exp(1.315 - 0.119 * temperature))
+    # expm1, exact for the little rain of deserts too.
     by_water = MOST_G_M2 * -np.expm1(-0.000664 * precipitation)
     return np.minimum(by_warmth, by_water) * T_HA_PER_G_M2 * CARBON_SHARE

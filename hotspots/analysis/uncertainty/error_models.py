@@ -178,6 +178,7 @@ def stock_error_from_density(
         raise BadInputError(
             f"thickness_m is {thickness_m:g}; allowed is 0 to 5 m. Divide centimetres by 100."
         )
+    # kg m-3 x m = kg m-2; the half is that of the mean of both depths.
     factor = thickness_m * HA_AND_TONNES / 2
 
     def error(top: FloatArray, bottom: FloatArray) -> FloatArray:

@@ -160,10 +160,12 @@ def gaussian_fields(
             points.shape[1], range_m=range_km * 1000, features=features, seed=of_waves
         )
         rng = np.random.default_rng(of_sizes)
+        # Drawn in float64 whatever the dtype, so that both give the same fields but for rounding.
         sizes = rng.standard_normal((2 * features, DRAWS_PER_SET)).astype(dtype)
         fields = np.empty((DRAWS_PER_SET, len(points)), dtype=dtype)
         for part, block in waves.blocks(points, dtype, block_cells):
             fields[:, part] = (block @ sizes).T
+        # A set is always drawn whole, so that the first fields don't depend on how many follow.
         yield from fields[: draws - i * DRAWS_PER_SET]
 
 
@@ -274,6 +276,7 @@ def total_sd(
     variance = power.mean(axis=1)
     spread = power.std(axis=1) / np.sqrt(waves.count)
     known = perfect > 0
+    # The relative error of a root is half that of its square.
     error = np.divide(spread, 2 * variance, out=np.zeros_like(spread), where=variance > 0)
     found = np.sqrt(variance)
     empty = np.diff(u.indptr) == 0

@@ -140,6 +140,7 @@ def _ranks(values: FloatArray, groups: npt.ArrayLike | None) -> FloatArray:
         cells = np.flatnonzero(member & complete)
         ordered = np.sort(-values[:, cells], axis=1)
         for draw, row in enumerate(ordered):
+            # Negated, so that larger totals come first; side "left" gives ties the best rank.
             out[draw, cells] = 1 + np.searchsorted(row, -values[draw, cells], side="left")
     return out
 

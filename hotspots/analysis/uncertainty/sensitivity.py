@@ -320,10 +320,12 @@ def _factors(uniform: FloatArray, sd: FloatArray | float, distribution: str) -> 
     """Return factors of mean 1 and this sd from uniform numbers."""
     from scipy.special import ndtri
 
+    # Exactly 0 or 1 would be infinite.
     normal = ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
     if distribution == "normal":
         return np.clip(1 + sd * normal, 0, None)
     log_sd = np.sqrt(np.log1p(np.square(sd)))
+    # Less half the variance of the logarithm, so that the mean is 1.
     return np.asarray(np.exp(log_sd * normal - log_sd**2 / 2))
 
 
@@ -348,6 +350,7 @@ def _spearman(losses: FloatArray, names: tuple[str, ...]) -> dict[str, float]:
     out = {}
     for name, values in zip(names, losses, strict=True):
         ranks = rankdata(values)
+        # corrcoef would divide by a spread of 0.
         constant = np.ptp(ranks) == 0 or np.ptp(total) == 0
         out[name] = np.nan if constant else float(np.corrcoef(ranks, total)[0, 1])
     return out

@@ -57,6 +57,7 @@ def sobol_indices(
     f_a, f_b = f_a - mean, f_b - mean
     variance = float(np.concatenate([f_a, f_b]).var())
     first, total = np.full(inputs, np.nan), np.full(inputs, np.nan)
+    # An output that is constant up to rounding has no variance to share out.
     if variance <= 1e-24 * mean**2:
         return first, total, float(np.sqrt(variance))
     for i in range(inputs):

@@ -89,6 +89,7 @@ class HotCount:
         self._area = np.asarray(area, dtype="float64")
         self._members = _members(groups, self._area.size)
         self._allowed = [top_share * self._area[c].sum() * (1 + SAME_SUM) for c in self._members]
+        # Rounded like the values, so that one at the threshold counts on every processor.
         self._threshold = float(steady(threshold))
         self._times = np.zeros(self._area.size, dtype="int64")
         self.draws = 0
@@ -237,6 +238,7 @@ def _hot(draw: Floats, area: Floats, cells: IntArray, most: float, threshold: fl
         return cells
     low, top = value.min(), value.max()
     scale = BINS / (top - low) if top > low else 0.0
+    # The largest value would get a bin of its own beyond the last.
     number = np.minimum(((value - low) * scale).astype("int64"), BINS - 1)
     above = np.cumsum(np.bincount(number, weights=area[cells], minlength=BINS)[::-1])[::-1]
     # The lowest bin that lies entirely within the share, as do all bins above it.

@@ -150,8 +150,10 @@ def _exact(cells: _Cells, range_m: float) -> float:
         rho = np.exp(-_distances(cells, np.full(len(key), i), other, columns) / range_m)
         rho = rho[place.reshape(apart.shape)]
         later_rows = row[later] > i
+        # Each pair of two rows is visited once and counts twice.
         variance += 2 * float(u[first] @ rho[:, later_rows] @ u[later[later_rows]])
         same = rho[:, ~later_rows]
+        # Less the diagonal: each cell's own variance is in u @ u already.
         variance += float(u[first] @ (same - np.eye(len(first))) @ u[first])
     return variance
 
@@ -174,6 +176,7 @@ def _by_blocks(cells: _Cells, range_m: float) -> float:
     """
     blocks = _blocks(cells, range_m / BLOCKS_PER_RANGE)
     rows, columns = blocks.weight.shape
+    # Padded with zeros, since the transform is cyclic and would join the ends of a row.
     size = 2 * columns
     spectrum = np.fft.rfft(blocks.weight, n=size, axis=1)
     lag = np.arange(columns) * (abs(blocks.x[1] - blocks.x[0]) if columns > 1 else 0.0)
@@ -195,6 +198,7 @@ def _by_blocks(cells: _Cells, range_m: float) -> float:
 
 def _blocks(cells: _Cells, side_m: float) -> _Cells:
     """Sum cells to blocks no larger than `side_m`; blocks at the end may be partly beyond."""
+    # A degree at the equator, where it is longest: blocks elsewhere are narrower.
     metre = np.pi / 180 * WGS84_A_M if cells.geographic else 1.0
     sums, centres = cells.weight, []
     for axis, coordinate in enumerate((cells.y, cells.x)):
@@ -212,6 +216,7 @@ def _block_distances(cells: _Cells, row: int, others: slice, lag: FloatArray) ->
     if not cells.geographic:
         planar: FloatArray = np.hypot(other - y, lag)
         return planar
+    # The centre of a block at the end may lie beyond the pole.
     phi, theta = np.radians(np.clip(y, -90, 90)), np.radians(np.clip(other, -90, 90))
     h = np.sin((theta - phi) / 2) ** 2
     h = h + np.cos(phi) * np.cos(theta) * np.sin(np.radians(lag) / 2) ** 2

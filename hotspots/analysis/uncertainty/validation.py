@@ -66,6 +66,7 @@ def sample_at(layer: xr.DataArray, lon: Numeric, lat: Numeric) -> xr.DataArray:
         x, y = to_grid.transform(x, y)
     turn = 360 / abs(grid.transform.a) if grid.is_geographic else None
     if grid.wraps:
+        # A whole number of cells, which a rounded step doesn't give.
         turn = float(grid.shape[1])
     row = _cell_index(np.asarray(y), grid.y_edges)
     column = _cell_index(np.asarray(x), grid.x_edges, turn)
@@ -232,6 +233,7 @@ def _cell_index(
     at = np.round((values - min(edges[0], edges[-1])) / step, _ON_THE_EDGE_DECIMALS)
     if turn is not None:
         at = np.round(at % turn, _ON_THE_EDGE_DECIMALS)
+        # Rounding may give a whole turn, which is where it starts.
         at = np.where(at >= turn, 0.0, at)
     held = np.where(at == n, n - 1, np.floor(at))
     inside = np.isfinite(at) & (at >= 0) & (at <= n)

@@ -26,6 +26,7 @@ def _quarter(turns: float) -> tuple[float, float]:
     """
     x = (turns - ((turns + _TO_WHOLE) - _TO_WHOLE)) * _QUARTER_TURN
     z = x * x
+    # 1/(2n)! for the cosine and 1/(2n + 1)! for the sine, by Horner's rule: highest power first.
     c = 1 / 20922789888000 - z * (1 / 6402373705728000)
     c = -1 / 87178291200 + z * c
     c = 1 / 479001600 + z * c
@@ -56,6 +57,7 @@ def cos_sin(turns: FloatArray, out: RealArray) -> None:
         phase, cosine, sine = turns[i], out[i, :columns], out[i, columns:]
         for j in range(columns):
             c, s = _quarter(phase[j])
+            # Doubled twice, here and below: from a quarter of the phase to the whole.
             s, c = 2.0 * s * c, 1.0 - 2.0 * s * s
             cosine[j] = 1.0 - 2.0 * s * s
             sine[j] = 2.0 * s * c

@@ -70,6 +70,7 @@ def cover_fractions(
         return sparse.csr_array(shape, dtype="float64")
     region, cell, share = _extract(grid, pieces)
     cover = sparse.csr_array((share, (region, cell)), shape=shape)
+    # A region may reach a cell in several pieces, whose shares may add up to slightly more than 1.
     cover.sum_duplicates()
     np.minimum(cover.data, 1.0, out=cover.data)
     return cover
@@ -229,6 +230,7 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
                 " Give them in EPSG:4326 or in the grid's own CRS."
             )
         w, s, e, n = -180.0, -90.0, 180.0, 90.0
+    # The bounds are those of points along the edges: 1 % more holds what bows between them.
     margin = 0.01 * abs(n - s)
     s, n = s - margin, n + margin
     if not crs.is_geographic:
@@ -242,6 +244,7 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
 def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArray:
     """Return `shapes` in the grid's CRS, with vertices at every cell width, valid."""
     metre = 1.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
+    # Metres per degree of latitude, in round numbers: it only sets how dense the vertices are.
     step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metre)
     transformer = pyproj.Transformer.from_crs(crs, grid.crs, always_xy=True)
 
@@ -251,6 +254,7 @@ def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArra
     out = shapely.transform(shapely.segmentize(shapes, step), moved)
     if grid.is_geographic:
         out = np.array([_unwrapped(shape) for shape in out], dtype=object)
+    # A buffer of 0 leaves the areas of what make_valid returns, without lines and points.
     return np.asarray(shapely.buffer(shapely.make_valid(out), 0), dtype=object)
 
 
@@ -270,11 +274,13 @@ def _unwrapped(shape: BaseGeometry) -> BaseGeometry:
 def _unwrapped_ring(ring: shapely.LinearRing) -> FloatArray:
     xy = shapely.get_coordinates(ring)
     xy[:, 0] = np.degrees(np.unwrap(np.radians(xy[:, 0])))
+    # A ring that ends a turn away from its start goes around a pole.
     if abs(xy[-1, 0] - xy[0, 0]) > 1:
         raise BadInputError(
             "A polygon holds a pole, which its own coordinate system allows but longitude and"
             " latitude don't. Give it in EPSG:4326, closed along the pole."
         )
+    # Radians and back differ in the last digits; a ring must close exactly.
     xy[-1] = xy[0]
     return xy
 

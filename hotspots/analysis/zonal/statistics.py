@@ -145,6 +145,7 @@ def _quantities(dataset: xr.Dataset, alone: bool) -> Iterator[xr.DataArray]:
     for name, layer in dataset.data_vars.items():
         # Some files hold `spatial_ref` as a variable without dimensions.
         is_weight = str(name) == VALID_SHARE or str(name).endswith(f"_{VALID_SHARE}")
+        # A share given alone is a layer like any other.
         if layer.ndim and (alone or not is_weight):
             yield layer
 
@@ -176,9 +177,11 @@ def _columns(
         }
     here = ~np.isnan(values)
     possible, valid = weights @ share, weights @ np.where(here, share, 0.0)
+    # 0 where missing: NaN would spoil the sum of the whole region.
     total = weights @ np.where(here, share * values, 0.0)
     total = np.where(valid > 0, total, np.nan)
     out = {f"{name}_mean": _ratio(total, valid)}
+    # Only a quantity per hectare adds up over an area.
     if " ha-1" in str(layer.attrs.get("units", "")):
         out[f"{name}_total"] = total
     out[f"{name}_valid_area_ha"] = valid
