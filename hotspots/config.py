@@ -21,7 +21,7 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 _CONFIG = SettingsConfigDict(
     env_ignore_empty=True,
     extra="ignore",
-    frozen=True,
+    frozen=True,  # all callers share one cached object
     populate_by_name=True,
     use_attribute_docstrings=True,
 )
@@ -154,6 +154,7 @@ def in_force(group: type[_Group]) -> _Group:
     BadInputError
         A variable's value isn't allowed.
     """
+    # The values are the key of the cache: building takes time, and a changed variable must count.
     built: _Group = _built(group, tuple(os.environ.get(name, "") for name in _names(group)))
     return built
 
@@ -177,6 +178,7 @@ def _sentence(group: type[BaseSettings], error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_context=False)[0]
     at = str(fault["loc"][0])
     name = at if at in group.model_fields else _field_of(group, at)
+    # Of several names of one setting, pydantic read the first that isn't empty.
     given = next(v for v in variables(group, name) if os.environ.get(v))
     value = shortened(os.environ[given])
     return f"{given} is '{value}'. {_allowed(group.model_fields[name])}, or unset it."

@@ -135,6 +135,7 @@ def bind(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as fault:
         raise BadInputError(_refusal(host, port, fault)) from fault
     try:
+        # Or else the port would stay blocked for a while after a service has ended.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         # Listening immediately makes a second server fail here rather than later.

@@ -49,6 +49,7 @@ class Guarded(H11Protocol):
         self._unread = 0
         self._is_last = False
         self._looking = self.loop.call_later(LOOK_S, self._look)
+        # A refusal occupies its connection until the next check; beyond this, none is written.
         if len(self.connections) > 2 * self.limits.connections:
             transport.abort()
         elif len(self.connections) > self.limits.connections:
@@ -88,6 +89,7 @@ class Guarded(H11Protocol):
         self._is_last = True
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True  # its route may continue, but writes nothing more
+        # A response has begun: a second one would be taken for a part of it.
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
@@ -104,6 +106,7 @@ class Guarded(H11Protocol):
         )
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
+        # The client sees the end, while what it still sends is received and discarded.
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -111,6 +114,7 @@ class Guarded(H11Protocol):
         """End the connection if its client exceeds a time limit; else schedule the next check."""
         self._looking = self.loop.call_later(LOOK_S, self._look)
         now = self.loop.time()
+        # First: a connection that is closing still waits until its client has read the rest.
         if self._waits_for_reader(now) > self.limits.unread_seconds:
             self.transport.abort()
         elif self.transport.is_closing():

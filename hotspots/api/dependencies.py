@@ -49,6 +49,7 @@ def _preferred(accept_language: str) -> Lang:
     best, weight = DEFAULT_LANG, 0.0
     for choice in accept_language.split(","):
         tag, _, parameter = choice.strip().partition(";")
+        # A regional variant such as fr-CA counts as its language.
         known = _LANGS.get(tag.split("-")[0].strip().lower())
         q = weight_of(parameter)
         # Strictly greater: among equal weights the first one listed is preferred.

@@ -52,6 +52,7 @@ def accepts_gzip(headers: Mapping[str, str]) -> bool:
 
 def answer(request: Request, body: Body, headers: Mapping[str, str]) -> Response:
     """Return a cached body, or 304 to a client that has it already (``If-None-Match``)."""
+    # Browsers may keep the page, but must ask each time whether it is still current.
     all_headers = dict(headers) | {"ETag": body.etag, "Cache-Control": "no-cache"}
     if _has(request.headers.get("if-none-match", ""), body.etag):
         return Response(status_code=304, headers=all_headers)

@@ -107,6 +107,7 @@ def problem(
         Further headers.
     """
     body = problem_body(status, slug, title, detail, request.url.path)
+    # Here as well, since a crash is answered outside of the middleware that adds them.
     all_headers = HEADERS | {"Content-Language": "en"} | dict(headers or {})
     return Response(body, status, headers=all_headers, media_type=MEDIA_TYPE)
 
@@ -132,6 +133,7 @@ def problem_body(status: int, slug: str, title: str, detail: str, path: str = ""
         "detail": detail,
         "instance": path,
     }
+    # A text from the request may hold lone surrogates, which UTF-8 can't encode.
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 

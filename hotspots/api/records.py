@@ -57,11 +57,13 @@ class Records:
         try:
             return self._read()
         except HotspotsError as fault:
+            # Logged once, not at each check.
             if self.fault is None:
                 _log.error("The map shows the last records that could be read: %s", fault)
             self.fault = fault
             if self._state is None:
                 raise
+            # A failed read counts as a check, or each request would try again.
             self._seen = time.monotonic()
             return False
 
@@ -71,6 +73,7 @@ class Records:
         is_new = state != self._state
         if is_new:
             self.records = registry.records
+        # After the records, so that a failure while they are read is tried again.
         self._state, self.fault = state, None
         self._seen = time.monotonic()
         return is_new

@@ -150,6 +150,7 @@ def _number(value: Any) -> float | int | None:
     """Return a Python number, or None if missing; integers stay integers, floats are unrounded."""
     import pandas as pd
 
+    # JSON has neither NaN nor infinity.
     if pd.isna(value) or not math.isfinite(value):
         return None
     return int(value) if isinstance(value, numbers.Integral) else float(value)

@@ -171,6 +171,7 @@ def _came_with(store: Store, share: str, key: str, *, whole: bool) -> bool:
     if share not in names:
         return False
     request = store.item(share)["properties"].get(f"{PREFIX}request")
+    # The request of a user's own layer names its variable.
     if not request or request.get("variable") == share:
         return False
     if whole:
@@ -287,6 +288,7 @@ def _polygons(path: Path, product: Product) -> bytes:
     import geopandas as gpd
 
     try:
+        # GeoJSON is in degrees of WGS84 (RFC 7946).
         frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
     except Exception as error:  # readers of vector files raise many kinds
         raise RasterError(

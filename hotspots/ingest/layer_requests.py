@@ -169,6 +169,7 @@ def chosen_accesses(request: LayerRequest, grid: Grid) -> list[Access]:
         accesses
     )
     fine = [access for access in usable if _degrees(access) <= grid.transform.a * _AS_GOOD]
+    # Finer cells would only be transferred to be averaged.
     best = max(map(_degrees, fine)) if fine else min(map(_degrees, usable))
     return [access for access in usable if abs(_degrees(access) - best) <= 1e-9]
 
@@ -185,4 +186,5 @@ def _has_token(access: Access) -> bool:
 def _degrees(access: Access) -> float:
     if pyproj.CRS.from_user_input(access.crs).is_geographic:
         return access.cell
+    # At the equator, where a metre is the smallest part of a degree of longitude.
     return access.cell / 1000 / KM_PER_DEGREE

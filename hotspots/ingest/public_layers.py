@@ -35,6 +35,7 @@ from hotspots.store.provenance import PREFIX
 
 Say = Callable[[str], None]
 DEFAULT_SIZE = "1km"
+# At 1 km the world has more than 900 million cells, above the limit of an analysis.
 DEFAULT_SIZE_WORLD = "10km"
 State = Literal["added", "unchanged", "stale", "failed"]
 
@@ -168,6 +169,7 @@ class _Ingestion:
         if request.depth:
             properties["depth"] = request.depth
         if self.grid is not None:
+            # Rounded, so that errors of float64 don't make equal requests differ.
             properties["cell_degrees"] = round(self.grid.transform.a, 12)
             properties["bounds"] = [round(edge, 9) for edge in self.grid.bounds]
         return properties
@@ -219,6 +221,7 @@ def _add_raster(request: LayerRequest, job: _Ingestion) -> IngestedRow:
         Regridding(product.legend, product.share_of, product.combine, product.months),
         attrs=_attrs(request),
     )
+    # Looked up now, because adding the layer replaces the former one.
     former = job.store.replacing(request.key, request.source.name)
     added = add_layer(
         job.store,
@@ -343,6 +346,7 @@ def _provenance(
     return {
         "source_id": request.source.name,
         "source_version": request.source.version,
+        # Joined windows have all their addresses in one text.
         "address": list(dict.fromkeys(word for o in origins for word in o.address.split())),
         "request": identity,
         "sha256": [o.sha256 for o in origins],

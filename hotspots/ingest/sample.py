@@ -40,6 +40,7 @@ def sample() -> xr.Dataset:
     for name in out.data_vars:
         dtype = "uint8" if variable(str(name)).classes else "float32"
         out[name] = out[name].astype(dtype, keep_attrs=True)
+        # Plain numbers, because JSON can't hold numpy's.
         out[name].attrs = {
             k: v.item() if isinstance(v, np.generic) else v for k, v in out[name].attrs.items()
         }

@@ -35,7 +35,7 @@ Array = npt.NDArray[np.float64]
 CATALOGUE = Path(__file__).parent / "sample" / "originals.toml"
 FINEST = 12  # cells per degree of the stock maps
 COARSEST = 2  # cells per degree of land use and climate
-ERROR_DEPTH_M = 0.3
+ERROR_DEPTH_M = 0.3  # kg m-3 times this are the kg m-2 of the upper 30 cm
 T_HA_PER_KG_M2 = 10.0
 MISSING_U16, MISSING_I16 = 65535, -32768
 _PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
@@ -317,7 +317,9 @@ def _land_use(
     # Divided by the half-degree share even on a finer grid: the fractions are of that cell.
     _, share = block_mean(soil, row_area_ha(world_grid(FINEST)), FINEST // COARSEST)
     land = np.where(share > 0, share, np.nan)
+    # The land-use map has a coast of its own: its shares of a cell may exceed the soil's.
     cropland = np.minimum(originals.stored("cropland_2005") / land, 1.0)
+    # Rounded before pasture is limited, so that the stored shares don't exceed 1 together.
     cropland = _rounded(cropland, "cropland_share")
     pasture = np.minimum(originals.stored("pasture_2005") / land, 1.0 - cropland)
     return {
@@ -394,6 +396,7 @@ def write_sample(dataset: xr.Dataset, path: str | Path) -> Path:
     path = Path(path)
     encoding = {str(name): _packing(str(name), dataset) for name in dataset.data_vars}
     encoding |= {axis: {"_FillValue": None, "dtype": "float64"} for axis in ("y", "x")}
+    # With the process's number, so that two builds don't write to one file.
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         dataset.to_netcdf(aside, engine="h5netcdf", format="NETCDF4", encoding=encoding)
@@ -414,6 +417,7 @@ def _packing(name: str, dataset: xr.Dataset) -> dict[str, object]:
         "grid_mapping": "spatial_ref",
     }
     if variable(name).classes is not None:
+        # With a _FillValue, xarray would turn the codes into floats.
         return common | {"dtype": "uint8", "_FillValue": None}
     signed = variable(name).low < 0
     return common | {

@@ -176,6 +176,7 @@ def _profile(name: str, array: xr.DataArray, kind: str) -> _Profile:
         )
     array = array.rename(name)
     require_unit(array)
+    # A lazy profile would have to be computed for this.
     if not array.chunks:
         require_plausible(array)
     top, bottom = _layers(name, array) if kind == "layers" else _points(name, array)
@@ -216,6 +217,7 @@ def _needed(profile: _Profile, low: float, high: float) -> _Profile:
             f" {low:g} to {high:g} cm needs all of that. Add the depths that are missing."
         )
     if np.array_equal(top, bottom):
+        # The points that enclose the target, since the content is interpolated at its ends.
         first = int(np.searchsorted(top, low, side="right")) - 1
         last = int(np.searchsorted(top, high, side="left"))
         used = np.arange(first, last + 1)
@@ -247,6 +249,7 @@ def _stock(layers: list[_Profile], kind: str, target: tuple[float, float]) -> xr
     stock: xr.DataArray = stock_to_depth(
         soc=soc, bulk_density=density, coarse_fragments=rock, target=target, **depths
     )
+    # `_bare` made all of them lazy; profiles in memory give a stock in memory.
     return stock if layers[0].values.chunks else stock.compute()
 
 
@@ -267,6 +270,7 @@ def _lineage(given: Iterable[xr.DataArray]) -> dict[str, object]:
         values = dict.fromkeys(str(a.attrs[key]) for a in arrays if a.attrs.get(key))
         if values:
             out[key] = "; ".join(values)
+    # Where the profiles are of several years, none of these is that of the stock.
     years = {a.attrs["year"] for a in arrays if "year" in a.attrs}
     return out | ({"year": years.pop()} if len(years) == 1 else {})
 

@@ -65,6 +65,7 @@ def add_own(
         own.raw,
         grid,
         own.variable,
+        # Several bands are always the 12 months of a monthly variable.
         Regridding(legend=own.legend, months="keep" if len(own.raw.bands) > 1 else ""),
         attrs=_attrs(own, path),
     )
@@ -108,6 +109,7 @@ def north_up_from_180w(grid: Grid) -> Grid:
     if not up.is_geographic or east <= 180 + dx / 2:
         return up
     beyond = first_beyond(up)
+    # A grid across 180 E that doesn't go round would be torn apart.
     if beyond > 0 and not up.wraps:
         return up
     return Grid(Affine(dx, 0, west + beyond * dx - 360, 0, -dy, north), grid.shape, grid.crs)

@@ -24,6 +24,7 @@ from hotspots.errors import EditionError, WriteError, shortened
 _SUFFIX = ".part"
 _LONGEST_STEM = 40  # characters; names of maximum length need room for the added suffix
 _OWNER_ONLY, _OTHERS, _OTHERS_ENTER = 0o600, 0o077, 0o011  # modes
+# Faults of the disk rather than of the path: full, over quota, too large, damaged.
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -46,6 +47,7 @@ def lock(descriptor: int, *, wait: bool = True) -> bool:
     except ImportError:
         return False
     try:
+        # flock, not lockf: it belongs to the open file, so it separates threads of a process too.
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
@@ -71,6 +73,7 @@ def aside(target: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
+            # Before the lock is released: another run would sweep an unlocked folder.
             shutil.rmtree(folder, ignore_errors=True)
             if descriptor is not None:
                 os.close(descriptor)
@@ -83,6 +86,7 @@ def aside(target: Path) -> Iterator[Path]:
 def publish(folder: Path, target: Path) -> None:
     """Rename a folder into place; raise `EditionError` if the target isn't an empty folder."""
     try:
+        # Replaces nothing but an empty folder, so that of two runs only one succeeds.
         os.rename(folder, target)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
@@ -115,6 +119,7 @@ def exchange(folder: Path, other: Path) -> bool:
     if rename(here, os.fsencode(folder), here, os.fsencode(other), ctypes.c_uint(swap)) == 0:
         return True
     code = ctypes.get_errno()
+    # An older kernel, or a file system without this operation.
     if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
         return False
     raise OSError(code, os.strerror(code), str(other))
@@ -153,6 +158,7 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
     require_writable(path)
     try:
         with aside(path) as folder:
+            # Before the text is written: afterwards others could read it for a moment.
             if private:
                 make_private(folder / "text")
             (folder / "text").write_text(text, encoding="utf-8")
@@ -238,6 +244,7 @@ def _usable(path: Path) -> Iterator[None]:
 def _there(path: Path) -> bool:
     """Return whether `path` exists; raise OSError if that can't be determined."""
     try:
+        # Not stat: a link to a missing file occupies the name too.
         os.lstat(path)
     except FileNotFoundError:
         return False
@@ -248,6 +255,7 @@ def _probe(folder: Path) -> None:
     """Raise OSError unless a folder can be created in `folder`, or in its nearest parent."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
+    # Tried in earnest, because os.access can be wrong on network file systems.
     os.rmdir(tempfile.mkdtemp(prefix=".", suffix=_SUFFIX, dir=folder))
 
 

@@ -42,7 +42,7 @@ _EDITION_OPTIONS: dict[str, str | int] = {
     "OVERVIEW_RESAMPLING": "NEAREST",
     "BLOCKSIZE": BLOCK,
 }
-_FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2
+_FLOAT_PREDICTOR, _INTEGER_PREDICTOR = 3, 2  # numbers of the TIFF format
 # GDAL's default side of a tile.
 _TILE = 256
 # By default GDAL caches blocks in 5 % of the machine's memory; here blocks aren't read again.
@@ -131,6 +131,7 @@ def new_geotiff(
         tiled=True,
         blockxsize=tile,
         blockysize=tile,
+        # The compressed size isn't known in advance, and a plain TIFF ends at 4 GB.
         BIGTIFF="IF_SAFER",
         **options,
     )
@@ -263,11 +264,13 @@ def _write_plain(layer: xr.DataArray, path: Path, report: Callable[[float], None
     rows, columns = grid.shape
     bands = list(range(1, int(np.prod(layer.shape[:-2])) + 1))
     form = RasterForm.of_grid(grid, str(layer.dtype), nodata(layer), len(bands))
+    # Uncompressed: it is read back at once to make the final file, and then deleted.
     with new_geotiff(path, form, tile=BLOCK, compress=False) as file:
         for top in range(0, rows, BLOCK):
             strip = layer.isel(y=slice(top, top + BLOCK)).values
             strip = strip.reshape(len(bands), -1, columns)
             file.write(strip, bands, window=((top, top + strip.shape[1]), (0, columns)))
+            # The copy to the final form is the other half of the work.
             report(0.5 * min(top + BLOCK, rows) / rows)
         for band in bands:
             file.set_band_description(band, str(layer.name))

@@ -21,8 +21,9 @@ from hotspots.layers.dimensions import LABELS
 from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import variable
 
+# Cells of all bands above which a file is read lazily (16 MB as float32).
 LAZY_CELLS = 4_000_000
-_CHUNK = 1024
+_CHUNK = 1024  # side of a chunk in cells, before it is enlarged to whole blocks of the file
 # Tags that become attributes; all others, such as GDAL's own, are ignored.
 _TAGS = (
     "long_name",
@@ -104,6 +105,7 @@ def _require_whole(file: Any, path: Path) -> None:
         for x in range(-(-file.width // columns)):
             offset = file.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1)
             length = file.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)
+            # A sparse block has neither: it isn't stored, and reads as nodata.
             end = int(offset) + int(length) if offset and length else 0
             if end > size:
                 raise _unreadable(path, f"{size} bytes, where {end} are named")
@@ -203,7 +205,9 @@ def _read(
             stored = file.read(band.index, window=window, masked=True)
     except rasterio.errors.RasterioError as error:
         raise _unreadable(band.path, error) from error
+    # In float64, so that scale and offset are applied without rounding to float32.
     values = stored.data.astype("float64")
+    # Codes of classes aren't quantities: a scale in the file's metadata doesn't apply to them.
     if not band.whole_numbers:
         values = values * band.scale + band.offset
     return np.where(np.ma.getmaskarray(stored), np.nan, values).astype("float32")

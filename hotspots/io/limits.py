@@ -16,6 +16,7 @@ from hotspots.errors import BadInputError, shortened
 if TYPE_CHECKING:
     from hotspots.config import Limits
 
+# Opening one of these may block for ever, or give bytes without end.
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -32,6 +33,7 @@ def limits() -> Limits:
     BadInputError
         A variable's value is not a whole number above 0.
     """
+    # Not at the top: pydantic takes a while to load, and `import hotspots` loads this module.
     from hotspots import config
 
     return config.in_force(config.Limits)
@@ -84,7 +86,7 @@ def require_regular(path: str | Path) -> None:
     require_within(has, len(str(path)), "path_letters", "give a shorter one")
     try:
         mode = os.stat(path).st_mode
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # ValueError: a zero byte in the path
         return
     for is_kind, name in _KINDS:
         if is_kind(mode):

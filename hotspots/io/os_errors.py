@@ -55,6 +55,7 @@ def quiet_libtiff() -> Iterator[list[str]]:
     except (OSError, AttributeError, ValueError):  # no error stream: nothing to capture
         yield held
         return
+    # A file, not a pipe: libtiff would block on a full pipe.
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:

@@ -38,6 +38,7 @@ def paletted_png(codes: Codes, palette: npt.NDArray[np.uint8]) -> bytes:
     # repeated rows take hardly any space.
     rows = np.hstack([np.zeros((height, 1), "uint8"), packed]).tobytes()
     chunks = (
+        # 3 is the colour type with a palette; then deflate, standard filters, no interlacing.
         (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)),
         (b"PLTE", palette.tobytes()),
         (b"tRNS", b"\0"),

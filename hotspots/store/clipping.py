@@ -38,9 +38,11 @@ def clipped(data: xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.D
     if not grid.is_geographic:
         from rasterio.warp import transform_bounds
 
+        # Takes points along the edges too, which are curved in the CRS of the layers.
         west, south, east, north = transform_bounds(
             "EPSG:4326", crs_text(grid.crs), west, south, east, north
         )
+    # Strict, so that a cell which only touches the box is left out; rows run southward.
     columns = (grid.x_edges[:-1] < east) & (grid.x_edges[1:] > west)
     rows = (grid.y_edges[1:] < north) & (grid.y_edges[:-1] > south)
     if not columns.any() or not rows.any():

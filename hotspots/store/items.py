@@ -127,6 +127,7 @@ def read_item(content: bytes, key: str, shown: str) -> StoredLayer:
         digest = str(asset["file:checksum"]).removeprefix("1220")
         file = LayerFile(_name(asset["href"]), digest, int(asset["file:size"]))
         found = StoredLayer(key, file, item)
+        # Evaluated here, so that an incomplete item is refused now and not when it is listed.
         found.row(OK)
         found.paths()
         if found.is_of_one_depth:

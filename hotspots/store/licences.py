@@ -91,6 +91,7 @@ def recognise(text: str) -> str | None:
     words = _words(text)
     if text.strip() in licences():
         return text.strip()
+    # At one place the longer name wins, since short names occur within longer ones.
     found = [
         (-at.start(), len(name), row.id)
         for row in licences().values()
@@ -118,6 +119,7 @@ def _cc(text: str) -> str | None:
         for part, names in _CC_PARTS.items()
         if any(re.search(rf"\b{name}\b", words) for name in names)
     }
+    # Every licence of the family requires attribution; CC0 is found by its own names.
     if not _BY.search(words) or not (_CC.search(words) or parts):
         return None
     name = "-".join(["cc-by", *(part for part in _CC_PARTS if part in parts)])
@@ -128,6 +130,7 @@ def _cc(text: str) -> str | None:
 
 
 def _burdens(licence_id: str) -> tuple[str, ...]:
+    # Attribution isn't counted: nearly every licence requires it.
     return tuple(term for term in licence(licence_id).terms if term != "attribution")
 
 
@@ -171,9 +174,11 @@ _SENTENCES = {
 def _contradictions(known: Mapping[str, str]) -> list[str]:
     """Return a sentence if share-alike conditions can't all be met in one work."""
     alike = {name: key for name, key in known.items() if "share_alike" in licence(key).terms}
+    # Versions of one licence are taken to be compatible; different licences aren't.
     families = {re.sub(r"-\d.*", "", key) for key in alike.values()}
     free = [name for name, key in alike.items() if "non_commercial" not in licence(key).terms]
     limited = [name for name, key in known.items() if "non_commercial" in licence(key).terms]
+    # Share-alike forbids further restrictions, and so the one to non-commercial use.
     if free and limited:
         return [
             f"{_listed(free, known)} must be passed on without further conditions, but"

@@ -96,6 +96,7 @@ def stacked_depths(name: str, parts: Sequence[Part]) -> xr.DataArray:
         The grids differ.
     """
     parts = _in_order(name, parts)
+    # A profile is complete only where all of its depths are, hence the smallest share.
     if name.endswith(_SHARE):
         return _least(name, parts)
     depths = [depth for depth, _ in parts]
@@ -103,6 +104,7 @@ def stacked_depths(name: str, parts: Sequence[Part]) -> xr.DataArray:
         parts = _between(name, parts)
     elif len(parts) == 1:
         return parts[0][1]
+    # Also of points: nothing is extrapolated from the topmost one to the surface.
     _require_whole(name, parts)
     out = _along(parts)
     out.attrs["depth_cm"] = f"{parts[0][0].top:g}-{parts[-1][0].bottom:g}"

@@ -50,6 +50,7 @@ def provenance_fields(given: Mapping[str, object] | None) -> dict[str, object]:
     values = {key: value for key, value in values.items() if value not in (None, "", [], {})}
     for key, value in values.items():
         try:
+            # As it will be read back (tuples become lists), so that two items can be compared.
             out[f"{PREFIX}{key}"] = json.loads(json.dumps(value, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise RasterError(
@@ -79,6 +80,7 @@ def spdx(licence_id: object, licence: str) -> str:
     for text in (str(licence_id or ""), licence):
         key = "-".join(text.casefold().split())
         if _CREATIVE_COMMONS.fullmatch(key):
+            # SPDX writes CC0-1.0, without the first hyphen.
             return key.replace("cc-0", "cc0").upper()
         if key in _SPDX:
             return _SPDX[key]

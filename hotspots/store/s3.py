@@ -22,7 +22,7 @@ from hotspots.io.atomic import aside, file_hash
 from hotspots.store.storage import ChangedError, Entry
 
 _CONNECT_SECONDS, _STALL_SECONDS, _TRIES = 5, 7, 2  # so that an error is raised within 30 s
-_AT_ONCE = 8 * 2**20
+_AT_ONCE = 8 * 2**20  # bytes of one step of a transfer
 _HOUR = 3600.0
 # Patterns in the client's error messages, by their cause.
 _REFUSED = re.compile(
@@ -38,6 +38,7 @@ _READ_AGAIN = 5
 
 def _tags(content: bytes) -> tuple[str, str]:
     """Return the ETag of an object written at once, and of one uploaded as a single part."""
+    # S3's ETags are MD5 sums: of the content, or of the sums of its parts with their number.
     whole = hashlib.md5(content, usedforsecurity=False)
     part = hashlib.md5(whole.digest(), usedforsecurity=False)
     return whole.hexdigest(), f"{part.hexdigest()}-1"
@@ -54,6 +55,7 @@ class Bucket:
         used with ``HOTSPOTS_S3_ANONYMOUS=1``.
     """
 
+    # Without a lock, a younger file may belong to a layer that another run is writing.
     grace = _HOUR
 
     def __init__(self, address: str) -> None:
@@ -71,8 +73,10 @@ class Bucket:
                 found = self._client.get_file_info(FileSelector(self.root, recursive=True))
             except FileNotFoundError:
                 found = []
+            # An absent prefix is an empty store, but an absent bucket is an error.
             if not found and self._client.get_file_info(self.bucket).type == FileType.NotFound:
                 raise self._no_bucket()
+        # Consoles mark an empty folder by an object whose name ends in a slash.
         files = [f for f in found if f.type == FileType.File and not f.path.endswith("/")]
         keys = [f.path.removeprefix(f"{self.root}/") for f in files]
         return [
@@ -248,6 +252,7 @@ def _room() -> Iterator[None]:
     """Turn an `OSError` of the download folder into a `RasterError`."""
     try:
         yield
+    # An object that is missing in the bucket; `Store` explains it.
     except FileNotFoundError:
         raise
     except OSError as error:

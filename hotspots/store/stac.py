@@ -82,6 +82,7 @@ def stac_item(
         id=key,
         geometry=_outline(west, south, east, north),
         bbox=[west, south, east, north],
+        # STAC: null where the item has a start and an end.
         datetime=None,
         start_datetime=start,
         end_datetime=end,
@@ -175,6 +176,7 @@ def _asset(layer: xr.DataArray, file: LayerFile) -> pystac.Asset:
 def _band(layer: xr.DataArray) -> dict[str, object]:
     classes = variable(str(layer.name)).classes
     if not classes:
+        # As text, because JSON has no NaN.
         return {"data_type": str(layer.dtype), "nodata": "nan", "unit": layer.attrs["units"]}
     values = zip(layer.attrs["flag_values"], layer.attrs["flag_meanings"].split(), strict=True)
     return {
@@ -191,6 +193,7 @@ def _band_names(layer: xr.DataArray) -> list[str]:
     if dim is None or dim not in layer.dims:
         return [name]
     if dim == DEPTH:
+        # Layers are contiguous from the surface, so their bottoms are sums of thicknesses.
         bottoms = np.cumsum(layer[THICKNESS].values)
         tops = bottoms - layer[THICKNESS].values
         labels = [f"{top:g}-{bottom:g}cm" for top, bottom in zip(tops, bottoms, strict=True)]

@@ -90,6 +90,7 @@ class Folder:
     time; a lock is held only while files are renamed, and is released when its process ends.
     """
 
+    # Writers hold a lock, so what no item names isn't being written.
     grace = 0.0
 
     def __init__(self, path: Path) -> None:
@@ -107,6 +108,7 @@ class Folder:
                 if entry.name == "catalog.json":
                     found += _files([entry])
                 elif not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    # Another run may have removed the folder since it was listed.
                     with permitted(Path(entry.path)), suppress(FileNotFoundError):
                         found += _files(os.scandir(entry.path), f"{entry.name}/")
         return sorted(found, key=lambda entry: entry.key)

@@ -67,7 +67,7 @@ from hotspots.store.storage import ChangedError, Entry, Storage
 
 LESS = "cut it to your region, or average it to larger cells"
 REQUIRED = ("source", "citation", "licence")
-_ID_LENGTH = 16
+_ID_LENGTH = 16  # hex digits of the hash in file names, by which `items` recognises them
 _TRIES = 20
 
 
@@ -196,6 +196,8 @@ class Store:
             names = {end: f"{digest[:_ID_LENGTH]}.{end}" for end in files}
             item = stac_item(canonical, key, file, fields=fields, beside=names)
             small = {names[end]: content for end, content in files.items()}
+            # Locked only now, because computing the layer may have taken long. The sweep precedes
+            # the new item, so that readers of the layer that it replaces can finish.
             with self.storage.locked():
                 self._sweep()
                 self._put(key, made, file.name, small, json_bytes(item))
@@ -267,6 +269,7 @@ class Store:
         for name in requested:
             for layer in self._of_name(name, there):
                 group = groups.setdefault(layer.variable, [])
+                # A depth may be requested both by its own name and through its variable.
                 group += [layer] if layer not in group else []
         as_they_are = set(names or ())
         data = on_one_grid(self._as_one(group, as_they_are) for group in groups.values())
@@ -340,6 +343,7 @@ class Store:
 
     def _opened(self, layer: StoredLayer) -> xr.DataArray:
         (opened,) = stacked(read_geotiff(self._file(layer)))
+        # What the store wrote has its missing cells marked; -1 and the like are values.
         return harmonise(opened, declared=True).assign_attrs(sha256=layer.file.sha256)
 
     def _file(self, layer: StoredLayer) -> Path:

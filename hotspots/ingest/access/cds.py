@@ -209,6 +209,7 @@ def _filled(template: Any, values: Mapping[str, object]) -> Any:
 
 def _area(boxes: Sequence[Box]) -> list[float]:
     """Return (north, west, south, east) around all boxes, in whole degrees, so neighbours share."""
+    # Across the antimeridian it spans all longitudes, because `area` is a single box.
     around = split_boxes(boxes)
     wests, souths, easts, norths = zip(*around, strict=True)
     return [
@@ -226,6 +227,7 @@ def _job_file(order: _Order, member: str, progress: Progress | None) -> tuple[Pa
     href = _ready(order, note)
     # The link is signed and short-lived, so the file is cached in the folder of this job.
     path, origin = fetch(href, order.folder, progress=progress, with_client=order.client)
+    # By its first bytes: the signed link needn't end in .zip.
     if _is_zip(path):
         path = member_of(path, member or "*.nc", origin, path.parent)
         origin = replace(origin, sha256=file_hash(path))
@@ -256,8 +258,9 @@ def _ready(order: _Order, note: Mapping[str, object]) -> str:
         try:
             return _awaited(order, job)
         except FetchError as error:
+            # 404 or 410: the store no longer knows the job, so it is submitted again.
             if error.status not in (404, 410):
-                raise  # the store no longer knows the job: submit it again
+                raise
     return _awaited(order, _submitted(order))
 
 
@@ -281,6 +284,7 @@ def _awaited(order: _Order, job: str) -> str:
         if status == "successful":
             return _result(order, job)
         if status not in ("accepted", "running"):
+            # Forgotten, so that the next run submits a new job.
             order.note.unlink(missing_ok=True)
             raise FetchError(
                 f"The Climate Data Store couldn't make '{order.dataset}' ({status}:"

@@ -208,6 +208,7 @@ def _once(job: _Job) -> RemoteFile:
     note = read_json(job.note)
     validator = str(note.get("validator", ""))
     got = job.got() if note.get("address") == job.url and validator else 0
+    # Uncompressed: the length, and the byte to resume at, are those of the file itself.
     headers = {"Accept-Encoding": "identity", **job.headers}
     if got:
         headers |= {"Range": f"bytes={got}-", "If-Range": validator}

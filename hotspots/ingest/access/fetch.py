@@ -164,6 +164,7 @@ class _CachedFile:
 def file_name(url: str) -> str:
     """Return a safe file name with the suffix of an address."""
     name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    # Cut at the front, so that the suffix, which names the format, stays.
     return re.sub(r"[^\w.-]+", "_", name).lstrip(".")[-_LONGEST_NAME:] or "file"
 
 
@@ -176,6 +177,7 @@ def _current(file: _CachedFile, headers: dict[str, str], progress: Progress | No
             return _origin(file, record)
         return _origin(file, _renewed(file, headers, progress))
     except FetchError as error:
+        # A copy of another checksum isn't what the catalogue describes, so it can't stand in.
         if not record or file.checksum:
             raise
         return _origin(file, record, stale(error, record["retrieved"]))
@@ -202,6 +204,7 @@ def _unchanged(file: _CachedFile, record: FileRecord, headers: Mapping[str, str]
         return True
     if remote.version:
         return bool(remote.version == record["version"])
+    # Without a version of the server's, an equal size is the only sign.
     return bool(0 <= remote.size == record["size"])
 
 
@@ -286,8 +289,10 @@ def member_of(archive: Path, member: str, origin: Origin, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as opened:
             info = _the_one(opened, member, origin)
+            # The member comes last, since the last path is returned.
             for one in [*_companions(opened, info), info]:
                 # The member's folder is never used (path traversal): only its file name is kept.
+                # One stem for all files of a shapefile, by which readers find them.
                 stem = key_of(origin.sha256, one.filename.rpartition(".")[0])[:12]
                 path = folder / f"{stem}-{file_name(one.filename)}"
                 if not (path.exists() and path.stat().st_size == one.file_size):

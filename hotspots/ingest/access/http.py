@@ -81,6 +81,7 @@ class Client:
     def address(self, url: str) -> str:
         """Return the address that is requested for `url`: itself, or its mirror."""
         for left, right in self.settings.mirrors:
+            # Whole names only: the mirror of x.org/data isn't one of x.org/database.
             if url == left or (url.startswith(left) and url[len(left)] in "/?"):
                 return right + url[len(left) :]
         return url
@@ -159,6 +160,7 @@ class Client:
         """
         # GET of the first bytes: some servers refuse HEAD, and the text reveals a web page.
         ranged = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity", **(headers or {})}
+        # 416: an empty file has no first bytes.
         with self.get(url, headers=ranged, allowed=(*allowed, 416)) as response:
             if response.status_code >= 300:
                 return remote_file_of(url, response)
@@ -275,6 +277,7 @@ class Client:
         return float(self.settings.back_off * 2 ** (number - 1) * random.uniform(0.8, 1.2))
 
     def _fault(self, where: str, response: requests.Response) -> FetchError:
+        # The body only explains the fault; without it the status has to do.
         with suppress(Exception):
             said = response.raw.read(2000, decode_content=True)
             return server_errors.refused(where, response, said)
@@ -287,6 +290,7 @@ class Client:
         # In a thread of its own, because DNS look-up and TLS handshake have no time-out.
         results: Queue[requests.Response | Exception] = Queue()
         given_up = threading.Event()
+        # Of the calling thread, because requests' sessions aren't safe to share between threads.
         session = self._session()
 
         def ask() -> None:

@@ -64,6 +64,7 @@ def settings() -> Settings:
 def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for entry in filter(None, (e.strip() for e in text.split(";"))):
+        # Not at the first "=", which the query of an address may have too.
         left, equals, right = entry.partition("=http")
         right = f"http{right}"
         if not equals or not left.startswith("http") or not urlsplit(right).hostname:

@@ -80,6 +80,7 @@ def vrt_text(parts: Sequence[Part], kind: Kind, note: str = "") -> str:
     rows = max(r + p.shape[0] for (r, _), p in zip(places, parts, strict=True)) - top
     columns = max(c + p.shape[1] for (_, c), p in zip(places, parts, strict=True)) - left
     corner = first * (left, top)
+    # GDAL's order of the six numbers, which isn't Affine's.
     geo = (corner[0], first.a, first.b, corner[1], first.d, first.e)
     lines = [
         f'<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}">',

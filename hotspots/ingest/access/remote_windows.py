@@ -149,6 +149,7 @@ def cut(
     if source.version and record and (folder / str(record["file"])).exists():
         return _found(folder, source.address, record)
     reader = Reader(source, request, of)
+    # GDAL's own requests count among the few connections to a host.
     with of.place(source.host or source.address), environment(of, request.headers), reader.opened():
         needed = reader.windows()
         stem = record_path.stem

@@ -24,7 +24,7 @@ from hotspots.io.atomic import file_hash
 if TYPE_CHECKING:
     from hotspots.ingest.access.window_reader import WindowRequest
 
-# (access, values, request, bands, cache, progress, client) -> local file and its origin
+# A job -> its local file and the file's origin.
 _Way = Callable[["_Job"], tuple[Path, Origin]]
 
 
@@ -312,6 +312,7 @@ def _stac(job: _Job) -> tuple[Path, Origin]:
             )
             for one in found
         ]
+        # Like the folder of a window, by which `_bands_of` recognises one.
         path, origin = (
             rasters[0] if len(rasters) == 1 else _joined(rasters, folder / "windows" / "x")
         )
@@ -334,6 +335,7 @@ def _joined(rasters: Sequence[tuple[Path, Origin]], folder: Path) -> tuple[Path,
         sha256=file_hash(whole),
         address=" ".join(dict.fromkeys(origin.address for _, origin in rasters)),
         version=" ".join(origin.version for _, origin in rasters),
+        # The oldest part dates the whole.
         retrieved=min(origin.retrieved for _, origin in rasters),
         stale=next((origin.stale for _, origin in rasters if origin.stale), ""),
     )

@@ -175,6 +175,7 @@ def _retry_after(text: str) -> float | None:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
+    # HTTP's dates are in GMT.
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
@@ -184,6 +185,7 @@ def _chain(error: BaseException) -> str:
     """Return the messages of an error and its causes; the operating system's is the deepest."""
     messages: list[str] = []
     seen: BaseException | None = error
+    # At most 8, because exceptions can refer to each other in a circle.
     while seen is not None and len(messages) < 8:
         messages.append(str(seen))
         inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None

@@ -24,6 +24,7 @@ from hotspots.ingest.access.windows import Box, split_boxes
 # A static catalogue is read document by document; larger ones are refused.
 MOST_DOCUMENTS = 400
 MOST_ITEMS = 500
+# What pystac and its client raise for documents that aren't STAC.
 _NO_CATALOGUE = (
     pystac.STACError,
     pystac.STACTypeError,
@@ -68,6 +69,7 @@ class _Io(StacApiIO):
     """Reads a limited number of STAC documents with this package's HTTP client."""
 
     def __init__(self, of: Client, address: str) -> None:
+        # `Client` does the retries.
         super().__init__(max_retries=None)
         self.of, self.address, self.read = of, address, 0
 
@@ -126,6 +128,7 @@ def assets(search: Search, *, with_client: Client | None = None) -> list[str]:
     try:
         root = io.read_json(search.address)
         items = _by_api(search, io) if _is_api(root) else _by_links(search, io)
+        # Where rasters overlap their order matters, so it mustn't depend on the server.
         found = sorted((item.id, _asset(search, item)) for item in items)
     except _NO_CATALOGUE as error:
         # pystac wraps the client's error for a linked document.
@@ -244,6 +247,7 @@ def _within_time(period: str, item: pystac.Item) -> bool:
     first, _, last = period.partition("/")
     begin = item.common_metadata.start_datetime or item.datetime
     end = item.common_metadata.end_datetime or item.datetime
+    # An item without a time isn't excluded.
     if begin is None or end is None:
         return True
     return _edge(last or first, True) >= _aware(begin) and _edge(first, False) <= _aware(end)

@@ -72,6 +72,7 @@ def tiled_window(
             found = _existing(request, tiles, address, cache, of)
             path = _mosaic(request, tiles, found, folder / "mosaic.vrt", of)
             version = ""
+            # A change of a tile without a version would go unnoticed, so the set has none either.
             if all(tile.remote.version for tile in found):
                 version = key_of(*(f"{tile.address} {tile.remote.version}" for tile in found))
             source = Source(
@@ -101,6 +102,7 @@ def _existing(
         """Return the server's description of a tile."""
         return of.probe(address(name), headers=request.headers, allowed=tiles.absent)
 
+    # Further threads would only wait for a connection.
     with ThreadPoolExecutor(of.settings.per_host) as pool:
         remotes = dict(zip(names, pool.map(probed, names), strict=True))
     there = [name for name in names if remotes[name].status not in tiles.absent]
@@ -147,6 +149,7 @@ def _mosaic(
 ) -> Path:
     kind, level, factor = _kind(request, tiles, found, of)
     cells = tiles.cells // factor
+    # Exact, because `_kind` drops overviews whose factor doesn't divide the tile.
     step = tiles.degrees / cells
     options = () if level < 0 else (("OVERVIEW_LEVEL", str(level)),)
     parts = [

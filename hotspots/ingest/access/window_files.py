@@ -59,6 +59,7 @@ def copied(
             f"The window '{path}' can't be written ({why.rstrip('.')}). Free some space, or set"
             f" {variable('cache')} to a folder elsewhere; nothing was left half-written."
         ) from error
+    # Also on Ctrl+C: a KeyboardInterrupt isn't an Exception.
     except BaseException:
         part.unlink(missing_ok=True)
         raise

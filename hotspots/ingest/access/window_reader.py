@@ -172,6 +172,7 @@ class Reader:
             try:
                 return read()
             except rasterio.errors.RasterioError as error:
+                # GDAL hides the cause; asking the server again raises an error that states it.
                 self.source.check()
                 if not left:
                     raise self._unread(error) from error

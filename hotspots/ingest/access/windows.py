@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 # line by less than a cell of 250 m for boxes up to 30 degrees; wider boxes have their extremes at
 # the equator, which is added.
 _POINTS = 129
-_KM_PER_DEGREE = 111.32
+_KM_PER_DEGREE = 111.32  # along the equator of WGS84
 
 
 @dataclass(frozen=True, order=True)
@@ -94,6 +94,7 @@ def _points(
     if south < 0 < north:
         lat = np.append(lat, 0.0)
     forward = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    # Points inside the box too: across a cut of the projection, extremes needn't be on its edge.
     lons, lats = np.meshgrid(lon, lat)
     x, y = forward.transform(lons.ravel(), lats.ravel())
     on_globe = np.isfinite(x) & np.isfinite(y)
@@ -163,6 +164,7 @@ def overview_level(
         return -1
     side = requested_cell
     if not crs.is_geographic:
+        # At a pole the shorter side would be 0.
         highest = min(89.0, max(max(abs(south), abs(north)) for _, south, _, north in boxes))
         side = requested_cell * _KM_PER_DEGREE * 1000 * float(np.cos(np.radians(highest)))
     fitting = [i for i, factor in enumerate(factors) if cell * factor * samples <= side * 1.000001]

@@ -18,7 +18,7 @@ from hotspots.layers.grid import Grid, grid_of
 from hotspots.layers.variables import Variable, class_nodata
 
 LEAST_COVERED = 0.5  # of the area that a coarse cell's value represents
-_SAME_SIZE = 1.001
+_SAME_SIZE = 1.001  # ratio of cell widths up to which grids count as equally fine (rounding)
 
 
 class Reference(NamedTuple):
@@ -86,6 +86,7 @@ class Comparison:
 
     def _add_classes(self, strip: Strip, plane: Numbers, valid: npt.NDArray[np.bool_]) -> None:
         place = places(strip.grid, self.reference_grid)
+        # Outside, -1 picks the last cell, which np.where then replaces.
         other = np.where(place >= 0, self.reference_values.ravel()[place], np.nan)
         both = valid & np.isfinite(other)
         self.cells += int(both.sum())
@@ -176,7 +177,7 @@ def _statistics(layer_values: Array, reference_values: Array, weight: Array) -> 
         "bias": a - b,
         "rmse": float(np.sqrt((weight * difference**2).sum() / whole)),
         "mean_absolute_difference": float((weight * np.abs(difference)).sum() / whole),
-        # Rounding may carry the quotient just beyond 1.
+        # Rounding may carry the quotient just beyond 1. Two cells always give 1 or -1.
         "r": max(-1.0, min(1.0, covariance / product))
         if product > 0 and layer_values.size > 2
         else None,

@@ -45,7 +45,7 @@ TEXTURE = ("clay", "silt", "sand")
 TEXTURE_SLACK = 1.0  # %, the rounding of three whole numbers
 _BARS = 40
 _PICTURE_CELLS = 360  # along the longer side
-_LEVELS = 255
+_LEVELS = 255  # of a byte in which 0 is missing
 _M_PER_KM = 1000
 _T_PER_PG, _T_PER_MT = 1e9, 1e6
 
@@ -133,6 +133,7 @@ def _beside(
 ) -> dict[str, xr.DataArray]:
     layers = {} if region_share is None else {"region": region_share}
     others = {k: v for k, v in (texture or {}).items() if k in TEXTURE and k != name}
+    # The sum of fewer than all three fractions says nothing.
     return layers | (others if len(others) == 2 and name in TEXTURE else {})
 
 
@@ -170,9 +171,10 @@ def _resolution(grid: Grid) -> Resolution:
     if not grid.is_geographic:
         metres = [dx * f for f in (1, dy / dx)]
         return {"degrees": None, "km": [round(m / _M_PER_KM, 6) for m in metres]}
+    # As on a sphere: the meridian's true length differs by less than 0.7 %.
     height = dy * np.pi / 180 * WGS84_A_M / _M_PER_KM
     # The width at which a cell of this height has its true area.
-    width = float(area_of(middle)[0, 0]) / 100 / height
+    width = float(area_of(middle)[0, 0]) / 100 / height  # 100 ha are 1 km2
     return {
         "degrees": [float(f"{v:.10g}") for v in (dx, dy)],
         "km": [round(width, 4), round(height, 4)],
@@ -200,6 +202,7 @@ class _Cover:
         self.of = "region"
         region = strip.area * np.nan_to_num(inside)
         self.area += float(region.sum())
+        # Not the product, which would subtract the sea of a coastal cell twice.
         self.covered += float(np.minimum(strip.weight, region)[valid].sum())
 
     def summary(self) -> Coverage:
@@ -231,6 +234,7 @@ class _Texture:
         if whole.size:
             self.cells += whole.size
             self.total += float(whole.sum())
+            # 1e-4: sums of float32 that differ by just the slack aren't counted.
             self.off += int((np.abs(whole - 100) > TEXTURE_SLACK + 1e-4).sum())
             self.least = min(self.least, float(whole.min()))
             self.greatest = max(self.greatest, float(whole.max()))
@@ -259,6 +263,7 @@ class _Picture:
 
     def add(self, strip: Strip) -> None:
         """Add the cells of a strip that are shown."""
+        # Continues the subsampling of the strip before, so that the rows are evenly spaced.
         first = -strip.top % self.stride
         picked = strip.values[0, first :: self.stride, :: self.stride]
         self.rows += [np.array(line, dtype="float64") for line in picked]
@@ -268,6 +273,7 @@ class _Picture:
         values = np.array(self.rows)
         low, high = 0.0, float(_LEVELS)
         if self.classes is None:
+            # Outliers beyond these would leave few colours for the rest.
             least, greatest = quantiles["1"], quantiles["99"]
             low, high = (0.0, 1.0) if least is None or greatest is None else (least, greatest)
             levels = 1 + np.clip((values - low) / ((high - low) or 1), 0, 1) * (_LEVELS - 1)
@@ -294,6 +300,7 @@ def _quantity(sums: Sums, row: Variable, layer: xr.DataArray) -> Values:
         "max": _known(sums.greatest),
         "step_means": [t / a if a else None for _, t, a in steps] if len(steps) > 1 else [],
         "quantiles": {f"{100 * q:g}": v for q, v in zip(QUANTILES, quantiles, strict=True)},
+        # A sum over several depths or months isn't the total of a layer.
         "total": _total(sum(sums.total), row) if area and len(steps) == 1 else None,
         "range": {
             "low": _known(row.low),
@@ -332,7 +339,9 @@ def _histogram(means: Array, areas: Array) -> Histogram | None:
     if not means.size:
         return None
     below = np.cumsum(areas) / areas.sum()
+    # As in `Sums.quantiles`, a share that ends at the end of a bin belongs to that bin.
     low, high = (float(means[np.searchsorted(below, q * (1 - 1e-12))]) for q in (0.01, 0.99))
+    # All cells have one value, and bars need some width.
     if high <= low:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, _BARS + 1)

@@ -20,6 +20,7 @@ from hotspots.locale.escaping import html_text
 
 # Dark to light in nearly equal steps of lightness; 0 is missing and transparent.
 _ANCHORS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+# From Paul Tol's qualitative schemes, which are made with colour blindness in mind.
 _CLASS_COLOURS = (
     "4477aa",
     "ee6677",
@@ -78,6 +79,7 @@ def page(report: QualityReport) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        # Nothing is run or requested even if a text weren't escaped.
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{html_text(title)}</title><style>{_STYLE}</style></head>\n<body>\n"

@@ -83,6 +83,7 @@ def _row_ranges(layer: xr.DataArray, y: str) -> list[tuple[int, int]]:
 def _slabs(arrays: Mapping[str, Numbers], grid: Grid, top: int) -> Iterator[Strip]:
     values = arrays[""]
     rows, columns = values.shape[-2:]
+    # By cells of all steps together, since each step is held.
     height = max(1, _SLAB // max(1, values.size // max(1, rows)))
     for first in range(0, rows, height):
         rest = slice(first, min(rows, first + height))
@@ -142,6 +143,7 @@ class Sums:
                 self.area.append(0.0)
                 self.total.append(0.0)
             known = ~np.isnan(plane)
+            # Infinite values are counted apart, because they would spoil every sum.
             self.infinite += int(np.isinf(plane).sum())
             known &= ~np.isinf(plane)
             if known.any():
@@ -180,6 +182,7 @@ class Sums:
 def _keys(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Return the bin of each number: its leading bits, mapped so that bins increase with it."""
     bits = (values + np.float32(0)).view("uint32")  # -0 becomes 0
+    # The bits of negative floats ascend as the numbers fall, so all of theirs are flipped.
     turn = np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
     return np.asarray((bits ^ turn) >> (32 - _BITS)).astype("int64")
 
@@ -195,7 +198,7 @@ class ClassSums:
     def add(self, strip: Strip) -> None:
         """Add the valid cells of a strip."""
         for plane in strip.values:
-            known = (plane != self.nodata) & (plane == plane)
+            known = (plane != self.nodata) & (plane == plane)  # not NaN
             codes, place = np.unique(plane[known], return_inverse=True)
             counts = np.bincount(place, minlength=codes.size)
             areas = np.bincount(place, weights=strip.weight[known], minlength=codes.size)
@@ -237,8 +240,10 @@ def places(grid: Grid, coarse: Grid) -> npt.NDArray[np.int64]:
         xs, ys = across.transform(*np.meshgrid(grid.x, grid.y))
     t = coarse.transform
     if coarse.is_geographic:
+        # The two grids may count longitudes from different meridians.
         west = min(t.c, t.c + t.a * coarse.shape[1])
         xs = west + np.mod(xs - west, 360)
+    # Places that the other CRS doesn't have are inf, and compare as outside.
     with np.errstate(invalid="ignore"):
         columns = np.floor((xs - t.c) / t.a)
         rows = np.floor((ys - t.f) / t.e)

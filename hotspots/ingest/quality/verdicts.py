@@ -10,7 +10,7 @@ from hotspots.layers.plausibility import MOST_OUTSIDE
 _FEW_COVERED = 0.5
 _FACTOR = 2.0  # ratio of means from which a remark is made
 _UNLIKE_R = 0.2
-_ENOUGH_CELLS = 30
+_ENOUGH_CELLS = 30  # over fewer, a low r may be chance
 _FEW_AGREE = 0.5
 _FEW_ZEROS = 0.001
 # Ratios that result from a wrong unit or scale; `_NEAR` is the relative tolerance.
@@ -21,7 +21,8 @@ _SLIPS = (
     (100.0, "as if percent were given as a share, or a scale were left out"),
     (0.001, "as if a scale were left out"),
     (1000.0, "as if a scale were left out"),
-    (44 / 12, "as if CO2 were given as carbon"),
+    (44 / 12, "as if CO2 were given as carbon"),  # molar masses of CO2 and C
+    # Van Bemmelen's factor, by which organic matter has 58 % carbon.
     (1.724, "as if organic matter were given as carbon"),
 )
 _NEAR = 0.25
@@ -94,6 +95,7 @@ def _flat(report: QualityReport) -> Iterator[str]:
 
 def _zeros(report: QualityReport) -> Iterator[str]:
     count = report.get("zero_cells", 0)
+    # Soil without any carbon is rare, so many zeros in a map of stocks are worth a remark.
     if str(report["name"]).startswith("soc_stock") and count > _FEW_ZEROS * report["valid_cells"]:
         yield (
             f"{cells(count)} ({100 * count / report['valid_cells']:.2g} %) hold exactly 0"
@@ -103,6 +105,7 @@ def _zeros(report: QualityReport) -> Iterator[str]:
 
 def _cover(report: QualityReport) -> Iterator[str]:
     share = report["coverage"]
+    # Not of a grid, most of which may be sea.
     if report["coverage_of"] == "region" and share is not None and share < _FEW_COVERED:
         yield f"Only {100 * share:.3g} % of the region's area has a value."
 

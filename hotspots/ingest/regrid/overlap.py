@@ -128,6 +128,7 @@ def _pieces(low: Array, high: Array, most: float) -> tuple[Index, Index, Array, 
     """Return target cell, source cell, left and right end (in source cells) of each overlap."""
     low, high = np.clip(low, 0, most), np.clip(high, 0, most)
     begin = np.floor(low).astype("int64")
+    # A target cell outside the source was clipped to nothing.
     number = np.where(high > low, np.ceil(high).astype("int64") - begin, 0)
     cell = np.repeat(np.arange(low.size), number)
     offset = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
@@ -137,6 +138,7 @@ def _pieces(low: Array, high: Array, most: float) -> tuple[Index, Index, Array, 
 
 def _measure(a: Reals, b: Reals, areal: bool) -> Array:
     if areal:
+        # Edges of a rounded grid may lie a trace beyond the poles.
         a, b = (authalic_q(np.clip(edge, -90, 90)) for edge in (a, b))
     return np.asarray(np.abs(b - a), dtype="float64")
 
@@ -149,6 +151,7 @@ def _mean(
     mean, share = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for i in range(shape[0]):
         total, area = np.zeros(shape[1]), np.zeros(shape[1])
+        # Along the source's rows, so that memory is read in order.
         for k in range(rows.first[i], rows.first[i + 1]):
             line, height = values[rows.cell[k]], rows.weight[k]
             for j in range(shape[1]):
@@ -162,6 +165,7 @@ def _mean(
                 area[j] += height * width
         for j in range(shape[1]):
             mean[i, j] = _steady(total[j] / area[j]) if area[j] > 0 else np.nan
+            # Rounding may carry the share of a full cell just above 1.
             share[i, j] = min(_steady(area[j] / (rows.size[i] * columns.size[j])), 1.0)
     return mean, share
 

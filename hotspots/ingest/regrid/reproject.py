@@ -76,10 +76,12 @@ def _refinement(source: Grid, target: Grid) -> tuple[int, int]:
     for dx, dy in ((0.0, 0.5), (0.5, 0.0)):
         there = _in_source(source, target, x + dx, y + dy)
         with np.errstate(invalid="ignore"):
+            # From a cell's centre to the middle of its edge is half a side.
             side = 2 * np.max(np.abs(there - here), axis=0)
         known = side[np.isfinite(side)]
         # A quantile, not the maximum: steps across a cut between lobes aren't cell sizes.
         span = np.quantile(known, 0.9) if known.size else 0.0
+        # Two parts to each source cell that a side spans; 1e-6 allows for rounding.
         parts.append(int(np.clip(np.ceil(2 * span - 1e-6), FEWEST, MOST)))
     return parts[0], parts[1]
 
@@ -185,6 +187,8 @@ def _part(
         src_nodata=None,
         add_alpha=True,  # stored numbers unchanged, and a mask of where they are
         warp_mem_limit=_WARP_MB,
+        # Points inside the window are sampled too: at a cut between lobes its outline doesn't
+        # enclose the source cells under it.
         warp_extras={"SAMPLE_GRID": "YES", "SOURCE_EXTRA": "4"},
     ) as vrt:
         stored = vrt.read([*view.raw.bands, vrt.count], window=window)

@@ -134,6 +134,7 @@ def on_grid(
     layer = made[: plan.planes]
     coincide = len(plan.views) == 1 and plan.views[0].same and not how.share_of
     share = None if coincide else made[plan.planes]
+    # Only in memory: a lazy share would have to be computed to be examined.
     if isinstance(share, np.ndarray):
         valid = share > 0
         share = share if (np.abs(share[valid] - 1) > _SHARE_MATTERS).any() else None
@@ -236,10 +237,12 @@ def _view(raw: SourceRaster, grid: Grid) -> _View:
     warp = None if _same_crs(source.crs, grid.crs) else warped(raw, source, grid)
     rows, columns = overlap.overlaps(source if warp is None else warp.grid, grid)
     used = np.unique(columns.cell)
+    # There are several runs where a region crosses the meridian at which the source begins.
     gaps = np.flatnonzero(np.diff(used) > 1)
     starts = used[np.concatenate([[0], gaps + 1])] if used.size else []
     ends = used[np.concatenate([gaps, [used.size - 1]])] + 1 if used.size else []
     runs = tuple((int(a), int(b)) for a, b in zip(starts, ends, strict=True))
+    # A warped source is read through the refined target grid, whose cells have no gaps.
     if warp is not None:
         runs = ((0, warp.grid.shape[1]),)
     else:
@@ -269,6 +272,7 @@ def _lazily(plan: _Plan) -> Any:
     chunks = tuple(min(step, rows - top) for top in range(0, rows, step))
     coincide = len(plan.views) == 1 and plan.views[0].same and not plan.how.share_of
     planes = plan.planes if coincide else plan.planes + 1
+    # Classes share an array with their share of area; float32 holds all codes exactly.
     dtype = plan.dtype if coincide else "float32"
     return in_chunks(
         _strip,
@@ -286,6 +290,7 @@ def _strip_rows(plan: _Plan) -> int:
     for view in plan.views:
         per_row = max(view.rows.cell.size / max(view.rows.size.size, 1), 1.0)
         cells = per_row * view.width * len(view.raw.bands)
+        # The strip's own planes count too: they may be larger than the source cells under it.
         heaviest = max(heaviest, cells, plan.grid.shape[1] * (plan.planes + 1))
     most = int(_SOURCE_CELLS / heaviest)
     return int(np.clip(1 << max(most, 1).bit_length() - 1, 1, _STRIP_ROWS))
@@ -314,6 +319,7 @@ def _merged(plan: _Plan, parts: list[tuple[Numbers, Numbers]]) -> tuple[Numbers,
             values = steady(whole / count).astype("float32")
         if plan.how.months == "keep":
             return values, share
+        # A cell that is missing in one month is NaN in the sum.
         reduced = values.sum(axis=0, dtype="float64") / (12 if plan.how.months == "mean" else 1)
         return steady(reduced)[None].astype("float32"), share
     if len(parts) == 1:
@@ -332,6 +338,7 @@ def _merged(plan: _Plan, parts: list[tuple[Numbers, Numbers]]) -> tuple[Numbers,
 def _side_by_side(plan: _Plan, values: Numbers, shares: Numbers) -> tuple[Numbers, Numbers]:
     covered = shares.sum(axis=0, dtype="float64")
     if plan.row.classes is None:
+        # Where a file has no share its value is NaN, which a weight of 0 wouldn't remove.
         weighted = np.where(shares > 0, values.astype("float64") * shares, 0).sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             made = steady(weighted / covered).astype("float32")
@@ -352,6 +359,7 @@ def _quantity(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Numbers,
     unit = _unit(view.raw, plan.how.months)
     # The valid range of a year's sum doesn't hold for months; their unit is needed for decoding.
     row = replace(plan.row, unit=view.raw.unit) if plan.how.months == "sum" else plan.row
+    # Values that are only copied need no float64; weighted sums do.
     values = stored.values(row, "float32" if view.same else "float64")
     for i, plane in enumerate(values):
         if view.same:
@@ -378,7 +386,8 @@ def _classes(plan: _Plan, view: _View, top: int, bottom: int) -> tuple[Numbers, 
     if view.same and not plan.how.share_of:
         cells = _coinciding_cells(codes, rows, view.columns, nodata)
         return cells[None], (cells != nodata).astype("float32")
-    # The kernel's codes start at 1, as those of most legends do.
+    # The kernel's codes start at 1, as those of most legends do. In int16, because the stored
+    # 8 bits could overflow.
     if low != 1:
         codes = np.where(codes == nodata, 0, codes.astype("int16") - low + 1).astype("uint8")
     number = max(classes) - low + 1
@@ -444,6 +453,7 @@ def _coinciding_cells(values: Numbers, rows: Overlap, columns: Overlap, missing:
     """Return the cells of a source whose grid coincides with the target's."""
     down, across = (np.diff(axis.first) > 0 for axis in (rows, columns))
     cells = values
+    # Indexing copies; a window that is used as a whole needs no copy.
     if not np.array_equal(rows.cell, np.arange(len(values))):
         cells = cells[rows.cell]
     if not np.array_equal(columns.cell, np.arange(values.shape[1])):

@@ -185,6 +185,7 @@ def _method(crs: pyproj.CRS) -> str:
 def _require_degrees(raw: SourceRaster, grid: Grid) -> None:
     west, south, east, north = grid.bounds
     cell = abs(grid.transform.a)
+    # A grid may begin anywhere from 180 W to 180 E and go once round, some by half a cell more.
     turns = west >= -180 - cell and east <= 540 and east - west <= 360 + cell
     if not turns or north > 90 + cell or south < -90 - cell:
         raise RasterError(
@@ -301,6 +302,7 @@ def meanings(raw: SourceRaster, file: DatasetReader) -> tuple[Decoding, ...]:
 def _has_mask(raw: SourceRaster, file: DatasetReader) -> bool:
     if not raw.use_file_nodata or raw.nodata:
         return False
+    # Only masks that are stored: nodata numbers are compared when values are decoded.
     return any(
         flag.name in ("per_dataset", "alpha")
         for band in raw.bands
@@ -321,10 +323,12 @@ def _decoding(raw: SourceRaster, file: DatasetReader, band: int) -> Decoding:
     if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
         with np.errstate(over="ignore"):
             nodata = tuple(float(kind.type(number)) for number in nodata)
+    # NaN is missing anyway, and equals nothing in a comparison.
     return Decoding(scale, offset, tuple(number for number in nodata if not np.isnan(number)))
 
 
 def _decoded(stored: Numbers, decoding: Decoding) -> npt.NDArray[np.float64]:
+    # A copy: the stored numbers are still needed to detect undeclared nodata.
     values = stored.astype("float64")
     # Compared before scale and offset, which would round.
     missing = [values == number for number in decoding.nodata]
@@ -357,8 +361,10 @@ def _require_declared(
     as_values = numbers * decoding.scale + decoding.offset
     customary = np.isin(numbers, SENTINELS) | np.isin(as_values.astype("float32"), SENTINELS)
     customary |= (np.abs(numbers) > MAX_MAGNITUDE) | (np.abs(as_values) > MAX_MAGNITUDE)
+    # 255 is customary in bytes, as which shares and percentages are often stored.
     if row.unit in ("1", "%") or stored.dtype == np.uint8:
         customary |= numbers == 255
+    # With a nodata declared, a small number is more likely a value that the model produced.
     if decoding.nodata:
         customary &= np.abs(numbers) >= MIN_SENTINEL_IF_DECLARED
     if customary.any():

@@ -283,6 +283,7 @@ class Source:
 
 def _within(access: Access, product: Product, year: Year | None) -> bool:
     parameters = {**product.parameters} | ({} if year is None else {"year": year})
+    # A parameter that the product doesn't have isn't limited.
     return all(parameters.get(key, values[0]) in values for key, values in access.limits.items())
 
 

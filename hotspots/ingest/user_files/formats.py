@@ -121,6 +121,7 @@ def _described(
             tags.setdefault("licence", tags["license"])
         unit = file.units[first - 1] or tags.get("units") or tags.get("unit") or ""
         crs = file.crs.to_string() if file.crs else ""
+        # CF files whose axes are in degrees often name no CRS.
         seen = "" if crs or not _has_axes(tags) else DEGREES
         return UserRaster(
             path,
@@ -176,12 +177,13 @@ def _step(file: DatasetReader, index: int) -> str:
     tags = file.tags(index)
     along = [v for k, v in tags.items() if k.startswith("NETCDF_DIM_")]
     text = along[0] if along else file.descriptions[index - 1] or ""
-    return str(text).removesuffix(".0")
+    return str(text).removesuffix(".0")  # a year on an axis of floats
 
 
 def _netcdf(path: Path, row: Variable, selection: Selection) -> UserRaster:
     with _open(f'NETCDF:"{path}":', str(path)) as file:
         names = [text.rpartition(":")[2] for text in file.subdatasets]
+        # GDAL opens the only variable of a file itself, and lists no others.
         if not names and file.count:
             names = [file.tags(1).get("NETCDF_VARNAME", "")]
     name = chosen(path, row, [n for n in names if n], selection.subdataset)
@@ -195,10 +197,12 @@ def _zarr(path: Path, row: Variable, selection: Selection, folder: Path) -> User
         with zarr(path) as file:
             names = [text.rpartition("/")[2] for text in file.subdatasets]
         degrees = any(set(pair) <= set(names) for pair in _AXES)
+        # In a Zarr store coordinates are arrays like all others.
         axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
         names = [n for n in names if n not in axes] or [""]
         name = chosen(path, row, names, selection.subdataset) if names != [""] else ""
         address = f'ZARR:"{path}":/{name}' if name else str(path)
+        # Only opening it shows whether GDAL can read this store; if not, it is copied.
         with raster(address):
             pass
     except rasterio.errors.RasterioError:

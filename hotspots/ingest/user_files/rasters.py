@@ -23,7 +23,7 @@ from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import variable
 from hotspots.locale.escaping import shell_word
 
-_ROWS = 1024
+_ROWS = 1024  # of a chunk, of all its steps together
 _TIFF = (".tif", ".tiff")
 _NETCDF = (".nc", ".nc4", ".cdf", ".h5")
 
@@ -111,6 +111,7 @@ def _folder(path: Path) -> list[xr.DataArray]:
         raise RasterError(
             f"'{path}' is a store of layers. Give it as a store: --store {shell_word(path)}"
         )
+    # Hidden files aren't data; macOS adds some named ._x.tif.
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in _TIFF and p.name[0] != ".")
     if not files:
         raise RasterError(
@@ -149,6 +150,7 @@ def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
     if THICKNESS in data and data[THICKNESS].dims == ("depth",) and "depth" in layer.dims:
         layer = layer.assign_coords({THICKNESS: data[THICKNESS]})
     y, x = axis_names(layer)
+    # A chunk is a block of rows, for which (y, x) must come last.
     if layer.size <= LAZY_CELLS or layer.dims[-2:] != (y, x):
         return layer.load()
     # Through a function and not through the open file, for the reasons given in `geotiff`.
@@ -160,7 +162,7 @@ def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
         _netcdf_chunk,
         path=path,
         layer=name,
-        stamp=path.stat().st_mtime_ns,
+        stamp=path.stat().st_mtime_ns,  # a changed file gets other keys in dask's graph
         chunks=chunks,
         dtype=layer.dtype,
         meta=np.empty((0,) * layer.ndim, dtype=layer.dtype),

@@ -200,6 +200,7 @@ def _read(
         _source_raster(layer, origin),
         attrs,
         declared.legend or "",
+        # Compared, because an offset of 0 is a declaration too.
         {key: value for key, value in given.items() if value not in (None, "")},
         tuple(_notes(layer)),
     )
@@ -229,6 +230,7 @@ def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
         unit="" if classes else layer.properties.unit,
         origin=origin,
         use_file_nodata=not declared.nodata,
+        # One declared number replaces both of the file's; codes of classes are never scaled.
         use_file_scale=not scaled and not classes,
     )
 

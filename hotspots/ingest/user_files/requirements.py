@@ -23,6 +23,7 @@ def needs_depth(name: str) -> bool:
     """Return whether a layer of this variable requires a depth: stocks and soil properties."""
     if name.endswith("_valid_share"):
         return False
+    # The bounds of an interval hold for the depth of their estimate.
     base = name.removesuffix("_lower").removesuffix("_upper")
     return name.startswith(STOCKS) or has_depths(base) or base in _DEPTH_TOO
 
@@ -121,6 +122,7 @@ def require_storable(path: Path, file: UserRaster, missing: Sequence[float]) -> 
     import numpy as np
 
     kind = np.dtype(file.dtype)
+    # Floats: the number is rounded to the file's type when values are decoded.
     if kind.kind not in "iu":
         return
     limits = np.iinfo(kind)

@@ -85,6 +85,7 @@ def table(path: Path, row: Variable, selection: Selection, folder: Path) -> User
     rows = shape[0] - 1 - rows  # from the north
     _require_single(path, rows * shape[1] + columns)
     out[rows, columns] = values
+    # The lattice counts centres from the south; a transform begins at the north-western corner.
     transform = Affine(dx, 0, west - dx / 2, 0, -dy, north + (shape[0] - 0.5) * dy)
     crs = selection.crs or (DEGREES if y_name.casefold() in _IN_DEGREES else "")
     made = folder / f"{path.stem}_{name}.tif"
@@ -140,6 +141,7 @@ def _columns(
     # By position, without an index column: otherwise rows that end in an extra delimiter would
     # shift every column by one.
     at = [names.index(name) for name in selected]
+    # Where commas don't separate columns, they may be decimal signs.
     for decimal in (".", ",") if delimiter != "," else (".",):
         try:
             data = _read(path, delimiter, at, decimal)
@@ -177,6 +179,7 @@ def _read(path: Path, delimiter: str, at: Sequence[int], decimal: str) -> pd.Dat
             skipinitialspace=True,
             decimal=decimal,
             encoding="utf-8-sig",
+            # Not by the file's suffix: compressed text could unpack to any size.
             compression=None,
             chunksize=_PART,
         ) as reader,
@@ -204,9 +207,11 @@ def _lattice(given: Array, path: Path, name: str) -> tuple[npt.NDArray[np.int64]
             " degrees, or the units of the CRS that --crs names."
         )
     steps = np.diff(values)
+    # Steps that are mere rounding are left out; the median isn't affected by some gaps.
     least = np.median(steps[steps > steps.max() * 1e-6])
     count = np.rint((values[-1] - values[0]) / least)
     _require_cells(path, count, "give points on a coarser grid")
+    # Over the whole axis, which averages out the rounding of single coordinates.
     step = float((values[-1] - values[0]) / count)
     index = np.rint((given - values[0]) / step)
     if np.abs(values[0] + index * step - given).max() > _OFF * step:
@@ -354,9 +359,10 @@ def _frame_grid(
     bounds: Sequence[float], cell: float, degrees: bool, path: Path
 ) -> tuple[Affine, tuple[int, int]]:
     """Return the grid of whole cells, counted from 180 W and 90 N (or 0), around the bounds."""
+    # Fixed origins, so that layers of one cell size coincide.
     x0, y0 = (-180.0, 90.0) if degrees else (0.0, 0.0)
     west, south, east, north = bounds
-    slack = 1e-6
+    slack = 1e-6  # of a cell: bounds on an edge, to rounding, don't add a cell
     left, right = (np.floor((west - x0) / cell + slack), np.ceil((east - x0) / cell - slack))
     top, bottom = (np.floor((y0 - north) / cell + slack), np.ceil((y0 - south) / cell - slack))
     shape = (max(1, int(bottom - top)), max(1, int(right - left)))

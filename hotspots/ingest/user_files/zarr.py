@@ -78,6 +78,7 @@ def _steps(
             raise RasterError(f"'{path}' has no band {band}; '{layer.name}' has 1.")
         return [{}]
     dim, count = others[0], layer.sizes[others[0]]
+    # Dimensions of one step don't add bands.
     rest = dict.fromkeys(others[1:], 0)
     if any(layer.sizes[d] > 1 for d in rest):
         raise RasterError(f"'{layer.name}' of '{path}' has more than three dimensions. Reduce it.")

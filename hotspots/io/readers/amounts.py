@@ -24,6 +24,7 @@ _BATCH = 10_000  # rows decoded at once
 _STEPS = 10_000  # instructions of SQLite's virtual machine between two checks of the time
 _REMEDY = "keep only what is needed"
 _GENERATED = (2, 3)  # values of "hidden" for generated columns
+# Prefixes of the tables and views that belong to the format, SQLite or GDAL.
 _OWN = ("gpkg_", "rtree_", "sqlite_", "ogr_")
 
 
@@ -59,6 +60,8 @@ def require_modest_parquet(path: Path) -> None:
             for column in (metadata.schema.column(i) for i in range(metadata.num_columns))
             if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0
         ]
+    # Declared sizes count a text once, however many rows share it: decode and add up. Read as
+    # dictionaries, such texts are held in memory once meanwhile.
     with pq.ParquetFile(path, read_dictionary=binary) as file:
         size = 0
         for batch in paced(file.iter_batches(_BATCH), path.name):
@@ -110,6 +113,7 @@ def _require_plain(path: Path, base: sqlite3.Connection) -> None:
     views = {
         str(name) for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'view'")
     }
+    # Checked first: gpkg_contents, which is queried next, may itself be such a view.
     made = {name for name in views if name.casefold().startswith(_OWN)}
     if not made:
         made = views & {str(n) for (n,) in base.execute("SELECT table_name FROM gpkg_contents")}
@@ -126,6 +130,7 @@ def _require_plain(path: Path, base: sqlite3.Connection) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database read-only; queries that exceed the time limit are interrupted."""
+    # Immutable: SQLite takes no locks and reads no log beside the file.
     address = f"{path.as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as base, timed(base, path.name):
         yield base
@@ -143,6 +148,7 @@ def timed(base: sqlite3.Connection, name: str) -> Iterator[None]:
     base.set_progress_handler(is_over, _STEPS)
     try:
         yield
+    # An interrupted query raises this; within the time limit it is an error of another kind.
     except sqlite3.OperationalError:
         deadline.check()
         raise

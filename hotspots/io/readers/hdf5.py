@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import h5py
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
-CLASSIC = (b"CDF\x01", b"CDF\x02")
+CLASSIC = (b"CDF\x01", b"CDF\x02")  # NetCDF-3 with offsets of 32 and of 64 bits
 _MOST_OBJECTS = 20_000
 # Exceptions that readers raise for a damaged file.
 DAMAGE = (
@@ -69,6 +69,7 @@ def _require_sound(path: Path, size: int, modified: int) -> None:
         _require_sound_classic(path)
     elif begins == HDF5:
         _require_sound_hdf5(path)
+    # scipy, which reads the classic kinds, knows only the first two.
     elif begins.startswith(b"CDF\x05"):
         raise unreadable(path, "it is of the classic kind CDF-5; convert it by nccopy -k nc4")
     else:
@@ -104,6 +105,7 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Dataset]]
     """Yield all datasets, each once; raise `BadInputError` on a link to another file."""
     import h5py
 
+    # Objects are known by their address: a hard link gives one object a further name.
     root = h5py.h5o.get_info(file.id)
     seen: set[Any] = {(root.fileno, root.addr)}
     waiting: list[tuple[str, Any]] = [("", file)]
@@ -140,6 +142,7 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, h5py.Dataset]]
 
 def _require_inside(path: Path, name: str, item: h5py.Dataset) -> None:
     sources = item.virtual_sources() if item.is_virtual else ()
+    # HDF5 writes "." for the file itself.
     if item.external or any(source.file_name != "." for source in sources):
         raise _leads_out(path, name)
 

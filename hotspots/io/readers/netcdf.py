@@ -33,6 +33,7 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
     """
     file = plain_path(path)
     require_sound_netcdf(file)
+    # Named, because xarray's own choice depends on the packages that are installed.
     engine = "h5netcdf" if first_bytes(file, 8) == HDF5 else "scipy"
     return xr.open_dataset(str(file), engine=engine, **options)
 
@@ -40,5 +41,6 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
 def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
     """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
     folder = require_sound_zarr(path)
+    # Consolidated metadata weren't checked, so they aren't used.
     data: xr.Dataset = xr.open_zarr(folder, chunks=None, consolidated=False, **options)
     return data

@@ -34,6 +34,7 @@ def plain_path(path: str | Path) -> Path:
         interpret the path as an address.
     """
     require_regular(path)
+    # Absolute, so that it can't be taken for an address such as zip://... or GTIFF_DIR:1:...
     absolute = Path(os.path.abspath(path))
     if not absolute.is_file():
         raise BadInputError(f"There is no file '{shortened(path)}'. Give the path of a file.")
@@ -55,6 +56,7 @@ def confined(folder: str | Path, key: str) -> Path:
     FileNotFoundError
         The file doesn't exist.
     """
+    # Links are resolved in both: the folder itself may be reached through one.
     home = Path(os.path.realpath(folder))
     path = home / key
     if not Path(os.path.realpath(path)).is_relative_to(home):
@@ -81,6 +83,7 @@ def require_beside(path: Path, names: tuple[str, ...], begins: tuple[bytes, ...]
         Permitted first bytes of each; () for any.
     """
     expected = {name.casefold() for name in names}
+    # Listed rather than looked up: a library may accept the name in any case, such as X.TFW.
     for name in sorted(os.listdir(path.parent)):
         if name.casefold() not in expected:
             continue

@@ -26,8 +26,11 @@ from hotspots.io.readers.zarr_store import require_sound_zarr
 if TYPE_CHECKING:
     import xarray as xr
 
+# TIFF and BigTIFF, each in both byte orders.
 _TIFF_BEGINS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+# Overviews and masks are TIFFs themselves; statistics and tags are XML.
 _BESIDE_TIFF = ((".ovr", ".msk", ".msk.ovr"), (".aux.xml",))
+# Georeferencing and metadata that GDAL looks for by the file's stem.
 _WORLD = (".tfw", ".tifw", ".tiffw", ".wld", ".tab", ".aux", ".xml")
 # Tags by which a raster refers to other files.
 _LEADS_OUT = {"OVERVIEWS": "OVERVIEW_FILE", "GEOLOCATION": "X_DATASET"}
@@ -160,8 +163,10 @@ def _opened(name: str, driver: str, shown: str, **options: Any) -> Iterator[Any]
         with warnings.catch_warnings():
             # A container has no grid, only its variables do; callers that need a grid raise.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            # Handles aren't shared, because dask reads chunks in several threads.
             opened = rasterio.open(name, driver=driver, sharing=False, **options)
         with opened:
+            # A container of several variables has no bands of its own.
             if opened.count:
                 _require_limits(opened, shown)
             yield opened
@@ -182,6 +187,7 @@ def _require_limits(opened: Any, shown: str) -> None:
     is_mixed = "pixel" in str(opened.profile.get("interleave", "")).lower()
     rows, columns = opened.block_shapes[0]
     cell = max(np.dtype(_plain(kind)).itemsize for kind in set(opened.dtypes))
+    # A block of a pixel-interleaved file holds the cells of all bands.
     block = rows * columns * cell * (opened.count if is_mixed else 1)
     blocks = -(-opened.height // rows) * -(-opened.width // columns)
     again = "write it again in tiles (gdal_translate -co TILED=YES)"
@@ -191,6 +197,7 @@ def _require_limits(opened: Any, shown: str) -> None:
 
 
 def _plain(kind: str) -> str:
+    # numpy has nothing like GDAL's CInt16; complex64 is larger, so the limit stays safe.
     return {"complex_int16": "complex64"}.get(kind, kind)
 
 

@@ -40,6 +40,7 @@ class Deadline:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seconds = limits().read_seconds
+        # Monotonic: setting the machine's clock has no effect on it.
         self._end = time.monotonic() + self.seconds
 
     @property
@@ -90,6 +91,7 @@ def read_bytes(path: str | Path, limit: str = "file_bytes") -> bytes:
     with file.open("rb") as opened:
         while chunk := opened.read(_CHUNK):
             content += chunk
+            # Again, because the file may grow while it is read.
             _require(file, len(content), limit)
             deadline.check()
     return bytes(content)
@@ -115,6 +117,7 @@ def require_short_lines(path: Path, most: int) -> None:
     """
     deadline, length, row = Deadline(path.name), 0, 1
     with path.open("rb") as opened:
+        # No chunk is longer than a line may be, so lines that lie within one chunk need no check.
         while chunk := opened.read(min(_CHUNK, most)):
             deadline.check()
             first = chunk.find(b"\n")
@@ -168,6 +171,7 @@ def parse_json(text: str) -> Any:
         It isn't valid JSON, or an object has a member twice; the message says why.
     """
     try:
+        # By default the last of two equal names would win silently.
         return json.loads(text, object_pairs_hook=_single)
     except (ValueError, RecursionError) as error:
         raise ValueError(_why(error)) from error
@@ -186,6 +190,7 @@ def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
+    # Python refuses long integers, for the time grows with the square of their digits.
     if "integer string conversion" in str(error):
         return "it holds a number of thousands of digits"
     return shortened(" ".join(str(error).split()).rstrip("."))

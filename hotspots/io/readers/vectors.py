@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARQUET = (".parquet", ".geoparquet")
+# No sidecar XML, no styles from the network, no extensions loaded into SQLite.
 _OPTIONS = CLOSED | {
     "GDAL_PAM_ENABLED": "NO",
     "LIBKML_RESOLVE_STYLE": "NO",
@@ -95,6 +96,7 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
             info = pyogrio.read_info(name, layer=layer)
             require_amounts(Path(name).name, info["features"], len(info["fields"]))
         frame: pd.DataFrame = pyogrio.read_dataframe(name, layer=layer, **options)
+    # For text formats, which weren't counted before.
     require_amounts(Path(name).name, *frame.shape)
     return frame
 
@@ -114,6 +116,7 @@ def _checked(path: str | Path) -> str:
     _require_format(file, suffix)
     require_beside(file, tuple(f"{file.stem}{end}" for end in _BESIDE.get(suffix, ())))
     if suffix == ".gpkg":
+        # SQLite reads its log and its index beside a database.
         require_beside(file, tuple(f"{file.name}{end}" for end in ("-wal", "-shm", "-journal")))
         _require_self_contained(file)
     if suffix in (".geojson", ".json"):
@@ -132,6 +135,7 @@ def _require_format(file: Path, suffix: str) -> None:
             f"'{file.name}' can't be read as {suffix}: it doesn't begin like such a file. Give it"
             " the ending of its format, or save it again."
         )
+    # The root element may follow comments; other kinds of XML would reach other drivers of GDAL.
     if suffix == ".kml" and b"<kml" not in first_bytes(file, 65_536):
         raise BadInputError(
             f"'{file.name}' can't be read as .kml: it is XML of another kind. Save it again as KML"
@@ -172,6 +176,7 @@ def _pinned() -> Iterator[None]:
     """Set GDAL's options for vectors to `_OPTIONS`, and restore the former ones."""
     import pyogrio
 
+    # These options hold for the whole process, and pyogrio has no context manager for them.
     before = {key: pyogrio.get_gdal_config_option(key) for key in _OPTIONS}
     pyogrio.set_gdal_config_options(_OPTIONS)
     try:

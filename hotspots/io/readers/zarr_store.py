@@ -20,6 +20,7 @@ from hotspots.io.limits import require_regular, require_within
 _METADATA = (".zarray", ".zgroup", "zarr.json")
 _MARKS = (*_METADATA, ".zmetadata")
 _METADATA_BYTES = 10_000_000
+# Codecs that only transform numbers and bytes; those of Python objects are left out.
 _CODECS = frozenset(
     {
         "bytes",
@@ -124,6 +125,7 @@ def _require_sound(file: Path, folder: Path) -> None:
 def _require_harmless(metadata: Mapping[str, Any], shown: str) -> None:
     codecs = set(_names(metadata))
     unknown = sorted(codecs - _CODECS)
+    # Version 2 gives numpy's type ("<f4", "|O"); arrays of version 3 are checked by codec only.
     kind = str(metadata.get("dtype", "i1" if "data_type" in metadata else ""))
     is_text = bool(codecs & _TEXT)
     if not unknown and kind.lstrip("<>|=")[:1] not in _KINDS and not is_text:
