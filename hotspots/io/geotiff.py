@@ -7,6 +7,7 @@ lazy layer can be pickled, and a damaged block raises this project's error whene
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +102,20 @@ def _require_whole(file: Any, path: Path) -> None:
     """Raise unless every block in the file's directory lies within the file."""
     size = path.stat().st_size
     rows, columns = file.block_shapes[0]
-    for y in range(-(-file.height // rows)):
-        for x in range(-(-file.width // columns)):
-            offset = file.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1)
-            length = file.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)
-            # A sparse block has neither: it isn't stored, and reads as nodata.
-            end = int(offset) + int(length) if offset and length else 0
-            if end > size:
-                raise _unreadable(path, f"{size} bytes, where {end} are named")
+    # Bands in pixel interleaving share their blocks.
+    is_shared = "pixel" in str(file.profile.get("interleave", "")).lower()
+    blocks = product(
+        [1] if is_shared else file.indexes,
+        range(-(-file.height // rows)),
+        range(-(-file.width // columns)),
+    )
+    for band, y, x in blocks:
+        offset = file.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=band)
+        length = file.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=band)
+        # A sparse block has neither: it isn't stored, and reads as nodata.
+        end = int(offset) + int(length) if offset and length else 0
+        if end > size:
+            raise _unreadable(path, f"{size} bytes, where {end} are named")
 
 
 def _band_name(file: Any, index: int, path: Path) -> str:

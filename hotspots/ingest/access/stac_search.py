@@ -6,6 +6,7 @@ All requests go through `hotspots.ingest.access.http`, so its limits and message
 from __future__ import annotations
 
 import fnmatch
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -260,7 +261,9 @@ def _edge(text: str, last: bool) -> datetime:
     if len(text) > 10:
         return _aware(datetime.fromisoformat(text))
     whole = (text + "-12-31" if last else text + "-01-01") if len(text) == 4 else text
-    whole = whole + ("-28" if last else "-01") if len(whole) == 7 else whole
+    if len(whole) == 7:
+        year, month = map(int, whole.split("-"))
+        whole = f"{whole}-{monthrange(year, month)[1] if last else 1:02}"
     return _aware(datetime.fromisoformat(whole + ("T23:59:59" if last else "T00:00:00")))
 
 

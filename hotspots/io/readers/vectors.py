@@ -118,6 +118,7 @@ def _checked(path: str | Path) -> str:
     if suffix == ".gpkg":
         # SQLite reads its log and its index beside a database.
         require_beside(file, tuple(f"{file.name}{end}" for end in ("-wal", "-shm", "-journal")))
+        _require_closed(file)
         _require_self_contained(file)
     if suffix in (".geojson", ".json"):
         return f"GeoJSON:{file}"
@@ -143,11 +144,25 @@ def _require_format(file: Path, suffix: str) -> None:
         )
 
 
+def _require_closed(file: Path) -> None:
+    """Raise `BadInputError` if changes of a GeoPackage are still in a log beside it.
+
+    The checks here read the file alone, while GDAL would read the log as well.
+    """
+    for end in ("-wal", "-journal"):
+        log = file.with_name(f"{file.name}{end}")
+        if log.is_file() and log.stat().st_size:
+            raise BadInputError(
+                f"'{file.name}' has changes that are still in '{log.name}' beside it. Close the"
+                " program that has it open, or export the layer to a new GeoPackage."
+            )
+
+
 def _require_self_contained(file: Path) -> None:
     """Raise `BadInputError` if a GeoPackage has parts that access other files when they are read.
 
-    A view or trigger can call GDAL functions that download or read files, and a virtual table can
-    refer to another file.
+    A view can call GDAL functions that download or read files, and a virtual table can refer to
+    another file. Triggers don't run when a file is read.
     """
     try:
         uri = f"{file.as_uri()}?mode=ro&immutable=1"

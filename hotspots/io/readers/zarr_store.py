@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hotspots.errors import BadInputError, shortened
 from hotspots.io.limits import require_regular, require_within
 
@@ -161,11 +163,22 @@ def _require_small(metadata: Mapping[str, Any], shown: str) -> None:
     require_within(
         f"'{shown}' has", math.prod(shape[:-2]), "raster_bands", "keep the steps that you need"
     )
-    # At most 8 bytes per value are assumed; an axis is read whole.
+    # An axis is read whole.
     at_once = math.prod(int(size) for size in (shape if len(shape) == 1 else chunks))
     require_within(
         f"A chunk or axis of '{shown}' has",
-        at_once * 8,
+        at_once * _value_bytes(metadata),
         "block_bytes",
         "write it again in smaller chunks",
     )
+
+
+def _value_bytes(metadata: Mapping[str, Any]) -> int:
+    """Return the bytes of one value in memory; at least 8, since numbers are read as float64."""
+    kind = metadata.get("dtype") or metadata.get("data_type")
+    if isinstance(kind, Mapping):  # texts of fixed length in version 3
+        return max(8, int((kind.get("configuration") or {}).get("length_bytes", 8)))
+    try:
+        return max(8, np.dtype(str(kind)).itemsize)
+    except TypeError:
+        return 16  # a name of version 3 that numpy doesn't have
