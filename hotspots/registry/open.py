@@ -101,6 +101,7 @@ def _open_to_plan(url: str | Path | None, token: str | None) -> Registry:
     try:
         return open_registry(url, token=token)
     except BadInputError:
+        # Only a missing file is planned as an empty registry; one that exists may be damaged.
         if url is None or "://" in str(url) or Path(url).exists():
             raise
         return unmade_registry(engine_for(url))
