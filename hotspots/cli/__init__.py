@@ -76,6 +76,7 @@ Lang = Annotated[str, typer.Option("--lang", help="Language of the map: en, fr o
 def main() -> None:
     """Run the command line; an error is printed as one sentence unless ``--debug`` is given."""
     debug = "--debug" in sys.argv[1:]
+    # Removed, so that it may stand anywhere, also after a command.
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         with plain_logs() if debug else libraries_quiet():
@@ -203,9 +204,11 @@ def analyze(
         require_regular(given)
     chosen = _recipe(recipe)
     place = hs.region(region)
+    # Read before the analysis, so that a damaged registry is reported within seconds.
     recorded = read_through(opened(None))
     layers = clip(open_any(data, home or None), place)
     require_grid_size(layers)
+    # Before the computing: an edition that doesn't fit on the disk would be lost at its end.
     require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
     say("drawing the map")
@@ -340,6 +343,7 @@ def recipe_diff(
 @methods_app.callback()
 def methods(context: typer.Context, as_json: Json = False) -> None:
     """List the methods and other cards: id, kind, outputs and inputs; 'show' prints one."""
+    # The callback also runs before its subcommands.
     if context.invoked_subcommand is not None:
         return
     from hotspots.edition.methods.cards import rows

@@ -42,11 +42,13 @@ def run_demo(out: Path, lang: str, report: Callable[[str], None]) -> Edition:
     WriteError
         The disk is full or faulty; a former demo stays unchanged.
     """
+    # Read first, so that a damaged registry is reported before the analysis.
     recorded = read_through(opened(None))
     if not os.path.isfile(out / MANIFEST):
         require_free(out)
         return _made(out, lang, recorded, report)
     former = open_edition(out)
+    # The id says whether data, recipe or code have changed since.
     if former.id == identify(hs.sample(), hs.Recipe(), "countries"):
         report(f"the edition {former.id} is there already; drawing its map")
         sweep(Path(os.path.realpath(out)))
@@ -55,6 +57,7 @@ def run_demo(out: Path, lang: str, report: Callable[[str], None]) -> Edition:
         return former
     _require_demo(out, former)
     report(f"replacing the demo of edition {former.id}, made by other code")
+    # A link to a demo stays a link: its target is replaced.
     place = Path(os.path.realpath(out))
     try:
         with aside(place) as folder:
@@ -74,6 +77,7 @@ def _require_demo(out: Path, edition: Edition) -> None:
     known = set(json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]) | _BESIDE
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
+        # A link is refused even if it leads to a folder: no demo makes links.
         if name not in known and (path.is_symlink() or not path.is_dir()):
             raise EditionError(refused % f"holds '{name}', which is not part of a demo")
 
@@ -91,6 +95,7 @@ def _exchange(out: Path, folder: Path) -> None:
         os.rename(out, former)
         publish(folder / "new", out)
     finally:
+        # If the second renaming failed, the former demo returns to its place.
         if former.exists() and not out.exists():
             os.rename(former, out)
 

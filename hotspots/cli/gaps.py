@@ -253,6 +253,7 @@ def _summed(table: pd.DataFrame, of: str) -> str:
         return _NOTHING.get(of, "There is no such hotspot or region here.")
     if of == "hotspots":
         alone = table[(table["matching_inside"] + table["matching_near"]) == 0]
+        # `or 1`: if nothing is at stake, the share is 0, not 0 / 0.
         share = alone["at_stake_t_yr"].sum() / (table["at_stake_t_yr"].sum() or 1)
         return (
             f"{_part(len(alone), len(table), 'hotspot')} no such record inside or within {near}:"

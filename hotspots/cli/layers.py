@@ -265,6 +265,7 @@ def stock(
     """Compute the carbon stock of the soil profile in a store, and add it there as soc_stock."""
     from hotspots.ingest.stock_from_profiles import stock_in_store
 
+    # Without either option, as the layers in the store say.
     kind = None if points is None else "points" if points else "layers"
     row = stock_in_store(_store(store), to=to, kind=kind, say=say)
     if as_json:

@@ -62,6 +62,7 @@ def report(text: str) -> None:
 
 def silence(stream: TextIO) -> None:
     """Discard the buffer of a broken stream, about which Python would complain at its exit."""
+    # The descriptor itself, since Python flushes the stream once more at its exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

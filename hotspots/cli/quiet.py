@@ -90,8 +90,10 @@ def _own_stream() -> Iterator[None]:
     sys.stderr.flush()
     kept = os.dup(2)
     stream = io.TextIOWrapper(
+        # The descriptor is closed below, after standard error has it back.
         os.fdopen(kept, "wb", 0, closefd=False),
         encoding=sys.stderr.encoding,
+        # Names of files may have characters that the terminal's encoding lacks.
         errors="backslashreplace",
         line_buffering=True,
         write_through=True,

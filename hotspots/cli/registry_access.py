@@ -63,6 +63,7 @@ def secret(token: str | None, token_file: Path | None) -> str | None:
     if token_file:
         return _of_file(token_file)
     if token == "-":
+        # One line only: an address may follow on the input (`erase --email -`).
         line = sys.stdin.readline().strip()
         if not line:
             raise BadInputError("No token came on the input. Write it there, or give --token-file.")
@@ -107,6 +108,7 @@ def _of_file(path: Path) -> str:
     require_regular(path)
     try:
         with path.open(encoding="utf-8") as opened_file:
+            # Limited, so that a wrong file, such as a raster, isn't read as a whole.
             found = opened_file.read(_MOST_SECRET).strip()
     except (OSError, ValueError) as error:
         raise BadInputError(

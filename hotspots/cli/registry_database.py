@@ -82,6 +82,7 @@ def upgrade(where: Where = None) -> None:
     from hotspots.registry.open import located, require_there
 
     warn_of_password(where)
+    # `create`: never the sample, which isn't a database.
     engine = engine_for(located(where, create=True))
     require_there(engine)
     renew(engine)

@@ -138,6 +138,7 @@ def _values(made: Preview) -> Iterator[_MergedField]:
     for name in fields():
         side, lost = made.origin.get(name, ""), made.given_up.get(name, "")
         text = values.write(made.record.get(name)) if side else ""
+        # That a personal field has a value is shown, but not its content.
         if name in names("contact"):
             text, lost = HIDDEN if text else "", HIDDEN if lost else ""
         if side or lost:

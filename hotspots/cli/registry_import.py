@@ -101,6 +101,7 @@ def import_file(
     _print_result(result, registry.source, records.table.headings, as_json=as_json)
     if not as_json:
         _report_duplicates(registry, result.plan)
+    # Also with --skip-bad: a script then notices the rows left out.
     if result.plan.problems:
         raise typer.Exit(2)
 
@@ -207,6 +208,7 @@ def validate(
     else:
         from hotspots.registry.imports.import_files import FileChoices, check_records, read_records
 
+        # As a plan: nothing is written, and a missing registry counts as empty.
         registry = _opened(where, secret(token, token_file), dry_run=True)
         records = read_records(registry, file, FileChoices(adapter, encoding, sheet))
         _report_adapted(file, records)

@@ -134,6 +134,7 @@ def _matching(
 
     place = hs.region(region) if region else None
     code, inside = place.id if place else None, None
+    # A drawn region: by position, since records don't list it.
     if place is not None and place.kind not in ("world", "country", "initiative"):
         code, inside = None, set(registry.within(place)["id"])
     after = None
@@ -177,6 +178,7 @@ def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) 
     from hotspots.io import clock
 
     day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
+    # "" (never verified) sorts before every date, and so counts too.
     stale = int((found["verified_on"] < day).sum())
     one = len(found) == 1
     put(

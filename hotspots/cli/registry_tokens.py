@@ -69,6 +69,7 @@ def token_create(
 
     if recover and (role not in ("", "administrator") or region or expires):
         raise BadInputError("--recover makes an administrator's token; give --holder only.")
+    # Before the token is made: its secret can't be shown again.
     _require_new(out, force)
     # An expired token is ignored, so that it can't prevent a recovery.
     registry = opened(where, "" if recover else token, None if recover else token_file)

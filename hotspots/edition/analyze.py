@@ -164,6 +164,7 @@ def _ranked(
     if axes is None:
         return _Ranked(layers, xr.Dataset(), None, notes)
     report("drawing errors and methods")
+    # Before the draws, which sum tonnes by these groups in the same pass.
     groups = groups_of(layers, weights, recipe)
     drawn = draw(data, layers, axes, recipe, groups.hectares, groups.cells)
     report("ranking hotspots")
@@ -212,6 +213,7 @@ def _tables(
 
 
 _TEXTURE = ("clay", "silt", "sand")
+# Deviation from 100 of clay + silt + sand, %: they are rounded, or predicted one by one.
 MOST_OFF_PERCENT = 5.0
 LEAST_NOTED = 0.02  # of the managed land
 # A hotspot map needs these three methods; other missing ones are listed in the manifest's methods.
@@ -236,6 +238,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     Names, units, grids, guidelines and the plausibility of values are checked.
     """
     require_dataset(data)
+    # Before `compute`: these checks need no values.
     require_usable(recipe, METHODS)
     require_dimensions(data)
     for name in data.data_vars:
@@ -258,6 +261,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     known = data["soc_stock"].notnull()
     if not known.values.any():
         raise EmptyRegionError("The region holds no land with soil data. Choose another region.")
+    # A share of valid land given by the data stays, reduced to 0 where the stock is missing.
     share = data["valid_share"].where(known, 0) if "valid_share" in data else known
     return data.assign(valid_share=describe(share.astype("float32"), "valid_share")), states
 
@@ -274,6 +278,7 @@ def _require_texture(data: xr.Dataset) -> None:
     """Raise `RasterError` where clay, silt and sand can't be parts of one soil."""
     if not all(name in data for name in _TEXTURE):
         return
+    # NaN where one of the parts is missing: such cells are neither off nor counted.
     total = data["clay"] + data["silt"] + data["sand"]
     off = (abs(total - 100) > MOST_OFF_PERCENT).sum()
     if int(off) > MOST_OUTSIDE * int(total.notnull().sum()):
@@ -294,6 +299,7 @@ def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
     """Return a note where much managed land has no potential, so that totals are incomplete."""
     column = f"{recipe.methods.ranking_potential}_missing_share"
     missing = float(table[table["set"] == "total"].iloc[0].get(column, 0.0))
+    # Written so that NaN, the share of an area without managed land, gives no note.
     if not missing > LEAST_NOTED:
         return []
     return [
@@ -310,6 +316,7 @@ def out_of_range(data: xr.Dataset) -> list[str]:
         row = variable(str(name))
         if row.classes is None and not layer.notnull().any():
             notes.append(f"{name}: holds no value, so what needs it has none either.")
+        # Missing values (NaN) fail both comparisons.
         bad = int(((layer < row.low) | (layer > row.high)).sum())
         if bad:
             unit = row.unit or "class"

@@ -53,8 +53,10 @@ def code_hash(home: Path) -> str:
         The folder of the package.
     """
     digest = hashlib.sha256()
+    # Sorted, since the order of a folder's files depends on the file system.
     for name in sorted(hashed_files(home)):
         content = (home / name).read_bytes()
+        # With its length, so that moving bytes from one file to the next changes the hash.
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.int64]
+# ABSOLUTE: a map of the mean absolute error, which gives an sd only if errors are normal.
 SD, ABSOLUTE = "sd", "absolute error"
 # Errors hardly vary within a fraction of their range, so finer cells share one value.
 FIELD_CELLS_PER_RANGE = 4
@@ -64,6 +65,7 @@ class StockError:
 
 def stock_error(data: xr.Dataset) -> StockError | None:
     """Return the standard deviation of the stock from the best layer available, or None."""
+    # From the most to the least direct: an sd, an interval, an absolute error.
     if "soc_stock_sd" in data:
         return StockError(data["soc_stock_sd"], SD, "soc_stock_sd")
     if "soc_stock_lower" in data and "soc_stock_upper" in data:
@@ -150,6 +152,7 @@ def draw(
     matrix = hectares[:, in_groups]
     tonnes = np.empty((recipe.uncertainty.draws, matrix.shape[0]))
     for k, made in enumerate(_draws(model)):
+        # A missing value adds no tonnes; regions without any value get no interval.
         tonnes[k] = matrix @ np.nan_to_num(made.gain[in_draws])
         for count in counts:
             count.add(made)
@@ -230,9 +233,11 @@ def _error_model(data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recip
     if error is not None:
         # A cell whose error isn't known keeps its value.
         sd, stock = np.nan_to_num(flat(error.sd)), flat(data["soc_stock"])
+        # As a share of the stock: `_draws` scales the gain of every method by it.
         cv = np.divide(sd, stock, out=np.zeros_like(sd), where=stock > 0)
         loss_sd = _loss_sd(sd, loss, layers, recipe)
     leading = recipe.methods.ranking_potential
+    # Potentials that couldn't be computed from these data are left out of the choice.
     others = [n for n in recipe.ensemble.members if n in layers and n != leading]
     gains = {leading: gain}
     for name in others:
@@ -250,6 +255,7 @@ def _error_model(data: xr.Dataset, layers: xr.Dataset, axes: Axes, recipe: Recip
         cv=cv,
         loss=loss,
         loss_sd=loss_sd,
+        # Factors of Tier 1 only: of other potentials, the drawn errors are those of the stock.
         factors={n: _factors(n, recipe) for n in gains if n.startswith("potential_ipcc_tier1")},
         place=place,
         points=points,
@@ -276,6 +282,7 @@ def _loss_sd(sd: Array, loss: Array | None, layers: xr.Dataset, recipe: Recipe) 
     if recipe.methods.ranking_loss == "modelled_change":
         years = float(layers["modelled_change"].attrs["years"])
         rho = recipe.uncertainty.change_correlation
+        # One sd for both dates, whose errors are correlated: much of them cancels.
         return np.asarray(difference_sd(sd, sd, correlation=rho)) / years
     return recipe.loss.relative_sd * np.abs(np.nan_to_num(loss))
 
@@ -302,16 +309,19 @@ def _factors(name: str, recipe: Recipe) -> Array:
     def value(factor: str, level: str) -> Array:
         return factor_by_zone(factor, level, system="cropland", guidelines=guidelines, factors=own)
 
+    # As in the guidelines, stocks are proportional to F_MG x F_I; F_LU doesn't change and cancels.
     then = value("F_MG", choice.management) * value("F_I", choice.input)
     now = value("F_MG", choice.from_management) * value("F_I", choice.from_input)
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = drawn / (then / now - 1)
+    # Without a factor, or if the table's gain is 0, the ratio is undefined: errors are left out.
     return np.where(np.isfinite(relative), relative, 1.0)
 
 
 def _draws(model: _ErrorModel) -> Iterator[Draw]:
     """Yield the draws, one at a time, since all of them together may not fit in memory."""
     choice, methods = model.recipe.uncertainty, model.methods
+    # A stream of its own, independent of that of the fields with the same seed.
     chosen = np.random.default_rng([choice.seed, 1]).integers(0, len(methods), choice.draws)
     fields = gaussian_fields(
         model.points, range_km=choice.range_km, draws=choice.draws, seed=choice.seed
@@ -320,6 +330,7 @@ def _draws(model: _ErrorModel) -> Iterator[Draw]:
         off = field[model.place].astype("float64")
         # An error larger than the stock would make it negative.
         stock = np.maximum(0.0, 1 + model.cv * off)
+        # One field for stock, gain and loss: all three follow from the error of one map.
         yield Draw(
             gain=_gain(model, methods[0], k) * stock,
             gain_by_method=_gain(model, methods[chosen[k]], k) * stock,
@@ -349,6 +360,7 @@ def field_points(layer: xr.DataArray, cells: Cells, range_km: float) -> FieldPoi
     block = max(1, round(range_km * 1000 / FIELD_CELLS_PER_RANGE / grid.cell_width_m))
     row, column = np.divmod(cells, grid.shape[1])
     middle = [
+        # The last block of a row or column may be cut off by the edge of the grid.
         np.minimum(index // block * block + block // 2, size - 1)
         for index, size in ((row, grid.shape[0]), (column, grid.shape[1]))
     ]

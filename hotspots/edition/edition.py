@@ -123,6 +123,7 @@ class Edition:
                 self._write(edition)
                 for name, text in (beside or {}).items():
                     (edition / name).write_text(text, encoding="utf-8")
+                # Checked again, since another run may have taken the place during the writing.
                 require_free(target)
                 publish(edition, target)
         except OSError as error:
@@ -148,6 +149,7 @@ class Edition:
             for p in sorted(folder.rglob("*"))
             if p.is_file()
         }
+        # Hashes of all files but this one and the times, which are written last.
         written = {**self.manifest, "files": files}
         (folder / MANIFEST).write_bytes(json_bytes(written, sort_keys=True))
         (folder / "times.json").write_bytes(json_bytes(self.times, sort_keys=True))
@@ -283,6 +285,7 @@ def read_rasters(folder: Path) -> xr.Dataset:
     layers = {}
     for path in sorted(folder.glob("*.tif")):
         opened = lazy_geotiff(confined(folder.parent, f"{folder.name}/{path.name}"))
+        # Without what describes the file's encoding; `describe` sets name and unit.
         tags = {k: v for k, v in opened.attrs.items() if k not in _FILE_TAGS}
         layers[path.stem] = describe(opened.squeeze("band", drop=True), path.stem, **tags)
     if not layers:
@@ -319,6 +322,7 @@ def _write_patches(patches: gpd.GeoDataFrame, path: Path) -> None:
             made, layer="hotspots", driver="GPKG", geometry_type="MultiPolygon", engine="pyogrio"
         )
     finally:
+        # GDAL's options hold for the whole process, so the former values are restored.
         pyogrio.set_gdal_config_options(before)
     path.write_bytes(made.getvalue())
 
@@ -331,4 +335,5 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
     for name in table.select_dtypes(exclude=["number", "bool"]).columns:
         cells = [spreadsheet_text(v) if isinstance(v, str) else v for v in table[name]]
         shown[name] = pd.Series(cells, index=table.index, dtype="object")
+    # Six digits are more than the accuracy of these numbers; the Parquet files have them all.
     shown.to_csv(path, index=False, float_format="%.6g")

@@ -101,6 +101,7 @@ def gaps(
         of=of,
         choice=_choice_of(theme, practice_kind, land_use, types, active_only),
         place=_area(region),
+        # For "outside", a record near a hotspot is outside it, unless a distance is given.
         within_km=within_km if within_km is not None else 0 if of == "outside" else 50,
         years=years,
         today=today,
@@ -171,6 +172,7 @@ def answer(query: GapQuery, edition: Edition, registry: HasRecords) -> gpd.GeoDa
     )
     table = _FINDERS[query.of](_Known(edition, registry.records, members, outlines, rows), query)
     table.attrs |= {"edition": edition.id, "of": query.of, "within_km": query.within_km}
+    # An empty table names nobody: the statement is then on all countries.
     there = rows.index.isin(_involved(table, members)) if len(table) else slice(None)
     table.attrs["statement"] = statement(rows[there])
     return table
@@ -320,8 +322,10 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
     if "climate_zone" not in edition.rasters or not len(rows):
         return table
     layer = edition.rasters["climate_zone"]
+    # A point within the footprint; its centroid may lie outside.
     at, grid = shapely.point_on_surface(shapes[rows]), grid_of(layer)
     carry = Transformer.from_crs("EPSG:4326", crs_of(layer), always_xy=True)
+    # Longitude first, whatever the axis order of the CRS.
     x, y = carry.transform(shapely.get_x(at), shapely.get_y(at))
     column = np.floor((np.asarray(x) - grid.transform.c) / grid.transform.a)
     row = np.floor((np.asarray(y) - grid.transform.f) / grid.transform.e)
@@ -331,6 +335,7 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
     )
     y_name, x_name = axis_names(layer)
     codes = layer.isel({y_name: down, x_name: across}).to_numpy()
+    # 0 and NaN are cells without a zone.
     zones = [CLIMATE_ZONES.get(int(code), "") for code in np.nan_to_num(codes)]
     table.loc[rows[within], "climate_zone"] = zones
     return table
@@ -357,6 +362,7 @@ def _hotspots_in(hotspots: gpd.GeoDataFrame, place: Region | None) -> gpd.GeoDat
     if place.kind in ("country", "initiative") and any(
         code in countries() for codes in lists for code in codes
     ):
+        # By list: an outline would also pick hotspots that touch the border from outside.
         ids = {place.id, *initiative_members().get(place.id, ())}
         return patches[[not ids.isdisjoint(codes) for codes in lists]]
     return patches[_meet(patches, place)]
@@ -418,6 +424,7 @@ def _ranked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _involved(table: pd.DataFrame, members: Mapping[str, Sequence[str]]) -> set[str]:
     """Return the countries named in a table."""
     found: set[str] = set()
+    # Only the first of these: where there are countries, `id` is a hotspot's.
     for column in ("countries", "country", "region", "id"):
         if column in table:
             for text in set(table[column].astype(str)):

@@ -63,6 +63,7 @@ def load(
             )
         shares = {"valid_share", *(f"{name}_valid_share" for name in layers)}
         data = data[[n for n in data if n in layers or n in shares]]
+    # Blocks of 4 MB in float32: a region reads little more than its own part.
     data = data.chunk({"y": 1024, "x": 1024})
     factor = 1 if resolution is None else _factor(grid_of(data), resolution)
     clipped = clip(data, find_region(region))
@@ -125,6 +126,7 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     else:
         shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
         inside = column_sums(share_of_land(grid, shape, outlines.geometry, cover))
+        # For the tables: only countries that the drawn region meets have a row.
         ids = outlines.loc[outlines.intersects(region.geometry), "id"].tolist()
     if not (inside > 0).any():
         west, south, east, north = grid.bounds
@@ -162,6 +164,7 @@ def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
 def _masked(data: xr.Dataset, share: np.ndarray) -> xr.Dataset:
     inside = xr.DataArray(share, dims=("y", "x"), coords={"y": data["y"], "x": data["x"]})
     out = {}
+    # Only shares are reduced at the region's edge; quantities are per hectare.
     for name, layer in data.data_vars.items():
         if str(name).endswith("valid_share"):
             cut = (layer * inside).astype(layer.dtype)
@@ -211,6 +214,7 @@ def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Datase
     wider = {}
     for axis in ("y", "x"):
         first = int(np.flatnonzero(whole[axis].values == part[axis].values[0])[0])
+        # Rounded up, so that the last partial block is included.
         start, stop = first // factor, -(-(first + part.sizes[axis]) // factor)
         wider[axis] = whole[axis].values[start * factor : stop * factor]
     shares = [n for n in part if str(n).endswith(("valid_share", "region_share"))]
@@ -235,6 +239,7 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
 
     def block_mean(layer: xr.DataArray, weight: xr.DataArray) -> xr.DataArray:
         total = block_sum(weight)
+        # A block without valid land is missing, not 0 / 0.
         return block_sum(layer.fillna(0) * weight) / total.where(total > 0)
 
     area = cell_area(data)
@@ -250,6 +255,7 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
             coarse = block_mean(layer, area)
         else:
             coarse = block_mean(layer, weight.where(layer.notnull(), 0))
+        # The sums are float64; a layer keeps its own type.
         out[name] = coarse.astype(layer.dtype).assign_attrs(layer.attrs)
     return _on_grid(xr.Dataset(out, attrs=data.attrs), grid_of(data), factor)
 
@@ -258,6 +264,7 @@ def _largest(areas: list[xr.DataArray], codes: list[int]) -> xr.DataArray:
     """Return the code with the largest area in each block; 0 where no code has an area."""
     most, found = xr.zeros_like(areas[0]), xr.zeros_like(areas[0])
     for area, code in zip(areas, codes, strict=True):
+        # A strict comparison: of equal areas the first code wins, so that results are reproducible.
         found = choose(area > most, code, found)
         most = choose(area > most, area, most)
     return found

@@ -152,6 +152,7 @@ def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
     }
 
 
+# What can change a number; a corrected citation or source keeps the id.
 _OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
 _PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
 
@@ -183,6 +184,7 @@ def licences_text(manifest: Origins) -> str:
 
 def edition_id(content: Mapping[str, object]) -> str:
     """Return the 16-digit hexadecimal hash of recipe, inputs, regions and code."""
+    # Sorted keys, and NaN refused: equal content has one text, and so one id.
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -203,10 +205,12 @@ def layer_hash(layer: xr.DataArray) -> str:
             digest.update(json.dumps([name, steps.tolist()]).encode())
     kind = "int16" if classes_of(layer) else "float32"
     values = layer.transpose(..., y, x).values
+    # Values that differ only by the rounding of a float64 have one hash.
     if values.dtype == "float64":
         values = steady(values)
     values = np.ascontiguousarray(values, dtype=kind)
     if kind == "float32":
+        # NaN has many bit patterns, which would give one layer several hashes.
         values = np.where(np.isnan(values), np.float32(np.nan), values)
     digest.update(values.tobytes())
     return digest.hexdigest()

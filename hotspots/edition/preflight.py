@@ -48,6 +48,7 @@ def require_space(target: Path, needed: int) -> None:
         Space needed, bytes.
     """
     folder = Path(os.path.realpath(target))
+    # The folder to be made may not exist yet: the nearest existing parent is on the same disk.
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     free = shutil.disk_usage(folder).free

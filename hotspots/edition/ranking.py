@@ -135,6 +135,7 @@ def rank(axes: Axes, recipe: Recipe, drawn: Drawn | None) -> xr.Dataset:
         suffix = name.removeprefix("hotspot_class")
         out[name] = _classes(axes, recipe, groups, _gate(recipe, drawn, suffix))
     if drawn is not None:
+        # Over errors and methods, whatever `stability_over` says.
         every = Gate(drawn.stability["stability_gain"], drawn.stability.get("stability_loss"))
         stable = _classes(axes, recipe, None, every)
         out["hotspot_class_stable"] = describe(stable, "hotspot_class_stable")
@@ -158,6 +159,7 @@ def _gate(recipe: Recipe, drawn: Drawn | None, suffix: str) -> Gate:
     """Return the stability of gain and loss that the best estimate's classes are tested by."""
     over = recipe.hotspots.stability_over
     if drawn is None or over == "nothing" or (over == "sd" and not drawn.has_sd):
+        # A predicted absolute error isn't a standard deviation: with "sd" it tests no class.
         return Gate()
     gain = "stability_gain" if over == "all" else "stability_gain_errors"
     return Gate(drawn.stability[gain + suffix], drawn.stability.get(f"stability_loss{suffix}"))
@@ -206,6 +208,7 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> Clustered:
     gi_star = partial(
         an.getis_ord,
         radius=choice.radius_km,
+        # Cells of a geographic grid shrink towards the poles.
         area_weighted=True,
         alpha=choice.alpha,
         method=choice.method,
@@ -213,6 +216,7 @@ def clusters(axes: Axes, zone: xr.DataArray, recipe: Recipe) -> Clustered:
     out: dict[str, xr.DataArray] = {}
     unadjusted: dict[str, xr.DataArray] = {}
     for axis, values in values_of.items():
+        # Among ranked cells only: forest and desert would be the cold background of cropland.
         ranked = values.where(axes.ranked)
         attrs = {"radius_km": choice.radius_km, "comment": "descriptive; residual from zone mean"}
         out |= _as_stored(gi_star(stratum_residual(ranked, zone)), f"cluster_{axis}", attrs)
@@ -233,6 +237,7 @@ def stratum_residual(values: xr.DataArray, stratum: xr.DataArray) -> xr.DataArra
     """Return `values` minus the area-weighted mean of their stratum; NaN stays NaN."""
     v = values.values.astype("float64")
     codes = stratum.values.astype("int64").ravel()
+    # Cells without a value add neither to the sum nor to the area of their stratum.
     area = np.where(np.isnan(v), 0.0, cell_area(values).values).ravel()
     sums = np.bincount(codes, weights=np.nan_to_num(v).ravel() * area)
     areas = np.bincount(codes, weights=area)

@@ -146,6 +146,7 @@ class Recipe(BaseModel):
 
 def _sentence(error: ValidationError) -> str:
     """Return one sentence on the first of Pydantic's errors; sections report their own."""
+    # The first only: one error at a time is readable, and others may follow from it.
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
         return f"The recipe is {shown(first['input'])}; tables of key = value are needed."

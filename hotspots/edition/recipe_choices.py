@@ -44,6 +44,7 @@ def _as_row(given: object) -> object:
     if not isinstance(given, Mapping):
         return given
     return {
+        # Not isinstance: true and false are integers too, and stay as they are.
         str(key): float(value) if type(value) is int and abs(value) < _LARGEST else value
         for key, value in given.items()
     }

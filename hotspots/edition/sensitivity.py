@@ -46,10 +46,12 @@ def loss_sensitivity(layers: xr.Dataset, recipe: Recipe) -> LossSensitivity:
     parts: dict[Hashable, xr.DataArray] = {
         n: layers[n] for c in LOSS_COMPONENTS.values() if (n := f"loss_{c}") in layers
     }
+    # Land whose total is unknown has no area, and so isn't ranked.
     area = cell_area(layers) * layers["valid_share"].where(layers["loss_total"].notnull(), 0)
     cells = int((area > 0).sum())
     if not cells:  # a component unknown everywhere makes the sum unknown everywhere
         return LossSensitivity()
+    # At least 20 on the finest grids, but never more than the recipe's.
     draws = int(np.clip(_CELL_DRAWS // cells, 20, recipe.uncertainty.draws))
     inputs = {str(name).removeprefix("loss_"): recipe.loss.relative_sd for name in parts}
     found = sensitivity(

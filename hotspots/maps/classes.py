@@ -69,6 +69,7 @@ def hotspot_classes(edition: Edition, layer: xr.DataArray, lang: str) -> Classes
     if stable is None:
         return found
     codes, colours = found.codes.copy(), list(found.colours)
+    # Codes on the map are positions counted from 1, since 0 stands for cells without a class.
     names = list(HOTSPOT_CLASSES.values())
     hot = np.isin(found.codes, [names.index(n) + 1 for n in HOT_CLASSES])
     for name in HOT_CLASSES:
@@ -88,11 +89,13 @@ def stable_cells(edition: Edition, layer: xr.DataArray) -> npt.NDArray[np.bool_]
     if f"stability_gain{suffix}" not in edition.rasters:
         return None
     unsure = {
+        # NaN, an unknown stability, is not below the threshold.
         axis: np.asarray(edition.rasters[name].values) < edition.recipe.hotspots.stability
         for axis in ("gain", "loss")
         if (name := f"stability_{axis}{suffix}") in edition.rasters
     }
     out = np.ones(layer.shape, dtype=bool)
+    # A cell of the class "restore" is hot on both axes, and must be stable on both.
     for name, axes in _HOT_FOR.items():
         of_class = layer.values == _CODE[name]
         for axis in axes:
@@ -153,6 +156,7 @@ def clusters(colours: Mapping[str, str]) -> Callable[[Edition, xr.DataArray, str
 def _by_code(
     layer: xr.DataArray, names: Mapping[int, str], colours: Mapping[str, str], labels: Sequence[str]
 ) -> Classes:
+    # NaN becomes -128, which no class has as its code (cold clusters have -1).
     values = np.nan_to_num(np.asarray(layer.values, dtype="float32"), nan=-128).astype("int16")
     codes = np.zeros(values.shape, "uint8")
     for position, code in enumerate(names, start=1):
@@ -171,6 +175,7 @@ def _without_little(edition: Edition, layer: xr.DataArray, found: Classes) -> Cl
     land = edition.rasters.get("valid_share")
     if managed is None or land is None:
         return found
+    # Negated, so that NaN, an unknown share, counts as little.
     little = ~(managed.values >= LEAST_MANAGED_SHARE * land.values)
     return replace(found, codes=np.where(little, 0, found.codes).astype("uint8"))
 
@@ -205,6 +210,7 @@ def _by_breaks(
     show: Callable[[float, str], str] = number,
 ) -> Classes:
     values = np.asarray(layer.values, dtype="float64")
+    # + 1, since 0 stands for cells without a value; `digitize` would put NaN in the last class.
     codes = np.where(np.isfinite(values), np.digitize(values, breaks) + 1, 0)
     shown = [show(b, lang) for b in breaks]
     between = [text("legend.between", lang, low=low, high=high) for low, high in pairwise(shown)]
@@ -224,12 +230,14 @@ def change_steps(edition: Edition, layer: xr.DataArray, lang: str) -> Classes:
     years = _years_between(edition, layer)
     if not years > 0:
         return Classes(np.zeros(layer.shape, "uint8"), [], [], is_scale=True)
+    # From the smallest detectable change of the stock, t/ha, to a rate per year.
     smallest = edition.recipe.change.detectable / years
     edges = [step * smallest for step in CHANGE_STEPS]
     values = np.asarray(layer.values, dtype="float64")
     # In float32 a change equal to the threshold may be just below it; it counts as detectable.
     depth = np.digitize(np.abs(values) * (1 + 1e-6), edges)
     middle = len(edges) + 1
+    # Losses are below the middle class, gains above it; depth 0 is the middle class itself.
     codes = np.where(np.isfinite(values), middle + np.sign(values) * depth, 0)
     colours = [*palettes.LOSS_SIDE[::-1], palettes.NO_CHANGE, *palettes.GAIN_SIDE]
     labels = _change_labels(edges, lang)
@@ -254,6 +262,7 @@ def _years_between(edition: Edition, layer: xr.DataArray) -> float:
     dated = [
         row.get("year") if (row := inputs.get(n)) else None for n in (change.start, change.end)
     ]
+    # The period that the layer states, else the years of the two stocks.
     for first, last in ((start, end), dated):
         try:
             return float(str(last)) - float(str(first))

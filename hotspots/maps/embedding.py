@@ -52,6 +52,7 @@ def safe_json(value: object) -> str:
     ``<``, ``>``, ``&``, U+2028, U+2029 and the opening braces of texts are written as ``\uXXXX``;
     NaN and infinities as null.
     """
+    # `plain` turns NaN and infinities into null, so none is left to refuse.
     shown = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     shown = _ANY_SIGN.sub(lambda found: _SIGNS[found.group()], shown)
     return _BRACE_OF_TEXT.sub(r"\\u007b", shown)

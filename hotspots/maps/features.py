@@ -68,6 +68,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Count
     """
     from hotspots.geo.regions import regions
 
+    # Outlines at 1:50 million for wide views, to keep the page small.
     frame = regions("countries", detail="50m" if _is_wide(bounds) else "10m")
     frame = _in_view(frame, bounds)
     table = number_rows.by_id(edition.table)
@@ -113,6 +114,7 @@ def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
     if bounds[2] - bounds[0] > WORLD_WIDTH_DEG:
         return frame
     west, south, east, north = bounds
+    # At least 2 degrees, so that a small region is shown with its neighbours.
     margin = max(2.0, (east - west) / 2)
     view = shapely.box(west - margin, south - margin, east + margin, north + margin)
     # Outlines end at 180 degrees: the part of a view beyond it is 360 degrees further west.
@@ -122,11 +124,13 @@ def _in_view(frame: gpd.GeoDataFrame, bounds: Bounds) -> gpd.GeoDataFrame:
 
 def _simplified(shapes: Shapes, bounds: Bounds) -> Shapes:
     """Return simplified outlines; common borders of neighbours stay common."""
+    # Proportional to the width of the view, down to about 200 m (0.002 degrees).
     share = min(1.0, (bounds[2] - bounds[0]) / 360)
     return shapely.coverage_simplify(shapes, tolerance=max(0.002, WORLD_TOLERANCE_DEG * share))
 
 
 def _features(ids: Iterable[str], shapes: Shapes, bounds: Bounds) -> list[Feature[CountryId]]:
+    # 0.01 degrees are about 1 km, 0.001 about 100 m.
     digits = 2 if _is_wide(bounds) else 3
     return [
         {
@@ -167,8 +171,10 @@ def _rings(polygon: shapely.Polygon, digits: int, cut: float) -> list[list[list[
     shift = [_turn(west, east, cut), 0.0]
     rings = []
     for ring in (polygon.exterior, *polygon.interiors):
+        # + 0.0 turns -0.0 into 0.0.
         xy = np.round(shapely.get_coordinates(ring) + shift, digits) + 0.0
         kept = np.r_[True, (np.diff(xy, axis=0) != 0).any(axis=1)]
+        # A closed ring has at least four points, of which the last repeats the first.
         if kept.sum() >= 4:
             rings.append(xy[kept].tolist())
         elif ring is polygon.exterior:
@@ -245,10 +251,12 @@ def records(
     for (_, row), shape in zip(frame.iterrows(), frame.geometry, strict=True):
         if shape is None or shape.is_empty:
             continue
+        # A point within the area; its centroid may lie outside.
         point = shape if shape.geom_type == "Point" else shape.representative_point()
         if not (math.isfinite(point.x) and math.isfinite(point.y)):
             continue
         x = point.x + _turn(point.x, point.x, seam(bounds))
+        # Four decimals are 11 m. Leaflet has latitude before longitude.
         at = [round(point.y, 4), round(x, 4)]
         found.append(_record(at, row.to_dict(), names, lang))
     return {"points": found, "unplaced": len(frame) - len(found)}
@@ -294,6 +302,7 @@ def is_web_address(value: str) -> bool:
         parts = urlsplit(value.strip())
     except ValueError:
         return False
+    # Addresses with other schemes, such as javascript:, could run code on a click.
     return parts.scheme in ("http", "https") and bool(parts.netloc) and not value[:1].isspace()
 
 

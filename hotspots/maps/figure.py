@@ -75,6 +75,7 @@ class StandaloneFigure(Figure):
 
     def render(self, **kwargs: object) -> str:
         """Return the whole page; may be called repeatedly."""
+        # Children first: they add scripts and links to the sections while they are rendered.
         for child in list(self._children.values()):
             child.render(**kwargs)
         script = _joined(self.script, kwargs)
@@ -94,6 +95,7 @@ class StandaloneFigure(Figure):
                 " leave that element out."
             )
         body = f"{html}\n<script>\n{script}\n</script>"
+        # Hashes of exactly this text: a later change of the page would block its scripts.
         policy = _POLICY.format(" ".join(script_hashes(header + body)))
         title = html_text(self.title or "")
         return rendered(
@@ -139,6 +141,7 @@ def _inlined(name: str, link: Link, with_jquery: bool) -> Element:
 
 def _script(file: str) -> str:
     code = vendor_file(file).read_text(encoding="utf-8")
+    # "</script" within a text of the library would end the element.
     return _SOURCE_MAP.sub("", code).replace("</script", "<\\/script")
 
 

@@ -99,6 +99,7 @@ def _empty_map() -> folium.Map:
 
     made = folium.Map(
         location=[20, 10],
+        # Map tiles would need the network; land and borders are drawn from the page's own data.
         tiles=None,
         zoom_start=2,
         zoom_control=False,  # the page's script adds it, in the reader's language

@@ -94,6 +94,7 @@ def region_rows(
     rows += _use_row(uses or {}, lang)
     if _has_no_cropland(row, leading):
         rows.append((text("numbers.potential", lang), text("numbers.no_cropland", lang), 0))
+        # Numbers of 0 would suggest that there is such land, with a potential known to be low.
         row = {k: v for k, v in row.items() if k not in (*_OF_CROPLAND, leading)}
     add("potential", leading, per_year)
     rows += _range_rows(row, recipe, lang)
@@ -147,6 +148,7 @@ def _range_rows(row: TableRow, recipe: Recipe, lang: str) -> list[Row]:
 
 def _span(low: str, high: str, lang: str) -> str:
     """Return "3.6–13.2 Mt" for "3.6 Mt" and "13.2 Mt"; both in full if unit or sign differ."""
+    # The locale's formats put it between number and unit.
     blank = "\N{NO-BREAK SPACE}"
     same_unit = low.rpartition(blank)[2] == high.rpartition(blank)[2]
     if same_unit and "\N{MINUS SIGN}" not in low:

@@ -213,6 +213,7 @@ def sources(edition: Edition, lang: str) -> list[SourceRow]:
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in edition.manifest.get("inputs", {}):
         row = provenance(name, edition)
+        # A valid share has the source of its layer.
         if name.endswith("valid_share"):
             continue
         key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))

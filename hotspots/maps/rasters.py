@@ -19,7 +19,9 @@ from hotspots.io.png import paletted_png
 from hotspots.layers.grid import Grid
 from hotspots.maps.palettes import rgb
 
+# Semi-major axis of WGS 84, which Web Mercator (EPSG:3857) takes as the radius of a sphere.
 MERCATOR_RADIUS_M = 6378137.0
+# Just within the square map of the world, which ends at 85.05 degrees.
 MAX_LATITUDE = 85.0
 # A pixel shows the cell at its centre, so edges are displaced by up to half a pixel: 1/32 of a
 # cell. Columns of a geographic grid have one pixel each: their edges coincide.
@@ -56,6 +58,7 @@ class Image:
 def mercator_y(latitude: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the Web Mercator northing (m) of a latitude (degrees)."""
     phi = np.radians(np.asarray(latitude, dtype="float64"))
+    # The same as ln(tan(π/4 + φ/2)), and exactly 0 at the equator.
     return np.asarray(MERCATOR_RADIUS_M * np.arctanh(np.sin(phi)))
 
 
@@ -98,6 +101,7 @@ def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image |
     top, bottom = float(mercator_y(north)), float(mercator_y(south))
     height, width = _size(grid, top - bottom, np.radians(east - west) * MERCATOR_RADIUS_M)
     step = (top - bottom) / height
+    # Latitudes of the centres of rows that are evenly spaced in metres, from the north.
     latitude = mercator_latitude(top - step * (np.arange(height) + 0.5))
     longitude = np.asarray(west + (east - west) / width * (np.arange(width) + 0.5), "float64")
     drawn = _looked_up(codes, grid, longitude, latitude)
@@ -105,6 +109,7 @@ def to_mercator(codes: Codes, grid: Grid, start: float | None = None) -> Image |
     if rows.size == 0:
         return None
     r0, r1, c0, c1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    # Edges of the cropped image, at whole pixels.
     edges_y = mercator_latitude(top - step * np.array([r0, r1]))
     edges_x = west + (east - west) / width * np.array([c0, c1])
     return Image(
@@ -131,6 +136,7 @@ def _size(grid: Grid, tall: float, wide: float) -> tuple[int, int]:
 def _least_height(grid: Grid) -> float:
     """Return the Mercator height (m) of the row nearest to the equator, where cells are lowest."""
     edges = np.clip(grid.y_edges, -MAX_LATITUDE, MAX_LATITUDE)
+    # Rows wholly beyond 85 degrees have a height of 0.
     heights = np.abs(np.diff(mercator_y(edges)))
     return float(heights[heights > 0].min())
 
@@ -152,6 +158,7 @@ def _looked_up(
     if grid.is_geographic:
         column = np.floor(inverse.a * longitude + inverse.c)[None, :]
         if grid.wraps:
+            # Longitudes beyond 180 degrees continue at the western edge of the grid.
             column %= grid.shape[1]
         row = np.floor(inverse.e * latitude + inverse.f)[:, None]
     else:

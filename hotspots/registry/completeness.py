@@ -27,6 +27,7 @@ TYPES = ("organisation", "project", "research_action", "practice")
 LEVELS = ("complete", "partial")
 SURVEY_COLUMNS = ("region", "level", "on", "note")
 
+# Mean year of the Gregorian calendar.
 _YEAR_DAYS = 365.2425
 _NOTHING, _RECORDS, _PARTLY, _SURVEYED = COMPLETENESS
 

@@ -195,6 +195,7 @@ def matrix(
     table = _counted(records, types)
     codes = _row_codes(table, by)
     places = _columns(table, regions, outlines)
+    # A record counts once in a cell, however often it names the region.
     cells = codes.merge(places, on="record").drop_duplicates(["record", "code", "region"])
     cells["id"] = table["id"].to_numpy()[cells["record"].astype(int)]
     return Matrix(by, regions, _counts(cells, by, regions), _ids(cells))
@@ -229,6 +230,7 @@ def _row_codes(table: pd.DataFrame, by: str) -> pd.DataFrame:
     if by == _PILLAR:
         found = found[found["code"].str.startswith(_PILLAR)]
     elif by == _GOAL:
+        # Objectives begin with the letter of their goal: A6 is of goalA.
         letters = found["code"].str.extract(r"^(?:goal([A-F])|([A-F])\d)$")
         goals = _GOAL + letters[0].fillna(letters[1])
         found = found.assign(code=goals).dropna().drop_duplicates()
@@ -272,6 +274,7 @@ def _counts(cells: pd.DataFrame, by: str, regions: str) -> pd.DataFrame:
     columns = [*places, WORLD, *({ELSEWHERE} & found), NOT_STATED]
     counts = pd.crosstab(cells["code"], cells["region"])
     counts = counts.reindex(index=rows, columns=columns, fill_value=0)
+    # Of distinct records, since one with two regions is in two columns.
     counts[TOTAL] = cells.groupby("code")["record"].nunique().reindex(rows, fill_value=0)
     below = cells.groupby("region")["record"].nunique().reindex(columns, fill_value=0)
     counts.loc[TOTAL] = [*below, cells["record"].nunique()]

@@ -50,6 +50,7 @@ class CurrentRegistry:
             self._registry = open_registry(where)
             self._file_state = place
             self.times_opened += 1
+            # After the opening: if that fails, the former registry stays in use.
             former.engine.dispose()
         return self._registry
 
@@ -64,6 +65,7 @@ def _file_state(registry: Registry) -> _FileState:
     file = file_of(registry.engine)
     if file is not None:
         once = "immutable" in registry.engine.url.query
+        # Of a file that is opened once, the log counts too: changes are first written there.
         return tuple(_mark(part, once) for part in (file, *[_log_of(file)] * once))
     return tuple(_mark(part, True) for path in registry.files for part in _parts(path))
 

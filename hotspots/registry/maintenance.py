@@ -108,6 +108,7 @@ def restore_into(file: Path, where: str | None, *, token: str | None, force: boo
     engine = engine_for(located(where, create=True))
     actor = _restorer(engine, token)
     require_role(actor, ADMINISTRATOR, doing="restore a registry")
+    # Read before the restoration, which replaces the tokens.
     digests = _revoked(engine)
 
     def keep(connection: sa.Connection) -> None:

@@ -65,6 +65,7 @@ def may_keep(actor: Actor, record: Record | None) -> bool:
     if record is None:
         return True
     home = home_of(record)
+    # All of its countries: a record of several isn't one correspondent's alone.
     return bool(home) and home <= actor.countries
 
 
@@ -111,6 +112,7 @@ def countries_of(region: str) -> frozenset[str]:
     from hotspots.geo.initiative import groups
 
     if region == "world":
+        # "world" itself, so that world-wide records are only of those responsible for the world.
         return frozenset(countries()) | {"world"}
     if region in countries():
         return frozenset([region])

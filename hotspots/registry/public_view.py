@@ -44,6 +44,7 @@ def table(records: Iterable[Record]) -> gpd.GeoDataFrame:
     columns["status"] = pd.Series(status, dtype=object)
     places = np.array([point_of(record) or (np.nan, np.nan) for record in listed]).reshape(-1, 2)
     points = np.asarray(shapely.points(places[:, ::-1]))
+    # A point of NaN isn't a missing geometry for shapely.
     points[np.isnan(places[:, 0])] = None
     areas = shapely.from_wkt([text_of(record, "footprint") or None for record in listed])
     shapes = np.where(shapely.is_missing(areas), points, areas)

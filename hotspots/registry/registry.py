@@ -120,6 +120,7 @@ class Registry:
             state = queries.state(connection)
             if self._table is None or self._table[0] != state:
                 self._table = (state, table(queries.everything(connection)))
+        # A copy, since callers may change it.
         return self._table[1].copy()
 
     def state(self) -> tuple[object, ...]:
@@ -302,6 +303,7 @@ class Registry:
         try:
             self.import_rows([(0, cells)])
         except RegistryError as fault:
+            # A conflict is one problem of an import among others, known by its message.
             if "since your export" in str(fault):
                 raise ConflictError(str(fault)) from fault
             raise

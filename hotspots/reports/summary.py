@@ -57,6 +57,7 @@ def _area(mha: float | None) -> str:
     """Return an area given in Mha in a suitable unit."""
     if mha is None or mha >= 1:
         return f"{_number(mha, 1)} Mha"
+    # 1 Mha = 1e3 kha = 1e6 ha.
     return f"{_number(1e3 * mha, 1)} kha" if mha >= 1e-3 else f"{_number(1e6 * mha, 0)} ha"
 
 
@@ -142,6 +143,7 @@ def _mass_unit(pg: float) -> tuple[float, str]:
     """Return the factor from Pg C, and the unit, suited to an amount."""
     if pg >= 0.1:
         return 1, "Pg C"
+    # 1 Pg = 1e3 Tg = 1e6 Gg.
     return (1e3, "Tg C") if pg >= 1e-4 else (1e6, "Gg C")
 
 
@@ -191,6 +193,7 @@ def _first_units(units: pd.DataFrame) -> str:
 def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
     rows = _listed(table).sort_values("rank")
     rows = rows[rows[f"{potential}_total"] > 0].head(_ROWS)
+    # Heading with the unit -> column, and the number of t in that unit.
     amounts = {
         "stock Mt C": ("soc_stock_total", 1e6),
         "potential kt C/yr": (f"{potential}_total", 1e3),
@@ -228,6 +231,7 @@ def _row_counts(table: pd.DataFrame) -> str:
             ("missing", "without soil data"),
         )
     )
+    # Two further rows are of the whole area and of the land outside the regions.
     groups = int((table["set"] == "initiative").sum()) if len(rows) < len(table) - 2 else 0
     also = f", and {groups} of the initiative's regions" if groups else ""
     return f"\nRows of regions in the table: {len(rows)} ({sources}){also}.\nCaveats:"

@@ -202,8 +202,10 @@ def require_usable(recipe: Recipe, methods: Iterable[Method]) -> None:
     require_rate(recipe.methods.ranking_potential)
     require_stock("start", recipe.change.start)
     require_stock("end", recipe.change.end)
+    # Called for its error on an unknown equation; any clay content will do (10 %).
     saturation_capacity(10.0, recipe.saturation.equation)
     choice = recipe.potential
+    # Likewise for the recipe's own factors and its level of F_LU.
     factor_by_zone(
         "F_LU",
         choice.land_use,

@@ -125,6 +125,7 @@ def entries() -> dict[str, Entry]:
             method.id,
             method.kind,
             words["title"],
+            # Needs depend on the recipe in few methods, such as the dates of a change.
             method.needs(Recipe()),
             method.gives,
             method.functions,
@@ -280,6 +281,7 @@ def _outputs(entry: Entry, words: Words) -> str:
         classes = f": {', '.join(row.classes.values())}" if row.classes else ""
         rows.append((f"`{name}`", _unit(row), f"{row.long_name}{classes}"))
     for name in words.get("columns", ()):
+        # Any number in its place finds the unit and the meaning.
         unit, meaning = column_unit(name.replace("<years>", "20"))
         meaning = meaning.replace("20 years", "so many years") if "<" in name else meaning
         rows.append((f"`{name}` (column)", f"`{unit}`" if unit else "text", meaning))
@@ -329,6 +331,7 @@ def _statuses(entry: Entry, words: Words) -> list[str]:
         heads = ("Number in the code", "Value", "Unit", "Meaning", "Status")
         parts.append(markdown_table(heads, rows))
     for status in DOUBTFUL:
+        # The meaning of a parameter states its basis in these words.
         named = [f"`{name}`" for name, choice in _choices(entry) if status in choice.about]
         if named:
             parts.append(f"Parameters that are {_STATUS_WORDS[status]}: {', '.join(named)}.")

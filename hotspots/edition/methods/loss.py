@@ -50,6 +50,7 @@ def _change(data: xr.Dataset, recipe: Recipe) -> Layers:
         data[recipe.change.start], data[recipe.change.end], detectable=recipe.change.detectable
     )
     made = {str(k): v for k, v in change.items()}
+    # The finer map's values, if any, replace those of the coarse cells.
     return {**made, **_finer_gross(data, made["modelled_change"].attrs.get("period"))}
 
 
@@ -72,11 +73,13 @@ def series(data: xr.Dataset, pattern: re.Pattern[str], undated: str = "") -> xr.
         int(found[1]): data[name] for name in map(str, data) if (found := pattern.fullmatch(name))
     }
     if undated in data and "year" in data[undated].attrs:
+        # A layer with the year in its name takes precedence over an undated one of the same year.
         dated.setdefault(int(data[undated].attrs["year"]), data[undated])
     if not dated:
         return None
     common_depth(*dated.values())
     years = sorted(dated)
+    # Years differ between the dates; common attributes are set from the first below.
     layers = [dated[year].drop_attrs(deep=False).rename("series") for year in years]
     out = xr.concat(layers, xr.DataArray(years, dims="year", name="year"))
     out.attrs = {k: v for k, v in dated[years[0]].attrs.items() if k not in ("year", "period")}
@@ -115,6 +118,7 @@ def cover_series(data: xr.Dataset) -> xr.DataArray:
 def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
     choice = recipe.potential
     levels = {"F_LU": choice.land_use, "F_MG": choice.from_management, "F_I": choice.from_input}
+    # The stock after conversion relative to that under native vegetation (IPCC: F_LU x F_MG x F_I).
     factor: xr.DataArray | float = 1.0
     for name, level in levels.items():
         factor = factor * an.stock_change_factor(
@@ -129,6 +133,7 @@ def _conversion(data: xr.Dataset, recipe: Recipe) -> Layers:
         soc_stock=data["soc_stock"],
         factor=factor,
         conversion_rate=data["conversion_rate"],
+        # With 1 year the rate is per year already.
         over_years=None if years == 1 else years,
     )
     return {"loss_conversion": loss}
@@ -155,6 +160,7 @@ def _rothc_losses(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 def _of_land(layer: xr.DataArray, share: xr.DataArray) -> xr.DataArray:
     """Return a rate per hectare of a use converted to all land of the cell: 0 without the use."""
+    # Without the use the rate may be missing (NaN x 0 = NaN), but the loss of the land is known: 0.
     return (layer * share).where(~(share == 0), 0).assign_attrs(layer.attrs)
 
 
@@ -170,6 +176,7 @@ def _erosion(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 def _drained(data: xr.Dataset, recipe: Recipe) -> Layers:
     use = recipe.loss.drained_land_use
+    # Indexed by the code of the zone, so that 0 (no zone) gives NaN.
     by_zone = np.array([np.nan, *(organic_soil_factor(zone, use) for zone in CLIMATE_ZONES)])
     zone = data["climate_zone"]
     codes = class_codes(zone, CLIMATE_ZONES, "IPCC climate zone")
@@ -189,6 +196,7 @@ def _total(data: xr.Dataset, recipe: Recipe) -> Layers:
     found = loss_total(parts, organic=organic, conversion_share=_converted(data, parts, recipe))
     # Summed from the components as stored, so that their sum equals the stored total.
     kept = {n: found[n].astype("float32", keep_attrs=True) for n in _LOSSES if n in found}
+    # All layers are on one grid, so their coordinates need not be compared.
     total = xr.concat(kept.values(), "part", coords="minimal", compat="override")
     total = total.sum("part", skipna=False, dtype="float64").where(found["loss_total"].notnull())
     exact = total.rename("loss_total").assign_attrs(found["loss_total"].attrs)
@@ -218,7 +226,9 @@ def _risk(data: xr.Dataset, recipe: Recipe) -> Layers:
         loss, main = data["loss_total"], data["loss_main_component"]
         basis = "from the loss at risk"
     elif "modelled_change" in data:
+        # A change is negative where carbon is lost; a gain is a loss of 0.
         loss = (-data["modelled_change"]).clip(min=0)
+        # All of the modelled loss counts as one of management; 0 where it is unknown.
         main = loss.notnull() * np.uint8(_MANAGEMENT)
         basis = "from the modelled loss, taken as one of management"
     else:
@@ -260,6 +270,7 @@ def _evidence(data: xr.Dataset, recipe: Recipe) -> Layers:
         known["modelled_loss"] = (data["modelled_change"], -least, "below")
     if "soc_trend" in data:
         sure = data["soc_trend_p"] <= recipe.change.trend_alpha
+        # Not significant counts as not falling; where the trend is missing, so is the evidence.
         falling = data["soc_trend"].where(sure | data["soc_trend"].isnull(), 0)
         known["falling_trend"] = (falling, -least, "below")
     if "sdg_soc_class" in data:

@@ -114,6 +114,7 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
     )
     # Stock change factors are for mineral soils; organic soils need emission factors instead.
     mineral = ~is_organic(data, recipe.eligibility.organic_stock)
+    # Stock and gain have values on the same cells, so that a rate per stock is of the same land.
     kept: xr.Dataset = tier1.where(mineral & tier1["potential_ipcc_tier1"].notnull())
     kept["potential_ipcc_tier1"].attrs["comment"] = "per hectare of managed land"
     return kept
@@ -122,11 +123,13 @@ def _tier1_of(data: xr.Dataset, recipe: Recipe, zone: xr.DataArray, guidelines: 
 def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
     """Return the attainable stock by strata of managed land, so that land use doesn't change."""
     choice, managed = recipe.attainable, managed_share(data, recipe)
+    # Also if the recipe sets no least share: slivers of cropland aren't samples of a stratum.
     enough = managed >= max(recipe.eligibility.min_managed_share, 0.001)
     area = (cell_area(data) * data["valid_share"] * managed).where(enough, 0)
     strata = [data[name] for name in ("climate_zone", "soil_class") if name in data]
     masked = is_organic(data, recipe.eligibility.organic_stock)
     if "soil_class" in data:
+        # Wetland soils hold carbon for lack of oxygen: mineral soil can't attain their stock.
         masked = masked | (data["soil_class"] == _WETLAND)
     found = an.attainable(
         soc_stock=data["soc_stock_managed"],
@@ -145,6 +148,7 @@ def _attainable(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 def _ensemble(data: xr.Dataset, recipe: Recipe) -> Layers:
     members = {name: data[name] for name in recipe.ensemble.members if name in data}
+    # The median of one method is that method: it would look like agreement.
     if len(members) < 2:
         raise NotPossible(
             f"No comparison of methods: only {len(members)} of the recipe's members ran."
@@ -165,6 +169,7 @@ def _yardstick(data: xr.Dataset, recipe: Recipe) -> Layers:
 
 def _saturation(data: xr.Dataset, recipe: Recipe) -> Layers:
     """Return the saturation deficit, by ``land_use`` where given, else for cropland."""
+    # Without a layer of coarse fragments the soil counts as free of them.
     fragments = data.get("coarse_fragments", 0.0)
     choice, soil = recipe.saturation, data["soc"]
     soil_layers = [
@@ -216,6 +221,7 @@ def gsocseq_inputs(data: xr.Dataset, recipe: Recipe) -> dict[str, Any]:
     }
     covered = "land_cover" in data
     return {
+        # RothC starts from the stock of the land that it is run for.
         "soc_stock": data["soc_stock"] if covered else data["soc_stock_managed"],
         "clay": topsoil(data["clay"]),
         **{name: data[name] for name in _MONTHLY},

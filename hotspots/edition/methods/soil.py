@@ -49,6 +49,7 @@ def topsoil(layer: xr.DataArray) -> xr.DataArray:
     if "depth" not in layer.dims:
         return layer
     weight = layer["thickness"]
+    # With a layer of the profile missing, the mean is unknown: it would be of other depths.
     return (layer * weight).sum("depth", skipna=False).drop_vars("depth", errors="ignore") / float(
         np.sum(weight)
     )

@@ -68,6 +68,7 @@ def groups_of(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> Gro
     zone = layers["climate_zone"].values.ravel()[cells]
     parts = [_scaled(of_units, (zone == code).astype("float64")) for code in CLIMATE_ZONES]
     for part in parts:
+        # Otherwise each zone's matrix would keep the cells of all zones, as stored zeros.
         part.eliminate_zeros()
     ids = weights.rows["id"].iloc[weights.units]
     units = [f"{place}:{zone}" for zone in CLIMATE_ZONES.values() for place in ids]
@@ -165,6 +166,7 @@ def with_standard_deviations(
     gain = layers[recipe.methods.ranking_potential]
     stock, sd = layers["soc_stock"], error.sd
     land = (cell_area(layers) * layers["valid_share"]).values.ravel()
+    # A gain is taken as proportional to the stock: it has the same relative error.
     relative = (sd / stock).where(stock > 0)
     on_land = np.flatnonzero(land)
     amounts = {
@@ -178,6 +180,7 @@ def with_standard_deviations(
     name = recipe.methods.ranking_potential
     area = table[f"{name}_valid_area_ha"].to_numpy()
     mean = table[f"{name}_mean"].to_numpy()
+    # The mean's sd, t ha-1 yr-1, from the total's, t yr-1.
     own = np.divide(
         columns["potential_sd_correlated"], area, out=np.full_like(area, np.nan), where=area > 0
     )
@@ -198,6 +201,7 @@ def _with(table: pd.DataFrame, columns: dict[str, Column]) -> pd.DataFrame:
 def _shrunk(mean: Array, sd: Array, area: Array, of: npt.NDArray[np.bool_]) -> Array:
     """Return the shrunk mean of the regions `of`; NaN for the others, which are sums of these."""
     out = np.full_like(mean, np.nan)
+    # The spread between regions can't be estimated from one or two.
     if (of & np.isfinite(mean)).sum() > 2:
         out[of] = shrunk_mean(mean[of], sd[of], area[of]).mean
     return out
@@ -233,7 +237,9 @@ def three_sds(
     found = total_sd(
         by_cell @ into, np.ones(len(points)), points, range_km=range_km, features=FEATURES
     )
+    # Without a cell of known error the sd is unknown, not 0.
     empty = np.diff(by_cell.indptr) == 0
+    # Variances of independent errors add up: √Σ(hectares x sd)².
     by_cell.data **= 2
     independent = np.sqrt(by_cell @ np.ones(len(known)))
     return {

@@ -124,12 +124,14 @@ def _by_use(cells: _Cells, recipe: Recipe) -> _Uses:
     shares = _shares(cells)
     managed = _managed(recipe)
     owns = {use: _own_stock(cells, use, managed, stock) for use in managed}
+    # Shares of different maps may sum to just above 1.
     share = np.clip(sum((shares[use] for use in managed), start=np.zeros_like(land)), 0, 1)
     held = sum((shares[use] * own for use, own in owns.items()), start=np.zeros_like(land))
     rest = 1 - share
     # The stock not on managed land is on the remaining land of the cell.
     has_rest = rest > LEAST_REST
     of_rest = np.divide(stock - held, rest, out=stock.copy(), where=has_rest)
+    # Without other land, the managed land is scaled to have exactly the stock of the cell.
     scale = np.divide(stock, held, out=np.ones_like(stock), where=~has_rest & (held > 0))
     hectares = {use: land * part for use, part in shares.items()}
     tonnes = {
@@ -158,6 +160,7 @@ def _shares(cells: _Cells) -> dict[str, Array]:
         name = next((n for n in names if n in cells), None)
         if name is not None:
             found[use] = np.nan_to_num(cells[name])
+    # A share that isn't known counts as 0: that land is in "other".
     found["other"] = np.clip(1 - sum(found.values()), 0, 1)
     return found
 

@@ -91,6 +91,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
 
     grid = grid_of(data)
     area = cell_area(data).values.ravel()
+    # Hectares of land with a stock, from which all tables start.
     known = np.isfinite(data["soc_stock"].values.ravel())
     land = area * np.where(known, data["valid_share"].fillna(0).values.ravel(), 0)
     whole_id = WHOLE if _spans_the_world(data, grid) else "total"
@@ -142,6 +143,7 @@ def outlines(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFr
     if drawn := data.attrs.get("region_wkt"):
         # A country's row is of its part inside the drawn region, as its numbers are.
         inside = frame.intersection(shapely.from_wkt(drawn))
+        # An intersection may leave lines and points, which have no area.
         frame = frame.set_geometry(inside.map(lambda p: shapely.MultiPolygon(polygons_of(p))))
         frame = frame[~frame.is_empty]
     return frame.reset_index(drop=True)
@@ -200,6 +202,7 @@ def _with_nearest(
     weights: sparse.csr_array, area: Array, land: Array, shapes: gpd.GeoDataFrame, grid: Grid
 ) -> _Weights:
     """Return weights with the nearest cells of regions without a valid one."""
+    # A cell without data can't stand for a region, even if it lies in it.
     on_land = sparse.diags_array((land > 0).astype("float64"))
     weights = sparse.csr_array(weights @ on_land)
     weights.eliminate_zeros()
@@ -228,6 +231,7 @@ def _nearest_weights(
     for island, held in zip(islands, hectares, strict=True):
         cells = nearest_cells(island, grid, land > 0)
         if cells.size:
+            # Weights x land sum to the island's hectares, with the mean value of these cells.
             row[cells] += held / land[cells].sum()
     return sparse.csr_array(row[None, :])
 
@@ -243,6 +247,7 @@ def nearest_cells(
     import shapely
 
     t, (n_rows, n_columns) = grid.transform, grid.shape
+    # In units of cells, where every cell is a unit square: distances are in cell widths.
     shape = shapely.transform(
         geometry, lambda xy: np.column_stack([(xy[:, 0] - t.c) / t.a, (xy[:, 1] - t.f) / t.e])
     )
@@ -256,6 +261,7 @@ def nearest_cells(
         if not grid.wraps:
             columns = columns[(columns >= 0) & (columns < n_columns)]
         c, r = (v.ravel() for v in np.meshgrid(columns, rows))
+        # On a grid of all longitudes, columns continue across the antimeridian.
         flat = r * n_columns + c % n_columns
         c, r, flat = c[valid[flat]], r[valid[flat]], flat[valid[flat]]
         found.append(flat)
@@ -307,6 +313,7 @@ def _totals(
     on_land = (land > 0).astype("float64")
     outside = remainder(covered) @ sparse.diags_array(on_land)
     outlined = np.minimum(column_sums(of_land), 1)
+    # Land with data where no outline is drawn belongs to the whole area too.
     whole_ha = area @ outlined + land[outlined < ROUNDING].sum()
     matrix = sparse.vstack([sparse.csr_array(on_land[None, :]), sparse.csr_array(outside)])
     return Part(frame, sparse.csr_array(matrix), np.array([whole_ha, (outside @ land).item()]))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 _CLASS = {name: code for code, name in HOTSPOT_CLASSES.items()}
+# Molar masses of CO2 and C, g mol-1.
 T_CO2E_PER_T_C = 44 / 12
 
 
@@ -48,6 +49,7 @@ def region_table(layers: xr.Dataset, weights: RegionWeights, recipe: Recipe) -> 
     table = pd.concat([weights.rows.set_index("id"), sums], axis=1)
     table["land_valid_ha"] = table["soc_stock_valid_area_ha"]
     table["soc_stock_missing_share"] = (1 - table["land_valid_ha"] / table["area_ha"]).clip(0, 1)
+    # Its values are from other cells: none of its own area has data.
     table.loc[table["value_from"] == "nearest", "soc_stock_missing_share"] = 1.0
     class_areas = [c for c in table if str(c).endswith("_area_ha")]
     table.loc[table["value_from"] == "missing", class_areas] = np.nan  # unknown, not 0
@@ -77,6 +79,7 @@ def _noted(row: pd.Series) -> str:
 def _derived(table: pd.DataFrame, leading: str) -> dict[str, pd.Series]:
     def area(*classes: str) -> pd.Series:
         """Return the total area of classes, ha."""
+        # Unknown, not 0, in a region whose class areas are all missing.
         return table[[f"hotspot_class_{n}_area_ha" for n in classes]].sum(axis=1, min_count=1)
 
     ranked, hot, land = area(*RANKED_CLASSES), area(*HOT_CLASSES), table["land_valid_ha"]
@@ -103,6 +106,7 @@ def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, pd.Series]:
     """
     choice, adopted = recipe.constrained, recipe.potential.adoption
     years, lasts = choice.horizons, recipe.potential.transition_years
+    # Gains are proportional to the potential: one curve, for a rate of 1, serves all regions.
     at_once = gain_at(rate=1.0, years_of_transition=lasts, horizon=years)["gain_total"].values
     adoption = Adoption(
         adopted, choice.feasible_share, choice.ceiling, choice.midpoint_years, choice.steepness
@@ -131,6 +135,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
         value = _number(whole, column, np.nan)
         return round(value / scale, 9) if np.isfinite(value) else None
 
+    # Amounts in Pg (1e9 t), areas in Mha (1e6 ha).
     out = {
         "stock_pg": total("soc_stock_total", 1e9),
         "deficit_pg": total("deficit_historic_total", 1e9),
@@ -151,6 +156,7 @@ def whole_summary(table: pd.DataFrame, land: pd.DataFrame | None, recipe: Recipe
     }
     classes = {c: _number(whole, f"change_class_{c}_area_ha") for c in CHANGE_CLASSES.values()}
     if sum(classes.values()) > 0:
+        # Of the land with a known change, not of all land.
         none = classes["no_detectable_change"] / sum(classes.values())
         out["no_detectable_change_share_of_land"] = round(none, 6)
     return out | ({} if land is None else _hot_shares(land))

@@ -106,6 +106,7 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
 
     summed = [c for c in land if str(c).endswith(("_ha", "_t", "_t_yr"))]
     rows = weights.rows.iloc[weights.units]
+    # Cells are columns; selecting them from the row format would be slow.
     by_cell = weights.matrix[weights.units].tocsc()[:, land.index.to_numpy()]
     covered = (rows["value_from"] == "covered").to_numpy()
     frames = []
@@ -122,6 +123,7 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
     units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["managed_stock_t"]
     units["class"] = _leading_class(units, recipe.hotspots.unit_hot_share)
     units = units.assign(**_of_units(units, recipe))
+    # The id decides between equal potentials, so that the order is reproducible.
     order = ["potential_t_yr", "id"]
     units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
     units["rank"] = np.arange(1, len(units) + 1)
@@ -134,6 +136,7 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Column]:
         "small": (units["ranked_managed_ha"] / 1e6 < recipe.hotspots.unit_min_mha).astype("int64")
     }
     crops = units["ranked_cropland_ha"]
+    # Ranked managed land that isn't cropland is pasture.
     grass = units["ranked_managed_ha"] - crops
     out["land_use"] = np.where(grass > crops, "grassland", "cropland")
     if "agreeing_managed_ha" in units:
@@ -143,6 +146,7 @@ def _of_units(units: pd.DataFrame, recipe: Recipe) -> dict[str, Column]:
         names = [c.removeprefix("loss_").removesuffix("_t_yr") for c in losses]
         out["main_driver"] = _leading(units, losses, names)
     elif "gross_loss_t_yr" in units:
+        # Without components of the loss, only the history of land use is known as its driver.
         out["main_driver"] = np.where(units["gross_loss_t_yr"] > 0, "land_use_history", "")
     if "avoid_ha" in units:
         out["response"] = _response(units, recipe.hotspots.unit_hot_share)

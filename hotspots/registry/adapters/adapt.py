@@ -97,6 +97,7 @@ def recognise(headings: Iterable[str]) -> str | None:
     """Return the name of the packaged adapter for a file with these headings, or None."""
     given = {" ".join(heading.split()) for heading in headings}
     fitting = [name for name, one in adapters().items() if given.issuperset(one.recognised_by)]
+    # Only if a single adapter fits: a wrong one would fill fields with other columns' cells.
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -160,6 +161,7 @@ def _chosen(path: Path, header: list[str], name: str | None) -> Adapter:
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the headings and the non-blank rows, numbered as in a spreadsheet."""
+    # The limit applies to the whole process and is only increased.
     csv.field_size_limit(max(csv.field_size_limit(), _MOST_CELL))
     try:
         text = StringIO(read_text(path, "records_bytes"), newline="")
@@ -223,6 +225,7 @@ class _Export:
             return "the row has more or fewer cells than the header"
         row = dict(zip(self.header, cells, strict=True))
         self._expand(number, row)
+        # Exclusion first: a row that matches rules of both kinds is left out.
         if out := next(_holding(self.adapter.out, row), None):
             return out.why
         rules = list(_holding(self.adapter.keep, row))
@@ -246,6 +249,7 @@ class _Export:
             if text := self._converted(number, row, cell):
                 kept = [cells[name]] if name in cells and fields()[name].is_list else []
                 cells[name] = SEPARATOR.join([*kept, text])
+        # Its dates would make it "running", which the registry denies.
         if any(_holds(condition, row) for condition in adapter.undated):
             cells = {name: text for name, text in cells.items() if name not in ("start", "end")}
         cells |= place_cells(row, adapter.place, self.blank, lambda c, t: self._note(number, c, t))
@@ -276,6 +280,7 @@ class _Export:
                     )
                     continue
                 cells = self._organisation(number, name)
+                # An organisation that isn't valid is left out, with its relation.
                 if not check(_record(cells)):
                     self.organisations.setdefault(cells["id"], Row(number, cells))
                     roles.setdefault(cells["id"], party.role)

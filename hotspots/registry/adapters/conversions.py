@@ -31,8 +31,10 @@ _NAN = re.compile(r"(?<=[:,\[] )nan(?=[,}\]])")
 def tidy(text: str) -> str:
     """Return one line of plain text: without HTML, invisible characters and personal addresses."""
     plain = html.unescape(_TAG.sub(" ", text))
+    # Twice: escaped HTML ("&lt;b&gt;") is markup only after unescaping.
     plain = _CONTROL.sub(" ", _UNSEEN.sub("", _TAG.sub(" ", plain)))
     plain = clean(" ".join(plain.split()))
+    # One after another, since a text may contain several addresses.
     while personal := personal_in(plain):
         plain = plain.replace(personal, "[…]")
     return plain
@@ -74,9 +76,11 @@ def nested(text: str) -> list[Mapping[str, Any]]:
         raise ValueError(f"it has {len(text):,} characters; at most {MOST_LITERAL:,} are read")
     try:
         with warnings.catch_warnings():
+            # Python warns of escapes such as "\d" in literals, which are harmless in text.
             warnings.simplefilter("ignore", SyntaxWarning)
             found = ast.literal_eval(_NAN.sub("None", text.strip()))
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        # Deep or odd text may also exhaust or confuse the parser.
         found = None
     if isinstance(found, list) and all(isinstance(item, dict) for item in found):
         return found

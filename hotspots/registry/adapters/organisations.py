@@ -52,6 +52,7 @@ def organisation_id(name: str) -> str:
     made = id_for({"name": plain, "type": ORGANISATION})
     if len(made) <= _LONG:
         return made
+    # Long names may differ at their end, which the id cuts off.
     mark = hashlib.sha256(key(plain).encode()).hexdigest()[:8]
     return f"{made[:_LONG].rstrip('-')}-{mark}"
 

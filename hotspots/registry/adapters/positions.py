@@ -21,6 +21,7 @@ from hotspots.registry.schema.fields import SEPARATOR
 from hotspots.registry.schema.values import write
 
 NEAR_KM = 25.0  # sites further apart than this are not one locality
+# Of a great circle on a sphere of 6371 km.
 _KM_PER_DEGREE = 111.2
 _DECIMALS = 6  # of a degree, 0.1 m; exports have fifteen
 _MOST_TOWNS = 12
@@ -112,6 +113,7 @@ def _cells(sites: _Sites, note: Callable[[str], None]) -> dict[str, str]:
         part for country, units in named.items() for part in units or [country]
     )
     cells["place"] = ", ".join(list(sites.towns)[:_MOST_TOWNS])
+    # A project in several countries has no one position.
     if len(sites.countries) > 1:
         if sites.points:
             note("it has positions in several countries; none is taken")
@@ -154,6 +156,7 @@ def _countries(text: str, note: Callable[[str], None]) -> tuple[str, ...]:
 def _units(here: tuple[str, ...], text: str) -> dict[str, str]:
     """Return unit -> country if all parts of a text are units of the countries, else empty."""
     found: dict[str, str] = {}
+    # All or nothing: a town that is called like a unit must not become one.
     for part in filter(None, (part.strip() for part in re.split("[;,]", text))):
         called = [(unit, country) for country in here for unit in _units_called(part, country)]
         if len(called) != 1:
@@ -168,6 +171,7 @@ def _units_called(name: str, country: str) -> list[str]:
     if f"{iso2}-{name}" in units():
         return [f"{iso2}-{name}"]
     called = [code for code in units_called(key(name)) if code.startswith(f"{iso2}-")]
+    # Of a unit and a part of it with the same name, the unit.
     return [code for code in called if units()[code].parent not in called]
 
 
@@ -189,5 +193,6 @@ def _point(
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return the distance (km) of two nearby positions, within one per cent."""
     across = abs(one[1] - other[1])
+    # Across the antimeridian by the shorter way.
     across = min(across, 360 - across) * math.cos(math.radians((one[0] + other[0]) / 2))
     return _KM_PER_DEGREE * math.hypot(one[0] - other[0], across)

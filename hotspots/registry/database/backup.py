@@ -72,6 +72,7 @@ def backup(engine: sa.Engine, path: str | Path, *, force: bool = False) -> Mappi
             with _named_in_errors(target):
                 (_copy_file if is_sqlite(engine) else _copy_server)(engine, made)
             counts = _checked(made)
+            # On disk before it is renamed, and its folder after: both survive a power failure.
             _to_disk(made)
             os.replace(made, target)
             _to_disk(target.parent)
@@ -162,6 +163,7 @@ def _named_in_errors(target: Path) -> Iterator[None]:
 def _copy_file(engine: sa.Engine, made: Path) -> None:
     with plain_faults(engine), engine.connect() as connection:
         _require_backed(connection)
+        # VACUUM can't run within a transaction.
         connection.rollback()
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -174,6 +176,7 @@ def _copy_server(engine: sa.Engine, made: Path) -> None:
     try:
         with reading(engine) as source, writing_to(file) as target:
             _require_backed(source)
+            # With the schema of the source, whose tables are copied as they are.
             migration.migrate(target, migration.number(source))
             _copy(source, target, _tables(target))
     finally:
@@ -264,6 +267,7 @@ def _make_room(target: sa.Connection, force: bool) -> None:
             f"'{shown(target.engine)}' holds a registry already, of {held['record']:,} records."
             " Back it up, then replace it by --force, or give another place."
         )
+    # In the same transaction: others see the former registry until all is there.
     for table in tables.metadata.tables.values():
         target.execute(table.delete())
     if is_sqlite(target):
@@ -299,6 +303,7 @@ def _copy(source: sa.Connection, target: sa.Connection, copied: list[sa.Table]) 
 def _set_counters(target: sa.Connection, copied: list[sa.Table]) -> None:
     """Set PostgreSQL sequences to continue after the copied row numbers."""
     for table in copied:
+        # Only tables with a row number have a sequence.
         if "no" not in table.c:
             continue
         counter = target.scalar(sa.select(sa.func.pg_get_serial_sequence(table.name, "no")))
@@ -332,6 +337,7 @@ def _replace(source: sa.Engine, engine: sa.Engine, force: bool, then: _FurtherCh
             f"'{file}' is not a valid SQLite file. Keep a copy if it may be of use, then replace it"
             " by --force."
         )
+    # Its connections would keep the damaged file open.
     engine.dispose()
     try:
         with aside(file) as folder:

@@ -14,6 +14,7 @@ from hotspots.registry.permissions import Actor, require_keep
 from hotspots.registry.schema.records import Record, Values, id_of
 
 _Item = TypeVar("_Item")
+# Below the limits on parameters of a statement: 32,766 in SQLite, 65,535 in PostgreSQL.
 _BATCH = 5_000
 _MANY = 1_000  # changes after which a server's statistics are recomputed
 record_box = sa.table(
@@ -66,12 +67,14 @@ def apply(connection: sa.Connection, changes: Sequence[Change], actor: Actor, no
     NotAllowedError
         The actor may not change one of the records, before or after the change.
     """
+    # All permissions before any change; a moved record counts where it was and where it goes.
     for change in changes:
         for record in (change.before, change.after):
             if record is not None:
                 require_keep(actor, record)
     numbers = _numbers(connection, changes)
     gone = [id_of(change.before) for change in changes if change.before is not None]
+    # Deleted and inserted again, so that lists and relations need not be compared.
     _clear(connection, [numbers[id_] for id_ in gone], gone)
     placed = [Numbered(numbers[id_of(c.after)], c.after) for c in changes if c.after is not None]
     _put(connection, placed)
@@ -122,6 +125,7 @@ def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, 
         query = sa.select(tables.record.c.id, tables.record.c.no)
         for id_, no in connection.execute(query.where(tables.record.c.id.in_(batch))):
             found[id_] = no
+    # The caller's transaction is the only writer, so these numbers are free.
     last = connection.scalar(sa.select(sa.func.max(tables.record.c.no))) or 0
     for change in changes:
         if change.after is not None and (id_ := id_of(change.after)) not in found:
@@ -133,6 +137,7 @@ def _numbers(connection: sa.Connection, changes: Iterable[Change]) -> dict[str, 
 def _clear(connection: sa.Connection, numbers: Sequence[int], ids: Sequence[str]) -> None:
     if is_sqlite(connection):
         parts = tables.record_part
+        # Boxes before parts, by which they are found.
         for batch in _batches(numbers):
             ids_of_parts = sa.select(parts.c.id).where(parts.c.no.in_(batch))
             connection.execute(sa.delete(record_box).where(record_box.c.id.in_(ids_of_parts)))

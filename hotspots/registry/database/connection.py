@@ -42,6 +42,7 @@ def engine_for(url: str | Path) -> sa.Engine:
     if address.get_backend_name() == "postgresql":
         return _postgres(address)
     if address.database in (None, "", _IN_MEMORY):
+        # A database in memory lasts as long as its one connection, which all threads must share.
         made = sa.create_engine(
             address, connect_args={"check_same_thread": False}, poolclass=StaticPool
         )
@@ -95,12 +96,14 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         The database is missing, locked or not a registry.
     """
     with plain_faults(engine), engine.connect() as connection:
+        # A transaction of SQLite is a snapshot anyway.
         if not is_sqlite(engine):
             connection = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
         with connection.begin():
             yield connection
+            # A file that was read without locks must be the same at the end.
             driver = connection.connection.driver_connection
             if isinstance(driver, FileConnection):
                 driver.require_unchanged()
@@ -139,6 +142,7 @@ def plain_faults(engine: sa.Engine) -> Iterator[None]:
 
 def _plain(engine: sa.Engine, driver_message: str) -> HotspotsError:
     where = f"The registry '{shown(engine)}'"
+    # SQLite reports an I/O error if its auxiliary files don't fit on the disk.
     if "disk i/o error" in driver_message.casefold() and _is_full(engine):
         driver_message = "disk full"
     for words, error, message in _FAULTS:
@@ -233,6 +237,7 @@ def _postgres(address: URL) -> sa.Engine:
         raise RegistryError(
             "A registry in PostgreSQL needs the extra 'postgis': pip install 'hotspots[postgis]'."
         ) from fault
+    # Connections that the server or a firewall closed meanwhile are replaced.
     return sa.create_engine(
         address, pool_pre_ping=True, connect_args={"connect_timeout": 10}, pool_recycle=1800
     )
@@ -257,4 +262,5 @@ def _begin(connection: sa.Connection) -> None:
     driver = connection.connection.driver_connection
     if writes and isinstance(driver, FileConnection) and driver.unwritable:
         raise sqlite3.OperationalError(driver.unwritable)
+    # IMMEDIATE waits for other writers now; a reader that begins to write later may fail at once.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -80,6 +80,7 @@ def state(connection: sa.Connection) -> str:
     """
     found = set(sa.inspect(connection).get_table_names())
     if VERSION_TABLE not in found:
+        # An SQLite file is of one program; a server's database may be shared.
         taken = found if connection.dialect.name == "sqlite" else found & set(metadata.tables)
         return FOREIGN if taken else NEW
     found_version, newest = number(connection), _newest()
@@ -132,6 +133,7 @@ def migrate(connection: sa.Connection, to: str = "head") -> None:
     from alembic.config import Config
 
     config = Config()
+    # The configuration parser takes % for the start of a reference.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, to)

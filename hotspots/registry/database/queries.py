@@ -61,6 +61,7 @@ def fetch(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Values]:
 def everything(connection: sa.Connection) -> Iterator[Values]:
     """Yield all records in the order of entry, including personal and system fields."""
     query = _whole().order_by(_record.c.no)
+    # In parts, so that the driver doesn't hold a large registry in memory.
     for row in connection.execution_options(yield_per=_BATCH).execute(query).mappings():
         yield rows.from_row(dict(row))
 
@@ -80,6 +81,7 @@ def state(connection: sa.Connection) -> tuple[object, ...]:
     found: list[object] = [clock.today()]
     for table in (tables.version, tables.audit):
         last = sa.select(table.c.no, table.c.at).order_by(table.c.no.desc()).limit(1)
+        # An empty registry has neither versions nor a journal.
         found.extend(connection.execute(last).one_or_none() or (0, ""))
     return tuple(found)
 
@@ -139,6 +141,7 @@ def page_query(
         # Of punctuation no search key is left, and an empty one would match every record.
         query = query.where(found if key(text) else sa.false())
     if criteria.stale_before:
+        # ISO dates compare as text, but NULL compares as unknown.
         never = _record.c.verified_on.is_(None)
         query = query.where(sa.or_(never, _record.c.verified_on < criteria.stale_before))
     return query

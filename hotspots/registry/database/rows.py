@@ -66,6 +66,7 @@ def relations(record: Record) -> Iterator[Values]:
     seen = set()
     for text in list_of(record, "relations"):
         role, other, start, end = parts_of(text)
+        # Relations that differ only in their end have one key: the first is stored.
         if (role, other, start) not in seen:
             seen.add((role, other, start))
             yield {
@@ -88,6 +89,7 @@ def boxes(record: Record) -> list[Box]:
     if area := text_of(record, "footprint"):
         import shapely
 
+        # By part, since the box of a geometry across the antimeridian would go round the globe.
         return [Box(*part.bounds) for part in shapely.get_parts(shapely.from_wkt(area))]
     if point := point_of(record):
         y, x = point

@@ -68,6 +68,7 @@ def connect(path: str, patience_s: float) -> FileConnection:
     try:
         return _open(path, patience_s)
     except sqlite3.OperationalError as fault:
+        # The primary result code; higher bits have details.
         code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
         if code not in _NO_FILES_BESIDE or not os.path.isfile(path):
             raise
@@ -87,6 +88,7 @@ def _without_files_beside(path: str, patience_s: float, why: str) -> FileConnect
 
 def _unlocked(path: str, why: str) -> FileConnection:
     """Open a file without a log as immutable, without locks and auxiliary files."""
+    # Before the opening, so that no change after it goes unnoticed.
     stamp = _stamp(path)
     connection = _open(f"file:{quote(path)}?mode=ro&immutable=1", 0, uri=True)
     connection.unwritable, connection._path, connection._seen = why, path, stamp
@@ -113,6 +115,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     # SQLAlchemy emits BEGIN itself; the driver's implicit transactions would block readers.
     connection.isolation_level = None
     connection.execute("PRAGMA secure_delete=ON")  # overwrite deleted data in the file
+    # With write-ahead logging a power failure may undo the last changes, but damages nothing.
     connection.execute("PRAGMA synchronous=NORMAL")
 
 

@@ -47,6 +47,7 @@ NEAR_KM = 1.0
 _NOT_SURE = 0.99
 _MOST, _NEXT = 60, 8
 _EARTH_KM = 6371.0
+# Half a cell is the distance that counts as near, see `_cells`.
 _CELL_KM = 2 * NEAR_KM
 _PAGE = re.compile(r"/(?:index|default|home)(?:\.\w+)?$")
 _LANGUAGE_STEP = re.compile(r"/(?:en|fr|es|pt)(?:[-_][a-z]{2})?$")
@@ -182,6 +183,7 @@ class _Index:
         if a.type != b.type:
             return None
         evidence = [*_same_ids(a, b), *self._same_web(a, b), *self._alike(a, b)]
+        # Probability that at least one piece of evidence holds, if they were independent.
         score = 1 - math.prod(1 - strength for strength, _ in evidence)
         if not a.ids & b.ids:
             score = min(score, _NOT_SURE) * (0.5 if _differing_ids(a, b) else 1)
@@ -218,6 +220,7 @@ class _Index:
 
 def _country(record: Record) -> str:
     regions = list_of(record, "regions")
+    # Three letters are the id of a country.
     only = regions[0] if len(regions) == 1 and len(regions[0]) == 3 else ""
     return text_of(record, "country") or only
 
@@ -272,6 +275,7 @@ def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]
             for key in _keys(index, n):
                 blocks.setdefault(key, []).append(n)
     else:
+        # Only blocks of the new records are of interest.
         blocks = {key: [] for n in new for key in _keys(index, n)}
         sought = index.names.spellings({str(key[2]) for key in blocks if key[0] == "word"})
         for n in numbers:
@@ -287,6 +291,7 @@ def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]
 def _pairs_of(index: _Index, members: list[int], new: set[int] | None) -> Iterator[tuple[int, int]]:
     width = len(members)
     if width > _MOST:
+        # In alphabetical order, so that similar names are neighbours.
         members = sorted(members, key=lambda n: (index.given[n][0].squeezed, n))
         width = _NEXT + 1
     for at, one in enumerate(members):
@@ -330,6 +335,7 @@ def _cells(latitude: float, longitude: float) -> Iterator[tuple[object, ...]]:
         around = 2 * math.pi * _EARTH_KM * math.cos(min(furthest, math.pi / 2))
         cells = max(1, math.floor(around / _CELL_KM))
         for east in (0.0, 0.5):
+            # Longitudes from 0 to 360, so that cells continue across the antimeridian.
             column = math.floor(longitude % 360 / 360 * cells + east) % cells
             yield "near", north, east, row, column
 
@@ -339,4 +345,5 @@ def _km(a: tuple[float, float], b: tuple[float, float]) -> float:
     north, east = math.radians(b[0] - a[0]), math.radians(b[1] - a[1])
     across = math.cos(math.radians(a[0])) * math.cos(math.radians(b[0]))
     half = math.sin(north / 2) ** 2 + across * math.sin(east / 2) ** 2
+    # Rounding may give just above 1 for opposite points, of which the arcsine is undefined.
     return 2 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))

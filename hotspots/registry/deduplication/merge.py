@@ -170,6 +170,7 @@ def merge(
         changes.append(Change("changed", old, new, f"{drop} was merged into {keep}"))
     apply(connection, changes, actor, now)
     alias = tables.alias
+    # Ids given up in earlier merges lead to the survivor too.
     connection.execute(alias.update().where(alias.c.id == drop).values(id=keep))
     connection.execute(alias.insert().values(former=drop, id=keep))
     _repoint_suggestions(connection, drop, survivor)
@@ -292,6 +293,7 @@ def _value(name: str, kept: Record, dropped: Record, whose: str | None) -> _Merg
         return _Merged(united, KEEP if united == of_kept.value else BOTH)
     if name == "source" and text_of(dropped, name) not in text_of(kept, name):
         both = f"{of_kept.value}; {of_dropped.value}"
+        # Cut to the longest text allowed, rather than refusing the merge.
         return _Merged(both[: values.MOST_TEXT], BOTH)
     return of_kept
 
@@ -304,6 +306,7 @@ def _add_names(
     whose: Mapping[str, str],
 ) -> None:
     """Add names that would be lost to the survivor's other names."""
+    # With `take`, the other names of the chosen record stand as they are.
     if "other_names" in whose:
         return
     standing = {key(text_of(made, name)) for name in _NAMES if name in made}
@@ -405,6 +408,7 @@ def _missing(name: str, record: Record, made: Record, drop: str) -> Value:
 def _reasons(kept: Record, dropped: Record) -> tuple[str, ...]:
     from hotspots.registry.deduplication.candidates import likely_pairs
 
+    # Words are weighted as in a registry of two records, where all but generic ones are rare.
     return tuple(reason for pair in likely_pairs([kept, dropped]) for reason in pair.reasons)
 
 

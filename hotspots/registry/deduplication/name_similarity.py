@@ -37,6 +37,7 @@ _GENERIC_PRIOR = 100
 _LEAST_WEIGHT = 0.05
 _MOST_SAID = 3.0
 _LONG_WORD = 6  # letters; in a shorter one an edit makes another word
+# A word of at most so many records, or so small a share of another's, may be a misspelling.
 _RARE = 2  # records
 _RARE_BESIDE = 0.05  # of the records of the other word
 _SHORT = 4  # letters of an acronym that others have too
@@ -124,12 +125,14 @@ def names_of(record: Record) -> list[GivenName]:
 def _plain(text: str) -> list[str]:
     """Return the words of a name without case, accents and articles."""
     if not text.isascii():
+        # NFKD doesn't decompose the ligature œ.
         text = unicodedata.normalize("NFKD", text.replace("œ", "oe").replace("Œ", "OE"))
         text = "".join([c for c in text if not unicodedata.combining(c)])
     text = text.casefold()
     if "." in text:  # S.A.S. is SAS
         text = _DOTTED.sub(r"\1", text)
     listed = _WORD.findall(text)
+    # A name of stop words only keeps them.
     return [word for word in listed if word not in _STOP] or listed
 
 
@@ -166,6 +169,7 @@ class Names:
         """Return the statistics of the names of all records."""
         counts: Counter[str] = Counter()
         for one in given:
+            # A word counts once for a record, however many of its names have it.
             counts.update(set(one[0].words) if len(one) == 1 else {w for g in one for w in g.words})
         standard = _standards(counts)
         for word, frequent in standard.items():
@@ -179,6 +183,7 @@ class Names:
         if not self.standard.keys().isdisjoint(spelt):
             standing = frozenset([self.standard.get(word, word) for word in spelt])
         weight = sum([self.weights[word] for word in standing])
+        # Numbers and Roman numerals distinguish phases and branches.
         numbers = frozenset([w for w in spelt if w in _ROMAN or not w.isalpha()])
         return Name(standing, spelt, squeezed, weight, numbers, text, language)
 
@@ -196,6 +201,7 @@ class Names:
         spare = (1 - _least_share(least)) * name.weight
         for n, word in enumerate(ordered, 1):
             spare -= self.weights[word]
+            # A little below 0, since sums of weights are inexact.
             if spare < -1e-9:
                 return ordered[:n]
         return ordered
@@ -204,6 +210,7 @@ class Names:
         """Return the likeness of two names, from 0 to 1; 0 also for any below `FLOOR`."""
         if x.squeezed == y.squeezed:
             return 1.0
+        # Even with all words of the lighter name in common, the likeness would be below `FLOOR`.
         if min(x.weight, y.weight) < _LEAST_SHARE * max(x.weight, y.weight):
             return 0.0
         common = x.words & y.words
@@ -227,6 +234,7 @@ class Names:
         here, there
             Countries of their records, or "".
         """
+        # Names that are equal but for spaces may have no word in common.
         weights = [self.weights[w] for w in x.words & y.words] or [min(x.weight, y.weight)]
         if here and here == there:
             return min(1.0, sum(weights) + 0.4)
@@ -260,11 +268,13 @@ def _standards(counts: Mapping[str, int]) -> dict[str, str]:
     from rapidfuzz.distance import OSA
 
     long = [word for word in counts if len(word) >= _LONG_WORD - 1 and word.isalpha()]
+    # The most frequent first, so that a rare word finds its more frequent variant already there.
     long.sort(key=lambda word: (-counts[word], word))
     # Two words within one edit are equal when a letter is left out of each, or of one of them.
     standing: dict[str, list[str]] = {}
     found = {}
     for word in long:
+        # The first letter is never left out: variants begin alike.
         keys = [word, *(word[:n] + word[n + 1 :] for n in range(1, len(word)))]
         near = {other for key in keys for other in standing.get(key, ())}
         near = {

@@ -102,6 +102,7 @@ def _decoded(data: bytes, name: str, encoding: str | None) -> str:
         ) from fault
     except UnicodeDecodeError as fault:
         raise RegistryError(_undecoded(data, name, fault, encoding)) from fault
+    # The mark may be left by a given encoding, such as utf-8.
     return text.removeprefix("\ufeff")
 
 
@@ -136,10 +137,12 @@ def _delimiter(text: str) -> str:
         cells = first.cells if first else ()
         return sum(field_called(cell) is not None for cell in cells), len(cells)
 
+    # Without known headings it is the delimiter that gives the most cells.
     return max(DELIMITERS, key=known)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
+    # strict: a stray quote is an error, instead of part of a cell.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 0
     while True:

@@ -59,6 +59,7 @@ def read_geojson(path: Path) -> Table:
     features = _features(path)
     called = list(dict.fromkeys(key for feature in features for key in feature["properties"] or ()))
     kept = [key for key in called if key.casefold() not in _ROW_IDS]
+    # All at once, since shapely parses an array faster than one geometry at a time.
     shapes = _shapes([feature.get("geometry") for feature in features])
     rows = (
         _row(number, feature["properties"] or {}, kept, shape)
@@ -164,6 +165,7 @@ def write_gpkg(
     for at, name in enumerate(names):
         values = [row[at] for row in rows]
         kind = fields()[name].kind
+        # Int64 of pandas has missing values; int64 would become float.
         types = {"number": "float64", "whole": "Int64"}
         if kind not in types:
             values = [write(value) or None for value in values]
@@ -176,6 +178,7 @@ def write_gpkg(
             layer=LAYER,
             driver="GPKG",
             engine="pyogrio",
+            # Points and polygons are in one layer.
             geometry_type="Unknown",
             promote_to_multi=False,
             index=False,
@@ -251,6 +254,7 @@ def _shapes(geometries: Sequence[object]) -> list[BaseGeometry | str | None]:
     import shapely
 
     texts = [json.dumps(g) if g is not None else None for g in geometries]
+    # "ignore": an invalid geometry becomes None, instead of an error for the whole file.
     shapes = shapely.from_geojson(texts, on_invalid="ignore")
     return [
         "its geometry can't be read; give a Point, Polygon or MultiPolygon"
@@ -275,6 +279,7 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             return frame
         if frame.crs is None:
             raise RegistryError(f"'{path.name}' names no CRS. Save it with one, such as EPSG:4326.")
+        # GeoPackages have longitude first, whatever the axis order of the CRS.
         if frame.crs.equals("EPSG:4326", ignore_axis_order=True):
             return frame
         return frame.to_crs("EPSG:4326")
@@ -349,6 +354,7 @@ def _text(value: object) -> str | None:
         return ""
     if isinstance(value, str):
         return value
+    # bool before int, of which it is a subclass.
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -404,6 +410,7 @@ def _place(cells: dict[str, str], shape: BaseGeometry | None) -> str:
         return ""
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
         return f"its geometry is a {shape.geom_type}; give a Point, Polygon or MultiPolygon"
+    # Heights are dropped: a footprint is an area on the ground.
     footprint = str(shapely.to_wkt(shapely.force_2d(shape), rounding_precision=_EXACT, trim=True))
     if cells.get(FOOTPRINT, "").strip() and not _same_area(cells[FOOTPRINT], footprint):
         return "its geometry and its footprint differ; correct one or empty it"

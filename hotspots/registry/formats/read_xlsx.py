@@ -62,6 +62,7 @@ def _opened(opened: BinaryIO, path: Path) -> Workbook:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
+        # read_only streams the rows: a sheet isn't held in memory as a whole.
         return load_workbook(opened, read_only=True)
     # Exceptions of openpyxl for malformed workbooks.
     except (
@@ -103,6 +104,7 @@ def _known(sheet: Any, name: str) -> int:
 
 def _covered(spans: Iterable[tuple[int, int]]) -> bytes:
     """Return flags by row number: whether a row has merged cells."""
+    # Rows count from 1 and the first is the header: the last has the number MOST_ROWS + 1.
     covered = bytearray(MOST_ROWS + 2)
     for first, last in spans:
         end = min(last + 1, len(covered))
@@ -125,6 +127,7 @@ def _rows(sheet: Any, merged: bytes, name: str) -> Iterator[RawRow]:
             raise RegistryError(
                 f"'{name}' has more than {MOST_ROWS:,} rows. Split it, or give CSV or GeoPackage."
             )
+        # Merged cells above and in the headings do no harm.
         if seen_header and number < len(merged) and merged[number]:
             faults.append(CellFault(None, "", "cells are merged in it; unmerge them and fill each"))
         seen_header = seen_header or any(cells)
@@ -174,6 +177,7 @@ def _text(cell: Any, value: object) -> str:
 def _day(value: date, pattern: str) -> str:
     """Return a date cell as text with the precision displayed: "May 2018" is 2018-05."""
     text = value.isoformat().removesuffix("T00:00:00")
+    # Without literal text, escaped characters, colours and conditions, which have letters too.
     shown = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", pattern.casefold())
     if len(text) > 10 or "d" in shown or "y" not in shown:
         return text

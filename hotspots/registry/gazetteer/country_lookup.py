@@ -25,6 +25,7 @@ Codes: TypeAlias = NDArray[np.str_]
 
 TOLERANCE_KM = 10.0
 
+# Of a great circle on a sphere of 6371 km.
 _KM_PER_DEGREE = 111.2
 _CORNERS = 16  # of the ring that stands for the circle of TOLERANCE_KM
 _PIECE = 50  # points in a piece of outline; short pieces make few of them near a point
@@ -98,6 +99,7 @@ def countries_at(lat: Floats, lon: Floats) -> Codes:
     """
     found = np.full(len(lat), "", dtype="U3")
     for code, shape in _shapes():
+        # A box is compared with all points at once, before the costly test of the polygon.
         west, south, east, north = shape.bounds
         left = (found == "") & (lat >= south) & (lat <= north) & (lon >= west) & (lon <= east)
         rows = np.flatnonzero(left)
@@ -144,6 +146,7 @@ def is_in(lat: Floats, lon: Floats, country: Codes) -> Flags:
             found[rows] = countries_at(lat[rows], lon[rows]) != ""
     rows = np.flatnonzero(~found & on_globe(lat, lon))
     near = countries_near(lat[rows], lon[rows])
+    # Looked up only for countries with such claims: `countries_at` goes through all outlines.
     claims = np.isin(country[rows], _CLAIMANTS)
     at = np.full(len(rows), "", dtype="U3")
     at[claims] = countries_at(lat[rows[claims]], lon[rows[claims]])
@@ -218,4 +221,5 @@ def _pieces(shape: BaseGeometry) -> Iterator[BaseGeometry]:
     for ring in shapely.get_rings(shapely.get_parts(shape)):
         xy = shapely.get_coordinates(ring)
         for start in range(0, len(xy) - 1, _PIECE):
+            # + 1: pieces share their end points, so that a border has no gaps.
             yield shapely.LineString(xy[start : start + _PIECE + 1])

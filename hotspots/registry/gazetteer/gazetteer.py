@@ -173,6 +173,7 @@ def _capitals() -> dict[str, int]:
 @lru_cache(maxsize=1)
 def _twins() -> dict[str, str]:
     towns = {unit.code: cities()[unit.city].country for unit in units().values() if unit.city}
+    # Where ISO has a land twice, GeoNames places its towns in the country of its own code.
     return {iso2: code for code, iso2 in towns.items() if not code.startswith(f"{iso2}-")}
 
 

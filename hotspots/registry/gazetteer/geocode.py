@@ -62,6 +62,7 @@ def _place_of(cells: Mapping[str, str]) -> Place | None:
     if town := values.clean(cells.get("place", "")):
         return _found(town, country, "")
     regions = [part.strip() for part in cells.get("regions", "").split(SEPARATOR) if part.strip()]
+    # Several regions have no one point. Codes of ISO 3166-2 have a hyphen and capitals (KE-31).
     if len(regions) == 1 and "-" in regions[0] and regions[0].isupper():
         return _found(regions[0], "", "unit")
     return _found(country, "", "country") if country else None

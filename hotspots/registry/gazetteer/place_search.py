@@ -131,6 +131,7 @@ def _matches(text: str, country: str, unit: str, kind: str) -> list[_Match]:
         raise BadInputError(f"There is no kind of place '{kind}'. Give {', '.join(KINDS)}.")
     limits = [_country_limit(country)] if country.strip() else []
     limits += [_unit_limit(unit)] if unit.strip() else []
+    # The whole text first: a name may contain a comma.
     for head, qualifiers in _readings(text):
         qualifier_limits = [_limit(word) for word in qualifiers]
         found = [
@@ -200,6 +201,7 @@ def _called(text: str) -> list[_Match]:
         return [match for match in [_unit(unit)] if match]
     name_key = land.key(text)
     found: list[_Match | None] = [_country(code) for code in land.find(text)]
+    # A code in capitals is the country, even if a town elsewhere is called so.
     if found and text.isupper() and len(text) <= 3:
         return [match for match in found if match]
     found += [_unit(gazetteer.units()[code]) for code in gazetteer.units_called(name_key)]
@@ -252,6 +254,7 @@ def _country(code: str) -> _Match:
         source = f"GeoNames {town.id} ({town.name}, the capital)"
     else:
         point = land.outline(code).representative_point()
+        # Four decimals (11 m), as the towns' points have.
         latitude, longitude = round(point.y, 4), round(point.x, 4)
         source = "Natural Earth (a point within the outline)"
     item = Place(
@@ -331,6 +334,7 @@ def _choice(match: _Match) -> str:
     if match.town is None:
         return match.place.unit or match.place.country
     text = f"{match.place.name}, {match.town.units[-1] if match.town.units else match.town.country}"
+    # Offered only if `place` would find this town, and it alone, by this text.
     meant = _likely(_matches(text, "", "", ""), within_country=False)
     alone = [other.place for other in meant] == [match.place]
     return text if alone else f"geonames:{match.town.id}"

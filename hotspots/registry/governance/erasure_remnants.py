@@ -76,6 +76,7 @@ def is_pending(engine: sa.Engine) -> bool:
             connection.scalar(sa.select(sa.func.max(audit.c.no)).where(audit.c.action == action))
             for action in (ERASED, FINISHED)
         )
+    # Journal lines are numbered in the order of time.
     return (erased or 0) > (finished or 0)
 
 
@@ -94,6 +95,7 @@ def _tidy_sqlite(engine: sa.Engine, patience_ms: int) -> bool:
     with closing(engine.raw_connection()) as raw:
         cursor = raw.cursor()
         (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+        # Restored below, since the connection returns to the pool.
         cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
         try:
             # Rewriting the file has no effect while others read former pages.
@@ -118,6 +120,7 @@ def _emptied(cursor: DBAPICursor) -> bool:
 
 
 def _tidy_postgres(engine: sa.Engine, patience_ms: int) -> bool:
+    # VACUUM can't run within a transaction.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         run = connection.exec_driver_sql
         run(f"SET lock_timeout = {max(patience_ms, 1)}")  # 0 disables the timeout

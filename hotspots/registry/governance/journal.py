@@ -77,6 +77,7 @@ def journal(
             query = query.where(both.c[column] == given)
     if start:
         query = query.where(both.c.at >= start)
+    # Lines of the same second have a fixed order too.
     query = query.order_by(both.c.at.desc(), both.c.kind, both.c.no.desc()).limit(limit)
     found = connection.execute(query).mappings().all()
     changed = _changed(connection, [row["no"] for row in found if row["kind"] == version.name])

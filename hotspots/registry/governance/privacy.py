@@ -88,6 +88,7 @@ def erase(
     if bool(id) == bool(email and email.strip()):
         raise BadInputError("Give either a record's id or an e-mail address, one of them.")
     if id:
+        # The contact of a merged record is with the survivor.
         id = queries.current_ids(connection, [id]).get(id, id)
         chosen = queries.fetch(connection, [id])
         if not chosen:
@@ -126,6 +127,7 @@ def _ids_with(connection: sa.Connection, email: str) -> list[str]:
 
 def _holds(row: Mapping[str, object], email: str) -> bool:
     address = email.casefold()
+    # In any personal field: an address may stand in a name.
     given = (str(row.get(name) or "").casefold() for name in (*_CONTACT, "by"))
     return any(address == text or address in _APART.split(text) for text in given)
 

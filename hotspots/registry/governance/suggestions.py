@@ -146,6 +146,7 @@ def suggest(
     numbers = {
         _store(connection, actor, now, one.cells, one.contact | named): one.name for one in new
     }
+    # After the insertion: with the error the transaction is undone.
     _require_room(connection, actor)
     return numbers
 

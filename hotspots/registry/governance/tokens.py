@@ -150,6 +150,7 @@ def recover(connection: sa.Connection, *, holder: str, now: str) -> str:
     a corresponding error when used; the list and the journal show it too. It must not be callable
     from a web service.
     """
+    # Read before the revocations, after which it would be empty.
     beside = administrators(connection, now)
     for row in _valid_administrators(connection, now):
         connection.execute(token.update().where(token.c.id == row["id"]).values(revoked=now))
@@ -343,6 +344,7 @@ def _make(
 
 def _holder(text: str) -> str:
     holder = text_fields.checked("The token's holder", text, _MOST_HOLDER)
+    # Names that the history has for users without a token.
     if not holder or holder.casefold() in (LOCAL.name, PUBLIC.name):
         raise BadInputError(
             f"A token can't be held by '{holder}'. Give a name for the history, such as"
@@ -378,6 +380,7 @@ def _end(expires: str, now: str) -> str:
         day = values.read(fields()["verified_on"], expires)
     except ValueError as fault:
         raise BadInputError(f"The token's last day can't be used: {fault}.") from fault
+    # To the end of the day; times are ISO 8601 in UTC, which compare as text.
     end = f"{day}T23:59:59Z"
     if end < now:
         raise BadInputError(f"The token would have run out on {day}. Give a day to come.")
@@ -385,6 +388,7 @@ def _end(expires: str, now: str) -> str:
 
 
 def _digest(secret: str) -> str:
+    # A secret from the environment may have bytes that aren't UTF-8, as lone surrogates.
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -421,5 +425,6 @@ def _recovered(connection: sa.Connection) -> set[str]:
 
 
 def _ever_administered(connection: sa.Connection) -> bool:
+    # Of any state: an expired or revoked one doesn't reopen the registry.
     made = sa.select(token.c.id).where(token.c.role == ADMINISTRATOR).limit(1)
     return connection.execute(made).first() is not None

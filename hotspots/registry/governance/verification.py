@@ -110,6 +110,7 @@ def verify(registry: Registry, ids: Iterable[str], today: date | None = None) ->
         record_ids = list(dict.fromkeys(current.get(id, id) for id in given))
         versions = _versions(connection, registry.actor, record_ids)
         verifications = [
+            # With its version: without one, a record last changed by somebody else is refused.
             (at, {"id": id, "verified_on": day, "version": str(versions[id])})
             for at, id in enumerate(record_ids, start=1)
         ]
@@ -147,6 +148,7 @@ def _unverified(connection: sa.Connection, before: str, region: str | None) -> I
     after = 0
     while True:
         query = queries.page_query(connection, criteria, after=after, limit=_PAGE)
+        # Without footprints and texts, which would be read for nothing.
         needed = query.with_only_columns(*(tables.record.c[name] for name in _NEEDED))
         page = [dict(row) for row in connection.execute(needed).mappings()]
         yield from map(rows.from_row, page)

@@ -170,6 +170,7 @@ def check_records(registry: Registry, table: Table) -> list[RecordProblem]:
             Row(n, {name: cell for name, cell in cells.items() if name not in personal})
             for n, cells in table.rows
         )
+    # Not with the actor's rights: a file to be suggested may be of any region.
     checker = _for_anyone(registry)
     plan = checker.plan_import(given, table.problems, spoiled=table.spoiled)
     ids = {entry.row: entry.id for entry in plan.entries}
@@ -213,6 +214,7 @@ def plan_report(plan: Plan) -> list[PlannedRowReport]:
 
 
 def _read(registry: Registry, path: Path, choices: FileChoices) -> ReadRecords:
+    # A given encoding or sheet is for a table of records, not for an export.
     recognised = not (choices.encoding or choices.sheet)
     name = choices.adapter or (adapter_of(path) if recognised else None)
     if name is None:
@@ -242,6 +244,7 @@ def _renewed(connection: sa.Connection, adapted: Adapted) -> tuple[Row, ...]:
     there = queries.fetch(connection, [now.get(id_, id_) for id_ in ids])
     known = {id_ for id_ in ids if now.get(id_, id_) in there}
     new = tuple(row for row in adapted.organisations if row[1]["id"] not in known)
+    # The latest version wins: the history is in the order of time.
     made = {
         row["id"]: row["version"]
         for row in queries.history(connection, there)

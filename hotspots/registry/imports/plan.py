@@ -193,6 +193,7 @@ def plan_import(
         if row.cells:
             _complete(connection, row, context)
     _check_points(rows)
+    # After all rows are complete, since relations may name rows further below.
     _relate(connection, rows)
     return _planned(rows, [p for p in given.problems if not p.serious], choices.note)
 
@@ -222,6 +223,7 @@ def _complete(connection: sa.Connection, row: PlannedRow, context: _Context) -> 
     else:
         _edit(connection, row, named, context)
     if row.after and row.outcome != SAME:
+        # A cell that couldn't be read is absent from the record, which isn't a second problem.
         unread = {problem.column for problem in row.problems}
         found = validation.check(row.after, row.number)
         row.problems += [problem for problem in found if problem.column not in unread]
@@ -260,6 +262,7 @@ def _system_of_new(row: PlannedRow, context: _Context) -> Values:
     kept = {name: row.named.get(name) for name in _SET_BY_REGISTRY} if context.trusted else {}
     made = kept.get("created") or context.now
     own: Values = {"id": row.id, "version": 1, "created": made, "changed": made}
+    # Holders of tokens own what they add; a local user has only a general name.
     if context.actor is not LOCAL and not (context.trusted and row.named.get("owner")):
         own["owner"] = context.actor.name
     return own | {name: value for name, value in kept.items() if value is not None}
@@ -313,6 +316,7 @@ def _relate(connection: sa.Connection, work: Sequence[PlannedRow]) -> None:
             if row.id == id_:
                 row.refuse("relations", f"it names '{id_}', which is the record itself")
                 refused.append(row.id)
+    # A refused new row refuses the rows that name it in turn, however long the chain.
     while unknown or refused:
         id_ = (unknown or refused).pop()
         for row in naming.pop(id_, ()):
@@ -351,6 +355,7 @@ def _entry(row: PlannedRow) -> Entry:
         for name in fields():
             was, becomes = values.write(before.get(name)), values.write(row.after.get(name))
             if was != becomes and name not in _SET_BY_REGISTRY:
+                # That a personal field changes is shown, but not its content.
                 if name in _CONTACT:
                     was, becomes = HIDDEN if was else "", HIDDEN if becomes else ""
                 differ[name] = TextChange(was, becomes)

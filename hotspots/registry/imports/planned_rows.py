@@ -101,9 +101,11 @@ def _assign_ids(
     there = queries.fetch(connection, stems)
     merged = set(queries.current_ids(connection, stems))
     used = set(given)
+    # The search for a free number goes on where it ended for the same name.
     last: dict[str, int] = {}
     for row, stem in zip(rows, stems, strict=True):
         made, number = stem, last.get(stem, 1)
+        # A merged id fits its name: `identify` then refuses the row and names the id to use.
         while made in used or (made not in merged and _is_another(connection, made, row, there)):
             number += 1
             made = f"{stem}-{number}"

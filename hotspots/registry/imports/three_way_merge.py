@@ -79,6 +79,7 @@ def edits(
         Accept a row without a version even if another actor changed the record last.
     """
     version = version_of(before)
+    # Based on the current version: the row's values stand as they are.
     if edit.version == version and edit.stamp in ("", before["changed"]):
         return Merged(dict(edit.values))
     if not edit.version:
@@ -124,6 +125,7 @@ def _three_ways(connection: sa.Connection, edit: RowEdit, base: Record, before: 
         if name in _CONTACT:  # the history has no personal fields, so there is no base
             if value != before.get(name):
                 conflicts.append(Conflict(name, _PERHAPS_CHANGED))
+        # Equal to the base: not edited. Equal to the current value: others made the same edit.
         elif value != base.get(name) and value != before.get(name):
             if (other := _changed_beside(name, base, before)) is None:
                 changes[name] = value

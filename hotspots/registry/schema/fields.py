@@ -91,6 +91,7 @@ def _headings() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for field in fields().values():
         for heading in (*field.label.values(), *field.former_labels, field.name):
+            # A label that two fields share is that of the first.
             found.setdefault(key(heading), field.name)
     # A name is never another field's label.
     return found | {key(name): name for name in fields()}

@@ -44,6 +44,7 @@ def canonical(text: str) -> str:
         raise BadInputError(
             f"It has {points:,} points, more than {MOST_POINTS:,}. Simplify it first."
         )
+    # Rounded before the test, since rounding may make a valid polygon invalid.
     rounded = shapely.from_wkt(_written(shape))
     if rounded.is_valid and _on_globe(rounded):
         return _written(rounded)

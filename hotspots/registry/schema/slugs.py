@@ -14,6 +14,7 @@ _MOST = 60
 def slug(text: str) -> str:
     """Return lower-case letters a to z and digits, joined by hyphens; "" if none are left."""
     words = re.sub(r"[^a-z0-9]+", "-", _plain(text)).strip("-")
+    # Cut at a hyphen, so that no word is cut.
     return words if len(words) <= _MOST else words[: _MOST + 1].rpartition("-")[0] or words[:_MOST]
 
 
@@ -25,6 +26,7 @@ def id_for(cells: Record) -> str:
     """
     name = str(cells.get("name") or "")
     made, plain = slug(name), _plain(name)
+    # By number: `slug` drops letters of other scripts, and words beyond the limit.
     letters = [c for c in plain if c.isalnum()]
     if made and len(letters) == len(made.replace("-", "")):
         return made

@@ -88,6 +88,7 @@ def _place_reasons(record: Record) -> Iterator[_Reason]:
 
 def _order_reasons(record: Record) -> Iterator[_Reason]:
     start, end = text_of(record, "start"), text_of(record, "end")
+    # Compared at the precision of the end: 2018 isn't before 2018-05.
     if start and end and end < start[: len(end)]:
         yield _Reason("end", f"it ends ({end}) before it starts ({start})")
     sizes = [number_of(record, name) for name in ("effect_low", "effect_size", "effect_high")]

@@ -21,11 +21,13 @@ from hotspots.registry.schema.fields import SEPARATOR, Field, code_called, field
 from hotspots.registry.schema.records import Record, Value
 from hotspots.registry.schema.vocabulary import vocabulary
 
+# 500 characters are at most 2,000 bytes; PostgreSQL indexes entries of up to 2,704.
 MOST_ENTRY = 500  # characters of one entry of a list, which is indexed
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
+# Base 32 without i, l, o and u, then two check digits.
 _ROR = re.compile(r"https://ror\.org/0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}")
 _EMAIL = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}")
 _PHONE = re.compile(r"\+?[\d][\d ()./-]{4,24}\d")
@@ -266,8 +268,10 @@ def _url(field: Field, cell: str) -> str:
         sound = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         sound = False
+    # A user name in an address could come with a password, or feign another host.
     if sound and not re.search(r"[\s<>\"]", cell) and "@" not in parts.netloc:
         if "@" in cell:
+            # An e-mail address in a path or query is found only if it stands apart.
             _refuse_personal(field, cell.replace("/", " ").replace("=", " "))
         return cell
     raise ValueError(f"'{cell}' is not a web address; start it with http:// or https://")
