@@ -439,3 +439,11 @@ def test_without_upstream_what_was_had_serves(quick: Client, tmp_path: Path) -> 
     assert re.match(
         r"The copy of \d{4}-\d\d-\d\d is used, for it couldn't be renewed", origin.stale
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("2015-07", 31), ("2016-02", 29), ("2015-02", 28), ("2015", 31)]
+)
+def test_a_search_ends_on_the_last_day_of_its_month(text: str, day: int) -> None:
+    assert stac_search._edge(text, last=True).day == day
+    assert stac_search._edge(text, last=False).day == 1
