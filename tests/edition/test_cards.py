@@ -222,9 +222,9 @@ def test_validation_has_bias_and_rmse_by_climate_zone() -> None:
 
 def test_stored_validation_is_what_the_sites_give(shared: Path) -> None:
     pytest.importorskip("openpyxl")
-    from test_docs import generator
+    from test_docs import loaded
 
-    given = generator().evidence()
+    given = loaded().evidence()
     stored = (REPO / "hotspots/edition/methods/validation_table.md").read_text("utf-8")
     assert given is None or stored == f"{given}\n", "run: python docs/figures.py"
 
