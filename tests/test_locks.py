@@ -251,6 +251,7 @@ def test_the_build_asks_for_hashes_before_it_fetches(repo: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("tampered", [False, True])
+@pytest.mark.slow
 def test_npm_refuses_a_package_that_is_not_the_locked_one(
     repo: Path, tmp_path: Path, tampered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_second_demo_finds_the_first(demo_folder, run):
     assert (out / "times.json").read_text() == times
 
 
+@pytest.mark.slow
 def test_the_demo_of_other_code_is_replaced(run, tmp_path, world_edition):
     out = tmp_path / "demo"
     old_demo(world_edition, out)
@@ -108,6 +109,7 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_an_edition_that_no_demo_made_is_never_replaced(run, tmp_path, world_edition):
     """Not even one of the same data and recipe: only the demo's mark tells."""
     old_demo(world_edition, tmp_path / "mine", made_by="analyze")
@@ -136,6 +138,7 @@ def test_a_demo_with_files_of_the_users_is_never_replaced(run, tmp_path, world_e
     assert contents(out) == before
 
 
+@pytest.mark.slow
 def test_a_demo_that_can_not_be_replaced_is_put_back(run, tmp_path, world_edition, monkeypatch):
     """The former is aside already when the new one can't be put in its place."""
     out = tmp_path / "demo"
@@ -464,6 +467,7 @@ def test_a_path_that_can_not_be_is_refused_before_any_work(run, tmp_path):
             assert len(told.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_of_two_runs_into_one_folder_one_wins(tmp_path):
     runs = [
         subprocess.Popen(
@@ -499,6 +503,7 @@ def test_ctrl_c_is_told_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_failure(tmp_path):
     """As in `hotspots analyze … | head -1`, and with 2>&1 before any step could be told."""
     for name, errors in (("apart", subprocess.PIPE), ("joined", subprocess.STDOUT)):

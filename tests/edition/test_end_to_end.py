@@ -85,6 +85,7 @@ def files_of(folder: Path) -> dict[str, str]:
 # --------------------------------------------------------------------------------- recipes replay
 
 
+@pytest.mark.slow
 def test_a_recipe_replays_everywhere(file: Path, tmp_path: Path) -> None:
     """Notebook, a process of its own and `identify`: the same id, the same bytes."""
     recipe = quick(

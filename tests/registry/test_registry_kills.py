@@ -170,6 +170,7 @@ def test_a_killed_first_import_of_ones_own_registry_leaves_the_sample(
     registry.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_later_import(place: Callable[[], Path], again: Callable[..., None]) -> None:
     def prepare() -> Sequence[object]:
         folder = place()
@@ -194,6 +195,7 @@ def test_a_later_import_within_a_write(
     assert ids(state(folder / "mine.sqlite")) == {*OLD, *NEW}
 
 
+@pytest.mark.slow
 def test_a_backup(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """In the place of a former one, that stays until the new one is whole."""
 
@@ -214,6 +216,7 @@ def test_a_backup(place: Callable[[], Path], again: Callable[..., None]) -> None
 
 
 @pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.slow
 def test_a_restoration(
     place: Callable[[], Path], damaged: bool, again: Callable[..., None]
 ) -> None:
@@ -297,6 +300,7 @@ def test_a_private_export_within_a_write(
     assert hidden(folder) == []
 
 
+@pytest.mark.slow
 def test_a_new_token(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """No token of which nobody has the secret: the first administrator's would lock all out."""
 
@@ -332,6 +336,7 @@ def test_a_new_token(place: Callable[[], Path], again: Callable[..., None]) -> N
         assert hidden(folder) == [], name
 
 
+@pytest.mark.slow
 def test_an_erasure(place: Callable[[], Path], again: Callable[..., None]) -> None:
     """Erased or not; and once erased, the next opening leaves no byte of it."""
     erased, kept = b"Grata old-1", b"Grata old-2"
@@ -359,6 +364,7 @@ def test_an_erasure(place: Callable[[], Path], again: Callable[..., None]) -> No
     assert seen == {2, 3}
 
 
+@pytest.mark.slow
 def test_a_first_import_into_postgresql(
     postgis_server: Any, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

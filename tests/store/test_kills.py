@@ -85,6 +85,7 @@ def test_an_edition_is_there_whole_or_not_at_all(saved: Path, tmp_path: Path, ch
     assert seen == {False, True}
 
 
+@pytest.mark.slow
 def test_a_demo_gives_way_in_one_step(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -102,6 +103,7 @@ def test_a_demo_gives_way_in_one_step(saved: Path, tmp_path: Path) -> None:
     assert seen == {"former", "new"}
 
 
+@pytest.mark.slow
 def test_without_such_a_step_a_demo_is_made_again(saved: Path, tmp_path: Path) -> None:
     """Two renames: killed between them there is none, and the next run has a free place."""
     seen = set()

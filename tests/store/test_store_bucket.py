@@ -423,6 +423,7 @@ for i in range(400):
 """
 
 
+@pytest.mark.slow
 def test_what_is_read_while_it_is_replaced_is_whole(store: Store) -> None:
     """A reader that learns the size of one version and reads the other would get a part of it."""
     store.storage.write("catalog.json", b"a" * 899 + b"z")
