@@ -73,7 +73,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
 def test_a_hostile_file_is_refused_in_one_sentence(
     done: dict[Any, Any], group: str, name: str
 ) -> None:
-    require_one_sentence(done[group, name])
+    assert require_one_sentence(done[group, name])
 
 
 @pytest.mark.parametrize("name", FAULTY)
