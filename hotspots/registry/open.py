@@ -21,7 +21,7 @@ from hotspots.registry.schema.problems import Problem, problem_report
 if TYPE_CHECKING:
     from hotspots.registry.formats.read import Table
 
-FILES = (".csv", ".tsv", ".xlsx", ".geojson", ".json", ".gpkg")
+FILES = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".geojson", ".json", ".gpkg")
 _ROWS = 10_000_000  # more than a file has
 _SQLITE = b"SQLite format 3\x00"
 

@@ -67,8 +67,21 @@ class RawRow:
     ragged: bool = True  # whether fewer cells than headings are a fault
 
 
-def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
+def table(
+    name: str, headings: Sequence[str], rows: Iterable[RawRow], above: Iterable[Problem] = ()
+) -> Table:
     """Return the table of a file's headings and rows.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, without its folder.
+    headings : sequence of str
+        The cells of the row of headings.
+    rows : iterable of RawRow
+        The rows below it.
+    above : iterable of Problem
+        Notes on the file; it is asked for them when the rows are read.
 
     Raises
     ------
@@ -99,7 +112,7 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
         name,
         tuple(c for c in columns if c),
         tuple(kept),
-        tuple(problems),
+        (*above, *problems),
         written(columns, headings),
         tuple(spoiled),
     )
