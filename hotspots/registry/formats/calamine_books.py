@@ -151,12 +151,13 @@ def _rows(sheet: CalamineSheet, marks: Marks) -> Iterator[RawRow]:
     """Yield the rows of a sheet as text, with the faults of their cells."""
     faults = faults_by_row(marks)
     is_marked = bool(marks.precision or marks.exact)
-    number = 0
+    number, before = 0, sheet.start[1] if sheet.start else 0  # empty columns at the left
     for number, values in enumerate(sheet.iter_rows() if sheet.start else (), start=1):
-        left = [""] * sheet.start[1] if sheet.start else []
-        cells = [*left, *(v if type(v) is str else cell_text(v) for v in values)]
+        cells = [v if type(v) is str else cell_text(v) for v in values]
+        if before:
+            cells = [""] * before + cells
         if is_marked:
-            for column, value in enumerate(values, start=len(left)):
+            for column, value in enumerate(values, start=before):
                 cells[column] = _marked_text(value, marks, (number - 1, column))
         bad = faults.get(number, ())
         for fault in bad:  # whatever some program stored as a formula's result

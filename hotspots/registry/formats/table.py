@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from hotspots.errors import RegistryError, near_matches
@@ -194,15 +195,22 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
 
 def notes(number: int, cells: Cells) -> Iterator[Problem]:
     """Yield warnings about the cells of a readable row."""
+    free = _free_texts()
     for column, cell in cells.items():
         if not cell:
             continue
-        if like_formula(cell) and fields()[column].kind in _FREE_TEXT:
+        if column in free and like_formula(cell):
             reason = f"it begins with '{cell.lstrip()[:1]}' as a formula does; it is kept as text"
             yield Problem(number, column, cell, reason, serious=False)
         elif ("Ã" in cell or "â€" in cell) and _garbled(cell):
             reason = f"it looks garbled; should it be '{_garbled(cell)[:60]}'?"
             yield Problem(number, column, cell, reason, serious=False)
+
+
+@cache
+def _free_texts() -> frozenset[str]:
+    """Return the names of the fields for which any text is valid."""
+    return frozenset(name for name, field in fields().items() if field.kind in _FREE_TEXT)
 
 
 def _garbled(cell: str) -> str:

@@ -129,7 +129,7 @@ def _check_part(opened: zipfile.ZipFile, part: zipfile.ZipInfo, path: Path) -> b
                 f"'{path.name}' defines XML entities or is in an odd encoding, as no spreadsheet"
                 " program writes it. Save it again from one."
             )
-        has_escapes = has_escapes or _WIDE_ESCAPE.search(piece) is not None
+        has_escapes = has_escapes or (b"_x" in piece and _WIDE_ESCAPE.search(piece) is not None)
     return has_escapes
 
 

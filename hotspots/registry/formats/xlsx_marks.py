@@ -32,14 +32,16 @@ from hotspots.registry.formats.sheet_marks import (
 
 WORKBOOK = "xl/workbook.xml"
 _CHUNK = 1 << 20
-_CELL_START = re.compile(rb"<c[\s/>]")
 _PLAIN_CELL = re.compile(
     rb'<c r="([A-Z]{1,3}[1-9][0-9]{0,6})"(?: s="[0-9]+")?(?: t="(?:s|n|str|b|d|inlineStr)")?/?>'
 )
-_NOT_PLAIN = re.compile(rb"<f[\s/>]|<!|hidden=|<\w+:(?:sheetData|row|c)[\s/>]|<mergeCell\b")
+# A tag of anything but a row, a plain cell and its value: a formula, a comment, a prefix. Or a
+# whole number with more digits than a float has.
+_UNUSUAL = re.compile(
+    rb"<(?!v>(?!-?[0-9]{16})|/v>|c r=|/c>|row[ >]|/row>|/?is>|t[ >]|/t>)",
+)
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
-_LONG = re.compile(r"-?[0-9]{16,}")
-_LONG_NUMBER = re.compile(rb"<v>-?[0-9]{16,}")  # more digits than a float has
+_LONG = re.compile(r"-?[0-9]{16,}")  # a number with more digits than a float has
 _DIGITS, _LETTERS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Cells of a plain sheet's rectangle. Its patterns count cells without content too; with more, the
 # parser looks whether the content extends as far.
@@ -187,34 +189,32 @@ def _plain_marks(opened: zipfile.ZipFile, path: str, longest: int) -> Marks | No
     """
     columns: set[bytes] = set()
     rows: set[bytes] = set()
-    rest = b""
-    cells = 0
+    cells, rest, is_begun = 0, b"", False
     for chunk in _chunks(opened, path):
+        text = rest + chunk
+        if not is_begun:
+            head, found, text = text.partition(b"<sheetData>")
+            if not found or b"<!" in head:
+                return None  # the first chunk holds the start of the rows
+            is_begun = True
         # Cut after a row, so that no cell is divided.
-        whole, end, rest = (rest + chunk).rpartition(b"</row>")
-        count = _collected(whole + end, columns, rows)
-        if count is None or len(rest) > 4 * _CHUNK:
+        whole, end, rest = text.rpartition(b"</row>")
+        references = _PLAIN_CELL.findall(whole)
+        if len(references) != whole.count(b"<c ") or len(rest) > 4 * _CHUNK:
             return None
-        cells += count
-    if _collected(rest, columns, rows) != 0:  # a cell outside of a row
+        if b"hidden=" in whole or _UNUSUAL.search(whole + end):
+            return None
+        columns |= {reference.rstrip(_DIGITS) for reference in references}
+        rows |= {reference.lstrip(_LETTERS) for reference in references}
+        cells += len(references)
+    between, found, tail = rest.partition(b"</sheetData>")
+    if between.strip() or not found or b"mergeCell" in tail or b"sheetData" in tail:
         return None
     return Marks(
         letters=cells * longest,
         rows=max(map(int, rows), default=0),
         columns=max((_column(letters.decode()) + 1 for letters in columns), default=0),
     )
-
-
-def _collected(text: bytes, columns: set[bytes], rows: set[bytes]) -> int | None:
-    """Add the columns and rows of plain cells; return their count, None if there is else."""
-    references = _PLAIN_CELL.findall(text)
-    if len(references) != len(_CELL_START.findall(text)) or any(
-        pattern.search(text) for pattern in (_NOT_PLAIN, _LONG_NUMBER)
-    ):
-        return None
-    columns |= {reference.rstrip(_DIGITS) for reference in references}
-    rows |= {reference.lstrip(_LETTERS) for reference in references}
-    return len(references)
 
 
 def _column(letters: str) -> int:
