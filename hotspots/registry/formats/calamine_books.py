@@ -36,7 +36,7 @@ from hotspots.registry.formats.table import RawRow
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_STREAMS = ("Workbook", "Book")
+_STREAMS = ("Workbook", "Book", "WORKBOOK", "BOOK")
 # An XLSX escape of a character beyond Latin-1, which the library leaves as it is.
 _WIDE_ESCAPE = re.compile(r"_x(?!00)([0-9A-Fa-f]{4})_")
 
@@ -80,7 +80,7 @@ class XlsxBook:
             self._book = _opened(self._data, self._name, "XLSX")
         with _native(self._name, "XLSX"):
             sheet = self._book.get_sheet_by_name(listed.title)
-        rows = _rows(sheet, marks)
+        rows = _rows(sheet, marks, self._name)
         return Sheet(listed.title, _unescaped(rows) if self._has_wide_escapes else rows, marks)
 
 
@@ -131,7 +131,7 @@ class XlsBook:
         with _native(self._name, "XLS"):
             sheet = self._book.get_sheet_by_index(at)
         marks = self._marks[at]
-        return Sheet(self.sheets[at].title, _rows(sheet, marks), marks)
+        return Sheet(self.sheets[at].title, _rows(sheet, marks, self._name), marks)
 
 
 def _opened(data: bytes, name: str, kind: str) -> CalamineWorkbook:
@@ -147,12 +147,22 @@ def _require_texts(name: str, *sheets: Marks) -> None:
     require_within(f"'{name}' would give", letters, "workbook_bytes", "give the records as CSV")
 
 
-def _rows(sheet: CalamineSheet, marks: Marks) -> Iterator[RawRow]:
+def _values(sheet: CalamineSheet, name: str) -> Iterator[list[object]]:
+    """Yield the values of each row, empty ones above the first with content included."""
+    try:
+        yield from sheet.iter_rows() if sheet.start else ()
+    except OverflowError as fault:  # of a duration
+        raise RegistryError(
+            f"'{name}' holds a duration of more than a million years. Correct that cell."
+        ) from fault
+
+
+def _rows(sheet: CalamineSheet, marks: Marks, name: str) -> Iterator[RawRow]:
     """Yield the rows of a sheet as text, with the faults of their cells."""
     faults = faults_by_row(marks)
     is_marked = bool(marks.precision or marks.exact)
     number, before = 0, sheet.start[1] if sheet.start else 0  # empty columns at the left
-    for number, values in enumerate(sheet.iter_rows() if sheet.start else (), start=1):
+    for number, values in enumerate(_values(sheet, name), start=1):
         cells = [v if type(v) is str else cell_text(v) for v in values]
         if before:
             cells = [""] * before + cells
@@ -189,9 +199,9 @@ def _native(name: str, kind: str) -> Iterator[None]:
         raise
     # A panic of its code is a BaseException, which isn't exported under any name.
     except BaseException as fault:
+        why = str(fault)[:80] if isinstance(fault, Exception) else "it is damaged"
         raise RegistryError(
-            f"'{name}' can't be read as {kind} ({str(fault)[:80]}). Save it again from a"
-            " spreadsheet program."
+            f"'{name}' can't be read as {kind} ({why}). Save it again from a spreadsheet program."
         ) from fault
 
 

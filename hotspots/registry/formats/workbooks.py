@@ -35,7 +35,7 @@ def workbook_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as opened:
             names = set(opened.namelist())
-    except (zipfile.BadZipFile, ValueError, EOFError):
+    except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError):
         return "XLSX"  # a damaged one, as `check_workbook` says
     if _BINARY in names:
         return "XLSB"

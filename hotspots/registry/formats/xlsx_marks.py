@@ -31,6 +31,7 @@ from hotspots.registry.formats.sheet_marks import (
 )
 
 WORKBOOK = "xl/workbook.xml"
+_ROOT = "_rels/.rels"
 _CHUNK = 1 << 20
 _PLAIN_CELL = re.compile(
     rb'<c r="([A-Z]{1,3}[1-9][0-9]{0,6})"(?: s="[0-9]+")?(?: t="(?:s|n|str|b|d|inlineStr)")?/?>'
@@ -87,9 +88,11 @@ def workbook_parts(opened: zipfile.ZipFile, name: str) -> Parts:
         The workbook's parts aren't where all programs write them.
     """
     try:
-        roots = _targets(opened, "_rels/.rels", "")
-        if [path for kind, path in roots.values() if kind == "officeDocument"] != [WORKBOOK]:
-            raise _damaged(name, "its workbook isn't named")
+        names = opened.namelist()
+        if _ROOT in names:  # else the library takes the workbook that is in its usual place
+            roots = _targets(opened, _ROOT, "").values()
+            if [path for kind, path in roots if kind == "officeDocument"] != [WORKBOOK]:
+                raise ValueError("its workbook isn't in its usual place")
         targets = _targets(opened, "xl/_rels/workbook.xml.rels", "xl")
         root = ET.fromstring(opened.read(WORKBOOK))
         listed, paths = [], []
@@ -103,7 +106,7 @@ def workbook_parts(opened: zipfile.ZipFile, name: str) -> Parts:
         styles = [path for kind, path in targets.values() if kind == "styles"]
         precision = _precision(ET.fromstring(opened.read(styles[0]))) if styles else {}
         shared = [path for kind, path in targets.values() if kind == "sharedStrings"]
-        texts = _text_lengths(opened, shared[0]) if shared else []
+        texts = _text_lengths(opened, shared[0]) if shared and shared[0] in names else []
         if len(dict(listed)) < len(listed):
             raise ValueError("two sheets have one name")
     except (ET.ParseError, LookupError, ValueError) as fault:
@@ -286,7 +289,7 @@ class _Reading:
             self.marks.faults[at] = Mark("=" + text, FORMULA)
         elif self.cell.get("t") == "e":
             self.marks.faults.setdefault(at, error_mark(text))
-        elif self.cell.get("t") == "s":
+        elif self.cell.get("t") == "s" and text.strip():
             self.marks.letters += self.parts.texts[int(text)]
         elif _LONG.fullmatch(text):
             self.marks.exact[at] = text
