@@ -35,8 +35,8 @@ def open_registry(
     ----------
     url : str or path, optional
         An SQLite file; ``postgresql://user:password@host/database``; or a file or folder of
-        records (CSV, XLSX, ODS, XLS, GeoJSON, GeoPackage), which is opened read-only. By default the value
-        of the environment variable HOTSPOTS_REGISTRY, else the user's own registry
+        records (CSV, XLSX, ODS, XLS, GeoJSON, GeoPackage), which is opened read-only. By default
+        the value of the environment variable HOTSPOTS_REGISTRY, else the user's own registry
         (`own_registry`) if it exists, else the sample included in the project.
     token : str, optional
         Secret of a token that identifies the actor; by default the value of HOTSPOTS_TOKEN. Until
