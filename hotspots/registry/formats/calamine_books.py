@@ -11,7 +11,7 @@ import re
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -147,7 +147,7 @@ def _require_texts(name: str, *sheets: Marks) -> None:
     require_within(f"'{name}' would give", letters, "workbook_bytes", "give the records as CSV")
 
 
-def _values(sheet: CalamineSheet, name: str) -> Iterator[list[object]]:
+def _values(sheet: CalamineSheet, name: str) -> Iterator[Sequence[object]]:
     """Yield the values of each row, empty ones above the first with content included."""
     try:
         yield from sheet.iter_rows() if sheet.start else ()

@@ -252,7 +252,7 @@ class _Divided:
         return found
 
     def skip_text(self, length: int, is_wide: int) -> None:
-        """Pass the characters of a text; each continuation states their width anew."""
+        """Pass the characters of a text; each continuation states their width again."""
         while length:
             if self._at == len(self._parts[self._part]):
                 is_wide = self.take(1)[0] & 1
