@@ -228,6 +228,15 @@ def test_the_sheet_with_most_headings_is_read_and_the_others_are_named(
         read_file(path, sheet="d")
 
 
+def test_a_sheet_that_is_too_wide_keeps_no_other_out(tmp_path: Path) -> None:
+    wide = [["x"] * 1_100]
+    path = xlsx(tmp_path / "a.xlsx", wide, Made(more={"mine": [["id", "name"], ["a", "x"]]}))
+    assert read_file(path).rows == ((2, {"id": "a", "name": "x"}),)
+    path = xlsx(tmp_path / "b.xlsx", wide, Made(more={"wide": wide}))
+    with pytest.raises(RegistryError, match="a cell in column 1,100"):
+        read_file(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_hidden_rows_are_read_and_named(tmp_path: Path, kind: str) -> None:
     table = made(tmp_path, kind, ["a", "x"], ["b", "y"], ["c", "z"], hidden_rows=frozenset({3}))

@@ -87,15 +87,13 @@ def _chosen(book: Book, called: str | None, name: str) -> _Chosen:
     hidden = [listed.title for listed in book.sheets if not listed.visible]
     if len(visible) == 1:
         return _Chosen(book.read(visible[0]), _of_people(hidden))
-    best, most, headings = None, -1, list[str]()
-    for at in visible:
-        looked_at = _looked_at(book.read(at))
-        if looked_at.known > 1:
-            headings.append(titles[at])
-        if looked_at.known > most:
-            best, most = looked_at.sheet, looked_at.known
-    assert best is not None
-    return _Chosen(best, [*(t for t in headings if t != best.title), *_of_people(hidden)])
+    looked_at = [_looked_at(book, at) for at in visible]
+    best = max(looked_at, key=lambda found: found.known)
+    if isinstance(best.sheet, RegistryError):
+        raise best.sheet
+    title = best.sheet.title
+    others = [titles[at] for at, found in zip(visible, looked_at, strict=True) if found.known > 1]
+    return _Chosen(best.sheet, [*(t for t in others if t != title), *_of_people(hidden)])
 
 
 def _of_people(titles: Iterable[str]) -> list[str]:
@@ -104,11 +102,15 @@ def _of_people(titles: Iterable[str]) -> list[str]:
 
 
 class _LookedAt(NamedTuple):
-    sheet: Sheet
+    sheet: Sheet | RegistryError  # why it can't be read, which matters only if it is chosen
     known: int  # fields that its headings name
 
 
-def _looked_at(sheet: Sheet) -> _LookedAt:
+def _looked_at(book: Book, at: int) -> _LookedAt:
+    try:
+        sheet = book.read(at)
+    except RegistryError as fault:
+        return _LookedAt(fault, -1)
     filled = (row for row in sheet.rows if any(cell.strip() for cell in row.cells))
     first = list(islice(filled, _LOOKED_AT))
     known = max(map(known_headings, first), default=0)
