@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspots.errors import BadInputError, EmptyRegionError
+from hotspots.errors import BadInputError, EmptyRegionError, deepest_reason
 from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
@@ -178,10 +178,11 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
     try:
         table = _read(path)
     except DAMAGE as error:
-        reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
+        # After a semicolon GDAL's wrapper suggests parameters that aren't the user's.
+        why = deepest_reason(error, 120).split(";")[0]
         raise BadInputError(
-            f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
-            " GeoPackage, GeoParquet or KML."
+            f"'{path.name}' can't be read as a file of polygons ({why}). Give GeoJSON, GeoPackage,"
+            " GeoParquet or KML."
         ) from error
     return to_globe(table, path.name)
 

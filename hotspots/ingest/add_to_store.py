@@ -12,7 +12,7 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import BadInputError, RasterError
+from hotspots.errors import BadInputError, RasterError, deepest_reason
 from hotspots.geo.regions import Region
 from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
@@ -292,7 +292,7 @@ def _polygons(path: Path, product: Product) -> bytes:
         frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
     except Exception as error:  # readers of vector files raise many kinds
         raise RasterError(
-            f"'{path}' can't be read as polygons ({error}). Download it again."
+            f"'{path}' can't be read as polygons ({deepest_reason(error)}). Download it again."
         ) from error
     columns = {str(name).casefold(): name for name in frame.columns}
     out = gpd.GeoDataFrame(geometry=frame.geometry, crs=4326)

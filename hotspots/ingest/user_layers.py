@@ -117,7 +117,7 @@ def north_up_from_180w(grid: Grid) -> Grid:
 
 def _grid_text(grid: Grid) -> str:
     rows, columns = grid.shape
-    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.transform.a:g} units"
+    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.cell_width_m:.6g} m"
     return f"{rows:,} x {columns:,} cells of {size}"
 
 

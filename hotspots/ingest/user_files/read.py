@@ -7,6 +7,7 @@ file's own metadata.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from hotspots.ingest.user_files.requirements import (
 )
 from hotspots.ingest.user_files.source import Selection, UserRaster
 from hotspots.io.atomic import file_hash
+from hotspots.layers.crs import crs_label, horizontal, same_crs
 from hotspots.layers.variables import Variable, variable
 from hotspots.store.profiles import Depth
 
@@ -284,8 +286,10 @@ def _notes(layer: _Layer) -> Iterator[str]:
         yield f"The CRS {crs} was declared where the file says {file.crs}."
     if declared.depth is None and depth is not None:
         yield f"The depth {depth} cm is the file's own."
-    if missing and file.nodata is not None and file.nodata not in missing:
-        yield f"The file's own nodata {file.nodata:g} counts as a value."
+    # NaN is always missing.
+    own = None if file.nodata is None or math.isnan(file.nodata) else file.nodata
+    if missing and own is not None and own not in missing:
+        yield f"The file's own nodata {own:g} counts as a value."
     if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
         yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 
@@ -330,14 +334,12 @@ def _of_all(folder: Path) -> str:
 
 
 def _same_crs(one: str, other: str) -> bool:
-    return bool(_crs(one).equals(_crs(other), ignore_axis_order=True))
+    return same_crs(_crs(one), _crs(other))
 
 
 def _shown_crs(text: str) -> str:
     """Return "EPSG:n" where the CRS has a code, else its name."""
-    crs = _crs(text)
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.name)
+    return crs_label(horizontal(_crs(text)))
 
 
 def _crs(text: str) -> pyproj.CRS:
