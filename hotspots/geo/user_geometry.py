@@ -19,6 +19,8 @@ from hotspots.errors import BadInputError, EmptyRegionError, deepest_reason
 from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
+from hotspots.io.readers.vectors import topology_error
+from hotspots.layers.crs import horizontal, in_plain_degrees, placing_remark
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -197,7 +199,8 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         if kind not in ("Polygon", "MultiPolygon", "GeometryCollection"):
             raise BadInputError(_not_an_area(kind))
     geometries = table.geometry.force_2d()
-    if not table.crs.is_geographic:
+    in_degrees = in_plain_degrees(table.crs)
+    if not in_degrees and len(geometries.dropna()):
         west, south, east, north = geometries.total_bounds
         # A straight side in a projection is curved on the globe; corners alone would lose area.
         step = max(east - west, north - south) / _SEGMENTS
@@ -212,10 +215,20 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
     # After reprojection, a jump only marks a crossing of the antimeridian.
-    jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
+    jumps = jumps_of(geometries) & in_degrees
+    remark = placing_remark(horizontal(table.crs), _box(geometries))
     placed = table.copy()
     placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
+    if remark.may_be_far:
+        placed[NOTE] = [
+            f"{note}; {remark.sentence}" if note else remark.sentence for note in placed[NOTE]
+        ]
     return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
+
+
+def _box(geometries: gpd.GeoSeries) -> tuple[float, float, float, float]:
+    west, south, east, north = map(float, geometries.total_bounds)
+    return west, south, east, north
 
 
 def _not_an_area(kind: str) -> str:
@@ -276,6 +289,8 @@ def _rings(data: Unchecked) -> Iterator[list[FloatArray]]:
             yield from _polygon(polygon)
     elif kind in ("Point", "MultiPoint", "LineString", "MultiLineString"):
         raise BadInputError(_not_an_area(kind))
+    elif kind == "Topology":
+        raise topology_error("The GeoJSON")
     else:
         raise BadInputError(
             f"This isn't an area in GeoJSON (its type is {str(kind)[:40]!r}). Give a Polygon,"

@@ -35,6 +35,7 @@ _TAGS = (
     "citation",
     "licence",
     "method",
+    "caveat",
     "guidelines",
     "url",
     "doi",

@@ -7,14 +7,14 @@ out where layers get their CRS, so that a file isn't refused for a third axis.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyproj
-from pyproj.aoi import AreaOfUse
 
 from hotspots.errors import RasterError, shortened
-from hotspots.layers.placing import WGS84, is_unnamed, placing
+from hotspots.layers.placing import FARTHEST_M, TYPICAL_M, WGS84, Box, is_unnamed, placing
 
 _SAME_PLACE_M = 5.0  # WGS 84, ETRS89, NAD83 and their unnamed copies differ by less
 _DEGREE = np.pi / 180
@@ -134,11 +134,11 @@ def _fault(crs: pyproj.CRS) -> str:
         return ""
     if _is_rotated(crs):
         return f"is in {crs_name(crs)}, longitudes and latitudes about a rotated pole. {_WARP}"
-    unit, meridian = crs.axis_info[0].unit_name, crs.prime_meridian
+    meridian = crs.prime_meridian
     where = "Greenwich" if meridian is None else meridian.name
     return (
-        f"is in {crs_name(crs)}, whose longitudes are in units of one {unit} and count from"
-        f" {where}. {_WARP}"
+        f"is in {crs_name(crs)}, whose longitudes count from {where} and are in the unit"
+        f" '{crs.axis_info[0].unit_name}'. {_WARP}"
     )
 
 
@@ -154,6 +154,54 @@ def in_plain_degrees(crs: pyproj.CRS) -> bool:
 
 def _is_rotated(crs: pyproj.CRS) -> bool:
     return _unbound(crs).type_name.startswith("Derived Geographic")
+
+
+class Remark(NamedTuple):
+    """A sentence on how well places are known, "" if well enough; whether they may be far off."""
+
+    sentence: str = ""
+    may_be_far: bool = False
+
+
+def placing_remark(crs: pyproj.CRS, box: Box | None = None, cell_m: float | None = None) -> Remark:
+    """Return what is to be said on how well coordinates of a CRS are placed on WGS 84.
+
+    Parameters
+    ----------
+    crs : CRS
+        Horizontal.
+    box : (west, south, east, north), optional
+        Where the places lie, degrees; anywhere by default.
+    cell_m : float, optional
+        Side of the cells, m: an accuracy better than a quarter of it needs no remark.
+    """
+    of = placing(crs, None if box is None or not np.isfinite(box).all() else box)
+    if not of.is_known:
+        # Within some metres of WGS 84 elsewhere, so here too: ETRS89 outside of Europe.
+        if box is not None and same_crs(crs.geodetic_crs or crs, pyproj.CRS(WGS84)):
+            return Remark()
+        why = (
+            f"needs the file '{of.missing_file}' (projsync), which isn't installed"
+            if of.missing_file
+            else "isn't known for these places"
+        )
+        return Remark(
+            f"The transformation of {crs_name(crs)} to WGS 84 {why}: coordinates are used without"
+            f" it, and places may be off by some {TYPICAL_M} m, at most {FARTHEST_M:,} m.",
+            True,
+        )
+    if of.is_sphere:
+        return Remark(
+            f"{crs_name(crs)} is on a sphere; its latitudes are taken for those of WGS 84."
+        )
+    if cell_m is None or not of.accuracy_m > cell_m / 4:
+        return Remark()
+    better = (
+        f" A better one needs the file '{of.missing_file}' (projsync)." if of.missing_file else ""
+    )
+    return Remark(
+        f"The transformation of {crs_name(crs)} to WGS 84 is known to {of.accuracy_m:g} m.{better}"
+    )
 
 
 def same_crs(a: pyproj.CRS, b: pyproj.CRS) -> bool:
@@ -199,12 +247,12 @@ def _same_datum(a: pyproj.CRS, b: pyproj.CRS) -> bool:
         for crs in (a, b)
         if crs.ellipsoid is not None
     ]
-    return len(names) == 1 and len(sizes) == 2 and bool(np.allclose(*sizes, rtol=1e-9))
+    return len(names) == 1 and len(sizes) == 2 and bool(np.allclose(sizes[0], sizes[1], rtol=1e-9))
 
 
 def _same_places(a: pyproj.CRS, b: pyproj.CRS) -> bool:
     """Return whether some coordinates, spread over the area of `a`, are the same places in `b`."""
-    xy = _coordinates(a, _smaller(a.area_of_use, b.area_of_use))
+    xy = _coordinates(a, _smaller(a, b))
     places = [
         pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(*xy) for crs in (a, b)
     ]
@@ -215,17 +263,18 @@ def _same_places(a: pyproj.CRS, b: pyproj.CRS) -> bool:
     return bool((_GEOD.inv(lon, lat, lon2, lat2)[2] < _SAME_PLACE_M).all())
 
 
-def _smaller(a: AreaOfUse | None, b: AreaOfUse | None) -> AreaOfUse | None:
-    known = [area for area in (a, b) if area is not None]
-    return min(known, key=lambda area: (area.east - area.west) % 360 or 360, default=None)
+def _smaller(a: pyproj.CRS, b: pyproj.CRS) -> Box:
+    """Return the narrower area of use of two CRSs as (west, south, east, north), west < east."""
+    areas = [_WORLD, *(crs.area_of_use.bounds for crs in (a, b) if crs.area_of_use is not None)]
+    turned = [(w, s, e + 360 if e < w else e, n) for w, s, e, n in areas]
+    return min(turned, key=lambda area: area[2] - area[0])
 
 
 def _coordinates(
-    crs: pyproj.CRS, area: AreaOfUse | None
+    crs: pyproj.CRS, area: Box
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return coordinates in a CRS, spread over an area (the world if unknown)."""
-    west, south, east, north = _WORLD if area is None else area.bounds
-    east += 360 if east < west else 0
+    """Return coordinates in a CRS, spread over an area in degrees."""
+    west, south, east, north = area
     # Not the edges, where projections have their poles and cuts.
     parts = (np.arange(_POINTS) + 0.5) / _POINTS
     lon, lat = np.meshgrid(west + parts * (east - west), south + parts * (north - south))

@@ -99,7 +99,7 @@ class Grid:
     def cell_width_m(self) -> float:
         """The wider side of a cell at the equator or in the projection, m."""
         side = max(abs(self.transform.a), abs(self.transform.e))
-        return side * self.metres_per_unit
+        return float(side * self.metres_per_unit)
 
     @property
     def metres_per_unit(self) -> float:

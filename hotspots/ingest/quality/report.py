@@ -86,7 +86,9 @@ def report(
         true hectares; means and quantiles are weighted by area x share. ``coverage`` is the share
         of the region's area with a value, or of the grid's where no region is given; on a coast,
         region and share both exclude the sea, so the smaller of the two is used.
-        ``verdicts`` are sentences on implausible properties; empty if there are none.
+        ``verdicts`` are sentences on implausible properties; empty if there are none. ``grave``
+        are those of them that stop the addition of a user's layer; ``accepted``, filled where it
+        is added, those that the user accepted.
 
     Raises
     ------
@@ -124,8 +126,12 @@ def report(
         "comparison": comparison.summary(),
         "picture": picture.summary(values["quantiles"]),
         "verdicts": [],
+        "grave": [],
+        "accepted": [],
     }
-    out["verdicts"] = verdicts(out)
+    found = verdicts(out)
+    out["verdicts"] = [verdict.sentence for verdict in found]
+    out["grave"] = [verdict.sentence for verdict in found if verdict.is_grave]
     return out
 
 

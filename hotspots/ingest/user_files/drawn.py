@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from affine import Affine
@@ -10,6 +11,13 @@ from hotspots.errors import RasterError
 from hotspots.io.cog import RasterForm
 
 _MOST_CELLS = 500_000_000
+_LONGEST_NAME = 100
+
+
+def made_name(path: Path, *parts: str) -> str:
+    """Return the name of a raster made of a file and, for example, one of its columns."""
+    # A name may hold a slash: "t/ha".
+    return re.sub(r"[^\w.-]+", "_", "_".join([path.stem, *parts]))[:_LONGEST_NAME] + ".tif"
 
 
 def form_of(transform: Affine, shape: tuple[int, ...], crs: str) -> RasterForm:

@@ -18,6 +18,7 @@ from hotspots.errors import RasterError, deepest_reason
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
 from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.rasters import raster, zarr
+from hotspots.io.readers.vectors import TOPOJSON
 from hotspots.io.readers.zarr_store import is_zarr
 from hotspots.layers.dimensions import MONTH, third_dimension
 from hotspots.layers.variables import Variable
@@ -87,7 +88,7 @@ def user_raster(
             from hotspots.ingest.user_files.tables import table
 
             return table(path, row, selection, own_folder(folder))
-        if suffix in POLYGONS:
+        if suffix in (*POLYGONS, TOPOJSON):
             from hotspots.ingest.user_files.polygons import polygons
 
             return polygons(path, row, selection, own_folder(folder))

@@ -99,7 +99,7 @@ def axis_of(coordinates: Array, name: str, step: float | None = None) -> Axis:
         if fit is None:
             continue
         if _is_clear(fit, parts, tolerance):
-            return Axis(fit.index[line_of], fit.first, fit.step, lines.size)
+            return Axis(fit.at[line_of], fit.first, fit.step, lines.size)
         # A finer step would fit too, but this one might be the true one.
         if fit.off <= min(tolerance, _OFF_ROUNDED * fit.step):
             break
@@ -173,9 +173,9 @@ def _candidates(lines: Array) -> Iterator[tuple[int, float]]:
 
 
 class _Fit(NamedTuple):
-    """Lines on a regular axis: their index, the first centre, the step, the largest deviation."""
+    """Lines on a regular axis: positions, the first centre, the step, the largest deviation."""
 
-    index: npt.NDArray[np.int64]
+    at: npt.NDArray[np.int64]
     first: float
     step: float
     off: float
@@ -211,12 +211,12 @@ def _anchored(lines: Array, step: float, tolerance: float) -> npt.NDArray[np.int
     limit = max(_OFF * step, min(tolerance, _OFF_ROUNDED * step))
     if (np.diff(index) < 1).any() or np.abs(off - off.mean()).max() > limit:
         return None
-    return index.astype("int64")
+    return np.asarray(index, dtype="int64")
 
 
 def _is_clear(fit: _Fit, parts: int, tolerance: float) -> bool:
     """Return whether lines show a step: others, at random, would hardly lie on such an axis."""
-    size, lines = int(fit.index[-1]) + 1, fit.index.size
+    size, lines = int(fit.at[-1]) + 1, fit.at.size
     chance = parts * min(1.0, 2 * max(tolerance, fit.off) / fit.step) ** (lines - 2)
     if fit.off > min(tolerance, _OFF_ROUNDED * fit.step):
         # Off by more than the digits explain: only many lines make that a grid.

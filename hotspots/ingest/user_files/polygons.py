@@ -15,7 +15,7 @@ from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, RasterError, deepest_reason, near_matches
-from hotspots.ingest.user_files.drawn import form_of, require_cells
+from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
 from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.limits import require_within
@@ -75,7 +75,7 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
     degrees = frame.crs is not None and frame.crs.is_geographic
     _require_drawable(frame[kept].geometry, path)
     transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
-    made = folder / f"{path.stem}_{name}_{cell:g}.tif"
+    made = folder / made_name(path, name, f"{cell:g}")
     _burn(shapes, made, form_of(transform, shape, crs))
     notes += (f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells.",)
     return UserRaster(

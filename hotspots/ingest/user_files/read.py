@@ -92,6 +92,7 @@ def read_own(
     licence: str = "",
     url: str = "",
     cache: str | Path | None = None,
+    accept: bool = False,
 ) -> Own:
     """Return a user's layer with its declared properties; raise if required ones are missing.
 
@@ -121,7 +122,8 @@ def read_own(
     column : str, optional
         Column of a table, or attribute of polygons, with the values.
     cell : float, optional
-        Side of the cells that polygons are burnt into, in units of their CRS.
+        Side of the cells that polygons are burnt into, in units of their CRS; or the distance of
+        the points of a table, where they don't show it.
     legend : str, optional
         Legend of the classes, one of `hotspots.layers.legends.legend_names`.
     guidelines : str, optional
@@ -131,6 +133,8 @@ def read_own(
     cache : path, optional
         Folder for downloaded files, and for rasters made from tables and polygons; by default one
         that is removed when the program ends.
+    accept : bool
+        Whether a doubtful grid of points is taken.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def read_own(
         path_or_url,
         _row(variable),
         Declared(
-            Selection(band, year, crs or "", subdataset, column, cell),
+            Selection(band, year, crs or "", subdataset, column, cell, accept),
             Attribution(source, citation, licence, url),
             unit=unit,
             depth=depth,

@@ -93,7 +93,7 @@ def read_heading(path: Path, known: Sequence[str]) -> Heading:
             lines = [file.readline(_LONGEST_LINE) for _ in range(2)]
     except UnicodeDecodeError as error:
         raise RasterError(f"'{path}' isn't text in UTF-8. Save it as CSV in UTF-8.") from error
-    stated = _EXCEL.match(lines[0])  # a first line by which Excel is told the delimiter
+    stated = _EXCEL.match(lines[0])  # a first line that states the delimiter for Excel
     line, count = (lines[1], 2) if stated else (lines[0], 1)
     if len(line) >= _LONGEST_LINE or "\0" in line:
         raise RasterError(
@@ -283,7 +283,8 @@ def _numbers(
                 commas.require_decimal(path)
             return tuple(np.concatenate([*part, np.empty(0)]) for part in parts)
         faults.append(fault)
-    fault = faults[-1] if "," in faults[0].text else faults[0]
+    # The values come last: a fault in them is one with the decimal sign of the coordinates.
+    fault = next((one for one in faults if one.column == selected[-1]), faults[0])
     raise RasterError(
         f"The column '{fault.column}' of '{path}' isn't all numbers: line {fault.line:,} has"
         f" '{shortened(fault.text, 40)}'. Write plain numbers such as 1234.5, without thousands"
@@ -320,7 +321,7 @@ def _floats(texts: Sequence[str], sign: str) -> tuple[Array, int | None]:
     if sign == "," and "." not in joined:
         return _floats([text.replace(",", ".", 1) for text in texts], ".")
     # Python's own conversion is fast, but takes "inf" and "1_000" for numbers too.
-    if _DIGITS.issuperset(joined):
+    if sign == "." and _DIGITS.issuperset(joined):
         with contextlib.suppress(ValueError):
             return np.array(texts, dtype="float64"), None
     values = np.full(len(texts), np.nan)

@@ -11,7 +11,7 @@ import pyproj
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.ingest.user_files.drawn import form_of, require_cells
+from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.lattice import Axis, NoLatticeError, axis_of, require_plain
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen, listed
 from hotspots.ingest.user_files.table_text import Heading, read_columns, read_heading
@@ -79,7 +79,7 @@ def table(path: Path, row: Variable, selection: Selection, folder: Path) -> User
     transform = Affine(across.step, 0, west, 0, -down.step, north)
     text = DEGREES if crs is None and y_name.casefold() in _IN_DEGREES[0] else ""
     text = text if crs is None else crs_text(crs)
-    made = folder / f"{path.stem}_{name}.tif"
+    made = folder / made_name(path, name)
     with new_geotiff(made, form_of(transform, out.shape, text)) as file:
         file.write(out, 1)
     notes = _notes(down, across, values.size, out.shape)
