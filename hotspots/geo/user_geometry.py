@@ -20,7 +20,7 @@ from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_ea
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
 from hotspots.io.readers.vectors import topology_error
-from hotspots.layers.crs import horizontal, in_plain_degrees, placing_remark
+from hotspots.layers.crs import horizontal, in_plain_degrees, placing_remark, without_places
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -193,6 +193,9 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
     """Return a table of polygons in any CRS as repaired polygons in EPSG:4326."""
     if table.crs is None:
         raise BadInputError(f"'{called}' names no CRS. Save it with one, such as EPSG:4326.")
+    nowhere = without_places(horizontal(table.crs))
+    if nowhere:
+        raise BadInputError(f"'{called}' {nowhere}")
     if not len(table):
         raise EmptyRegionError(f"'{called}' holds no feature. Give at least one polygon.")
     for kind in table.geometry.geom_type.dropna().unique():

@@ -123,13 +123,21 @@ def _layer_crs(text: str) -> tuple[pyproj.CRS | None, str]:
     return crs, _fault(crs)
 
 
+def without_places(crs: pyproj.CRS) -> str:
+    """Return the end of a sentence on a CRS that isn't of longitudes or of a map; "" if it is."""
+    if crs.is_geographic or crs.is_projected:
+        return ""
+    return (
+        f"is in {crs_name(crs)} ({crs.type_name.lower().replace('crs', 'CRS')}), which has no"
+        " places on a map. Declare the geographic or projected CRS that its coordinates are in,"
+        " such as EPSG:4326."
+    )
+
+
 def _fault(crs: pyproj.CRS) -> str:
-    if not (crs.is_geographic or crs.is_projected):
-        return (
-            f"is in {crs_name(crs)} ({crs.type_name.lower().replace('crs', 'CRS')}), which has no"
-            " places on a map. Declare the geographic or projected CRS that its coordinates are in,"
-            " such as EPSG:4326."
-        )
+    nowhere = without_places(crs)
+    if nowhere:
+        return nowhere
     if crs.is_projected or in_plain_degrees(crs):
         return ""
     if _is_rotated(crs):

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from hotspots.errors import RasterError, deepest_reason, shortened
 from hotspots.io.limits import require_within
-from hotspots.io.readers.texts import paced, require_short_lines, require_size
+from hotspots.io.readers.texts import Deadline, paced, require_short_lines, require_size
 
 Array = npt.NDArray[np.float64]
 
@@ -168,9 +168,9 @@ def read_columns(path: Path, heading: Heading, selected: Sequence[str]) -> tuple
     require_short_lines(path, _LONGEST_LINE)
     at = [_position(path, heading, name) for name in selected]
     try:
-        shift = _row_names(path, heading)
-        return _numbers(path, heading, selected, [i + shift for i in at])
-    except (csv.Error, UnicodeDecodeError) as error:
+        shift, width = _row_names(path, heading)
+        return _numbers(path, heading, selected, _Place([i + shift for i in at], width))
+    except (csv.Error, ValueError, LookupError, ArithmeticError) as error:
         raise RasterError(
             f"'{path}' can't be read as a table ({deepest_reason(error, _LONGEST_REASON)}). Save"
             " it again as CSV in UTF-8."
@@ -196,56 +196,100 @@ def _rows(path: Path, heading: Heading) -> Iterator[_Row]:
                 line += 1
                 yield last.strip(" \r\n") if heading.delimiter == _BLANK else last
 
-        count = 0
         for fields in paced(_parsed(lines(), heading.delimiter), path.name):
-            if not any(field.strip() for field in fields):
-                continue
-            count += 1
-            if count % _PART == 0:
-                require_within(f"'{path.name}' has", count, "rows", "give a raster")
-            yield _Row(line, fields, last.lstrip().startswith('"'))
-        require_within(f"'{path.name}' has", count, "rows", "give a raster")
+            if any(fields):
+                yield _Row(line, fields, last.lstrip().startswith('"'))
 
 
-def _row_names(path: Path, heading: Heading) -> int:
-    """Return 1 if the rows begin with names that the heading leaves out, else 0.
+def _row_names(path: Path, heading: Heading) -> tuple[int, int]:
+    """Return 1 if the rows begin with names that the heading leaves out, else 0; and their width.
 
     Raises
     ------
     RasterError
         A row has more or fewer fields than the heading, and the cause isn't certain.
     """
-    count = len(heading.names)
-    longer, ends, names, are_names, total = 0, 0, set[str](), True, 0
-    for row in _rows(path, heading):
-        fields, total = row.fields, total + 1
+    shape = _Shape(path, heading)
+    if heading.delimiter == _BLANK or _has_quotes(path):
+        for row in _rows(path, heading):
+            shape.look(row)
+        return shape.row_names(), shape.width
+    regular, deadline = len(heading.names) - 1, Deadline(path.name)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = islice(file, heading.lines, None)
+        for at, line in enumerate(lines, start=heading.lines + 1):
+            if at % _PART == 0:
+                deadline.check()
+            # Without quotes, a line of the right number of delimiters needs no parsing.
+            if line.count(heading.delimiter) == regular:
+                shape.total += 1
+            elif line.strip():
+                shape.look(_Row(at, line.split(heading.delimiter), False))
+    return shape.row_names(), shape.width
+
+
+def _has_quotes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
+class _Shape:
+    """The numbers of fields of a table's rows, against its heading.
+
+    Attributes
+    ----------
+    total : int
+        Rows looked at.
+    width : int
+        Fields of the longest row.
+    """
+
+    def __init__(self, path: Path, heading: Heading) -> None:
+        self.path, self.heading = path, heading
+        self.total, self.width = 0, len(heading.names)
+        self.longer = self.ends = 0
+        self.names: set[str] = set()
+        self.are_names = True
+
+    def look(self, row: _Row) -> None:
+        """Count a row; raise `RasterError` if no reading fits it."""
+        count, fields = len(self.heading.names), row.fields
+        if not any(field.strip() for field in fields):
+            return
+        self.total += 1
+        self.width = max(self.width, len(fields))
         filled = len(fields)
         while filled > count and not fields[filled - 1].strip():
             filled -= 1
         if filled > count + 1 or len(fields) < count:
-            raise _ragged(path, heading, row)
-        # Only row names can't be coordinates: quoted, or text, and each once.
+            raise _ragged(self.path, self.heading, row)
         if len(fields) == count + 1:
-            longer, ends = longer + (filled > count), ends + (filled == count)
-            names.add(fields[0])
-            are_names = are_names and (row.is_quoted or not _NUMBER.fullmatch(fields[0].strip()))
+            self.longer, self.ends = self.longer + (filled > count), self.ends + (filled == count)
+            self.names.add(fields[0])
+            # Only row names can't be coordinates: quoted, or text, and each once.
+            is_name = row.is_quoted or not _NUMBER.fullmatch(fields[0].strip())
+            self.are_names = self.are_names and is_name
         # Where some rows have names, all have.
-        if longer and longer + ends < total:
-            raise _ragged(path, heading, row)
-    are_names = are_names and len(names) == total
-    if longer and not are_names:
-        raise RasterError(
-            f"The rows of '{path}' have {count + 1} fields, its heading names {count}. Name all"
-            " columns in the first line (in R: write.csv(..., row.names = FALSE))."
-        )
-    # Quoted first fields are row names whose last value is empty, or coordinates in quotes.
-    if not longer and ends == total and are_names and total:
-        raise RasterError(
-            f"The rows of '{path}' have {count + 1} fields, of which the last is empty, and its"
-            f" heading names {count}. Name all columns in the first line, or end no row with a"
-            " delimiter."
-        )
-    return 1 if longer else 0
+        if self.longer and self.longer + self.ends < self.total:
+            raise _ragged(self.path, self.heading, row)
+
+    def row_names(self) -> int:
+        """Return 1 if all rows have a name in front, else 0; raise where it isn't certain."""
+        count = len(self.heading.names)
+        are_names = self.are_names and len(self.names) == self.total
+        if self.longer and (not are_names or self.longer + self.ends < self.total):
+            raise RasterError(
+                f"Rows of '{self.path}' have {count + 1} fields, where its heading names {count}."
+                " Name all columns in the first line (in R: write.csv(..., row.names = FALSE))."
+            )
+        # Row names whose last value is empty, or coordinates in quotes.
+        if not self.longer and self.total and self.ends == self.total and are_names:
+            raise RasterError(
+                f"The rows of '{self.path}' have {count + 1} fields, of which the last is empty,"
+                f" and its heading names {count}. Name all columns in the first line, or end no row"
+                " with a delimiter."
+            )
+        return 1 if self.longer else 0
 
 
 def _ragged(path: Path, heading: Heading, row: _Row) -> RasterError:
@@ -260,58 +304,100 @@ def _ragged(path: Path, heading: Heading, row: _Row) -> RasterError:
 
 
 class _Text(NamedTuple):
-    """A text that isn't a number, and where it stands."""
+    """A text that isn't a number, and the column that it stands in."""
 
     column: str
-    line: int
     text: str
 
 
+class _Place(NamedTuple):
+    """Positions of the selected columns, and the fields of the longest row."""
+
+    at: list[int]
+    width: int
+
+
 def _numbers(
-    path: Path, heading: Heading, selected: Sequence[str], at: Sequence[int]
+    path: Path, heading: Heading, selected: Sequence[str], place: _Place
 ) -> tuple[Array, ...]:
     """Return the columns at some positions as numbers, by the decimal sign that fits them all."""
     # Where commas separate the columns, they aren't decimal signs.
     signs = (".",) if heading.delimiter == "," else (".", ",")
     faults: list[_Text] = []
     for sign in signs:
-        parts: list[list[Array]] = [[] for _ in at]
+        parts: list[list[Array]] = [[] for _ in selected]
         commas = _Commas(selected)
-        fault = _converted(_rows(path, heading), (selected, at), sign, parts, commas)
+        fault = None
+        for texts in _texts(path, heading, place):
+            if sign == ",":
+                commas.look(texts)
+            fault = _converted(texts, selected, sign, parts)
+            if fault is not None:
+                faults.append(fault)
+                break
         if fault is None:
             if sign == ",":
                 commas.require_decimal(path)
             return tuple(np.concatenate([*part, np.empty(0)]) for part in parts)
-        faults.append(fault)
     # The values come last: a fault in them is one with the decimal sign of the coordinates.
     fault = next((one for one in faults if one.column == selected[-1]), faults[0])
     raise RasterError(
-        f"The column '{fault.column}' of '{path}' isn't all numbers: line {fault.line:,} has"
+        f"The column '{fault.column}' of '{path}' isn't all numbers:"
+        f" {_line_of(path, heading, place.at[list(selected).index(fault.column)], fault.text)} has"
         f" '{shortened(fault.text, 40)}'. Write plain numbers such as 1234.5, without thousands"
         " separators or units, or choose another column with --column."
     )
 
 
+def _texts(path: Path, heading: Heading, place: _Place) -> Iterator[list[list[str]]]:
+    """Yield the texts of the selected columns in parts; rows without any are left out."""
+    import pandas as pd
+
+    rows = 0
+    with pd.read_csv(
+        path,
+        sep=r"\s+" if heading.delimiter == _BLANK else heading.delimiter,
+        header=None,
+        skiprows=heading.lines,
+        names=list(range(place.width)),
+        usecols=sorted(place.at),
+        # By position: otherwise the first field of longer rows would become an index.
+        index_col=False,
+        dtype=object,
+        na_filter=False,
+        skipinitialspace=True,
+        encoding="utf-8-sig",
+        # Not by the file's suffix: compressed text could unpack to any size.
+        compression=None,
+        chunksize=_PART,
+    ) as reader:
+        for part in paced(reader, path.name):
+            rows += len(part)
+            require_within(f"'{path.name}' has", rows, "rows", "give a raster")
+            columns = [[str(text).strip() for text in part[i].tolist()] for i in place.at]
+            if not all(map(all, columns)):
+                kept = [k for k, of in enumerate(zip(*columns, strict=True)) if any(of)]
+                columns = [[column[k] for k in kept] for column in columns]
+            yield columns
+
+
+def _line_of(path: Path, heading: Heading, at: int, text: str) -> str:
+    """Return the first line of the file that has a text in a column, in words."""
+    for row in _rows(path, heading):
+        if len(row.fields) > at and row.fields[at].strip() == text:
+            return f"line {row.line:,}"
+    return "a row"
+
+
 def _converted(
-    rows: Iterator[_Row],
-    columns: tuple[Sequence[str], Sequence[int]],
-    sign: str,
-    parts: list[list[Array]],
-    commas: _Commas,
+    texts: Sequence[Sequence[str]], selected: Sequence[str], sign: str, parts: list[list[Array]]
 ) -> _Text | None:
     """Append the numbers of each column to `parts`; return the first text that isn't one."""
-    selected, at = columns
-    while chunk := list(islice(rows, _PART)):
-        texts = [[row.fields[i].strip() for i in at] for row in chunk]
-        kept = [k for k, of in enumerate(texts) if any(of)]
-        for c, name in enumerate(selected):
-            column = [texts[k][c] for k in kept]
-            if sign == ",":
-                commas.look(name, column)
-            values, wrong = _floats(column, sign)
-            if wrong is not None:
-                return _Text(name, chunk[kept[wrong]].line, column[wrong])
-            parts[c].append(values)
+    for name, column, part in zip(selected, texts, parts, strict=True):
+        values, wrong = _floats(column, sign)
+        if wrong is not None:
+            return _Text(name, column[wrong])
+        part.append(values)
     return None
 
 
@@ -343,17 +429,15 @@ class _Commas:
         self.example = dict.fromkeys(names, "")
         self.are_decimal = False
 
-    def look(self, name: str, texts: Sequence[str]) -> None:
-        """Note the texts of a column that have commas."""
-        if self.are_decimal:
-            return
-        for text in texts:
-            if "," not in text:
-                continue
-            if not _IN_THOUSANDS.fullmatch(text):
-                self.are_decimal = True
-                return
-            self.example[name] = self.example[name] or text
+    def look(self, texts: Sequence[Sequence[str]]) -> None:
+        """Note the texts of all selected columns that have commas."""
+        for name, column in zip(self.example, texts, strict=True):
+            for text in () if self.are_decimal else column:
+                if "," in text and not _IN_THOUSANDS.fullmatch(text):
+                    self.are_decimal = True
+                    break
+                if "," in text:
+                    self.example[name] = self.example[name] or text
 
     def require_decimal(self, path: Path) -> None:
         """Raise `RasterError` if all commas stand as in 1,234."""

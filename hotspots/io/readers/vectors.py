@@ -111,7 +111,7 @@ def _checked(path: str | Path) -> str:
     file = plain_path(path)
     suffix = file.suffix.lower()
     if suffix == TOPOJSON:
-        raise topology_error(file.name)
+        raise topology_error(f"'{file.name}'")
     if suffix not in _MAGIC:
         raise BadInputError(
             f"'{file.name}' has no supported vector format ({', '.join(_MAGIC)}). Convert it"
@@ -140,7 +140,7 @@ def topology_error(called: str) -> BadInputError:
     A short file may repeat its arcs so often that no memory holds the outlines.
     """
     return BadInputError(
-        f"'{called}' is TopoJSON, whose outlines are made of shared arcs; it isn't read. Convert it"
+        f"{called} is TopoJSON, whose outlines are made of shared arcs; it isn't read. Convert it"
         " to GeoPackage: ogr2ogr -a_srs EPSG:4326 OUT.gpkg IN, with the name of one object at the"
         " end if it holds several."
     )
@@ -155,7 +155,7 @@ def _no_topology(file: Path) -> Iterator[None]:
         yield
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
         if file.suffix.lower() in _JSON and _is_topology(file):
-            raise topology_error(file.name) from error
+            raise topology_error(f"'{file.name}'") from error
         raise
 
 
