@@ -14,7 +14,8 @@ from hotspots.errors import RasterError
 from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.lattice import Axis, NoLatticeError, axis_of, require_plain
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen, listed
-from hotspots.ingest.user_files.table_text import Heading, read_columns, read_heading
+from hotspots.ingest.user_files.table_rows import Heading, read_heading
+from hotspots.ingest.user_files.table_text import read_columns
 from hotspots.io.cog import new_geotiff
 from hotspots.io.limits import require_regular, require_within
 from hotspots.layers.crs import crs_text, layer_crs
