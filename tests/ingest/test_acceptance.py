@@ -14,6 +14,7 @@ import rasterio
 from affine import Affine
 
 from hotspots.cli import main
+from hotspots.edition.analyze import doubts
 from hotspots.errors import RasterError
 from hotspots.ingest import Store, open_layers, sample
 from hotspots.ingest.user_layers import add_canonical, add_own
@@ -167,6 +168,13 @@ def test_coarse_cells_on_an_unknown_datum_are_reported(tmp_path: Path) -> None:
     row = add_own(store, str(togo(tmp_path / "a.tif", 10_000)), **STOCK)
     assert any("EPSG:25231" in verdict for verdict in row["verdicts"])
     assert "EPSG:25231" in store.open()["soc_stock"].attrs["caveat"]
+    # In the notes of an edition's manifest, once; of a file given as --data too.
+    notes = doubts(store.open())
+    assert [note for note in notes if "EPSG:25231" in note] == notes
+    assert len(notes) == 1
+    plain = store.open()
+    del plain["soc_stock"].attrs["caveat"]
+    assert "at most 2,200 m" in doubts(plain)[0]
     assert _said(store, "soc_stock")["report"]["accepted"] == []
 
 
