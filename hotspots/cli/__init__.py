@@ -43,7 +43,7 @@ from hotspots.cli.output import (
 )
 from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.cli.registry_access import opened
-from hotspots.errors import BadInputError, HotspotsError, shortened
+from hotspots.errors import BadInputError, HotspotsError, deepest_reason, shortened
 from hotspots.io.atomic import require_free, require_writable, write_text
 from hotspots.io.limits import require_regular
 
@@ -109,11 +109,16 @@ def _run(words: list[str], debug: bool) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             error = _too_long(error)
         known = isinstance(error, HotspotsError)
-        report(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
+        report(f"Error: {error}" if known else _unknown(error))
         return 2 if isinstance(error, BadInputError) else 1
     if code == _STOPPED:  # Typer's exit code for a KeyboardInterrupt
         report("Stopped; nothing was left half-written.")
     return int(code or 0)
+
+
+def _unknown(error: Exception) -> str:
+    said = str(error) if error.__cause__ is None else deepest_reason(error, 1_000)
+    return _UNKNOWN.format(type(error).__name__, said)
 
 
 _STOPPED = 130

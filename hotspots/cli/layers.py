@@ -165,19 +165,23 @@ def add_layer(
         str, typer.Option(help="Column of a table or of polygons that holds the values.")
     ] = "",
     cell: Annotated[
-        float | None, typer.Option(help="Cell size for polygons, in units of their CRS.")
+        float | None,
+        typer.Option(help="Cell size for polygons or sparse points, in units of their CRS."),
     ] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
     guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Add it despite a grave doubt; it is reported.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add your own layer to a store: checked, compared with the global layer, with its source."""
     target = _store(store)
     if not variable:
-        rows = _canonical_file(path, target)
+        rows = _canonical_file(path, target, accept)
     else:
         from hotspots.ingest.user_layers import add_own
 
@@ -202,6 +206,7 @@ def add_layer(
                 source=source,
                 citation=citation,
                 licence=licence,
+                accept=accept,
                 say=say,
             )
         ]
@@ -214,8 +219,9 @@ def add_layer(
             put(f"  {line}")
 
 
-def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
+def _canonical_file(path: str, target: Store, accept: bool) -> list[dict[str, Any]]:
     from hotspots.ingest import open_layers
+    from hotspots.ingest.user_layers import add_canonical
 
     try:
         opened = open_layers(Path(path))
@@ -223,7 +229,7 @@ def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
         raise RasterError(
             f"{error} Or state what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
         ) from error
-    return [{"layer": target.add(opened[name])} for name in opened.data_vars]
+    return add_canonical(target, opened, Path(path).name, accept=accept)
 
 
 def _description(row: dict[str, Any]) -> list[str]:

@@ -40,8 +40,9 @@ from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.io.clock import now
+from hotspots.layers.crs import placing_remark
 from hotspots.layers.dimensions import require_dimensions
-from hotspots.layers.grid import require_dataset, require_same_grid
+from hotspots.layers.grid import grid_of, require_dataset, require_same_grid
 from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.layers.variables import describe, variable
 
@@ -107,6 +108,7 @@ def analyze(
         **origins(data, recipe, weights.digest, derived(prepared)),
         "notes": [
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
+            *doubts(data),
             *out_of_range(data),
             *unlike_makers(data),
             *ranked.notes,
@@ -307,6 +309,19 @@ def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
         " factor for its climate zone, organic soil, or an input missing): its totals leave that"
         " out."
     ]
+
+
+def doubts(data: xr.Dataset) -> list[str]:
+    """Return what was accepted when layers were added, and how well the grid's places are known."""
+    grid = grid_of(data)
+    notes = [
+        f"{name}: {layer.attrs['caveat']}"
+        for name, layer in data.data_vars.items()
+        if layer.attrs.get("caveat")
+    ]
+    remark = placing_remark(grid.crs, grid.lonlat_bounds, grid.cell_width_m).sentence
+    known = not remark or any(remark in note for note in notes)
+    return notes if known else [*notes, remark]
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:

@@ -44,6 +44,7 @@ class InputRow(TypedDict):
     citation: NotRequired[str]
     licence: NotRequired[str]
     method: NotRequired[str]
+    caveat: NotRequired[str]
 
 
 class GridRow(TypedDict):
@@ -154,7 +155,7 @@ def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
 
 # What can change a number; a corrected citation or source keeps the id.
 _OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
-_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
+_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method", "caveat")
 
 
 def _provenance(layer: xr.DataArray) -> InputRow:

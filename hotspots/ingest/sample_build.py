@@ -19,7 +19,7 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.ingest.regrid.source_raster import Numbers
 from hotspots.io.atomic import file_hash
 from hotspots.io.readers.netcdf import open_netcdf
@@ -259,7 +259,9 @@ def _read_tif(path: Path, row: Original) -> Array:
             stored = file.read(1).astype("float64")
             south_up = file.transform.e > 0
     except rasterio.errors.RasterioError as error:
-        raise RasterError(f"'{path}' can't be read as a GeoTIFF: {error}.") from error
+        raise RasterError(
+            f"'{path}' can't be read as a GeoTIFF: {deepest_reason(error)}."
+        ) from error
     return np.asarray(stored[::-1] if south_up else stored)
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import RasterError, WriteError
+from hotspots.errors import RasterError, WriteError, deepest_reason
 from hotspots.io.os_errors import quiet_libtiff
+from hotspots.layers.crs import crs_text
 from hotspots.layers.dimensions import labels_as_text
 from hotspots.layers.grid import Grid, grid_of
-from hotspots.layers.harmonise import crs_text
 from hotspots.layers.variables import class_nodata, classes_of
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def write_cog(
             rasterio.shutil.copy(plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS)
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         path.unlink(missing_ok=True)  # free the space on a full disk
-        reason = (said[0].split(": ")[-1] if said else str(error)).rstrip(".")
+        reason = said[0].split(": ")[-1].rstrip(".") if said else deepest_reason(error)
         place = named or f"'{path}'"
         raise WriteError(
             f"{place} can't be written ({reason}). Free some space or give another place; nothing"

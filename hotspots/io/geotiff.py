@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.io.os_errors import require_permitted
 from hotspots.io.readers.rasters import geotiff
 from hotspots.layers.dimensions import LABELS
@@ -35,6 +35,7 @@ _TAGS = (
     "citation",
     "licence",
     "method",
+    "caveat",
     "guidelines",
     "url",
     "doi",
@@ -92,9 +93,10 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
 
 
 def _unreadable(path: str | Path, error: Exception | str) -> RasterError:
+    why = error if isinstance(error, str) else deepest_reason(error)
     return RasterError(
-        f"'{path}' can't be read as a GeoTIFF; it may be damaged or cut short"
-        f" ({str(error).rstrip('.') or type(error).__name__}). Fetch or write it again."
+        f"'{path}' can't be read as a GeoTIFF; it may be damaged or cut short ({why}). Fetch or"
+        " write it again."
     )
 
 

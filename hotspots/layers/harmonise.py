@@ -14,7 +14,6 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 import xarray as xr
 from affine import Affine
 
@@ -301,9 +300,3 @@ def _codes(
         return recode(filled, own, canonical)
     except RasterError as error:
         raise RasterError(f"Layer '{name}': {error}") from error
-
-
-def crs_text(crs: pyproj.CRS) -> str:
-    """Return "EPSG:n" where the CRS has a code, else its WKT."""
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.to_wkt())

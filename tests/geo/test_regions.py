@@ -604,7 +604,7 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         (polygon([{"x": 1}, {"x": 2}, {"x": 3}]), BadInputError, "can't be read"),  # type: ignore[list-item]
         (polygon([[10**400, 0], [1, 1], [1, 0]]), BadInputError, "can't be read"),
         (polygon(SHELL) | {"crs": "EPSG:3857"}, BadInputError, "names the CRS 'EPSG:3857'"),
-        ({"type": "Topology"}, BadInputError, "isn't an area in GeoJSON"),
+        ({"type": "Topology"}, BadInputError, "is TopoJSON"),
         ({}, BadInputError, "isn't an area in GeoJSON"),
         ("[1, 2]", BadInputError, "isn't an area in GeoJSON"),
         ('{"type": "Polygon", "coordi', BadInputError, "can't be read"),

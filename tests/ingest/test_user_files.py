@@ -229,6 +229,13 @@ def test_declared_nodata_takes_the_place_of_the_files(tmp_path: Path) -> None:
     assert own.notes == ("The file's own nodata 0 counts as a value.",)
 
 
+def test_a_nan_of_the_files_own_never_counts_as_a_value(tmp_path: Path) -> None:
+    path = tif(tmp_path / "a.tif", np.array([[1, NAN, -9]], dtype="float32"), nodata=NAN)
+    own = read_own(path, **STOCK, nodata=-9)
+    assert not any("counts as a value" in note for note in own.notes)
+    assert np.isnan(read(own.raw)[0]).tolist() == [[False, True, True]]
+
+
 def test_several_numbers_may_mean_missing(tmp_path: Path) -> None:
     path = tif(tmp_path / "a.tif", np.array([[-1, 50, -9999]], dtype="int16"))
     own = read_own(path, **STOCK, nodata=(-1, -9999))

@@ -23,6 +23,7 @@ from shapely import MultiPolygon
 from hotspots.errors import BadInputError
 from hotspots.geo.antimeridian import polygons_of
 from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray
+from hotspots.layers.crs import in_plain_degrees, metres_per_unit, same_crs
 from hotspots.layers.grid import Grid
 
 if TYPE_CHECKING:
@@ -156,7 +157,11 @@ def _as_series(
         geometries = geometries.geometry
     if isinstance(geometries, gpd.GeoSeries):
         series = geometries.reset_index(drop=True)
-        return series if series.crs is not None else series.set_crs(crs)
+        if series.crs is None:
+            return series.set_crs(crs)
+        # Grads, or longitudes from Paris: a turn isn't 360 there.
+        odd = series.crs.is_geographic and not in_plain_degrees(series.crs)
+        return series.to_crs("EPSG:4326") if odd else series
     return gpd.GeoSeries(list(geometries), crs=crs)
 
 
@@ -165,7 +170,7 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
     shapes = np.asarray(series.array, dtype=object)
     region = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
     shapes = _polygons(shapes[region], region)
-    same = series.crs.equals(grid.crs, ignore_axis_order=True)
+    same = same_crs(series.crs, grid.crs)
     if not same and not grid.is_geographic:
         footprint = _footprint(grid, series.crs)
         shapes, region = _copies_within(shapes, region, footprint, series.crs.is_geographic)
@@ -243,9 +248,8 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
 
 def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArray:
     """Return `shapes` in the grid's CRS, with vertices at every cell width, valid."""
-    metre = 1.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
     # Metres per degree of latitude, in round numbers: it only sets how dense the vertices are.
-    step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metre)
+    step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metres_per_unit(crs))
     transformer = pyproj.Transformer.from_crs(crs, grid.crs, always_xy=True)
 
     def moved(xy: FloatArray) -> FloatArray:

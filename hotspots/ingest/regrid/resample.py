@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyproj
 import xarray as xr
 
 from hotspots.errors import RasterError
@@ -28,6 +27,7 @@ from hotspots.ingest.regrid.source_raster import (
     open_grid,
     read_stored,
 )
+from hotspots.layers.crs import same_crs
 from hotspots.layers.grid import Grid
 from hotspots.layers.legends import legend as legend_of
 from hotspots.layers.legends import recode, to_canonical
@@ -234,7 +234,7 @@ def _unit(raw: SourceRaster, months: str) -> str:
 
 def _view(raw: SourceRaster, grid: Grid) -> _View:
     source = open_grid(raw)
-    warp = None if _same_crs(source.crs, grid.crs) else warped(raw, source, grid)
+    warp = None if same_crs(source.crs, grid.crs) else warped(raw, source, grid)
     rows, columns = overlap.overlaps(source if warp is None else warp.grid, grid)
     used = np.unique(columns.cell)
     # There are several runs where a region crosses the meridian at which the source begins.
@@ -248,19 +248,6 @@ def _view(raw: SourceRaster, grid: Grid) -> _View:
     else:
         columns = columns._replace(cell=np.searchsorted(used, columns.cell).astype("int64"))
     return _View(raw, warp, rows, columns, runs)
-
-
-def _same_crs(a: pyproj.CRS, b: pyproj.CRS) -> bool:
-    """Return whether equal coordinates denote the same place in both, to some metres."""
-    if a.equals(b, ignore_axis_order=True):
-        return True
-    if not (a.is_geographic and b.is_geographic) or a.ellipsoid is None or b.ellipsoid is None:
-        return False
-    # Unnamed WGS84, NAD83 and ETRS89 differ by a metre; a sphere or NAD27 by far more.
-    alike = abs(a.ellipsoid.semi_major_metre - b.ellipsoid.semi_major_metre) < 1e-3
-    alike &= abs(a.ellipsoid.inverse_flattening - b.ellipsoid.inverse_flattening) < 1e-3
-    meridians = (a.prime_meridian, b.prime_meridian)
-    return bool(alike) and all(m is None or m.longitude == 0 for m in meridians)
 
 
 # ------------------------------------------------------------------------------------- strips

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.io.readers.rasters import raster
+from hotspots.layers.crs import layer_crs
 from hotspots.layers.grid import Grid
 from hotspots.layers.harmonise import (
     MAX_MAGNITUDE,
@@ -120,10 +121,9 @@ def opened(raw: SourceRaster) -> Iterator[DatasetReader]:
                 )
             yield file
     except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
-        message = str(error).rstrip(".") or type(error).__name__
         raise RasterError(
-            f"'{raw.path}' can't be read as a raster; it may be damaged or truncated ({message})."
-            " Download or write it again."
+            f"'{raw.path}' can't be read as a raster; it may be damaged or truncated"
+            f" ({deepest_reason(error)}). Download or write it again."
         ) from error
 
 
@@ -141,14 +141,15 @@ def open_grid(raw: SourceRaster) -> Grid:
     Raises
     ------
     RasterError
-        Unreadable, rotated, no CRS and none declared, or a declared CRS that contradicts the file.
+        Unreadable, rotated, no CRS and none declared, a declared CRS that contradicts the file, or
+        a CRS that rasters can't be in (`hotspots.layers.crs.layer_crs`).
     """
     with opened(raw) as file:
         transform, shape = file.transform, (file.height, file.width)
         own = pyproj.CRS.from_user_input(file.crs.to_wkt()) if file.crs else None
     if transform.b or transform.d:
         raise RasterError(f"'{raw.path}' is rotated against its CRS. Warp it north up (rio warp).")
-    crs = _crs(raw, own)
+    crs = layer_crs(_crs(raw, own), f"'{raw.path}'")
     grid = Grid(transform, shape, crs)
     if not crs.is_geographic:
         return grid

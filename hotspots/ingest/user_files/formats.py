@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
 from hotspots.io.os_errors import permitted, require_permitted
 from hotspots.io.readers.rasters import raster, zarr
+from hotspots.io.readers.vectors import TOPOJSON
 from hotspots.io.readers.zarr_store import is_zarr
 from hotspots.layers.dimensions import MONTH, third_dimension
 from hotspots.layers.variables import Variable
@@ -83,12 +84,14 @@ def user_raster(
             return _described(str(path), row, selection)
         if suffix in NETCDF:
             return _netcdf(path, row, selection)
-        from hotspots.ingest.user_files import tables as own_tables
-
         if suffix in TABLES:
-            return own_tables.table(path, row, selection, own_folder(folder))
-        if suffix in POLYGONS:
-            return own_tables.polygons(path, row, selection, own_folder(folder))
+            from hotspots.ingest.user_files.tables import table
+
+            return table(path, row, selection, own_folder(folder))
+        if suffix in (*POLYGONS, TOPOJSON):
+            from hotspots.ingest.user_files.polygons import polygons
+
+            return polygons(path, row, selection, own_folder(folder))
     read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
     raise RasterError(
         f"The format of '{path.name}' isn't supported ({read} are). Convert it first."
@@ -103,10 +106,9 @@ def _open(path: str, shown: str) -> Iterator[DatasetReader]:
         with raster(path) as file:
             yield file
     except rasterio.errors.RasterioError as error:
-        message = str(error).rstrip(".") or type(error).__name__
         raise RasterError(
-            f"'{shown}' can't be read; it may be damaged or truncated ({message}). Download or"
-            " write it again."
+            f"'{shown}' can't be read; it may be damaged or truncated ({deepest_reason(error)})."
+            " Download or write it again."
         ) from error
 
 

@@ -7,6 +7,7 @@ file's own metadata.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from hotspots.ingest.user_files.requirements import (
 )
 from hotspots.ingest.user_files.source import Selection, UserRaster
 from hotspots.io.atomic import file_hash
+from hotspots.layers.crs import crs_label, horizontal, same_crs
 from hotspots.layers.variables import Variable, variable
 from hotspots.store.profiles import Depth
 
@@ -90,6 +92,7 @@ def read_own(
     licence: str = "",
     url: str = "",
     cache: str | Path | None = None,
+    accept: bool = False,
 ) -> Own:
     """Return a user's layer with its declared properties; raise if required ones are missing.
 
@@ -119,7 +122,8 @@ def read_own(
     column : str, optional
         Column of a table, or attribute of polygons, with the values.
     cell : float, optional
-        Side of the cells that polygons are burnt into, in units of their CRS.
+        Side of the cells that polygons are burnt into, in units of their CRS; or the distance of
+        the points of a table, where they don't show it.
     legend : str, optional
         Legend of the classes, one of `hotspots.layers.legends.legend_names`.
     guidelines : str, optional
@@ -129,6 +133,8 @@ def read_own(
     cache : path, optional
         Folder for downloaded files, and for rasters made from tables and polygons; by default one
         that is removed when the program ends.
+    accept : bool
+        Whether a doubtful grid of points is taken.
 
     Returns
     -------
@@ -146,7 +152,7 @@ def read_own(
         path_or_url,
         _row(variable),
         Declared(
-            Selection(band, year, crs or "", subdataset, column, cell),
+            Selection(band, year, crs or "", subdataset, column, cell, accept),
             Attribution(source, citation, licence, url),
             unit=unit,
             depth=depth,
@@ -284,8 +290,10 @@ def _notes(layer: _Layer) -> Iterator[str]:
         yield f"The CRS {crs} was declared where the file says {file.crs}."
     if declared.depth is None and depth is not None:
         yield f"The depth {depth} cm is the file's own."
-    if missing and file.nodata is not None and file.nodata not in missing:
-        yield f"The file's own nodata {file.nodata:g} counts as a value."
+    # NaN is always missing.
+    own = None if file.nodata is None or math.isnan(file.nodata) else file.nodata
+    if missing and own is not None and own not in missing:
+        yield f"The file's own nodata {own:g} counts as a value."
     if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
         yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 
@@ -330,14 +338,12 @@ def _of_all(folder: Path) -> str:
 
 
 def _same_crs(one: str, other: str) -> bool:
-    return bool(_crs(one).equals(_crs(other), ignore_axis_order=True))
+    return same_crs(_crs(one), _crs(other))
 
 
 def _shown_crs(text: str) -> str:
     """Return "EPSG:n" where the CRS has a code, else its name."""
-    crs = _crs(text)
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.name)
+    return crs_label(horizontal(_crs(text)))
 
 
 def _crs(text: str) -> pyproj.CRS:

@@ -32,7 +32,10 @@ class Selection:
     column : str or None
         Column of a table, or attribute of polygons.
     cell : float or None
-        Side of the cells of polygons, in units of their CRS; required for polygons only.
+        Side of the cells of polygons, in units of their CRS, which is required; or the distance of
+        the points of a table, where they don't show it.
+    accept : bool
+        Whether what would be refused as doubtful is taken.
     """
 
     band: int | None = None
@@ -41,6 +44,7 @@ class Selection:
     subdataset: str | None = None
     column: str | None = None
     cell: float | None = None
+    accept: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.ingest.user_files.source import Selection, chosen
 from hotspots.io.cog import RasterForm, new_geotiff
 from hotspots.io.readers.netcdf import open_zarr_store
@@ -61,8 +61,7 @@ def _opened(path: Path) -> xr.Dataset:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RasterError(
             f"'{path}' can't be read as Zarr; it may be damaged or not whole"
-            f" ({str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__})."
-            " Copy or write it again."
+            f" ({deepest_reason(error)}). Copy or write it again."
         ) from error
 
 
