@@ -25,7 +25,8 @@ from hotspots.analysis.zonal.coverage import (
     share_out,
 )
 from hotspots.errors import BadInputError
-from hotspots.geo.antimeridian import polygons_of
+from hotspots.geo.antimeridian import short_way
+from hotspots.geo.areas import polygons_of
 from hotspots.geo.regions import initiative_members
 from hotspots.geo.regions import regions as region_set
 from hotspots.layers.grid import Grid, cell_area, grid_of
@@ -155,6 +156,8 @@ def _named(regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "id" not in regions:
         raise BadInputError("The regions need a column 'id' with one name for each.")
     frame = regions.copy() if regions.crs is None else regions.to_crs(4326)
+    if regions.crs is None or regions.crs.is_geographic:
+        frame = frame.set_geometry(short_way(frame.geometry))
     frame["id"] = frame["id"].astype(str)
     for column in ("name_en", "name_fr", "name_es"):
         if column not in frame:
