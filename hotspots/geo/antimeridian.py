@@ -119,8 +119,8 @@ def repair(geometry: BaseGeometry) -> BaseGeometry:
     ----------
     geometry
         Any geometry in EPSG:4326, valid or not. An edge over more than 180 degrees of longitude is
-        taken the short way, across the antimeridian; only a ring that joins -180 to 180 exactly
-        and is valid as given (a box around the world) is kept. Longitudes may exceed 180.
+        taken the short way, across the antimeridian; only a belt around the world, cut open along
+        the meridian of -180 and 180, is kept. Longitudes may exceed 180.
 
     Returns
     -------
@@ -167,11 +167,20 @@ def has_jump(geometry: BaseGeometry) -> bool:
 
 def jumps_of(geometries: Sequence[BaseGeometry]) -> BoolArray:
     """Return `has_jump` of each geometry."""
+    # 360 degrees exactly is the edge of a box around the world, kept as given.
+    return _with_edges(geometries, 180, 360)
+
+
+def may_jump(geometries: Sequence[BaseGeometry]) -> BoolArray:
+    """Return which geometries have an edge over more than 180 degrees: a jump, or a belt."""
+    return _with_edges(geometries, 180, np.inf)
+
+
+def _with_edges(geometries: Sequence[BaseGeometry], above: float, below: float) -> BoolArray:
     parts, owners = parts_of(geometries)
     steps, part_of_step = _steps(parts)
     found = np.zeros(len(geometries), dtype=bool)
-    # 360 degrees exactly is the edge of a box around the world, kept as given.
-    found[owners[part_of_step[(steps > 180) & (steps < 360)]]] = True
+    found[owners[part_of_step[(steps > above) & (steps < below)]]] = True
     return found
 
 
@@ -188,7 +197,7 @@ def short_way(geometries: gpd.GeoSeries) -> gpd.GeoSeries:
         return geometries
     shapes = np.asarray(geometries.array, dtype=object)
     at = np.flatnonzero(~shapely.is_missing(shapes))
-    jumping = at[jumps_of(list(shapes[at]))]
+    jumping = at[may_jump(list(shapes[at]))]
     if not jumping.size:
         return geometries
     changed = shapes.copy()
@@ -226,9 +235,18 @@ def _unwrap(xy: FloatArray, stitched: bool) -> FloatArray:
 
 
 def _is_sound_belt(xy: FloatArray, steps: FloatArray) -> bool:
-    """Whether a ring's only jumps join -180 to 180, and it is valid as given."""
-    jumping = steps[np.abs(steps) > 180]
-    return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
+    """Whether a ring's only jumps join -180 to 180 along a belt, and it is valid as given.
+
+    A belt has edges along the meridian where it was cut open. A ring that leaves the meridian at
+    once crosses it there, with a point on either side.
+    """
+    jumping = np.flatnonzero(np.abs(steps) > 180)
+    if not (np.abs(steps[jumping]) == 360).all():
+        return False
+    x, count = xy[:, 0], len(steps)
+    before, after = x[(jumping - 1) % count], x[(jumping + 2) % count]
+    along = (before == x[jumping]) & (after == x[jumping + 1])
+    return bool(along.all()) and bool(shapely.Polygon(xy).is_valid)
 
 
 def _cut(geometry: BaseGeometry) -> BaseGeometry:

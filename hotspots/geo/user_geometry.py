@@ -46,7 +46,7 @@ DAMAGE = (
 NOTE = "outline_note"  # column of `read_areas`
 
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
-SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
+_SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
 _MOST_LONGITUDE = 360.0  # drawing tools write 185 for 175 W
 _WIDEST_EDGE = 180.0
 _SEGMENTS = 100  # number of segments of an area's longest side before reprojection
@@ -120,7 +120,7 @@ def geojson_geometry(data: GeoJson) -> tuple[BaseGeometry, str]:
         geometry = _assembled(list(_rings(data)))
     except RecursionError as error:
         raise BadInputError("The GeoJSON is nested too deep. Give a simple collection.") from error
-    return usable(geometry), SHORT_WAY if has_jump(geometry) else ""
+    return usable(geometry), _SHORT_WAY if has_jump(geometry) else ""
 
 
 def _assembled(polygons: Sequence[Sequence[FloatArray]]) -> BaseGeometry:
@@ -231,7 +231,7 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
     # After reprojection, a jump only marks a crossing of the antimeridian.
     jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
     placed = table.copy()
-    placed[NOTE] = np.where(jumps, SHORT_WAY, "")
+    placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
     return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
 
 

@@ -82,7 +82,9 @@ def zonal(
             f"Regions must be a GeoDataFrame with polygons, not {type(regions).__name__}."
         )
     index = pd.Index(regions["id"], name="id") if "id" in regions else regions.index
-    return zonal_from_cover(data, cover_fractions(grid, short_way(regions.geometry)), index, partition)
+    return zonal_from_cover(
+        data, cover_fractions(grid, short_way(regions.geometry)), index, partition
+    )
 
 
 def zonal_from_cover(
