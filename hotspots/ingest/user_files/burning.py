@@ -65,8 +65,8 @@ def unseen(given: Polygons, seen: npt.NDArray[np.bool_], transform: Affine, shap
     area = shapely.area(np.asarray(given.shapes, dtype=object))
     largest = lost[area[lost].argmax()]
     return (
-        f"{lost.size:,} of {count:,} polygons got no cell, since they hold no cell's centre: together"
-        f" {_percent(area[lost].sum() / area.sum())} of the area, the largest (feature"
+        f"{lost.size:,} of {count:,} polygons got no cell, since they hold no cell's centre:"
+        f" together {_percent(area[lost].sum() / area.sum())} of the area, the largest (feature"
         f" {given.rows[largest]}) {_percent(area[largest] / area.sum())}. A smaller --cell shows"
         " them."
     )
