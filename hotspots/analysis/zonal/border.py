@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 TOLERANCE_KM = 5.0
 # Largest shares of a raster beyond the tolerance, and within it, at which it is of one country.
-# Rasters cut to a frame have neighbours in it; a territory smaller than the tolerance has no border
-# that could be told from its surroundings.
+# Rasters cut to a frame have neighbours in it; a territory as small as the tolerance can't be
+# distinguished from its surroundings.
 MOST_BEYOND, MOST_NEAR = 0.01, 0.25
 _SPACING_DEG = 0.01
 _EARTH_RADIUS_KM = 6371.0

@@ -53,7 +53,8 @@ def unseen(given: Polygons, seen: npt.NDArray[np.bool_], transform: Affine, shap
         None holds a cell's centre.
     """
     # One that lies below others has cells, although none shows it.
-    lost = np.array([i for i in np.flatnonzero(~seen) if not _holds(given, i, transform, shape)])
+    hidden = np.flatnonzero(~seen).tolist()
+    lost = np.array([i for i in hidden if not _holds(given, i, transform, shape)], dtype="int64")
     if not lost.size:
         return ""
     count, cell = len(given.shapes), f"{abs(transform.a):g}"

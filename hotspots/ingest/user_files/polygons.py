@@ -77,7 +77,7 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
     given, remarks = _areas(frame, _attribute(frame[name], path, name, row), path, name)
     degrees = frame.crs is not None and frame.crs.is_geographic
     overlap = overlaps(given, cell, path.name)
-    bounds = shapely.total_bounds(np.asarray(given.shapes, dtype=object))
+    bounds = shapely.total_bounds(np.asarray(given.shapes, dtype=object)).tolist()
     transform, shape = _frame_grid(bounds, cell, degrees, path)
     made = folder / f"{path.stem}_{name}_{cell:g}.tif"
     seen = _burn(given, made, form_of(transform, shape, crs))
