@@ -109,6 +109,7 @@ def analyze(
         "notes": [
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
             *doubts(data),
+            *([weights.own.sentence] if weights.own else []),
             *out_of_range(data),
             *unlike_makers(data),
             *ranked.notes,
@@ -120,7 +121,7 @@ def analyze(
         "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(layers, data),
-        "summary": tables.summary,
+        "summary": tables.summary | _outside(weights),
     }
     return Edition(
         layers,
@@ -135,6 +136,17 @@ def analyze(
         },
         tables.land_use,
     )
+
+
+def _outside(weights: RegionWeights) -> Figures:
+    """Return which shares of the stock lie on and beyond the border of the data's own country."""
+    if weights.own is None:
+        return {}
+    cells = weights.own.cells
+    return {
+        "border_share_of_stock": round(cells.border_share, 6),
+        "outside_share_of_stock": round(cells.outside_share, 6),
+    }
 
 
 @dataclass(frozen=True)

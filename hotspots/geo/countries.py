@@ -23,7 +23,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, MissingAssetError
-from hotspots.geo.antimeridian import Feature, areal_union, polygons_of, read_topology
+from hotspots.geo.antimeridian import Feature, read_topology
+from hotspots.geo.areas import areal_union, polygons_of
 
 LANGUAGES = ("en", "fr", "es")
 DETAILS = ("10m", "50m")

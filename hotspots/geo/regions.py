@@ -24,7 +24,8 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError, UnknownRegionError
 from hotspots.geo import countries, initiative, user_geometry
-from hotspots.geo.antimeridian import WORLD_BOX, areal_union
+from hotspots.geo.antimeridian import WORLD_BOX
+from hotspots.geo.areas import areal_union
 from hotspots.geo.countries import LANGUAGES
 
 if TYPE_CHECKING:

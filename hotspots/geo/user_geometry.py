@@ -16,7 +16,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError, deepest_reason
-from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
+from hotspots.geo.antimeridian import has_jump, jumps_of, repair_each
+from hotspots.geo.areas import areal_union
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
 from hotspots.io.readers.vectors import topology_error
@@ -49,6 +50,7 @@ NOTE = "outline_note"  # column of `read_areas`
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
 _SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
 _MOST_LONGITUDE = 360.0  # drawing tools write 185 for 175 W
+_WIDEST_EDGE = 180.0
 _SEGMENTS = 100  # number of segments of an area's longest side before reprojection
 
 
@@ -85,7 +87,8 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     if (west - east) % 360 == 0 and west >= east:
         raise BadInputError(f"The box {box_text} has no width. {_BOX_RULE}")
     if west < east:
-        return shapely.box(west, south, east, north)
+        # Points along wide edges: only an edge over more than 180 degrees would be ambiguous.
+        return shapely.segmentize(shapely.box(west, south, east, north), _WIDEST_EDGE)
     halves = [(west, 180.0), (-180.0, east)]
     # A box that starts or ends at 180 has one half only.
     return areal_union([shapely.box(a, south, b, north) for a, b in halves if a < b])
@@ -142,6 +145,23 @@ def usable(geometry: BaseGeometry) -> BaseGeometry:
 
 def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     """Return geometries (EPSG:4326) repaired; raise where one is off the globe or has no area."""
+    repaired = on_globe(geometries)
+    if shapely.is_empty(repaired).any():
+        raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
+    return repaired
+
+
+def on_globe(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return the areas of geometries in degrees, repaired, empty where there is none.
+
+    The one function by which every outline in longitude and latitude is read: that of a region,
+    a file of regions, a footprint, polygons of a layer. See `hotspots.geo.antimeridian.repair`.
+
+    Raises
+    ------
+    BadInputError
+        Too many vertices, or a point off the globe.
+    """
     xy = shapely.get_coordinates(geometries)
     what = "The area has" if len(geometries) == 1 else "The areas have"
     require_within(what, len(xy), "vertices", "simplify it")
@@ -151,10 +171,7 @@ def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    repaired = repair_each(geometries)
-    if shapely.is_empty(repaired).any():
-        raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
-    return repaired
+    return repair_each(geometries)
 
 
 def read_areas(path: Path) -> gpd.GeoDataFrame:

@@ -96,7 +96,7 @@ def add_own(
         made,
         raws=[own.raw],
         provenance=_provenance(own, path, notes),
-        given=own.given,
+        given=own.given | ({"read as": " ".join(notes)} if notes else {}),
         acceptance=Acceptance(remarks, accept),
     )
     return {

@@ -21,7 +21,7 @@ from scipy import sparse
 from shapely import MultiPolygon
 
 from hotspots.errors import BadInputError
-from hotspots.geo.antimeridian import polygons_of
+from hotspots.geo.areas import polygons_of, valid_areas
 from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray
 from hotspots.layers.crs import in_plain_degrees, metres_per_unit, same_crs
 from hotspots.layers.grid import Grid
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 ROUNDING = 1e-6
+COLLECTION = shapely.GeometryType.GEOMETRYCOLLECTION
 Boxes = list[tuple[float, float, float, float]]
 
 
@@ -185,20 +186,19 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
 
 def _polygons(shapes: ObjectArray, region: npt.NDArray[np.intp]) -> ObjectArray:
     """Return the valid polygonal part of each shape; other geometries raise `BadInputError`."""
-    bad = ~shapely.is_valid(shapes)
-    shapes = shapes.copy()
-    shapes[bad] = shapely.make_valid(shapes[bad])
-    for i in np.flatnonzero(shapely.get_type_id(shapes) == 7):  # GeometryCollection
-        parts = shapely.get_parts(shapes[i])
-        shapes[i] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
     wrong = shapely.get_dimensions(shapes) != 2
+    # Overlapping parts count once, and collections may hold lines beside their polygons.
+    odd = ~wrong & (~shapely.is_valid(shapes) | (shapely.get_type_id(shapes) == COLLECTION))
+    repaired = shapes.copy()
+    repaired[odd] = valid_areas(list(shapes[odd]))
+    wrong |= shapely.is_empty(repaired)
     if wrong.any():
         where = int(np.argmax(wrong))
         raise BadInputError(
             f"Geometry {region[where]} is a {shapes[where].geom_type}, but a region needs an area."
             " Give a Polygon or MultiPolygon (buffer a point or line first)."
         )
-    return shapes
+    return repaired
 
 
 def _copies_within(
@@ -258,8 +258,7 @@ def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArra
     out = shapely.transform(shapely.segmentize(shapes, step), moved)
     if grid.is_geographic:
         out = np.array([_unwrapped(shape) for shape in out], dtype=object)
-    # A buffer of 0 leaves the areas of what make_valid returns, without lines and points.
-    return np.asarray(shapely.buffer(shapely.make_valid(out), 0), dtype=object)
+    return np.asarray(valid_areas(list(out)), dtype=object)
 
 
 def _unwrapped(shape: BaseGeometry) -> BaseGeometry:

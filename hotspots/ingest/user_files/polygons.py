@@ -12,9 +12,12 @@ import numpy.typing as npt
 import pyproj
 import shapely
 from affine import Affine
-from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, RasterError, deepest_reason, near_matches
+from hotspots.geo.antimeridian import jumps_of
+from hotspots.geo.areas import valid_areas
+from hotspots.geo.user_geometry import on_globe
+from hotspots.ingest.user_files.burning import Polygons, overlaps, unseen
 from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
 from hotspots.io.cog import RasterForm, new_geotiff
@@ -37,6 +40,9 @@ _NO_CLASS = ("", "none", "nan", "no_data", "nodata", "missing")
 def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
     """Rasterise polygons by an attribute: each cell has the value at its centre.
 
+    Longitudes are read as those of a region: an edge over more than 180 degrees is taken the short
+    way, across the antimeridian. Notes say which polygons got no cell, overlap or are invalid.
+
     Parameters
     ----------
     path : Path
@@ -54,7 +60,8 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
     Raises
     ------
     RasterError
-        No cell size, no CRS, no such attribute, text that isn't a class of the variable.
+        No cell size, no CRS, no such attribute, text that isn't a class of the variable; points or
+        lines; no polygon with a cell; polygons with different values over one another.
     """
     frame, notes = _in_plain_units(_frame(path), path, selection.crs)
     crs = "" if frame.crs is None else crs_text(frame.crs)
@@ -66,18 +73,19 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
             f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
             " units of its CRS: --cell 0.05."
         )
-    frame = frame[~(frame.geometry.is_empty | frame.geometry.isna())]
-    values = _attribute(frame[name], path, name, row)
-    kept = np.isfinite(values)
-    shapes = [(g, v) for g, v, k in zip(frame.geometry, values, kept, strict=True) if k]
-    if not shapes:
-        raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
+    _require_drawable(frame.geometry, path)
+    given, remarks = _areas(frame, _attribute(frame[name], path, name, row), path, name)
     degrees = frame.crs is not None and frame.crs.is_geographic
-    _require_drawable(frame[kept].geometry, path)
-    transform, shape = _frame_grid(frame[kept].total_bounds, cell, degrees, path)
+    overlap = overlaps(given, cell, path.name)
+    bounds = shapely.total_bounds(np.asarray(given.shapes, dtype=object)).tolist()
+    transform, shape = _frame_grid(bounds, cell, degrees, path)
     made = folder / made_name(path, name, f"{cell:g}")
-    _burn(shapes, made, form_of(transform, shape, crs))
-    notes += (f"{len(shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells.",)
+    seen = _burn(given, made, form_of(transform, shape, crs))
+    notes += (
+        f"{len(given.shapes):,} polygons were burnt into {shape[0]} x {shape[1]} cells.",
+        *remarks,
+        *filter(None, (overlap, unseen(given, seen, transform, shape))),
+    )
     return UserRaster(
         str(made),
         layer=name,
@@ -85,6 +93,41 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
         nodata=float("nan"),
         notes=notes,
     )
+
+
+def _areas(
+    frame: gpd.GeoDataFrame, values: Array, path: Path, name: str
+) -> tuple[Polygons, list[str]]:
+    """Return the areas with a value, repaired, and sentences on what was left out or changed."""
+    outlines = np.asarray(frame.geometry.array, dtype=object)
+    drawn = ~(shapely.is_missing(outlines) | shapely.is_empty(outlines))
+    kept = np.flatnonzero(drawn & np.isfinite(values))
+    if not kept.size:
+        raise RasterError(f"'{path}' has no polygon with a value of '{name}'.")
+    given = list(outlines[kept])
+    invalid = int((~shapely.is_valid(given)).sum())
+    degrees = frame.crs is not None and frame.crs.is_geographic
+    try:
+        # Longitudes may jump at 180 degrees, or run from 0 to 360.
+        areas = on_globe(given) if degrees else valid_areas(given)
+    except BadInputError as error:
+        raise RasterError(f"'{path.name}': {error}") from error
+    empty = shapely.is_empty(areas)
+    if empty.all():
+        raise RasterError(f"'{path}' has no polygon with an area. Draw at least one.")
+    counts = (
+        (int((~drawn).sum()), "have no outline and were left out"),
+        (int((drawn & ~np.isfinite(values)).sum()), f"have no value of '{name}' and were left out"),
+        (int(empty.sum()), "have no area and were left out"),
+        (invalid, "cross or overlap themselves; each is the area that its rings enclose, once"),
+        (
+            int(jumps_of(given).sum()) if degrees else 0,
+            "have edges over more than 180 degrees, which were taken across the antimeridian",
+        ),
+    )
+    remarks = [f"{count:,} of {len(frame):,} polygons {what}." for count, what in counts if count]
+    sound = [area for area, nothing in zip(areas, empty, strict=True) if not nothing]
+    return Polygons(sound, values[kept][~empty], kept[~empty] + 1), remarks
 
 
 def _frame(path: Path) -> gpd.GeoDataFrame:
@@ -131,7 +174,13 @@ def _crs(path: Path, given: str | pyproj.CRS) -> pyproj.CRS:
 
 
 def _require_drawable(outlines: gpd.GeoSeries, path: Path) -> None:
-    """Raise for outlines with too many vertices, or with coordinates off the globe."""
+    """Raise for points or lines, too many vertices, or coordinates off the globe."""
+    for kind in outlines.geom_type.dropna().unique():
+        if kind not in ("Polygon", "MultiPolygon", "GeometryCollection"):
+            raise RasterError(
+                f"'{path}' holds a {kind}, which covers no cells. Give polygons, or points as a CSV"
+                " table with their coordinates."
+            )
     xy = shapely.get_coordinates(outlines)
     require_within(f"'{path.name}' has", len(xy), "vertices", "simplify its outlines")
     if not len(xy) or not (np.abs(xy) <= _FARTHEST).all():  # false for NaN too
@@ -182,15 +231,19 @@ def _frame_grid(
     return Affine(cell, 0, x0 + left * cell, 0, -cell, y0 - top * cell), shape
 
 
-def _burn(shapes: Sequence[tuple[BaseGeometry, float]], made: Path, form: RasterForm) -> None:
+def _burn(given: Polygons, made: Path, form: RasterForm) -> npt.NDArray[np.bool_]:
+    """Write the raster, strip by strip; return which polygons a cell has the value of."""
     from rasterio.features import rasterize
 
     height, width = form.shape
+    shapes = [(shape, number) for number, shape in enumerate(given.shapes, start=1)]
+    # Position 0 is of the cells in no polygon.
+    value_of, seen = np.append(np.nan, given.values), np.zeros(len(shapes) + 1, dtype=bool)
     with new_geotiff(made, form) as file:
         for top in range(0, height, _STRIP):
             rows = min(_STRIP, height - top)
             moved = form.transform * Affine.translation(0, top)
-            part = rasterize(
-                shapes, out_shape=(rows, width), transform=moved, fill=np.nan, dtype="float64"
-            )
-            file.write(part, 1, window=((top, top + rows), (0, width)))
+            part = rasterize(shapes, out_shape=(rows, width), transform=moved, dtype="int32")
+            seen[np.unique(part)] = True
+            file.write(value_of[part], 1, window=((top, top + rows), (0, width)))
+    return seen[1:]
