@@ -78,6 +78,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Count
     shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
     ranked = number_rows.count_ranked(table.values(), "countries")
     uses = number_rows.stocks_by_use(edition.land_use)
+    wording = number_rows.Wording(edition.recipe, lang, period, edition.stock_depth)
     rows: dict[str, CountryText[Row]] = {}
     for key, name in _names([frame, absent], lang).items():
         row = table.get(key)
@@ -85,7 +86,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Count
             "name": name,
             "rows": []
             if row is None
-            else number_rows.region_rows(row, period, ranked, edition.recipe, lang, uses.get(key)),
+            else number_rows.region_rows(row, wording, ranked, uses.get(key)),
             "notes": number_rows.region_notes(row, lang),
         }
     return {"shapes": shapes, "rows": rows}

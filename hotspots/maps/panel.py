@@ -233,10 +233,11 @@ def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row
     table = edition.table
     rows = number_rows.by_id(table[table["set"] == "total"])
     uses = number_rows.stocks_by_use(edition.land_use)
+    wording = number_rows.Wording(edition.recipe, lang, period, edition.stock_depth)
     return [
         shown
         for key, row in rows.items()
-        for shown in number_rows.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
+        for shown in number_rows.region_rows(row, wording, uses=uses.get(key))
     ]
 
 
