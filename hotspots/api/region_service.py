@@ -101,10 +101,43 @@ def find_row(edition: Edition, region_id: str) -> tuple[Hashable, Row]:
             f"'{region_id}' is a box; this service has numbers for countries, regions of the "
             "initiative and the whole only, which /v1/regions lists."
         )
+    if outside := _outside(edition, given):
+        raise UnknownRegionError(outside)
     raise UnknownRegionError(
         f"No region has the id '{_shortened(region_id)}'{_matches(edition, region_id)} "
         "Use an id that /v1/regions lists, such as KEN or world."
     )
+
+
+def _outside(edition: Edition, given: str) -> str:
+    """Return that a real country or region of the initiative has no row; "" for other words."""
+    from hotspots.geo.initiative import groups
+
+    found = countries.find(given)
+    if len(found) == 1:
+        (code,) = found
+        name = countries.countries()[code].names["en"]
+    elif given.casefold() in groups():
+        code = given.casefold()
+        name = groups()[code].names["en"]
+    else:
+        return ""
+    # Known by its name only: the near matches name its id.
+    if code in edition.table.index:
+        return ""
+    region = edition.manifest.get("region", "")
+    of = f", which is of {_named(edition, str(region))}" if region else ""
+    return (
+        f"{name} ({code}) lies outside this edition{of}, or its table has no row of it."
+        " /v1/regions lists the regions that it has."
+    )
+
+
+def _named(edition: Edition, region: str) -> str:
+    if region not in edition.table.index:
+        return region
+    name = edition.table.loc[region, "name_en"]
+    return str(name) if region == WORLD else f"{name} ({region})"
 
 
 def _matches(edition: Edition, given: str) -> str:

@@ -25,7 +25,7 @@ _COLUMNS = {
     "note": ("", "what to know about this row"),
     "rank": (
         "1",
-        "rank by potential, t yr-1, within its set; 1 is the largest; empty in a set of one",
+        "rank by potential, t yr-1, in its set; 1 is the largest; empty in a set of one",
     ),
     "area_ha": (
         "ha",

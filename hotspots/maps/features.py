@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from hotspots.edition.edition import Edition
-    from hotspots.edition.gaps import HasRecords
+    from hotspots.registry.completeness import HasRecords
 
 Bounds = tuple[float, float, float, float]
 Shapes = npt.NDArray[np.object_]
