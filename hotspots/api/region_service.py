@@ -134,10 +134,8 @@ def _outside(edition: Edition, given: str) -> str:
 
 
 def _named(edition: Edition, region: str) -> str:
-    if region not in edition.table.index:
-        return region
-    name = edition.table.loc[region, "name_en"]
-    return str(name) if region == WORLD else f"{name} ({region})"
+    name = str(edition.table["name_en"].to_dict().get(region, region))
+    return name if region in (name, WORLD) else f"{name} ({region})"
 
 
 def _matches(edition: Edition, given: str) -> str:

@@ -160,7 +160,7 @@ def caveats_of(
 
 def whole_scope(table: pd.DataFrame, layers: xr.Dataset, management: str) -> Scope:
     """Return the scope of the whole area, from its row of the table and the ranked cells."""
-    row = table[table["set"] == "total"].iloc[0].to_dict()
+    row = cast("Mapping[str, object]", table[table["set"] == "total"].iloc[0].to_dict())
     found = [layers[f"cluster_{axis}"].values for axis in CLUSTERED if f"cluster_{axis}" in layers]
     clustered = any(bool((np.nan_to_num(codes) != 0).any()) for codes in found)
     return Scope(row, _ranked_zones(layers), management, clustered)
@@ -182,14 +182,14 @@ def caveats_of_region(edition: Edition, id: Hashable) -> list[str]:
     held = edition.manifest["caveats"]
     # A saved edition doesn't keep the order.
     ids = sorted(held, key=[*CAVEATS, *held].index)
-    row = edition.table.loc[id].to_dict()
+    row = cast("Mapping[str, object]", edition.table.loc[str(id)].to_dict())
     if row.get("set") == "total":
         return ids
     scope = Scope(row, _zones_of(edition, str(id), row), edition.recipe.potential.management)
     return [key for key in ids if key not in CAVEATS or CAVEATS[key].applies(scope)]
 
 
-def _zones_of(edition: Edition, id: str, row: Mapping[Hashable, object]) -> frozenset[str]:
+def _zones_of(edition: Edition, id: str, row: Mapping[str, object]) -> frozenset[str]:
     """Return the climate zones in which a region has ranked land."""
     units = edition.units
     if row.get("set") == "outside" or "country" not in units:

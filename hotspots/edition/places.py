@@ -69,9 +69,8 @@ def _meets_land(place: Region, layers: xr.Dataset) -> bool:
 def _extent(edition: Edition) -> str:
     """Return the name of an edition's region, with its id."""
     region = str(edition.manifest["region"])
-    if region in edition.table.index and edition.table.loc[region, "name_en"] != region:
-        return f"{edition.table.loc[region, 'name_en']} ({region})"
-    return region
+    name = str(edition.table["name_en"].to_dict().get(region, region))
+    return region if name == region else f"{name} ({region})"
 
 
 def called(place: Region) -> str:
@@ -86,7 +85,7 @@ def without_hotspots(place: Region, edition: Edition) -> str:
     rows = edition.table[edition.table["set"] != "outside"]
     if place.id not in rows.index:
         return f"{said}."
-    row = rows.loc[place.id].to_dict()
+    row = cast("Mapping[str, object]", rows.loc[place.id].to_dict())
     if row.get("value_from") == "missing":
         return f"{said}: the data hold no soil there."
     parts = [_land(row), *_amounts(row, f"{edition.recipe.methods.ranking_potential}_total")]

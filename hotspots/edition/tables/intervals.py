@@ -154,9 +154,9 @@ def _columns(
 
 def _has_peers(totals: Array, sets: npt.NDArray[np.object_] | None) -> npt.NDArray[np.bool_]:
     """Return which columns have another one of their set to be ranked with."""
-    known = np.isfinite(totals).any(axis=0)
-    of_set = np.zeros(totals.shape[1]) if sets is None else np.unique(sets, return_inverse=True)[1]
-    return np.array([known[of_set == one].sum() > 1 for one in of_set], dtype=bool)
+    known = np.atleast_1d(np.isfinite(totals).any(axis=0))
+    of_set = np.zeros(len(known)) if sets is None else np.unique(sets, return_inverse=True)[1]
+    return np.asarray([known[of_set == one].sum() > 1 for one in of_set], dtype=np.bool_)
 
 
 def with_standard_deviations(
