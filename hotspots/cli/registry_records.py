@@ -174,17 +174,20 @@ def listed(
 def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
     from hotspots.edition.places import called
     from hotspots.io import clock
-    from hotspots.registry.completeness import FRESH_YEARS, old_since
+    from hotspots.registry.completeness import old_since
 
     day, place = old_since(clock.today()), hs.region(region) if region else None
     # "" (never verified) sorts before every date, and so counts too.
     stale = int((found["verified_on"] < day).sum())
-    one, of = len(found) == 1, "" if place is None else f" of {called(place)}"
-    verified = f"; {stale:,} not verified within {FRESH_YEARS} years" if len(found) else ""
-    count = f"{len(found):,} record{'' if one else 's'}" if len(found) else "No such record"
     # With a region, the next line says it.
     absence = "" if place else " Absence of a record is not evidence of absence."
-    put(f"{count}{of} in {registry.source}{verified}.{absence}")
+    if len(found):
+        count = f"{len(found):,} record{'' if len(found) == 1 else 's'}"
+        verified = f"{stale:,} not verified within two years"
+        put(f"{count} in {registry.source}; {verified}.{absence}")
+    else:
+        of = "" if place is None else f" of {called(place)}"
+        put(f"No such record{of} in {registry.source}.{absence}")
     if place is not None:
         from hotspots.registry.maintenance import region_lines
 

@@ -244,7 +244,7 @@ def test_two_letters_are_a_country(client: TestClient) -> None:
     """ISO 3166-1 alpha-2, where the table has that country; no outline is drawn for it."""
     assert client.get("/v1/regions/KE").json()["id"] == "KEN"
     assert client.get("/v1/regions/de/summary").json()["id"] == "DEU"
-    assert_problem(client.get("/v1/regions/FR"), 404, "No region has the id 'FR'")
+    assert_problem(client.get("/v1/regions/FR"), 404, "France (FRA) lies outside this edition")
     assert_problem(client.get("/v1/regions/QQ"), 404, "No region has the id 'QQ'")
 
 
