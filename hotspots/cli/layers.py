@@ -254,6 +254,13 @@ def layers(
     if not rows:
         report(f"The store '{target.storage.shown}' holds no layer.")
     print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
+    damaged = [row["layer"] for row in rows if row["state"] in ("changed", "missing")]
+    if check and damaged:
+        report(
+            f"Not as the store wrote them, changed or missing: {', '.join(damaged)}. Add them again"
+            " with 'ingest --refresh' or 'add-layer'."
+        )
+        raise typer.Exit(1)
 
 
 def stock(

@@ -16,7 +16,7 @@ import xarray as xr
 
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
-from hotspots.edition.caveats import caveats_of
+from hotspots.edition.caveats import caveats_of, whole_scope
 from hotspots.edition.draws import Drawn, draw
 from hotspots.edition.edition import Edition
 from hotspots.edition.inputs import require_grid_size
@@ -120,7 +120,9 @@ def analyze(
         "uncertainty": {} if errors is None else errors.drawn.description,
         "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
-        "caveats": caveats_of(layers, data),
+        "caveats": caveats_of(
+            layers, data, whole_scope(tables.regions, layers, recipe.potential.management)
+        ),
         "summary": tables.summary | _outside(weights),
     }
     return Edition(

@@ -55,8 +55,9 @@ def load(
     Raises
     ------
     BadInputError, RasterError
-        The layer or region is unknown, the region has no land (`EmptyRegionError`), or the grid
-        can't be divided into whole blocks of `resolution`.
+        The region is a raster file (see `open_data`), the layer or region is unknown, the region
+        has no land (`EmptyRegionError`), or the grid can't be divided into whole blocks of
+        `resolution`.
     """
     data = _opened(layers, store)
     if layers is not None:
@@ -86,6 +87,35 @@ def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Datase
     there = Store(store)
     shares = ["valid_share", *(f"{name}_valid_share" for name in layers)]
     return there.open([*layers, *(name for name in shares if name in there.names())])
+
+
+def open_data(path: str | Path, region: object = "world") -> xr.Dataset:
+    """Return your own rasters for an analysis: ``hs.analyze(hs.open_data("soc_stock.tif"))``.
+
+    Parameters
+    ----------
+    path : path
+        A NetCDF file whose variables have canonical names, a GeoTIFF file (name from its band
+        descriptions, else from its stem), or a folder of GeoTIFFs named by canonical variable.
+    region : as for `hotspots.region`
+        The rasters are cut to it, as `load` does; by default they are left whole.
+
+    Returns
+    -------
+    Dataset
+        Canonical layers (y, x) on one grid with a CRS; missing is NaN, 0 for classes. Above 4
+        million cells dask-backed.
+
+    Raises
+    ------
+    RasterError
+        The file can't be read; or a name, unit or CRS is missing, or there is no ``soc_stock``.
+    EmptyRegionError
+        The region doesn't meet the rasters.
+    """
+    from hotspots.ingest import open_data as opened
+
+    return clip(opened(path), find_region(region))
 
 
 def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:

@@ -196,7 +196,7 @@ def _attrs(own: Own, path: str) -> dict[str, object]:
     name = PurePath(path).name
     defaults = {
         "source": f"own file {name}",
-        "citation": f"{name}, {NOT_STATED} by whom",
+        "citation": NOT_STATED,
         "licence": NOT_STATED,
     }
     return defaults | {key: value for key, value in own.attrs.items() if value not in (None, "")}

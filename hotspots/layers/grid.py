@@ -313,7 +313,8 @@ def require_dataset(data: object) -> xr.Dataset:
     """Return `data` if it is a Dataset of canonical layers on one grid, or raise `RasterError`."""
     if not isinstance(data, xr.Dataset) or not data.data_vars:
         raise RasterError(
-            f"An xarray Dataset of canonical variables is needed, not {type(data).__name__}."
+            f"An xarray Dataset of canonical variables is needed, not {type(data).__name__}. Your"
+            " own rasters are read by hs.open_data(path), the packaged ones by hs.sample()."
         )
     grid_of(data)
     return data

@@ -141,14 +141,22 @@ def _columns(
     k = min(choice.top_k, totals.shape[1])
     sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe means no requirement
     top = stable_top_k(totals, k, probability=sure, groups=sets)
+    ranked = _has_peers(totals, sets)
     return {
         "potential_low_t_yr": low,
         "potential_high_t_yr": high,
-        "rank_low": ranks["rank_low"].to_numpy(),
-        "rank_high": ranks["rank_high"].to_numpy(),
-        "top_k_share": top["top_share"].to_numpy(),
-        "stable_top_k": top["stable"].to_numpy().astype("int64"),
+        "rank_low": np.where(ranked, ranks["rank_low"], np.nan),
+        "rank_high": np.where(ranked, ranks["rank_high"], np.nan),
+        "top_k_share": np.where(ranked, top["top_share"], np.nan),
+        "stable_top_k": np.where(ranked, top["stable"], False).astype("int64"),
     }
+
+
+def _has_peers(totals: Array, sets: npt.NDArray[np.object_] | None) -> npt.NDArray[np.bool_]:
+    """Return which columns have another one of their set to be ranked with."""
+    known = np.atleast_1d(np.isfinite(totals).any(axis=0))
+    of_set = np.zeros(len(known)) if sets is None else np.unique(sets, return_inverse=True)[1]
+    return np.asarray([known[of_set == one].sum() > 1 for one in of_set], dtype=np.bool_)
 
 
 def with_standard_deviations(

@@ -126,7 +126,9 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
     # The id decides between equal potentials, so that the order is reproducible.
     order = ["potential_t_yr", "id"]
     units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
-    units["rank"] = np.arange(1, len(units) + 1)
+    # One unit alone has no rank.
+    ranks = np.arange(1, len(units) + 1) if len(units) > 1 else [None] * len(units)
+    units["rank"] = pd.array(ranks, dtype="Int64")
     return units
 
 
