@@ -284,8 +284,9 @@ def _notes(layer: _Layer) -> Iterator[str]:
         yield f"The CRS {crs} was declared where the file says {file.crs}."
     if declared.depth is None and depth is not None:
         yield f"The depth {depth} cm is the file's own."
-    if missing and file.nodata is not None and file.nodata not in missing:
-        yield f"The file's own nodata {file.nodata:g} counts as a value."
+    values = [number for number in file.nodata if number not in missing]
+    if missing and values:
+        yield f"The file's own nodata {', '.join(f'{n:g}' for n in values)} counts as a value."
     if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
         yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 

@@ -91,7 +91,7 @@ def table(path: Path, row: Variable, selection: Selection, folder: Path) -> User
     made = folder / f"{path.stem}_{name}.tif"
     _write(made, out, transform, crs)
     note = f"{values.size:,} points were placed on a grid of {shape[0]} x {shape[1]} cells."
-    return UserRaster(str(made), layer=name, crs=crs, nodata=float("nan"), notes=(note,))
+    return UserRaster(str(made), layer=name, crs=crs, notes=(note,))
 
 
 def _header(path: Path) -> tuple[str, list[str]]:
@@ -295,7 +295,6 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
         str(made),
         layer=name,
         crs=crs,
-        nodata=float("nan"),
         notes=(note,),
     )
 
