@@ -90,7 +90,6 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
         str(made),
         layer=name,
         crs=crs,
-        nodata=float("nan"),
         notes=notes,
     )
 

@@ -7,7 +7,6 @@ file's own metadata.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -290,10 +289,9 @@ def _notes(layer: _Layer) -> Iterator[str]:
         yield f"The CRS {crs} was declared where the file says {file.crs}."
     if declared.depth is None and depth is not None:
         yield f"The depth {depth} cm is the file's own."
-    # NaN is always missing.
-    own = None if file.nodata is None or math.isnan(file.nodata) else file.nodata
-    if missing and own is not None and own not in missing:
-        yield f"The file's own nodata {own:g} counts as a value."
+    values = [number for number in file.nodata if number not in missing]
+    if missing and values:
+        yield f"The file's own nodata {', '.join(f'{n:g}' for n in values)} counts as a value."
     if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
         yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 

@@ -84,7 +84,7 @@ def table(path: Path, row: Variable, selection: Selection, folder: Path) -> User
     with new_geotiff(made, form_of(transform, out.shape, text)) as file:
         file.write(out, 1)
     notes = _notes(down, across, values.size, out.shape)
-    return UserRaster(str(made), layer=name, crs=text, nodata=float("nan"), notes=notes)
+    return UserRaster(str(made), layer=name, crs=text, notes=notes)
 
 
 def _crs(path: Path, given: str) -> pyproj.CRS | None:
