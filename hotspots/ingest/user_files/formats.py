@@ -12,8 +12,7 @@ from pathlib import Path
 from hotspots.errors import RasterError
 from hotspots.ingest.user_files.source import Selection, UserRaster, Year, chosen
 from hotspots.io.os_errors import permitted, require_permitted
-from hotspots.io.rasters.cf_file import opened_as_stored, rasters_in
-from hotspots.io.rasters.open import NETCDF, stored_raster
+from hotspots.io.rasters.open import NETCDF, layers_in, stored_raster
 from hotspots.io.rasters.steps import MONTHS, Step, in_calendar_order, of_year
 from hotspots.io.rasters.stored import RasterFile
 from hotspots.io.readers.vectors import TOPOJSON
@@ -97,8 +96,7 @@ def _of_variable(format: str, path: Path, row: Variable, selection: Selection) -
     if "/" in wanted.strip("/"):  # in a group
         name = wanted
     else:
-        with opened_as_stored(path) as data:
-            name = chosen(path, row, rasters_in(data), wanted.strip("/"))
+        name = chosen(path, row, layers_in(path), wanted.strip("/"))
     slash = "/" if format == "ZARR" and not name.startswith("/") else ""
     return _described(f'{format}:"{path}":{slash}{name}', row, selection, name, str(path))
 

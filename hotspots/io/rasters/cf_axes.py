@@ -157,7 +157,7 @@ def axis_of(
     values = np.asarray(coordinate.values)
     if not values.size:
         raise RasterError(
-            f"The layer has no cells: its dimension '{dim}' has length 0. Give one with cells."
+            f"Layer '{layer.name}' has no cells: '{dim}' has length 0. Give one with cells."
         )
     if values.dtype.kind not in "iuf":
         raise RasterError(f"The coordinate '{dim}' holds no numbers. Write those of the centres.")

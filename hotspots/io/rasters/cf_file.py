@@ -210,6 +210,8 @@ class CfRaster:
             own = self.layer.rio.crs
             if own is not None:
                 return pyproj.CRS.from_user_input(own), ()
+            if "_CRS" in self.layer.attrs:
+                return pyproj.CRS.from_user_input(_of_gdal(self.layer.attrs["_CRS"])), ()
             mappings = [n for n, v in self.data.variables.items() if _is_mapping(v.attrs)]
             if len(mappings) != 1:
                 return None, ()
@@ -293,6 +295,13 @@ class CfRaster:
 
         with geotiff(geotiff_copy(self)) as file:
             yield file
+
+
+def _of_gdal(stated: object) -> object:
+    """Return the CRS in GDAL's attribute of Zarr arrays, which has it in several notations."""
+    if isinstance(stated, dict):
+        return next((stated[key] for key in ("wkt", "projjson", "url") if key in stated), "")
+    return stated
 
 
 def _is_mapping(attrs: Attributes) -> bool:

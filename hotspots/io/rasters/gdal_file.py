@@ -181,5 +181,5 @@ def in_type(numbers: Sequence[float], kind: np.dtype[np.generic]) -> tuple[float
     """Return numbers as the data type stores them; NaN, which is missing anyway, is left out."""
     if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
         with np.errstate(over="ignore"):
-            numbers = [float(kind.type(number)) for number in numbers]  # type: ignore[arg-type]
+            numbers = [float(kind.type(number)) for number in numbers]
     return tuple(number for number in numbers if not np.isnan(number))
