@@ -357,9 +357,7 @@ def _text(value: object) -> str | None:
     # bool before int, of which it is a subclass.
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return write(value)
     if isinstance(value, list):
         parts = [_text(part) for part in value if not isinstance(part, list)]

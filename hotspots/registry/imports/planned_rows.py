@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from hotspots.locale.messages import Message
 from hotspots.registry.database import queries
 from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.problems import Problem
@@ -79,14 +80,14 @@ def identify(connection: sa.Connection, rows: Sequence[PlannedRow]) -> None:
     for id_, same in by_id.items():
         for row in same if len(same) > 1 else ():
             others = ", ".join(str(other.number) for other in same if other is not row)
-            row.refuse("id", f"the id '{id_}' also occurs in row {others} of this file")
+            row.refuse("id", Message("row.id_twice", id=id_, others=others))
     _assign_ids(connection, [row for row in rows if row.cells and not row.cells.get("id")], by_id)
     known = [row.id for row in rows if row.id]
     merged, found = queries.current_ids(connection, known), queries.fetch(connection, known)
     for row in rows:
         row.before = found.get(row.id)
         if row.id in merged:
-            row.refuse("id", f"'{row.id}' was merged into '{merged[row.id]}'; change that one")
+            row.refuse("id", Message("row.id_merged", id=row.id, other=merged[row.id]))
 
 
 def _assign_ids(
