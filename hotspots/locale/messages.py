@@ -29,18 +29,27 @@ class Message(str):
         formatted; a message or a function is given in the language of the sentence.
     """
 
+    _key: str
+    _values: dict[str, Shown]
+    _end: str = ""  # what is left out at the end
+
     def __new__(cls, key: str, /, **values: Shown) -> Message:
         """Return the message; raise `KeyError` for an unknown key or a missing value."""
         made = super().__new__(cls, _sentence(key, "en", values))
         made._key, made._values = key, values
         return made
 
-    _key: str
-    _values: dict[str, Shown]
-
     def in_language(self, lang: str) -> str:
         """Return the sentence in "en", "fr" or "es"."""
-        return str(self) if lang == "en" else _sentence(self._key, lang, self._values)
+        if lang == "en":
+            return str(self)
+        return _sentence(self._key, lang, self._values).removesuffix(self._end)
+
+    def without_stop(self) -> Message:
+        """Return the same sentence without its full stop, for a line that adds its own."""
+        made = super().__new__(type(self), str(self).removesuffix("."))
+        made._key, made._values, made._end = self._key, self._values, "."
+        return made
 
 
 def in_language(sentence: str, lang: str) -> str:
@@ -49,9 +58,9 @@ def in_language(sentence: str, lang: str) -> str:
 
 
 def message_of(error: Exception) -> str:
-    """Return what an error says: its message, if it was raised with one, else its text."""
+    """Return what an error says, without its full stop: its `Message` if it has one."""
     first = error.args[0] if error.args else ""
-    return first if isinstance(first, Message) else str(error)
+    return first.without_stop() if isinstance(first, Message) else str(error).rstrip(".")
 
 
 def any_of(names: Sequence[Shown]) -> Callable[[str], str]:

@@ -285,17 +285,29 @@ def _permit(row: PlannedRow, actor: Actor, *records: Record | None) -> bool:
 
 
 def _check_points(rows: Sequence[PlannedRow]) -> None:
-    """Check new and moved points; the others were checked when they came in."""
-    from hotspots.registry.gazetteer.checks import check_places
+    """Check new and moved points and places; the others were checked when they came in."""
+    from hotspots.registry.gazetteer.checks import check_places, check_towns
 
     moved = [
         (number, row.after)
         for number, row in enumerate(rows)
         if row.outcome != SAME and _position(row.after) != _position(row.before or {})
     ]
-    for problem in check_places(moved):
+    odd = check_places(moved)
+    # Of a point that is odd itself, its place says nothing more.
+    renamed = [
+        (number, row.after)
+        for number, row in enumerate(rows)
+        if number not in {problem.row for problem in odd} and _is_renamed(row)
+    ]
+    for problem in (*odd, *check_towns(renamed)):
         row = rows[problem.row]
         row.problems.append(problem.of_row(row.number))
+
+
+def _is_renamed(row: PlannedRow) -> bool:
+    before = row.before or {}
+    return any(row.after.get(name) != before.get(name) for name in ("place", "country"))
 
 
 def _position(record: Record) -> tuple[Value, ...]:

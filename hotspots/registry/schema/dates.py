@@ -24,6 +24,7 @@ _TIME = re.compile(
 )
 _YEAR_FIRST = re.compile(r"(\d{4})([-/. ])(\d{1,2})(?:\2(\d{1,2}))?")
 _YEAR_LAST = re.compile(r"(?:(\d{1,2})([-/. ]))?(\d{1,2})[-/. ](\d{4})")
+_YEAR = re.compile(r"(\d{4})(?:\.0+)?")  # some programs write every number with a point
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1\d\d|[^\W\d]+\.?[-/ ]['\u2019]?\d\d")
 _PERIOD = re.compile(r"\d{4}\s*(?:[-/\u2013\u2014]|to|\u00e0|a|au|al)\s*\d{4}")
@@ -98,7 +99,7 @@ def _valid(text: str, found: list[Reading]) -> str:
 
 def _exists(reading: Reading) -> bool:
     try:
-        date(reading.year, reading.month or 1, reading.day or 1)
+        date(*(1 if part is None else part for part in reading))
     except ValueError:
         return False
     return True
@@ -107,7 +108,7 @@ def _exists(reading: Reading) -> bool:
 def _impossible(text: str, found: list[Reading]) -> Message:
     """Say which part of a date doesn't exist: February has no 31st."""
     for year, month, day in found:
-        if month and day and 1 <= month <= 12 and 1 <= day <= 31:
+        if month is not None and day is not None and 1 <= month <= 12 and 1 <= day <= 31:
             leap = month == 2 and day == 29
             name = _month_name(month, year if leap else None)
             return Message("cell.date_no_day", month=name, day=_ordinal(day), cell=text)
@@ -119,8 +120,8 @@ def _impossible(text: str, found: list[Reading]) -> Message:
 
 def _numeric(text: str) -> list[Reading]:
     """Return the readings of a date in digits; the day-first one before the month-first one."""
-    if re.fullmatch(r"\d{4}", text):
-        return [Reading(int(text))]
+    if match := _YEAR.fullmatch(text):
+        return [Reading(int(match[1]))]
     if match := _COMPACT.fullmatch(text):
         year, month, day = (int(part) for part in match.groups())
         return [Reading(year, month, day)] if year in _YEARS else []

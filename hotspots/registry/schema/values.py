@@ -30,6 +30,7 @@ MOST_ENTRY = 500  # characters of one entry of a list, which is indexed
 MOST_TEXT = 20_000  # characters of one cell; a spreadsheet holds 32,767
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_ID = 100
+_NEAR_LANGUAGE = 0.8  # many names of languages are alike
 _MOST_LISTED = 8  # codes that a message lists where none is like the given one
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
 _RELATION = re.compile(r"(?P<role>[^=]+)=\s*(?P<other>\S+)(?:\s+(?P<dates>\S+))?")
@@ -40,7 +41,7 @@ _CONTROL = re.compile(
 _TAG = re.compile(r"<[a-zA-Z/!?][^>]*>")
 # Kinds whose values are words of a closed list, which other separators may stand between.
 _LISTED = frozenset({"codes", "languages"})
-_OTHER_SEPARATORS = re.compile(r"[,/|+\n]")
+_OTHER_SEPARATORS = re.compile(r"[,/|+&\n]|\s(?:et|and|y)\s")
 # What people write into a cell that has no value, and to say yes; as `key` gives them.
 _NOTHING = frozenset(
     {"n a", "na", "n d", "nd", "s o", "none", "neant", "aucun", "aucune", "ninguno", "ninguna"}
@@ -251,7 +252,7 @@ def _language(_: Field, cell: str) -> str:
     if found := _languages().get(key(cell)):
         return found
     names = [(name, code) for name, code in _languages().items() if name != code]
-    if near := words.near_names(cell, names):
+    if near := words.near_names(cell, names, least=_NEAR_LANGUAGE):
         shown = any_of([_language_shown(code) for code in near])
         raise ValueError(Message("cell.language_near", cell=cell, near=shown))
     raise ValueError(Message("cell.language", cell=cell))

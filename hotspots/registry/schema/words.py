@@ -13,6 +13,15 @@ from hotspots.registry.schema.vocabulary import other_words, vocabulary
 # Small words that don't distinguish labels.
 _SMALL = frozenset({"de", "des", "du", "la", "le", "les", "au", "aux", "en", "et", "ou"})
 _SMALL |= {"the", "of", "and", "or", "del", "los", "las", "el"}
+# Endings of plurals that are more than an s, and what singular and plural then have in common.
+_PLURALS = (
+    ("ies", "i"),
+    ("ie", "i"),
+    ("y", "i"),
+    ("iones", "ion"),
+    ("dades", "dad"),
+    ("ores", "or"),
+)
 _ELIDED = re.compile(r"\b[dlDL]['\u2019](?=\w)")
 _HEAD = re.compile(r"\s*(?::|\(|\s[-\u2013\u2014]|\u2013|\u2014)\s*")
 _NEAR = 0.66  # least similarity of a word that is offered
@@ -34,10 +43,10 @@ def _singular(word: str) -> str:
     """Return a word without the ending of its plural; made the same of singular and plural."""
     if len(word) <= 3 or not word.isalpha():
         return word
-    for end, instead in (("ies", "i"), ("y", "i")):
+    for end, instead in _PLURALS:
         if word.endswith(end):
             return word.removesuffix(end) + instead
-    return word.removesuffix("s").removesuffix("x").removesuffix("e")
+    return word.removesuffix("s").removesuffix("x")
 
 
 def unique_stems(words: Iterable[tuple[str, str]]) -> Mapping[str, str]:
@@ -116,10 +125,16 @@ def _stemmed(list_name: str) -> Mapping[str, str]:
         for code, labels in vocabulary()[list_name].items()
         for word in (code, *labels.values())
     ]
-    parts = [(part, code) for word, code in labels for part in word.split(":") if ":" in word]
+    parts = [(part, code) for word, code in labels for part in _parts(word)]
     others = list(_others(list_name))
     # Other words are given for their code; a part of a label may be one of several codes.
     return {**unique_stems(parts), **unique_stems(others), **unique_stems(labels)}
+
+
+def _parts(label: str) -> list[str]:
+    """Return what stands before and after the colon of a label; no single word, which is vague."""
+    parts = label.split(":")
+    return [part for part in parts if len(key(part).split()) > 1] if len(parts) > 1 else []
 
 
 def _others(list_name: str) -> Iterator[tuple[str, str]]:
