@@ -34,6 +34,7 @@ _SERIOUS = frozenset({"null_island", "swapped", "sign"})
 
 _NULL_ISLAND = 0.01  # degrees: 1 km
 _FAR = 1.0  # degrees
+_TOLERANCE = f"{TOLERANCE_KM:g} km"
 _MOST_COUNTRIES = 3  # that a note on a place names
 
 
@@ -199,7 +200,7 @@ def _misplaced(
         elif at[n] or near[n]:
             yield OddPoint(int(row), "other_country", _other_country(here, code))
         else:
-            yield OddPoint(int(row), "sea", Message("point.sea", here=here, km=TOLERANCE_KM))
+            yield OddPoint(int(row), "sea", Message("point.sea", here=here, distance=_TOLERANCE))
 
 
 def _right(what: str, here: Message, right: str, code: str) -> Message:
@@ -208,7 +209,7 @@ def _right(what: str, here: Message, right: str, code: str) -> Message:
 
 def _other_country(here: Message, code: str) -> Message:
     home = country_shown(code)
-    return Message("point.other_country", here=here, km=TOLERANCE_KM, home=home)
+    return Message("point.other_country", here=here, distance=_TOLERANCE, home=home)
 
 
 def _lies(lat: float, lon: float, at: str, near: set[str]) -> Message:

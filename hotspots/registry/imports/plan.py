@@ -216,6 +216,7 @@ def _rows_of(given: GivenRows) -> list[PlannedRow]:
 
 def _complete(connection: sa.Connection, row: PlannedRow, context: _Context) -> None:
     """Determine the record after the change, and validate it."""
+    row.settle_doubts()
     named = {k: v for k, v in row.named.items() if k not in ("id", *_SET_BY_REGISTRY)}
     if not context.trusted:
         named.pop("owner", None)

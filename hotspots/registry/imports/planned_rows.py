@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from hotspots.locale.messages import Message
 from hotspots.registry.database import queries
 from hotspots.registry.schema import validation, values
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.measures import is_doubtful
 from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.records import Cells, Record, Values, list_of, text_of
 from hotspots.registry.schema.slugs import id_for
@@ -55,6 +57,21 @@ class PlannedRow:
         """Refuse the row, with a reason."""
         given = values.write(self.named.get(column)) or self.cells.get(column, "")
         self.problems.append(Problem(self.number, column, given, reason))
+
+    def settle_doubts(self) -> None:
+        """Take the record's own number for a cell of its export that may mean this number.
+
+        A spreadsheet that saves an export writes 12.3450 as 12.345 or 12,345.
+        """
+        if self.before is None or not self.named.get("version"):
+            return
+        for problem in list(self.problems):
+            value = self.before.get(problem.column)
+            if isinstance(value, float) and is_doubtful(
+                fields()[problem.column], problem.value, value
+            ):
+                self.problems.remove(problem)
+                self.named[problem.column] = value
 
     @property
     def outcome(self) -> str:

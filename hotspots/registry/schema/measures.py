@@ -34,6 +34,13 @@ def read_number(field: Field, cell: str) -> float:
     raise ValueError(_not_a_number(field, cell))
 
 
+def is_doubtful(field: Field, cell: str, value: float) -> bool:
+    """Return whether a cell of a number has two readings in its field, one of them `value`."""
+    given, unit = without_unit(cell, field.unit)
+    found = [reading for reading in readings(given) if _is_allowed(field, reading)]
+    return not unit and len(found) > 1 and value in found
+
+
 def read_whole(field: Field, cell: str) -> int:
     """Return the whole number of a cell; raises as `read_number`."""
     given, unit = without_unit(cell, field.unit)

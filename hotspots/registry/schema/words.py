@@ -35,7 +35,7 @@ def stem(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _stems(text: str) -> tuple[str, ...]:
-    words = key(_ELIDED.sub("", text)).split()
+    words = key(_ELIDED.sub("", text.casefold())).split()
     return tuple(_singular(word) for word in words if word not in _SMALL) or tuple(words)
 
 
