@@ -9,8 +9,8 @@ from hotspots.locale import text
 from hotspots.registry.database.changes import add_to_journal, apply
 from hotspots.registry.imports.plan import GivenRows, ImportChoices, Plan, plan_import
 from hotspots.registry.permissions import Actor
+from hotspots.registry.schema.addresses import personal_in
 from hotspots.registry.schema.problems import problem_report
-from hotspots.registry.schema.values import personal_in
 
 
 class RefusedError(RegistryError):

@@ -68,6 +68,8 @@ def read_date(text: str) -> str:
     ValueError
         It isn't a date, has several readings, or there is no such day; the message is a `Message`.
     """
+    if _ISO.fullmatch(text):
+        return read_iso(text)
     plain = _TIME.sub("", text.strip()).strip(" .")
     if _PERIOD.fullmatch(plain):
         raise ValueError(Message("cell.date_period", cell=text))
@@ -126,11 +128,10 @@ def _numeric(text: str) -> list[Reading]:
         year, month, day = (int(part) for part in match.groups())
         return [Reading(year, month, day)] if year in _YEARS else []
     if match := _YEAR_FIRST.fullmatch(text):
-        month, day = match[3], _whole(match[4])
         # A spreadsheet drops the 0 of the number 2024.10.
-        if match[2] == "." and day is None and month == "1":
+        if match[2] == "." and match[3] == "1" and match[4] is None:
             return [Reading(int(match[1]), 1), Reading(int(match[1]), 10)]
-        return [Reading(int(match[1]), int(month), day)]
+        return [Reading(int(match[1]), int(match[3]), _whole(match[4]))]
     if match := _YEAR_LAST.fullmatch(text):
         year = int(match[4])
         if match[1] is None:

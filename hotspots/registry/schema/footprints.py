@@ -42,7 +42,7 @@ def canonical(text: str) -> str:
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
         raise BadInputError(Message("footprint.kind", kind=shape.geom_type))
     if (points := shapely.get_num_coordinates(shape)) > MOST_POINTS:
-        raise BadInputError(Message("footprint.points", count=points, most=MOST_POINTS))
+        raise BadInputError(Message("footprint.points", count=int(points), most=MOST_POINTS))
     # Rounded before the test, since rounding may make a valid polygon invalid.
     rounded = shapely.from_wkt(_written(shape))
     if rounded.is_valid and _on_globe(rounded):
