@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hotspots.geo.countries import countries
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import TYPES, Field, fields
+from hotspots.registry.schema.records import NumberText
 from hotspots.registry.schema.vocabulary import vocabulary
 
 AWKWARD = (
@@ -86,6 +87,12 @@ _years = st.integers(1900, 2100).map(str)
 _days = st.dates(min_value=date(1900, 1, 1)).map(str)
 _dates = _years | _days | _days.map(lambda day: day[:7])
 _moments = st.datetimes(min_value=datetime(1900, 1, 1)).map(lambda t: f"{t.isoformat()}Z")
+# Every number of decimals: 12.345 looks like thousands.
+_hectares = (
+    st.floats(0, 50).map(repr)
+    | st.decimals(0, 20_000, places=3).map(str)
+    | st.integers(0, 7).flatmap(lambda places: st.decimals(0, 999, places=places).map(str))
+)
 _numbers = st.floats(-50, 50).map(repr) | st.sampled_from(["0.1", "1e-7", "36.123456789012345"])
 _wholes = st.integers(1, 9999).map(str)
 _boxes = st.tuples(
@@ -123,7 +130,7 @@ def _cells(field: Field) -> st.SearchStrategy[str]:
         "codes": _joined(codes),
         "country": st.sampled_from(sorted(countries())),
         "regions": _joined(regions),
-        "number": st.floats(0, 50).map(repr) if field.unit == "ha" else _numbers,
+        "number": (_hectares if field.unit == "ha" else _numbers).map(NumberText),
         "whole": st.integers(1600, 2099).map(str) if field.name == "surface_year" else _wholes,
         "area": st.sampled_from(AREAS) | _boxes,
         "url": _hosts,

@@ -243,5 +243,5 @@ def _rejection(path: Path, bad: list[tuple[Table, Problem]]) -> str:
     lines = []
     for table in dict.fromkeys(table.name for table, _ in bad):
         own = [problem for t, problem in bad if t.name == table]
-        lines.append(f"'{table}' has {problem_report(own)}")
+        lines.append(problem_report(own, table))
     return "\n".join(lines) + f"\nNothing was imported from '{path.name}'."

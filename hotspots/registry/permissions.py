@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hotspots.errors import BadInputError, NotAllowedError
+from hotspots.locale.messages import Message
 from hotspots.registry.schema.records import Record, list_of, text_of
 
 READER, CORRESPONDENT, EDITOR, ADMINISTRATOR = "reader", "correspondent", "editor", "administrator"
@@ -75,12 +76,13 @@ def require_keep(actor: Actor, record: Record, doing: str = "change") -> None:
         return
     countries = sorted(home_of(record))
     home = ", ".join(countries[:5]) + (f" and {len(countries) - 5} more" if countries[5:] else "")
-    where = {"move": f"to {home}", "add": f"in {home}"}.get(doing, f"which is in {home}")
-    raise NotAllowedError(
-        f"{_named(actor)} may not {doing} '{record.get('id') or record.get('name')}'"
-        f"{', ' if doing not in ('move', 'add') else ' '}"
-        f"{where if home else 'without a country or region'}. {_remedy(actor)}"
-    )
+    called = str(record.get("id") or record.get("name"))
+    if doing in ("change", "add", "move"):  # of an import, whose messages are in three languages
+        kind = f"permit.{doing}" if home else f"permit.{doing}_nowhere"
+        who, remedy = _named(actor), _remedy(actor)
+        raise NotAllowedError(Message(kind, who=who, id=called, home=home, remedy=remedy))
+    where = f"which is in {home}" if home else "without a country or region"
+    raise NotAllowedError(f"{_named(actor)} may not {doing} '{called}', {where}. {_remedy(actor)}")
 
 
 def require_role(actor: Actor, *roles: str, doing: str) -> None:
@@ -130,12 +132,10 @@ def countries_of(region: str) -> frozenset[str]:
 
 
 def _named(actor: Actor) -> str:
-    return "Without a token, one" if actor is PUBLIC else f"'{actor.name}' ({actor.role})"
+    return Message("permit.public") if actor is PUBLIC else f"'{actor.name}' ({actor.role})"
 
 
-def _remedy(actor: Actor) -> str:
+def _remedy(actor: Actor) -> Message:
     if actor.role == CORRESPONDENT:
-        return f"This token is for {', '.join(actor.regions)}; ask an editor, or suggest it."
-    return (
-        "Give a token of a correspondent or an editor, or suggest it: 'hotspots registry suggest'."
-    )
+        return Message("permit.correspondent", regions=", ".join(actor.regions))
+    return Message("permit.token")

@@ -25,9 +25,9 @@ from hotspots.registry.imports.plan import (
 )
 from hotspots.registry.permissions import LOCAL, Actor, may_keep
 from hotspots.registry.public_view import public, table
+from hotspots.registry.schema.addresses import personal_in
 from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.records import Record, Rows, Values, version_of
-from hotspots.registry.schema.values import personal_in
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -15,8 +15,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from hotspots.registry.schema.addresses import personal_in
 from hotspots.registry.schema.fields import SEPARATOR
-from hotspots.registry.schema.values import clean, personal_in
+from hotspots.registry.schema.values import clean
 
 MOST_LITERAL = 2_000_000  # characters of a nested list; the largest seen has 72,700
 _TAG = re.compile(r"</?[a-zA-Z!?][^>]*>")

@@ -24,7 +24,7 @@ from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
 from hotspots.registry.formats.heading_rows import headed, known_headings
 from hotspots.registry.formats.table import CellFault, RawRow, Table, table
 from hotspots.registry.schema.records import Value
-from hotspots.registry.schema.values import write
+from hotspots.registry.schema.values import write, write_plain
 
 DELIMITERS = ",;\t"
 _SEMICOLON = frozenset({"fr", "es"})
@@ -91,9 +91,11 @@ def write_csv(
 
 
 def _cell(value: Value, delimiter: str) -> str:
-    text = write(value)
     if isinstance(value, float):
+        # As text a number may be read with another decimal sign: it is written so that it can't.
+        text = write_plain(value)
         return text.replace(".", ",") if delimiter == ";" else text
+    text = write(value)
     return text if _OUTLINE.fullmatch(text) else spreadsheet_text(text, delimiter)
 
 

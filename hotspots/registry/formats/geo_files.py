@@ -17,7 +17,9 @@ from hotspots.errors import BadInputError, RegistryError, deepest_reason, near_m
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import paced, parse_json, read_text
 from hotspots.io.readers.vectors import read_vector, vector_layers
+from hotspots.locale.messages import Message
 from hotspots.registry.formats.table import Table, columns_of, notes, written
+from hotspots.registry.schema.coordinates import read_axis
 from hotspots.registry.schema.fields import SEPARATOR, fields
 from hotspots.registry.schema.footprints import canonical
 from hotspots.registry.schema.problems import Problem
@@ -257,9 +259,7 @@ def _shapes(geometries: Sequence[object]) -> list[BaseGeometry | str | None]:
     # "ignore": an invalid geometry becomes None, instead of an error for the whole file.
     shapes = shapely.from_geojson(texts, on_invalid="ignore")
     return [
-        "its geometry can't be read; give a Point, Polygon or MultiPolygon"
-        if shape is None and text is not None
-        else shape
+        Message("file.geometry_broken") if shape is None and text is not None else shape
         for shape, text in zip(shapes, texts, strict=True)
     ]
 
@@ -341,7 +341,7 @@ def _row(
             continue
         text = _text(properties[key])
         if text is None:
-            fault = f"'{key[:40]}' holds an object; give text, a number or a list"
+            fault = Message("file.object", column=key[:40])
             return _FeatureRow(number, {}, None, fault)
         cells[key] = text
     if isinstance(shape, str):
@@ -357,9 +357,7 @@ def _text(value: object) -> str | None:
     # bool before int, of which it is a subclass.
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return write(value)
     if isinstance(value, list):
         parts = [_text(part) for part in value if not isinstance(part, list)]
@@ -400,28 +398,25 @@ def _place(cells: dict[str, str], shape: BaseGeometry | None) -> str:
         shape = shape.geoms[0]  # some programs save points this way
     if isinstance(shape, shapely.Point):
         position = {"latitude": write(float(shape.y)), "longitude": write(float(shape.x))}
-        if not all(_close(cells.get(name, ""), text) for name, text in position.items()):
-            return (
-                f"its point lies at {position['latitude']}, {position['longitude']} but its"
-                f" latitude and longitude say {cells.get('latitude')}, {cells.get('longitude')};"
-                " correct one or empty it"
-            )
+        if not all(_close(name, cells.get(name, ""), text) for name, text in position.items()):
+            given = ", ".join(cells.get(name, "") for name in POINT)
+            return Message("file.point_differs", point=", ".join(position.values()), given=given)
         cells.update(position)
         return ""
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
-        return f"its geometry is a {shape.geom_type}; give a Point, Polygon or MultiPolygon"
+        return Message("file.geometry", kind=shape.geom_type)
     # Heights are dropped: a footprint is an area on the ground.
     footprint = str(shapely.to_wkt(shapely.force_2d(shape), rounding_precision=_EXACT, trim=True))
     if cells.get(FOOTPRINT, "").strip() and not _same_area(cells[FOOTPRINT], footprint):
-        return "its geometry and its footprint differ; correct one or empty it"
+        return Message("file.footprint_differs")
     cells[FOOTPRINT] = footprint
     return ""
 
 
-def _close(cell: str, text: str) -> bool:
-    """Return whether a property agrees with the geometry or is empty."""
+def _close(name: str, cell: str, text: str) -> bool:
+    """Return whether a property of the point agrees with the geometry or is empty."""
     try:
-        return not cell.strip() or abs(float(cell) - float(text)) <= _SAME
+        return not cell.strip() or abs(read_axis(name, cell) - float(text)) <= _SAME
     except ValueError:
         return False
 

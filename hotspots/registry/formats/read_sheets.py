@@ -174,7 +174,8 @@ def _joined(row: RawRow, owners: Sequence[int], width: int) -> RawRow:
         return row
     cells = [""] * width
     for owner, cell in zip(owners, row.cells, strict=False):
-        cells[owner] += cell
+        # Joined only where there is a part already: a number stays one.
+        cells[owner] = cells[owner] + cell if cells[owner] else cell
     beyond = row.cells[len(owners) :]
     faults = tuple(
         fault._replace(

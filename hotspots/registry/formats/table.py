@@ -11,6 +11,7 @@ from hotspots.errors import RegistryError, near_matches
 from hotspots.io.limits import limits, require_within
 from hotspots.io.readers.texts import paced
 from hotspots.locale.escaping import like_formula
+from hotspots.locale.messages import Message
 from hotspots.registry.schema.fields import field_called, fields
 from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.records import Cells, Row
@@ -184,13 +185,8 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
                 f" '{row.cells[at][:40]}' there. Name the column, or empty it."
             )
     if filled[-1] >= len(columns) or (row.ragged and len(row.cells) < len(columns)):
-        yield Problem(
-            row.number,
-            "",
-            "",
-            f"it has {len(row.cells)} cells where the header has {len(columns)}; put text that"
-            " holds the separator in double quotes, and leave empty cells empty",
-        )
+        reason = Message("file.ragged", cells=len(row.cells), headings=len(columns))
+        yield Problem(row.number, "", "", reason)
 
 
 def notes(number: int, cells: Cells) -> Iterator[Problem]:
@@ -200,10 +196,10 @@ def notes(number: int, cells: Cells) -> Iterator[Problem]:
         if not cell:
             continue
         if column in free and like_formula(cell):
-            reason = f"it begins with '{cell.lstrip()[:1]}' as a formula does; it is kept as text"
+            reason = Message("file.like_formula", sign=cell.lstrip()[:1])
             yield Problem(number, column, cell, reason, serious=False)
         elif ("Ã" in cell or "â€" in cell) and _garbled(cell):
-            reason = f"it looks garbled; should it be '{_garbled(cell)[:60]}'?"
+            reason = Message("file.garbled", text=_garbled(cell)[:60])
             yield Problem(number, column, cell, reason, serious=False)
 
 

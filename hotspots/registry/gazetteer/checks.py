@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hotspots.geo.countries import countries
+from hotspots.locale.messages import Message, any_of
 from hotspots.registry.gazetteer.country_lookup import (
     TOLERANCE_KM,
     Codes,
     Flags,
     Floats,
+    also_of,
     countries_at,
     countries_near,
     is_far,
     is_in,
     on_globe,
 )
+from hotspots.registry.gazetteer.place_search import countries_of_place
 from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.records import Record, point_of, text_of
+from hotspots.registry.schema.regions import country_shown
 
 NOTES = ("whole_degrees",)  # codes of warnings only
 # Certain errors of a record's position; the other codes are warnings.
@@ -29,6 +34,8 @@ _SERIOUS = frozenset({"null_island", "swapped", "sign"})
 
 _NULL_ISLAND = 0.01  # degrees: 1 km
 _FAR = 1.0  # degrees
+_TOLERANCE = f"{TOLERANCE_KM:g} km"
+_MOST_COUNTRIES = 3  # that a note on a place names
 
 
 class OddPoint(NamedTuple):
@@ -44,7 +51,7 @@ class OddPoint(NamedTuple):
 
     at: int
     code: str
-    sentence: str
+    sentence: Message
 
 
 def check_points(
@@ -107,7 +114,7 @@ def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
             row,
             "latitude",
             f"{latitude:g}, {longitude:g}",
-            fault.sentence.rstrip("."),
+            fault.sentence.without_stop(),
             serious=fault.code in _SERIOUS,
         )
         for fault in found
@@ -117,15 +124,40 @@ def check_places(placed: Sequence[tuple[int, Record]]) -> list[Problem]:
     ]
 
 
+def check_towns(named: Sequence[tuple[int, Record]]) -> list[Problem]:
+    """Return a note for each record whose place is known, but in other countries than its own.
+
+    Parameters
+    ----------
+    named
+        (row number, record); those without a place or country are skipped.
+    """
+    found = [(row, record, text_of(record, "place")) for row, record in named]
+    return [
+        Problem(row, "place", place, reason, serious=False)
+        for row, record, place in found
+        if place and (reason := _elsewhere(place, text_of(record, "country")))
+    ]
+
+
+@lru_cache(maxsize=10_000)
+def _elsewhere(place: str, country: str) -> Message | None:
+    if country not in countries():
+        return None
+    everywhere, likely = countries_of_place(place)
+    # Small places aren't in the gazetteer: one of the same name may be in the country.
+    if not likely or country in everywhere or any(country in also_of(code) for code in everywhere):
+        return None
+    there = any_of([country_shown(code) for code in likely[:_MOST_COUNTRIES]])
+    return Message("place.elsewhere", place=place, there=there, home=country_shown(country))
+
+
 def _is_null(lat: Floats, lon: Floats) -> Flags:
     return (np.abs(lat) <= _NULL_ISLAND) & (np.abs(lon) <= _NULL_ISLAND)
 
 
-def _null_island(lat: float, lon: float) -> str:
-    return (
-        f"{_point(lat, lon)} is a point in the open sea, where coordinates end up that weren't"
-        " known. Give latitude and longitude, or leave both empty."
-    )
+def _null_island(lat: float, lon: float) -> Message:
+    return Message("point.null_island", point=_point(lat, lon))
 
 
 def _whole_degrees(rows: NDArray[np.intp], lat: Floats, lon: Floats) -> Iterator[OddPoint]:
@@ -134,8 +166,7 @@ def _whole_degrees(rows: NDArray[np.intp], lat: Floats, lon: Floats) -> Iterator
         yield OddPoint(
             int(row),
             "whole_degrees",
-            f"{_point(lat[row], lon[row])} are whole degrees, which may be up to 80 km off. Give"
-            " decimals where they're known, or a coarse precision.",
+            Message("point.whole_degrees", point=_point(lat[row], lon[row])),
         )
 
 
@@ -152,63 +183,45 @@ def _misplaced(
     at = countries_at(lat, lon)
     near = countries_near(lat, lon)
     for n, row in enumerate(rows):
-        home = _country(str(stated[n])) if named[n] else ""
-        here = f"{_point(lat[n], lon[n])} {_lies(lat[n], lon[n], str(at[n]), near[n])}"
+        code = str(stated[n]) if named[n] else ""
+        here = _lies(lat[n], lon[n], str(at[n]), near[n])
         if swapped[n]:
-            right = f"{_point(lon[n], lat[n])} lies in {home}"
-            yield OddPoint(int(row), "swapped", _swapped(here, right))
-        elif north[n] or east[n]:
-            lat_wrong = bool(north[n])
-            right = _point(-lat[n], lon[n]) if lat_wrong else _point(lat[n], -lon[n])
-            yield OddPoint(int(row), "sign", _sign(here, f"{right} lies in {home}", lat_wrong))
+            yield OddPoint(
+                int(row), "swapped", _right("swapped", here, _point(lon[n], lat[n]), code)
+            )
+        elif north[n]:
+            right = _point(-lat[n], lon[n])
+            yield OddPoint(int(row), "sign", _right("sign_latitude", here, right, code))
+        elif east[n]:
+            right = _point(lat[n], -lon[n])
+            yield OddPoint(int(row), "sign", _right("sign_longitude", here, right, code))
         elif not on_globe(lat[n], lon[n]):
-            yield OddPoint(int(row), "off_globe", _off_globe(here))
+            yield OddPoint(int(row), "off_globe", Message("point.off_globe", here=here))
         elif at[n] or near[n]:
-            yield OddPoint(int(row), "other_country", _other_country(here, home))
+            yield OddPoint(int(row), "other_country", _other_country(here, code))
         else:
-            yield OddPoint(int(row), "sea", _sea(here))
+            yield OddPoint(int(row), "sea", Message("point.sea", here=here, distance=_TOLERANCE))
 
 
-def _swapped(here: str, right: str) -> str:
-    return f"Latitude and longitude look swapped: {here}; {right}. Swap them."
+def _right(what: str, here: Message, right: str, code: str) -> Message:
+    return Message(f"point.{what}", here=here, right=right, home=country_shown(code))
 
 
-def _sign(here: str, right: str, lat_wrong: bool) -> str:
-    axis = "latitude" if lat_wrong else "longitude"
-    return f"The sign of the {axis} looks wrong: {here}; {right}. Change it."
+def _other_country(here: Message, code: str) -> Message:
+    home = country_shown(code)
+    return Message("point.other_country", here=here, distance=_TOLERANCE, home=home)
 
 
-def _off_globe(here: str) -> str:
-    return (
-        f"{here}: latitude runs from -90 to 90, longitude from -180 to 180. Correct the"
-        " coordinates, which are in degrees."
-    )
-
-
-def _other_country(here: str, home: str) -> str:
-    return (
-        f"{here}, more than {TOLERANCE_KM:g} km from {home}, which is stated. Correct the point or"
-        " the country."
-    )
-
-
-def _sea(here: str) -> str:
-    return f"{here}, more than {TOLERANCE_KM:g} km from any land. Correct latitude and longitude."
-
-
-def _lies(lat: float, lon: float, at: str, near: set[str]) -> str:
+def _lies(lat: float, lon: float, at: str, near: set[str]) -> Message:
     """Describe where a point lies."""
+    point = _point(lat, lon)
     if at:
-        return f"lies in {_country(at)}"
+        return Message("point.in_country", point=point, country=country_shown(at))
     if near:
-        return f"lies off the coast of {_country(min(near))}"
-    return "lies in the sea" if on_globe(lat, lon) else "lies off the globe"
+        return Message("point.off_coast", point=point, country=country_shown(min(near)))
+    return Message("point.in_sea" if on_globe(lat, lon) else "point.nowhere", point=point)
 
 
 def _point(lat: float, lon: float) -> str:
     # Rounded to 1 m, and never "-0".
     return f"{round(float(lat), 5) + 0.0:.10g}, {round(float(lon), 5) + 0.0:.10g}"
-
-
-def _country(code: str) -> str:
-    return f"{countries()[code].names['en']} ({code})"

@@ -89,6 +89,11 @@ def on_globe(lat: Any, lon: Any) -> Any:
     return (np.abs(lat) <= 90) & (np.abs(lon) <= 180)
 
 
+def also_of(country: str) -> tuple[str, ...]:
+    """Return the other countries that an area may be said to lie in."""
+    return _ALSO_OF.get(country, ())
+
+
 def countries_at(lat: Floats, lon: Floats) -> Codes:
     """Return the id of the country whose outline each point lies in, "" at sea or off the globe.
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hotspots.errors import BadInputError
+from hotspots.locale.messages import Message, message_of
 from hotspots.registry.gazetteer.place_search import Place, place
 from hotspots.registry.schema import values
 from hotspots.registry.schema.fields import SEPARATOR, fields
@@ -51,7 +52,7 @@ def located(rows: Rows, placed: Collection[str] = ()) -> Located:
                     out |= _cells(found)
                     notes.append(_note(number, cells, _placement(found)))
             except BadInputError as fault:
-                notes.append(_note(number, cells, str(fault)))
+                notes.append(_note(number, cells, message_of(fault)))
         done.append(Row(number, out))
     return Located(done, notes)
 
@@ -89,14 +90,16 @@ def _cells(found: Place) -> dict[str, str]:
     }
 
 
-def _placement(found: Place) -> str:
-    where = f"{found.name}, {found.unit or found.country}"
-    return (
-        f"placed at {where} ({found.latitude:g}, {found.longitude:g}; precision {found.precision},"
-        f" {found.source})"
+def _placement(found: Place) -> Message:
+    return Message(
+        "place.placed",
+        place=f"{found.name}, {found.unit or found.country}",
+        point=f"{found.latitude:g}, {found.longitude:g}",
+        precision=values.listed_codes("place_precision", [found.precision]),
+        source=found.source,
     )
 
 
 def _note(row: int, cells: Mapping[str, str], message: str) -> Problem:
     column = next((n for n in ("place", "regions", "country") if cells.get(n, "").strip()), "place")
-    return Problem(row, column, cells.get(column, ""), message.rstrip("."), serious=False)
+    return Problem(row, column, cells.get(column, ""), message, serious=False)

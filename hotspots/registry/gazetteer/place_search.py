@@ -19,15 +19,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from hotspots.errors import BadInputError, near_matches
 from hotspots.geo import countries as land
+from hotspots.locale.messages import Message, any_of
 from hotspots.registry.gazetteer import gazetteer
 
 KINDS = ("country", "unit", "city")
 
 _PRECISIONS = {"country": "country", "unit": "region", "city": "locality"}
 _MOST_CHOICES = 10
+_NEAR = 0.6  # least similarity of a name that is offered
 _ID = re.compile(r"geonames:(\d+)")
 
 
@@ -124,6 +127,17 @@ def place(text: str, *, country: str = "", unit: str = "", kind: str = "") -> Pl
     if len(likely) > 1:
         raise BadInputError(_several(text, likely))
     return likely[0].place
+
+
+def countries_of_place(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return where places of this name are: all their countries, and those of the likeliest ones.
+
+    A place may be in two: Cayenne is in French Guiana and in France. The second part has one
+    country a place, those of main names and large towns first.
+    """
+    found = _matches(text, "", "", "")
+    everywhere = frozenset(code for match in found for code in match.countries)
+    return everywhere, tuple(dict.fromkeys(match.place.country for match in found))
 
 
 def _matches(text: str, country: str, unit: str, kind: str) -> list[_Match]:
@@ -309,24 +323,26 @@ def _outermost(units: list[_Match]) -> list[_Match]:
     return [match for match in units if not (match.units - {match.place.unit}) & codes]
 
 
-def _unknown(text: str, country: str, unit: str) -> str:
-    where = f" in {unit or country}" if unit or country else ""
+def _unknown(text: str, country: str, unit: str) -> Message:
+    limits = [limit for limit in (unit or country,) if limit]
+    called = ", ".join([text, *limits])
     head = text.split(",")[0].strip()
     ids = set(land.find(country)) if country else set()
     known = [
         town.name for town in gazetteer.cities_like(head) if not ids or _id_of(town.country) in ids
     ]
-    return (
-        f"There is no place '{text}'{where} in the gazetteer, which has towns of 15,000 inhabitants"
-        f" and more{near_matches(head, known) or '.'} Give a larger town near it, an ISO 3166-2"
-        " code, or latitude and longitude."
-    )
+    by_key = {name.casefold(): name for name in known}
+    near = [by_key[key] for key in get_close_matches(head.casefold(), by_key, cutoff=_NEAR)]
+    if near:
+        return Message("place.unknown_near", place=called, near=any_of(near))
+    return Message("place.unknown", place=called)
 
 
-def _several(text: str, matches: list[_Match]) -> str:
+def _several(text: str, matches: list[_Match]) -> Message:
     listed = "; ".join(map(_choice, sorted(matches, key=_order)[:_MOST_CHOICES]))
-    more = f" (and {len(matches) - _MOST_CHOICES} more)" if len(matches) > _MOST_CHOICES else ""
-    return f"'{text}' may be one of several places: {listed}{more}. Give one of these."
+    more = len(matches) - _MOST_CHOICES
+    key = "place.several_more" if more > 0 else "place.several"
+    return Message(key, place=text, listed=lambda _: listed, more=more)
 
 
 def _choice(match: _Match) -> str:

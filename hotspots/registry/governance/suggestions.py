@@ -94,8 +94,8 @@ class Suggestion:
     def of(cls, row: sa.RowMapping) -> Suggestion:
         """Return the suggestion that a row of the table holds."""
         kept = {name: value for name, value in row.items() if name not in ("no", *_JSON)}
-        texts = {name: json.loads(row[name] or "{}") for name in _JSON}
-        return cls(number=row["no"], **kept, **texts)
+        kept |= {name: values.as_written(json.loads(row[name] or "{}")) for name in _JSON}
+        return cls(number=row["no"], **kept)
 
 
 def suggest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hotspots.errors import BadInputError, near_matches
 from hotspots.registry.schema import values
+from hotspots.registry.schema.addresses import personal_in
 from hotspots.registry.schema.fields import SEPARATOR, fields
 
 
@@ -25,7 +26,7 @@ def checked(what: str, text: str, most: int) -> str:
         It is too long, or contains an e-mail address, a telephone number, HTML or control
         characters, since it is published permanently.
     """
-    if values.personal_in(values.clean(text)):
+    if personal_in(values.clean(text)):
         raise BadInputError(
             f"{what} contains an e-mail address or telephone number. Leave it out; others will read"
             " it."

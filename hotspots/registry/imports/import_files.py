@@ -153,7 +153,7 @@ def import_records(
     return ImportResult(plan, imported=True)
 
 
-def check_records(registry: Registry, table: Table) -> list[RecordProblem]:
+def check_records(registry: Registry, table: Table, lang: str = "en") -> list[RecordProblem]:
     """Return all faults and notes of a file's rows, whoever checks them.
 
     Parameters
@@ -162,6 +162,8 @@ def check_records(registry: Registry, table: Table) -> list[RecordProblem]:
         The registry that the rows would be imported into; nothing is written.
     table : Table
         The rows.
+    lang : str
+        Language of the problems: "en", "fr" or "es".
     """
     given = table.rows
     if registry.actor is PUBLIC:  # so that nobody can find an address by guessing
@@ -172,7 +174,9 @@ def check_records(registry: Registry, table: Table) -> list[RecordProblem]:
         )
     # Not with the actor's rights: a file to be suggested may be of any region.
     checker = _for_anyone(registry)
-    plan = checker.plan_import(given, table.problems, spoiled=table.spoiled)
+    plan = checker.plan_import(
+        given, table.problems, spoiled=table.spoiled, choices=ImportChoices(lang=lang)
+    )
     ids = {entry.row: entry.id for entry in plan.entries}
     return [RecordProblem(ids.get(p.row, ""), p) for p in (*plan.problems, *plan.notes)]
 

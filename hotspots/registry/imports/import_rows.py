@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
+from hotspots.locale import text
 from hotspots.registry.database.changes import add_to_journal, apply
 from hotspots.registry.imports.plan import GivenRows, ImportChoices, Plan, plan_import
 from hotspots.registry.permissions import Actor
+from hotspots.registry.schema.addresses import personal_in
 from hotspots.registry.schema.problems import problem_report
-from hotspots.registry.schema.values import personal_in
 
 
 class RefusedError(RegistryError):
@@ -57,5 +58,5 @@ def import_rows(
 def require_importable(plan: Plan, choices: ImportChoices) -> None:
     """Raise `RefusedError` if the plan refuses rows that the choices don't allow to skip."""
     if plan.problems and not choices.skip_bad:
-        what = f"'{choices.origin}' has " if choices.origin else ""
-        raise RefusedError(f"{what}{problem_report(plan.problems)}\nNothing was imported.", plan)
+        report = problem_report(plan.problems, choices.origin)
+        raise RefusedError(f"{report}\n{text('row.nothing', choices.lang)}", plan)

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from hotspots.errors import BadInputError
+from hotspots.locale import check_language
 from hotspots.locale.escaping import visible
+from hotspots.locale.messages import Message, message_of
 from hotspots.registry.database import queries
 from hotspots.registry.database.changes import Change
 from hotspots.registry.imports.planned_rows import (
@@ -44,10 +46,6 @@ HIDDEN = "(personal)"
 _CONTACT = frozenset(names("contact"))
 _SET_BY_REGISTRY = frozenset({"version", "created", "changed"})
 _CONSENT = "contact_consent"
-_NO_CONSENT = (
-    "the contact has changed, so the former consent is deleted; give the date of the new contact's"
-    " consent, if any"
-)
 
 
 @dataclass(frozen=True)
@@ -83,12 +81,15 @@ class ImportChoices:
         Allow rows without a version to change records last changed by another actor.
     origin, note : str
         Name of the file, for the journal; a note for the history of each record.
+    lang : str
+        Language of the problems and notes: "en", "fr" or "es".
     """
 
     skip_bad: bool = False
     overwrite: bool = False
     origin: str = ""
     note: str = ""
+    lang: str = "en"
 
 
 class TextChange(NamedTuple):
@@ -186,6 +187,7 @@ def plan_import(
     choices : ImportChoices
         How rows are imported; `skip_bad` and `origin` have no effect on a plan.
     """
+    check_language(choices.lang)
     rows = _rows_of(given)
     identify(connection, rows)
     context = _Context(actor, now, choices.overwrite)
@@ -195,7 +197,7 @@ def plan_import(
     _check_points(rows)
     # After all rows are complete, since relations may name rows further below.
     _relate(connection, rows)
-    return _planned(rows, [p for p in given.problems if not p.serious], choices.note)
+    return _planned(rows, [p for p in given.problems if not p.serious], choices)
 
 
 def _rows_of(given: GivenRows) -> list[PlannedRow]:
@@ -214,6 +216,7 @@ def _rows_of(given: GivenRows) -> list[PlannedRow]:
 
 def _complete(connection: sa.Connection, row: PlannedRow, context: _Context) -> None:
     """Determine the record after the change, and validate it."""
+    row.settle_doubts()
     named = {k: v for k, v in row.named.items() if k not in ("id", *_SET_BY_REGISTRY)}
     if not context.trusted:
         named.pop("owner", None)
@@ -236,7 +239,8 @@ def _edit(connection: sa.Connection, row: PlannedRow, named: Record, context: _C
     if _CONTACT & set(named) and not _permit(row, context.actor, before):
         return
     if named.get("type") not in (None, before["type"]):
-        row.refuse("type", f"the record is of the type {before['type']}, which never changes")
+        kind = values.listed_codes("type", [text_of(before, "type")])
+        row.refuse("type", Message("row.type_stays", kind=kind))
     edit = RowEdit(named, version_of(row.named), text_of(row.named, "changed"))
     merged = edits(connection, edit, before, context.actor, overwrite=context.overwrite)
     for conflict in merged.conflicts:
@@ -244,7 +248,9 @@ def _edit(connection: sa.Connection, row: PlannedRow, named: Record, context: _C
     changed = merged.changes
     if _is_consent_outdated(changed, before):
         changed = changed | {"contact_consent": None}
-        row.problems.append(Problem(row.number, "contact_consent", "", _NO_CONSENT, serious=False))
+        row.problems.append(
+            Problem(row.number, _CONSENT, "", Message("row.consent_deleted"), serious=False)
+        )
     kept = {name: value for name, value in before.items() if name not in changed}
     row.after = kept | {name: value for name, value in changed.items() if value is not None}
     if row.after != before:
@@ -274,23 +280,35 @@ def _permit(row: PlannedRow, actor: Actor, *records: Record | None) -> bool:
             moved = record is row.after and row.before is not None
             require_keep(actor, record, "move" if moved else "change" if row.before else "add")
         except BadInputError as fault:
-            row.refuse("country", str(fault).rstrip("."))
+            row.refuse("country", message_of(fault))
             return False
     return True
 
 
 def _check_points(rows: Sequence[PlannedRow]) -> None:
-    """Check new and moved points; the others were checked when they came in."""
-    from hotspots.registry.gazetteer.checks import check_places
+    """Check new and moved points and places; the others were checked when they came in."""
+    from hotspots.registry.gazetteer.checks import check_places, check_towns
 
     moved = [
         (number, row.after)
         for number, row in enumerate(rows)
         if row.outcome != SAME and _position(row.after) != _position(row.before or {})
     ]
-    for problem in check_places(moved):
+    odd = check_places(moved)
+    # Of a point that is odd itself, its place says nothing more.
+    renamed = [
+        (number, row.after)
+        for number, row in enumerate(rows)
+        if number not in {problem.row for problem in odd} and _is_renamed(row)
+    ]
+    for problem in (*odd, *check_towns(renamed)):
         row = rows[problem.row]
         row.problems.append(problem.of_row(row.number))
+
+
+def _is_renamed(row: PlannedRow) -> bool:
+    before = row.before or {}
+    return any(row.after.get(name) != before.get(name) for name in ("place", "country"))
 
 
 def _position(record: Record) -> tuple[Value, ...]:
@@ -314,7 +332,7 @@ def _relate(connection: sa.Connection, work: Sequence[PlannedRow]) -> None:
     for id_, rows in naming.items():
         for row in rows:
             if row.id == id_:
-                row.refuse("relations", f"it names '{id_}', which is the record itself")
+                row.refuse("relations", Message("row.related_itself", id=id_))
                 refused.append(row.id)
     # A refused new row refuses the rows that name it in turn, however long the chain.
     while unknown or refused:
@@ -322,7 +340,8 @@ def _relate(connection: sa.Connection, work: Sequence[PlannedRow]) -> None:
         for row in naming.pop(id_, ()):
             if row.outcome != REFUSED and row.id not in known:
                 refused.append(row.id)
-            row.refuse("relations", _no_such(id_, id_ in own_rows))
+            key = "row.related_refused" if id_ in own_rows else "row.related_unknown"
+            row.refuse("relations", Message(key, id=id_))
 
 
 def _follow(row: PlannedRow, gone: Mapping[str, str]) -> None:
@@ -331,20 +350,17 @@ def _follow(row: PlannedRow, gone: Mapping[str, str]) -> None:
         row.after["relations"] = tuple(values.redirected(text, gone) for text in relations)
 
 
-def _no_such(other: str, in_file: bool) -> str:
-    if in_file:
-        return f"it names '{other}', whose row in this file is refused"
-    return f"it names '{other}', which no record has as its id; add that record, or correct the id"
-
-
-def _planned(work: Sequence[PlannedRow], notes: Sequence[Problem], note: str) -> Plan:
+def _planned(work: Sequence[PlannedRow], notes: Sequence[Problem], choices: ImportChoices) -> Plan:
     ordered = sorted(work, key=lambda row: row.number)
-    problems = [problem for row in ordered for problem in row.problems]
+    lang = choices.lang
+    problems = [problem.in_language(lang) for row in ordered for problem in row.problems]
     return Plan(
         entries=tuple(_entry(row) for row in ordered),
-        changes=tuple(_change(row, note) for row in ordered if row.outcome in (NEW, CHANGED)),
+        changes=tuple(
+            _change(row, choices.note) for row in ordered if row.outcome in (NEW, CHANGED)
+        ),
         problems=tuple(p for p in problems if p.serious),
-        notes=(*notes, *(p for p in problems if not p.serious)),
+        notes=(*(p.in_language(lang) for p in notes), *(p for p in problems if not p.serious)),
     )
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from hotspots.locale.messages import Message
 from hotspots.registry.database import queries
 from hotspots.registry.schema import validation, values
+from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.measures import is_doubtful
 from hotspots.registry.schema.problems import Problem
 from hotspots.registry.schema.records import Cells, Record, Values, list_of, text_of
 from hotspots.registry.schema.slugs import id_for
@@ -55,6 +58,21 @@ class PlannedRow:
         given = values.write(self.named.get(column)) or self.cells.get(column, "")
         self.problems.append(Problem(self.number, column, given, reason))
 
+    def settle_doubts(self) -> None:
+        """Take the record's own number for a cell of its export that may mean this number.
+
+        A spreadsheet that saves an export writes 12.3450 as 12.345 or 12,345.
+        """
+        if self.before is None or not self.named.get("version"):
+            return
+        for problem in list(self.problems):
+            value = self.before.get(problem.column)
+            if isinstance(value, float) and is_doubtful(
+                fields()[problem.column], problem.value, value
+            ):
+                self.problems.remove(problem)
+                self.named[problem.column] = value
+
     @property
     def outcome(self) -> str:
         """New, changed, same or refused, according to the checks so far."""
@@ -79,14 +97,14 @@ def identify(connection: sa.Connection, rows: Sequence[PlannedRow]) -> None:
     for id_, same in by_id.items():
         for row in same if len(same) > 1 else ():
             others = ", ".join(str(other.number) for other in same if other is not row)
-            row.refuse("id", f"the id '{id_}' also occurs in row {others} of this file")
+            row.refuse("id", Message("row.id_twice", id=id_, others=others))
     _assign_ids(connection, [row for row in rows if row.cells and not row.cells.get("id")], by_id)
     known = [row.id for row in rows if row.id]
     merged, found = queries.current_ids(connection, known), queries.fetch(connection, known)
     for row in rows:
         row.before = found.get(row.id)
         if row.id in merged:
-            row.refuse("id", f"'{row.id}' was merged into '{merged[row.id]}'; change that one")
+            row.refuse("id", Message("row.id_merged", id=row.id, other=merged[row.id]))
 
 
 def _assign_ids(

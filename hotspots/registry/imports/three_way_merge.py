@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from hotspots.locale.messages import Message
 from hotspots.registry.database import queries
 from hotspots.registry.permissions import LOCAL, Actor
 from hotspots.registry.schema import values
@@ -22,9 +23,6 @@ from hotspots.registry.schema.fields import TOGETHER, names
 from hotspots.registry.schema.records import Record, Value, Values, id_of, text_of, version_of
 
 _CONTACT = frozenset(names("contact"))
-_PERHAPS_CHANGED = (
-    "the record has changed since your export, perhaps this too; export again and decide"
-)
 
 
 @dataclass(frozen=True)
@@ -85,17 +83,11 @@ def edits(
     if not edit.version:
         return _unversioned(connection, edit, before, actor, overwrite)
     if edit.version > version:
-        return _refused(
-            f"it is version {edit.version}, but the registry's is {version}; it comes from another"
-            " registry, so leave the column empty"
-        )
+        return _refused(Message("row.version_newer", given=f"{edit.version}", known=f"{version}"))
     base = queries.snapshot(connection, id_of(before), edit.version)
     # A registry restored from a backup may have counted the same numbers again.
     if base is None or edit.stamp not in ("", base.get("changed", edit.stamp)):
-        return _refused(
-            f"the registry has no such version {edit.version} of it (it may have been restored from"
-            " a backup); export it again"
-        )
+        return _refused(Message("row.version_unknown", given=f"{edit.version}"))
     return _three_ways(connection, edit, base, before)
 
 
@@ -112,10 +104,7 @@ def _unversioned(
     by, at = _last_change(connection, before)
     if by in (actor.name, LOCAL.name):
         return Merged(given)
-    return _refused(
-        f"{by} changed this record last, on {at[:10]}, and the row doesn't say which version it"
-        " was made from; export it and edit that, or take the row all the same with --overwrite"
-    )
+    return _refused(Message("row.changed_by_other", by=by, day=at[:10]))
 
 
 def _three_ways(connection: sa.Connection, edit: RowEdit, base: Record, before: Record) -> Merged:
@@ -124,16 +113,20 @@ def _three_ways(connection: sa.Connection, edit: RowEdit, base: Record, before: 
     for name, value in edit.values.items():
         if name in _CONTACT:  # the history has no personal fields, so there is no base
             if value != before.get(name):
-                conflicts.append(Conflict(name, _PERHAPS_CHANGED))
+                conflicts.append(Conflict(name, Message("row.perhaps_changed")))
         # Equal to the base: not edited. Equal to the current value: others made the same edit.
         elif value != base.get(name) and value != before.get(name):
             if (other := _changed_beside(name, base, before)) is None:
                 changes[name] = value
                 continue
-            reason = (
-                f"you write '{_cut(value)}', but {other} was changed to '{_cut(before.get(other))}'"
-                f" since your export (version {edit.version}, now {version_of(before)}, last by"
-                f" {_last_change(connection, before).by}); export again and decide"
+            reason = Message(
+                "row.changed_since",
+                given=_cut(value),
+                column=other,
+                now=_cut(before.get(other)),
+                version=f"{edit.version}",
+                known=f"{version_of(before)}",
+                by=_last_change(connection, before).by,
             )
             conflicts.append(Conflict(name, reason))
     return Merged(changes, conflicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from hotspots.geo.countries import key
-from hotspots.registry.schema.vocabulary import vocabulary
+from hotspots.registry.schema.words import code_called as code_called
+from hotspots.registry.schema.words import stem, unique_stems
 
 ORGANISATION, PROJECT, ACTION, PRACTICE = "organisation", "project", "research_action", "practice"
 TYPES = (ORGANISATION, PROJECT, ACTION, PRACTICE)
@@ -45,6 +47,8 @@ class Field:
         By language: en, fr, es; `help` may be empty.
     former_labels : tuple of str
         Labels that stand in files of earlier versions; still read, never written.
+    other_labels : tuple of str
+        Other headings that people give such a column; read, never written.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Field:
     label: Mapping[str, str]
     help: Mapping[str, str]
     former_labels: tuple[str, ...]
+    other_labels: tuple[str, ...]
 
     @property
     def is_list(self) -> bool:
@@ -80,10 +85,10 @@ def names(group: str) -> tuple[str, ...]:
 def field_called(heading: str) -> str | None:
     """Return the field for a column heading, or None.
 
-    A heading is a field's name or its label, or former label, in one of the three languages;
-    case, accents and punctuation are ignored.
+    A heading is a field's name or its label, or former label, in one of the three languages, in the
+    singular or plural, with or without the unit; case, accents and punctuation are ignored.
     """
-    return _headings().get(key(heading))
+    return _headings().get(key(heading)) or _stemmed().get(stem(heading))
 
 
 @cache
@@ -95,6 +100,15 @@ def _headings() -> Mapping[str, str]:
             found.setdefault(key(heading), field.name)
     # A name is never another field's label.
     return found | {key(name): name for name in fields()}
+
+
+@cache
+def _stemmed() -> Mapping[str, str]:
+    """Return the stems of headings, with and without the unit that stands in brackets."""
+    labels = [(label, f.name) for f in fields().values() for label in f.label.values()]
+    bare = [(re.sub(r"\s*\(.*\)$", "", label), name) for label, name in labels]
+    others = [(label, f.name) for f in fields().values() for label in f.other_labels]
+    return {**unique_stems(bare), **unique_stems(others), **unique_stems(labels)}
 
 
 def _field(name: str, row: Mapping[str, object]) -> Field:
@@ -111,19 +125,5 @@ def _field(name: str, row: Mapping[str, object]) -> Field:
         label=row["label"],  # type: ignore[arg-type]
         help=row.get("help", {}),  # type: ignore[arg-type]
         former_labels=tuple(row.get("former_labels", ())),  # type: ignore[arg-type]
+        other_labels=tuple(row.get("also", ())),  # type: ignore[arg-type]
     )
-
-
-def code_called(list_name: str, word: str) -> str | None:
-    """Return the code for a word: the code itself, or its label in one of the languages."""
-    known = vocabulary()[list_name]
-    return word if word in known else _labels(list_name).get(key(word))
-
-
-@cache
-def _labels(list_name: str) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for code, labels in vocabulary()[list_name].items():
-        for word in (code, *labels.values()):
-            found.setdefault(key(word), code)
-    return found

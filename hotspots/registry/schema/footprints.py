@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hotspots.errors import BadInputError
+from hotspots.locale.messages import Message
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -39,18 +40,16 @@ def canonical(text: str) -> str:
 
     shape = _parsed(text)
     if shape.geom_type not in ("Polygon", "MultiPolygon"):
-        raise BadInputError(f"It is a {shape.geom_type}. Give a Polygon or MultiPolygon.")
+        raise BadInputError(Message("footprint.kind", kind=shape.geom_type))
     if (points := shapely.get_num_coordinates(shape)) > MOST_POINTS:
-        raise BadInputError(
-            f"It has {points:,} points, more than {MOST_POINTS:,}. Simplify it first."
-        )
+        raise BadInputError(Message("footprint.points", count=int(points), most=MOST_POINTS))
     # Rounded before the test, since rounding may make a valid polygon invalid.
     rounded = shapely.from_wkt(_written(shape))
     if rounded.is_valid and _on_globe(rounded):
         return _written(rounded)
     repaired = shapely.set_precision(usable(shape), 10.0**-DIGITS)
     if repaired.is_empty:
-        raise BadInputError("It has no area. Give at least one polygon with an area.")
+        raise BadInputError(Message("footprint.no_area"))
     return _written(repaired)
 
 
@@ -74,11 +73,9 @@ def _parsed(text: str) -> BaseGeometry:
     try:
         shape = shapely.from_wkt(text)
     except shapely.errors.GEOSException as fault:
-        raise BadInputError(
-            "It can't be read as WKT. Write POLYGON((36 -1, 37 -1, 37 0, 36 -1)), longitude first."
-        ) from fault
+        raise BadInputError(Message("footprint.wkt")) from fault
     if shape is None or shape.is_empty:
-        raise BadInputError("It is empty. Draw at least one polygon.")
+        raise BadInputError(Message("footprint.empty"))
     return shapely.force_2d(shape)
 
 

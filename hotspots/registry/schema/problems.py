@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from hotspots.locale import counted, text
 from hotspots.locale.escaping import one_line, visible
+from hotspots.locale.messages import Message, in_language
 
 MOST_SHOWN = 20
 _MOST_OF_VALUE = 80
@@ -28,6 +30,8 @@ class Problem:
         What is wrong and how to correct it, without a full stop.
     serious : bool
         Whether the row is refused.
+    lang : str
+        Language of the sentence: "en", "fr" or "es".
     """
 
     row: int
@@ -35,22 +39,29 @@ class Problem:
     value: str
     reason: str
     serious: bool = True
+    lang: str = "en"
 
     def __post_init__(self) -> None:
         short = " ".join(visible(self.value).split())
         if len(short) > _MOST_OF_VALUE:
             short = short[: _MOST_OF_VALUE - 1] + "…"
         object.__setattr__(self, "value", short)
-        object.__setattr__(self, "reason", one_line(self.reason))
+        if not isinstance(self.reason, Message):
+            object.__setattr__(self, "reason", one_line(self.reason))
 
     def of_row(self, row: int) -> Problem:
         """Return the same problem for another row."""
         return replace(self, row=row)
 
+    def in_language(self, lang: str) -> Problem:
+        """Return the same problem in another language; a reason that isn't a `Message` stays."""
+        return replace(self, reason=in_language(self.reason, lang), lang=lang)
+
     def __str__(self) -> str:
-        where = f"Row {self.row}" + (f", column '{self.column}'" if self.column else "")
+        key = "row.where_column" if self.column else "row.where"
+        where = text(key, self.lang, row=f"{self.row}", column=self.column)
         end = "" if self.reason.endswith(("?", ".")) else "."
-        return f"{where}: {self.reason}{end}"
+        return f"{where}{text('format.colon', self.lang)}{self.reason}{end}"
 
 
 class RecordProblem(NamedTuple):
@@ -65,11 +76,20 @@ def kind_of(problem: Problem) -> str:
     return "error" if problem.serious else "note"
 
 
-def problem_report(problems: Sequence[Problem], what: str = "bad row") -> str:
-    """Return lines on the first problems, and the number of further ones."""
-    rows = {problem.row for problem in problems}
-    lines = [f"{len(rows):,} {what}{'' if len(rows) == 1 else 's'}:"]
-    lines += [str(problem) for problem in problems[:MOST_SHOWN]]
+def problem_report(problems: Sequence[Problem], file: str = "") -> str:
+    """Return lines on the first problems, and the number of further ones, in their language.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        At least one.
+    file : str
+        Name of the file that has them; "" for none.
+    """
+    lang = problems[0].lang
+    rows = len({problem.row for problem in problems})
+    first = counted("row.bad_in", rows, lang, file=file) if file else counted("row.bad", rows, lang)
+    lines = [first, *map(str, problems[:MOST_SHOWN])]
     if len(problems) > MOST_SHOWN:
-        lines.append(f"And {len(problems) - MOST_SHOWN:,} problems more.")
+        lines.append(counted("row.more", len(problems) - MOST_SHOWN, lang))
     return "\n".join(lines)

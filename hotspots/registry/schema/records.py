@@ -18,6 +18,14 @@ Values = dict[str, Value]
 Cells = Mapping[str, str]
 
 
+class NumberText(str):
+    """The text of a number that is one already: a cell of a spreadsheet, a property of a feature.
+
+    It has a decimal point and no separators, so that its reading is never in doubt. A text that is
+    changed is a plain `str` again.
+    """
+
+
 class Row(NamedTuple):
     """A row of a file.
 
