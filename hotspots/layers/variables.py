@@ -173,7 +173,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("warmest_month_temperature", "degC", "Mean of the warmest month", -60, 50),
     Variable("air_temperature", "degC", "Monthly mean air temperature", -70, 50),
     Variable("precipitation", "mm month-1", "Monthly precipitation", 0, 5000),
-    Variable("evaporation", "mm month-1", "Monthly open-pan evaporation, or PET", 0, 1000),
+    # Below 0 where dew and rime exceed evaporation.
+    Variable("evaporation", "mm month-1", "Monthly open-pan evaporation, or PET", -50, 2000),
     Variable("plant_cover", "1", "Share of the month with plant cover", 0, 1),
     Variable("cropland_share", "1", "Cropland, share of the cell's land", 0, 1),
     Variable("grassland_share", "1", "Managed grassland, share of the cell's land", 0, 1),
