@@ -169,6 +169,12 @@ def add_layer(
     ] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
     guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
+    level: Annotated[
+        str, typer.Option(help="For a lower or upper bound: share of cases in the interval, 0.95.")
+    ] = "",
+    support: Annotated[
+        str, typer.Option(help="For errors: of a point, or of the mean of a cell.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
@@ -199,6 +205,8 @@ def add_layer(
                 cell=cell,
                 legend=legend or None,
                 guidelines=guidelines or None,
+                level=level or None,
+                support=support or None,
                 source=source,
                 citation=citation,
                 licence=licence,

@@ -27,6 +27,7 @@ from hotspots.edition.methods.potential import own_potential
 from hotspots.edition.ranking import axes_of, clusters, few_ranked, missing_axes, rank
 from hotspots.edition.recipe import Recipe
 from hotspots.edition.sensitivity import loss_sensitivity, transitions
+from hotspots.edition.stock_error import require_level, without_support
 from hotspots.edition.tables.intervals import (
     Groups,
     groups_of,
@@ -109,6 +110,7 @@ def analyze(
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
             *out_of_range(data),
             *unlike_makers(data),
+            *(without_support(data) if errors is not None else ()),
             *ranked.notes,
             *without_potential(tables.regions, recipe),
         ],
@@ -244,6 +246,8 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))
+    if recipe.uncertainty.draws:
+        require_level(data)
     data = data.compute()  # not load(), which would change the caller's dataset
     for name in data.data_vars:
         require_plausible(data[name])

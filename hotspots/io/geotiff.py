@@ -36,6 +36,8 @@ _TAGS = (
     "licence",
     "method",
     "guidelines",
+    "level",
+    "support",
     "url",
     "doi",
     "flag_values",

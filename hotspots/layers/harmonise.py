@@ -21,6 +21,7 @@ from affine import Affine
 from hotspots.errors import RasterError
 from hotspots.layers.array_types import AnyArray, Attributes
 from hotspots.layers.dimensions import labelled, third_dimension
+from hotspots.layers.error_layers import checked_attributes
 from hotspots.layers.grid import Grid, axis_names, crs_of, grid_of
 from hotspots.layers.legends import recode
 from hotspots.layers.units import with_unit
@@ -196,7 +197,7 @@ def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, G
 def _canonical_values(
     out: xr.DataArray, given: xr.DataArray, name: str, declared: bool
 ) -> xr.DataArray:
-    attrs = _dated(_kept(given.attrs), name)
+    attrs = checked_attributes(_dated(_kept(given.attrs), name), name)
     classes = variable(name).classes
     if classes is None:
         to_numbers = partial(_quantity, name=name, declared=declared)

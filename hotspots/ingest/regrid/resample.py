@@ -23,6 +23,7 @@ from hotspots.layers.grid import Grid
 from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import describe
 
+__all__ = ["RegriddedLayer", "Regridding", "on_grid"]
 # Up to this number of target cells are computed at once, which shows if a share is needed.
 AT_ONCE = 4_000_000
 _SHARE_MATTERS = 1e-3

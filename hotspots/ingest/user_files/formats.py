@@ -29,7 +29,18 @@ TIFF = (".tif", ".tiff")
 NETCDF = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
 TABLES = (".csv", ".tsv", ".txt")
 POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb")
-_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
+_TAGS = (
+    "year",
+    "depth_cm",
+    "guidelines",
+    "level",
+    "support",
+    "source",
+    "citation",
+    "licence",
+    "url",
+    "doi",
+)
 _MONTHS = 12
 _AXES = (("lat", "lon"), ("latitude", "longitude"))
 

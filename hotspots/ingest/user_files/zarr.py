@@ -16,7 +16,18 @@ from hotspots.layers.grid import axis_names, crs_of, grid_of
 from hotspots.layers.variables import Variable
 
 _ROWS = 512
-_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "license", "url")
+_TAGS = (
+    "year",
+    "depth_cm",
+    "guidelines",
+    "level",
+    "support",
+    "source",
+    "citation",
+    "licence",
+    "license",
+    "url",
+)
 _MONTHS = 12
 
 
