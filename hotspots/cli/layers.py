@@ -268,14 +268,33 @@ def stock(
             help="Values at depths (trapezoids), or means of layers; by default as stored.",
         ),
     ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year of the profile; the stock is then soc_stock_<year>: 2010."),
+    ] = None,
+    coarse_fragments: Annotated[
+        float | None,
+        typer.Option(help="Assume this volume share, 0 to 0.95, where no layer says it."),
+    ] = None,
+    bulk_density: Annotated[
+        str,
+        typer.Option(help="Compute it from soc where no layer says it: grigal_1989, ..."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Compute the carbon stock of the soil profile in a store, and add it there as soc_stock."""
-    from hotspots.ingest.stock_from_profiles import stock_in_store
+    from hotspots.ingest.stock_in_store import Assumed, stock_in_store
 
     # Without either option, as the layers in the store say.
     kind = None if points is None else "points" if points else "layers"
-    row = stock_in_store(_store(store), to=to, kind=kind, say=say)
+    row = stock_in_store(
+        _store(store),
+        to=to,
+        kind=kind,
+        year=year,
+        assumed=Assumed(coarse_fragments, bulk_density),
+        say=say,
+    )
     if as_json:
         put_json(row)
         return

@@ -14,7 +14,7 @@ from hotspots.layers.error_layers import (
     declared_support,
     require_common,
 )
-from hotspots.layers.variables import how_to_set
+from hotspots.layers.variables import how_to_set, is_stored
 
 # ABSOLUTE: a map of the mean absolute error, which gives an sd only if errors are normal.
 SD, ABSOLUTE = "sd", "absolute error"
@@ -74,7 +74,8 @@ def without_support(data: xr.Dataset) -> list[str]:
     """Return a note if the layer that gives the stock's error doesn't say its support."""
     return [
         f"{name} doesn't say its support, whether it is the error of values at points or of means"
-        f" of cells; it is drawn as the cell's. {how_to_set(name, SUPPORT, 'point')}"
+        " of cells; it is drawn as the cell's."
+        f" {how_to_set(name, SUPPORT, 'point', stored=is_stored(data[name]))}"
         for name in _names(data)[:1]
         if not declared_support(data[name])
     ]

@@ -20,7 +20,7 @@ from hotspots.io.os_errors import require_permitted
 from hotspots.io.readers.rasters import geotiff
 from hotspots.layers.dimensions import LABELS
 from hotspots.layers.typed import in_chunks
-from hotspots.layers.variables import variable
+from hotspots.layers.variables import OF_A_COPY, variable
 
 # Cells of all bands above which a file is read lazily (16 MB as float32).
 LAZY_CELLS = 4_000_000
@@ -128,8 +128,8 @@ def _band_name(file: Any, index: int, path: Path) -> str:
     if not description:
         raise RasterError(
             f"Band {index} of '{path}' has no description. Give each band the name of a canonical"
-            f" variable (rio edit-info --bidx {index} --description soc_stock FILE), or write one"
-            " file for each."
+            f" variable (rio edit-info --bidx {index} --description soc_stock FILE, {OF_A_COPY}),"
+            " or write one file for each."
         )
     return str(description)
 
@@ -148,7 +148,8 @@ def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
     if file.crs is None:
         raise RasterError(
             f"'{path}' has no coordinate reference system (CRS). After checking its source give it"
-            " one: rio edit-info --crs EPSG:4326 FILE."
+            f" one: rio edit-info --crs EPSG:4326 FILE ({OF_A_COPY}), or add it to a store with"
+            " --crs EPSG:4326."
         )
     if transform.b or transform.d:
         raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up (rio warp).")

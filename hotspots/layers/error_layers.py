@@ -12,7 +12,7 @@ import xarray as xr
 
 from hotspots.errors import RasterError
 from hotspots.layers.array_types import Attributes
-from hotspots.layers.variables import how_to_set
+from hotspots.layers.variables import how_to_set, is_stored
 
 LEVEL, SUPPORT = "level", "support"
 SUPPORTS = ("point", "cell")
@@ -82,7 +82,8 @@ def declared_level(layer: xr.DataArray) -> float:
     if given in (None, ""):
         raise RasterError(
             f"Layer '{layer.name}' doesn't say the level of its interval, such as 0.90, without"
-            f" which it gives no error. {how_to_set(str(layer.name), LEVEL, '0.90')}"
+            f" which it gives no error."
+            f" {how_to_set(str(layer.name), LEVEL, '0.90', stored=is_stored(layer))}"
         )
     return level_of(given)
 

@@ -26,6 +26,7 @@ from hotspots.layers.grid import Grid, axis_names, crs_of, grid_of
 from hotspots.layers.legends import recode
 from hotspots.layers.units import with_unit
 from hotspots.layers.variables import (
+    OF_A_COPY,
     Variable,
     class_nodata,
     classes_of,
@@ -272,8 +273,9 @@ def _quantity(values: AnyArray, name: str, declared: bool) -> npt.NDArray[np.flo
         number = f"{found[0]:g}"
         raise RasterError(
             f"Layer '{name}' holds {number}, which looks like a nodata value that the file doesn't"
-            f" declare. Declare it with: rio edit-info --nodata {number} FILE (GeoTIFF), or"
-            f" ncatted -a missing_value,{name},o,f,{number} FILE (NetCDF)."
+            f" declare. Declare it with: rio edit-info --nodata {number} FILE ({OF_A_COPY}),"
+            f" ncatted -a missing_value,{name},o,f,{number} FILE (NetCDF), or for a store: hotspots"
+            f" add-layer FILE --as {name} --nodata {number}."
         )
     return out
 
