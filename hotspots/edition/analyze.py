@@ -16,6 +16,8 @@ import xarray as xr
 
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
+from hotspots.analysis.land_shares import shares_of_classes
+from hotspots.edition import borrowed
 from hotspots.edition.caveats import caveats_of
 from hotspots.edition.draws import Drawn, draw
 from hotspots.edition.edition import Edition
@@ -108,6 +110,7 @@ def analyze(
         **origins(data, recipe, weights.digest, derived(prepared)),
         "notes": [
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
+            *borrowed.notes(data),
             *out_of_range(data),
             *unlike_makers(data),
             *(without_support(data) if errors is not None else ()),
@@ -119,7 +122,7 @@ def analyze(
         "uncertainty": {} if errors is None else errors.drawn.description,
         "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
-        "caveats": caveats_of(layers, data),
+        "caveats": caveats_of(layers, [*data, *borrowed.stand_ins(data)]),
         "summary": tables.summary,
     }
     return Edition(
@@ -253,6 +256,7 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
         require_plausible(data[name])
     _require_texture(data)
     data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
+    data = data.assign(shares_of_classes(data))
     made, states = run_methods(INPUT_METHODS, data, recipe)
     data = data.assign(made)
     if "soc_stock" not in data:

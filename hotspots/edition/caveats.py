@@ -28,6 +28,10 @@ CAVEATS: dict[str, tuple[str, str]] = {
     "stability_untested": ("hotspot_class", "hotspot_class_stable"),
     "permafrost": ("hotspot_class", "permafrost_share"),
     "clusters": ("cluster_potential", ""),
+    # Layers that stand in for ones that weren't given; see `borrowed.stand_ins`.
+    "borrowed_zones": ("climate_zone from packaged sample", ""),
+    "borrowed_cropland": ("cropland_share from packaged sample", ""),
+    "classed_cropland": ("cropland_share from land_cover", ""),
 }
 
 

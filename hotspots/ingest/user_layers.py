@@ -9,6 +9,7 @@ from typing import Any
 from affine import Affine
 
 from hotspots.ingest.add_to_store import add_layer, grid_of_store
+from hotspots.ingest.land_cover_shares import add_shares
 from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
 from hotspots.ingest.user_files.read import Own, read_own
@@ -79,6 +80,8 @@ def add_own(
         provenance=_provenance(own, path, notes),
         given=own.given,
     )
+    if regridded:
+        notes += add_shares(store, own, grid, _attrs(own, path), _provenance(own, path, notes))
     return {
         "layer": done.key,
         "variable": own.variable,

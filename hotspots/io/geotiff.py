@@ -38,6 +38,7 @@ _TAGS = (
     "guidelines",
     "level",
     "support",
+    "made_from",
     "url",
     "doi",
     "flag_values",

@@ -133,8 +133,14 @@ def plan_of(raws: list[SourceRaster], grid: Grid, name: str, how: Regridding) ->
     return Plan(tuple(_view(raw, grid) for raw in raws), grid, row, how)
 
 
+def classes_of_legend(legend: str) -> dict[int, str]:
+    """Return the canonical classes of a legend; "" is that of land cover itself."""
+    name = legend_of(legend).variable if legend else "land_cover"
+    return variable(name).classes or {}
+
+
 def _class_code(legend: str, name: str) -> int:
-    classes = variable(legend_of(legend).variable).classes or {}
+    classes = classes_of_legend(legend)
     for code, own in classes.items():
         if own == name:
             return code

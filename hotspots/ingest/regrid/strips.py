@@ -10,14 +10,14 @@ import numpy as np
 from hotspots.errors import RasterError
 from hotspots.ingest.regrid import overlap
 from hotspots.ingest.regrid.overlap import Overlap
-from hotspots.ingest.regrid.plan import Plan, View, unit_of
+from hotspots.ingest.regrid.plan import Plan, View, classes_of_legend, unit_of
 from hotspots.ingest.regrid.reproject import read_warped
 from hotspots.ingest.regrid.source_raster import Numbers, Stored, read_stored
 from hotspots.layers.legends import legend as legend_of
 from hotspots.layers.legends import recode, to_canonical
 from hotspots.layers.rounding import steady
 from hotspots.layers.units import conversion
-from hotspots.layers.variables import class_nodata, variable
+from hotspots.layers.variables import class_nodata
 
 WATER = "water_body"
 _SOURCE_CELLS = 16_000_000  # of a strip; decoded, 128 MB
@@ -145,8 +145,8 @@ def _classes(plan: Plan, view: View, top: int, bottom: int) -> tuple[Numbers, Nu
 def _legend(plan: Plan) -> tuple[dict[int, str], int]:
     """Return the canonical classes of the codes, and the code that means missing."""
     classes = plan.row.classes
-    if plan.how.legend:
-        classes = variable(legend_of(plan.how.legend).variable).classes
+    if plan.how.legend or plan.how.share_of:
+        classes = classes_of_legend(plan.how.legend)
     if not classes:
         raise RasterError(f"'{plan.row.name}' has no classes. Name the legend that the file is in.")
     return classes, class_nodata(classes)
