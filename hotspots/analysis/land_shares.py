@@ -18,7 +18,7 @@ _KEPT = ("source", "citation", "licence", "year", "url")
 _WATER = "water_body"
 
 
-def has_shares(names: Container[str]) -> bool:
+def has_shares(names: Container[object]) -> bool:
     """Return whether any share of land use is among the layers of a dataset or container."""
     return any(name in names for name in _GIVEN)
 

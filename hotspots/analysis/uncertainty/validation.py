@@ -191,8 +191,9 @@ def _stratum_names(strata: ClassArgument | None, size: int) -> ObjectArray:
     if classes is None:
         named = [str(v) if k else NODATA for v, k in zip(values, known, strict=True)]
     else:
+        # Looked up as it is: a fraction or an infinity is no class, and not the one below it.
         named = [
-            classes.get(int(v), NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
+            classes.get(v, NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
         ]
     return np.array(named, dtype=object)
 
