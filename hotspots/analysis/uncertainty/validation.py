@@ -191,7 +191,7 @@ def _stratum_names(strata: ClassArgument | None, size: int) -> ObjectArray:
     if classes is None:
         named = [str(v) if k else NODATA for v, k in zip(values, known, strict=True)]
     else:
-        # Looked up as it is: a fraction or an infinity is no class, and not the one below it.
+        # Looked up as they are: fractions and infinities aren't classes.
         named = [
             classes.get(v, NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
         ]
