@@ -191,11 +191,16 @@ def analyze(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe (TOML); by default the default recipe.")
     ] = None,
+    fill_from: Annotated[
+        str,
+        typer.Option(help="'sample': take climate zones and cropland from there where lacking."),
+    ] = "",
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
     from hotspots.config import settings
+    from hotspots.edition.borrowed import filled, lacking
     from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
@@ -213,6 +218,13 @@ def analyze(
     recorded = read_through(opened(None))
     layers = clip(open_any(data, home or None), place)
     require_grid_size(layers)
+    lacked = lacking(layers, chosen)
+    if fill_from:
+        layers = filled(layers, fill_from, chosen)
+        for name in lacked:
+            say(f"{name}: from the packaged sample at 0.5 degrees, brought to the data's grid")
+    elif lacked:
+        say(f"without {' and '.join(lacked)}; --fill-from sample takes them at 0.5 degrees")
     # Before the computing: an edition that doesn't fit on the disk would be lost at its end.
     require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)

@@ -170,6 +170,12 @@ def add_layer(
     ] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
     guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
+    level: Annotated[
+        str, typer.Option(help="For a lower or upper bound: share of cases in the interval, 0.95.")
+    ] = "",
+    support: Annotated[
+        str, typer.Option(help="For errors: of a point, or of the mean of a cell.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
@@ -203,6 +209,8 @@ def add_layer(
                 cell=cell,
                 legend=legend or None,
                 guidelines=guidelines or None,
+                level=level or None,
+                support=support or None,
                 source=source,
                 citation=citation,
                 licence=licence,
@@ -273,14 +281,33 @@ def stock(
             help="Values at depths (trapezoids), or means of layers; by default as stored.",
         ),
     ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year of the profile; the stock is then soc_stock_<year>: 2010."),
+    ] = None,
+    coarse_fragments: Annotated[
+        float | None,
+        typer.Option(help="Assume this volume share, 0 to 0.95, where no layer says it."),
+    ] = None,
+    bulk_density: Annotated[
+        str,
+        typer.Option(help="Compute it from soc where no layer says it: grigal_1989, ..."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Compute the carbon stock of the soil profile in a store, and add it there as soc_stock."""
-    from hotspots.ingest.stock_from_profiles import stock_in_store
+    from hotspots.ingest.stock_in_store import Assumed, stock_in_store
 
     # Without either option, as the layers in the store say.
     kind = None if points is None else "points" if points else "layers"
-    row = stock_in_store(_store(store), to=to, kind=kind, say=say)
+    row = stock_in_store(
+        _store(store),
+        to=to,
+        kind=kind,
+        year=year,
+        assumed=Assumed(coarse_fragments, bulk_density),
+        say=say,
+    )
     if as_json:
         put_json(row)
         return

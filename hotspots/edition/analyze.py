@@ -16,6 +16,8 @@ import xarray as xr
 
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
+from hotspots.analysis.land_shares import shares_of_classes
+from hotspots.edition import borrowed
 from hotspots.edition.caveats import caveats_of, whole_scope
 from hotspots.edition.draws import Drawn, draw
 from hotspots.edition.edition import Edition
@@ -27,6 +29,7 @@ from hotspots.edition.methods.potential import own_potential
 from hotspots.edition.ranking import axes_of, clusters, few_ranked, missing_axes, rank
 from hotspots.edition.recipe import Recipe
 from hotspots.edition.sensitivity import loss_sensitivity, transitions
+from hotspots.edition.stock_error import require_level, without_support
 from hotspots.edition.tables.intervals import (
     Groups,
     groups_of,
@@ -110,8 +113,10 @@ def analyze(
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
             *doubts(data),
             *([weights.own.sentence] if weights.own else []),
+            *borrowed.notes(data),
             *out_of_range(data),
             *unlike_makers(data),
+            *(without_support(data) if errors is not None else ()),
             *ranked.notes,
             *without_potential(tables.regions, recipe),
         ],
@@ -121,7 +126,9 @@ def analyze(
         "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
         "caveats": caveats_of(
-            layers, data, whole_scope(tables.regions, layers, recipe.potential.management)
+            layers,
+            [*data, *borrowed.stand_ins(data)],
+            whole_scope(tables.regions, layers, recipe.potential.management),
         ),
         "summary": tables.summary | _outside(weights),
     }
@@ -260,11 +267,14 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))
+    if recipe.uncertainty.draws:
+        require_level(data)
     data = data.compute()  # not load(), which would change the caller's dataset
     for name in data.data_vars:
         require_plausible(data[name])
     _require_texture(data)
     data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
+    data = data.assign(shares_of_classes(data))
     made, states = run_methods(INPUT_METHODS, data, recipe)
     data = data.assign(made)
     if "soc_stock" not in data:

@@ -135,6 +135,10 @@ CAVEATS: Mapping[str, Caveat] = {
         "hotspot_class", "permafrost_share", _in_zone("boreal_moist", "boreal_dry")
     ),
     "clusters": Caveat("cluster_potential", applies=lambda scope: scope.clustered),
+    # Layers that stand in for ones that weren't given; see `borrowed.stand_ins`.
+    "borrowed_zones": Caveat("climate_zone from packaged sample"),
+    "borrowed_cropland": Caveat("cropland_share from packaged sample"),
+    "classed_cropland": Caveat("cropland_share from land_cover"),
 }
 
 

@@ -322,11 +322,9 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
     """Return records with missing climate zones filled in from the edition's cells."""
     import numpy as np
     import shapely
-    import xarray as xr
-    from pyproj import Transformer
 
     from hotspots.analysis.gaps.records_table import shapes_of, tidy
-    from hotspots.layers.grid import axis_names, crs_of, grid_of
+    from hotspots.analysis.uncertainty.validation import sample_at
     from hotspots.layers.variables import CLIMATE_ZONES
 
     table = tidy(records)
@@ -336,21 +334,11 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
         return table
     layer = edition.rasters["climate_zone"]
     # A point within the footprint; its centroid may lie outside.
-    at, grid = shapely.point_on_surface(shapes[rows]), grid_of(layer)
-    carry = Transformer.from_crs("EPSG:4326", crs_of(layer), always_xy=True)
-    # Longitude first, whatever the axis order of the CRS.
-    x, y = carry.transform(shapely.get_x(at), shapely.get_y(at))
-    column = np.floor((np.asarray(x) - grid.transform.c) / grid.transform.a)
-    row = np.floor((np.asarray(y) - grid.transform.f) / grid.transform.e)
-    within = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
-    down, across = (
-        xr.DataArray(cells[within].astype(int), dims="record") for cells in (row, column)
-    )
-    y_name, x_name = axis_names(layer)
-    codes = layer.isel({y_name: down, x_name: across}).to_numpy()
+    at = shapely.point_on_surface(shapes[rows])
+    codes = sample_at(layer, shapely.get_x(at), shapely.get_y(at)).to_numpy()
     # 0 and NaN are cells without a zone.
     zones = [CLIMATE_ZONES.get(int(code), "") for code in np.nan_to_num(codes)]
-    table.loc[rows[within], "climate_zone"] = zones
+    table.loc[rows, "climate_zone"] = zones
     return table
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
+from hotspots.analysis.land_shares import shares_of_classes
 from hotspots.analysis.zonal.border import OwnCells, own_cells
 from hotspots.analysis.zonal.coverage import column_sums, cover_fractions, share_of_land, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
@@ -323,6 +324,8 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
         # A block without valid land is missing, not 0 / 0.
         return block_sum(layer.fillna(0) * weight) / total.where(total > 0)
 
+    # Before the classes of its cells become the class of a block.
+    data = data.assign(shares_of_classes(data))
     area = cell_area(data)
     valid = data["valid_share"].fillna(0) if "valid_share" in data else xr.ones_like(area)
     out = {}

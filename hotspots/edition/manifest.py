@@ -40,6 +40,8 @@ class InputRow(TypedDict):
     period: NotRequired[str]
     depth_cm: NotRequired[str]
     guidelines: NotRequired[str]
+    level: NotRequired[float]
+    support: NotRequired[str]
     source: NotRequired[str]
     citation: NotRequired[str]
     licence: NotRequired[str]
@@ -149,7 +151,7 @@ def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
 
 
 # What can change a number; a corrected citation or source keeps the id.
-_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
+_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines", "level", "support")
 _PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method", "caveat")
 
 

@@ -38,7 +38,7 @@ COARSEST = 2  # cells per degree of land use and climate
 ERROR_DEPTH_M = 0.3  # kg m-3 times this are the kg m-2 of the upper 30 cm
 T_HA_PER_KG_M2 = 10.0
 MISSING_U16, MISSING_I16 = 65535, -32768
-_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
+_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "support", "method")
 
 
 class Original(TypedDict):
@@ -74,6 +74,7 @@ class SampleVariable(TypedDict):
     period: NotRequired[str]
     depth_cm: NotRequired[str]
     guidelines: NotRequired[str]
+    support: NotRequired[str]
     method: NotRequired[str]
 
 

@@ -16,6 +16,7 @@ from hotspots.ingest.add_to_store import (
     grid_of_store,
     require_accepted,
 )
+from hotspots.ingest.land_cover_shares import add_shares
 from hotspots.ingest.regrid.resample import RegriddedLayer, Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
 from hotspots.ingest.user_files.read import Own, read_own
@@ -99,6 +100,8 @@ def add_own(
         given=own.given | ({"read as": " ".join(notes)} if notes else {}),
         acceptance=Acceptance(remarks, accept),
     )
+    if regridded:
+        notes += add_shares(store, own, grid, _attrs(own, path), _provenance(own, path, notes))
     return {
         "layer": done.key,
         "variable": own.variable,

@@ -23,7 +23,7 @@ from hotspots.io.rasters.stored import Decoding
 from hotspots.io.readers.rasters import geotiff
 from hotspots.layers.dimensions import LABELS, MONTH, third_dimension
 from hotspots.layers.typed import in_chunks
-from hotspots.layers.variables import variable
+from hotspots.layers.variables import OF_A_COPY, variable
 
 # Cells of all bands above which a file is read lazily (16 MB as float32).
 LAZY_CELLS = 4_000_000
@@ -40,6 +40,9 @@ _TAGS = (
     "method",
     "caveat",
     "guidelines",
+    "level",
+    "support",
+    "made_from",
     "url",
     "doi",
     "flag_values",
@@ -136,7 +139,7 @@ def _named(raster: GdalRaster, path: Path) -> list[tuple[int, str]]:
         raise RasterError(
             f"Band {said.index('') + 1} of '{path}' has no description. Give each band the name of"
             f" a canonical variable (rio edit-info --bidx {said.index('') + 1} --description"
-            " soc_stock FILE), or write one file for each."
+            f" soc_stock FILE, {OF_A_COPY}), or write one file for each."
         )
     return list(zip(bands, said, strict=True))
 
@@ -155,7 +158,8 @@ def _layer(raster: GdalRaster, path: Path, index: int, name: str) -> xr.DataArra
     if place.crs is None:
         raise RasterError(
             f"'{path}' has no coordinate reference system (CRS). After checking its source give it"
-            " one: rio edit-info --crs EPSG:4326 FILE."
+            f" one: rio edit-info --crs EPSG:4326 FILE ({OF_A_COPY}), or add it to a store with"
+            " --crs EPSG:4326."
         )
     stat, decoding = path.stat(), raster.decoding(index)
     if row.classes is not None:

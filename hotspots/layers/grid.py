@@ -20,7 +20,7 @@ from affine import Affine
 from hotspots.errors import GridMismatchError, RasterError, shortened
 from hotspots.layers.array_types import FloatArray
 from hotspots.layers.crs import crs_label, crs_name, layer_crs, metres_per_unit, same_crs
-from hotspots.layers.variables import describe
+from hotspots.layers.variables import OF_A_COPY, describe
 
 WGS84_A_M = 6378137.0
 WGS84_F = 1 / 298.257223563
@@ -164,8 +164,8 @@ def crs_of(obj: xr.DataArray | xr.Dataset) -> pyproj.CRS:
         return pyproj.CRS.from_epsg(4326)
     raise RasterError(
         "The raster has no coordinate reference system (CRS). After checking its source give it"
-        " one: rio edit-info --crs EPSG:4326 FILE (GeoTIFF); dimensions named lat and lon if it is"
-        " in degrees, else a grid mapping (NetCDF); or data.rio.write_crs(4326) (Python)."
+        f" one: rio edit-info --crs EPSG:4326 FILE ({OF_A_COPY}); dimensions named lat and lon"
+        " if it is in degrees, else a grid mapping (NetCDF); or data.rio.write_crs(4326) (Python)."
     )
 
 

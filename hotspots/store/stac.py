@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CATALOGUE = "catalog.json"
 CATALOGUE_ID = "hotspots-store"
 _EXTENSIONS = "https://stac-extensions.github.io/{}/schema.json"
-_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method", "caveat")
+_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "level", "support", "method", "caveat")
 _PERIOD = re.compile(r"(\d{4})\s*[-\u2013/]\s*(\d{4})")
 _MEDIA_TYPES = {
     ".json": "application/json",

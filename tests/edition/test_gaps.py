@@ -828,6 +828,18 @@ def test_a_practice_without_a_zone_has_that_of_its_place(edition: Any, registry:
     assert not len(edition_gaps(edition, registry, "practices", today=TODAY))
 
 
+def test_zones_of_a_grid_from_0_to_360(edition: Any, registry: Any) -> None:
+    """A place in the west lies on it too, 360 degrees on."""
+    registry.records = records(shown(climate_zone="") | {"geometry": Point(-5, 5)})
+    before = edition_gaps(edition, registry, "practices", today=TODAY)
+    turned = edition.rasters.assign_coords(x=edition.rasters["x"] % 360).sortby("x")
+    edition.rasters = turned.rio.write_transform()
+    after = edition_gaps(edition, registry, "practices", today=TODAY)
+    assert after.attrs["left_out"] == before.attrs["left_out"]
+    assert not after.attrs["left_out"].get("without a climate zone")
+    assert len(after) == len(before) > 0
+
+
 @pytest.fixture
 def run(edition: Any, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what runs the command on the edition and registry of these tests."""

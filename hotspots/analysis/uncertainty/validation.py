@@ -192,8 +192,9 @@ def _stratum_names(strata: ClassArgument | None, size: int) -> ObjectArray:
     if classes is None:
         named = [str(v) if k else NODATA for v, k in zip(values, known, strict=True)]
     else:
+        # Looked up as they are: fractions and infinities aren't classes.
         named = [
-            classes.get(int(v), NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
+            classes.get(v, NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
         ]
     return np.array(named, dtype=object)
 

@@ -17,7 +17,8 @@ from scipy import sparse
 from hotspots.analysis.uncertainty.random_fields import total_sd
 from hotspots.analysis.uncertainty.ranks import rank_interval, stable_top_k
 from hotspots.analysis.uncertainty.shrinkage import shrunk_mean
-from hotspots.edition.draws import Drawn, StockError, field_points
+from hotspots.edition.draws import Drawn, field_points
+from hotspots.edition.stock_error import StockError
 from hotspots.layers.grid import cell_area
 from hotspots.layers.variables import CLIMATE_ZONES
 

@@ -24,7 +24,18 @@ from hotspots.layers.variables import Variable
 TIFF = (".tif", ".tiff")
 TABLES = (".csv", ".tsv", ".txt")
 POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb")
-_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
+_TAGS = (
+    "year",
+    "depth_cm",
+    "guidelines",
+    "level",
+    "support",
+    "source",
+    "citation",
+    "licence",
+    "url",
+    "doi",
+)
 
 
 def own_folder(given: str | Path | None) -> Path:

@@ -20,10 +20,12 @@ from hotspots.ingest.user_files.requirements import (
     STOCKS,
     USUAL_DEPTH,
     declared_depth,
+    declared_errors,
     declared_year,
     has_guidelines,
     require_complete,
     require_convertible,
+    require_errors_only,
     require_legend,
     require_scale,
     require_storable,
@@ -51,8 +53,8 @@ class Own:
     raw : SourceRaster
         Its file, and how to decode its numbers.
     attrs : dict
-        Attributes of the layer: ``depth_cm``, ``year``, ``guidelines``, ``source``, ``citation``,
-        ``licence``, as far as known.
+        Attributes of the layer: ``depth_cm``, ``year``, ``guidelines``, ``level``, ``support``,
+        ``source``, ``citation``, ``licence``, as far as known.
     legend : str
         Legend of its classes, "" if they are canonical.
     given : dict
@@ -63,7 +65,7 @@ class Own:
 
     variable: str
     raw: SourceRaster
-    attrs: dict[str, str | int]
+    attrs: dict[str, str | float]
     legend: str
     given: dict[str, object]
     notes: tuple[str, ...]
@@ -86,6 +88,8 @@ def read_own(
     cell: float | None = None,
     legend: str | None = None,
     guidelines: str | None = None,
+    level: float | str | None = None,
+    support: str | None = None,
     source: str = "",
     citation: str = "",
     licence: str = "",
@@ -127,6 +131,10 @@ def read_own(
         Legend of the classes, one of `hotspots.layers.legends.legend_names`.
     guidelines : str, optional
         Guidelines of climate zones: "2006" or "2019".
+    level : float or str, optional
+        Level of the interval that a lower or upper bound is of: 0.95.
+    support : str, optional
+        Whether an error is of a "point" or of the mean of a "cell".
     source, citation, licence, url : str
         Origin of the data; kept in the layer's attributes.
     cache : path, optional
@@ -160,6 +168,8 @@ def read_own(
             offset=offset,
             legend=legend,
             guidelines=guidelines,
+            level=None if level is None else str(level),
+            support=support,
         ),
         cache,
     )
@@ -218,6 +228,7 @@ def _checked(path: Path, row: Variable, declared: Declared, file: UserRaster) ->
     depth = declared_depth(row, properties.depth)
     require_convertible(path, row, properties.unit)
     require_legend(row, declared.legend)
+    require_errors_only(row, declared.level, declared.support)
     require_storable(path, file, declared.nodata)
     return _Layer(path, row, declared, file, properties, depth)
 
@@ -240,24 +251,24 @@ def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
     )
 
 
-def _attrs(layer: _Layer) -> dict[str, str | int]:
+def _attrs(layer: _Layer) -> dict[str, str | float]:
     """Return the layer's attributes: the declared ones, else those of the file."""
     own, year = layer.file.attrs, layer.declared.selection.year
-    attrs: dict[str, str | int] = {key: own[key] for key in _FROM_FILE if own.get(key)}
+    attrs: dict[str, str | float] = {key: own[key] for key in _FROM_FILE if own.get(key)}
     attrs |= {key: text for key, text in asdict(layer.declared.attribution).items() if text}
     if year not in (None, ""):
         attrs["year"] = year
     attrs.setdefault("source", layer.path.name)
     if "year" in attrs:
-        attrs["year"] = declared_year(layer.path, attrs["year"])
+        attrs["year"] = declared_year(layer.path, str(attrs["year"]))
     if layer.depth is not None:
         attrs["depth_cm"] = str(layer.depth)
     if has_guidelines(layer.row):
         attrs["guidelines"] = layer.properties.guidelines
-    return attrs
+    return attrs | declared_errors(layer.row, layer.properties)
 
 
-def _given(layer: _Layer, attrs: dict[str, str | int]) -> dict[str, object]:
+def _given(layer: _Layer, attrs: dict[str, str | float]) -> dict[str, object]:
     """Return the declared properties and those of the file, for the quality report."""
     declared, file = layer.declared, layer.file
     return {
@@ -275,6 +286,8 @@ def _given(layer: _Layer, attrs: dict[str, str | int]) -> dict[str, object]:
         "cell": declared.selection.cell,
         "legend": declared.legend,
         "guidelines": attrs.get("guidelines"),
+        "level": attrs.get("level"),
+        "support": attrs.get("support"),
     }
 
 
