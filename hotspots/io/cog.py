@@ -83,6 +83,16 @@ class RasterForm:
         return cls(grid.transform, grid.shape, crs_text(grid.crs), dtype, nodata, count)
 
 
+def _writable(transform: Affine) -> Affine:
+    """Return a transform that GDAL writes: it leaves out one of cells of 1 from the origin.
+
+    A file without it would lie nowhere. The origin is moved by far less than a nanometre.
+    """
+    if (transform.c, transform.f, transform.a, abs(transform.e)) == (0, 0, 1, 1):
+        return Affine(transform.a, 0, 1e-15, 0, transform.e, transform.f)
+    return transform
+
+
 def new_geotiff(
     path: str | Path,
     form: RasterForm,
@@ -126,7 +136,7 @@ def new_geotiff(
         count=form.count,
         dtype=form.dtype,
         crs=form.crs,
-        transform=form.transform,
+        transform=_writable(form.transform),
         nodata=form.nodata,
         tiled=True,
         blockxsize=tile,
@@ -226,7 +236,7 @@ def edition_cog(layer: xr.DataArray) -> bytes:
             dtype=dtype,
             nodata=missing,
             crs=grid.crs.to_wkt(),
-            transform=grid.transform,
+            transform=_writable(grid.transform),
             **options,
         ) as out:
             out.write(np.asarray(layer.values, dtype=dtype), 1)

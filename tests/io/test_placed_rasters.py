@@ -202,8 +202,19 @@ def require_truth(how: dict[str, Any], found: xr.Dataset) -> None:
 
 
 @given(habits())
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_file_gives_the_truth_in_both_ways(tmp_path_factory: Any, how: dict[str, Any]) -> None:
+    require_both_true(tmp_path_factory, how)
+
+
+@pytest.mark.slow
+@given(habits())
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_two_hundred_files_give_the_truth(tmp_path_factory: Any, how: dict[str, Any]) -> None:
+    require_both_true(tmp_path_factory, how)
+
+
+def require_both_true(tmp_path_factory: Any, how: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("habits")
     path = written(how, folder)
     for found in read_both(path, folder):

@@ -24,10 +24,10 @@ from hotspots.ingest.regrid.source_raster import (
     Numbers,
     SourceRaster,
     Stored,
-    Window,
     meanings,
     opened,
 )
+from hotspots.io.rasters.stored import Window
 from hotspots.layers.grid import Grid
 
 if TYPE_CHECKING:
