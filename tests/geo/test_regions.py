@@ -755,7 +755,7 @@ def test_files_that_can_not_be_used(tmp_path: Path, farms: gpd.GeoDataFrame) -> 
     none.loc[1, "geometry"] = None
     cases = [
         (tmp_path / "absent.gpkg", "There is no file"),
-        (tmp_path, "There is no file"),
+        (tmp_path, "is data and not a region"),
         (save(bare, tmp_path / "bare.parquet"), "names no CRS"),
         (bare_shp, "names no CRS"),
         (garbage, "can't be read as .gpkg"),
