@@ -26,7 +26,6 @@ from shapely.geometry.base import BaseGeometry
 from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.geo.antimeridian import Feature, read_topology
 from hotspots.geo.areas import areal_union, polygons_of
-from hotspots.geo.antimeridian import Feature, areal_union, polygons_of, read_topology
 from hotspots.geo.country_forms import Words, name_rules, readings, spelled, titled, words_of
 
 LANGUAGES = ("en", "fr", "es")

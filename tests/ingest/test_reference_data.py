@@ -519,7 +519,8 @@ def test_country_codes(data: Path) -> None:
 def test_measured_sites(data: Path) -> None:
     pytest.importorskip("openpyxl")
     path = data / "evidence" / "remnant_native_SOC_database.xlsx"
-    sites = pd.read_excel(path, sheet_name="sites", engine="openpyxl").rename(columns=str.strip)  # " Country"
+    sites = pd.read_excel(path, sheet_name="sites", engine="openpyxl")
+    sites = sites.rename(columns=str.strip)  # " Country"
     assert sites.shape == (546, 19)
     kinds = sites["Native/Ag/Restored"].str.strip().str.casefold()
     groups = {"native": (214, 88.6), "restored": (55, 74.8), "agriculture": (277, 57.2)}
