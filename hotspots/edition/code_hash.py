@@ -21,6 +21,7 @@ HASHED = (
     "geo",
     "analysis",
     "store",
+    "ingest/regrid",
     "ingest/user_files",
     "ingest/sample.py",
     "edition",

@@ -316,8 +316,8 @@ def _spoilt(how: str, tmp_path: Path) -> Path:
     ("how", "said"),
     [
         ("months", "11 steps along 'month'"),
-        ("labels", "labelled 1 to 12"),
-        ("name", "rename 'step' to 'month'"),
+        ("labels", "aren't the twelve months of a year"),
+        ("name", "aren't the twelve months of a year"),
         ("thickness", "'thickness' along 'depth'"),
         ("time", "doesn't rise"),
         ("calendar", "can't be read"),

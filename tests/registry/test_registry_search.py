@@ -137,7 +137,7 @@ def test_names_are_found_without_case_and_accents(any_registry: sa.Engine) -> No
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"theme": "pilar1"}, "did you mean pillar1"),
+        ({"theme": "pillr1"}, "did you mean pillar1"),
         ({"type": "company"}, "'company' is not a valid type"),
         ({"region": "atlantis"}, "'atlantis' is not a region"),
         ({"box": (0, 10, 5, 5)}, "south not below its north"),
