@@ -201,7 +201,7 @@ def listed(*tables: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), dict(listed(WORLD_BANK, UNITED_NATIONS, MAPS)).items() | ALONE.items()
+    ("name", "code"), sorted(dict(listed(WORLD_BANK, UNITED_NATIONS, MAPS)).items() | ALONE.items())
 )
 def test_a_name_of_the_sources_is_its_country(name: str, code: str) -> None:
     assert find(name) == [code]
