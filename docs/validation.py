@@ -54,7 +54,7 @@ def evidence_table() -> str | None:
 
 def read_sites(workbook: Path) -> pd.DataFrame:
     """Return the sites of the workbook as `tidy` gives them."""
-    return tidy(pd.read_excel(workbook, sheet_name="sites"))
+    return tidy(pd.read_excel(workbook, sheet_name="sites", engine="openpyxl"))
 
 
 def tidy(sheet: pd.DataFrame) -> pd.DataFrame:

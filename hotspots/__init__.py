@@ -25,6 +25,7 @@ _LAZY_EXPORTS = {
     "explore": "hotspots.maps",
     "gaps": "hotspots.edition.gaps",
     "load": "hotspots.edition.inputs",
+    "open_data": "hotspots.edition.inputs",
     "open_edition": "hotspots.edition.edition",
     "open_registry": "hotspots.registry",
     "sample": "hotspots.ingest.sample",

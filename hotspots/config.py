@@ -96,7 +96,8 @@ class Limits(BaseSettings):
     unpacked_bytes: Amount = 4_000_000_000
     """Bytes that a compressed file may unpack to"""
     workbook_bytes: Amount = 600_000_000  # 100,000 long records take about half
-    """Bytes that a workbook (XLSX) may unpack to"""
+    """Bytes that a workbook (XLSX, ODS) may unpack to, or that texts shared by its cells (XLSX,
+    XLS) take"""
     rows: Amount = 2_000_000
     """Rows of a table of records, points or polygons"""
     columns: Amount = 2_000

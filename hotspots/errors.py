@@ -126,6 +126,26 @@ def shortened(given: object, most: int = 100) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def deepest_reason(error: BaseException, most: int = 200) -> str:
+    """Return why something failed, in one line: the deepest cause that states a reason.
+
+    Readers wrap the reason: rasterio says "Read failed. See previous exception for details.", and
+    what failed is in the exception that this one was raised from.
+    """
+    said, each = _first_line(error), error.__cause__
+    while each is not None:
+        said = _first_line(each) or said
+        each = each.__cause__
+    return shortened(said or type(error).__name__, most)
+
+
+def _first_line(error: BaseException) -> str:
+    # As text, a KeyError has quotes around its message.
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    lines = str(said).strip().splitlines()
+    return lines[0].strip().rstrip(".") if lines else ""
+
+
 def with_short_words(message: str, most: int = 1_000) -> str:
     """Return a message in which each word of more than `most` characters is shortened.
 

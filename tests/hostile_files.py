@@ -17,6 +17,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import sheets
+
+from hotspots.registry.formats.compound_file import compound_file
+
 Maker = Callable[[Path, str], Path]
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
 _LONG = "a" * 5_000
@@ -208,6 +212,90 @@ def sheet(rows: str, before: str = "") -> str:
 
 def cell(text: str, at: str = "A1") -> str:
     return f'<row r="{at[1:]}"><c r="{at}" t="inlineStr"><is><t>{text}</t></is></c></row>'
+
+
+def shared_cells(rows: int) -> str:
+    """Return rows of cells that all share the first text."""
+    return "".join(
+        f'<row r="{at}"><c r="A{at}" t="s"><v>0</v></c></row>' for at in range(1, rows + 1)
+    )
+
+
+def _strings(text: str) -> str:
+    return f'<sst xmlns="{_SHEETS}"><si><t>{text}</t></si></sst>'
+
+
+def open_documents() -> dict[str, Maker]:
+    """Return ODS files, in which a cell or a row can stand for any number of them."""
+
+    def repeated(columns: int, rows: int, count: int = 1) -> Maker:
+        count_of = f'table:number-columns-repeated="{columns}"'
+        text = "><text:p>type</text:p></table:table-cell>"
+        cell = f'<table:table-cell {count_of} office:value-type="string"{text}'
+        row = f'<table:table-row table:number-rows-repeated="{rows}">{cell}</table:table-row>'
+        return _ods(sheets.ods_table("a", row * count))
+
+    line = '<table:table-row><table:table-cell office:value-type="string"><text:p>{}</text:p>'
+    end = "</table:table-cell></table:table-row>"
+    blanks = sheets.ods_table("a", line.format('<text:s text:c="4000000000"/>') + end)
+    return {
+        "ods-pipe": fifo("x.ods"),
+        "ods-socket": listening("x.ods"),
+        "ods-columns": repeated(16_384, 1),
+        "ods-rows": repeated(1, 1_048_576),
+        "ods-cells": repeated(1_000, 1_000, count=30),
+        "ods-endless": repeated(999_999_999_999, 999_999_999_999),
+        "ods-blanks": _ods(blanks),
+        "ods-deep": _ods("<a>" * 50_000),
+        "ods-cut": _ods("<table:table>"),
+        "ods-bomb": _ods(sheets.ods_table("a", " " * 60_000_000)),
+        "ods-entities": lambda folder, _: _zipped(
+            folder / "x.ods", {"content.xml": f"{_ENTITIES}<a>&c;</a>".encode()}
+        ),
+        "ods-outer": lambda folder, url: _zipped(
+            folder / "x.ods", {"content.xml": f"{_OUTER}<a>&a;</a>".replace("{url}", url).encode()}
+        ),
+        "ods-linked": _ods(
+            '<table:table table:name="a"><table:table-source xmlns:xlink="http://www.w3.org/1999/'
+            'xlink" xlink:href="{url}/a.ods"/></table:table>'
+        ),
+        "ods-empty": _ods(""),
+    }
+
+
+def _ods(tables: str) -> Maker:
+    return lambda folder, url: sheets.ods_of(folder / "x.ods", tables.replace("{url}", url))
+
+
+def old_workbooks() -> dict[str, Maker]:
+    """Return XLS files: chains of sectors without end, wrong extents, texts without measure."""
+
+    def old(stream: bytes, name: str = "Workbook") -> Maker:
+        return content("x.xls", compound_file(name, stream))
+
+    def changed(at: int, raw: bytes) -> Maker:
+        data = bytearray(compound_file("Workbook", sheets.xls_stream([["type"]])))
+        data[at : at + len(raw)] = raw
+        return content("x.xls", bytes(data))
+
+    stream = sheets.xls_stream([["type"], ["project"]])
+    place = stream.index(b"\x85\0") + 4
+    shared = sheets.xls_stream([["a" * 3_900] * 3] * 60_000)
+    return {
+        "xls-pipe": fifo("x.xls"),
+        "xls-socket": listening("x.xls"),
+        "xls-header": content("x.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\xff" * 600),
+        "xls-list-of-sectors": changed(68, struct.pack("<II", 0, 1)),
+        "xls-directory": changed(48, struct.pack("<I", 0)),
+        "xls-sectors": changed(512 * 10, struct.pack("<128I", *[0] * 128)),
+        "xls-document": old(stream, "WordDocument"),
+        "xls-sheet-far": old(stream[:place] + b"\xff\xff\xff\x7f" + stream[place + 4 :]),
+        "xls-sheet-within": old(stream[:place] + b"\x05\0\0\0" + stream[place + 4 :]),
+        "xls-cut": old(stream[:-30]),
+        "xls-record": old(stream[:60] + b"\xff\xff\xff\xff" + stream[60:]),
+        "xls-one-text-in-each-cell": old(shared),
+        "xls-old": old(b"\x09\x04\x06\0\0\0\x10\0\0\0" + sheets.END),
+    }
 
 
 _WIDE = [f"c{at}" for at in range(4_000)]
@@ -402,6 +490,15 @@ def records() -> dict[str, Maker]:
         "far-row": workbook(sheet('<row r="99999999999999999999"><c r="A1"/></row>')),
         "no-workbook": lambda folder, _: _zipped(folder / "x.xlsx", {"a.txt": b"a"}),
         "open-document": lambda folder, _: _zipped(folder / "x.xlsx", {"content.xml": b"<a/>"}),
+        "two-kinds": lambda folder, _: _zipped(
+            folder / "x.xlsx", {"content.xml": b"<a/>", "xl/workbook.xml": b"<a/>"}
+        ),
+        "one-text-in-each-cell": workbook(
+            sheet(shared_cells(300)), strings=_strings("a" * 3_000_000)
+        ),
+        "binary-workbook": lambda folder, _: _zipped(folder / "x.xlsx", {"xl/workbook.bin": b""}),
+        **open_documents(),
+        **old_workbooks(),
         "cut-zip": content("x.xlsx", b"PK\x03\x04" + b"\xff" * 500),
         "json-cut": content("x.geojson", '{"type": "FeatureCollection", "features": ['),
         "json-deep": content("x.geojson", deep),

@@ -62,6 +62,7 @@ HEAVY = {
     "matplotlib",
     "numba",
     "pydantic",
+    "python_calamine",
     "sklearn",
 }
 NOT_FOR_HELP = HEAVY | {

@@ -22,7 +22,7 @@ from hotspots.layers.array_types import (
     SameKind,
     Values,
 )
-from hotspots.layers.variables import classes_of, flags, require_aligned
+from hotspots.layers.variables import class_nodata, classes_of, flags, require_aligned
 
 NODATA = "nodata"
 Operand = xr.DataArray | AnyArray | float  # of any dtype, codes too
@@ -62,7 +62,8 @@ def class_codes(given: ClassArgument, legend: Mapping[int, str], what: str) -> S
     ----------
     given : str, int, sequence, array or DataArray
         Names ("tropical_dry"), codes, or a class layer; a layer's own flags are read by name, so
-        that a layer with another numbering is read correctly. "nodata", "" and 0 are nodata.
+        that a layer with another numbering is read correctly. "nodata", "" and 0 (unless 0 is a
+        class) are nodata.
     legend : mapping
         Code -> name.
     what : str
@@ -71,7 +72,7 @@ def class_codes(given: ClassArgument, legend: Mapping[int, str], what: str) -> S
     Returns
     -------
     int, array or DataArray of uint8
-        0 = nodata.
+        0 = nodata, -128 in a legend where 0 is a class; int32 for codes outside 1 to 255.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def class_codes(given: ClassArgument, legend: Mapping[int, str], what: str) -> S
             lambda block: _codes(block, legend if own is None else own, legend, what),
             given,
             dask="parallelized",
-            output_dtypes=["uint8"],
+            output_dtypes=[_code_type(legend)],
         )
     codes = _codes(np.asarray(given), legend, legend, what)
     return int(codes) if codes.ndim == 0 else codes
@@ -93,19 +94,20 @@ def class_codes(given: ClassArgument, legend: Mapping[int, str], what: str) -> S
 def _codes(
     given: AnyArray, own: Mapping[int, str], legend: Mapping[int, str], what: str
 ) -> CodeArray:
-    by_name = {name: code for code, name in legend.items()} | {NODATA: 0, "": 0}
+    missing, own_missing = class_nodata(legend), class_nodata(own)
+    by_name = {name: code for code, name in legend.items()} | {NODATA: missing, "": missing}
     # Each distinct value is looked up once: a map of millions of cells has a dozen classes.
     values, place = np.unique(given, return_inverse=True)
-    codes = np.zeros(values.shape, dtype="uint8")
+    codes = np.full(values.shape, missing, dtype=_code_type(legend))
     for i, value in enumerate(values.tolist()):
         if isinstance(value, str):
             name = value
-        elif value is None or value != value or value == 0:
+        elif value is None or value != value or value == own_missing:
             # NaN, which differs from itself, is missing in layers of codes stored as floats.
             continue
         else:
-            # A fractional code is refused by its text, not truncated to the class below.
-            name = own.get(int(value), str(value)) if value == int(value) else str(value)
+            # A fractional or infinite code is refused by its text: no class has that number.
+            name = own.get(value, str(value))
         if name not in by_name:
             raise BadInputError(
                 f"'{name}' isn't a known {what}; allowed are {', '.join(legend.values())}, by name"
@@ -113,6 +115,11 @@ def _codes(
             )
         codes[i] = by_name[name]
     return codes[place].reshape(given.shape)
+
+
+def _code_type(legend: Mapping[int, str]) -> str:
+    """Return "uint8", or a wider type for a legend whose codes, or nodata, it can't hold."""
+    return "uint8" if min(legend) > 0 and max(legend) <= np.iinfo("uint8").max else "int32"
 
 
 def class_result(

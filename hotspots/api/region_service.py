@@ -22,7 +22,7 @@ from hotspots.api.models import (
     RegionKind,
     Summary,
 )
-from hotspots.edition.caveats import CAVEATS
+from hotspots.edition.caveats import caveats_of_region
 from hotspots.edition.codebook import column_unit
 from hotspots.edition.edition import Edition
 from hotspots.errors import UnknownRegionError
@@ -44,9 +44,11 @@ KINDS: Mapping[str, RegionKind] = {
 }
 WORLD: RegionKind = "world"
 MOST_MATCHES = 3
+_RANKS = ("rank", "rank_low", "rank_high", "top_k_share")
 _ISO2 = re.compile(r"[a-z]{2}", flags=re.IGNORECASE)
 _BOX = re.compile(r"\s*[-+.\d]+\s*(,\s*[-+.\d]+\s*){3}")
 NO_VALUE = "nothing to state here: the region has no land, or no data, that this number stands for"
+NO_RANK = "it is the only region of its set with this number, and a set of one has no ranks"
 NO_DATA = "the data hold no valid cell in this region nor within two cell widths of it"
 
 
@@ -76,7 +78,7 @@ def region_summary(edition: Edition, region_id: str, lang: str = "en") -> Summar
         note=_text(row.get("note")),
         values=dict(_quantities(row)),
         inputs=[_input(name, entry) for name, entry in manifest["inputs"].items()],
-        caveats=_caveats(manifest["caveats"], lang),
+        caveats=_caveats(edition, key, lang),
         notes=manifest["notes"],
     )
 
@@ -99,10 +101,41 @@ def find_row(edition: Edition, region_id: str) -> tuple[Hashable, Row]:
             f"'{region_id}' is a box; this service has numbers for countries, regions of the "
             "initiative and the whole only, which /v1/regions lists."
         )
+    if outside := _outside(edition, given):
+        raise UnknownRegionError(outside)
     raise UnknownRegionError(
         f"No region has the id '{_shortened(region_id)}'{_matches(edition, region_id)} "
         "Use an id that /v1/regions lists, such as KEN or world."
     )
+
+
+def _outside(edition: Edition, given: str) -> str:
+    """Return that a real country or region of the initiative has no row; "" for other words."""
+    from hotspots.geo.initiative import groups
+
+    found = countries.find(given)
+    if len(found) == 1:
+        (code,) = found
+        name = countries.countries()[code].names["en"]
+    elif given.casefold() in groups():
+        code = given.casefold()
+        name = groups()[code].names["en"]
+    else:
+        return ""
+    # Known by its name only: the near matches name its id.
+    if code in edition.table.index:
+        return ""
+    region = edition.manifest.get("region", "")
+    of = f", which is of {_named(edition, str(region))}" if region else ""
+    return (
+        f"{name} ({code}) lies outside this edition{of}, or its table has no row of it."
+        " /v1/regions lists the regions that it has."
+    )
+
+
+def _named(edition: Edition, region: str) -> str:
+    name = str(edition.table["name_en"].to_dict().get(region, region))
+    return name if region in (name, WORLD) else f"{name} ({region})"
 
 
 def _matches(edition: Edition, given: str) -> str:
@@ -122,9 +155,9 @@ def _shortened(given: str, most: int = 80) -> str:
     return given if len(given) <= most else f"{given[:most]}…"
 
 
-def _caveats(held: Mapping[str, str], lang: str) -> list[Caveat]:
-    """Return an edition's caveats in the order of `CAVEATS`, which a saved edition doesn't keep."""
-    ids = sorted(held, key=[*CAVEATS, *held].index)
+def _caveats(edition: Edition, key: Hashable, lang: str) -> list[Caveat]:
+    """Return the caveats that apply to a region."""
+    held, ids = edition.manifest["caveats"], caveats_of_region(edition, key)
     # A caveat of another version, which the catalogues lack, keeps its English text.
     words = {i: text(f"caveat.{i}", lang) if has_text(f"caveat.{i}") else held[i] for i in ids}
     return [Caveat(id=i, text=words[i]) for i in ids]
@@ -142,7 +175,7 @@ def _quantities(row: Row) -> Iterator[tuple[str, Quantity]]:
         if not unit:
             continue
         number = _number(value)
-        reason = None if number is not None else _why_missing(row)
+        reason = None if number is not None else _why_missing(str(column), row)
         yield str(column), Quantity(value=number, unit=unit, meaning=meaning, reason=reason)
 
 
@@ -156,8 +189,17 @@ def _number(value: Any) -> float | int | None:
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
-def _why_missing(row: Row) -> str:
-    return NO_DATA if row["value_from"] == "missing" else NO_VALUE
+def _why_missing(column: str, row: Row) -> str:
+    if row["value_from"] == "missing":
+        return NO_DATA
+    return NO_RANK if column in _RANKS and _is_alone(row) else NO_VALUE
+
+
+def _is_alone(row: Row) -> bool:
+    """Return whether a row without a rank has the potential that is ranked."""
+    names = [str(name) for name in row.index]
+    potentials = [n for n in names if n.startswith("potential_") and n.endswith("_total")]
+    return any(_number(row[name]) is not None for name in potentials)
 
 
 def _text(value: object) -> str | None:

@@ -43,7 +43,7 @@ from hotspots.cli.output import (
 )
 from hotspots.cli.quiet import libraries_quiet, plain_logs
 from hotspots.cli.registry_access import opened
-from hotspots.errors import BadInputError, HotspotsError, shortened
+from hotspots.errors import BadInputError, HotspotsError, deepest_reason, shortened
 from hotspots.io.atomic import require_free, require_writable, write_text
 from hotspots.io.limits import require_regular
 
@@ -109,11 +109,16 @@ def _run(words: list[str], debug: bool) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             error = _too_long(error)
         known = isinstance(error, HotspotsError)
-        report(f"Error: {error}" if known else _UNKNOWN.format(type(error).__name__, error))
+        report(f"Error: {error}" if known else _unknown(error))
         return 2 if isinstance(error, BadInputError) else 1
     if code == _STOPPED:  # Typer's exit code for a KeyboardInterrupt
         report("Stopped; nothing was left half-written.")
     return int(code or 0)
+
+
+def _unknown(error: Exception) -> str:
+    said = str(error) if error.__cause__ is None else deepest_reason(error, 1_000)
+    return _UNKNOWN.format(type(error).__name__, said)
 
 
 _STOPPED = 130
@@ -186,11 +191,16 @@ def analyze(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe (TOML); by default the default recipe.")
     ] = None,
+    fill_from: Annotated[
+        str,
+        typer.Option(help="'sample': take climate zones and cropland from there where lacking."),
+    ] = "",
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
     """Analyse a region and write its edition and map to a new folder."""
     from hotspots.config import settings
+    from hotspots.edition.borrowed import filled, lacking
     from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import edition_bytes, read_through, require_space
 
@@ -208,6 +218,13 @@ def analyze(
     recorded = read_through(opened(None))
     layers = clip(open_any(data, home or None), place)
     require_grid_size(layers)
+    lacked = lacking(layers, chosen)
+    if fill_from:
+        layers = filled(layers, fill_from, chosen)
+        for name in lacked:
+            say(f"{name}: from the packaged sample at 0.5 degrees, brought to the data's grid")
+    elif lacked:
+        say(f"without {' and '.join(lacked)}; --fill-from sample takes them at 0.5 degrees")
     # Before the computing: an edition that doesn't fit on the disk would be lost at its end.
     require_space(out, edition_bytes(layers, chosen))
     edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli.options import TYPES, Where
-from hotspots.cli.output import Json, print_table, put_block
+from hotspots.cli.output import Json, print_table, put_block, report
 from hotspots.cli.registry_access import opened
 
 if TYPE_CHECKING:
@@ -174,6 +174,9 @@ def gaps(
         years=years,
     )
     if as_json:
+        # A list of records has no place for these sentences.
+        for line in filter(None, (table.attrs["nothing"], _practices(table))):
+            report(line)
         print_table(
             table.head(top or len(table)).drop(columns="geometry", errors="ignore"), as_json=True
         )
@@ -212,7 +215,7 @@ def _sets(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _practices(table: pd.DataFrame) -> str:
-    """Return how many practices are recorded, and why some are left out."""
+    """Return how many practices are recorded, and which are left out and why."""
     if "practices" not in table.attrs:
         return ""
     count, left = table.attrs["practices"], table.attrs["left_out"]
@@ -221,8 +224,15 @@ def _practices(table: pd.DataFrame) -> str:
     recorded = f"{_many(count, 'practice is', 'practices are')} recorded"
     if not left:
         return f"{recorded}, none left out."
-    reasons = "; ".join(f"{number:,} {why}" for why, number in left.items())
+    ids = table.attrs["left_out_ids"]
+    reasons = "; ".join(f"{number:,} {why} ({_some(ids[why])})" for why, number in left.items())
     return f"{recorded}, {sum(left.values()):,} left out: {reasons}."
+
+
+def _some(ids: Sequence[str]) -> str:
+    """Return the first ids of a list, and how many more there are."""
+    more = len(ids) - _MOST_LISTED
+    return ", ".join(ids[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _readable(rows: pd.DataFrame, of: str) -> str:
@@ -250,7 +260,7 @@ def _summed(table: pd.DataFrame, of: str) -> str:
     km = table.attrs["within_km"]
     near = f"{km:g} km"
     if not len(table):
-        return _NOTHING.get(of, "There is no such hotspot or region here.")
+        return table.attrs["nothing"] or _NOTHING.get(of, "This edition has no hotspot.")
     if of == "hotspots":
         alone = table[(table["matching_inside"] + table["matching_near"]) == 0]
         # `or 1`: if nothing is at stake, the share is 0, not 0 / 0.

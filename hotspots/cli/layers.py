@@ -165,19 +165,29 @@ def add_layer(
         str, typer.Option(help="Column of a table or of polygons that holds the values.")
     ] = "",
     cell: Annotated[
-        float | None, typer.Option(help="Cell size for polygons, in units of their CRS.")
+        float | None,
+        typer.Option(help="Cell size for polygons or sparse points, in units of their CRS."),
     ] = None,
     legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
     guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
+    level: Annotated[
+        str, typer.Option(help="For a lower or upper bound: share of cases in the interval, 0.95.")
+    ] = "",
+    support: Annotated[
+        str, typer.Option(help="For errors: of a point, or of the mean of a cell.")
+    ] = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Add it despite a grave doubt; it is reported.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add your own layer to a store: checked, compared with the global layer, with its source."""
     target = _store(store)
     if not variable:
-        rows = _canonical_file(path, target)
+        rows = _canonical_file(path, target, accept)
     else:
         from hotspots.ingest.user_layers import add_own
 
@@ -199,9 +209,12 @@ def add_layer(
                 cell=cell,
                 legend=legend or None,
                 guidelines=guidelines or None,
+                level=level or None,
+                support=support or None,
                 source=source,
                 citation=citation,
                 licence=licence,
+                accept=accept,
                 say=say,
             )
         ]
@@ -214,8 +227,9 @@ def add_layer(
             put(f"  {line}")
 
 
-def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
+def _canonical_file(path: str, target: Store, accept: bool) -> list[dict[str, Any]]:
     from hotspots.ingest import open_layers
+    from hotspots.ingest.user_layers import add_canonical
 
     try:
         opened = open_layers(Path(path))
@@ -223,7 +237,7 @@ def _canonical_file(path: str, target: Store) -> list[dict[str, Any]]:
         raise RasterError(
             f"{error} Or state what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
         ) from error
-    return [{"layer": target.add(opened[name])} for name in opened.data_vars]
+    return add_canonical(target, opened, Path(path).name, accept=accept)
 
 
 def _description(row: dict[str, Any]) -> list[str]:
@@ -248,6 +262,13 @@ def layers(
     if not rows:
         report(f"The store '{target.storage.shown}' holds no layer.")
     print_rows(rows, ("layer", "unit", "depth", "year", "licence", "state"), as_json=as_json)
+    damaged = [row["layer"] for row in rows if row["state"] in ("changed", "missing")]
+    if check and damaged:
+        report(
+            f"Not as the store wrote them, changed or missing: {', '.join(damaged)}. Add them again"
+            " with 'ingest --refresh' or 'add-layer'."
+        )
+        raise typer.Exit(1)
 
 
 def stock(
@@ -260,14 +281,33 @@ def stock(
             help="Values at depths (trapezoids), or means of layers; by default as stored.",
         ),
     ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year of the profile; the stock is then soc_stock_<year>: 2010."),
+    ] = None,
+    coarse_fragments: Annotated[
+        float | None,
+        typer.Option(help="Assume this volume share, 0 to 0.95, where no layer says it."),
+    ] = None,
+    bulk_density: Annotated[
+        str,
+        typer.Option(help="Compute it from soc where no layer says it: grigal_1989, ..."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Compute the carbon stock of the soil profile in a store, and add it there as soc_stock."""
-    from hotspots.ingest.stock_from_profiles import stock_in_store
+    from hotspots.ingest.stock_in_store import Assumed, stock_in_store
 
     # Without either option, as the layers in the store say.
     kind = None if points is None else "points" if points else "layers"
-    row = stock_in_store(_store(store), to=to, kind=kind, say=say)
+    row = stock_in_store(
+        _store(store),
+        to=to,
+        kind=kind,
+        year=year,
+        assumed=Assumed(coarse_fragments, bulk_density),
+        say=say,
+    )
     if as_json:
         put_json(row)
         return

@@ -33,7 +33,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def suggest(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, XLSX, GeoJSON or GeoPackage.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, XLSX, ODS, XLS, GeoJSON or GeoPackage.")
+    ],
     by: Annotated[
         str, typer.Option("--by", help="Your name, for the reviewers; at most 100 characters.")
     ] = "",

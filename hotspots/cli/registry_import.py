@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 # Lines of a plan, new records, errors and likely duplicates that are printed; JSON has all.
 _MOST_LINES, _MOST_NEW, _MOST_ERRORS, _MOST_PAIRS = 60, 10, 200, 5
 
-File = Annotated[Path, typer.Argument(help="CSV, XLSX, GeoJSON or GeoPackage.")]
+File = Annotated[Path, typer.Argument(help="CSV, XLSX, ODS, XLS, GeoJSON or GeoPackage.")]
 Encoding = Annotated[
     str | None, typer.Option(help="Of a CSV file in neither UTF-8 nor UTF-16: cp1252.")
 ]
 Sheet = Annotated[
     str | None,
     typer.Option(
-        help="Sheet of an XLSX, or layer of a GeoPackage; by default the one with records."
+        help="Sheet of a workbook, or layer of a GeoPackage; by default the one with records."
     ),
 ]
 Adapter = Annotated[
@@ -188,7 +188,7 @@ def validate(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV, XLSX, GeoJSON or GeoPackage; by default the records of the registry."
+            help="CSV, XLSX, ODS, XLS, GeoJSON or GeoPackage; by default the registry's records."
         ),
     ] = None,
     where: Where = None,

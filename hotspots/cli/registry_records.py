@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hotspots.registry.schema.records import Values
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
-_STALE_AFTER_DAYS = 730
 _PAGE = 10_000  # the most records that `Registry.find` returns at once
 
 Lang = Annotated[
@@ -173,22 +172,26 @@ def listed(
 
 
 def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
-    from datetime import timedelta
-
+    from hotspots.edition.places import called
     from hotspots.io import clock
+    from hotspots.registry.completeness import old_since
 
-    day = (clock.today() - timedelta(days=_STALE_AFTER_DAYS)).isoformat()
+    day, place = old_since(clock.today()), hs.region(region) if region else None
     # "" (never verified) sorts before every date, and so counts too.
     stale = int((found["verified_on"] < day).sum())
-    one = len(found) == 1
-    put(
-        f"{len(found):,} record{'' if one else 's'} in {registry.source}; {stale:,} not verified"
-        " within two years. Absence of a record is not evidence of absence."
-    )
-    if region:
+    # With a region, the next line says it.
+    absence = "" if place else " Absence of a record is not evidence of absence."
+    if len(found):
+        count = f"{len(found):,} record{'' if len(found) == 1 else 's'}"
+        verified = f"{stale:,} not verified within two years"
+        put(f"{count} in {registry.source}; {verified}.{absence}")
+    else:
+        of = "" if place is None else f" of {called(place)}"
+        put(f"No such record{of} in {registry.source}.{absence}")
+    if place is not None:
         from hotspots.registry.maintenance import region_lines
 
-        for line in region_lines(registry, hs.region(region)):
+        for line in region_lines(registry, place):
             put(line)
 
 

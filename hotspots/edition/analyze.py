@@ -16,7 +16,9 @@ import xarray as xr
 
 from hotspots.analysis.hotspots.eligibility import mask_states
 from hotspots.analysis.ipcc.tier1 import require_guidelines
-from hotspots.edition.caveats import caveats_of
+from hotspots.analysis.land_shares import shares_of_classes
+from hotspots.edition import borrowed
+from hotspots.edition.caveats import caveats_of, whole_scope
 from hotspots.edition.draws import Drawn, draw
 from hotspots.edition.edition import Edition
 from hotspots.edition.inputs import require_grid_size
@@ -27,6 +29,7 @@ from hotspots.edition.methods.potential import own_potential
 from hotspots.edition.ranking import axes_of, clusters, few_ranked, missing_axes, rank
 from hotspots.edition.recipe import Recipe
 from hotspots.edition.sensitivity import loss_sensitivity, transitions
+from hotspots.edition.stock_error import require_level, without_support
 from hotspots.edition.tables.intervals import (
     Groups,
     groups_of,
@@ -40,8 +43,9 @@ from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
 from hotspots.io.clock import now
+from hotspots.layers.crs import placing_remark
 from hotspots.layers.dimensions import require_dimensions
-from hotspots.layers.grid import require_dataset, require_same_grid
+from hotspots.layers.grid import grid_of, require_dataset, require_same_grid
 from hotspots.layers.plausibility import MOST_OUTSIDE, require_plausible, require_unit
 from hotspots.layers.variables import describe, variable
 
@@ -107,8 +111,12 @@ def analyze(
         **origins(data, recipe, weights.digest, derived(prepared)),
         "notes": [
             *(s.reason for s in states if s.reason and s.id in _NOTED_IF_MISSING),
+            *doubts(data),
+            *([weights.own.sentence] if weights.own else []),
+            *borrowed.notes(data),
             *out_of_range(data),
             *unlike_makers(data),
+            *(without_support(data) if errors is not None else ()),
             *ranked.notes,
             *without_potential(tables.regions, recipe),
         ],
@@ -117,8 +125,12 @@ def analyze(
         "uncertainty": {} if errors is None else errors.drawn.description,
         "sensitivity": weighed.figures,
         "transitions": transitions(data) if "sdg_soc_class" in layers else [],
-        "caveats": caveats_of(layers, data),
-        "summary": tables.summary,
+        "caveats": caveats_of(
+            layers,
+            [*data, *borrowed.stand_ins(data)],
+            whole_scope(tables.regions, layers, recipe.potential.management),
+        ),
+        "summary": tables.summary | _outside(weights),
     }
     return Edition(
         layers,
@@ -133,6 +145,17 @@ def analyze(
         },
         tables.land_use,
     )
+
+
+def _outside(weights: RegionWeights) -> Figures:
+    """Return which shares of the stock lie on and beyond the border of the data's own country."""
+    if weights.own is None:
+        return {}
+    cells = weights.own.cells
+    return {
+        "border_share_of_stock": round(cells.border_share, 6),
+        "outside_share_of_stock": round(cells.outside_share, 6),
+    }
 
 
 @dataclass(frozen=True)
@@ -244,11 +267,14 @@ def checked(data: xr.Dataset, recipe: Recipe) -> tuple[xr.Dataset, list[State]]:
     for name in data.data_vars:
         require_unit(data[name])
         require_same_grid(data, data[name], str(name))
+    if recipe.uncertainty.draws:
+        require_level(data)
     data = data.compute()  # not load(), which would change the caller's dataset
     for name in data.data_vars:
         require_plausible(data[name])
     _require_texture(data)
     data = data.assign({n: whole_codes(v) for n, v in data.items() if variable(str(n)).classes})
+    data = data.assign(shares_of_classes(data))
     made, states = run_methods(INPUT_METHODS, data, recipe)
     data = data.assign(made)
     if "soc_stock" not in data:
@@ -307,6 +333,19 @@ def without_potential(table: pd.DataFrame, recipe: Recipe) -> list[str]:
         " factor for its climate zone, organic soil, or an input missing): its totals leave that"
         " out."
     ]
+
+
+def doubts(data: xr.Dataset) -> list[str]:
+    """Return what was accepted when layers were added, and how well the grid's places are known."""
+    grid = grid_of(data)
+    notes = [
+        f"{name}: {layer.attrs['caveat']}"
+        for name, layer in data.data_vars.items()
+        if layer.attrs.get("caveat")
+    ]
+    remark = placing_remark(grid.crs, grid.lonlat_bounds, grid.cell_width_m).sentence
+    known = not remark or any(remark in note for note in notes)
+    return notes if known else [*notes, remark]
 
 
 def out_of_range(data: xr.Dataset) -> list[str]:

@@ -23,7 +23,10 @@ _COLUMNS = {
         " cells within two cell widths) or missing",
     ),
     "note": ("", "what to know about this row"),
-    "rank": ("1", "rank by potential, t yr-1, within its set; 1 is the largest"),
+    "rank": (
+        "1",
+        "rank by potential, t yr-1, in its set; 1 is the largest; empty in a set of one",
+    ),
     "area_ha": (
         "ha",
         "area of the outline that the grid covers, ellipsoidal; of the outside: its"

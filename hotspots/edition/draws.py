@@ -18,14 +18,11 @@ import xarray as xr
 
 from hotspots.analysis.ipcc.tier1_factors import factor_by_zone
 from hotspots.analysis.ipcc.tier1_uncertainty import ManagementChange, tier1_draws
-from hotspots.analysis.uncertainty.error_models import (
-    difference_sd,
-    sd_from_absolute_error,
-    sd_from_quantiles,
-)
+from hotspots.analysis.uncertainty.error_models import difference_sd
 from hotspots.analysis.uncertainty.random_fields import gaussian_fields, grid_points
 from hotspots.analysis.uncertainty.stability import HotCount
 from hotspots.edition.methods.base import own_factors
+from hotspots.edition.stock_error import SD, StockError, stock_error
 from hotspots.layers.grid import cell_area, grid_of
 from hotspots.layers.variables import describe
 
@@ -37,46 +34,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.int64]
-# ABSOLUTE: a map of the mean absolute error, which gives an sd only if errors are normal.
-SD, ABSOLUTE = "sd", "absolute error"
 # Errors hardly vary within a fraction of their range, so finer cells share one value.
 FIELD_CELLS_PER_RANGE = 4
-
-
-@dataclass(frozen=True)
-class StockError:
-    """Standard deviation of the stock.
-
-    Attributes
-    ----------
-    sd : DataArray
-        t ha-1, NaN where unknown.
-    kind : str
-        `SD` if from the data's standard deviation or interval, `ABSOLUTE` if from an absolute
-        error.
-    source : str
-        Layers and assumptions behind it, for the manifest.
-    """
-
-    sd: xr.DataArray
-    kind: str
-    source: str
-
-
-def stock_error(data: xr.Dataset) -> StockError | None:
-    """Return the standard deviation of the stock from the best layer available, or None."""
-    # From the most to the least direct: an sd, an interval, an absolute error.
-    if "soc_stock_sd" in data:
-        return StockError(data["soc_stock_sd"], SD, "soc_stock_sd")
-    if "soc_stock_lower" in data and "soc_stock_upper" in data:
-        sd = sd_from_quantiles(data["soc_stock_lower"], data["soc_stock_upper"])
-        return StockError(sd, SD, "soc_stock_lower and _upper, taken as 5 % and 95 % quantiles")
-    if "soc_stock_error" in data:
-        sd = sd_from_absolute_error(data["soc_stock_error"])
-        return StockError(
-            sd, ABSOLUTE, "soc_stock_error, a predicted absolute error of points, x 1.25"
-        )
-    return None
 
 
 class DrawsRow(TypedDict):

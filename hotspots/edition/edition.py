@@ -96,6 +96,12 @@ class Edition:
         """Figures of the whole area: totals, and the shares in hot classes."""
         return dict(self.manifest["summary"])
 
+    @property
+    def stock_depth(self) -> str:
+        """Depth of the stock, cm, such as "0-30"; "" where the layer doesn't state it."""
+        stock = self.manifest.get("inputs", {}).get("soc_stock")
+        return str(stock.get("depth_cm", "")) if stock else ""
+
     def save(self, path: str | Path, beside: Mapping[str, str] | None = None) -> Path:
         """Write the edition to a new folder: to a temporary one first, which is then renamed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hotspots.errors import BadInputError, near_matches
 
@@ -17,18 +17,12 @@ if TYPE_CHECKING:
     from hotspots.analysis.gaps.region_gaps import RegionFacts
     from hotspots.edition.edition import Edition
     from hotspots.geo.regions import Region
+    from hotspots.registry.completeness import HasRecords
 
 KINDS = ("hotspots", "regions", "crowded", "outside", "practices", "research")
 _DETAIL = "50m"
-
-
-class HasRecords(Protocol):
-    """A registry; its attribute ``surveys`` (region, level, on, note) is read if present."""
-
-    @property
-    def records(self) -> gpd.GeoDataFrame:
-        """The records."""
-        ...
+_OF_HOTSPOTS = ("hotspots", "crowded", "practices")
+_OF_RECORDS = ("outside",)  # asked of records, wherever they are
 
 
 def gaps(
@@ -79,19 +73,22 @@ def gaps(
     -------
     GeoDataFrame (hotspots, crowded, outside) or DataFrame
         Ranked; columns as in ``analysis.gaps.columns.COLUMNS``. ``attrs`` has ``edition`` (its id),
-        ``of``, ``within_km`` and ``statement``, on how complete the registry is there; for
-        "practices" also ``practices`` and ``left_out``, see `practice_gaps`.
+        ``of``, ``within_km``, ``statement``, on how complete the registry is there, and
+        ``nothing``, what is known of a region in which no hotspot lies. For "practices" it has
+        ``practices``, ``left_out`` and ``left_out_ids`` too, see `practice_gaps`.
 
     Raises
     ------
     BadInputError
-        The kind of table or a code is unknown, or the distance is out of range.
+        The kind of table or a code is unknown, the distance is out of range, no region has this
+        name (`UnknownRegionError`), or the region lies outside the edition (`EmptyRegionError`).
 
     Notes
     -----
     For "practices", a record without a climate zone whose place is a town or more precise has the
     zone of the edition's cell there (for a footprint, at a point within it).
     """
+    place = _area(region)
     if of not in KINDS:
         raise BadInputError(
             f"There are no gaps of '{of}'. Give one of {', '.join(KINDS)}"
@@ -100,7 +97,7 @@ def gaps(
     query = GapQuery(
         of=of,
         choice=_choice_of(theme, practice_kind, land_use, types, active_only),
-        place=_area(region),
+        place=place,
         # For "outside", a record near a hotspot is outside it, unless a distance is given.
         within_km=within_km if within_km is not None else 0 if of == "outside" else 50,
         years=years,
@@ -162,20 +159,36 @@ class _Known:
 
 def answer(query: GapQuery, edition: Edition, registry: HasRecords) -> gpd.GeoDataFrame:
     """Return the table of a query, as `gaps` does."""
+    from hotspots.edition.places import require_in_edition
     from hotspots.geo.regions import initiative_members, regions
-    from hotspots.registry.completeness import completeness, statement
+    from hotspots.registry.completeness import registry_completeness, statement
 
+    if query.place is not None and query.of not in _OF_RECORDS:
+        require_in_edition(query.place, edition)
     members, outlines = initiative_members(), regions("countries", _DETAIL)
-    surveys = getattr(registry, "surveys", None)
-    rows = completeness(
-        registry.records, surveys, members=members, outlines=outlines, today=query.today
-    )
+    rows = registry_completeness(registry, today=query.today)
     table = _FINDERS[query.of](_Known(edition, registry.records, members, outlines, rows), query)
     table.attrs |= {"edition": edition.id, "of": query.of, "within_km": query.within_km}
-    # An empty table names nobody: the statement is then on all countries.
-    there = rows.index.isin(_involved(table, members)) if len(table) else slice(None)
-    table.attrs["statement"] = statement(rows[there])
+    if len(table):
+        involved = _involved(table, members)
+    elif query.place is not None:
+        # An empty table names nobody: the statement is then on the region, or on all countries.
+        involved = _regions_in(query.place, members, outlines)
+    else:
+        involved = set(rows.index)
+    table.attrs["statement"] = statement(rows[rows.index.isin(involved)])
+    table.attrs["nothing"] = _nothing(query, edition) if not len(table) else ""
     return table
+
+
+def _nothing(query: GapQuery, edition: Edition) -> str:
+    """Return why a region's table is empty; "" if that isn't for want of a hotspot."""
+    from hotspots.edition.places import without_hotspots
+
+    if query.place is None or query.of not in _OF_HOTSPOTS:
+        return ""
+    none = _hotspots_in(edition.hotspots, query.place).empty
+    return without_hotspots(query.place, edition) if none else ""
 
 
 def _hotspots(known: _Known, query: GapQuery) -> gpd.GeoDataFrame:
@@ -309,11 +322,9 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
     """Return records with missing climate zones filled in from the edition's cells."""
     import numpy as np
     import shapely
-    import xarray as xr
-    from pyproj import Transformer
 
     from hotspots.analysis.gaps.records_table import shapes_of, tidy
-    from hotspots.layers.grid import axis_names, crs_of, grid_of
+    from hotspots.analysis.uncertainty.validation import sample_at
     from hotspots.layers.variables import CLIMATE_ZONES
 
     table = tidy(records)
@@ -323,21 +334,11 @@ def _with_zones(records: gpd.GeoDataFrame, edition: Edition) -> gpd.GeoDataFrame
         return table
     layer = edition.rasters["climate_zone"]
     # A point within the footprint; its centroid may lie outside.
-    at, grid = shapely.point_on_surface(shapes[rows]), grid_of(layer)
-    carry = Transformer.from_crs("EPSG:4326", crs_of(layer), always_xy=True)
-    # Longitude first, whatever the axis order of the CRS.
-    x, y = carry.transform(shapely.get_x(at), shapely.get_y(at))
-    column = np.floor((np.asarray(x) - grid.transform.c) / grid.transform.a)
-    row = np.floor((np.asarray(y) - grid.transform.f) / grid.transform.e)
-    within = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
-    down, across = (
-        xr.DataArray(cells[within].astype(int), dims="record") for cells in (row, column)
-    )
-    y_name, x_name = axis_names(layer)
-    codes = layer.isel({y_name: down, x_name: across}).to_numpy()
+    at = shapely.point_on_surface(shapes[rows])
+    codes = sample_at(layer, shapely.get_x(at), shapely.get_y(at)).to_numpy()
     # 0 and NaN are cells without a zone.
     zones = [CLIMATE_ZONES.get(int(code), "") for code in np.nan_to_num(codes)]
-    table.loc[rows[within], "climate_zone"] = zones
+    table.loc[rows, "climate_zone"] = zones
     return table
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
+from hotspots.analysis.land_shares import shares_of_classes
+from hotspots.analysis.zonal.border import OwnCells, own_cells
 from hotspots.analysis.zonal.coverage import column_sums, cover_fractions, share_of_land, share_out
 from hotspots.errors import BadInputError, EmptyRegionError, RasterError
 from hotspots.geo.regions import Region, initiative_members, regions
@@ -20,6 +22,9 @@ from hotspots.layers.variables import classes_of, describe, variable
 from hotspots.store.clipping import clipped
 
 _LARGE = 4_000_000  # cells
+_FRAME_DEG = 2.0  # by which the grid of a country's own raster extends beyond its outline, at most
+# Attributes of data that cover one country alone: shares of the stock on its border, and beyond.
+BORDER, OUTSIDE_SHARE = "region_border_share", "region_outside_share"
 
 
 def load(
@@ -51,8 +56,9 @@ def load(
     Raises
     ------
     BadInputError, RasterError
-        The layer or region is unknown, the region has no land (`EmptyRegionError`), or the grid
-        can't be divided into whole blocks of `resolution`.
+        The region is a raster file (see `open_data`), the layer or region is unknown, the region
+        has no land (`EmptyRegionError`), or the grid can't be divided into whole blocks of
+        `resolution`.
     """
     data = _opened(layers, store)
     if layers is not None:
@@ -84,6 +90,35 @@ def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Datase
     return there.open([*layers, *(name for name in shares if name in there.names())])
 
 
+def open_data(path: str | Path, region: object = "world") -> xr.Dataset:
+    """Return your own rasters for an analysis: ``hs.analyze(hs.open_data("soc_stock.tif"))``.
+
+    Parameters
+    ----------
+    path : path
+        A NetCDF file whose variables have canonical names, a GeoTIFF file (name from its band
+        descriptions, else from its stem), or a folder of GeoTIFFs named by canonical variable.
+    region : as for `hotspots.region`
+        The rasters are cut to it, as `load` does; by default they are left whole.
+
+    Returns
+    -------
+    Dataset
+        Canonical layers (y, x) on one grid with a CRS; missing is NaN, 0 for classes. Above 4
+        million cells dask-backed.
+
+    Raises
+    ------
+    RasterError
+        The file can't be read; or a name, unit or CRS is missing, or there is no ``soc_stock``.
+    EmptyRegionError
+        The region doesn't meet the rasters.
+    """
+    from hotspots.ingest import open_data as opened
+
+    return clip(opened(path), find_region(region))
+
+
 def open_any(data: str = "", store: str | Path | None = None) -> xr.Dataset:
     """Return the layers of the packaged "sample", of a file or folder, or of a store."""
     from hotspots.ingest import Store, open_data
@@ -103,6 +138,11 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     attributes ``region``, ``region_kind``, ``region_countries`` and, for a drawn region,
     ``region_wkt`` describe the region.
 
+    Data of one country alone (its own 1 km map) keep all of their cells along its border, which an
+    outline at 1:10 million leaves out or shares with neighbours: see
+    `hotspots.analysis.zonal.border`. ``region_border_share`` and ``region_outside_share`` say how
+    much of the stock that is, and how much lies beyond and is left out.
+
     Raises
     ------
     EmptyRegionError
@@ -113,16 +153,20 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     if region.kind == "world":
         return data
     grid = grid_of(data)
+    framed = _frames(grid, region)
     if grid.shape[0] * grid.shape[1] > _LARGE:
         # Shares are computed for all cells of the grid: a large one is cut to the region first.
-        data = clipped(data, region.geometry.bounds)
+        data = clipped(data, _widened(region.geometry.bounds) if framed else region.geometry.bounds)
         grid = grid_of(data)
     require_grid_size(data)
     outlines = regions("countries")
     cover = cover_fractions(grid, outlines.geometry)
+    own: OwnCells | None = None
     if region.kind in ("country", "initiative"):
         ids = [region.id] if region.kind == "country" else initiative_members()[region.id]
         inside = column_sums(share_out(cover)[np.flatnonzero(outlines["id"].isin(ids))])
+        own = _own_cells(data, grid, region, inside) if framed else None
+        inside = inside if own is None else own.mask.astype("float64")
     else:
         shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
         inside = column_sums(share_of_land(grid, shape, outlines.geometry, cover))
@@ -139,6 +183,8 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
     out = _on_grid(_masked(data, share).isel(window), grid)
     out.attrs |= {"region": region.id, "region_kind": region.kind}
     out.attrs["region_countries"] = ",".join(sorted(map(str, ids)))
+    if own is not None:
+        out.attrs |= {BORDER: own.border_share, OUTSIDE_SHARE: own.outside_share}
     if region.kind not in ("country", "initiative"):
         out.attrs["region_wkt"] = region.geometry.wkt
     has_soil = "soc_stock" not in out or bool(out["soc_stock"].notnull().any())
@@ -147,6 +193,42 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
             f"The region '{region.id}' holds no land with soil data. Choose another region."
         )
     return out
+
+
+def _frames(grid: Grid, region: Region) -> bool:
+    """Return whether a grid ends near a country, as the raster of this country alone does."""
+    if region.kind != "country":
+        return False
+    west, south, east, north = grid.lonlat_bounds
+    w, s, e, n = region.geometry.bounds
+    return (
+        west > w - _FRAME_DEG
+        and south > s - _FRAME_DEG
+        and east < e + _FRAME_DEG
+        and north < n + _FRAME_DEG
+    )
+
+
+def _widened(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return a box in degrees that holds the surroundings of a country's outline too."""
+    west, south, east, north = bounds
+    return (
+        max(west - _FRAME_DEG, -180.0),
+        max(south - _FRAME_DEG, -90.0),
+        min(east + _FRAME_DEG, 180.0),
+        min(north + _FRAME_DEG, 90.0),
+    )
+
+
+def _own_cells(data: xr.Dataset, grid: Grid, region: Region, inside: np.ndarray) -> OwnCells | None:
+    """Return the cells of a country that the data cover alone (see `own_cells`), or None."""
+    if "soc_stock" not in data or data["soc_stock"].ndim != 2:
+        return None
+    tonnes = data["soc_stock"] * cell_area(data)
+    if "valid_share" in data:
+        tonnes = tonnes * data["valid_share"]
+    amount = np.nan_to_num(tonnes.transpose("y", "x").values.ravel().astype("float64"))
+    return own_cells(grid, region.geometry, inside, amount)
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
@@ -242,6 +324,8 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
         # A block without valid land is missing, not 0 / 0.
         return block_sum(layer.fillna(0) * weight) / total.where(total > 0)
 
+    # Before the classes of its cells become the class of a block.
+    data = data.assign(shares_of_classes(data))
     area = cell_area(data)
     valid = data["valid_share"].fillna(0) if "valid_share" in data else xr.ones_like(area)
     out = {}

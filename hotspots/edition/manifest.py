@@ -19,7 +19,7 @@ from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.rounding import steady
 from hotspots.layers.variables import classes_of
 from hotspots.locale.escaping import one_line
-from hotspots.store.licences import notices
+from hotspots.store.licences import is_own_mask, notices
 from hotspots.store.provenance import plain
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class InputRow(TypedDict):
     period: NotRequired[str]
     depth_cm: NotRequired[str]
     guidelines: NotRequired[str]
+    level: NotRequired[float]
+    support: NotRequired[str]
     source: NotRequired[str]
     citation: NotRequired[str]
     licence: NotRequired[str]
     method: NotRequired[str]
+    caveat: NotRequired[str]
 
 
 class GridRow(TypedDict):
@@ -141,20 +144,15 @@ def origins(
 
 
 def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
-    """Return name -> licence of the inputs.
-
-    Valid shares have the licence of their layer; `region_share` is computed here from an outline.
-    """
+    """Return name -> licence of the inputs that have one of their own."""
     return {
-        name: str(row.get("licence", ""))
-        for name, row in inputs.items()
-        if not name.endswith(("valid_share", "region_share"))
+        name: str(row.get("licence", "")) for name, row in inputs.items() if not is_own_mask(name)
     }
 
 
 # What can change a number; a corrected citation or source keeps the id.
-_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines")
-_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method")
+_OF_IDENTITY = ("sha256", "year", "period", "depth_cm", "guidelines", "level", "support")
+_PROVENANCE = ("units", *_OF_IDENTITY[1:], "source", "citation", "licence", "method", "caveat")
 
 
 def _provenance(layer: xr.DataArray) -> InputRow:
@@ -169,15 +167,15 @@ def licences_text(manifest: Origins) -> str:
         f"Edition {manifest['id']} is made of these layers. Keep this list with what you pass on.",
         *map(one_line, manifest.get("licence_notices", [])),
     ]
+    # Layers of one licence and citation stand together: a stack of own layers has one for all.
+    layers: dict[tuple[str, str], list[str]] = {}
     for name, row in manifest["inputs"].items():
-        if name == "region_share":
-            continue  # computed here from the region's outline, so nobody else's
+        if is_own_mask(name) and not (row.get("citation") or row.get("licence")):
+            continue  # computed here, so nobody else's
         citation = row.get("citation") or row.get("source") or "not stated"
-        lines = (
-            name,
-            f"  licence: {row.get('licence') or 'not stated'}",
-            f"  citation: {citation}",
-        )
+        layers.setdefault((row.get("licence") or "not stated", citation), []).append(name)
+    for (licence, citation), names in layers.items():
+        lines = (", ".join(names), f"  licence: {licence}", f"  citation: {citation}")
         parts.append("\n".join(map(one_line, lines)))
     return "\n\n".join(parts) + "\n"
 

@@ -154,7 +154,7 @@ def _sentence(error: ValidationError) -> str:
     homes = [name for name, section in sections.items() if given in choices_of(type(section))]
     if homes:
         return f"'{shortened(given)}' stands outside of any section; write it below [{homes[0]}]."
-    return unknown("section", given, sections)
+    return unknown("a section of a recipe", given, sections)
 
 
 def _check_levels(potential: Potential) -> None:

@@ -165,7 +165,7 @@ def _sentence(section: type[Section], error: ValidationError) -> str:
     if not place:
         return f"[{name}] holds {shown(given)}; a table of key = value is needed."
     if place[0] not in choices:
-        return unknown(f"key of [{name}]", str(place[0]), choices)
+        return unknown(f"a key of [{name}]", str(place[0]), choices)
     # A number where one of some texts is needed: "2019" looks the same with and without quotes.
     if kind == "literal_error" and not isinstance(given, str):
         kind = "string_type"
@@ -179,7 +179,7 @@ def _sentence(section: type[Section], error: ValidationError) -> str:
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
     """Return the message on a name that no recipe has."""
     return (
-        f"'{shortened(given)}' is not a {what} in a recipe; known are {', '.join(known)}"
+        f"'{shortened(given)}' is not {what}; known are {', '.join(known)}"
         f"{near_matches(shortened(given), known) or '.'}"
     )
 

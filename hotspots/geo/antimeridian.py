@@ -28,9 +28,12 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import MissingAssetError
+from hotspots.geo.areas import areal_union, collect, parts_of, valid_area
 from hotspots.geo.edges import require_simple, require_untangled
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from hotspots.layers.array_types import BoolArray, FloatArray, IntArray, ObjectArray
 
 WORLD_BOX = shapely.box(-180, -90, 180, 90)
@@ -102,7 +105,7 @@ def read_topology(path: Path, layer: str = "countries") -> list[Feature]:
         raise MissingAssetError(
             f"The outlines in '{path}' can't be read ({error!r}). Install the package again."
         ) from error
-    geometries = _collect(_repair_all(polygons), owners, len(objects))
+    geometries = collect(_repair_all(polygons), owners, len(objects))
     return [
         Feature(str(item.get("id") or ""), str(item["properties"]["name"]), geometry)
         for item, geometry in zip(objects, geometries, strict=True)
@@ -116,8 +119,8 @@ def repair(geometry: BaseGeometry) -> BaseGeometry:
     ----------
     geometry
         Any geometry in EPSG:4326, valid or not. An edge over more than 180 degrees of longitude is
-        taken the short way, across the antimeridian; only a ring that joins -180 to 180 exactly
-        and is valid as given (a box around the world) is kept. Longitudes may exceed 180.
+        taken the short way, across the antimeridian; only a belt around the world, cut open along
+        the meridian of -180 and 180, is kept. Longitudes may exceed 180.
 
     Returns
     -------
@@ -129,14 +132,14 @@ def repair(geometry: BaseGeometry) -> BaseGeometry:
 
 def repair_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     """Return each geometry repaired (see `repair`); valid ones are found in one vectorised test."""
-    parts, owners = _parts(geometries)
+    parts, owners = parts_of(geometries)
     parts = shapely.remove_repeated_points(shapely.force_2d(parts))
     require_simple(parts)
     odd = _is_odd(parts)
     if odd.any():
         require_untangled(parts[odd])
         parts[odd] = [repair_polygon(part) for part in parts[odd]]
-    return _collect(parts, owners, len(geometries))
+    return collect(parts, owners, len(geometries))
 
 
 def repair_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeometry:
@@ -154,7 +157,7 @@ def repair_polygon(polygon: shapely.Polygon, stitched: bool = False) -> BaseGeom
     for hole in holes:
         # Each ring is unwrapped by itself and may end a turn away from its shell.
         hole[:, 0] += 360 * np.round((centre - hole[:, 0].mean()) / 360)
-    return _cut(_valid(shapely.Polygon(shell, holes)))
+    return _cut(valid_area(shapely.Polygon(shell, holes)))
 
 
 def has_jump(geometry: BaseGeometry) -> bool:
@@ -164,12 +167,42 @@ def has_jump(geometry: BaseGeometry) -> bool:
 
 def jumps_of(geometries: Sequence[BaseGeometry]) -> BoolArray:
     """Return `has_jump` of each geometry."""
-    parts, owners = _parts(geometries)
+    # 360 degrees exactly is the edge of a box around the world, kept as given.
+    return _with_edges(geometries, 180, 360)
+
+
+def may_jump(geometries: Sequence[BaseGeometry]) -> BoolArray:
+    """Return which geometries have an edge over more than 180 degrees: a jump, or a belt."""
+    return _with_edges(geometries, 180, np.inf)
+
+
+def _with_edges(geometries: Sequence[BaseGeometry], above: float, below: float) -> BoolArray:
+    parts, owners = parts_of(geometries)
     steps, part_of_step = _steps(parts)
     found = np.zeros(len(geometries), dtype=bool)
-    # 360 degrees exactly is the edge of a box around the world, kept as given.
-    found[owners[part_of_step[(steps > 180) & (steps < 360)]]] = True
+    found[owners[part_of_step[(steps > above) & (steps < below)]]] = True
     return found
+
+
+def short_way(geometries: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Return areas with edges over more than 180 degrees taken across the antimeridian.
+
+    Parameters
+    ----------
+    geometries : GeoSeries
+        Any geometries, missing ones too. Only those in degrees that jump are changed: see `repair`.
+    """
+    crs = geometries.crs
+    if crs is not None and not crs.is_geographic:
+        return geometries
+    shapes = np.asarray(geometries.array, dtype=object)
+    at = np.flatnonzero(~shapely.is_missing(shapes))
+    jumping = at[may_jump(list(shapes[at]))]
+    if not jumping.size:
+        return geometries
+    changed = shapes.copy()
+    changed[jumping] = repair_each(list(shapes[jumping]))
+    return type(geometries)(changed, index=geometries.index, crs=crs)
 
 
 def _is_odd(polygons: ObjectArray) -> BoolArray:
@@ -181,43 +214,8 @@ def _is_odd(polygons: ObjectArray) -> BoolArray:
     return np.asarray(odd | (bounds[:, 0] < -180) | (bounds[:, 2] > 180))
 
 
-def polygons_of(geometry: BaseGeometry) -> list[shapely.Polygon]:
-    """Return the polygons within `geometry`, however nested, without the empty ones."""
-    return list(_parts([geometry])[0])
-
-
-def _parts(geometries: Sequence[BaseGeometry]) -> tuple[ObjectArray, IntArray]:
-    """Return the polygons of geometries (see `polygons_of`), and the index of their geometry."""
-    parts, owners = shapely.get_parts(np.asarray(geometries, dtype=object), return_index=True)
-    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
-        parts, index = shapely.get_parts(parts, return_index=True)
-        owners = owners[index]
-    areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
-    kept = areal & ~shapely.is_empty(parts)
-    return parts[kept], owners[kept]
-
-
-def areal_union(geometries: Sequence[BaseGeometry]) -> BaseGeometry:
-    """Return the union of areas as a Polygon or MultiPolygon, dropping lines and points."""
-    # Several times faster than union_all on archipelagos, with the same result.
-    union = shapely.disjoint_subset_union_all(list(geometries))
-    return union if union.geom_type in ("Polygon", "MultiPolygon") else _joined(polygons_of(union))
-
-
 def _rings(polygon: shapely.Polygon) -> list[shapely.LinearRing]:
     return [polygon.exterior, *polygon.interiors]
-
-
-def _joined(polygons: Sequence[shapely.Polygon]) -> BaseGeometry:
-    if len(polygons) == 1:
-        return polygons[0]
-    joined: BaseGeometry = shapely.MultiPolygon(polygons)
-    return joined
-
-
-def _valid(polygon: BaseGeometry) -> BaseGeometry:
-    # "structure" treats a ring as the area it encloses; "linework" would make holes of overlaps.
-    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
 def _unwrap(xy: FloatArray, stitched: bool) -> FloatArray:
@@ -237,9 +235,18 @@ def _unwrap(xy: FloatArray, stitched: bool) -> FloatArray:
 
 
 def _is_sound_belt(xy: FloatArray, steps: FloatArray) -> bool:
-    """Whether a ring's only jumps join -180 to 180, and it is valid as given."""
-    jumping = steps[np.abs(steps) > 180]
-    return bool((np.abs(jumping) == 360).all()) and bool(shapely.Polygon(xy).is_valid)
+    """Whether a ring's only jumps join -180 to 180 along a belt, and it is valid as given.
+
+    A belt has edges along the meridian where it was cut open. A ring that leaves the meridian at
+    once crosses it there, with a point on either side.
+    """
+    jumping = np.flatnonzero(np.abs(steps) > 180)
+    if not (np.abs(steps[jumping]) == 360).all():
+        return False
+    x, count = xy[:, 0], len(steps)
+    before, after = x[(jumping - 1) % count], x[(jumping + 2) % count]
+    along = (before == x[jumping]) & (after == x[jumping + 1])
+    return bool(along.all()) and bool(shapely.Polygon(xy).is_valid)
 
 
 def _cut(geometry: BaseGeometry) -> BaseGeometry:
@@ -330,20 +337,5 @@ def _repair_all(polygons: ObjectArray) -> ObjectArray:
     for index in np.unique(polygon_of_step[steps > 180]):
         repaired[index] = repair_polygon(polygons[index], stitched=True)
     broken = ~shapely.is_valid(repaired)
-    repaired[broken] = [_valid(polygon) for polygon in repaired[broken]]
+    repaired[broken] = [valid_area(polygon) for polygon in repaired[broken]]
     return repaired
-
-
-def _collect(areas: ObjectArray, owners: IntArray, count: int) -> list[BaseGeometry]:
-    """Return one valid geometry for each of `count` owners; empty where an owner has no area."""
-    parts, index = shapely.get_parts(areas, return_index=True)
-    kept = ~shapely.is_empty(parts)
-    parts, owner_of_part = parts[kept], owners[index[kept]]
-    # In the order of owners.
-    found = np.split(parts, np.searchsorted(owner_of_part, np.arange(1, count)))
-    geometries = [_joined(list(group)) for group in found]
-    # Islands that overlap after quantisation make a MultiPolygon invalid: dissolve them.
-    for owner in np.flatnonzero(~shapely.is_valid(geometries)):
-        require_untangled(found[owner])
-        geometries[owner] = areal_union(list(found[owner]))
-    return geometries

@@ -2,10 +2,11 @@
 
 Outlines are those of the npm package world-atlas 2.0.2 (Natural Earth, public domain). Ids are
 ISO 3166-1 alpha-3; areas without an ISO entry have a user-assigned code (XAA to XZZ) from
-``country_extras.csv``. Names are Unicode CLDR's (through babel). Eleven ISO entries have no outline
-of their own in world-atlas, such as French Guiana, which is a part of France's:
-``country_parts.csv`` defines how they are cut from it. The table of countries keeps them within
-their parent.
+``country_extras.csv``. Names shown are Unicode CLDR's (through babel); names read are also those of
+ISO 3166 in three languages (through pycountry) and of ``country_names.toml``, in all forms that
+`hotspots.geo.country_forms` knows. Eleven ISO entries have no outline of their own in world-atlas,
+such as French Guiana, which is a part of France's: ``country_parts.csv`` defines how they are cut
+from it. The table of countries keeps them within their parent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, MissingAssetError
-from hotspots.geo.antimeridian import Feature, areal_union, polygons_of, read_topology
+from hotspots.geo.antimeridian import Feature, read_topology
+from hotspots.geo.areas import areal_union, polygons_of
+from hotspots.geo.country_forms import Words, name_rules, readings, spelled, titled, words_of
 
 LANGUAGES = ("en", "fr", "es")
 DETAILS = ("10m", "50m")
@@ -95,12 +98,18 @@ def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
 
 
 def find(text: str) -> list[str]:
-    """Return the ids of the countries called `text`: none, one, or several if it is ambiguous."""
+    """Return the ids of the countries called `text`: none, one, or several if it is ambiguous.
+
+    Codes and names are known in English, French and Spanish, short and formal, and as the World
+    Bank, the United Nations and ISO 3166 write them: inverted ("Gambia, The"), abbreviated ("Congo,
+    Dem. Rep."), with articles in brackets ("Sudan (the)").
+    """
     normalised = key(text)
     for names in _index():
         if normalised in names:
             return sorted(names[normalised])
-    return []
+    forms = _forms()
+    return sorted(set().union(*(forms.get(words, ()) for words in readings(key(spelled(text))))))
 
 
 def known_names() -> Iterator[tuple[str, str]]:
@@ -111,8 +120,9 @@ def known_names() -> Iterator[tuple[str, str]]:
             yield country.iso2, country.id
         for name in dict.fromkeys(country.names.values()):
             yield name, country.id
-    for row in _rows("country_aliases.csv"):
-        yield row["alias"], row["id"]
+    for code, names in name_rules().names.items():
+        for name in names:
+            yield name, code
 
 
 def key(text: str) -> str:
@@ -180,7 +190,7 @@ def _note(found: Mapping[str, Country], code: str) -> str:
 
 @lru_cache(maxsize=1)
 def _index() -> tuple[dict[str, set[str]], ...]:
-    """Return names by key in order of precedence: codes, CLDR names and aliases, formal names."""
+    """Return names by key in order of precedence: codes, CLDR and further names, formal names."""
     import pycountry
 
     codes: dict[str, set[str]] = {}
@@ -190,18 +200,56 @@ def _index() -> tuple[dict[str, set[str]], ...]:
         for code in (country.id, country.iso2):
             if code:
                 codes.setdefault(key(code), set()).add(country.id)
-        for name in country.names.values():
+        for name in _usual(country):
             names.setdefault(key(name), set()).add(country.id)
-    for row in _rows("country_aliases.csv"):
-        names.setdefault(key(row["alias"]), set()).add(row["id"])
     for row in _rows("country_extras.csv"):
         formal.setdefault(key(row["atlas_name"]), set()).add(row["id"])
     for entry in pycountry.countries:
         codes.setdefault(entry.numeric, set()).add(entry.alpha_3)
-        for field in ("name", "common_name", "official_name"):
-            if formal_name := getattr(entry, field, None):
-                formal.setdefault(key(formal_name), set()).add(entry.alpha_3)
+    for code, called in _iso_names().items():
+        for name in called:
+            formal.setdefault(key(name), set()).add(code)
     return codes, names, formal
+
+
+@lru_cache(maxsize=1)
+def _forms() -> dict[Words, set[str]]:
+    """Return the countries by the words of their names, with and without their titles."""
+    found: dict[Words, set[str]] = {}
+    for country in countries().values():
+        usual = [_words(name) for name in _usual(country)]
+        formal = [_words(name) for name in _iso_names().get(country.id, ())]
+        for words in titled([*usual, *formal], [*usual, *formal]):
+            found.setdefault(words, set()).add(country.id)
+    return found
+
+
+def _words(name: str) -> Words:
+    return words_of(key(spelled(name)))
+
+
+def _usual(country: Country) -> tuple[str, ...]:
+    return (*country.names.values(), *name_rules().names.get(country.id, ()))
+
+
+@lru_cache(maxsize=1)
+def _iso_names() -> dict[str, list[str]]:
+    """Return the names of ISO 3166 by country: short, common and formal, in each language."""
+    import gettext
+
+    import pycountry
+
+    translated = [
+        gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[lang]).gettext
+        for lang in LANGUAGES[1:]
+    ]
+    found: dict[str, list[str]] = {}
+    for entry in pycountry.countries:
+        given = (getattr(entry, field, None) for field in ("name", "common_name", "official_name"))
+        names = [name for name in given if name]
+        names += [translate(name) for translate in translated for name in tuple(names)]
+        found[entry.alpha_3] = list(dict.fromkeys(names))
+    return found
 
 
 @lru_cache(maxsize=len(DETAILS))

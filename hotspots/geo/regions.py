@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import numbers
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -24,7 +25,8 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError, EmptyRegionError, UnknownRegionError
 from hotspots.geo import countries, initiative, user_geometry
-from hotspots.geo.antimeridian import WORLD_BOX, areal_union
+from hotspots.geo.antimeridian import WORLD_BOX
+from hotspots.geo.areas import areal_union
 from hotspots.geo.countries import LANGUAGES
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _CUSTOM = {"en": "Custom area", "fr": "Zone personnalisée", "es": "Zona persona
 _BOX = {"en": "Box", "fr": "Rectangle", "es": "Rectángulo"}
 _LONGEST_NAME = 60
 _LONGEST_CODE = 3
+_RASTERS = (".tif", ".tiff", ".nc", ".nc4", ".cdf", ".h5", ".zarr", ".vrt", ".img", ".asc", ".grd")
 # Columns that hold an id or a name in common boundary files; the first that fits is taken.
 # fmt: off
 _ID_COLUMNS = (
@@ -113,6 +116,7 @@ def region(spec: object, *, files: bool = True) -> Region:
     if isinstance(spec, Region):
         return spec
     if isinstance(spec, Path):
+        _refuse_raster(str(spec))
         return _file_region(spec)
     if isinstance(spec, str):
         return _from_text(spec.strip(), files)
@@ -181,12 +185,27 @@ def _from_text(text: str, files: bool) -> Region:
     # Names before files: a folder called "Kenya" must not hide the country.
     if found := _named(text):
         return found
+    if files:
+        _refuse_raster(text)
     if files and (Path(text).suffix.lower() in user_geometry.SUFFIXES or _is_file(text)):
         return _file_region(Path(text))
     raise UnknownRegionError(
         f"No region is called '{_short(text)}'{_near(text)} Give an ISO code, a country's name in"
         " English, French or Spanish, a region of the initiative, world, a box W,S,E,N, GeoJSON or"
         " a file."
+    )
+
+
+def _refuse_raster(text: str) -> None:
+    """Raise `BadInputError` if a text names a raster or a folder: data, where a region is due."""
+    if Path(text).suffix.lower() not in _RASTERS and not os.path.isdir(text):
+        return
+    shown = _short(text)
+    raise BadInputError(
+        f"'{shown}' is data and not a region. In Python, hs.open_data('{shown}') reads your own"
+        f" rasters, and hs.load(region, store='{shown}') the layers of a store; on the command line"
+        " give --data or --store. A region is a code, a name, a box W,S,E,N, GeoJSON or a file of"
+        " polygons."
     )
 
 

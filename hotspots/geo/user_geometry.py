@@ -15,10 +15,13 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspots.errors import BadInputError, EmptyRegionError
-from hotspots.geo.antimeridian import areal_union, has_jump, jumps_of, repair_each
+from hotspots.errors import BadInputError, EmptyRegionError, deepest_reason
+from hotspots.geo.antimeridian import has_jump, jumps_of, repair_each
+from hotspots.geo.areas import areal_union
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import parse_json
+from hotspots.io.readers.vectors import topology_error
+from hotspots.layers.crs import horizontal, in_plain_degrees, placing_remark, without_places
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -47,6 +50,7 @@ NOTE = "outline_note"  # column of `read_areas`
 _BOX_RULE = "Give W,S,E,N in degrees, with W > E for a box across the antimeridian."
 _SHORT_WAY = "edges over more than 180 degrees of longitude were taken across the antimeridian"
 _MOST_LONGITUDE = 360.0  # drawing tools write 185 for 175 W
+_WIDEST_EDGE = 180.0
 _SEGMENTS = 100  # number of segments of an area's longest side before reprojection
 
 
@@ -83,7 +87,8 @@ def box_geometry(bounds: Sequence[float]) -> BaseGeometry:
     if (west - east) % 360 == 0 and west >= east:
         raise BadInputError(f"The box {box_text} has no width. {_BOX_RULE}")
     if west < east:
-        return shapely.box(west, south, east, north)
+        # Points along wide edges: only an edge over more than 180 degrees would be ambiguous.
+        return shapely.segmentize(shapely.box(west, south, east, north), _WIDEST_EDGE)
     halves = [(west, 180.0), (-180.0, east)]
     # A box that starts or ends at 180 has one half only.
     return areal_union([shapely.box(a, south, b, north) for a, b in halves if a < b])
@@ -140,6 +145,23 @@ def usable(geometry: BaseGeometry) -> BaseGeometry:
 
 def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
     """Return geometries (EPSG:4326) repaired; raise where one is off the globe or has no area."""
+    repaired = on_globe(geometries)
+    if shapely.is_empty(repaired).any():
+        raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
+    return repaired
+
+
+def on_globe(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Return the areas of geometries in degrees, repaired, empty where there is none.
+
+    The one function by which every outline in longitude and latitude is read: that of a region,
+    a file of regions, a footprint, polygons of a layer. See `hotspots.geo.antimeridian.repair`.
+
+    Raises
+    ------
+    BadInputError
+        Too many vertices, or a point off the globe.
+    """
     xy = shapely.get_coordinates(geometries)
     what = "The area has" if len(geometries) == 1 else "The areas have"
     require_within(what, len(xy), "vertices", "simplify it")
@@ -149,10 +171,7 @@ def usable_each(geometries: Sequence[BaseGeometry]) -> list[BaseGeometry]:
             f"The point {far[0]:g}, {far[1]:g} lies off the globe. Give longitude, then latitude,"
             " in degrees, latitude from -90 to 90."
         )
-    repaired = repair_each(geometries)
-    if shapely.is_empty(repaired).any():
-        raise EmptyRegionError("The area given is empty. Draw at least one polygon with an area.")
-    return repaired
+    return repair_each(geometries)
 
 
 def read_areas(path: Path) -> gpd.GeoDataFrame:
@@ -178,10 +197,11 @@ def read_areas(path: Path) -> gpd.GeoDataFrame:
     try:
         table = _read(path)
     except DAMAGE as error:
-        reason = str(error).split(";")[0].splitlines()[0][:120] if str(error) else "unreadable"
+        # After a semicolon GDAL's wrapper suggests parameters that aren't the user's.
+        why = deepest_reason(error, 120).split(";")[0]
         raise BadInputError(
-            f"'{path.name}' can't be read as a file of polygons ({reason}). Give GeoJSON,"
-            " GeoPackage, GeoParquet or KML."
+            f"'{path.name}' can't be read as a file of polygons ({why}). Give GeoJSON, GeoPackage,"
+            " GeoParquet or KML."
         ) from error
     return to_globe(table, path.name)
 
@@ -190,13 +210,17 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
     """Return a table of polygons in any CRS as repaired polygons in EPSG:4326."""
     if table.crs is None:
         raise BadInputError(f"'{called}' names no CRS. Save it with one, such as EPSG:4326.")
+    nowhere = without_places(horizontal(table.crs))
+    if nowhere:
+        raise BadInputError(f"'{called}' {nowhere}")
     if not len(table):
         raise EmptyRegionError(f"'{called}' holds no feature. Give at least one polygon.")
     for kind in table.geometry.geom_type.dropna().unique():
         if kind not in ("Polygon", "MultiPolygon", "GeometryCollection"):
             raise BadInputError(_not_an_area(kind))
     geometries = table.geometry.force_2d()
-    if not table.crs.is_geographic:
+    in_degrees = in_plain_degrees(table.crs)
+    if not in_degrees and len(geometries.dropna()):
         west, south, east, north = geometries.total_bounds
         # A straight side in a projection is curved on the globe; corners alone would lose area.
         step = max(east - west, north - south) / _SEGMENTS
@@ -211,10 +235,20 @@ def to_globe(table: gpd.GeoDataFrame, called: str) -> gpd.GeoDataFrame:
         row = int(np.flatnonzero(geometries.isna() | geometries.is_empty)[0]) + 1
         raise EmptyRegionError(f"Feature {row} of '{called}' has no outline. Remove it or draw it.")
     # After reprojection, a jump only marks a crossing of the antimeridian.
-    jumps = jumps_of(geometries) & bool(table.crs.is_geographic)
+    jumps = jumps_of(geometries) & in_degrees
+    remark = placing_remark(horizontal(table.crs), _box(geometries))
     placed = table.copy()
     placed[NOTE] = np.where(jumps, _SHORT_WAY, "")
+    if remark.may_be_far:
+        placed[NOTE] = [
+            f"{note}; {remark.sentence}" if note else remark.sentence for note in placed[NOTE]
+        ]
     return placed.set_geometry(usable_each(geometries), crs="EPSG:4326")
+
+
+def _box(geometries: gpd.GeoSeries) -> tuple[float, float, float, float]:
+    west, south, east, north = map(float, geometries.total_bounds)
+    return west, south, east, north
 
 
 def _not_an_area(kind: str) -> str:
@@ -275,6 +309,8 @@ def _rings(data: Unchecked) -> Iterator[list[FloatArray]]:
             yield from _polygon(polygon)
     elif kind in ("Point", "MultiPoint", "LineString", "MultiLineString"):
         raise BadInputError(_not_an_area(kind))
+    elif kind == "Topology":
+        raise topology_error("The GeoJSON")
     else:
         raise BadInputError(
             f"This isn't an area in GeoJSON (its type is {str(kind)[:40]!r}). Give a Polygon,"

@@ -12,11 +12,12 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import BadInputError, RasterError
+from hotspots.errors import BadInputError, RasterError, deepest_reason
 from hotspots.geo.regions import Region
 from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
 from hotspots.ingest.quality.report_page import page
+from hotspots.ingest.quality.report_types import QualityReport
 from hotspots.ingest.regrid.resample import RegriddedLayer
 from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sample import sample
@@ -73,6 +74,22 @@ class AddedLayer:
     page: str
 
 
+@dataclass(frozen=True)
+class Acceptance:
+    """What the user of `add-layer` accepts.
+
+    Attributes
+    ----------
+    remarks : tuple of str
+        Doubts found while the file was read; reported with the verdicts.
+    is_given : bool
+        Whether grave verdicts are accepted too.
+    """
+
+    remarks: tuple[str, ...] = ()
+    is_given: bool = False
+
+
 def add_layer(
     store: Store,
     made: RegriddedLayer,
@@ -81,6 +98,7 @@ def add_layer(
     provenance: Mapping[str, object] | None = None,
     given: Mapping[str, object] | None = None,
     region: Region | None = None,
+    acceptance: Acceptance | None = None,
 ) -> AddedLayer:
     """Add a layer to the store with its quality report and its valid share.
 
@@ -95,20 +113,24 @@ def add_layer(
         For the STAC item, and for the report.
     region : Region, optional
         Region that coverage refers to; the grid by default.
+    acceptance : Acceptance, optional
+        For a user's own layer; without it (of a public source) no verdict stops.
 
     Returns
     -------
     AddedLayer
+
+    Raises
+    ------
+    RasterError
+        A grave verdict that isn't accepted; the store is unchanged.
     """
     layer, share = made
-    quality = report(
-        layer,
-        share,
-        given=dict(given or {}) | _stored(raws),
-        reference=_reference(str(layer.name)),
-        region_share=_region_share(layer, region),
-    )
-    quality["verdicts"] += _coarser(raws, layer)
+    quality = _quality(made, raws, given, region)
+    if acceptance is not None:
+        layer = _judged(layer, quality, acceptance)
+        made = RegriddedLayer(layer, share)
+        provenance = dict(provenance or {}) | {"accepted": quality["accepted"]}
     key = layer_key(layer)
     # The share comes first: a run interrupted between the two starts again with this layer.
     _put_share(store, made, key, provenance)
@@ -128,6 +150,44 @@ def add_layer(
         file,
         file.replace(".tif", ".quality.html"),
     )
+
+
+def require_accepted(made: RegriddedLayer, acceptance: Acceptance) -> None:
+    """Raise `RasterError` for a layer that `add_layer` would refuse; nothing is written."""
+    _judged(made.layer, _quality(made, (), None, None), acceptance)
+
+
+def _quality(
+    made: RegriddedLayer,
+    raws: Sequence[SourceRaster],
+    given: Mapping[str, object] | None,
+    region: Region | None,
+) -> QualityReport:
+    layer, share = made
+    quality = report(
+        layer,
+        share,
+        given=dict(given or {}) | _stored(raws),
+        reference=_reference(str(layer.name)),
+        region_share=_region_share(layer, region),
+    )
+    quality["verdicts"] += _coarser(raws, layer)
+    return quality
+
+
+def _judged(layer: xr.DataArray, quality: QualityReport, acceptance: Acceptance) -> xr.DataArray:
+    """Return a layer with its doubts as an attribute and in its report; raise for a grave one."""
+    grave, remarks = quality["grave"], acceptance.remarks
+    if grave and not acceptance.is_given:
+        raise RasterError(
+            f"'{layer.name}' isn't added: {' '.join(grave)} If it is right all the same, add"
+            " --accept."
+        )
+    quality["verdicts"] = [*remarks, *quality["verdicts"]]
+    if acceptance.is_given:
+        quality["accepted"] = [*remarks, *grave]
+    caveat = " ".join([*remarks, *grave])
+    return layer.assign_attrs(caveat=caveat) if caveat else layer
 
 
 def _coarser(raws: Sequence[SourceRaster], layer: xr.DataArray) -> list[str]:
@@ -292,7 +352,7 @@ def _polygons(path: Path, product: Product) -> bytes:
         frame = cast("gpd.GeoDataFrame", read_vector(path)).to_crs(4326)
     except Exception as error:  # readers of vector files raise many kinds
         raise RasterError(
-            f"'{path}' can't be read as polygons ({error}). Download it again."
+            f"'{path}' can't be read as polygons ({deepest_reason(error)}). Download it again."
         ) from error
     columns = {str(name).casefold(): name for name in frame.columns}
     out = gpd.GeoDataFrame(geometry=frame.geometry, crs=4326)

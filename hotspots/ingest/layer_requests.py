@@ -19,6 +19,7 @@ from hotspots.ingest.sources.catalogue import (
     source,
 )
 from hotspots.ingest.sources.model import Year, is_dated
+from hotspots.layers.crs import metres_per_unit
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import KM_PER_DEGREE
 
@@ -184,7 +185,8 @@ def _has_token(access: Access) -> bool:
 
 
 def _degrees(access: Access) -> float:
-    if pyproj.CRS.from_user_input(access.crs).is_geographic:
+    crs = pyproj.CRS.from_user_input(access.crs)
+    if crs.is_geographic:
         return access.cell
     # At the equator, where a metre is the smallest part of a degree of longitude.
-    return access.cell / 1000 / KM_PER_DEGREE
+    return access.cell * metres_per_unit(crs) / 1000 / KM_PER_DEGREE

@@ -115,8 +115,11 @@ def ingest(
         except RasterError as error:  # the downloaded file contradicts the catalogue
             last_error = error
             rows.append(_row(request, "failed", str(error)))
-        say(f"{request}: {rows[-1]['state']}. {rows[-1]['note']}".strip())
+        say(f"{request}: {rows[-1]['state']}.")
     if last_error is not None and all(row["state"] == "failed" for row in rows):
+        # The notes of the rows, which nobody gets; the last one is that of the error itself.
+        for request, row in zip(requests, rows[:-1], strict=False):
+            say(f"{request}: {row['note']}")
         raise last_error
     return rows
 

@@ -19,7 +19,7 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.ingest.regrid.source_raster import Numbers
 from hotspots.io.atomic import file_hash
 from hotspots.io.readers.netcdf import open_netcdf
@@ -38,7 +38,7 @@ COARSEST = 2  # cells per degree of land use and climate
 ERROR_DEPTH_M = 0.3  # kg m-3 times this are the kg m-2 of the upper 30 cm
 T_HA_PER_KG_M2 = 10.0
 MISSING_U16, MISSING_I16 = 65535, -32768
-_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
+_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "support", "method")
 
 
 class Original(TypedDict):
@@ -74,6 +74,7 @@ class SampleVariable(TypedDict):
     period: NotRequired[str]
     depth_cm: NotRequired[str]
     guidelines: NotRequired[str]
+    support: NotRequired[str]
     method: NotRequired[str]
 
 
@@ -259,7 +260,9 @@ def _read_tif(path: Path, row: Original) -> Array:
             stored = file.read(1).astype("float64")
             south_up = file.transform.e > 0
     except rasterio.errors.RasterioError as error:
-        raise RasterError(f"'{path}' can't be read as a GeoTIFF: {error}.") from error
+        raise RasterError(
+            f"'{path}' can't be read as a GeoTIFF: {deepest_reason(error)}."
+        ) from error
     return np.asarray(stored[::-1] if south_up else stored)
 
 

@@ -7,9 +7,8 @@ trapezoid rule over means of layers, or the reverse, is wrong by some percent to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,6 @@ from hotspots.errors import BadInputError
 from hotspots.layers.plausibility import require_plausible, require_unit
 from hotspots.layers.variables import describe, require_aligned
 
-if TYPE_CHECKING:
-    from hotspots.store import Store
-
 KINDS = ("points", "layers")
 CONTENTS = ("soc", "bulk_density", "coarse_fragments")
 DENSITY = "soc_density"
@@ -31,6 +27,11 @@ _TRAVEL = ("source", "citation", "licence", "url", "doi")
 _METHOD = {
     "points": "trapezoid rule of {} at {} cm (FAO GSOCseq manual, eq 6.1)",
     "layers": "sum of {} over the layers {} cm",
+}
+# Of the command "stock": what may be stated in place of a profile.
+_INSTEAD = {
+    "coarse_fragments": ", or state an assumption: hotspots stock --coarse-fragments 0",
+    "bulk_density": ", or compute it from soc: hotspots stock --bulk-density grigal_1989",
 }
 _FORMULA = "content x bulk density x (1 - coarse fragments)"
 
@@ -117,7 +118,7 @@ def _names(profiles: Mapping[str, xr.DataArray]) -> tuple[str, ...]:
         has = ", ".join(profiles) or "nothing"
         raise BadInputError(
             f"A stock needs {', '.join(CONTENTS)}, or {DENSITY} alone; there is {has}, and"
-            f" '{lacking[0]}' is missing. Add that profile."
+            f" '{lacking[0]}' is missing. Add that profile{_INSTEAD.get(lacking[0], '')}."
         )
     return CONTENTS
 
@@ -273,77 +274,3 @@ def _lineage(given: Iterable[xr.DataArray]) -> dict[str, object]:
     # Where the profiles are of several years, none of these is that of the stock.
     years = {a.attrs["year"] for a in arrays if "year" in a.attrs}
     return out | ({"year": years.pop()} if len(years) == 1 else {})
-
-
-def stock_in_store(
-    store: Store, *, to: str = "0-30", kind: str | None = None, say: Callable[[str], None] = print
-) -> dict[str, Any]:
-    """Compute the stock of the profile in a store and add it there as ``soc_stock``.
-
-    Parameters
-    ----------
-    store : Store
-        With depths of ``soc``, ``bulk_density`` and ``coarse_fragments``, or of ``soc_density``.
-    to : str
-        Top and bottom, cm: "0-30".
-    kind : str, optional
-        "points" or "layers", where the layers don't state it.
-    say : callable
-        Called with a line of text at each step.
-
-    Returns
-    -------
-    dict
-        ``layer``, ``message`` (a sentence), ``verdicts``, ``file``, ``report``, the main numbers.
-
-    Raises
-    ------
-    BadInputError
-        See `stock_from_profile`; also a depth range that can't be parsed.
-    """
-    from hotspots.ingest.add_to_store import add_layer
-    from hotspots.ingest.regrid.resample import RegriddedLayer
-    from hotspots.store.provenance import PREFIX
-
-    top, _, bottom = to.partition("-")
-    try:
-        limits = (float(top), float(bottom))
-    except ValueError as error:
-        raise BadInputError(
-            f"'{to}' isn't a depth range of a stock. Give top and bottom in cm: --to 0-30."
-        ) from error
-    variables = {str(store.item(name)["properties"][f"{PREFIX}variable"]) for name in store.names()}
-    contents = (DENSITY,) if DENSITY in variables and "soc" not in variables else CONTENTS
-    profiles = {name: store.profile(name) for name in contents if name in variables}
-    shares = [name for content in profiles if (name := f"{content}_valid_share") in variables]
-    say("computing the stock")
-    stock = stock_from_profile(profiles, limits, kind)
-    share = _least(store, shares, stock)
-    done = add_layer(
-        store,
-        RegriddedLayer(stock.astype("float32"), share),
-        provenance={
-            "source_id": "derived",
-            "steps": [str(stock.attrs["method"])],
-            "request": {"depth": to, "of": sorted(profiles)},
-        },
-    )
-    message = f"Added {done.key}, {to} cm, from {stock.attrs['method']}."
-    return {
-        "layer": done.key,
-        "message": message,
-        "verdicts": list(done.verdicts),
-        "file": done.file,
-        "report": done.page,
-        **done.numbers,
-    }
-
-
-def _least(store: Store, names: Iterable[str], stock: xr.DataArray) -> xr.DataArray | None:
-    """Return the valid share of a stock: in each cell the least of its profiles' shares."""
-    shares = [store.open([name])[name] for name in names]
-    if not shares:
-        return None
-    least = xr.concat(shares, "of", compat="override", coords="minimal", combine_attrs="drop")
-    known = least.min("of").where(stock.notnull(), 0).astype("float32")
-    return describe(known, "soc_stock_valid_share")

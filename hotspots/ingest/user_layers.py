@@ -6,14 +6,23 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
+import xarray as xr
 from affine import Affine
 
-from hotspots.ingest.add_to_store import add_layer, grid_of_store
-from hotspots.ingest.regrid.resample import Regridding, on_grid
+from hotspots.errors import RasterError
+from hotspots.ingest.add_to_store import (
+    Acceptance,
+    add_layer,
+    grid_of_store,
+    require_accepted,
+)
+from hotspots.ingest.land_cover_shares import add_shares
+from hotspots.ingest.regrid.resample import RegriddedLayer, Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
 from hotspots.ingest.user_files.read import Own, read_own
 from hotspots.io.limits import require_within
-from hotspots.layers.grid import Grid, same_grid
+from hotspots.layers.crs import placing_remark
+from hotspots.layers.grid import Grid, grid_of, same_grid
 from hotspots.layers.harmonise import first_beyond
 from hotspots.layers.target_grid import size_text
 from hotspots.store import Store
@@ -24,10 +33,16 @@ from hotspots.store.store import LESS
 
 Say = Callable[[str], None]
 NOT_STATED = "not stated"
+_LEAST_UNPLACED_M = 1_001.0  # cells of 1 km, however their side is rounded
 
 
 def add_own(
-    store: Store, path: str, *, say: Say = lambda line: None, **declared: Any
+    store: Store,
+    path: str,
+    *,
+    say: Say = lambda line: None,
+    accept: bool = False,
+    **declared: Any,
 ) -> dict[str, Any]:
     """Add a user's layer to a store.
 
@@ -39,6 +54,9 @@ def add_own(
         File or address.
     say : callable
         Called with a line of text at each step.
+    accept : bool
+        Whether the layer is added despite a grave verdict of its quality report, places that may be
+        far off, or a doubtful grid of points; what was accepted is in its report and provenance.
     **declared
         Keyword arguments of `hotspots.ingest.user_files.read.read_own`.
 
@@ -52,12 +70,14 @@ def add_own(
     Raises
     ------
     RasterError
-        See `read_own`; also an undeclared nodata number or an unknown class among the values.
-        The store is left unchanged.
+        See `read_own`; also an undeclared nodata number or an unknown class among the values, and
+        a doubt that isn't accepted. The store is left unchanged.
     """
-    own = read_own(path, **declared)
-    grid, regridded = _target(store, north_up_from_180w(open_grid(own.raw)))
-    notes = [*own.notes, *regridded]
+    own = read_own(path, accept=accept, **declared)
+    source = open_grid(own.raw)
+    remarks = _remarks(source, path, accept)
+    grid, regridded = _target(store, north_up_from_180w(source))
+    notes = [*own.notes, *remarks, *regridded]
     cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
     require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
     say(f"reading {PurePath(path).name}")
@@ -77,8 +97,11 @@ def add_own(
         made,
         raws=[own.raw],
         provenance=_provenance(own, path, notes),
-        given=own.given,
+        given=own.given | ({"read as": " ".join(notes)} if notes else {}),
+        acceptance=Acceptance(remarks, accept),
     )
+    if regridded:
+        notes += add_shares(store, own, grid, _attrs(own, path), _provenance(own, path, notes))
     return {
         "layer": done.key,
         "variable": own.variable,
@@ -91,6 +114,56 @@ def add_own(
         "report": done.page,
         **done.numbers,
     }
+
+
+def _remarks(grid: Grid, path: str, accept: bool) -> tuple[str, ...]:
+    """Return a sentence on how well a file's places are known; raise if its cells are too small."""
+    remark = placing_remark(grid.crs, grid.lonlat_bounds, grid.cell_width_m)
+    if remark.may_be_far and not accept and grid.cell_width_m < _LEAST_UNPLACED_M:
+        raise RasterError(
+            f"'{PurePath(path).name}' has cells of {grid.cell_width_m:,.0f} m. {remark.sentence}"
+            " Declare a CRS with the shift that your survey office gives (--crs '+proj=... "
+            "+towgs84=dx,dy,dz'), warp the file to EPSG:4326, or take it as it is with --accept."
+        )
+    return (remark.sentence,) if remark.sentence else ()
+
+
+def add_canonical(
+    store: Store, opened: xr.Dataset, called: str, *, accept: bool = False
+) -> list[dict[str, Any]]:
+    """Add layers whose names, units and attributes are canonical already.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    opened : Dataset
+        As `hotspots.ingest.user_files.rasters.open_layers` returns it.
+    called : str
+        Name of the file, for messages.
+    accept : bool
+        See `add_own`.
+
+    Returns
+    -------
+    list of dict
+        For each layer ``layer`` (its name in the store), ``notes`` and ``verdicts``.
+
+    Raises
+    ------
+    RasterError
+        A doubt that isn't accepted; the store is left unchanged.
+    """
+    acceptance = Acceptance(_remarks(grid_of(opened), called, accept), accept)
+    made = [RegriddedLayer(opened[name], None) for name in opened.data_vars]
+    # All are examined before the first is added.
+    for one in made if len(made) > 1 else ():
+        require_accepted(one, acceptance)
+    done = [add_layer(store, one, acceptance=acceptance) for one in made]
+    return [
+        {"layer": one.key, "notes": list(acceptance.remarks), "verdicts": list(one.verdicts)}
+        for one in done
+    ]
 
 
 def _target(store: Store, own: Grid) -> tuple[Grid, tuple[str, ...]]:
@@ -117,7 +190,7 @@ def north_up_from_180w(grid: Grid) -> Grid:
 
 def _grid_text(grid: Grid) -> str:
     rows, columns = grid.shape
-    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.transform.a:g} units"
+    size = size_text(grid.transform.a) if grid.is_geographic else f"{grid.cell_width_m:.6g} m"
     return f"{rows:,} x {columns:,} cells of {size}"
 
 
@@ -126,7 +199,7 @@ def _attrs(own: Own, path: str) -> dict[str, object]:
     name = PurePath(path).name
     defaults = {
         "source": f"own file {name}",
-        "citation": f"{name}, {NOT_STATED} by whom",
+        "citation": NOT_STATED,
         "licence": NOT_STATED,
     }
     return defaults | {key: value for key, value in own.attrs.items() if value not in (None, "")}

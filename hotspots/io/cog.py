@@ -15,11 +15,11 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import RasterError, WriteError
+from hotspots.errors import RasterError, WriteError, deepest_reason
 from hotspots.io.os_errors import quiet_libtiff
+from hotspots.layers.crs import crs_text
 from hotspots.layers.dimensions import labels_as_text
 from hotspots.layers.grid import Grid, grid_of
-from hotspots.layers.harmonise import crs_text
 from hotspots.layers.variables import class_nodata, classes_of
 
 if TYPE_CHECKING:
@@ -83,6 +83,16 @@ class RasterForm:
         return cls(grid.transform, grid.shape, crs_text(grid.crs), dtype, nodata, count)
 
 
+def _writable(transform: Affine) -> Affine:
+    """Return a transform that GDAL writes: it leaves out one of cells of 1 from the origin.
+
+    A file without it would lie nowhere. The origin is moved by far less than a nanometre.
+    """
+    if (transform.c, transform.f, transform.a, abs(transform.e)) == (0, 0, 1, 1):
+        return Affine(transform.a, 0, 1e-15, 0, transform.e, transform.f)
+    return transform
+
+
 def new_geotiff(
     path: str | Path,
     form: RasterForm,
@@ -126,7 +136,7 @@ def new_geotiff(
         count=form.count,
         dtype=form.dtype,
         crs=form.crs,
-        transform=form.transform,
+        transform=_writable(form.transform),
         nodata=form.nodata,
         tiled=True,
         blockxsize=tile,
@@ -186,7 +196,7 @@ def write_cog(
             rasterio.shutil.copy(plain, path, driver="COG", OVERVIEW_RESAMPLING=method, **OPTIONS)
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         path.unlink(missing_ok=True)  # free the space on a full disk
-        reason = (said[0].split(": ")[-1] if said else str(error)).rstrip(".")
+        reason = said[0].split(": ")[-1].rstrip(".") if said else deepest_reason(error)
         place = named or f"'{path}'"
         raise WriteError(
             f"{place} can't be written ({reason}). Free some space or give another place; nothing"
@@ -226,7 +236,7 @@ def edition_cog(layer: xr.DataArray) -> bytes:
             dtype=dtype,
             nodata=missing,
             crs=grid.crs.to_wkt(),
-            transform=grid.transform,
+            transform=_writable(grid.transform),
             **options,
         ) as out:
             out.write(np.asarray(layer.values, dtype=dtype), 1)

@@ -6,7 +6,7 @@ lazy layer can be pickled, and a damaged block raises this project's error whene
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from hotspots.errors import RasterError
+from hotspots.errors import RasterError, deepest_reason
 from hotspots.io.os_errors import require_permitted
+from hotspots.io.rasters.gdal_file import GdalRaster
+from hotspots.io.rasters.steps import MONTHS, in_calendar_order
+from hotspots.io.rasters.stored import Decoding
 from hotspots.io.readers.rasters import geotiff
-from hotspots.layers.dimensions import LABELS
+from hotspots.layers.dimensions import LABELS, MONTH, third_dimension
 from hotspots.layers.typed import in_chunks
-from hotspots.layers.variables import variable
+from hotspots.layers.variables import OF_A_COPY, variable
 
 # Cells of all bands above which a file is read lazily (16 MB as float32).
 LAZY_CELLS = 4_000_000
@@ -35,7 +38,11 @@ _TAGS = (
     "citation",
     "licence",
     "method",
+    "caveat",
     "guidelines",
+    "level",
+    "support",
+    "made_from",
     "url",
     "doi",
     "flag_values",
@@ -50,9 +57,7 @@ class _Band:
 
     path: str
     index: int
-    scale: float
-    offset: float
-    whole_numbers: bool
+    decoding: Decoding
     stamp: tuple[int, int]
 
 
@@ -63,20 +68,21 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
     ----------
     path : path
         One band: its name is the band's description (or tag ``variable``) if that is canonical,
-        else the file's stem. Several bands: each needs a canonical description.
+        else the file's stem. Several bands: each needs a canonical description, except 12 bands of
+        a monthly variable that the stem names, whose descriptions may name the months.
 
     Returns
     -------
     list of DataArray
-        On the file's grid and orientation; nodata and masked cells are NaN, determined before scale
-        and offset are applied; ``units`` from the band's unit or a tag UNITS. Lazy above 4 million
-        cells.
+        On the file's grid and orientation; nodata, masked and transparent cells are NaN, determined
+        before scale and offset are applied; the bands of a monthly variable from January on;
+        ``units`` from the band's unit or a tag UNITS. Lazy above 4 million cells.
 
     Raises
     ------
     RasterError
-        The file is unreadable (permission, damage), truncated, rotated or without CRS, or a band
-        has no canonical name.
+        The file is unreadable (permission, damage), truncated, rotated, without CRS or
+        georeference, or a band has no canonical name.
     """
     import rasterio
 
@@ -85,16 +91,17 @@ def read_geotiff(path: str | Path) -> list[xr.DataArray]:
     try:
         with geotiff(path) as file:
             _require_whole(file, path)
-            names = [_band_name(file, i, path) for i in file.indexes]
-            return [_layer(file, path, i, name) for i, name in enumerate(names, start=1)]
+            raster = GdalRaster(file, str(path))
+            return [_layer(raster, path, band, name) for band, name in _named(raster, path)]
     except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str | Path, error: Exception | str) -> RasterError:
+    why = error if isinstance(error, str) else deepest_reason(error)
     return RasterError(
-        f"'{path}' can't be read as a GeoTIFF; it may be damaged or cut short"
-        f" ({str(error).rstrip('.') or type(error).__name__}). Fetch or write it again."
+        f"'{path}' can't be read as a GeoTIFF; it may be damaged or cut short ({why}). Fetch or"
+        " write it again."
     )
 
 
@@ -118,18 +125,23 @@ def _require_whole(file: Any, path: Path) -> None:
             raise _unreadable(path, f"{size} bytes, where {end} are named")
 
 
-def _band_name(file: Any, index: int, path: Path) -> str:
-    description = file.descriptions[index - 1] or file.tags(index).get("variable") or ""
-    if file.count == 1:
-        description = description or file.tags().get("variable") or ""
-        return description if _is_canonical(description) else path.stem
-    if not description:
+def _named(raster: GdalRaster, path: Path) -> list[tuple[int, str]]:
+    """Return the bands to read, in their order, with the name of each one's variable."""
+    bands, file = range(1, len(raster.steps) + 1), raster.file
+    said = [file.descriptions[i - 1] or file.tags(i).get("variable") or "" for i in bands]
+    if len(bands) == 1:
+        name = said[0] or file.tags().get("variable") or ""
+        return [(1, name if _is_canonical(name) else path.stem)]
+    if len(bands) == MONTHS and third_dimension(path.stem) == MONTH and path.stem not in said:
+        order, _ = in_calendar_order(raster.steps, str(path))
+        return [(i + 1, path.stem) for i in order]
+    if not all(said):
         raise RasterError(
-            f"Band {index} of '{path}' has no description. Give each band the name of a canonical"
-            f" variable (rio edit-info --bidx {index} --description soc_stock FILE), or write one"
-            " file for each."
+            f"Band {said.index('') + 1} of '{path}' has no description. Give each band the name of"
+            f" a canonical variable (rio edit-info --bidx {said.index('') + 1} --description"
+            f" soc_stock FILE, {OF_A_COPY}), or write one file for each."
         )
-    return str(description)
+    return list(zip(bands, said, strict=True))
 
 
 def _is_canonical(name: str) -> bool:
@@ -140,33 +152,28 @@ def _is_canonical(name: str) -> bool:
     return True
 
 
-def _layer(file: Any, path: Path, index: int, name: str) -> xr.DataArray:
-    row = variable(name)
-    transform = file.transform
-    if file.crs is None:
+def _layer(raster: GdalRaster, path: Path, index: int, name: str) -> xr.DataArray:
+    row, file = variable(name), raster.file
+    place = raster.placement()
+    if place.crs is None:
         raise RasterError(
             f"'{path}' has no coordinate reference system (CRS). After checking its source give it"
-            " one: rio edit-info --crs EPSG:4326 FILE."
+            f" one: rio edit-info --crs EPSG:4326 FILE ({OF_A_COPY}), or add it to a store with"
+            " --crs EPSG:4326."
         )
-    if transform.b or transform.d:
-        raise RasterError(f"'{path}' is rotated against its CRS. Warp it north up (rio warp).")
-    stat = path.stat()
-    band = _Band(
-        str(path),
-        index,
-        float(file.scales[index - 1]),
-        float(file.offsets[index - 1]),
-        row.classes is not None,
-        (stat.st_size, stat.st_mtime_ns),
-    )
-    shape = (file.height, file.width)
+    stat, decoding = path.stat(), raster.decoding(index)
+    if row.classes is not None:
+        # Codes of classes aren't quantities: a scale in the metadata doesn't apply to them.
+        decoding = replace(decoding, scale=1.0, offset=0.0)
+    band = _Band(str(path), index, decoding, (stat.st_size, stat.st_mtime_ns))
+    shape, transform = place.shape, place.transform
     lazy = shape[0] * shape[1] * file.count > LAZY_CELLS
     data = _lazily(band, shape, file.block_shapes[index - 1]) if lazy else _read(band, None)
     out = xr.DataArray(data, dims=("y", "x"), name=name, attrs=_attrs(file, index))
     y = transform.f + transform.e * (np.arange(shape[0]) + 0.5)
     x = transform.c + transform.a * (np.arange(shape[1]) + 0.5)
     out = out.assign_coords(y=("y", y), x=("x", x))
-    placed: xr.DataArray = out.rio.write_crs(file.crs).rio.write_transform(transform)
+    placed: xr.DataArray = out.rio.write_crs(place.crs).rio.write_transform(transform)
     return placed
 
 
@@ -209,12 +216,12 @@ def _read(
 
     try:
         with geotiff(band.path) as file:
-            stored = file.read(band.index, window=window, masked=True)
+            raster = GdalRaster(file, band.path)
+            stored, inside = raster.read([band.index], window), raster.inside([band.index], window)
     except rasterio.errors.RasterioError as error:
         raise _unreadable(band.path, error) from error
     # In float64, so that scale and offset are applied without rounding to float32.
-    values = stored.data.astype("float64")
-    # Codes of classes aren't quantities: a scale in the file's metadata doesn't apply to them.
-    if not band.whole_numbers:
-        values = values * band.scale + band.offset
-    return np.where(np.ma.getmaskarray(stored), np.nan, values).astype("float32")
+    values = band.decoding.values(stored[0])
+    if inside is not None:
+        values[~inside[0]] = np.nan
+    return values.astype("float32")

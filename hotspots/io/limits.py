@@ -70,8 +70,10 @@ def require_within(what: str, amount: int, limit: str, remedy: str) -> None:
     """
     most = getattr(limits(), limit)
     if amount > most:
+        # "records_bytes" is the limit of bytes of a file of records.
+        unit = "bytes" if limit.endswith("_bytes") else limit.replace("_", " ")
         raise BadInputError(
-            f"{what} {amount:,} {limit.replace('_', ' ')}; at most {most:,} are allowed."
+            f"{what} {amount:,} {unit}; at most {most:,} are allowed."
             f" {remedy[:1].upper()}{remedy[1:]}, or raise the limit: {raised(limit, amount)}."
         )
 

@@ -17,9 +17,10 @@ import rioxarray  # noqa: F401  (registers the .rio accessor for the CRS)
 import xarray as xr
 from affine import Affine
 
-from hotspots.errors import GridMismatchError, RasterError
+from hotspots.errors import GridMismatchError, RasterError, shortened
 from hotspots.layers.array_types import FloatArray
-from hotspots.layers.variables import describe
+from hotspots.layers.crs import crs_label, crs_name, layer_crs, metres_per_unit, same_crs
+from hotspots.layers.variables import OF_A_COPY, describe
 
 WGS84_A_M = 6378137.0
 WGS84_F = 1 / 298.257223563
@@ -98,8 +99,14 @@ class Grid:
     def cell_width_m(self) -> float:
         """The wider side of a cell at the equator or in the projection, m."""
         side = max(abs(self.transform.a), abs(self.transform.e))
-        width: float = side * np.pi / 180 * WGS84_A_M if self.is_geographic else side
-        return width
+        return float(side * self.metres_per_unit)
+
+    @property
+    def metres_per_unit(self) -> float:
+        """Length of a unit of the coordinates, m: of a degree at the equator; 0.3048 for feet."""
+        if self.is_geographic:
+            return float(np.pi / 180 * WGS84_A_M)
+        return metres_per_unit(self.crs)
 
     @cached_property
     def row_area_ha(self) -> FloatArray:
@@ -141,17 +148,24 @@ def axis_names(obj: xr.DataArray | xr.Dataset) -> tuple[str, str]:
 
 
 def crs_of(obj: xr.DataArray | xr.Dataset) -> pyproj.CRS:
-    """Return the CRS of `obj`; lat/lon dimensions without one count as EPSG:4326."""
+    """Return the horizontal CRS of `obj`; lat/lon dimensions without one count as EPSG:4326.
+
+    Raises
+    ------
+    RasterError
+        No CRS, or one that rasters can't be in: see `hotspots.layers.crs.layer_crs`.
+    """
     crs = obj.rio.crs
     if crs is not None:
-        return pyproj.CRS.from_user_input(crs)
+        name = getattr(obj, "name", None)
+        return layer_crs(crs, f"Layer '{name}'" if name else "The layer")
     y, _ = axis_names(obj)
     if y != "y" or str(obj.coords.get(y, xr.DataArray()).attrs.get("units", "")).startswith("deg"):
         return pyproj.CRS.from_epsg(4326)
     raise RasterError(
         "The raster has no coordinate reference system (CRS). After checking its source give it"
-        " one: rio edit-info --crs EPSG:4326 FILE (GeoTIFF); dimensions named lat and lon if it is"
-        " in degrees, else a grid mapping (NetCDF); or data.rio.write_crs(4326) (Python)."
+        f" one: rio edit-info --crs EPSG:4326 FILE ({OF_A_COPY}); dimensions named lat and lon"
+        " if it is in degrees, else a grid mapping (NetCDF); or data.rio.write_crs(4326) (Python)."
     )
 
 
@@ -195,19 +209,29 @@ def _step(centres: FloatArray, name: str, given: float | None) -> float:
 
 def same_grid(a: Grid, b: Grid) -> bool:
     """Return whether two grids have the same cells, to a thousandth of a cell."""
+    return _same_cells(a, b) and same_crs(a.crs, b.crs)
+
+
+def _same_cells(a: Grid, b: Grid) -> bool:
     near = np.allclose(a.transform, b.transform, rtol=0, atol=1e-3 * abs(a.transform.a))
-    # EPSG:4326 has latitude first and OGC:CRS84 longitude, on the same cells.
-    return a.shape == b.shape and near and a.crs.equals(b.crs, ignore_axis_order=True)
+    return a.shape == b.shape and bool(near)
 
 
 def require_same_grid(reference: xr.DataArray | xr.Dataset, other: xr.DataArray, name: str) -> None:
     """Raise `GridMismatchError` unless `other` lies on the grid of `reference`."""
     a, b = grid_of(reference), grid_of(other)
-    if not same_grid(a, b):
+    if same_grid(a, b):
+        return
+    if _same_cells(a, b):
         raise GridMismatchError(
-            f"Layer '{name}' lies on another grid ({_grid_text(b)}) than the first layer"
-            f" ({_grid_text(a)}). Bring the layers to one grid first."
+            f"Layer '{name}' has the cells of the first layer, but in another CRS:"
+            f" {crs_name(b.crs)} against {crs_name(a.crs)}. Correct the CRS that is wrong (rio"
+            " edit-info --crs), or warp one layer to the CRS of the other (gdalwarp -t_srs)."
         )
+    raise GridMismatchError(
+        f"Layer '{name}' lies on another grid ({_grid_text(b)}) than the first layer"
+        f" ({_grid_text(a)}). Bring the layers to one grid first."
+    )
 
 
 def _grid_text(grid: Grid) -> str:
@@ -215,7 +239,7 @@ def _grid_text(grid: Grid) -> str:
     rows, columns = grid.shape
     return (
         f"{rows}x{columns} cells, {west:g},{south:g},{east:g},{north:g},"
-        f" {grid.crs.to_string()[:40]}"
+        f" {shortened(crs_label(grid.crs), 60)}"
     )
 
 
@@ -289,7 +313,8 @@ def require_dataset(data: object) -> xr.Dataset:
     """Return `data` if it is a Dataset of canonical layers on one grid, or raise `RasterError`."""
     if not isinstance(data, xr.Dataset) or not data.data_vars:
         raise RasterError(
-            f"An xarray Dataset of canonical variables is needed, not {type(data).__name__}."
+            f"An xarray Dataset of canonical variables is needed, not {type(data).__name__}. Your"
+            " own rasters are read by hs.open_data(path), the packaged ones by hs.sample()."
         )
     grid_of(data)
     return data

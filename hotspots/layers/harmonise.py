@@ -14,17 +14,18 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import pyproj
 import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
 from hotspots.layers.array_types import AnyArray, Attributes
 from hotspots.layers.dimensions import labelled, third_dimension
+from hotspots.layers.error_layers import checked_attributes
 from hotspots.layers.grid import Grid, axis_names, crs_of, grid_of
 from hotspots.layers.legends import recode
 from hotspots.layers.units import with_unit
 from hotspots.layers.variables import (
+    OF_A_COPY,
     Variable,
     class_nodata,
     classes_of,
@@ -196,7 +197,7 @@ def _turned(layer: xr.DataArray, grid: Grid, name: str) -> tuple[xr.DataArray, G
 def _canonical_values(
     out: xr.DataArray, given: xr.DataArray, name: str, declared: bool
 ) -> xr.DataArray:
-    attrs = _dated(_kept(given.attrs), name)
+    attrs = checked_attributes(_dated(_kept(given.attrs), name), name)
     classes = variable(name).classes
     if classes is None:
         to_numbers = partial(_quantity, name=name, declared=declared)
@@ -271,8 +272,9 @@ def _quantity(values: AnyArray, name: str, declared: bool) -> npt.NDArray[np.flo
         number = f"{found[0]:g}"
         raise RasterError(
             f"Layer '{name}' holds {number}, which looks like a nodata value that the file doesn't"
-            f" declare. Declare it with: rio edit-info --nodata {number} FILE (GeoTIFF), or"
-            f" ncatted -a missing_value,{name},o,f,{number} FILE (NetCDF)."
+            f" declare. Declare it with: rio edit-info --nodata {number} FILE ({OF_A_COPY}),"
+            f" ncatted -a missing_value,{name},o,f,{number} FILE (NetCDF), or for a store: hotspots"
+            f" add-layer FILE --as {name} --nodata {number}."
         )
     return out
 
@@ -301,9 +303,3 @@ def _codes(
         return recode(filled, own, canonical)
     except RasterError as error:
         raise RasterError(f"Layer '{name}': {error}") from error
-
-
-def crs_text(crs: pyproj.CRS) -> str:
-    """Return "EPSG:n" where the CRS has a code, else its WKT."""
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.to_wkt())

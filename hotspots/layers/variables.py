@@ -173,7 +173,8 @@ VARIABLES: dict[str, Variable] = _table(
     Variable("warmest_month_temperature", "degC", "Mean of the warmest month", -60, 50),
     Variable("air_temperature", "degC", "Monthly mean air temperature", -70, 50),
     Variable("precipitation", "mm month-1", "Monthly precipitation", 0, 5000),
-    Variable("evaporation", "mm month-1", "Monthly open-pan evaporation, or PET", 0, 1000),
+    # Below 0 where dew and rime exceed evaporation.
+    Variable("evaporation", "mm month-1", "Monthly open-pan evaporation, or PET", -50, 2000),
     Variable("plant_cover", "1", "Share of the month with plant cover", 0, 1),
     Variable("cropland_share", "1", "Cropland, share of the cell's land", 0, 1),
     Variable("grassland_share", "1", "Managed grassland, share of the cell's land", 0, 1),
@@ -403,13 +404,40 @@ def allowed_range(row: Variable) -> str:
     return f"{row.low:g} or more" if np.isfinite(row.low) else "any"
 
 
-def how_to_set(name: str, key: str, value: str) -> str:
-    """Return how to write an attribute of layer `name` into a GeoTIFF, a NetCDF file or memory."""
+# rio refuses to edit a cloud-optimised GeoTIFF, such as those of a store, by a traceback.
+OF_A_COPY = "GeoTIFF; of a cloud-optimised one a plain copy, made by: rio convert FILE COPY.tif"
+_OPTIONS = {"units": "unit", "depth_cm": "depth"}  # of add-layer, where they aren't named alike
+
+
+def how_to_set(name: str, key: str, value: str, *, stored: bool = False) -> str:
+    """Return how to write an attribute of layer `name` into a file, a store or memory.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name.
+    key, value : str
+        The attribute, and an example of it.
+    stored : bool
+        Whether the layer is of a store, whose files are never edited (see `is_stored`).
+    """
     word = shell_word(value)
+    option = f"--{_OPTIONS.get(key, key)} {word}"
+    again = f"hotspots add-layer FILE --as {shell_word(name)} {option} --store DIR"
+    if stored:
+        computed = f", or compute it again: hotspots stock --year {word} --store DIR"
+        return (
+            f"After checking the source add the layer again from its own file: {again}"
+            f"{computed if key == 'year' and name.startswith('soc_stock') else ''}."
+        )
     option = f"--bidx 1 --units {word}" if key == "units" else f"--tag {key}={word}"
     return (
-        f"After checking the source set it with: rio edit-info {option} FILE (GeoTIFF; a"
-        " cloud-optimised one as a plain copy, by gdal_translate or rio convert),"
-        f" ncatted -a {key},{shell_word(name)},o,c,{word} FILE (NetCDF), or"
-        f" attrs['{key}'] (Python)."
+        f"After checking the source set it with: rio edit-info {option} FILE ({OF_A_COPY}),"
+        f" ncatted -a {key},{shell_word(name)},o,c,{word} FILE (NetCDF), attrs['{key}'] (Python),"
+        f" or for a store: {again}."
     )
+
+
+def is_stored(layer: xr.DataArray) -> bool:
+    """Return whether a layer was opened from a store, which notes the hash of its file."""
+    return "sha256" in layer.attrs

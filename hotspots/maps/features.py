@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from hotspots.locale import code_label, text
+from hotspots.locale import code_label
 from hotspots.maps import number_rows, palettes
 from hotspots.maps.number_rows import Row
 from hotspots.maps.page_data import (
@@ -29,15 +28,14 @@ from hotspots.maps.page_data import (
     Records,
     RecordText,
 )
-from hotspots.registry.schema.fields import fields
-from hotspots.registry.schema.vocabulary import vocabulary
+from hotspots.maps.record_rows import is_web_address, record_name, record_rows, word
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
     from hotspots.edition.edition import Edition
-    from hotspots.edition.gaps import HasRecords
+    from hotspots.registry.completeness import HasRecords
 
 Bounds = tuple[float, float, float, float]
 Shapes = npt.NDArray[np.object_]
@@ -78,6 +76,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Count
     shapes += _features(absent["id"], shapely.point_on_surface(absent.geometry.to_numpy()), bounds)
     ranked = number_rows.count_ranked(table.values(), "countries")
     uses = number_rows.stocks_by_use(edition.land_use)
+    wording = number_rows.Wording(edition.recipe, lang, period, edition.stock_depth)
     rows: dict[str, CountryText[Row]] = {}
     for key, name in _names([frame, absent], lang).items():
         row = table.get(key)
@@ -85,7 +84,7 @@ def countries(edition: Edition, bounds: Bounds, period: str, lang: str) -> Count
             "name": name,
             "rows": []
             if row is None
-            else number_rows.region_rows(row, period, ranked, edition.recipe, lang, uses.get(key)),
+            else number_rows.region_rows(row, wording, ranked, uses.get(key)),
             "notes": number_rows.region_notes(row, lang),
         }
     return {"shapes": shapes, "rows": rows}
@@ -265,60 +264,10 @@ def records(
 def _record(
     at: list[float], row: number_rows.TableRow, names: Mapping[str, str], lang: str
 ) -> RecordText[Row]:
-    official = _word(row.get(f"name_{lang}"))
-    name = official or _word(row.get("name")) or text("record.unnamed", lang)
-    code = _word(row.get("country"))
-    place = ", ".join(filter(None, (_word(row.get("place")), names.get(code, code))))
-    precision = _label("place_precision", _word(row.get("place_precision")), lang)
-    web = _word(row.get("web"))
-    started, ended = _word(row.get("start")), _word(row.get("end"))
-    verified = _word(row.get("verified_on")) or text("record.not_verified", lang)
-    rows = [
-        ("type", _label("type", _word(row.get("type")), lang)),
-        ("summary", _word(row.get("summary"))),
-        ("theme", _themes(_word(row.get("theme")), lang)),
-        ("place", place + (f" ({precision})" if place and precision else "")),
-        ("start", _dated(started, _label("status", _word(row.get("status")), lang))),
-        ("end", ended),
-        ("web", "" if is_web_address(web) else web),
-        ("source", _word(row.get("source"))),
-        ("verified_on", verified),
-    ]
+    web = word(row.get("web"))
     return {
         "at": at,
-        "name": name,
-        "rows": [(fields()[key].label[lang], value, 0) for key, value in rows if value],
+        "name": record_name(row, lang),
+        "rows": record_rows(row, names, lang),
         "web": web if is_web_address(web) else None,
     }
-
-
-def _dated(day: str, status: str) -> str:
-    return f"{day} ({status})" if day and status else day or status
-
-
-def is_web_address(value: str) -> bool:
-    """Return whether `value` may become a link: an http or https address with a host."""
-    try:
-        parts = urlsplit(value.strip())
-    except ValueError:
-        return False
-    # Addresses with other schemes, such as javascript:, could run code on a click.
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not value[:1].isspace()
-
-
-def _themes(codes: str, lang: str) -> str:
-    return text("format.semicolon", lang).join(
-        _label("theme", c.strip(), lang) for c in codes.split(";") if c.strip()
-    )
-
-
-def _label(column: str, code: str, lang: str) -> str:
-    """Return the vocabulary's label of a code; unknown codes unchanged."""
-    return vocabulary().get(column, {}).get(code, {}).get(lang, code)
-
-
-def _word(value: object) -> str:
-    """Return a value as text; "" for None and NaN."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return str(value).strip()

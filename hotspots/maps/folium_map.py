@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import folium
 
     from hotspots.edition.edition import Edition
-    from hotspots.edition.gaps import HasRecords
     from hotspots.maps.classes import Classes
     from hotspots.maps.features import Bounds
     from hotspots.maps.page_data import PageData, RasterRow
     from hotspots.maps.rasters import Image
     from hotspots.maps.themes import Theme
+    from hotspots.registry.completeness import HasRecords
 
 
 WORLD_WIDTH_DEG, WORLD_SOUTH_DEG, WORLD_NORTH_DEG = 300.0, -56.0, 77.0

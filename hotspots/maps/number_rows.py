@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from hotspots.layers.variables import EXCLUSION_REASONS
@@ -19,6 +20,7 @@ TableRow: TypeAlias = Mapping[str, object]
 # (label, value, depth); rows of depth 1 are indented.
 Row = tuple[str, str, int]
 
+FOUR_PER_MILLE = 0.004  # per year
 _CHANGE_TOTALS = ("modelled_gross_loss_total", "modelled_gross_gain_total", "modelled_change_total")
 _CHANGE_OF_PATCH = ("gross_loss_t_yr", "gross_gain_t_yr", "net_change_t_yr")
 _OF_CROPLAND = (
@@ -30,12 +32,32 @@ _OF_CROPLAND = (
 )
 
 
+@dataclass(frozen=True)
+class Wording:
+    """What the words beside the numbers depend on.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Sets the ranking potential, the rate of the yardstick and the level of the intervals.
+    lang : str
+        Language of labels and numbers: "en", "fr" or "es".
+    period : str
+        Years of the modelled change, such as "1990–2010"; "" if unknown.
+    depth : str
+        Depth of the stock, cm, such as "0-30"; "" if unknown.
+    """
+
+    recipe: Recipe
+    lang: str
+    period: str = ""
+    depth: str = ""
+
+
 def region_rows(
     row: TableRow,
-    period: str,
-    rank_total: int,
-    recipe: Recipe,
-    lang: str,
+    wording: Wording,
+    rank_total: int = 0,
     uses: Mapping[str, float] | None = None,
 ) -> list[Row]:
     """Return the rows of a popup for one row of an edition's table.
@@ -44,18 +66,16 @@ def region_rows(
     ----------
     row : mapping
         Column -> value, from `edition.table`; numbers of absent columns are left out.
-    period : str
-        Years of the modelled change, such as "1990–2010"; "" if unknown.
+    wording : Wording
+        Recipe, language, period of the change and depth of the stock.
     rank_total : int
-        Number of rows that are ranked together with this one; 0 leaves the rank out.
-    recipe : Recipe
-        Sets the ranking potential and the level of the intervals.
-    lang : str
-        Language of labels and numbers: "en", "fr" or "es".
+        Number of rows that are ranked together with this one; 0 or 1 leaves the rank out.
     uses : mapping, optional
         Land use -> its stock, t; see `stocks_by_use`.
     """
+    recipe, lang = wording.recipe, wording.lang
     leading = f"{recipe.methods.ranking_potential}_total"
+    labels = {"stock": _stock_label(wording), "yardstick": _yardstick_label(wording)}
     rows: list[Row] = []
 
     def add(label: str, column: str, show: Callable[[float], str], depth: int = 0) -> None:
@@ -73,7 +93,8 @@ def region_rows(
             1 for an indented row, else 0.
         """
         if column in row:
-            rows.append((text(f"numbers.{label}", lang), show(_float(row[column])), depth))
+            words = labels.get(label) or text(f"numbers.{label}", lang)
+            rows.append((words, show(_float(row[column])), depth))
 
     def carbon(value: float) -> str:
         return _worded("numbers.of_carbon", tonnes(value, lang), value, lang)
@@ -102,12 +123,26 @@ def region_rows(
     add("per_mille", "potential_per_mille", per_mille, 1)
     add("yardstick", "target_four_per_mille_total", per_year, 1)
     if "modelled_change_total" in row:
-        rows += _change_rows([row.get(c) for c in _CHANGE_TOTALS], period, lang)
+        rows += _change_rows([row.get(c) for c in _CHANGE_TOTALS], wording.period, lang)
     add("hot_area", "hot_managed_ha", lambda v: _hot(row, v, lang))
     add("excluded", "not_ranked_share", lambda v: _excluded(row, v, lang))
     if not whole and _float(row.get("soc_stock_missing_share")) != 0:
         add("missing", "soc_stock_missing_share", lambda v: percent(v, lang))
-    return rows + (_rank_rows(row, rank_total, recipe, lang) if rank_total else [])
+    return rows + _rank_rows(row, rank_total, recipe, lang)
+
+
+def _stock_label(wording: Wording) -> str:
+    if not wording.depth:
+        return text("numbers.stock", wording.lang)
+    return text("numbers.stock_depth", wording.lang, depth=wording.depth.replace("-", "–"))
+
+
+def _yardstick_label(wording: Wording) -> str:
+    """Return the label with the recipe's rate; only 0.4% a year is called 4 per 1000."""
+    rate, lang = wording.recipe.target.rate, wording.lang
+    key = "yardstick" if math.isclose(rate, FOUR_PER_MILLE) else "yardstick_other"
+    shown = text("format.percent", lang, value=number(100 * rate, lang))
+    return text(f"numbers.{key}", lang, rate=shown)
 
 
 def stocks_by_use(land_use: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -158,7 +193,8 @@ def _span(low: str, high: str, lang: str) -> str:
 
 def _rank_rows(row: TableRow, total: int, recipe: Recipe, lang: str) -> list[Row]:
     """Return the rows on the rank, its interval over the draws, and the stable top k."""
-    if not math.isfinite(_float(row.get("rank"))):
+    # Editions of earlier versions rank a set of one.
+    if total < 2 or not math.isfinite(_float(row.get("rank"))):
         return []
     value = text("numbers.rank_of", lang, rank=int(_float(row["rank"])), total=total)
     low, high = _float(row.get("rank_low")), _float(row.get("rank_high"))

@@ -17,6 +17,7 @@ from hotspots.maps import number_rows, palettes
 from hotspots.maps.embedding import Verbatim, data_block, inert
 from hotspots.maps.theme_legends import Legend, is_region, provenance, variable_label, year_of
 from hotspots.maps.themes import GROUPS
+from hotspots.store.licences import is_own_mask
 
 if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
@@ -212,11 +213,11 @@ def sources(edition: Edition, lang: str) -> list[SourceRow]:
     """Return the sources; layers of one source share a row."""
     grouped: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in edition.manifest.get("inputs", {}):
-        row = provenance(name, edition)
-        # A valid share has the source of its layer.
-        if name.endswith("valid_share"):
+        if is_own_mask(name):
             continue
-        key = (str(row.get("citation") or row.get("source") or ""), str(row.get("licence") or ""))
+        row = provenance(name, edition)
+        stated = (row.get("citation") or row.get("source"), row.get("licence"))
+        key = (_stated(stated[0], "source", lang), _stated(stated[1], "licence", lang))
         grouped.setdefault(key, []).append((variable_label(name, lang), year_of(row)))
     rows = []
     for (citation, licence), layers in grouped.items():
@@ -228,15 +229,22 @@ def sources(edition: Edition, lang: str) -> list[SourceRow]:
     return [*rows, shapes]
 
 
+def _stated(value: object, what: str, lang: str) -> str:
+    """Return a source or licence; in the reader's language that none is stated."""
+    unknown = value in (None, "", "not stated")
+    return text(f"map.{what}_not_stated", lang) if unknown else str(value)
+
+
 def whole_rows(edition: Edition, period: str, lang: str) -> list[number_rows.Row]:
     """Return the numbers of the whole area."""
     table = edition.table
     rows = number_rows.by_id(table[table["set"] == "total"])
     uses = number_rows.stocks_by_use(edition.land_use)
+    wording = number_rows.Wording(edition.recipe, lang, period, edition.stock_depth)
     return [
         shown
         for key, row in rows.items()
-        for shown in number_rows.region_rows(row, period, 0, edition.recipe, lang, uses.get(key))
+        for shown in number_rows.region_rows(row, wording, uses=uses.get(key))
     ]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hotspots.analysis.gaps.columns import COMPLETENESS, NO_RECORD
 from hotspots.analysis.gaps.membership import region_pairs
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRESH_YEARS = 2
+_DETAIL = "50m"  # of the outlines
 TYPES = ("organisation", "project", "research_action", "practice")
 LEVELS = ("complete", "partial")
 SURVEY_COLUMNS = ("region", "level", "on", "note")
@@ -111,6 +112,30 @@ def completeness(
     return found.rename_axis("id")
 
 
+def registry_completeness(registry: HasRecords, *, today: date | None = None) -> pd.DataFrame:
+    """Assess the completeness of a registry's records, by country: see `completeness`.
+
+    Notebook, command line and gaps call this one function: with the registry's surveys, the
+    members of the initiative's regions, and the packaged outlines for records without a country.
+
+    Parameters
+    ----------
+    registry : object with ``records`` (GeoDataFrame) and optionally ``surveys`` (DataFrame)
+        See `hotspots.open_registry`.
+    today : date, optional
+        Reference date; the current date by default.
+    """
+    from hotspots.geo.regions import initiative_members, regions
+
+    return completeness(
+        registry.records,
+        getattr(registry, "surveys", None),
+        members=initiative_members(),
+        outlines=regions("countries", _DETAIL),
+        today=today,
+    )
+
+
 def statement(table: pd.DataFrame) -> str:
     """Summarise a table of `completeness` in one or two sentences."""
     if len(table) == 1:
@@ -178,6 +203,15 @@ def _surveys(
     return best
 
 
+class HasRecords(Protocol):
+    """A registry; its attribute ``surveys`` (region, level, on, note) is read if present."""
+
+    @property
+    def records(self) -> gpd.GeoDataFrame:
+        """The records."""
+        ...
+
+
 class _Covered(NamedTuple):
     countries: Sequence[str]
     in_part: bool = False  # whether only a part of a country is covered
@@ -193,6 +227,31 @@ def _covered(region: str, members: Mapping[str, Sequence[str]]) -> _Covered:
         return _Covered(members[region])
     unit = country_of(region)
     return _Covered((unit,), in_part=True) if unit else _Covered(())
+
+
+def countries_in(region: object) -> set[str]:
+    """Return the ids of a region's countries; of a drawn one, those that it meets.
+
+    Parameters
+    ----------
+    region
+        As for `hotspots.region`.
+    """
+    from hotspots.geo.regions import initiative_members, regions
+    from hotspots.geo.regions import region as region_of
+
+    place = region_of(region)
+    if place.kind == "world":
+        return set(countries())
+    if place.kind in ("country", "initiative"):
+        return {place.id, *initiative_members().get(place.id, ())}
+    outlines = regions("countries", _DETAIL)
+    return set(outlines.loc[outlines.intersects(place.geometry), "id"])
+
+
+def old_since(today: date) -> str:
+    """Return the day, in ISO form, before which a verification no longer counts as recent."""
+    return (today - timedelta(days=int(FRESH_YEARS * _YEAR_DAYS))).isoformat()
 
 
 def _sentence(row: Mapping[Hashable, Any]) -> str:

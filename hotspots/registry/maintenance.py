@@ -55,10 +55,12 @@ def _problems_of(record: Record) -> Iterator[Problem]:
 
 
 def region_lines(registry: Registry, place: Region) -> Iterator[str]:
-    """Yield lines on who maintains a region's records and on its surveys."""
+    """Yield lines on a region: its records' completeness, who maintains them, its surveys."""
+    from hotspots.registry.completeness import statement
     from hotspots.registry.governance.tokens import keepers
     from hotspots.registry.permissions import countries_of
 
+    yield statement(registry.completeness(place))
     surveys = registry.surveys
     if place.kind not in ("country", "initiative", "world"):
         return

@@ -21,7 +21,7 @@ from hotspots.registry.schema.problems import Problem, problem_report
 if TYPE_CHECKING:
     from hotspots.registry.formats.read import Table
 
-FILES = (".csv", ".tsv", ".xlsx", ".geojson", ".json", ".gpkg")
+FILES = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".geojson", ".json", ".gpkg")
 _ROWS = 10_000_000  # more than a file has
 _SQLITE = b"SQLite format 3\x00"
 
@@ -35,8 +35,8 @@ def open_registry(
     ----------
     url : str or path, optional
         An SQLite file; ``postgresql://user:password@host/database``; or a file or folder of
-        records (CSV, XLSX, GeoJSON, GeoPackage), which is opened read-only. By default the value
-        of the environment variable HOTSPOTS_REGISTRY, else the user's own registry
+        records (CSV, XLSX, ODS, XLS, GeoJSON, GeoPackage), which is opened read-only. By default
+        the value of the environment variable HOTSPOTS_REGISTRY, else the user's own registry
         (`own_registry`) if it exists, else the sample included in the project.
     token : str, optional
         Secret of a token that identifies the actor; by default the value of HOTSPOTS_TOKEN. Until

@@ -138,6 +138,24 @@ class Registry:
         table = pd.DataFrame([dict(row) for row in rows], columns=[c.name for c in survey.columns])
         return table.rename(columns={"day": "on"})
 
+    def completeness(self, region: object = None) -> pd.DataFrame:
+        """Return how complete the records are, a row for each country: the numbers of `gaps`.
+
+        Parameters
+        ----------
+        region : optional
+            Only the countries of this region; as for `hotspots.region`.
+
+        Returns
+        -------
+        DataFrame
+            Columns as in ``hotspots.registry.completeness.COLUMNS``; see there.
+        """
+        from hotspots.registry.completeness import countries_in, registry_completeness
+
+        table = registry_completeness(self, today=clock.today())
+        return table if region is None else table[table.index.isin(countries_in(region))]
+
     @property
     def without_position(self) -> int:
         """Number of records without a geometry, which can't be mapped."""
@@ -211,9 +229,17 @@ class Registry:
             return [public(record) for record in find(connection, query)]
 
     def in_country(self, iso3: str) -> gpd.GeoDataFrame:
-        """Return the records with their seat in a country (ISO 3166-1 alpha-3)."""
-        records = self.records
-        return records[records["country"] == iso3.upper()]
+        """Return the records with their seat in a country, by its code or name.
+
+        Raises
+        ------
+        UnknownRegionError
+            No country has this code or name; the message lists near matches.
+        """
+        from hotspots.geo.regions import region
+
+        place, records = region(iso3, files=False), self.records
+        return records[records["country"] == place.id]
 
     def within(self, area: Region | BaseGeometry) -> gpd.GeoDataFrame:
         """Return the records within an area: see `hotspots.registry.search.within`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hotspots.locale.escaping import one_line, visible
 
 if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
+    from hotspots.edition.manifest import Figures
 
 _ROWS = 10
 _STATUS_WORDS = {
@@ -36,10 +38,15 @@ def summary_lines(edition: Edition) -> Iterator[str]:
         f"Licences: {one_line(notice)}" for notice in edition.manifest.get("licence_notices", [])
     )
     if len(edition.units):
-        yield "\nFirst units (country and climate zone) by potential:"
+        several = len(edition.units) > 1
+        yield (
+            "\nFirst units (country and climate zone) by potential:"
+            if several
+            else "\nThe only unit (country and climate zone):"
+        )
         yield _first_units(edition.units)
     if "rank" in edition.table:
-        yield from _first_regions(edition.table, edition.recipe.methods.ranking_potential)
+        yield from _first_regions(edition)
     yield _row_counts(edition.table)
     yield from (f"- {one_line(caveat)}" for caveat in _caveats(edition))
 
@@ -68,6 +75,8 @@ def _caveats(edition: Edition) -> list[str]:
 
 def _figures(edition: Edition) -> Iterator[str]:
     figures = edition.summary
+    depth = f", {edition.stock_depth} cm" if edition.stock_depth else ""
+    rate = f"{100 * edition.recipe.target.rate:.3g} %/yr"
 
     def rows(**labelled: str) -> Iterator[str]:
         """Yield rows of comparable amounts, in one unit that suits the largest."""
@@ -78,7 +87,7 @@ def _figures(edition: Edition) -> Iterator[str]:
             yield f"  {labelled[key]:<52}{_number(value * scale, 2):>10} {unit}{per}"
 
     yield from rows(
-        stock_pg="SOC stock, 0-30 cm", deficit_pg="Modelled historical deficit (not achievable)"
+        stock_pg=f"SOC stock{depth}", deficit_pg="Modelled historical deficit (not achievable)"
     )
     if figures.get("potential_pg_yr") is not None:
         yield f"  {one_line(edition.manifest['scenario'])}"
@@ -86,7 +95,7 @@ def _figures(edition: Edition) -> Iterator[str]:
     by = "" if leading == "potential_ipcc_tier1" else f" that ranks: {leading}"
     yield from rows(potential_pg_yr=f"  potential{by}")
     yield from _ranges(edition)
-    yield from rows(yardstick_pg_yr="  yardstick: 0.4 %/yr of the same stock")
+    yield from rows(yardstick_pg_yr=f"  yardstick: {rate} of the same stock")
     if figures.get("potential_per_mille_yr") is not None:
         per_mille = _number(figures["potential_per_mille_yr"], 1)
         yield f"    {'potential per stock of the same managed land':<50}{per_mille:>10} ‰/yr"
@@ -151,15 +160,24 @@ def _hot(edition: Edition) -> Iterator[str]:
     figures = edition.summary
     if figures.get("hot_share_of_ranked") is None:
         return
+    ranked = f"{_area(figures['ranked_managed_mha'])} of ranked managed land"
+    if not figures["hot_share_of_ranked"]:
+        yield f"\nHotspots: none on the {ranked}."
+        yield from _clusters(figures)
+        return
     amounts = [f"{_share(figures.get('hot_share_of_potential'))} of its potential"]
     if figures.get("hot_share_of_gross_loss") is not None:
         amounts.append(f"{_share(figures['hot_share_of_gross_loss'])} of its cells' gross loss")
     yield (
-        f"\nHotspots: {_share(figures['hot_share_of_ranked'])} of the"
-        f" {_area(figures['ranked_managed_mha'])} of ranked managed land,"
+        f"\nHotspots: {_share(figures['hot_share_of_ranked'])} of the {ranked},"
         f" with {' and '.join(amounts)}."
     )
     yield from _stable(edition)
+    yield from _clusters(figures)
+
+
+def _clusters(figures: Figures) -> Iterator[str]:
+    """Yield what Gi* alone would have called hot."""
     for axis in ("potential", "loss"):
         if figures.get(f"gi_star_alone_{axis}") is not None:
             raw = _share(figures[f"gi_star_alone_{axis}_raw"])
@@ -173,25 +191,32 @@ def _hot(edition: Edition) -> Iterator[str]:
 def _first_units(units: pd.DataFrame) -> str:
     shown = pd.DataFrame(
         {
-            "rank": units["rank"],
             "unit": units["name_en"] + ", " + units["climate_zone"].str.replace("_", " "),
             "class": units["class"],
-            "potential kt C/yr": (units["potential_t_yr"] / 1e3).map("{:,.0f}".format),
+            "potential kt C/yr": _aligned(units["potential_t_yr"] / 1e3),
             "‰/yr": units["potential_per_mille"].round(1),
-            "ranked Mha": (units["ranked_managed_ha"] / 1e6).round(2),
+            "ranked Mha": _aligned(units["ranked_managed_ha"] / 1e6, 2),
         }
     )
     if "rank_low" in units:
         low, high = units["potential_low_t_yr"] / 1e3, units["potential_high_t_yr"] / 1e3
-        interval = low.map("{:,.0f}".format) + " to " + high.map("{:,.0f}".format)
-        shown.insert(4, "interval", interval)
+        ends = _aligned(pd.concat([low, high]))
+        interval = ends.iloc[: len(units)] + " to " + ends.iloc[len(units) :]
+        shown.insert(3, "interval", interval)
         ranks = units[["rank_low", "rank_high"]].map("{:.0f}".format)
-        shown.insert(1, "from-to", ranks["rank_low"] + "-" + ranks["rank_high"])
+        shown.insert(0, "from-to", ranks["rank_low"] + "-" + ranks["rank_high"])
+    if len(units) > 1:
+        shown.insert(0, "rank", units["rank"])
+    elif "from-to" in shown:
+        shown = shown.drop(columns="from-to")
     return visible(shown.head(_ROWS).to_string(index=False))
 
 
-def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
-    rows = _listed(table).sort_values("rank")
+def _first_regions(edition: Edition) -> Iterator[str]:
+    potential = edition.recipe.methods.ranking_potential
+    rows = _listed(edition.table).sort_values("rank")
+    if list(rows.index) == [edition.manifest["region"]]:
+        return  # its numbers are those of the whole area, which stand above
     rows = rows[rows[f"{potential}_total"] > 0].head(_ROWS)
     # Heading with the unit -> column, and the number of t in that unit.
     amounts = {
@@ -204,12 +229,16 @@ def _first_regions(table: pd.DataFrame, potential: str) -> Iterator[str]:
     if rows.empty:
         yield "\nNo region has a potential."
         return
-    shown = pd.DataFrame({"rank": rows["rank"], "region": rows["name_en"]})
+    shown = pd.DataFrame({"region": rows["name_en"]})
     for label, (column, unit) in amounts.items():
         if column in rows:
-            shown[label] = (rows[column] / unit).map("{:,.0f}".format)
+            shown[label] = _aligned(rows[column] / unit)
     shown["hot %"] = (100 * rows["hot_share"]).round(1)
-    yield "\nFirst regions by potential:"
+    if len(rows) > 1:
+        shown.insert(0, "rank", rows["rank"])
+    yield (
+        "\nFirst regions by potential:" if len(rows) > 1 else "\nThe only region with a potential:"
+    )
     yield visible(shown.to_string(index=False))
 
 
@@ -235,6 +264,19 @@ def _row_counts(table: pd.DataFrame) -> str:
     groups = int((table["set"] == "initiative").sum()) if len(rows) < len(table) - 2 else 0
     also = f", and {groups} of the initiative's regions" if groups else ""
     return f"\nRows of regions in the table: {len(rows)} ({sources}){also}.\nCaveats:"
+
+
+def _aligned(amounts: pd.Series, least: int = 0) -> pd.Series:
+    """Return amounts as text with equal decimals: at least `least`, or two digits of the largest.
+
+    Without decimals the tonnes of a small region would all be 0.
+    """
+    largest = float(amounts.abs().max())
+    digits = least
+    if 0 < largest < math.inf:
+        digits = max(least, 1 - math.floor(math.log10(largest)))
+    # + 0.0 turns -0.0 into 0.0.
+    return (amounts.round(digits) + 0.0).map(f"{{:,.{digits}f}}".format)
 
 
 def _number(value: float | None, digits: int) -> str:

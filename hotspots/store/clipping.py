@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from hotspots.errors import EmptyRegionError
+from hotspots.layers.crs import crs_text
 from hotspots.layers.grid import grid_of
-from hotspots.layers.harmonise import crs_text
 
 
 def clipped(data: xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.Dataset:

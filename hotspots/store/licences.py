@@ -155,13 +155,22 @@ def notices(layers: Mapping[str, str]) -> list[str]:
         if bound:
             said.append(sentence.format(layers=_listed(bound, known)))
     said += _contradictions(known)
-    strange = [name for name in layers if name not in known]
+    strange: dict[str, list[str]] = {}
+    for name in layers:
+        if name not in known:
+            strange.setdefault(layers[name].strip()[:60] or "none given", []).append(name)
     if strange:
-        shown = ", ".join(
-            f"{name} ({layers[name].strip()[:60] or 'none given'})" for name in strange
-        )
+        shown = ", ".join(f"{', '.join(names)} ({text})" for text, names in strange.items())
         said.append(f"No licence that is known here was recognised for {shown}: read what it asks.")
     return said
+
+
+def is_own_mask(name: str) -> bool:
+    """Return whether a layer is computed by this program, and so has no licence of its own.
+
+    Valid shares have the licence of their layer; `region_share` comes from the region's outline.
+    """
+    return name.endswith(("valid_share", "region_share"))
 
 
 _SENTENCES = {

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from hotspots.layers.crs import crs_text
 from hotspots.layers.dimensions import DEPTH, THICKNESS, TIME, third_dimension
 from hotspots.layers.grid import Grid, grid_of
-from hotspots.layers.harmonise import crs_text
 from hotspots.layers.variables import class_nodata, variable
 from hotspots.store.provenance import licence_address, source_links, spdx
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CATALOGUE = "catalog.json"
 CATALOGUE_ID = "hotspots-store"
 _EXTENSIONS = "https://stac-extensions.github.io/{}/schema.json"
-_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "method")
+_PASSED_ON = ("year", "period", "depth_cm", "guidelines", "level", "support", "method", "caveat")
 _PERIOD = re.compile(r"(\d{4})\s*[-\u2013/]\s*(\d{4})")
 _MEDIA_TYPES = {
     ".json": "application/json",
@@ -139,7 +139,7 @@ def _link(item: pystac.Item, layer: xr.DataArray, fields: Mapping[str, object]) 
 
 def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -> dict[str, object]:
     attrs = layer.attrs
-    epsg = grid.crs.to_epsg()
+    crs = crs_text(grid.crs)
     properties = {
         "title": attrs["long_name"],
         # STAC allows an SPDX id or "other"; the original text is kept as "licence".
@@ -147,7 +147,7 @@ def _properties(layer: xr.DataArray, grid: Grid, fields: Mapping[str, object]) -
         "licence": attrs["licence"],
         "sci:citation": attrs["citation"],
         "source": attrs["source"],
-        "proj:code" if epsg else "proj:wkt2": crs_text(grid.crs),
+        "proj:code" if crs.startswith("EPSG:") else "proj:wkt2": crs,
         "proj:shape": list(grid.shape),
         "proj:transform": [float(v) for v in grid.transform[:6]],
         "proj:bbox": [float(v) for v in grid.bounds],

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hotspots.analysis.rothc import model
 from hotspots.analysis.rothc.gsocseq import (
     disequilibrium_and_warming,
-    dpm_rpm_of,
     gsocseq,
     warming_loss,
 )
 from hotspots.analysis.rothc.gsocseq_uncertainty import gsocseq_uncertainty, uncertainty_ranges
 from hotspots.analysis.rothc.npp import miami_npp
+from hotspots.analysis.rothc.protocol import dpm_rpm_of
 from hotspots.errors import BadInputError
 
 CLIMATE = ("air_temperature", "precipitation", "evaporation")
@@ -446,3 +446,33 @@ def test_warm_up_is_shifted_with_the_climatology() -> None:
 def test_wrong_uncertainty_is_told(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(BadInputError, match=told):
         gsocseq_uncertainty(**site(2), **wrong)
+
+
+@pytest.mark.parametrize("stated", ["0-x", "surface", "x-30", "0-", "-30", "30", "0-30-60"])
+def test_a_depth_that_cant_be_read_is_told(stated: str) -> None:
+    given = site(2)
+    given["soc_stock"] = given["soc_stock"].assign_attrs(depth_cm=stated)
+    given["clay"] = given["clay"].assign_attrs(depth_cm=stated)
+    with pytest.raises(BadInputError, match=f"depth '{stated}'.*top and bottom, cm: '0-30'"):
+        gsocseq(**given)
+
+
+@pytest.mark.parametrize("stated", ["15-30", "0-100"])
+def test_a_stock_of_another_layer_is_told(stated: str) -> None:
+    given = site(2)
+    for name in ("soc_stock", "clay"):
+        given[name] = given[name].assign_attrs(depth_cm=stated)
+    with pytest.raises(BadInputError, match=f"is of {stated} cm and depth is 30 cm"):
+        gsocseq(**given)
+
+
+def test_months_of_condensation_are_weather() -> None:
+    """Evaporation of -20 mm is 20 mm more rain to the soil, and no error."""
+    given = site(3)
+    wet = given | {"evaporation": xr.full_like(given["evaporation"], -20.0)}
+    rain = given | {
+        "evaporation": xr.zeros_like(given["evaporation"]),
+        "precipitation": given["precipitation"] + 20.0,
+    }
+    for name in ("soc_bau", "carbon_input", "potential_gsocseq_ssm1"):
+        np.testing.assert_allclose(gsocseq(**wet)[name], gsocseq(**rain)[name], rtol=1e-9)

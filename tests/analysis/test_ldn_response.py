@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hotspots.analysis.elementwise import class_codes
 from hotspots.analysis.loss.convergence import converging_evidence
 from hotspots.analysis.loss.ldn_response import (
     ResponseThresholds,
@@ -252,3 +253,35 @@ def test_wrong_indicators_are_told(given: dict[str, Any], told: str) -> None:
 def test_indicators_on_unlike_grids_are_refused() -> None:
     with pytest.raises(GridMismatchError, match="same coordinates"):
         converging_evidence({"a": (row(1), 2.0), "b": (row(1, 2), 2.0)})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    legend=st.dictionaries(
+        st.integers(-100, 400), st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=6
+    ).filter(lambda found: len(set(found.values())) == len(found)),
+    pick=st.integers(0, 5),
+)
+def test_any_legend_is_counted_by_its_names(legend: dict[int, str], pick: int) -> None:
+    """Also with 0 as a class, with negative codes, and with codes above 255."""
+    codes = list(legend)
+    chosen = codes[pick % len(codes)]
+    missing = -128 if 0 in legend else 0
+    layer = xr.DataArray(np.array([*codes, missing], dtype="int32"), dims="x")
+    layer.attrs = {"flag_values": codes, "flag_meanings": " ".join(legend.values())}
+    found = converging_evidence({"use": (layer, legend[chosen])})["evidence_use"]
+    np.testing.assert_array_equal(found[:-1], [float(code == chosen) for code in codes])
+    assert np.isnan(found[-1])
+
+
+@pytest.mark.parametrize("code", [np.inf, -np.inf, 1e300, 2.5])
+def test_a_number_that_is_no_code_is_refused(code: float) -> None:
+    with pytest.raises(BadInputError, match="isn't a known zone"):
+        class_codes(np.array([1.0, code]), {1: "wet", 2: "dry"}, "zone")
+
+
+def test_a_class_0_of_ones_own_legend_is_a_class() -> None:
+    layer = xr.DataArray(np.array([0, 1, -128], dtype="int8"), dims="x")
+    layer.attrs = {"flag_values": [0, 1], "flag_meanings": "wet dry"}
+    found = class_codes(layer, {1: "dry", 2: "wet"}, "zone")
+    assert found.values.tolist() == [2, 1, 0]

@@ -322,6 +322,41 @@ def test_plain_twin_month_by_month(seed: int) -> None:
             assert found[name].values[i] == pytest.approx(state[name], rel=1e-12, abs=1e-12)
 
 
+def test_years_with_condensation_as_in_the_authors_example() -> None:
+    """A spin-up and 69 years, 828 months, whose winters have negative evaporation."""
+    rng = np.random.default_rng(7)
+    year = months_of(some_year(3))
+    months = [
+        (t, p, -rng.uniform(0, 50) if i % 12 in (0, 1, 11) else e, cover, plant)
+        for i, (t, p, e, cover, plant) in enumerate(year * 69)
+    ]
+    site = {"clay": 13.0, "depth": 25.0}
+    first = [(*row[:2], -0.5 if i in (0, 11) else row[2], *row[3:]) for i, row in enumerate(year)]
+    start = model.equilibrium(**as_drivers(first), iom=3.0, **site)
+    found = model.simulate(initial=start, **as_drivers(months), **site)
+    state = {name: start[name].item() for name in (*POOLS, "iom", "tsmd")}
+    expected = []
+    for month in months:
+        state = plain_month(state, *month, **site)
+        expected.append(total(state))
+    assert len(expected) == 828
+    np.testing.assert_allclose(found["soc"], expected, rtol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(evaporation=st.floats(-50, 2000), rain=st.floats(0, 300), before=st.floats(-300, 0))
+def test_evaporation_of_either_sign_enters_the_water_balance(
+    evaporation: float, rain: float, before: float
+) -> None:
+    state: State = {"dpm": 1.0, "rpm": 5.0, "bio": 1.0, "hum": 30.0, "iom": 3.0, "tsmd": before}
+    month = (10.0, rain, evaporation, 1.0, 0.1)
+    site = {"clay": 20.0, "depth": 23.0}
+    after = plain_month(state, *month, **site)
+    found = model.simulate(initial=state, **as_drivers([month]), **site)
+    for name in (*POOLS, "tsmd"):
+        assert found[name].item() == pytest.approx(after[name], rel=1e-12, abs=1e-12)
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), clay=st.floats(0, 100), ratio=st.floats(0.1, 5))
 def test_stock_and_co2_are_start_and_inputs(seed: int, clay: float, ratio: float) -> None:
@@ -493,7 +528,9 @@ def test_share_of_plant_cover() -> None:
     [
         ({"air_temperature": 283.15}, "subtract 273.15 from kelvin"),
         ({"precipitation": -1.0}, "precipitation has the value -1"),
-        ({"evaporation": -9999.0}, "evaporation has the value -9999"),
+        ({"evaporation": -9999.0}, "evaporation has the value -9999; allowed is -50 to 2000 mm"),
+        ({"evaporation": -50.1}, "evaporation has the value -50.1"),
+        ({"evaporation": 2000.1}, "evaporation has the value 2000.1"),
         ({"clay": 230.0}, "clay has the value 230; allowed is 0 to 100 %"),
         ({"depth": 0.0}, "depth has the value 0"),
         ({"depth": 0.3}, "multiply metres by 100"),

@@ -485,3 +485,16 @@ def test_the_table_is_whole_markdown(docs: ModuleType, shared: Path, sites: pd.D
         assert len(widths) <= 1
     assert "nan" not in text
     assert text == docs.evidence_table()
+
+
+def test_numbers_that_are_no_class_are_nodata() -> None:
+    """An infinity ended in an OverflowError, and 2.7 counted as class 2."""
+    codes = [1.0, 2.7, np.inf, -np.inf, np.nan]
+    strata = describe(xr.DataArray(codes, dims="point"), "climate_zone")
+    values = np.arange(5.0)
+    table = site_statistics(observed=values, predicted=values, strata=strata, minimum=2)
+    assert dict(zip(table["stratum"], table["n"], strict=True)) == {
+        CLIMATE_ZONES[1]: 1,
+        "nodata": 4,
+        "all": 5,
+    }

@@ -50,8 +50,8 @@ ROWS = [
     ("TUV", "countries", "Tuvalu", "Tuvalu", "Tuvalu", "nearest", "Islets", 2.6, 9.0, 3.0, NAN, NA),
     ("ATA", "countries", "Antarctica", "Antarctique", "Antártida", "missing", "", *[NAN] * 4, NA),
     ("africa", "initiative", "Africa", "Afrique", "África", "covered", "", 3e9, 2e11, 50.0, 1e8, 1),
-    ("world", "total", "World", "Monde", "Mundo", "covered", "", 1.3e10, 8e11, 65.0, 1e9, 1),
-    ("outside", "outside", "Outside", "Dehors", "Fuera", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
+    ("world", "total", "World", "Monde", "Mundo", "covered", "", 1.3e10, 8e11, 65.0, 1e9, NA),
+    ("outside", "outside", "Outside", "Dehors", "Fuera", "covered", "", 1.0, 1.0, 1.0, 1.0, NA),
     ("my-farm", "custom", "My farm", "My farm", "My farm", "covered", "", 1.0, 1.0, 1.0, 1.0, 1),
 ]
 COLUMNS = [
@@ -216,6 +216,26 @@ def test_missing_numbers_are_null_with_a_reason(client: TestClient) -> None:
     assert of_no_crops["soc_stock_mean"]["reason"] is None
 
 
+def test_a_set_of_one_says_so_where_its_rank_would_be(client: TestClient) -> None:
+    """The world has a potential, and nothing to be ranked with."""
+    rank = client.get("/v1/regions/world/summary").json()["values"]["rank"]
+    assert rank["value"] is None
+    assert "a set of one has no ranks" in rank["reason"]
+
+
+def test_caveats_are_those_of_the_region(edition: Edition) -> None:
+    """There is no boreal land in the one country, and no wet tropics in the other."""
+    units = pd.DataFrame(
+        {"country": ["KEN", "DEU"], "climate_zone": ["tropical_wet", "boreal_dry"]}
+    )
+    manifest = edition.manifest | {"caveats": {"permafrost": "x", "oil_palm": "y"}}
+    other = Edition(**{**vars(edition), "manifest": manifest, "units": units})
+    client = TestClient(create_app(other, nobody()))
+    for region, ids in (("KEN", ["oil_palm"]), ("DEU", ["permafrost"]), ("TUV", [])):
+        told = client.get(f"/v1/regions/{region}/summary").json()["caveats"]
+        assert [caveat["id"] for caveat in told] == ids
+
+
 def test_ids_may_be_in_either_case(client: TestClient) -> None:
     assert client.get("/v1/regions/ken/summary").json()["id"] == "KEN"
 
@@ -224,7 +244,7 @@ def test_two_letters_are_a_country(client: TestClient) -> None:
     """ISO 3166-1 alpha-2, where the table has that country; no outline is drawn for it."""
     assert client.get("/v1/regions/KE").json()["id"] == "KEN"
     assert client.get("/v1/regions/de/summary").json()["id"] == "DEU"
-    assert_problem(client.get("/v1/regions/FR"), 404, "No region has the id 'FR'")
+    assert_problem(client.get("/v1/regions/FR"), 404, "France (FRA) lies outside this edition")
     assert_problem(client.get("/v1/regions/QQ"), 404, "No region has the id 'QQ'")
 
 

@@ -527,3 +527,20 @@ def test_variables_are_listed_with_unit_and_range(run):
     rows = {row["name"]: row for row in json.loads(said)}
     assert rows["soc_stock"]["unit"] == "t ha-1"
     assert rows["cropland_share"]["range"] == "0 to 1"
+
+
+def test_a_changed_layer_fails_the_check(run, tmp_path):
+    from stored_layers import layer
+
+    from hotspots.store import Store
+
+    store = Store(tmp_path / "store")
+    store.add(layer())
+    assert run("layers", "--store", tmp_path / "store", "--check")[0] == 0
+    [file] = (tmp_path / "store").rglob("*.tif")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    code, out, err = run("layers", "--store", tmp_path / "store", "--check")
+    assert code == 1
+    assert "changed" in out
+    assert "Not as the store wrote them, changed or missing: soc_stock." in err
+    assert run("layers", "--store", tmp_path / "store")[0] == 0

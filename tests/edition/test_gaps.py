@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ from hotspots.analysis.gaps import (
 from hotspots.analysis.gaps.matching import pairs_within
 from hotspots.analysis.gaps.records_table import RecordFilter, last_day, record_filter
 from hotspots.edition.gaps import gaps as edition_gaps
-from hotspots.errors import BadInputError, RegistryError
+from hotspots.errors import BadInputError, EmptyRegionError, RegistryError, UnknownRegionError
 from hotspots.registry.completeness import COLUMNS as COMPLETENESS_COLUMNS
 from hotspots.registry.completeness import completeness, statement
 
@@ -827,6 +828,18 @@ def test_a_practice_without_a_zone_has_that_of_its_place(edition: Any, registry:
     assert not len(edition_gaps(edition, registry, "practices", today=TODAY))
 
 
+def test_zones_of_a_grid_from_0_to_360(edition: Any, registry: Any) -> None:
+    """A place in the west lies on it too, 360 degrees on."""
+    registry.records = records(shown(climate_zone="") | {"geometry": Point(-5, 5)})
+    before = edition_gaps(edition, registry, "practices", today=TODAY)
+    turned = edition.rasters.assign_coords(x=edition.rasters["x"] % 360).sortby("x")
+    edition.rasters = turned.rio.write_transform()
+    after = edition_gaps(edition, registry, "practices", today=TODAY)
+    assert after.attrs["left_out"] == before.attrs["left_out"]
+    assert not after.attrs["left_out"].get("without a climate zone")
+    assert len(after) == len(before) > 0
+
+
 @pytest.fixture
 def run(edition: Any, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return what runs the command on the edition and registry of these tests."""
@@ -838,7 +851,12 @@ def run(edition: Any, registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     app = typer.Typer()
     app.callback()(lambda: None)
     add_to(app)
-    return lambda *words: CliRunner().invoke(app, ["gaps", *words], catch_exceptions=False).output
+
+    def call(*words: str, stream: str = "stdout") -> str:
+        done = CliRunner().invoke(app, ["gaps", *words], catch_exceptions=False)
+        return str(getattr(done, stream))
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -894,9 +912,11 @@ def test_practices_left_out_are_told(run: Any, registry: Any) -> None:
     registry.records = records(*rows)
     told = run("--of", "practices").splitlines()
     assert told[-2] == (
-        "7 practices are recorded, 6 left out: 1 without a kind of practice; 2 without an effect;"
-        " 1 effect not proven; 1 without a climate zone; 1 without a land use."
+        "7 practices are recorded, 6 left out: 1 without a kind of practice (r5); 2 without an"
+        " effect (r2, r7); 1 effect not proven (r3); 1 without a climate zone (r6); 1 without a"
+        " land use (r4)."
     )
+    assert "6 left out" in run("--of", "practices", "--json", stream="stderr")
     only = run("--of", "practices", "--practice", "biochar")
     assert "1 of another kind or land use than requested" in only
     registry.records = records(shown())
@@ -941,6 +961,63 @@ def test_the_completeness_of_one_country_is_its_sentence(edition: Any, registry:
         "Completeness: Brazil: 0 records; surveyed in full on 2026-10-01. Absence of a record"
         " is not evidence of absence."
     )
+
+
+def test_a_region_without_hotspots_is_told_what_is_known_of_it(
+    run: Any, edition: Any, registry: Any
+) -> None:
+    edition.table = regions(world=1000, BRA=40, KEN=30, SEN=512_000)
+    edition.table["ranked_managed_ha"] = 2.8e6
+    edition.table["hot_managed_ha"] = 0.0
+    for of in ("hotspots", "crowded", "practices"):
+        told = run("--of", of, "--region", "Senegal").splitlines()[0]
+        assert told == (
+            "Senegal (SEN) has no hotspot in this edition: none of its 2.8\N{NO-BREAK SPACE}Mha of"
+            " ranked managed land is hot; its potential is 512\N{NO-BREAK SPACE}kt C/yr."
+        )
+        table = edition_gaps(edition, registry, of, region="SEN", today=TODAY)
+        assert table.attrs["nothing"] == told
+        assert "Senegal: 0 records" in table.attrs["statement"]
+    assert json.loads(run("--region", "SEN", "--json")) == []
+    assert "has no hotspot" in run("--region", "SEN", "--json", stream="stderr")
+
+
+@pytest.mark.parametrize("of", ["hotspots", "regions", "crowded", "practices", "research"])
+@pytest.mark.parametrize("region", ["SEN", "europe", "20,-40,21,-39"])
+def test_a_region_outside_the_edition_is_named_as_such(
+    edition: Any, registry: Any, of: str, region: str
+) -> None:
+    edition.manifest = {"region": "KEN"}
+    edition.table["name_en"] = ["World", "Brazil", "Kenya"]
+    land = xr.zeros_like(edition.rasters["climate_zone"]).astype("float32")
+    land.loc[{"y": slice(5, -5), "x": slice(34, 42)}] = 1
+    edition.rasters["valid_share"] = land
+    with pytest.raises(EmptyRegionError, match=r"outside this edition, which is of Kenya \(KEN\)"):
+        edition_gaps(edition, registry, of, region=region, today=TODAY)
+
+
+@pytest.mark.parametrize("name", ["Sengal", "QQQ"])
+def test_an_unknown_region_is_no_empty_one(edition: Any, registry: Any, name: str) -> None:
+    with pytest.raises(UnknownRegionError, match=f"No region is called '{name}'"):
+        edition_gaps(edition, registry, region=name)
+
+
+def test_notebook_and_command_line_say_one_completeness(tmp_path: Path, edition: Any) -> None:
+    """With surveys, and with records that only their point places in a country."""
+    from hotspots.geo.regions import region
+    from hotspots.registry import open_registry
+    from hotspots.registry.maintenance import region_lines
+
+    registry = open_registry(str(tmp_path / "r.sqlite"), create=True)
+    cells = {"id": "a", "type": "organisation", "name": "A", "summary": "S", "theme": "pillar2"}
+    cells |= {"source": "A", "source_kind": "own_statement", "latitude": "0.5"}
+    cells |= {"longitude": "37.5", "place_precision": "exact"}
+    registry.import_rows([(1, cells)])
+    row = registry.completeness("Kenya")
+    assert list(row.index) == ["KEN"]
+    assert row.loc["KEN", "records"] == 1
+    said = edition_gaps(edition, registry, region="KEN").attrs["statement"]
+    assert said == statement(row) == next(iter(region_lines(registry, region("KEN"))))
 
 
 def test_many_hotspots_share_their_examples() -> None:

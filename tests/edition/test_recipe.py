@@ -53,7 +53,10 @@ def test_every_key_is_written_with_its_meaning() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("[potentail]\n", "'potentail' is not a section in a recipe; .*did you mean potential\\?"),
+        (
+            "[potentail]\n",
+            "'potentail' is not a section of a recipe; .*did you mean potential\\?",
+        ),
         (
             "[potential]\nadopton = 0.1",
             "'adopton' is not a key of \\[potential\\].*did you mean adoption\\?",

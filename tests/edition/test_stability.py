@@ -13,8 +13,10 @@ from drivers import filled, made, piece, quick
 import hotspots as hs
 from hotspots.analysis.ipcc.tier1_uncertainty import tier1_draws
 from hotspots.analysis.uncertainty.random_fields import gaussian_fields, grid_points
-from hotspots.edition.draws import field_points, stock_error
+from hotspots.edition.draws import field_points
 from hotspots.edition.edition import Edition
+from hotspots.edition.stock_error import stock_error
+from hotspots.errors import RasterError
 from hotspots.layers.grid import cell_area
 from hotspots.layers.variables import CLIMATE_ZONES, HOTSPOT_CLASSES
 
@@ -205,11 +207,8 @@ def test_without_draws_errors_are_nowhere() -> None:
 
 def test_the_best_layer_tells_the_error(data: xr.Dataset) -> None:
     """A standard deviation before an interval, an interval before an error of points."""
-    sd = data.assign(soc_stock_sd=filled(data, 3.0, "t ha-1"))
-    bounds = data.assign(
-        soc_stock_lower=filled(data, data["soc_stock"] * 0.8, "t ha-1"),
-        soc_stock_upper=filled(data, data["soc_stock"] * 1.2, "t ha-1"),
-    )
+    sd = data.assign(soc_stock_sd=filled(data, 3.0, "t ha-1").assign_attrs(support="cell"))
+    bounds = with_bounds(data, level=0.9, support="cell")
     found = {name: stock_error(d) for name, d in (("sd", sd), ("bounds", bounds), ("error", data))}
     assert stock_error(data.drop_vars("soc_stock_error")) is None
     assert found["sd"].kind == found["bounds"].kind == "sd"
@@ -218,6 +217,74 @@ def test_the_best_layer_tells_the_error(data: xr.Dataset) -> None:
     # 5 % and 95 % of a normal lie 1.645 sd off.
     share = (found["bounds"].sd / data["soc_stock"]).values
     np.testing.assert_allclose(share[np.isfinite(share)], 0.2 / 1.6448536269514722, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("level", "z"), [(0.5, 0.6744897501960817), (0.68, 0.994457883), ("0.95", 1.959963984540054)]
+)
+def test_the_level_of_an_interval_gives_its_width(
+    data: xr.Dataset, level: object, z: float
+) -> None:
+    """Bounds at 20 % off the stock are 0.2 / z, of whatever level they are."""
+    found = stock_error(with_bounds(data, level=level, support="point"))
+    assert found is not None
+    share = (found.sd / data["soc_stock"]).values
+    np.testing.assert_allclose(share[np.isfinite(share)], 0.2 / z, rtol=1e-5)
+    low = 50 * (1 - float(str(level)))
+    assert f"{low:g} % and {100 - low:g} % quantiles, of points" in found.source
+
+
+def with_bounds(data: xr.Dataset, **declared: object) -> xr.Dataset:
+    """`data` with bounds of the stock, 20 % off."""
+    bounds = {"soc_stock_lower": 0.8, "soc_stock_upper": 1.2}
+    return data.assign(
+        {
+            name: filled(data, data["soc_stock"] * part, "t ha-1").assign_attrs(declared)
+            for name, part in bounds.items()
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"support": "cell"}, "'soc_stock_lower' doesn't say the level of its interval"),
+        ({"level": 95, "support": "cell"}, "'95' isn't the level of an interval"),
+        ({"level": 0.9, "support": "block"}, "'block' isn't a support"),
+    ],
+)
+def test_an_interval_says_what_it_is(
+    data: xr.Dataset, declared: dict[str, object], told: str
+) -> None:
+    with pytest.raises(RasterError, match=told):
+        run(with_bounds(data, **declared))
+
+
+def test_an_error_without_support_is_noted(data: xr.Dataset) -> None:
+    """The number doesn't depend on it yet; a reader must know that nobody has said it."""
+    told = "soc_stock_sd doesn't say its support"
+    unsaid = data.assign(soc_stock_sd=filled(data, 3.0, "t ha-1"))
+    said = data.assign(soc_stock_sd=unsaid["soc_stock_sd"].assign_attrs(support="cell"))
+    assert any(told in note for note in run(unsaid).manifest["notes"])
+    assert not any(told in note for note in run(said).manifest["notes"])
+    # Without draws no error is read.
+    assert run(with_bounds(data), uncertainty={"draws": 0}).manifest["uncertainty"] == {}
+
+
+def test_two_bounds_of_two_levels_are_no_interval(data: xr.Dataset) -> None:
+    given = with_bounds(data, level=0.9, support="cell")
+    given["soc_stock_upper"].attrs["level"] = 0.95
+    with pytest.raises(RasterError, match=r"'soc_stock_lower' has 0\.9 and 'soc_stock_upper' has"):
+        stock_error(given)
+
+
+def test_the_manifest_has_level_and_support(data: xr.Dataset) -> None:
+    edition = run(with_bounds(data, level=0.95, support="point"), uncertainty={"draws": 20})
+    assert edition.manifest["inputs"]["soc_stock_upper"]["level"] == 0.95
+    assert edition.manifest["inputs"]["soc_stock_upper"]["support"] == "point"
+    assert "2.5 % and 97.5 %" in str(edition.manifest["uncertainty"])
+    other = run(with_bounds(data, level=0.9, support="point"), uncertainty={"draws": 20})
+    assert edition.id != other.id
 
 
 def test_a_gain_is_not_blown_up_by_few_draws(data: xr.Dataset) -> None:

@@ -575,6 +575,26 @@ def test_a_belt_round_the_world_stays_one() -> None:
     assert region(polygon(ring)).geometry.equals(box(-180, -60, 180, 75))
 
 
+def test_a_ring_with_points_on_both_sides_of_the_antimeridian_crosses_it() -> None:
+    """Edges to 180 that aren't level make a valid belt around the world, which isn't meant."""
+    east = [[178, -16], [180, -15], [-180, -15], [-178, -16]]
+    ring = [*east, [-178, -20], [-180, -21], [180, -21], [178, -20], [178, -16]]
+    found = region(polygon(ring)).geometry
+    assert found.area == pytest.approx(4 * 4 + 2 * 2)
+    assert {part.bounds for part in shapely.get_parts(found)} == {
+        (178, -21, 180, -15),
+        (-180, -21, -178, -15),
+    }
+
+
+def test_a_wide_box_is_the_same_area_as_geojson() -> None:
+    """Its edges have points between the corners: none spans more than 180 degrees."""
+    wide = region("-170,-60,170,60")
+    again = region(dict(wide.geometry.__geo_interface__))
+    assert again.geometry.equals(box(-170, -60, 170, 60))
+    assert not again.note
+
+
 def test_a_ring_round_the_pole_is_closed_over_it() -> None:
     ring = [[0, 60], [90, 60], [180, 60], [-90, 60], [0, 60]]
     assert region(polygon(ring)).geometry.equals(box(-180, 60, 180, 90))
@@ -604,7 +624,7 @@ def test_a_ring_round_the_pole_is_closed_over_it() -> None:
         (polygon([{"x": 1}, {"x": 2}, {"x": 3}]), BadInputError, "can't be read"),  # type: ignore[list-item]
         (polygon([[10**400, 0], [1, 1], [1, 0]]), BadInputError, "can't be read"),
         (polygon(SHELL) | {"crs": "EPSG:3857"}, BadInputError, "names the CRS 'EPSG:3857'"),
-        ({"type": "Topology"}, BadInputError, "isn't an area in GeoJSON"),
+        ({"type": "Topology"}, BadInputError, "is TopoJSON"),
         ({}, BadInputError, "isn't an area in GeoJSON"),
         ("[1, 2]", BadInputError, "isn't an area in GeoJSON"),
         ('{"type": "Polygon", "coordi', BadInputError, "can't be read"),
@@ -735,7 +755,7 @@ def test_files_that_can_not_be_used(tmp_path: Path, farms: gpd.GeoDataFrame) -> 
     none.loc[1, "geometry"] = None
     cases = [
         (tmp_path / "absent.gpkg", "There is no file"),
-        (tmp_path, "There is no file"),
+        (tmp_path, "is data and not a region"),
         (save(bare, tmp_path / "bare.parquet"), "names no CRS"),
         (bare_shp, "names no CRS"),
         (garbage, "can't be read as .gpkg"),

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from hotspots.ingest.add_to_store import _reference
-from hotspots.ingest.stock_from_profiles import stock_in_store
+from hotspots.ingest.stock_in_store import stock_in_store
 from hotspots.ingest.user_layers import add_own
 from hotspots.layers.grid import cell_area
 from hotspots.store import Store

@@ -181,7 +181,8 @@ def test_errors_of_density_are_not_stored_tenfold(
     """The file of the error says nothing of it; taken as the densities are, it would be 6.5 %."""
     for at, mean in (("0", 22.03), ("30", 9.21)):
         path = data / "global_10km" / f"abs_error_OCDENS_{at}cm_2010AD_10km_ll.tif"
-        layer, _ = carried(path, world(12), variable="soc_density_error", unit="kg m-3", depth=at)
+        declared = {"unit": "kg m-3", "depth": at, "support": "point"}
+        layer, _ = carried(path, world(12), variable="soc_density_error", **declared)
         assert float(layer.mean()) == pytest.approx(mean, abs=0.01)
         assert report(layer)["verdicts"] == []
         if at == "0":
@@ -519,7 +520,8 @@ def test_country_codes(data: Path) -> None:
 def test_measured_sites(data: Path) -> None:
     pytest.importorskip("openpyxl")
     path = data / "evidence" / "remnant_native_SOC_database.xlsx"
-    sites = pd.read_excel(path, sheet_name="sites").rename(columns=str.strip)  # " Country"
+    sites = pd.read_excel(path, sheet_name="sites", engine="openpyxl")
+    sites = sites.rename(columns=str.strip)  # " Country"
     assert sites.shape == (546, 19)
     kinds = sites["Native/Ag/Restored"].str.strip().str.casefold()
     groups = {"native": (214, 88.6), "restored": (55, 74.8), "agriculture": (277, 57.2)}

@@ -14,7 +14,7 @@ import xarray as xr
 from affine import Affine
 
 from hotspots.errors import RasterError
-from hotspots.ingest.regrid import resample
+from hotspots.ingest.regrid import resample, strips
 from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import HOMOLOSINE, SourceRaster, open_grid, read
 from hotspots.ingest.sources.catalogue import source
@@ -140,9 +140,9 @@ def test_a_part_of_the_grid_reads_its_window_only(
     values = stocks((180, 360), missing=0)
     raw = write(np.roll(values, 180, axis=1), world(1, 0))  # 0 to 360: Greenwich is at both ends
     asked = []
-    real = resample.read_stored
+    real = strips.read_stored
     monkeypatch.setattr(
-        resample, "read_stored", lambda r, window: (asked.append(window), real(r, window))[1]
+        strips, "read_stored", lambda r, window: (asked.append(window), real(r, window))[1]
     )
     layer, _ = on_grid(raw, box(-3, 12, 1, (4, 7)), "soc_stock")
     np.testing.assert_array_equal(layer.values, values[78:82, 177:184])
@@ -173,7 +173,7 @@ def test_large_layers_are_made_in_strips(write: Write, monkeypatch: pytest.Monke
     raw = write(stocks((90, 180)), world(2))
     expected = [on_grid(raw, world(step), "soc_stock") for step in (2, 3)]
     monkeypatch.setattr(resample, "AT_ONCE", 0)
-    monkeypatch.setattr(resample, "_SOURCE_CELLS", 2000)
+    monkeypatch.setattr(strips, "_SOURCE_CELLS", 2000)
     for step, (layer, share) in zip((2, 3), expected, strict=True):
         made, its_share = on_grid(raw, world(step), "soc_stock")
         assert len(made.data.chunks[0]) > 5

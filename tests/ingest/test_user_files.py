@@ -102,6 +102,54 @@ def test_a_geotiff_with_all_that_is_needed(tmp_path: Path) -> None:
     assert own.given["unit"] == "kg m-2"
 
 
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("soc_stock_lower", "level of the interval or its support"),
+        ("soc_stock_upper", "--level 0.90 (or 0.95) --support point"),
+        ("clay_upper", "--level 0.90 (or 0.95) --support point"),
+        ("soc_stock_sd", "doesn't say its support"),
+        ("soc_stock_error", "--support point (or cell"),
+        ("soc_density_error", "--support point (or cell"),
+    ],
+)
+def test_errors_need_level_and_support(tmp_path: Path, variable: str, told: str) -> None:
+    unit = {"clay_upper": "%", "soc_density_error": "kg m-3"}.get(variable, "t ha-1")
+    given: dict[str, Any] = {"variable": variable, "unit": unit, "depth": "0-30"}
+    path = tif(tmp_path / "a.tif")
+    assert told in refused(path, **given)
+    level = {"level": "95 %"} if variable.endswith(("_lower", "_upper")) else {}
+    own = read_own(path, **given, support="Cell", **level)
+    layer = ingested(own)
+    assert layer.attrs["support"] == own.given["support"] == "cell"
+    assert layer.attrs.get("level") == own.given.get("level") == (0.95 if level else None)
+
+
+def test_level_and_support_of_the_file(tmp_path: Path) -> None:
+    path = tif(tmp_path / "a.tif", tags={"level": "0.68", "support": "point"})
+    own = read_own(path, variable="soc_stock_lower", unit="t ha-1", depth="0-30")
+    assert (own.attrs["level"], own.attrs["support"]) == (0.68, "point")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"level": "95"}, "'95' isn't the level of an interval. Give the share"),
+        ({"level": "1"}, "'1' isn't the level"),
+        ({"level": "wide"}, "'wide' isn't the level"),
+        ({"level": "nan"}, "'nan' isn't the level"),
+        ({"support": "pixel"}, "'pixel' isn't a support. Give 'point'"),
+        ({"variable": "soc_stock"}, "--level is of the bounds of an interval"),
+        ({"variable": "soc_stock", "level": None}, "--support is of layers of errors"),
+        ({"variable": "soc_stock_sd"}, "--level is of the bounds of an interval"),
+    ],
+)
+def test_levels_and_supports_that_cant_be(tmp_path: Path, given: dict[str, Any], told: str) -> None:
+    fine = {"variable": "soc_stock_lower", "unit": "t ha-1", "depth": "0-30"}
+    fine |= {"level": "0.9", "support": "cell"}
+    assert told in refused(tif(tmp_path / "a.tif"), **(fine | given))
+
+
 def test_all_that_is_missing_is_told_at_once_with_its_options(tmp_path: Path) -> None:
     text = refused(tif(tmp_path / "a.tif", crs=None), variable="soc_stock")
     assert "its unit or its coordinate reference system (CRS) or its depth" in text
@@ -227,6 +275,13 @@ def test_declared_nodata_takes_the_place_of_the_files(tmp_path: Path) -> None:
     assert got[:2].tolist() == [0, 50]
     assert np.isnan(got[2])
     assert own.notes == ("The file's own nodata 0 counts as a value.",)
+
+
+def test_a_nan_of_the_files_own_never_counts_as_a_value(tmp_path: Path) -> None:
+    path = tif(tmp_path / "a.tif", np.array([[1, NAN, -9]], dtype="float32"), nodata=NAN)
+    own = read_own(path, **STOCK, nodata=-9)
+    assert not any("counts as a value" in note for note in own.notes)
+    assert np.isnan(read(own.raw)[0]).tolist() == [[False, True, True]]
 
 
 def test_several_numbers_may_mean_missing(tmp_path: Path) -> None:

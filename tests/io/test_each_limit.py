@@ -18,6 +18,7 @@ import geopandas as gpd
 import hostile
 import pytest
 import shapely
+import sheets
 
 import hotspots as hs
 from hotspots.config import Limits, variables
@@ -81,6 +82,11 @@ def workbook(folder: Path) -> Path:
         book.active.append(list(row))
     book.save(folder / "records.xlsx")
     return folder / "records.xlsx"
+
+
+def sheet(kind: str) -> Make:
+    rows = [list(RECORD), list(RECORD.values())]
+    return lambda folder: sheets.MAKERS[kind](folder / f"records.{kind}", rows)
 
 
 def record_features(folder: Path) -> Path:
@@ -182,6 +188,16 @@ CASES = [
     Case("json_bytes", 40, lambda folder: folder / "edition", open_edition),
     Case("unpacked_bytes", 20, outline(BOX, "area.parquet"), region),
     Case("workbook_bytes", 20, workbook, validate, is_command=True),
+    Case("workbook_bytes", 20, sheet("ods"), validate, is_command=True),
+    Case("workbook_bytes", 20, sheet("xls"), validate, is_command=True),
+    Case("file_bytes", 20, sheet("ods"), validate, is_command=True),
+    Case("file_bytes", 20, sheet("xls"), validate, is_command=True),
+    Case("rows", 1, sheet("ods"), validate, is_command=True),
+    Case("rows", 1, sheet("xls"), validate, is_command=True),
+    Case("columns", 2, sheet("ods"), validate, is_command=True),
+    Case("columns", 2, sheet("xls"), validate, is_command=True),
+    Case("read_seconds", 1e-9, sheet("ods"), validate, is_command=True),
+    Case("read_seconds", 1e-9, sheet("xls"), validate, is_command=True),
     Case("rows", 2, records(), validate, is_command=True),
     Case("rows", 1, workbook, validate, is_command=True),
     Case("rows", 2, record_features, validate, is_command=True),

@@ -104,6 +104,10 @@ FRESH = [
     ("add-layer", "parquet-bomb"),
     ("import", "columns"),
     ("import", "zip-bomb"),
+    ("import", "one-text-in-each-cell"),
+    ("import", "ods-cells"),
+    ("import", "xls-list-of-sectors"),
+    ("import", "xls-one-text-in-each-cell"),
     ("restore", "pipe"),
 ]
 

@@ -93,3 +93,10 @@ def test_a_long_line_is_found_wherever_it_stands(tmp_path, most):
         path.write_bytes(b"ab\n" * before + b"x" * (most + 1) + b"\nabc\n")
         with pytest.raises(BadInputError, match=f"Line {before + 1} of 'a.csv' has more than"):
             require_short_lines(path, most)
+
+
+@pytest.mark.parametrize("limit", [n for n in Limits.model_fields if n.endswith("_bytes")])
+def test_bytes_are_called_bytes(limit: str) -> None:
+    with pytest.raises(BadInputError) as told:
+        require_within("'a' has", 10**15, limit, "split it")
+    assert "'a' has 1,000,000,000,000,000 bytes; at most" in str(told.value)

@@ -50,7 +50,7 @@ VALUES = {
     "registry suggest path": "RECORDS",
     "recipe diff this": "RECIPE",
 }
-ENDINGS = ("", ".csv", ".geojson", ".tif", ".sqlite", ".nc")
+ENDINGS = ("", ".csv", ".xlsx", ".ods", ".xls", ".geojson", ".tif", ".sqlite", ".nc")
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, Any]]:

@@ -47,6 +47,8 @@ def mostly(usual: float, odd: float, share: float) -> np.ndarray:
         ("mean_annual_temperature", mostly(20, -70, 0.06), "-70"),
         ("bulk_density", [1300, 1500], "kg m-3, divide by 1000"),
         ("clay", mostly(20, 300, 0.06), "per mille"),
+        ("evaporation", mostly(80, -51, 0.06), "-50 to 2000 in the unit 'mm month-1'"),
+        ("warm_up_evaporation", mostly(80, 2001, 0.06), "-50 to 2000"),
     ],
 )
 def test_implausible_values(name: str, values: Any, said: str, chunked: bool) -> None:
@@ -68,6 +70,8 @@ def test_implausible_values(name: str, values: Any, said: str, chunked: bool) ->
         ("mean_annual_temperature", mostly(20, 287, 0.05)),
         ("deficit_historic", [-30, 200]),
         ("coarse_fragments", [0.2, 0.9]),
+        ("evaporation", [-20.7, -0.5, 2000]),
+        ("warm_up_evaporation", [-50, 90]),
     ],
 )
 def test_plausible_values(name: str, values: Any, chunked: bool) -> None:

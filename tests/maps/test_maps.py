@@ -293,7 +293,9 @@ def test_a_stock_is_shared_out_to_land_uses(edition: Edition) -> None:
 def test_a_sure_place_among_the_first_is_told(edition: Edition) -> None:
     row = edition.table.loc["POL"].to_dict()
     for sure in (0, 1):
-        rows = number_rows.region_rows(row | {"stable_top_k": sure}, "", 9, edition.recipe, "en")
+        rows = number_rows.region_rows(
+            row | {"stable_top_k": sure}, number_rows.Wording(edition.recipe, "en"), 9
+        )
         told = [label for label, _, _ in rows]
         assert ("among the first 10 in at least 80% of the draws" in told) == bool(sure)
 
@@ -308,7 +310,7 @@ def test_a_sure_place_among_the_first_is_told(edition: Edition) -> None:
 )
 def test_a_span_has_its_unit_once(low: float, high: float, shown: str) -> None:
     row = {"potential_low_t_yr": low, "potential_high_t_yr": high}
-    [(label, value, depth)] = number_rows.region_rows(row, "", 0, hs.Recipe(), "en")
+    [(label, value, depth)] = number_rows.region_rows(row, number_rows.Wording(hs.Recipe(), "en"))
     assert (label, depth) == ("90% interval", 1)
     assert value.replace("\N{NO-BREAK SPACE}", " ") == shown
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import hotspots as hs
-from hotspots.edition.caveats import caveats_of
 from hotspots.edition.inputs import clip
 from hotspots.reports.summary import summary_lines
 
@@ -79,24 +80,50 @@ def test_every_method_is_counted_once(world_edition):
 
 def test_without_draws_nothing_is_said_of_stability():
     recipe = hs.Recipe.from_dict({"uncertainty": {"draws": 0}})
-    text = said(hs.analyze(clip(hs.sample(), hs.region("RWA")), recipe))
+    text = said(hs.analyze(clip(hs.sample(), hs.region("SEN")), recipe))
     assert "stays hot" not in text
     assert "interval" not in text
     assert "no draws were made" in text
 
 
-@pytest.mark.parametrize(
-    ("layers", "inputs", "held", "missing"),
-    [
-        (["modelled_change"], [], "not_in_it", "loss_at_risk"),
-        (["modelled_change", "loss_total"], [], "loss_at_risk", "not_in_it"),
-        (["hotspot_class"], [], "stability_untested", "stability"),
-        (["hotspot_class", "hotspot_class_stable"], [], "stability", "stability_untested"),
-        (["hotspot_class"], ["permafrost_share"], "stability_untested", "permafrost"),
-        (["hotspot_class"], [], "permafrost", "sdg"),
-    ],
-)
-def test_a_caveat_stands_where_it_holds(layers, inputs, held, missing):
-    told = caveats_of(layers, inputs)
-    assert held in told
-    assert missing not in told
+def test_one_region_has_no_rank_and_isnt_listed_twice(world_edition):
+    country = hs.analyze(clip(hs.sample(), hs.region("LIE")))
+    text = said(country)
+    assert " 1-1" not in text
+    assert "First" not in text
+    assert "The only unit" in text
+    assert "from-to" not in text
+    assert "First regions" in said(world_edition)
+
+
+def test_no_tonne_of_a_small_region_reads_as_zero():
+    lines = said(hs.analyze(clip(hs.sample(), hs.region("LIE")))).splitlines()
+    [unit] = [line for line in lines if line.startswith("Liechtenstein, ")]
+    assert "1.5" in unit
+    assert not {"0", "-0", "0.0"} & set(unit.split()) - {"0.0"}
+
+
+def test_without_a_hotspot_it_says_none():
+    text = said(hs.analyze(clip(hs.sample(), hs.region("LIE"))))
+    assert "Hotspots: none on the" in text
+    assert "0.0 % of its potential" not in text
+
+
+def with_depth(edition: hs.Edition, **stated: str) -> hs.Edition:
+    """Return an edition whose stock states this depth only."""
+    inputs = edition.manifest["inputs"]
+    stock = {k: v for k, v in inputs["soc_stock"].items() if k != "depth_cm"} | stated
+    return replace(edition, manifest={**edition.manifest, "inputs": {**inputs, "soc_stock": stock}})
+
+
+def test_depth_and_yardstick_are_the_editions_own(world_edition):
+    recipe = hs.Recipe.from_dict({"target": {"rate": 0.01}})
+    text = said(replace(with_depth(world_edition, depth_cm="0-100"), recipe=recipe))
+    assert "SOC stock, 0-100 cm " in text
+    assert "yardstick: 1 %/yr of the same stock" in text
+    assert "0-30 cm" not in text
+    assert "0.4 %" not in text
+
+
+def test_an_unknown_depth_isnt_said(world_edition):
+    assert "  SOC stock  " in said(with_depth(world_edition))

@@ -73,8 +73,9 @@ def practice_gaps(
     -------
     DataFrame
         One row per hotspot and practice; columns in `COLUMNS`; by tonnes at stake, then by number
-        of examples. ``attrs`` holds ``practices``, how many records of type practice there are,
-        and ``left_out``, why some of them aren't examples: reason -> number, each practice once.
+        of examples. ``attrs`` holds ``practices``, how many records of type practice there are;
+        ``left_out``, why some of them aren't examples: reason -> number, each practice once; and
+        ``left_out_ids``, which ones: reason -> list of ids.
 
     Notes
     -----
@@ -133,7 +134,7 @@ def _examples(records: pd.DataFrame, choice: RecordFilter) -> pd.DataFrame:
 def _counts_by_reason(
     records: pd.DataFrame, examples: pd.DataFrame, found: pd.DataFrame
 ) -> TableRow:
-    """Return the number of practices and, by the first reason that holds, of those left out."""
+    """Return the number of practices and, by the first reason that holds, those left out."""
 
     def without(column: str) -> BoolArray:
         """Return which records have no code that counts in a column."""
@@ -154,9 +155,11 @@ def _counts_by_reason(
     )
     # select takes the first test that holds, so that each practice has one reason.
     first = np.select(tests, np.arange(len(tests)), default=len(tests))[practices]
-    counts = np.bincount(first, minlength=len(tests) + 1)
-    left = {why: int(n) for why, n in zip(REASONS, counts, strict=False) if n}
-    return {"practices": int(practices.sum()), "left_out": left}
+    names = records["id"].to_numpy()[practices]
+    ids = {why: [str(name) for name in names[first == n]] for n, why in enumerate(REASONS)}
+    ids = {why: found for why, found in ids.items() if found}
+    left = {why: len(found) for why, found in ids.items()}
+    return {"practices": int(practices.sum()), "left_out": left, "left_out_ids": ids}
 
 
 def _strata(patches: gpd.GeoDataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

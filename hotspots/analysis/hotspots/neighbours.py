@@ -72,7 +72,7 @@ def radius_runs(grid: Grid, radius_km: float) -> Runs:
 
 
 def _planar_runs(grid: Grid, radius: float) -> Runs:
-    metres = grid.crs.axis_info[0].unit_conversion_factor
+    metres = grid.metres_per_unit
     dx, dy = abs(grid.transform.a) * metres, abs(grid.transform.e) * metres
     # A disc of cells is one run a row, symmetric around the cell's own column.
     reach = min(int(radius // dy), grid.shape[0] - 1)

@@ -115,6 +115,8 @@ def patch_polygons(labels: npt.NDArray[np.int32], grid: Grid) -> gpd.GeoDataFram
     import shapely
     from rasterio.features import shapes
 
+    from hotspots.geo.areas import polygons_of, valid_areas
+
     labels = np.asarray(labels, dtype="int32")
     if labels.shape != grid.shape:
         raise BadInputError(f"Labels have shape {labels.shape}, their grid {grid.shape}.")
@@ -124,8 +126,8 @@ def patch_polygons(labels: npt.NDArray[np.int32], grid: Grid) -> gpd.GeoDataFram
     parts: dict[int, list[shapely.Polygon]] = {}
     for outline, label in found:
         rings = outline["coordinates"]
-        polygon = shapely.make_valid(shapely.Polygon(rings[0], rings[1:]))
-        parts.setdefault(int(label), []).extend(shapely.get_parts(polygon))
+        polygon = shapely.Polygon(rings[0], rings[1:])
+        parts.setdefault(int(label), []).extend(polygons_of(valid_areas([polygon])[0]))
     numbers = sorted(parts)
     outlines = [shapely.MultiPolygon(parts[number]) for number in numbers]
     return gpd.GeoDataFrame({"label": numbers}, geometry=outlines, crs=grid.crs)

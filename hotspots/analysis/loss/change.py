@@ -9,7 +9,7 @@ from hotspots.analysis.elementwise import common_depth
 from hotspots.errors import BadInputError
 from hotspots.layers.array_types import Attributes
 from hotspots.layers.typed import choose
-from hotspots.layers.variables import describe, how_to_set, require_aligned
+from hotspots.layers.variables import describe, how_to_set, is_stored, require_aligned
 
 DETECTABLE_T_HA = 1.0
 STORED_DECIMALS = 4
@@ -54,7 +54,7 @@ def modelled_change(
             name = str(undated.name)
             raise BadInputError(
                 f"The layer '{name}' doesn't say its year, which a change per year needs."
-                f" {how_to_set(name, 'year', '2010')}"
+                f" {how_to_set(name, 'year', '2010', stored=is_stored(undated))}"
             )
         years = float(end.attrs["year"]) - float(start.attrs["year"])
     if not 0 < years < np.inf:

@@ -14,7 +14,7 @@ import xarray as xr
 from hotspots.analysis.elementwise import class_codes, elementwise
 from hotspots.errors import BadInputError, near_matches
 from hotspots.layers.array_types import FloatArray, Numeric
-from hotspots.layers.variables import classes_of, describe, require_aligned
+from hotspots.layers.variables import class_nodata, classes_of, describe, require_aligned
 
 SIDES = ("above", "below")
 MOST_INDICATORS = 20
@@ -97,7 +97,7 @@ def _beyond(
 
         def member(code: FloatArray) -> FloatArray:
             """Return 1 in the requested classes, 0 elsewhere."""
-            missing = np.isnan(code.astype("float64")) | (code == 0)
+            missing = np.isnan(code.astype("float64")) | (code == class_nodata(legend))
             return np.where(missing, np.nan, np.isin(code, codes))
 
         return _layer(elementwise(member, layer)), f"{name}: {' or '.join(map(str, class_names))}"

@@ -32,7 +32,8 @@ STATE = ("dpm", "rpm", "bio", "hum", "tsmd")
 _LIMITS = {
     "air_temperature": (-70.0, 60.0, "degC", "subtract 273.15 from kelvin"),
     "precipitation": (0.0, 5000.0, "mm month-1", "look for an undeclared nodata value"),
-    "evaporation": (0.0, 2000.0, "mm month-1", "look for an undeclared nodata value"),
+    # Negative in winter months of net condensation, as in the authors' own example.
+    "evaporation": (-50.0, 2000.0, "mm month-1", "look for an undeclared nodata value"),
     "carbon_input": (0.0, 100.0, "t ha-1 month-1", "check its unit and sign"),
     "manure_input": (0.0, 100.0, "t ha-1 month-1", "check its unit and sign"),
     "clay": (0.0, 100.0, "%", "divide g kg-1 by 10"),

@@ -69,7 +69,7 @@ def rate_modifiers(
         Monthly mean, degC, along ``month`` or ``time``.
     precipitation, evaporation : DataArray, array or float
         mm month-1; evaporation from an open pan, or potential evapotranspiration with
-        ``pan_factor=1``.
+        ``pan_factor=1``; evaporation is negative (to -50) in months of net condensation.
     clay : DataArray, array or float
         % of the fine earth, 0-100.
     plant_cover : DataArray, array or float
@@ -91,7 +91,8 @@ def rate_modifiers(
     Raises
     ------
     BadInputError
-        Kelvin, negative precipitation or evaporation, clay or cover out of range, depth of 0.
+        Kelvin, negative precipitation, evaporation below -50, clay or cover out of range, depth
+        of 0.
 
     Notes
     -----

@@ -18,7 +18,8 @@ from hotspots.layers.array_types import AnyArray, FloatArray, Numeric, SameKind
 from hotspots.layers.variables import describe
 
 SD_PER_ABSOLUTE_ERROR = float(np.sqrt(np.pi / 2))  # 1.2533, exact for a normal error
-SDS_FROM_Q05_TO_Q95 = 2 * NormalDist().inv_cdf(0.95)  # 3.2897
+LEVEL = 0.90  # of the interval from the 5 % to the 95 % quantile
+SDS_FROM_Q05_TO_Q95 = 2 * NormalDist().inv_cdf((1 + LEVEL) / 2)  # 3.2897
 HA_AND_TONNES = 10.0  # kg m-2 -> t ha-1
 HIGH_CORRELATION = 0.95  # convention
 
@@ -68,13 +69,35 @@ def sd_from_absolute_error(error: Numeric) -> SameKind:
     return _as(error, elementwise(sd, error))
 
 
-def sd_from_quantiles(q05: Numeric, q95: Numeric) -> SameKind:
+def sds_across(level: float) -> float:
+    """Return the width, in standard deviations, of the central interval of a normal distribution.
+
+    Parameters
+    ----------
+    level : float
+        Share of cases in the interval, between 0 and 1: 0.90 gives 3.29, 0.95 gives 3.92.
+
+    Raises
+    ------
+    BadInputError
+        A level that isn't between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise BadInputError(
+            f"The level of an interval is {level:g}; it is a share between 0 and 1, such as 0.95."
+        )
+    return 2 * NormalDist().inv_cdf((1 + level) / 2)
+
+
+def sd_from_quantiles(q05: Numeric, q95: Numeric, *, level: float = LEVEL) -> SameKind:
     """Return the standard deviation of a normal distribution with these quantiles.
 
     Parameters
     ----------
     q05, q95 : float, array or DataArray
-        5 % and 95 % quantile, in one unit.
+        5 % and 95 % quantile, in one unit; or the bounds of a central interval of `level`.
+    level : float
+        Share of cases between the bounds.
 
     Returns
     -------
@@ -84,31 +107,35 @@ def sd_from_quantiles(q05: Numeric, q95: Numeric) -> SameKind:
     Raises
     ------
     BadInputError
-        q95 below q05, or two depths.
+        q95 below q05, two depths, or a level that isn't between 0 and 1.
 
     Notes
     -----
-    ``sd = (Q95 − Q05)/3.29``, 3.29 = 2 · 1.6449. The quantiles of SoilGrids are of predictions at
-    points (250 m), not of block means: the sd of a coarser cell is smaller. Quantiles don't add
-    over cells, nor multiply over layers. SoilGrids' layer "uncertainty" is a ratio, not an sd.
+    ``sd = (Q95 − Q05)/(2 z)``, z = 1.6449 at the level 0.90, 1.9600 at 0.95. The quantiles of
+    SoilGrids are of predictions at points (250 m), not of block means: the sd of a coarser cell is
+    smaller. Quantiles don't add over cells, nor multiply over layers. SoilGrids' layer
+    "uncertainty" is a ratio, not an sd.
     """
     common_depth(q05, q95)
+    across = sds_across(level)
 
     def sd(low: FloatArray, high: FloatArray) -> FloatArray:
         """Return the sd of a normal between both quantiles."""
         _require_order(low, high)
-        return (high - low) / SDS_FROM_Q05_TO_Q95
+        return (high - low) / across
 
     return _as(q05, elementwise(sd, q05, q95))
 
 
-def lognormal_sigma(q05: Numeric, q95: Numeric) -> SameKind:
+def lognormal_sigma(q05: Numeric, q95: Numeric, *, level: float = LEVEL) -> SameKind:
     """Return σ of the logarithm of a skewed quantity from its quantiles.
 
     Parameters
     ----------
     q05, q95 : float, array or DataArray
-        5 % and 95 % quantile, in one unit, above 0.
+        5 % and 95 % quantile, in one unit, above 0; or the bounds of an interval of `level`.
+    level : float
+        Share of cases between the bounds.
 
     Returns
     -------
@@ -118,20 +145,21 @@ def lognormal_sigma(q05: Numeric, q95: Numeric) -> SameKind:
     Raises
     ------
     BadInputError
-        q95 below q05, a negative quantile, or two depths.
+        q95 below q05, a negative quantile, two depths, or a level that isn't between 0 and 1.
 
     Notes
     -----
-    ``σ = ln(Q95/Q05)/3.29``; the relative sd is ``√(exp(σ²) − 1)``.
+    ``σ = ln(Q95/Q05)/(2 z)``, 2 z = 3.29 at the level 0.90; the relative sd is ``√(exp(σ²) − 1)``.
     """
     common_depth(q05, q95)
+    across = sds_across(level)
 
     def sigma(low: FloatArray, high: FloatArray) -> FloatArray:
         """Return the sd of the logarithm."""
         _require_order(low, high)
         both = (_not_negative("The quantile q05", low) > 0) & (high > 0)
         ratio = np.divide(high, low, out=np.full(both.shape, np.nan), where=both)
-        sigmas: FloatArray = np.log(ratio) / SDS_FROM_Q05_TO_Q95
+        sigmas: FloatArray = np.log(ratio) / across
         return sigmas
 
     return elementwise(sigma, q05, q95)

@@ -200,7 +200,7 @@ def grid_points(of: xr.DataArray | xr.Dataset | Grid, cells: AnyArray | None = N
     grid = of if isinstance(of, Grid) else grid_of(of)
     row, column = np.divmod(_flat(grid.shape, cells), grid.shape[1])
     if not grid.is_geographic:
-        metres = grid.crs.axis_info[0].unit_conversion_factor
+        metres = grid.metres_per_unit
         return np.stack([grid.x[column], grid.y[row]], axis=-1) * metres
     latitude, longitude = np.radians(grid.y)[row], np.radians(grid.x)[column]
     e2 = WGS84_F * (2 - WGS84_F)

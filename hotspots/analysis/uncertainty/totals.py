@@ -129,7 +129,7 @@ def _cells(sd: object, weight: FloatArray, cell_side: float) -> _Cells:
         y, x = axis_names(sd)
         grid = grid_of(sd)
         weight = weight if sd.dims == (y, x) else weight.T
-        metres = 1.0 if grid.is_geographic else grid.crs.axis_info[0].unit_conversion_factor
+        metres = 1.0 if grid.is_geographic else grid.metres_per_unit
         return _Cells(np.nan_to_num(weight), grid.y * metres, grid.x * metres, grid.is_geographic)
     north, east = (cell_side * np.arange(n, dtype="float64") for n in weight.shape)
     return _Cells(np.nan_to_num(weight), north, east, geographic=False)

@@ -18,6 +18,7 @@ import xarray as xr
 from hotspots.analysis.elementwise import NODATA
 from hotspots.errors import BadInputError
 from hotspots.layers.array_types import ClassArgument, FloatArray, Numeric, ObjectArray, TableRow
+from hotspots.layers.crs import same_crs
 from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.variables import class_nodata, classes_of
 
@@ -61,7 +62,7 @@ def sample_at(layer: xr.DataArray, lon: Numeric, lat: Numeric) -> xr.DataArray:
     """
     x, y, template = _places(lon, lat)
     grid = grid_of(layer)
-    if not grid.crs.equals(pyproj.CRS.from_epsg(4326), ignore_axis_order=True):
+    if not same_crs(grid.crs, pyproj.CRS.from_epsg(4326)):
         to_grid = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
         x, y = to_grid.transform(x, y)
     turn = 360 / abs(grid.transform.a) if grid.is_geographic else None
@@ -191,8 +192,9 @@ def _stratum_names(strata: ClassArgument | None, size: int) -> ObjectArray:
     if classes is None:
         named = [str(v) if k else NODATA for v, k in zip(values, known, strict=True)]
     else:
+        # Looked up as they are: fractions and infinities aren't classes.
         named = [
-            classes.get(int(v), NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
+            classes.get(v, NODATA) if k else NODATA for v, k in zip(values, known, strict=True)
         ]
     return np.array(named, dtype=object)
 

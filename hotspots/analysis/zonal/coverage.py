@@ -21,14 +21,16 @@ from scipy import sparse
 from shapely import MultiPolygon
 
 from hotspots.errors import BadInputError
-from hotspots.geo.antimeridian import polygons_of
+from hotspots.geo.areas import polygons_of, valid_areas
 from hotspots.layers.array_types import FloatArray, IntArray, ObjectArray
+from hotspots.layers.crs import in_plain_degrees, metres_per_unit, same_crs
 from hotspots.layers.grid import Grid
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 ROUNDING = 1e-6
+COLLECTION = shapely.GeometryType.GEOMETRYCOLLECTION
 Boxes = list[tuple[float, float, float, float]]
 
 
@@ -156,7 +158,11 @@ def _as_series(
         geometries = geometries.geometry
     if isinstance(geometries, gpd.GeoSeries):
         series = geometries.reset_index(drop=True)
-        return series if series.crs is not None else series.set_crs(crs)
+        if series.crs is None:
+            return series.set_crs(crs)
+        # Grads, or longitudes from Paris: a turn isn't 360 there.
+        odd = series.crs.is_geographic and not in_plain_degrees(series.crs)
+        return series.to_crs("EPSG:4326") if odd else series
     return gpd.GeoSeries(list(geometries), crs=crs)
 
 
@@ -165,7 +171,7 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
     shapes = np.asarray(series.array, dtype=object)
     region = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
     shapes = _polygons(shapes[region], region)
-    same = series.crs.equals(grid.crs, ignore_axis_order=True)
+    same = same_crs(series.crs, grid.crs)
     if not same and not grid.is_geographic:
         footprint = _footprint(grid, series.crs)
         shapes, region = _copies_within(shapes, region, footprint, series.crs.is_geographic)
@@ -180,20 +186,19 @@ def _pieces_on(grid: Grid, series: gpd.GeoSeries) -> gpd.GeoDataFrame:
 
 def _polygons(shapes: ObjectArray, region: npt.NDArray[np.intp]) -> ObjectArray:
     """Return the valid polygonal part of each shape; other geometries raise `BadInputError`."""
-    bad = ~shapely.is_valid(shapes)
-    shapes = shapes.copy()
-    shapes[bad] = shapely.make_valid(shapes[bad])
-    for i in np.flatnonzero(shapely.get_type_id(shapes) == 7):  # GeometryCollection
-        parts = shapely.get_parts(shapes[i])
-        shapes[i] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
     wrong = shapely.get_dimensions(shapes) != 2
+    # Overlapping parts count once, and collections may hold lines beside their polygons.
+    odd = ~wrong & (~shapely.is_valid(shapes) | (shapely.get_type_id(shapes) == COLLECTION))
+    repaired = shapes.copy()
+    repaired[odd] = valid_areas(list(shapes[odd]))
+    wrong |= shapely.is_empty(repaired)
     if wrong.any():
         where = int(np.argmax(wrong))
         raise BadInputError(
             f"Geometry {region[where]} is a {shapes[where].geom_type}, but a region needs an area."
             " Give a Polygon or MultiPolygon (buffer a point or line first)."
         )
-    return shapes
+    return repaired
 
 
 def _copies_within(
@@ -243,9 +248,8 @@ def _footprint(grid: Grid, crs: pyproj.CRS) -> Boxes:
 
 def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArray:
     """Return `shapes` in the grid's CRS, with vertices at every cell width, valid."""
-    metre = 1.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor
     # Metres per degree of latitude, in round numbers: it only sets how dense the vertices are.
-    step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metre)
+    step = grid.cell_width_m / (111_000.0 if crs.is_geographic else metres_per_unit(crs))
     transformer = pyproj.Transformer.from_crs(crs, grid.crs, always_xy=True)
 
     def moved(xy: FloatArray) -> FloatArray:
@@ -254,8 +258,7 @@ def _reprojected(shapes: ObjectArray, crs: pyproj.CRS, grid: Grid) -> ObjectArra
     out = shapely.transform(shapely.segmentize(shapes, step), moved)
     if grid.is_geographic:
         out = np.array([_unwrapped(shape) for shape in out], dtype=object)
-    # A buffer of 0 leaves the areas of what make_valid returns, without lines and points.
-    return np.asarray(shapely.buffer(shapely.make_valid(out), 0), dtype=object)
+    return np.asarray(valid_areas(list(out)), dtype=object)
 
 
 def _unwrapped(shape: BaseGeometry) -> BaseGeometry:

@@ -41,6 +41,8 @@ def zonal(
         classes.
     regions : GeoDataFrame
         Polygons in any CRS; column ``id``, if there, is the index of the result. They may overlap.
+        In degrees, an edge over more than 180 degrees of longitude is taken the short way, across
+        the antimeridian.
     partition : bool
         The regions are a partition of all land (all countries): each cell's valid area is fully
         allocated to the regions that touch it, in proportion to covered fractions. Otherwise the
@@ -72,6 +74,7 @@ def zonal(
     area should. A missing valid_share counts as 0: the area that the value represents isn't known.
     """
     from hotspots.analysis.zonal.coverage import cover_fractions
+    from hotspots.geo.antimeridian import short_way
 
     grid = grid_of(data)
     if not hasattr(regions, "geometry"):
@@ -79,7 +82,9 @@ def zonal(
             f"Regions must be a GeoDataFrame with polygons, not {type(regions).__name__}."
         )
     index = pd.Index(regions["id"], name="id") if "id" in regions else regions.index
-    return zonal_from_cover(data, cover_fractions(grid, regions.geometry), index, partition)
+    return zonal_from_cover(
+        data, cover_fractions(grid, short_way(regions.geometry)), index, partition
+    )
 
 
 def zonal_from_cover(

@@ -17,7 +17,8 @@ from scipy import sparse
 from hotspots.analysis.uncertainty.random_fields import total_sd
 from hotspots.analysis.uncertainty.ranks import rank_interval, stable_top_k
 from hotspots.analysis.uncertainty.shrinkage import shrunk_mean
-from hotspots.edition.draws import Drawn, StockError, field_points
+from hotspots.edition.draws import Drawn, field_points
+from hotspots.edition.stock_error import StockError
 from hotspots.layers.grid import cell_area
 from hotspots.layers.variables import CLIMATE_ZONES
 
@@ -141,14 +142,22 @@ def _columns(
     k = min(choice.top_k, totals.shape[1])
     sure = max(recipe.hotspots.stability, 1e-9)  # 0 in a recipe means no requirement
     top = stable_top_k(totals, k, probability=sure, groups=sets)
+    ranked = _has_peers(totals, sets)
     return {
         "potential_low_t_yr": low,
         "potential_high_t_yr": high,
-        "rank_low": ranks["rank_low"].to_numpy(),
-        "rank_high": ranks["rank_high"].to_numpy(),
-        "top_k_share": top["top_share"].to_numpy(),
-        "stable_top_k": top["stable"].to_numpy().astype("int64"),
+        "rank_low": np.where(ranked, ranks["rank_low"], np.nan),
+        "rank_high": np.where(ranked, ranks["rank_high"], np.nan),
+        "top_k_share": np.where(ranked, top["top_share"], np.nan),
+        "stable_top_k": np.where(ranked, top["stable"], False).astype("int64"),
     }
+
+
+def _has_peers(totals: Array, sets: npt.NDArray[np.object_] | None) -> npt.NDArray[np.bool_]:
+    """Return which columns have another one of their set to be ranked with."""
+    known = np.atleast_1d(np.isfinite(totals).any(axis=0))
+    of_set = np.zeros(len(known)) if sets is None else np.unique(sets, return_inverse=True)[1]
+    return np.asarray([known[of_set == one].sum() > 1 for one in of_set], dtype=np.bool_)
 
 
 def with_standard_deviations(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from hotspots.analysis.zonal.border import OwnCells, own_cells
 from hotspots.analysis.zonal.coverage import (
     ROUNDING,
     column_sums,
@@ -24,8 +25,10 @@ from hotspots.analysis.zonal.coverage import (
     share_of_land,
     share_out,
 )
+from hotspots.edition.inputs import BORDER, OUTSIDE_SHARE
 from hotspots.errors import BadInputError
-from hotspots.geo.antimeridian import polygons_of
+from hotspots.geo.antimeridian import short_way
+from hotspots.geo.areas import polygons_of
 from hotspots.geo.regions import initiative_members
 from hotspots.geo.regions import regions as region_set
 from hotspots.layers.grid import Grid, cell_area, grid_of
@@ -70,6 +73,8 @@ class RegionWeights:
         The rows divided into units: countries, or the regions of the user's own set.
     digest : str
         SHA-256 (16 digits) of ids and outlines; part of the edition's id.
+    own : OwnCountry or None
+        The country that the data cover alone, if they do.
     """
 
     rows: pd.DataFrame
@@ -77,6 +82,7 @@ class RegionWeights:
     area_ha: Array
     units: slice
     digest: str
+    own: OwnCountry | None = None
 
 
 def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionWeights:
@@ -86,6 +92,7 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
     in it, since cover × valid_share would subtract the sea of a coastal cell twice. The user's own
     regions have their share of the cell's land in the same sense. A region without a valid cell
     has the values of the nearest ones within two cell widths, with ``value_from`` "nearest".
+    Data of one country alone keep the cells along its border that its outline misses.
     """
     import pandas as pd
 
@@ -102,7 +109,14 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         countries, of_land = countries.iloc[met].reset_index(drop=True), of_land[met]
     if is_partition(regions):
         shapes, cover, weights = countries, of_land, share_out(of_land)
+        tonnes = land * np.nan_to_num(data["soc_stock"].values.ravel().astype("float64"))
+        own = None if whole_id == WHOLE else _own_country(data, grid, countries, weights, tonnes)
+        if own is not None:
+            # Neighbours have no data: the nearest cells' values would be another country's.
+            shapes, of_land, weights = own.alone(countries), of_land[[own.row]], own.weights()
+            cover = of_land
     else:
+        own = None
         shapes = outlines(data, regions)
         cover = cover_fractions(grid, shapes.geometry)
         weights = share_of_land(grid, shapes.geometry, countries.geometry, of_land)
@@ -120,7 +134,54 @@ def region_weights(data: xr.Dataset, regions: str | gpd.GeoDataFrame) -> RegionW
         area_ha=np.concatenate([part.area_ha for part in (*parts, totals)]),
         units=slice(0, len(parts[0].rows)),
         digest=outlines_digest(data, regions),
+        own=own,
     )
+
+
+class OwnCountry(NamedTuple):
+    """The country that the data cover alone: its row among the countries, and its cells."""
+
+    row: int
+    name: str
+    cells: OwnCells
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for tables and manifests."""
+        return self.cells.sentence(self.name)
+
+    def alone(self, countries: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return this country of all, with the sentence in its note."""
+        own = countries.iloc[[self.row]].reset_index(drop=True)
+        note = f"{own['note'].iloc[0] or ''}; {self.sentence}"
+        return own.assign(note=note.removeprefix("; ").removesuffix("."))
+
+    def weights(self) -> sparse.csr_array:
+        """Return one row of weights: its cells lie in it wholly."""
+        return sparse.csr_array(self.cells.mask[None, :].astype("float64"))
+
+
+def _own_country(
+    data: xr.Dataset,
+    grid: Grid,
+    countries: gpd.GeoDataFrame,
+    weights: sparse.csr_array,
+    tonnes: Array,
+) -> OwnCountry | None:
+    """Return the country that data cover alone, or None; data cut to a country say so."""
+    if not len(countries) or not tonnes.any():
+        return None
+    held = weights @ tonnes
+    row = int(held.argmax())
+    name = str(countries["name_en"].iloc[row])
+    if BORDER in data.attrs:
+        shares = float(data.attrs[BORDER]), float(data.attrs[OUTSIDE_SHARE])
+        return OwnCountry(row, name, OwnCells(tonnes > 0, *shares))
+    if "region" in data.attrs:
+        return None
+    inside = weights[[row]].toarray()[0]
+    cells = own_cells(grid, countries.geometry.iloc[row], inside, tonnes)
+    return None if cells is None else OwnCountry(row, name, cells)
 
 
 def is_partition(regions: str | gpd.GeoDataFrame) -> bool:
@@ -155,6 +216,8 @@ def _named(regions: str | gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if "id" not in regions:
         raise BadInputError("The regions need a column 'id' with one name for each.")
     frame = regions.copy() if regions.crs is None else regions.to_crs(4326)
+    if regions.crs is None or regions.crs.is_geographic:
+        frame = frame.set_geometry(short_way(frame.geometry))
     frame["id"] = frame["id"].astype(str)
     for column in ("name_en", "name_fr", "name_es"):
         if column not in frame:

@@ -94,8 +94,15 @@ def _derived(table: pd.DataFrame, leading: str) -> dict[str, pd.Series]:
         "potential_per_mille": (1000 * gain / stock).where(stock > 0),
         "potential_co2e_total": T_CO2E_PER_T_C * gain,
         "potential_co2e_mean": T_CO2E_PER_T_C * table[f"{leading}_mean"],
-        "rank": gain.groupby(table["set"]).rank(ascending=False, method="min").astype("Int64"),
+        "rank": _ranks(gain, table["set"]),
     }
+
+
+def _ranks(amounts: pd.Series, sets: pd.Series) -> pd.Series:
+    """Return ranks within each set, 1 for the largest; missing in a set of one."""
+    by_set = amounts.groupby(sets)
+    ranks = by_set.rank(ascending=False, method="min").astype("Int64")
+    return ranks.where(by_set.transform("count") > 1)
 
 
 def _over_time(potential: pd.Series, recipe: Recipe) -> dict[str, pd.Series]:

@@ -120,13 +120,17 @@ def unit_table(land: pd.DataFrame, weights: RegionWeights, recipe: Recipe) -> pd
     units = pd.concat(frames)
     units = units[units["ranked_managed_ha"] > 0].rename(columns={"id": "country"})
     units.insert(0, "id", units["country"] + ":" + units["climate_zone"])
-    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / units["managed_stock_t"]
+    # Without a stock there is no share of it.
+    stock = units["managed_stock_t"].where(units["managed_stock_t"] > 0)
+    units["potential_per_mille"] = 1000 * units["potential_t_yr"] / stock
     units["class"] = _leading_class(units, recipe.hotspots.unit_hot_share)
     units = units.assign(**_of_units(units, recipe))
     # The id decides between equal potentials, so that the order is reproducible.
     order = ["potential_t_yr", "id"]
     units = units.sort_values(order, ascending=[False, True]).reset_index(drop=True)
-    units["rank"] = np.arange(1, len(units) + 1)
+    # One unit alone has no rank.
+    ranks = np.arange(1, len(units) + 1) if len(units) > 1 else [None] * len(units)
+    units["rank"] = pd.array(ranks, dtype="Int64")
     return units
 
 

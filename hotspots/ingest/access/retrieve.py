@@ -203,6 +203,7 @@ def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
         unit=product.unit,
         origin=origin,
         use_file_nodata=given is None,
+        use_file_limits=given is None,
         use_file_scale=product.packed,
     )
 

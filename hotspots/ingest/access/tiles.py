@@ -10,7 +10,7 @@ from pathlib import Path
 import pyproj
 from affine import Affine
 
-from hotspots.errors import EmptyRegionError, FetchError
+from hotspots.errors import EmptyRegionError, FetchError, deepest_reason
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, locked, write_text
 from hotspots.ingest.access.fetch import fetch, key_of
@@ -178,8 +178,9 @@ def _kind(
         except rasterio.errors.RasterioError as error:
             _check(request, [first], of)
             raise FetchError(
-                f"'{server_errors.shown(first.address)}' isn't read as a raster ({error}). It may"
-                " be damaged upstream: try again later, then report it to the project."
+                f"'{server_errors.shown(first.address)}' isn't read as a raster"
+                f" ({deepest_reason(error)}). It may be damaged upstream: try again later, then"
+                " report it to the project."
             ) from error
     if sizes != (tiles.cells, tiles.cells):
         raise FetchError(

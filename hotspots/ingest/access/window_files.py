@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 
 from hotspots.config import variable
-from hotspots.errors import WriteError
+from hotspots.errors import WriteError, deepest_reason
 from hotspots.ingest.access.download import Progress, disk_errors, write_text
 from hotspots.ingest.access.mosaic import described_part, vrt_text
 from hotspots.ingest.access.window_reader import Reader
@@ -54,9 +54,9 @@ def copied(
             _write(reader, of, part, progress)
     except (RasterioError, CPLE_BaseError, OSError) as error:
         part.unlink(missing_ok=True)
-        why = said[0] if said else str(error)
+        why = said[0].rstrip(".") if said else deepest_reason(error)
         raise WriteError(
-            f"The window '{path}' can't be written ({why.rstrip('.')}). Free some space, or set"
+            f"The window '{path}' can't be written ({why}). Free some space, or set"
             f" {variable('cache')} to a folder elsewhere; nothing was left half-written."
         ) from error
     # Also on Ctrl+C: a KeyboardInterrupt isn't an Exception.

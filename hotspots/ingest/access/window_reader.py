@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyproj
 
-from hotspots.errors import EmptyRegionError, FetchError
+from hotspots.errors import EmptyRegionError, FetchError, deepest_reason
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.fetch import key_of
 from hotspots.ingest.access.http import USER_AGENT, Client
@@ -182,7 +182,7 @@ class Reader:
         raise AssertionError("a try returns or raises")
 
     def _unread(self, error: Exception) -> FetchError:
-        said = str(error.__cause__ or error).splitlines()[0].replace("/vsicurl/", "").rstrip(".")
+        said = deepest_reason(error).replace("/vsicurl/", "")
         return FetchError(
             f"'{server_errors.shown(self.source.address)}' answers, but isn't read as a raster"
             f" ({said}). It may be damaged upstream: try again later, then report it to the"

@@ -15,6 +15,7 @@ import pyproj
 from affine import Affine
 
 from hotspots.ingest.sources.model import Tiles
+from hotspots.layers.crs import metres_per_unit
 
 Box = tuple[float, float, float, float]
 # Points along each side of a box. Between two of them a projected edge deviates from a straight
@@ -164,6 +165,7 @@ def overview_level(
         return -1
     side = requested_cell
     if not crs.is_geographic:
+        cell = cell * metres_per_unit(crs)
         # At a pole the shorter side would be 0.
         highest = min(89.0, max(max(abs(south), abs(north)) for _, south, _, north in boxes))
         side = requested_cell * _KM_PER_DEGREE * 1000 * float(np.cos(np.radians(highest)))

@@ -37,6 +37,7 @@ from hotspots.ingest.quality.statistics import (
     strips,
 )
 from hotspots.ingest.quality.verdicts import verdicts
+from hotspots.layers.crs import crs_label
 from hotspots.layers.grid import WGS84_A_M, Grid, axis_names, grid_of
 from hotspots.layers.variables import Variable, class_nodata, classes_of, variable
 
@@ -85,7 +86,9 @@ def report(
         true hectares; means and quantiles are weighted by area x share. ``coverage`` is the share
         of the region's area with a value, or of the grid's where no region is given; on a coast,
         region and share both exclude the sea, so the smaller of the two is used.
-        ``verdicts`` are sentences on implausible properties; empty if there are none.
+        ``verdicts`` are sentences on implausible properties; empty if there are none. ``grave``
+        are those of them that stop the addition of a user's layer; ``accepted``, filled where it
+        is added, those that the user accepted.
 
     Raises
     ------
@@ -123,8 +126,12 @@ def report(
         "comparison": comparison.summary(),
         "picture": picture.summary(values["quantiles"]),
         "verdicts": [],
+        "grave": [],
+        "accepted": [],
     }
-    out["verdicts"] = verdicts(out)
+    found = verdicts(out)
+    out["verdicts"] = [verdict.sentence for verdict in found]
+    out["grave"] = [verdict.sentence for verdict in found if verdict.is_grave]
     return out
 
 
@@ -146,7 +153,7 @@ def _description(layer: xr.DataArray, row: Variable, grid: Grid) -> Description:
         "unit": unit,
         "year": attrs.get("year"),
         "depth_cm": attrs.get("depth_cm"),
-        "crs": grid.crs.to_string() if grid.crs.to_epsg() else grid.crs.name,
+        "crs": crs_label(grid.crs),
         "resolution": _resolution(grid),
         "shape": list(grid.shape),
         "bounds": [float(f"{edge:.10g}") for edge in grid.bounds],
@@ -169,8 +176,8 @@ def _resolution(grid: Grid) -> Resolution:
     dx, dy = abs(grid.transform.a), abs(grid.transform.e)
     middle = rows_of(grid, grid.shape[0] // 2, 1)
     if not grid.is_geographic:
-        metres = [dx * f for f in (1, dy / dx)]
-        return {"degrees": None, "km": [round(m / _M_PER_KM, 6) for m in metres]}
+        km = [side * grid.metres_per_unit / _M_PER_KM for side in (dx, dy)]
+        return {"degrees": None, "km": [round(side, 6) for side in km]}
     # As on a sphere: the meridian's true length differs by less than 0.7 %.
     height = dy * np.pi / 180 * WGS84_A_M / _M_PER_KM
     # The width at which a cell of this height has its true area.

@@ -69,6 +69,7 @@ def page(report: QualityReport) -> str:
     parts = [
         f"<h1>{html_text(title)}</h1><p>{html_text(report['long_name'])}</p>",
         _verdicts(report["verdicts"]),
+        _accepted(report["accepted"]),
         _section("Map", _picture(report)),
         _section("What it is", _table(_what(report))),
         _section("Coverage", _table(_coverage(report))),
@@ -106,6 +107,13 @@ def _verdicts(sentences: Iterable[str]) -> str:
     if not items:
         return "<p>Nothing looks wrong.</p>"
     return f'<ul class="verdicts">{items}</ul>'
+
+
+def _accepted(sentences: Iterable[str]) -> str:
+    items = "".join(f"<li>{html_text(s)}</li>" for s in sentences)
+    return (
+        f"<p>Accepted by whoever added the layer (--accept):</p><ul>{items}</ul>" if items else ""
+    )
 
 
 def _what(report: QualityReport) -> list[tuple[str, object]]:

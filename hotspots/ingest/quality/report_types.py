@@ -148,3 +148,5 @@ class QualityReport(Description, Coverage, Values):
     comparison: ComparisonSummary | None
     picture: Picture
     verdicts: list[str]
+    grave: list[str]
+    accepted: list[str]

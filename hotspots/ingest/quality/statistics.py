@@ -17,6 +17,7 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
+from hotspots.layers.crs import same_crs
 from hotspots.layers.grid import Grid, axis_names, cell_area, grid_of, row_area_ha
 
 Array = npt.NDArray[np.float64]
@@ -235,7 +236,7 @@ class Onto:
 def places(grid: Grid, coarse: Grid) -> npt.NDArray[np.int64]:
     """Return the flat index of the coarse cell that holds each cell's centre; -1 outside."""
     xs, ys = grid.x[None, :], grid.y[:, None]
-    if not grid.crs.equals(coarse.crs, ignore_axis_order=True):
+    if not same_crs(grid.crs, coarse.crs):
         across = pyproj.Transformer.from_crs(grid.crs, coarse.crs, always_xy=True)
         xs, ys = across.transform(*np.meshgrid(grid.x, grid.y))
     t = coarse.transform

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from hotspots.ingest.quality.report_types import ComparisonSummary, QualityReport
 from hotspots.layers.plausibility import MOST_OUTSIDE
 
 _FEW_COVERED = 0.5
 _FACTOR = 2.0  # ratio of means from which a remark is made
+# From these, the unit is wrong rather than the place unusual.
+_GRAVE_FACTOR, _GRAVE_FACTOR_OF_SHARES = 7.5, 50.0
 _UNLIKE_R = 0.2
 _ENOUGH_CELLS = 30  # over fewer, a low r may be chance
 _FEW_AGREE = 0.5
+_NONE_AGREE = 0.05  # far below what chance gives
 _FEW_ZEROS = 0.001
 # Ratios that result from a wrong unit or scale; `_NEAR` is the relative tolerance.
 _SLIPS = (
@@ -28,16 +32,23 @@ _SLIPS = (
 _NEAR = 0.25
 
 
-def verdicts(report: QualityReport) -> list[str]:
-    """Return the sentences for a quality report, most serious first."""
+class Verdict(NamedTuple):
+    """A sentence on an implausible property; a grave one stops the addition of a user's layer."""
+
+    sentence: str
+    is_grave: bool = False
+
+
+def verdicts(report: QualityReport) -> list[Verdict]:
+    """Return the verdicts on a quality report, most serious first."""
     if not report["valid_cells"]:
-        return ["No cell has a value: check the region, the CRS and the nodata."]
+        return [Verdict("No cell has a value: check the region, the CRS and the nodata.", True)]
     return [
         *_range(report),
-        *_flat(report),
-        *_zeros(report),
-        *_cover(report),
-        *_texture(report),
+        *map(Verdict, _flat(report)),
+        *map(Verdict, _zeros(report)),
+        *map(Verdict, _cover(report)),
+        *map(Verdict, _texture(report)),
         *_comparison(report),
     ]
 
@@ -61,30 +72,33 @@ def cells(count: int) -> str:
     return f"{count:,} cell{'' if count == 1 else 's'}"
 
 
-def _range(report: QualityReport) -> Iterator[str]:
+def _range(report: QualityReport) -> Iterator[Verdict]:
     of = report["range"]
     unit = spelt(report["unit"])
     if "codes" in of:
         if of["outside"]:
             codes = ", ".join(map(str, of["strange"]))
-            yield f"{cells(of['outside'])} of codes that the legend doesn't have ({codes})."
+            yield Verdict(
+                f"{cells(of['outside'])} of codes that the legend doesn't have ({codes}).", True
+            )
         return
     if of["below"]:
-        yield (
+        yield Verdict(
             f"{cells(of['below'])} below {number(of['low'])}{unit}, the least that is valid;"
             f" the least is {number(of['least'])}."
         )
     if of["above"]:
-        yield (
+        yield Verdict(
             f"{cells(of['above'])} above {number(of['high'])}{unit}, the greatest that is"
             f" valid; the greatest is {number(of['greatest'])}."
         )
     if of["infinite"]:
-        yield f"{cells(of['infinite'])} infinite: something was divided by zero."
+        yield Verdict(f"{cells(of['infinite'])} infinite: something was divided by zero.", True)
     if of["outside_share"] > MOST_OUTSIDE:
-        yield (
+        yield Verdict(
             f"{100 * of['outside_share']:.3g} % of the cells are out of the valid range: check"
-            " unit, scale and nodata."
+            " unit, scale and nodata.",
+            True,
         )
 
 
@@ -119,37 +133,43 @@ def _texture(report: QualityReport) -> Iterator[str]:
         )
 
 
-def _comparison(report: QualityReport) -> Iterator[str]:
+def _comparison(report: QualityReport) -> Iterator[Verdict]:
     of = report["comparison"]
     if of is None:
         return
     if "skipped" in of:
-        yield f"Not compared with the global layer: {of['skipped']}."
+        yield Verdict(f"Not compared with the global layer: {of['skipped']}.")
     elif not of["cells"]:
-        yield "Not compared with the global layer: they have no cells in common."
+        yield Verdict("Not compared with the global layer: they have no cells in common.")
     elif "agreement" in of:
         if of["agreement"] is not None and of["agreement"] < _FEW_AGREE:
-            yield (
+            yield Verdict(
                 f"Only {100 * of['agreement']:.3g} % of the area is of the class that the global"
-                " layer has: check the legend and the orientation."
+                " layer has: check the legend and the orientation.",
+                of["agreement"] < _NONE_AGREE,
             )
     else:
         yield from _likeness(of)
 
 
-def _likeness(of: ComparisonSummary) -> Iterator[str]:
+def _likeness(of: ComparisonSummary) -> Iterator[Verdict]:
     ratio = of["ratio_of_totals"]
     if ratio is not None and ratio <= 0:
-        yield "The mean has another sign than the global layer's: check unit and nodata."
+        yield Verdict(
+            "The mean has another sign than the global layer's: check unit and nodata.", True
+        )
     elif ratio is not None and not 1 / _FACTOR < ratio < _FACTOR:
         slip = next((text for r, text in _SLIPS if abs(ratio / r - 1) < _NEAR), "")
-        yield (
+        # A share of land may well be far from the mean of half a degree.
+        most = _GRAVE_FACTOR_OF_SHARES if of["unit"] in ("1", "%") else _GRAVE_FACTOR
+        yield Verdict(
             f"The mean is {number(ratio)} times the global layer's"
             f" ({number(of['mean'])} against {number(of['reference_mean'])}{spelt(of['unit'])}):"
-            f" check the unit{f'; {slip}' if slip else ''}."
+            f" check the unit{f'; {slip}' if slip else ''}.",
+            not 1 / most < ratio < most,
         )
     if of["r"] is not None and of["r"] < _UNLIKE_R and of["cells"] >= _ENOUGH_CELLS:
-        yield (
+        yield Verdict(
             f"Weakly correlated with the global layer (r = {of['r']:.2f} over"
             f" {cells(of['cells'])}): check orientation, CRS and variable."
         )

@@ -24,10 +24,10 @@ from hotspots.ingest.regrid.source_raster import (
     Numbers,
     SourceRaster,
     Stored,
-    Window,
     meanings,
     opened,
 )
+from hotspots.io.rasters.stored import Window
 from hotspots.layers.grid import Grid
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def read_warped(view: Warped, rows: tuple[int, int]) -> Stored:
         Unreadable.
     """
     window = (rows, (0, view.grid.shape[1]))
-    with opened(view.raw) as file:
-        parts = [_part(view, file, turn, window) for turn in _turns(view.source)]
+    with opened(view.raw) as file, file.for_gdal() as whole:
+        parts = [_part(view, whole, turn, window) for turn in _turns(view.source)]
         numbers, inside = parts[0]
         for more, there in parts[1:]:
             numbers = np.where(there, more, numbers)

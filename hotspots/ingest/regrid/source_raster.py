@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyproj
 
 from hotspots.errors import RasterError
-from hotspots.io.readers.rasters import raster
+from hotspots.io.rasters.gdal_file import in_type
+from hotspots.io.rasters.open import stored_raster
+from hotspots.io.rasters.stored import EVERYTHING, Decoding, RasterFile, Window
+from hotspots.layers.crs import layer_crs
 from hotspots.layers.grid import Grid
 from hotspots.layers.harmonise import (
     MAX_MAGNITUDE,
@@ -30,11 +33,7 @@ from hotspots.layers.units import conversion
 from hotspots.layers.variables import Variable
 from hotspots.locale.escaping import shell_word
 
-if TYPE_CHECKING:
-    from rasterio.io import DatasetReader
-
 Numbers = npt.NDArray[Any]  # in the data type of the file
-Window = tuple[tuple[int, int], tuple[int, int]]
 HOMOLOSINE = "ESRI:54052"
 # Some writers omit the first word; its Ocean View is another projection.
 _HOMOLOSINE_METHODS = ("Interrupted Goode Homolosine", "Goode Homolosine")
@@ -90,6 +89,8 @@ class SourceRaster:
         Where the file came from.
     use_file_nodata, use_file_scale : bool
         Whether the file's own nodata (where none is declared) and scale and offset are used.
+    use_file_limits : bool
+        Whether the file's own limits of valid numbers (CF) are used.
     """
 
     path: str
@@ -103,28 +104,21 @@ class SourceRaster:
     origin: Origin | None = None
     use_file_nodata: bool = True
     use_file_scale: bool = False
+    use_file_limits: bool = True
 
 
 @contextmanager
-def opened(raw: SourceRaster) -> Iterator[DatasetReader]:
-    """Open the file with rasterio; errors on opening and reading become `RasterError`."""
-    import rasterio
-
-    try:
-        with raster(raw.path) as file:
-            missing = [band for band in raw.bands if not 1 <= band <= file.count]
-            if missing:
-                raise RasterError(
-                    f"'{raw.path}' has no band {missing[0]}; it has {file.count}. Give a band from"
-                    f" 1 to {file.count}."
-                )
-            yield file
-    except (rasterio.errors.RasterioError, rasterio.errors.CRSError) as error:
-        message = str(error).rstrip(".") or type(error).__name__
-        raise RasterError(
-            f"'{raw.path}' can't be read as a raster; it may be damaged or truncated ({message})."
-            " Download or write it again."
-        ) from error
+def opened(raw: SourceRaster) -> Iterator[RasterFile]:
+    """Hold the file open; errors on opening and reading become `RasterError`."""
+    with stored_raster(raw.path) as file:
+        count = len(file.steps)
+        missing = [band for band in raw.bands if not 1 <= band <= count]
+        if missing:
+            raise RasterError(
+                f"'{raw.path}' has no band {missing[0]}; it has {count}. Give a band from 1 to"
+                f" {count}."
+            )
+        yield file
 
 
 def open_grid(raw: SourceRaster) -> Grid:
@@ -141,15 +135,13 @@ def open_grid(raw: SourceRaster) -> Grid:
     Raises
     ------
     RasterError
-        Unreadable, rotated, no CRS and none declared, or a declared CRS that contradicts the file.
+        Unreadable, rotated, no CRS and none declared, a declared CRS that contradicts the file, or
+        a CRS that rasters can't be in (`hotspots.layers.crs.layer_crs`).
     """
     with opened(raw) as file:
-        transform, shape = file.transform, (file.height, file.width)
-        own = pyproj.CRS.from_user_input(file.crs.to_wkt()) if file.crs else None
-    if transform.b or transform.d:
-        raise RasterError(f"'{raw.path}' is rotated against its CRS. Warp it north up (rio warp).")
-    crs = _crs(raw, own)
-    grid = Grid(transform, shape, crs)
+        place = file.placement(raw.crs)
+    crs = layer_crs(_crs(raw, place.crs), f"'{raw.path}'")
+    grid = Grid(place.transform, place.shape, crs)
     if not crs.is_geographic:
         return grid
     _require_degrees(raw, grid)
@@ -194,14 +186,6 @@ def _require_degrees(raw: SourceRaster, grid: Grid) -> None:
         )
 
 
-class Decoding(NamedTuple):
-    """How the numbers of a band are decoded: `nodata` lists those that mean missing."""
-
-    scale: float
-    offset: float
-    nodata: tuple[float, ...]
-
-
 @dataclass(frozen=True)
 class Stored:
     """Numbers of a window as stored, and how to decode them.
@@ -229,7 +213,7 @@ class Stored:
         for i, meaning in enumerate(self.meanings):
             for top in range(0, self.numbers.shape[1], _ROWS_AT_ONCE):  # small enough for the cache
                 part = slice(top, top + _ROWS_AT_ONCE)
-                out[i, part] = _decoded(self.numbers[i, part], meaning)
+                out[i, part] = meaning.values(self.numbers[i, part])
             if self.raw.transform == "expm1":
                 np.expm1(out[i], out=out[i])
             if self.inside is not None:
@@ -240,11 +224,8 @@ class Stored:
 
     def missing(self, band: int = 0) -> npt.NDArray[np.bool_]:
         """Return which numbers of a band (its position) mean missing, shape (rows, columns)."""
-        numbers = self.numbers[band]
-        out = np.zeros(numbers.shape, dtype=bool) if self.inside is None else ~self._inside(band)
-        for number in self.meanings[band].nodata:
-            out |= numbers == number
-        return out | np.isnan(numbers) if numbers.dtype.kind == "f" else out
+        out = self.meanings[band].missing(self.numbers[band])
+        return out if self.inside is None else out | ~self._inside(band)
 
     def _inside(self, band: int) -> npt.NDArray[np.bool_]:
         assert self.inside is not None
@@ -287,58 +268,30 @@ def read(
 def read_stored(raw: SourceRaster, window: Window | None = None) -> Stored:
     """Return the numbers of a window as stored; arguments as in `read`."""
     with opened(raw) as file:
-        numbers = file.read(list(raw.bands), window=window)
-        inside = None
-        if _has_mask(raw, file):
-            inside = file.read_masks(list(raw.bands), window=window) != 0
+        numbers = file.read(raw.bands, window)
+        inside = file.inside(raw.bands, window) if _uses_mask(raw) else None
         return Stored(raw, numbers, inside, meanings(raw, file))
 
 
-def meanings(raw: SourceRaster, file: DatasetReader) -> tuple[Decoding, ...]:
+def meanings(raw: SourceRaster, file: RasterFile) -> tuple[Decoding, ...]:
     """Return scale, offset and nodata numbers for each band of an open file."""
     return tuple(_decoding(raw, file, band) for band in raw.bands)
 
 
-def _has_mask(raw: SourceRaster, file: DatasetReader) -> bool:
-    if not raw.use_file_nodata or raw.nodata:
-        return False
-    # Only masks that are stored: nodata numbers are compared when values are decoded.
-    return any(
-        flag.name in ("per_dataset", "alpha")
-        for band in raw.bands
-        for flag in file.mask_flag_enums[band - 1]
-    )
+def _uses_mask(raw: SourceRaster) -> bool:
+    return raw.use_file_nodata and not raw.nodata
 
 
-def _decoding(raw: SourceRaster, file: DatasetReader, band: int) -> Decoding:
-    """Return scale, offset and the nodata numbers, rounded to the file's data type."""
-    scale, offset = raw.scale, raw.offset
-    if raw.use_file_scale:
-        scale, offset = float(file.scales[band - 1]), float(file.offsets[band - 1])
-    own = file.nodatavals[band - 1]
-    nodata = raw.nodata
-    if not nodata and raw.use_file_nodata and own is not None:
-        nodata = (float(own),)
-    kind = np.dtype(file.dtypes[band - 1])
-    if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
-        with np.errstate(over="ignore"):
-            nodata = tuple(float(kind.type(number)) for number in nodata)
-    # NaN is missing anyway, and equals nothing in a comparison.
-    return Decoding(scale, offset, tuple(number for number in nodata if not np.isnan(number)))
-
-
-def _decoded(stored: Numbers, decoding: Decoding) -> npt.NDArray[np.float64]:
-    # A copy: the stored numbers are still needed to detect undeclared nodata.
-    values = stored.astype("float64")
-    # Compared before scale and offset, which would round.
-    missing = [values == number for number in decoding.nodata]
-    if decoding.scale != 1:
-        values *= decoding.scale
-    if decoding.offset:
-        values += decoding.offset
-    for where in missing:
-        values[where] = np.nan
-    return values
+def _decoding(raw: SourceRaster, file: RasterFile, band: int) -> Decoding:
+    """Return how a band is decoded: as declared, else as its file says."""
+    own = file.decoding(band)
+    out = own if raw.use_file_scale else replace(own, scale=raw.scale, offset=raw.offset)
+    if raw.nodata:
+        kind = np.dtype(file.described(band).dtype)
+        out = replace(out, nodata=in_type(raw.nodata, kind))
+    elif not raw.use_file_nodata:
+        out = replace(out, nodata=())
+    return out if raw.use_file_limits else replace(out, valid=EVERYTHING, valid_values=EVERYTHING)
 
 
 def _require_declared(

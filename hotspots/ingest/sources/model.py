@@ -181,7 +181,7 @@ class Product:
     default : bool
         Whether it is downloaded when only the source is named.
     attrs : mapping
-        Further attributes of the layer: ``guidelines``, ``interval_level``.
+        Further attributes of the layer: ``guidelines``; ``level`` and ``support`` of errors.
     sure : str
         One of `SURENESS`: how certain unit, scale and nodata are; "" for the source's.
     """

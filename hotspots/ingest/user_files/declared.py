@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hotspots.ingest.user_files.source import Selection, UserRaster
+from hotspots.layers.error_layers import LEVEL, SUPPORT
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Declared:
     attribution : Attribution
     unit, depth, legend, guidelines : str or None
         None for the file's own, or for none.
+    level, support : str or None
+        Of a layer of errors; see `hotspots.layers.error_layers`.
     nodata : tuple of float
         Stored numbers that mean missing; empty for the file's own.
     scale, offset : float or None
@@ -44,6 +47,8 @@ class Declared:
     offset: float | None = None
     legend: str | None = None
     guidelines: str | None = None
+    level: str | None = None
+    support: str | None = None
 
     def properties(self, file: UserRaster) -> Properties:
         """Return the declared properties, and where there are none those of the file."""
@@ -52,6 +57,8 @@ class Declared:
             crs=self.selection.crs or file.crs,
             depth=str(self.depth or file.attrs.get("depth_cm", "")),
             guidelines=str(self.guidelines or file.attrs.get("guidelines", "")),
+            level=str(self.level or file.attrs.get(LEVEL, "")),
+            support=str(self.support or file.attrs.get(SUPPORT, "")),
         )
 
 
@@ -63,6 +70,8 @@ class Properties:
     crs: str
     depth: str
     guidelines: str
+    level: str
+    support: str
 
 
 def numbers(given: float | Sequence[float] | None) -> tuple[float, ...]:

@@ -1,37 +1,41 @@
 """Reading a user's file according to its format: the raster in it, and its metadata.
 
-GeoTIFF, NetCDF and Zarr (version 2) are read by GDAL in place. Zarr version 3, tables and polygons
-are first converted to a plain GeoTIFF, strip by strip.
+GeoTIFF, NetCDF and Zarr are read in place; tables and polygons are first made a plain GeoTIFF.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hotspots.errors import RasterError
-from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
+from hotspots.ingest.user_files.source import Selection, UserRaster, Year, chosen
 from hotspots.io.os_errors import permitted, require_permitted
-from hotspots.io.readers.rasters import raster, zarr
+from hotspots.io.rasters.open import NETCDF, layers_in, stored_raster
+from hotspots.io.rasters.steps import MONTHS, Step, in_calendar_order, of_year
+from hotspots.io.rasters.stored import RasterFile
+from hotspots.io.readers.vectors import TOPOJSON
 from hotspots.io.readers.zarr_store import is_zarr
+from hotspots.layers.crs import crs_text
 from hotspots.layers.dimensions import MONTH, third_dimension
 from hotspots.layers.variables import Variable
 
-if TYPE_CHECKING:
-    from rasterio.io import DatasetReader
-
 TIFF = (".tif", ".tiff")
-NETCDF = (".nc", ".nc4", ".cdf", ".h5", ".hdf5")
 TABLES = (".csv", ".tsv", ".txt")
 POLYGONS = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb")
-_TAGS = ("year", "depth_cm", "guidelines", "source", "citation", "licence", "url", "doi")
-_MONTHS = 12
-_AXES = (("lat", "lon"), ("latitude", "longitude"))
+_TAGS = (
+    "year",
+    "depth_cm",
+    "guidelines",
+    "level",
+    "support",
+    "source",
+    "citation",
+    "licence",
+    "url",
+    "doi",
+)
 
 
 def own_folder(given: str | Path | None) -> Path:
@@ -74,7 +78,7 @@ def user_raster(
     with permitted(path):
         suffix = path.suffix.lower()
         if is_zarr(path):
-            return _zarr(path, row, selection, own_folder(folder))
+            return _of_variable("ZARR", path, row, selection)
         if path.is_dir():
             raise RasterError(
                 f"'{path}' is a folder, but not a Zarr store. Give one file (add-layer takes one)."
@@ -82,75 +86,65 @@ def user_raster(
         if suffix in TIFF:
             return _described(str(path), row, selection)
         if suffix in NETCDF:
-            return _netcdf(path, row, selection)
-        from hotspots.ingest.user_files import tables as own_tables
-
+            return _of_variable("NETCDF", path, row, selection)
         if suffix in TABLES:
-            return own_tables.table(path, row, selection, own_folder(folder))
-        if suffix in POLYGONS:
-            return own_tables.polygons(path, row, selection, own_folder(folder))
+            from hotspots.ingest.user_files.tables import table
+
+            return table(path, row, selection, own_folder(folder))
+        if suffix in (*POLYGONS, TOPOJSON):
+            from hotspots.ingest.user_files.polygons import polygons
+
+            return polygons(path, row, selection, own_folder(folder))
     read = ", ".join((*TIFF, *NETCDF, ".zarr", *TABLES, *POLYGONS))
     raise RasterError(
         f"The format of '{path.name}' isn't supported ({read} are). Convert it first."
     )
 
 
-@contextmanager
-def _open(path: str, shown: str) -> Iterator[DatasetReader]:
-    import rasterio
-
-    try:
-        with raster(path) as file:
-            yield file
-    except rasterio.errors.RasterioError as error:
-        message = str(error).rstrip(".") or type(error).__name__
-        raise RasterError(
-            f"'{shown}' can't be read; it may be damaged or truncated ({message}). Download or"
-            " write it again."
-        ) from error
+def _of_variable(format: str, path: Path, row: Variable, selection: Selection) -> UserRaster:
+    """Return one variable of a NetCDF file or a Zarr store."""
+    wanted = selection.subdataset or ""
+    if "/" in wanted.strip("/"):  # in a group
+        name = wanted
+    else:
+        name = chosen(path, row, layers_in(path), wanted.strip("/"))
+    slash = "/" if format == "ZARR" and not name.startswith("/") else ""
+    return _described(f'{format}:"{path}":{slash}{name}', row, selection, name, str(path))
 
 
 def _described(
     path: str, row: Variable, selection: Selection, layer: str = "", shown: str = ""
 ) -> UserRaster:
-    with _open(path, shown or path) as file:
+    """Return the raster of a name that `hotspots.io.rasters.open.stored_raster` takes."""
+    with stored_raster(path) as file:
         bands, notes = _bands(file, row, selection, shown or path)
         first = bands[0]
-        tags = {k.casefold(): v for k, v in (file.tags() | file.tags(first)).items()}
+        said, place = file.described(first), file.placement(selection.crs)
+        nodata = file.decoding(first).nodata
+        tags = {key: str(value) for key, value in said.attrs.items()}
         if "license" in tags:
             tags.setdefault("licence", tags["license"])
-        unit = file.units[first - 1] or tags.get("units") or tags.get("unit") or ""
-        crs = file.crs.to_string() if file.crs else ""
-        # CF files whose axes are in degrees often name no CRS.
-        seen = "" if crs or not _has_axes(tags) else DEGREES
+        crs = crs_text(place.crs) if place.crs and not selection.crs else ""
         return UserRaster(
             path,
             bands,
             layer,
-            str(unit),
-            crs or seen,
-            seen,
-            file.nodatavals[first - 1],
-            file.dtypes[first - 1],
+            said.unit,
+            crs,
+            crs if place.crs_follows else "",
+            nodata,
+            said.dtype,
             {key: tags[key] for key in _TAGS if tags.get(key)},
-            notes,
+            (*place.notes, *said.notes, *notes),
         )
 
 
-def _has_axes(tags: dict[str, str]) -> bool:
-    """Return whether the tags have latitude and longitude coordinates in degrees (CF)."""
-    return any(
-        str(tags.get(f"{y}#units", "")).startswith("deg")
-        and str(tags.get(f"{x}#units", "")).startswith("deg")
-        for y, x in _AXES
-    )
-
-
 def _bands(
-    file: DatasetReader, row: Variable, selection: Selection, shown: str
+    file: RasterFile, row: Variable, selection: Selection, shown: str
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the bands to read, and notes on why these."""
-    count, band, year = file.count, selection.band, selection.year
+    steps, band, year = file.steps, selection.band, selection.year
+    count = len(steps)
     if band is not None:
         if not 1 <= band <= count:
             raise RasterError(
@@ -158,65 +152,23 @@ def _bands(
             )
         return (band,), ()
     if count == 1:
-        return (1,), ()
-    if third_dimension(row.name) == MONTH and count == _MONTHS:
-        return tuple(range(1, count + 1)), ("Its 12 bands are the months.",)
-    steps = [_step(file, i) for i in file.indexes]
-    if year is not None and steps.count(str(year)) == 1:
-        index = steps.index(str(year)) + 1
-        return (index,), (f"Band {index} is that of {year}.",)
-    some = ", ".join(f"{i} ({s})" if s else str(i) for i, s in enumerate(steps[:12], start=1))
+        return (1,), _of_one_step(steps[0], year)
+    if third_dimension(row.name) == MONTH and count == MONTHS:
+        order, note = in_calendar_order(steps, shown)
+        return tuple(i + 1 for i in order), (note,)
+    if year is not None and str(year).isdecimal():
+        found = of_year(steps, int(year))
+        if len(found) == 1:
+            return (found[0] + 1,), (f"Band {found[0] + 1} is that of {year}.",)
+    some = ", ".join(f"{i} ({s.label})" if s.label else str(i) for i, s in enumerate(steps[:12], 1))
     raise RasterError(
         f"'{shown}' has {count} bands: {some}{' and more' if count > 12 else ''}. Choose one with"
         " --band."
     )
 
 
-def _step(file: DatasetReader, index: int) -> str:
-    """Return the label of a band: its step along time, or its description."""
-    tags = file.tags(index)
-    along = [v for k, v in tags.items() if k.startswith("NETCDF_DIM_")]
-    text = along[0] if along else file.descriptions[index - 1] or ""
-    return str(text).removesuffix(".0")  # a year on an axis of floats
-
-
-def _netcdf(path: Path, row: Variable, selection: Selection) -> UserRaster:
-    with _open(f'NETCDF:"{path}":', str(path)) as file:
-        names = [text.rpartition(":")[2] for text in file.subdatasets]
-        # GDAL opens the only variable of a file itself, and lists no others.
-        if not names and file.count:
-            names = [file.tags(1).get("NETCDF_VARNAME", "")]
-    name = chosen(path, row, [n for n in names if n], selection.subdataset)
-    return _described(f'NETCDF:"{path}":{name}', row, selection, name, str(path))
-
-
-def _zarr(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
-    import rasterio
-
-    try:
-        with zarr(path) as file:
-            names = [text.rpartition("/")[2] for text in file.subdatasets]
-        degrees = any(set(pair) <= set(names) for pair in _AXES)
-        # In a Zarr store coordinates are arrays like all others.
-        axes = {n for pair in _AXES for n in pair} | {"x", "y", "X", "Y", "time", "spatial_ref"}
-        names = [n for n in names if n not in axes] or [""]
-        name = chosen(path, row, names, selection.subdataset) if names != [""] else ""
-        address = f'ZARR:"{path}":/{name}' if name else str(path)
-        # Only opening it shows whether GDAL can read this store; if not, it is copied.
-        with raster(address):
-            pass
-    except rasterio.errors.RasterioError:
-        return _zarr_as_geotiff(path, row, selection, folder)
-    seen = _described(address, row, selection, name, str(path))
-    if seen.crs or not degrees:
-        return seen
-    return replace(seen, crs=DEGREES, crs_needed=DEGREES)
-
-
-def _zarr_as_geotiff(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
-    from hotspots.ingest.user_files.zarr import to_geotiff
-
-    made, layer, notes = to_geotiff(path, row, selection, folder)
-    # Its bands are those selected.
-    seen = _described(str(made), row, Selection(), layer, str(path))
-    return replace(seen, notes=(*notes, *seen.notes))
+def _of_one_step(step: Step, year: Year) -> tuple[str, ...]:
+    """Return a note where the declared year isn't that of the file's only step."""
+    if step.year is None or year in (None, "") or str(step.year) == str(year):
+        return ()
+    return (f"The year {year} was declared where the file's only step is {step.label}.",)

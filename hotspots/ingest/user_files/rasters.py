@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,14 @@ import xarray as xr
 from hotspots.errors import RasterError
 from hotspots.io.geotiff import LAZY_CELLS, read_geotiff
 from hotspots.io.os_errors import permitted, require_permitted
-from hotspots.io.readers.hdf5 import DAMAGE, unreadable
-from hotspots.io.readers.netcdf import open_netcdf
+from hotspots.io.rasters.cf_axes import decoded
+from hotspots.io.rasters.cf_file import CfRaster, cf_raster, opened_as_stored, rasters_in
+from hotspots.io.rasters.steps import MONTHS, in_calendar_order
+from hotspots.io.rasters.stored import Decoding, Window
 from hotspots.io.readers.paths import confined
 from hotspots.layers.alignment import on_one_grid
-from hotspots.layers.dimensions import THICKNESS, stacked
-from hotspots.layers.grid import axis_names
+from hotspots.layers.dimensions import MONTH, THICKNESS, stacked, third_dimension
+from hotspots.layers.grid import Grid
 from hotspots.layers.harmonise import harmonise
 from hotspots.layers.typed import in_chunks
 from hotspots.layers.variables import variable
@@ -123,20 +127,12 @@ def _folder(path: Path) -> list[xr.DataArray]:
 
 def _netcdf(path: Path) -> list[xr.DataArray]:
     require_permitted(path)
-    # With a damaged file the readers raise many kinds of exceptions.
-    try:
-        with _opened(path) as data:
-            return [_netcdf_layer(data, name, path) for name in _planes(data, path)]
-    except DAMAGE as error:
-        raise unreadable(path, error) from error
-
-
-def _opened(path: Path) -> xr.Dataset:
-    return open_netcdf(path, decode_coords="all", decode_times=False)
+    with opened_as_stored(path) as data:
+        return [_netcdf_layer(CfRaster(path, data, name)) for name in _planes(data, path)]
 
 
 def _planes(data: xr.Dataset, path: Path) -> list[str]:
-    names = [str(name) for name, layer in data.data_vars.items() if layer.ndim >= 2]
+    names = rasters_in(data)
     for name in names:
         variable(name)
     if not names:
@@ -145,35 +141,91 @@ def _planes(data: xr.Dataset, path: Path) -> list[str]:
     return names
 
 
-def _netcdf_layer(data: xr.Dataset, name: str, path: Path) -> xr.DataArray:
-    layer = data[name]
-    if THICKNESS in data and data[THICKNESS].dims == ("depth",) and "depth" in layer.dims:
-        layer = layer.assign_coords({THICKNESS: data[THICKNESS]})
-    y, x = axis_names(layer)
-    # A chunk is a block of rows, for which (y, x) must come last.
-    if layer.size <= LAZY_CELLS or layer.dims[-2:] != (y, x):
-        return layer.load()
-    # Through a function and not through the open file, for the reasons given in `geotiff`.
-    *others, rows, columns = layer.shape
-    strip = max(1, _ROWS // max(1, int(np.prod(others))))
+def _netcdf_layer(raster: CfRaster) -> xr.DataArray:
+    """Return a layer with decoded numbers, (y, x) after its third dimension, if it has one."""
+    place = raster.placement()
+    if place.crs is None:
+        raise RasterError(
+            f"'{raster.name}' of '{raster.path}' has no coordinate reference system (CRS). After"
+            " checking its source give it one: dimensions named lat and lon if it is in degrees,"
+            " else a grid mapping; or data.rio.write_crs(4326) (Python)."
+        )
+    bands, along = _bands(raster)
+    rows, columns = place.shape
+    shape = (len(bands), rows, columns)
+    decoding = raster.decoding(1)
+    if variable(raster.name).classes is not None:
+        decoding = replace(decoding, scale=1.0, offset=0.0)
+    source = _Stored(raster.path, raster.name, bands, decoding, raster.path.stat().st_mtime_ns)
+    data: Any = source.read(None) if math.prod(shape) <= LAZY_CELLS else _lazily(source, shape)
+    grid = Grid(place.transform, place.shape, place.crs)
+    out = xr.DataArray(data, dims=(along or "_", "y", "x"), coords={"y": grid.y, "x": grid.x})
+    out = out.isel({"_": 0}) if not along else out.assign_coords(_labels(raster, along))
+    attrs = {str(key): value for key, value in raster.layer.attrs.items()}
+    out = out.rename(raster.name).assign_attrs(attrs)
+    placed: xr.DataArray = out.rio.write_crs(place.crs).rio.write_transform(place.transform)
+    return placed
+
+
+def _bands(raster: CfRaster) -> tuple[tuple[int, ...], str]:
+    """Return the bands in their order, and the dimension that they lie along; "" for one band."""
+    count = len(raster.steps)
+    expected = third_dimension(raster.name)
+    if count == 1 and raster.others != (expected,):
+        return (1,), ""
+    if expected == MONTH and count == MONTHS and raster.along:
+        order, _ = in_calendar_order(raster.steps, str(raster.path))
+        return tuple(i + 1 for i in order), MONTH
+    along = raster.along or (raster.others[0] if len(raster.others) == 1 else "")
+    if not along:
+        raise RasterError(
+            f"Layer '{raster.name}' has the dimensions {tuple(raster.layer.dims)}. Choose one step"
+            " of each, and write it as a layer of two dimensions (y, x)."
+        )
+    return tuple(range(1, count + 1)), along
+
+
+def _labels(raster: CfRaster, along: str) -> dict[str, xr.DataArray]:
+    """Return the coordinates of a layer's third dimension; months are in order already."""
+    if along == MONTH and raster.along:
+        return {}
+    data, out = raster.data, {}
+    if along in data.coords:
+        out[along] = data[along]
+    if THICKNESS in data and data[THICKNESS].dims == ("depth",) and along == "depth":
+        out[THICKNESS] = decoded(data[THICKNESS])
+    return out
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A variable of a file; its time invalidates a dask graph on change."""
+
+    path: Path
+    name: str
+    bands: tuple[int, ...]
+    decoding: Decoding
+    stamp: int
+
+    def read(self, window: Window | None) -> npt.NDArray[np.float64]:
+        # Through the file's name and not an open file, for the reasons given in `io.geotiff`.
+        with cf_raster(self.path, self.name) as raster:
+            return self.decoding.values(raster.read(self.bands, window))
+
+
+def _lazily(source: _Stored, shape: tuple[int, int, int]) -> Any:
+    count, rows, columns = shape
+    strip = max(1, _ROWS // count)
     by_rows = tuple(min(strip, rows - top) for top in range(0, rows, strip))
-    chunks = (*((size,) for size in others), by_rows, (columns,))
-    lazy = in_chunks(
-        _netcdf_chunk,
-        path=path,
-        layer=name,
-        stamp=path.stat().st_mtime_ns,  # a changed file gets other keys in dask's graph
-        chunks=chunks,
-        dtype=layer.dtype,
-        meta=np.empty((0,) * layer.ndim, dtype=layer.dtype),
+    return in_chunks(
+        _chunk,
+        source=source,
+        chunks=((count,), by_rows, (columns,)),
+        dtype="float64",
+        meta=np.empty((0, 0, 0), dtype="float64"),
     )
-    return layer.copy(data=lazy)
 
 
-def _netcdf_chunk(path: Path, layer: str, stamp: int, block_info: Any = None) -> npt.NDArray[Any]:
-    (top, bottom), (left, right) = block_info[None]["array-location"][-2:]
-    try:
-        with _opened(path) as data:
-            return np.asarray(data[layer][..., top:bottom, left:right].values)
-    except DAMAGE as error:
-        raise unreadable(path, error) from error
+def _chunk(source: _Stored, block_info: Any = None) -> npt.NDArray[np.float64]:
+    _, (top, bottom), (left, right) = block_info[None]["array-location"]
+    return source.read(((top, bottom), (left, right)))

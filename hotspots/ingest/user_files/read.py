@@ -20,16 +20,19 @@ from hotspots.ingest.user_files.requirements import (
     STOCKS,
     USUAL_DEPTH,
     declared_depth,
+    declared_errors,
     declared_year,
     has_guidelines,
     require_complete,
     require_convertible,
+    require_errors_only,
     require_legend,
     require_scale,
     require_storable,
 )
 from hotspots.ingest.user_files.source import Selection, UserRaster
 from hotspots.io.atomic import file_hash
+from hotspots.layers.crs import crs_label, horizontal, same_crs
 from hotspots.layers.variables import Variable, variable
 from hotspots.store.profiles import Depth
 
@@ -50,8 +53,8 @@ class Own:
     raw : SourceRaster
         Its file, and how to decode its numbers.
     attrs : dict
-        Attributes of the layer: ``depth_cm``, ``year``, ``guidelines``, ``source``, ``citation``,
-        ``licence``, as far as known.
+        Attributes of the layer: ``depth_cm``, ``year``, ``guidelines``, ``level``, ``support``,
+        ``source``, ``citation``, ``licence``, as far as known.
     legend : str
         Legend of its classes, "" if they are canonical.
     given : dict
@@ -62,7 +65,7 @@ class Own:
 
     variable: str
     raw: SourceRaster
-    attrs: dict[str, str | int]
+    attrs: dict[str, str | float]
     legend: str
     given: dict[str, object]
     notes: tuple[str, ...]
@@ -85,11 +88,14 @@ def read_own(
     cell: float | None = None,
     legend: str | None = None,
     guidelines: str | None = None,
+    level: float | str | None = None,
+    support: str | None = None,
     source: str = "",
     citation: str = "",
     licence: str = "",
     url: str = "",
     cache: str | Path | None = None,
+    accept: bool = False,
 ) -> Own:
     """Return a user's layer with its declared properties; raise if required ones are missing.
 
@@ -119,16 +125,23 @@ def read_own(
     column : str, optional
         Column of a table, or attribute of polygons, with the values.
     cell : float, optional
-        Side of the cells that polygons are burnt into, in units of their CRS.
+        Side of the cells that polygons are burnt into, in units of their CRS; or the distance of
+        the points of a table, where they don't show it.
     legend : str, optional
         Legend of the classes, one of `hotspots.layers.legends.legend_names`.
     guidelines : str, optional
         Guidelines of climate zones: "2006" or "2019".
+    level : float or str, optional
+        Level of the interval that a lower or upper bound is of: 0.95.
+    support : str, optional
+        Whether an error is of a "point" or of the mean of a "cell".
     source, citation, licence, url : str
         Origin of the data; kept in the layer's attributes.
     cache : path, optional
         Folder for downloaded files, and for rasters made from tables and polygons; by default one
         that is removed when the program ends.
+    accept : bool
+        Whether a doubtful grid of points is taken.
 
     Returns
     -------
@@ -146,7 +159,7 @@ def read_own(
         path_or_url,
         _row(variable),
         Declared(
-            Selection(band, year, crs or "", subdataset, column, cell),
+            Selection(band, year, crs or "", subdataset, column, cell, accept),
             Attribution(source, citation, licence, url),
             unit=unit,
             depth=depth,
@@ -155,6 +168,8 @@ def read_own(
             offset=offset,
             legend=legend,
             guidelines=guidelines,
+            level=None if level is None else str(level),
+            support=support,
         ),
         cache,
     )
@@ -213,6 +228,7 @@ def _checked(path: Path, row: Variable, declared: Declared, file: UserRaster) ->
     depth = declared_depth(row, properties.depth)
     require_convertible(path, row, properties.unit)
     require_legend(row, declared.legend)
+    require_errors_only(row, declared.level, declared.support)
     require_storable(path, file, declared.nodata)
     return _Layer(path, row, declared, file, properties, depth)
 
@@ -235,24 +251,24 @@ def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
     )
 
 
-def _attrs(layer: _Layer) -> dict[str, str | int]:
+def _attrs(layer: _Layer) -> dict[str, str | float]:
     """Return the layer's attributes: the declared ones, else those of the file."""
     own, year = layer.file.attrs, layer.declared.selection.year
-    attrs: dict[str, str | int] = {key: own[key] for key in _FROM_FILE if own.get(key)}
+    attrs: dict[str, str | float] = {key: own[key] for key in _FROM_FILE if own.get(key)}
     attrs |= {key: text for key, text in asdict(layer.declared.attribution).items() if text}
     if year not in (None, ""):
         attrs["year"] = year
     attrs.setdefault("source", layer.path.name)
     if "year" in attrs:
-        attrs["year"] = declared_year(layer.path, attrs["year"])
+        attrs["year"] = declared_year(layer.path, str(attrs["year"]))
     if layer.depth is not None:
         attrs["depth_cm"] = str(layer.depth)
     if has_guidelines(layer.row):
         attrs["guidelines"] = layer.properties.guidelines
-    return attrs
+    return attrs | declared_errors(layer.row, layer.properties)
 
 
-def _given(layer: _Layer, attrs: dict[str, str | int]) -> dict[str, object]:
+def _given(layer: _Layer, attrs: dict[str, str | float]) -> dict[str, object]:
     """Return the declared properties and those of the file, for the quality report."""
     declared, file = layer.declared, layer.file
     return {
@@ -270,6 +286,8 @@ def _given(layer: _Layer, attrs: dict[str, str | int]) -> dict[str, object]:
         "cell": declared.selection.cell,
         "legend": declared.legend,
         "guidelines": attrs.get("guidelines"),
+        "level": attrs.get("level"),
+        "support": attrs.get("support"),
     }
 
 
@@ -284,8 +302,9 @@ def _notes(layer: _Layer) -> Iterator[str]:
         yield f"The CRS {crs} was declared where the file says {file.crs}."
     if declared.depth is None and depth is not None:
         yield f"The depth {depth} cm is the file's own."
-    if missing and file.nodata is not None and file.nodata not in missing:
-        yield f"The file's own nodata {file.nodata:g} counts as a value."
+    values = [number for number in file.nodata if number not in missing]
+    if missing and values:
+        yield f"The file's own nodata {', '.join(f'{n:g}' for n in values)} counts as a value."
     if layer.row.name.startswith(STOCKS) and depth is not None and str(depth) != USUAL_DEPTH:
         yield f"The stock is of {depth} cm; it isn't mixed with stocks of 0-30 cm."
 
@@ -330,14 +349,12 @@ def _of_all(folder: Path) -> str:
 
 
 def _same_crs(one: str, other: str) -> bool:
-    return bool(_crs(one).equals(_crs(other), ignore_axis_order=True))
+    return same_crs(_crs(one), _crs(other))
 
 
 def _shown_crs(text: str) -> str:
     """Return "EPSG:n" where the CRS has a code, else its name."""
-    crs = _crs(text)
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else str(crs.name)
+    return crs_label(horizontal(_crs(text)))
 
 
 def _crs(text: str) -> pyproj.CRS:

@@ -9,6 +9,14 @@ from pathlib import Path
 from hotspots.errors import RasterError
 from hotspots.ingest.user_files.declared import Properties
 from hotspots.ingest.user_files.source import UserRaster
+from hotspots.layers.error_layers import (
+    LEVEL,
+    SUPPORT,
+    is_bound,
+    is_error,
+    level_of,
+    support_of,
+)
 from hotspots.layers.harmonise import GUIDELINES
 from hotspots.layers.units import conversion
 from hotspots.layers.variables import Variable
@@ -57,11 +65,45 @@ def require_complete(path: Path, row: Variable, properties: Properties) -> None:
         lacking.append(("depth", f"--depth {USUAL_DEPTH}{point}"))
     if has_guidelines(row) and properties.guidelines not in GUIDELINES:
         lacking.append(("guidelines of the climate zones", "--guidelines 2019 (or 2006)"))
+    if is_bound(row.name) and not properties.level:
+        lacking.append(("level of the interval", "--level 0.90 (or 0.95)"))
+    if is_error(row.name) and not properties.support:
+        lacking.append(("support", "--support point (or cell, of an error of cells' means)"))
     if lacking:
         whats, options = zip(*lacking, strict=True)
         raise RasterError(
             f"'{path}' doesn't say its {' or its '.join(whats)}. After checking its source add:"
             f" {' '.join(options)}."
+        )
+
+
+def declared_errors(row: Variable, properties: Properties) -> dict[str, str | float]:
+    """Return the level and support of a layer of errors; {} for other layers.
+
+    Raises
+    ------
+    RasterError
+        One that can't be.
+    """
+    out: dict[str, str | float] = {}
+    if is_bound(row.name):
+        out[LEVEL] = level_of(properties.level)
+    if is_error(row.name):
+        out[SUPPORT] = support_of(properties.support)
+    return out
+
+
+def require_errors_only(row: Variable, level: str | None, support: str | None) -> None:
+    """Raise `RasterError` for a level or support declared of a layer that has none."""
+    if level and not is_bound(row.name):
+        raise RasterError(
+            f"--level is of the bounds of an interval, such as soc_stock_lower; '{row.name}' is"
+            " none. Leave it out, or name the variable that the values are of."
+        )
+    if support and not is_error(row.name):
+        raise RasterError(
+            f"--support is of layers of errors, such as soc_stock_sd; '{row.name}' is none. Leave"
+            " it out, or name the variable that the values are of."
         )
 
 

@@ -25,14 +25,16 @@ class Selection:
     year : int, str or None
         Selects the time step if there are several; None for any.
     crs : str
-        CRS of a table or of polygons, which replaces the file's own without reprojection; "" for
-        the file's own. Not used for rasters.
+        Replaces the file's own CRS without reprojection; "" for the file's own.
     subdataset : str or None
         Variable of a NetCDF file or Zarr store.
     column : str or None
         Column of a table, or attribute of polygons.
     cell : float or None
-        Side of the cells of polygons, in units of their CRS; required for polygons only.
+        Side of the cells of polygons, in units of their CRS, which is required; or the distance of
+        the points of a table, where they don't show it.
+    accept : bool
+        Whether what would be refused as doubtful is taken.
     """
 
     band: int | None = None
@@ -41,6 +43,7 @@ class Selection:
     subdataset: str | None = None
     column: str | None = None
     cell: float | None = None
+    accept: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class UserRaster:
         As stated in the file; "" if it isn't.
     crs_needed : str
         The CRS if it follows from the file, but GDAL doesn't recognise it.
-    nodata : float or None
+    nodata : tuple of float
+        Stored numbers that mean missing by the file itself.
     dtype : str
     attrs : dict
         Year, depth and source stated in the file.
@@ -73,7 +77,7 @@ class UserRaster:
     unit: str = ""
     crs: str = ""
     crs_needed: str = ""
-    nodata: float | None = None
+    nodata: tuple[float, ...] = ()
     dtype: str = "float64"
     attrs: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

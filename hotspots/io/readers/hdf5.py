@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotspots.errors import BadInputError, RasterError
+from hotspots.errors import BadInputError, RasterError, deepest_reason
 from hotspots.io.limits import require_within
 from hotspots.io.readers.paths import first_bytes
 
@@ -39,11 +39,9 @@ DAMAGE = (
 )
 
 
-def unreadable(path: str | Path, why: object) -> RasterError:
+def unreadable(path: str | Path, why: Exception | str) -> RasterError:
     """Return the error of a NetCDF file that is damaged."""
-    said = why.args[0] if isinstance(why, KeyError) and why.args else why  # str() adds quotes
-    text = str(said).strip().splitlines()
-    message = text[0][:200].rstrip(".") if text else type(why).__name__
+    message = deepest_reason(why) if isinstance(why, Exception) else why
     return RasterError(
         f"'{path}' can't be read as NetCDF; it may be damaged or cut short ({message})."
         " Fetch or write it again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ def open_netcdf(path: str | Path, **options: Any) -> xr.Dataset:
 def open_zarr_store(path: str | Path, **options: Any) -> xr.Dataset:
     """Open a Zarr store with xarray; raises `BadInputError` as `require_sound_zarr` does."""
     folder = require_sound_zarr(path)
-    # Consolidated metadata weren't checked, so they aren't used.
-    data: xr.Dataset = xr.open_zarr(folder, chunks=None, consolidated=False, **options)
+    with warnings.catch_warnings():
+        # GDAL leaves files in version 3 that zarr doesn't know, and reads around.
+        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
+        # Consolidated metadata weren't checked, so they aren't used.
+        data: xr.Dataset = xr.open_zarr(folder, chunks=None, consolidated=False, **options)
     return data

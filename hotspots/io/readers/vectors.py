@@ -8,6 +8,7 @@ JSON, which many drivers accept, is opened as ``GeoJSON:PATH``, which only one d
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -46,6 +47,10 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".geoparquet": (b"PAR1",),
 }
 _TEXT = (".geojson", ".json", ".kml")
+_JSON = (".geojson", ".json")
+TOPOJSON = ".topojson"
+_TOPOLOGY = re.compile(rb'"type"\s*:\s*"Topology"')
+_OVERLAP = 100  # bytes, more than what `_TOPOLOGY` matches
 _BESIDE = {".shp": (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".idm", ".ind")}
 # The only virtual tables of a GeoPackage; other kinds can read other files.
 _VIRTUAL = ("rtree",)
@@ -56,7 +61,7 @@ def vector_layers(path: str | Path) -> list[tuple[str, str | None]]:
     import pyogrio
 
     name = _checked(path)
-    with _pinned():
+    with _pinned(), _no_topology(Path(path)):
         return [(str(layer), kind) for layer, kind in pyogrio.list_layers(name)]
 
 
@@ -91,7 +96,7 @@ def read_vector(path: str | Path, layer: str | None = None, **options: Any) -> p
         return table
     if suffix == ".gpkg":
         require_modest_geopackage(Path(name), layer)
-    with _pinned():
+    with _pinned(), _no_topology(Path(path)):
         if suffix not in _TEXT:  # which GDAL reads whole to count its features
             info = pyogrio.read_info(name, layer=layer)
             require_amounts(Path(name).name, info["features"], len(info["fields"]))
@@ -105,6 +110,8 @@ def _checked(path: str | Path) -> str:
     """Return the name to pass to GDAL for a file whose content matches its suffix, or raise."""
     file = plain_path(path)
     suffix = file.suffix.lower()
+    if suffix == TOPOJSON:
+        raise topology_error(f"'{file.name}'")
     if suffix not in _MAGIC:
         raise BadInputError(
             f"'{file.name}' has no supported vector format ({', '.join(_MAGIC)}). Convert it"
@@ -120,11 +127,46 @@ def _checked(path: str | Path) -> str:
         require_beside(file, tuple(f"{file.name}{end}" for end in ("-wal", "-shm", "-journal")))
         _require_closed(file)
         _require_self_contained(file)
-    if suffix in (".geojson", ".json"):
+    if suffix in _JSON:
         return f"GeoJSON:{file}"
     if "!" in str(file):  # pyogrio would interpret the part after it as another path
         raise BadInputError(f"'{file}' has an exclamation mark in its path. Rename that part.")
     return str(file)
+
+
+def topology_error(called: str) -> BadInputError:
+    """Return the error of TopoJSON, which isn't read.
+
+    A short file may repeat its arcs so often that no memory holds the outlines.
+    """
+    return BadInputError(
+        f"{called} is TopoJSON, whose outlines are made of shared arcs; it isn't read. Convert it"
+        " to GeoPackage: ogr2ogr -a_srs EPSG:4326 OUT.gpkg IN, with the name of one object at the"
+        " end if it holds several."
+    )
+
+
+@contextmanager
+def _no_topology(file: Path) -> Iterator[None]:
+    """Explain the failure to read JSON if it is TopoJSON."""
+    import pyogrio
+
+    try:
+        yield
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        if file.suffix.lower() in _JSON and _is_topology(file):
+            raise topology_error(f"'{file.name}'") from error
+        raise
+
+
+def _is_topology(file: Path) -> bool:
+    end = b""
+    with file.open("rb") as opened:
+        while chunk := opened.read(1 << 20):
+            if _TOPOLOGY.search(end + chunk):
+                return True
+            end = chunk[-_OVERLAP:]
+    return False
 
 
 def _require_format(file: Path, suffix: str) -> None:

@@ -1,1 +1,1 @@
-"""Reading and writing records as CSV, XLSX, GeoJSON, GeoPackage; templates; relation graph."""
+"""Reading and writing files of records; templates; relation graph."""

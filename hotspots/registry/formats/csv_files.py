@@ -15,13 +15,14 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from hotspots.errors import RegistryError
 from hotspots.io.readers.texts import read_bytes
 from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
+from hotspots.registry.formats.heading_rows import headed, known_headings
 from hotspots.registry.formats.table import CellFault, RawRow, Table, table
-from hotspots.registry.schema.fields import field_called
 from hotspots.registry.schema.records import Value
 from hotspots.registry.schema.values import write, write_plain
 
@@ -30,6 +31,12 @@ _SEMICOLON = frozenset({"fr", "es"})
 # A footprint, made of numbers only: the numbers after its commas can't be formulas, and other
 # programs read it unchanged.
 _OUTLINE = re.compile(r"(MULTI)?POLYGON ?\([-0-9., ()]+\)")
+# The hint by which Excel knows the delimiter; quoted if a program quotes each cell.
+_STATED = re.compile(
+    r"[ \t]*(?P<quote>\"?)sep=(?P<delimiter>\\t|[^\w\s\"\\]|\t)(?P=quote)[,; \t]*(\r\n|\r|\n|$)",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 20  # rows in which the headings are sought
 MOST_CELL = 10_000_000  # characters; the longest cells are footprints
 
 
@@ -46,11 +53,9 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     # The limit applies to the whole process and is only increased.
     csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))
     text = _decoded(read_bytes(path, "records_bytes"), path.name, encoding)
-    rows = _rows(text, _delimiter(text))
-    header = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
-    if header is None:
-        raise RegistryError(f"'{path.name}' is empty. Give a file with a row of headings.")
-    return table(path.name, header.cells, rows)
+    stated, text = _stated_delimiter(text)
+    found = headed(_rows(text, stated or _delimiter(text)), path.name)
+    return table(path.name, found.header.cells, found.rows, found.notes)
 
 
 def write_csv(
@@ -130,14 +135,26 @@ def _undecoded(data: bytes, name: str, fault: UnicodeDecodeError, encoding: str 
     )
 
 
+def _stated_delimiter(text: str) -> tuple[str, str]:
+    """Return the delimiter that a first line "sep=;" states, or "", and the text below it.
+
+    Excel reads such a line and doesn't show it, so it isn't counted as a row.
+    """
+    match = _STATED.match(text)
+    if match is None:
+        return "", text
+    stated = match["delimiter"].replace("\\t", "\t")
+    return stated, text[match.end() :]
+
+
 def _delimiter(text: str) -> str:
-    """Return the delimiter for which the header has the most field names."""
+    """Return the delimiter for which a row has the most field names."""
 
     def known(delimiter: str) -> tuple[int, int]:
-        """Return the number of field names and of cells in the first row."""
-        first = next((row for row in _rows(text, delimiter) if any(row.cells)), None)
-        cells = first.cells if first else ()
-        return sum(field_called(cell) is not None for cell in cells), len(cells)
+        """Return the most field names in one of the first rows, and the cells of the first."""
+        first = list(islice((row for row in _rows(text, delimiter) if any(row.cells)), _LOOKED_AT))
+        most = max((known_headings(row) for row in first), default=0)
+        return most, len(first[0].cells) if first else 0
 
     # Without known headings it is the delimiter that gives the most cells.
     return max(DELIMITERS, key=known)

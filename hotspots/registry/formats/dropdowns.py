@@ -14,7 +14,7 @@ from hotspots.registry.schema.vocabulary import vocabulary
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
-_LISTS = "lists"  # the hidden sheet with the lists
+LISTS = "lists"  # the hidden sheet with the lists
 _LAST = 10_000  # minimum last row with drop-down lists
 
 
@@ -48,14 +48,14 @@ def add_dropdowns(
     offered = {name: found for name in columns if (found := _offered(name, types, lang))}
     if not offered:
         return
-    lists = book.create_sheet(_LISTS)
+    lists = book.create_sheet(LISTS)
     lists.sheet_state = "hidden"
     for row in zip_longest(*([name, *found] for name, found in offered.items())):
         lists.append(row)
     last = max(_LAST, rows + 1)
     for column, (name, found) in enumerate(offered.items(), start=1):
         letter, own = get_column_letter(column), get_column_letter(columns.index(name) + 1)
-        rule = DataValidation("list", formula1=f"{_LISTS}!${letter}$2:${letter}${len(found) + 1}")
+        rule = DataValidation("list", formula1=f"{LISTS}!${letter}$2:${letter}${len(found) + 1}")
         # Codes and labels in other languages are valid too; errors are reported on reading.
         rule.showErrorMessage, rule.allowBlank = False, True
         rule.add(f"{own}2:{own}{last}")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from hotspots.errors import BadInputError, RegistryError, near_matches
+from hotspots.errors import BadInputError, RegistryError, deepest_reason, near_matches
 from hotspots.io.limits import require_within
 from hotspots.io.readers.texts import paced, parse_json, read_text
 from hotspots.io.readers.vectors import read_vector, vector_layers
@@ -289,8 +289,8 @@ def _frame(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         shapely.errors.ShapelyError,
     ) as fault:
         raise RegistryError(
-            f"'{path.name}' can't be read as a GeoPackage ({str(fault).splitlines()[0][:80]})."
-            " Save it again."
+            f"'{path.name}' can't be read as a GeoPackage ({deepest_reason(fault, 80)}). Save it"
+            " again."
         ) from fault
     except (CRSError, ProjError) as fault:
         raise RegistryError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from hotspots.errors import RegistryError, near_matches
@@ -68,8 +69,21 @@ class RawRow:
     ragged: bool = True  # whether fewer cells than headings are a fault
 
 
-def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
+def table(
+    name: str, headings: Sequence[str], rows: Iterable[RawRow], above: Iterable[Problem] = ()
+) -> Table:
     """Return the table of a file's headings and rows.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, without its folder.
+    headings : sequence of str
+        The cells of the row of headings.
+    rows : iterable of RawRow
+        The rows below it.
+    above : iterable of Problem
+        Notes on the file; it is asked for them when the rows are read.
 
     Raises
     ------
@@ -100,7 +114,7 @@ def table(name: str, headings: Sequence[str], rows: Iterable[RawRow]) -> Table:
         name,
         tuple(c for c in columns if c),
         tuple(kept),
-        tuple(problems),
+        (*above, *problems),
         written(columns, headings),
         tuple(spoiled),
     )
@@ -177,15 +191,22 @@ def _faults(row: RawRow, columns: Sequence[str], name: str) -> Iterator[Problem]
 
 def notes(number: int, cells: Cells) -> Iterator[Problem]:
     """Yield warnings about the cells of a readable row."""
+    free = _free_texts()
     for column, cell in cells.items():
         if not cell:
             continue
-        if like_formula(cell) and fields()[column].kind in _FREE_TEXT:
+        if column in free and like_formula(cell):
             reason = Message("file.like_formula", sign=cell.lstrip()[:1])
             yield Problem(number, column, cell, reason, serious=False)
         elif ("Ã" in cell or "â€" in cell) and _garbled(cell):
             reason = Message("file.garbled", text=_garbled(cell)[:60])
             yield Problem(number, column, cell, reason, serious=False)
+
+
+@cache
+def _free_texts() -> frozenset[str]:
+    """Return the names of the fields for which any text is valid."""
+    return frozenset(name for name, field in fields().items() if field.kind in _FREE_TEXT)
 
 
 def _garbled(cell: str) -> str:

@@ -1,18 +1,18 @@
-"""XLSX files: checks for zip bombs and damage before opening, and saving."""
+"""XLSX and ODS files: checks for zip bombs and damage before opening, and saving."""
 
 from __future__ import annotations
 
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotspots.errors import RegistryError
 from hotspots.io.limits import require_within
-from hotspots.io.readers.texts import Deadline, read_bytes
+from hotspots.io.readers.texts import Deadline
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -22,22 +22,42 @@ _SMALL = 20_000_000  # bytes unpacked that are harmless at any ratio
 MOST_PARTS = 2_000
 _CHUNK = 1 << 20
 _OVERLAP = 200  # bytes; longer than the patterns, which may span two chunks
-_MERGED = re.compile(
-    rb'<(?:\w+:)?mergeCell\s[^<>]{0,99}?ref="[A-Z]{1,3}(\d{1,7}):[A-Z]{1,3}(\d{1,7})"'
-)
+MAIN_PARTS = {"XLSX": "xl/workbook.xml", "ODS": "content.xml"}
+_BINARY = "xl/workbook.bin"
+_WIDE_ESCAPE = re.compile(rb"(?<!_x005F)_x(?!00)[0-9A-Fa-f]{4}_")
 _ENCODED = re.compile(
     rb"[^<]{0,4}<\?xml[^>]{0,99}encoding\s*=\s*[\"'](?!utf-?8|utf-?16|us-ascii)", re.IGNORECASE
 )
-_OLE_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
-def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
-    """Raise for an XLSX file that is a zip bomb, damaged, or defines XML entities.
+def workbook_kind(path: Path) -> str:
+    """Return what a zip file holds by the names of its parts: XLSX, ODS or "a zip file"."""
+    try:
+        with zipfile.ZipFile(path) as opened:
+            names = set(opened.namelist())
+    except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError):
+        return "XLSX"  # a damaged one, as `check_workbook` says
+    if _BINARY in names:
+        return "XLSB"
+    if "encrypted-package" in names:
+        return "a file with a password"
+    return next((kind for kind, part in MAIN_PARTS.items() if part in names), "a zip file")
+
+
+def check_workbook(path: Path, kind: str) -> bool:
+    """Raise for an XLSX or ODS file that is a zip bomb, damaged, or defines XML entities.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        XLSX or ODS.
 
     Returns
     -------
-    mapping
-        Part of the file -> first and last row of each merged range in it.
+    bool
+        Whether a text has an XLSX escape of a character beyond Latin-1.
 
     Raises
     ------
@@ -46,13 +66,14 @@ def check_workbook(path: Path) -> Mapping[str, set[tuple[int, int]]]:
     """
     try:
         with zipfile.ZipFile(path) as opened:
-            _check_sizes(opened, path)
-            return {part.filename: _merged_rows(opened, part, path) for part in opened.infolist()}
+            _check_sizes(opened, path, kind)
+            found = [_check_part(opened, part, path) for part in opened.infolist()]
     # RuntimeError: a password, or an unsupported compression method.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as fault:
         raise RegistryError(
-            f"'{path.name}' is a damaged XLSX file ({fault}). Save or copy it again."
+            f"'{path.name}' is a damaged {kind} file ({fault}). Save or copy it again."
         ) from fault
+    return any(found)
 
 
 def save(book: Workbook, path: Path) -> None:
@@ -69,15 +90,16 @@ def save(book: Workbook, path: Path) -> None:
     path.write_bytes(packed.getbuffer())
 
 
-def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
+def _check_sizes(opened: zipfile.ZipFile, path: Path, kind: str) -> None:
     parts = opened.infolist()
     unpacked = sum(part.file_size for part in parts)
     ratio = unpacked / max(1, path.stat().st_size)
-    names = {part.filename for part in parts}
+    # The library that reads the values ignores case and the direction of slashes.
+    names = {part.filename.replace("\\", "/").casefold() for part in parts}
     if len(parts) > MOST_PARTS or len(names) < len(parts):
         raise RegistryError(
             f"'{path.name}' holds {len(parts):,} parts, more than {MOST_PARTS:,} or some twice;"
-            " that is not a valid XLSX file. Save it again from a spreadsheet program."
+            f" that is not a valid {kind} file. Save it again from a spreadsheet program."
         )
     require_within(
         f"'{path.name}' would give", unpacked, "workbook_bytes", "give the records as CSV"
@@ -87,16 +109,18 @@ def _check_sizes(opened: zipfile.ZipFile, path: Path) -> None:
             f"'{path.name}' would unpack to {unpacked / 1e6:,.0f} MB, {ratio:,.0f} times its size;"
             f" at most {MOST_RATIO} times are taken. Give the records as CSV."
         )
-    if "xl/workbook.xml" not in names:
-        kind = "an OpenDocument file" if "content.xml" in names else "a zip file"
-        raise RegistryError(f"'{path.name}' is {kind}, not XLSX. Save it as XLSX or CSV.")
+    # The library would take a file for another kind if the parts of this one are damaged.
+    others = {_BINARY, *MAIN_PARTS.values()} - {MAIN_PARTS[kind]}
+    if MAIN_PARTS[kind] not in names or not names.isdisjoint(others):
+        raise RegistryError(
+            f"'{path.name}' is not an {kind} file, though it is called one. Save it as {kind} or"
+            " CSV."
+        )
 
 
-def _merged_rows(
-    opened: zipfile.ZipFile, part: zipfile.ZipInfo, path: Path
-) -> set[tuple[int, int]]:
-    """Read a part completely, which verifies its stated size; return the rows of merged cells."""
-    found: set[tuple[int, int]] = set()
+def _check_part(opened: zipfile.ZipFile, part: zipfile.ZipInfo, path: Path) -> bool:
+    """Read a part, which verifies its stated size; return whether it has wide escapes."""
+    has_escapes = False
     for piece in _pieces(opened, part):
         plain = piece.replace(b"\0", b"")  # of UTF-16
         # In another encoding a definition could escape this check.
@@ -105,8 +129,8 @@ def _merged_rows(
                 f"'{path.name}' defines XML entities or is in an odd encoding, as no spreadsheet"
                 " program writes it. Save it again from one."
             )
-        found |= {(int(first), int(last)) for first, last in _MERGED.findall(piece)}
-    return found
+        has_escapes = has_escapes or (b"_x" in piece and _WIDE_ESCAPE.search(piece) is not None)
+    return has_escapes
 
 
 def _pieces(opened: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -117,11 +141,3 @@ def _pieces(opened: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
             deadline.check()
             yield tail + chunk
             tail = chunk[-_OVERLAP:]
-
-
-def ole_message(path: Path) -> str:
-    """Return the message for an OLE container: an encrypted workbook, or XLS."""
-    data = read_bytes(path)
-    if _OLE_ENCRYPTED in data:
-        return f"'{path.name}' is protected by a password. Save it without one."
-    return f"'{path.name}' is an old XLS file. Save it as XLSX or CSV."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hotspots.errors import RegistryError
 from hotspots.locale.escaping import like_formula
 from hotspots.registry.formats.dropdowns import add_dropdowns
+from hotspots.registry.formats.sheet_marks import MOST_ROWS
 from hotspots.registry.formats.workbooks import save
 from hotspots.registry.schema.fields import fields
 from hotspots.registry.schema.records import Record, Value
@@ -22,7 +23,6 @@ from hotspots.registry.schema.values import write
 if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-MOST_ROWS = 200_000
 MOST_CELL = 16_000  # characters; each may count twice towards Excel's 32,767
 _CellValue = str | float | None
 NUMBERS = frozenset({"number", "whole"})

@@ -99,7 +99,7 @@ def read_records(registry: Registry, path: Path, choices: FileChoices) -> ReadRe
         Where the records are to be imported; it is only read. Rows of an export are completed
         from it, and records that have a position there aren't located.
     path : Path
-        CSV, XLSX, GeoJSON or GeoPackage.
+        CSV, XLSX, ODS, XLS, GeoJSON or GeoPackage.
     choices : FileChoices
         How it is read.
 

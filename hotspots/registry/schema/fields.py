@@ -82,12 +82,17 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields().values() if field.group == group)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
 def field_called(heading: str) -> str | None:
     """Return the field for a column heading, or None.
 
     A heading is a field's name or its label, or former label, in one of the three languages, in the
     singular or plural, with or without the unit; case, accents and punctuation are ignored.
     """
+    if _CONTROL.search(heading):  # damage, which isn't punctuation
+        return None
     return _headings().get(key(heading)) or _stemmed().get(stem(heading))
 
 

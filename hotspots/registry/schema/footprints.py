@@ -86,6 +86,6 @@ def _on_globe(shape: BaseGeometry) -> bool:
 
 
 def _jumps(shape: BaseGeometry) -> bool:
-    from hotspots.geo.antimeridian import has_jump
+    from hotspots.geo.antimeridian import may_jump
 
-    return bool(has_jump(shape))
+    return bool(may_jump([shape])[0])
