@@ -57,18 +57,12 @@ def regions(what: str, text: str, *, units: bool) -> tuple[str, ...]:
     BadInputError
         One of them is unknown.
     """
-    from hotspots.geo.initiative import groups
-
     found: list[str] = []
     for part in filter(None, map(str.strip, text.split(SEPARATOR))):
         try:
-            named = values.read_list(fields()["regions"], part)
+            found += values.read_list(fields()["regions"], part)
         except ValueError as fault:
             raise BadInputError(_unknown(part, what, units)) from fault
-        # Rights and surveys depend on it: a region of the Initiative is given by its code.
-        if any(region in groups() and region != part for region in named):
-            raise BadInputError(_unknown(part, what, units))
-        found += named
     return tuple(dict.fromkeys(found))
 
 
