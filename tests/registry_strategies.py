@@ -88,10 +88,11 @@ _days = st.dates(min_value=date(1900, 1, 1)).map(str)
 _dates = _years | _days | _days.map(lambda day: day[:7])
 _moments = st.datetimes(min_value=datetime(1900, 1, 1)).map(lambda t: f"{t.isoformat()}Z")
 # Every number of decimals: 12.345 looks like thousands.
-_hectares = (
-    st.floats(0, 50).map(repr)
-    | st.decimals(0, 20_000, places=3).map(str)
-    | st.integers(0, 7).flatmap(lambda places: st.decimals(0, 999, places=places).map(str))
+_hectares = st.floats(0, 50).map(repr) | st.builds(
+    lambda whole, decimals, places: f"{whole}.{decimals:07}"[: len(f"{whole}.") + places],
+    st.integers(0, 20_000),
+    st.integers(0, 9_999_999),
+    st.integers(0, 7),
 )
 _numbers = st.floats(-50, 50).map(repr) | st.sampled_from(["0.1", "1e-7", "36.123456789012345"])
 _wholes = st.integers(1, 9999).map(str)
@@ -163,7 +164,7 @@ def field_values(field: Field) -> st.SearchStrategy[Any]:
 
 def records(types: Sequence[str] = TYPES) -> st.SearchStrategy[dict[str, Any]]:
     """Return a strategy of valid records of these types, with fields of all groups."""
-    return st.one_of([_of_type(type_) for type_ in types])
+    return st.one_of([_drawn(type_) for type_ in types])
 
 
 def record_lists(
@@ -171,6 +172,12 @@ def record_lists(
 ) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Return a strategy of lists of records whose ids differ."""
     return st.lists(records(types), max_size=max_size, unique_by=lambda record: record["id"])
+
+
+@st.composite
+def _drawn(draw: st.DrawFn, type_: str) -> dict[str, Any]:
+    """Draw a record; unlike its parts, this has a short name in messages of hypothesis."""
+    return draw(_of_type(type_))
 
 
 @cache  # to make a strategy takes longer than to draw from it

@@ -19,7 +19,10 @@ from hotspots.registry import fields, open_registry
 from hotspots.registry.database.queries import everything
 from hotspots.registry.formats.read import read_file
 from hotspots.registry.formats.write import write_file
+from hotspots.registry.governance.suggestions import accept, suggest
 from hotspots.registry.imports.plan import ImportChoices
+from hotspots.registry.maintenance import check_all
+from hotspots.registry.permissions import LOCAL
 from hotspots.registry.registry import Registry
 from hotspots.registry.schema import values
 
@@ -152,3 +155,16 @@ def test_an_export_that_a_spreadsheet_saved_is_still_the_same(cell: str) -> None
     # Without a version it may be anybody's row, and another number is no export's.
     assert registry.plan_import([(2, edited | {"surface_ha": "12.346", "version": "1"})]).problems
     assert bool(registry.plan_import([(2, edited)]).problems) == (cell != "12,3450")
+
+
+def test_a_number_is_never_doubted_on_its_way_within_the_registry() -> None:
+    """Checks, edits and suggestions write numbers as text, and read them again."""
+    registry = filled(practices([12.345]))
+    assert check_all(registry) == []
+    assert registry.change("practice-0", {"surface_ha": 13.579})["surface_ha"] == 13.579
+    now = "2026-12-01T00:00:00Z"
+    with registry.writing() as connection:
+        cells = {"id": "practice-0", "surface_ha": "24,6810", "version": "2"}
+        [number] = suggest(connection, [(2, cells)], LOCAL, now)
+        accept(connection, number, LOCAL, now)
+    assert registry.get("practice-0")["surface_ha"] == 24.681

@@ -21,6 +21,7 @@ from pathlib import Path
 from hotspots.errors import RegistryError
 from hotspots.io.readers.texts import read_bytes
 from hotspots.locale.escaping import from_spreadsheet, spreadsheet_text
+from hotspots.locale.messages import Message
 from hotspots.registry.formats.heading_rows import headed, known_headings
 from hotspots.registry.formats.table import CellFault, RawRow, Table, table
 from hotspots.registry.schema.records import Value
@@ -174,20 +175,17 @@ def _rows(text: str, delimiter: str) -> Iterator[RawRow]:
             yield RawRow(number, (), (CellFault(None, "", _broken(fault, line, reader.line_num)),))
             continue
         zero = tuple(
-            CellFault(at, "", "it contains a zero byte; enter it again")
+            CellFault(at, "", Message("file.zero_byte"))
             for at, cell in enumerate(cells)
             if "\0" in cell
         )
         yield RawRow(number, [from_spreadsheet(cell) for cell in cells], zero)
 
 
-def _broken(fault: csv.Error, first: int, last: int) -> str:
-    where = f"line {first}" if last <= first else f"lines {first} to {last}"
+def _broken(fault: csv.Error, first: int, last: int) -> Message:
+    lines = Message("file.line" if last <= first else "file.lines", first=first, last=last)
     if "unexpected end" in str(fault):
-        return (
-            f"a double quote that opens in line {first} is never closed, so {where} can't be"
-            " read; close it, or write it twice if it is part of the text"
-        )
+        return Message("file.quote_open", first=first, lines=lines)
     if "field limit" in str(fault):
-        return f"{where} hold a cell of more than {MOST_CELL:,} characters; is a quote unclosed?"
-    return f"{where} can't be read; a double quote within a quoted cell must be written twice"
+        return Message("file.cell_long", lines=lines, most=MOST_CELL)
+    return Message("file.quote_single", lines=lines)

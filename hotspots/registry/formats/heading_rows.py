@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from hotspots.errors import RegistryError
+from hotspots.locale.messages import Message
 from hotspots.registry.formats.table import CellFault, RawRow
 from hotspots.registry.schema.fields import field_called, fields
 from hotspots.registry.schema.problems import Problem
@@ -111,7 +112,7 @@ def _refuse_title(header: RawRow, rows: Sequence[RawRow], name: str) -> None:
 
 def _above(row: RawRow, header: RawRow) -> Problem:
     text = " ".join(cell for cell in row.cells if cell.strip())
-    reason = f"it stands above the headings, which are in row {header.number}, and isn't read"
+    reason = Message("file.above", row=header.number)
     return Problem(row.number, "", text, reason, serious=False)
 
 
@@ -122,13 +123,13 @@ def _records(rows: Iterator[RawRow], header: RawRow, notes: list[Problem]) -> It
     is_first = True
     for row in rows:
         if row.cells[:1] == header.cells[:1] and _trimmed(row.cells) == headings:
-            reason = "it repeats the headings and isn't read"
+            reason = Message("file.headings_again")
             notes.append(Problem(row.number, "", "", reason, serious=False))
             continue
         if is_first and not row.faults and (units := _units(row, columns)):
             if (fault := _wrong_unit(units)) is None:
                 listed = ", ".join(f"'{text}'" for text in units.values())
-                reason = f"it holds the units of the fields ({listed}) and isn't read"
+                reason = Message("file.units", units=listed)
                 notes.append(Problem(row.number, "", "", reason, serious=False))
                 continue
             row = RawRow(row.number, row.cells, (fault,), row.ragged)
@@ -164,10 +165,7 @@ def _wrong_unit(units: dict[str, str]) -> CellFault | None:
     for column, word in units.items():
         unit = fields()[column].unit
         if word.casefold() not in _UNITS.get(unit, set()):
-            field = f"'{column}' is in {unit}" if unit else f"'{column}' has no unit"
-            reason = (
-                f"it holds units and no record, and {field}, not in '{word}'; convert the values"
-                " below, and delete the row"
-            )
+            key = "file.unit_differs" if unit else "file.unit_none"
+            reason = Message(key, column=column, unit=unit, given=word)
             return CellFault(None, word, reason)
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotspots.errors import RegistryError, near_matches
+from hotspots.locale.messages import Message
 from hotspots.registry.formats.dropdowns import LISTS
 from hotspots.registry.formats.heading_rows import headed, known_headings
 from hotspots.registry.formats.sheet_marks import Book, Marks, Sheet
@@ -19,7 +20,6 @@ from hotspots.registry.schema.problems import Problem
 
 _LOOKED_AT = 20  # rows in which the headings are sought
 _MOST_LISTED = 10  # hidden rows in one note
-_MERGED = "cells are merged in it; unmerge them and fill each"
 _CONTINUED = re.compile(r"(?P<heading>.+) \((?P<part>\d{1,3})\)", re.DOTALL)
 
 
@@ -128,14 +128,16 @@ def _with_merged(rows: Iterator[RawRow], marks: Marks) -> Iterator[RawRow]:
         covered[first:end] = b"\1" * max(0, end - first)
     for row in rows:
         is_covered = row.number < len(covered) and covered[row.number]
-        faults = (*row.faults, CellFault(None, "", _MERGED)) if is_covered else row.faults
+        faults = (
+            (*row.faults, CellFault(None, "", Message("file.merged"))) if is_covered else row.faults
+        )
         yield RawRow(row.number, row.cells, faults, row.ragged)
 
 
 def _on_sheets(row: int, title: str, others: Sequence[str]) -> Iterator[Problem]:
     if others:
         listed = ", ".join(f"'{other}'" for other in others)
-        reason = f"only the sheet '{title}' is read, not {listed}; --sheet names another"
+        reason = Message("file.one_sheet", sheet=title, others=listed)
         yield Problem(row, "", "", reason, serious=False)
 
 
@@ -143,8 +145,8 @@ def _on_hidden_rows(header: int, marks: Marks) -> Iterator[Problem]:
     hidden = [row for row in marks.hidden if row > header]
     if hidden:
         listed = ", ".join(map(str, hidden[:_MOST_LISTED]))
-        more = f" and {len(hidden) - _MOST_LISTED:,} more" if len(hidden) > _MOST_LISTED else ""
-        reason = f"hidden rows are read like the others: {listed}{more}"
+        more = len(hidden) - _MOST_LISTED
+        reason = Message("file.hidden_more" if more > 0 else "file.hidden", rows=listed, more=more)
         yield Problem(hidden[0], "", "", reason, serious=False)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from hotspots.errors import RegistryError
+from hotspots.locale.messages import Message
 from hotspots.registry.formats.table import CellFault, RawRow
 
 MOST_ROWS = 200_000
@@ -15,7 +16,7 @@ MOST_COLUMNS = 1_000
 # Cells of the rectangle that holds a sheet's content: the reader of XLSX and XLS allocates it.
 MOST_CELLS = 20_000_000
 _ABOVE = 100  # rows that a title may take above a table of `MOST_ROWS`
-FORMULA = "it contains a formula; paste its value instead"
+FORMULA = Message("file.formula")
 Position = tuple[int, int]  # (row, column), both from 0
 
 
@@ -91,7 +92,7 @@ class Book(Protocol):
 
 def error_mark(error: str) -> Mark:
     """Return the mark of a cell with an error such as #N/A."""
-    return Mark(error, f"it contains the error {error}; empty or correct it")
+    return Mark(error, Message("file.error", error=error))
 
 
 def cell_fault(column: int, mark: Mark) -> CellFault:

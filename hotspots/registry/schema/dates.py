@@ -83,6 +83,11 @@ def read_date(text: str) -> str:
     return _valid(text, found)
 
 
+def is_like_a_date(text: str) -> bool:
+    """Return whether a text has digits as a date has, right or wrong."""
+    return any(character.isdigit() for character in text)
+
+
 def _not_a_date(text: str) -> Message:
     return Message("cell.date", cell=text)
 

@@ -54,10 +54,12 @@ def read_region(cell: str) -> str:
     ValueError
         It is none of these; the message is a `Message`.
     """
+    if cell in countries():
+        return str(cell)
+    if _UNIT.fullmatch(cell):
+        return _unit(cell)
     if cell == "world" or cell in _initiative_regions():
         return str(cell)
-    if _UNIT.fullmatch(cell) and cell not in countries():
-        return _unit(cell)
     if found := _region_names().get(key(cell)):
         return found
     try:

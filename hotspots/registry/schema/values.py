@@ -223,9 +223,14 @@ def _url(field: Field, cell: str) -> str:
 
 
 def _day(_: Field, cell: str) -> str:
-    if key(cell) in _YES:
-        raise ValueError(Message("cell.day_yes", cell=cell))
-    day = dates.read_date(cell)
+    try:
+        day = dates.read_date(cell)
+    except ValueError as fault:
+        if key(cell) in _YES:
+            raise ValueError(Message("cell.day_yes", cell=cell)) from fault
+        if not dates.is_like_a_date(cell):
+            raise ValueError(Message("cell.day", cell=cell)) from fault
+        raise
     if len(day) == len("2026-01-31"):
         return day
     raise ValueError(Message("cell.day", cell=cell))

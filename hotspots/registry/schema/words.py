@@ -23,14 +23,18 @@ _PLURALS = (
     ("ores", "or"),
 )
 _ELIDED = re.compile(r"\b[dlDL]['\u2019](?=\w)")
+_ACRONYM = re.compile(r"\b([a-z]{1,3}) (\d+)\b")
 _HEAD = re.compile(r"\s*(?::|\(|\s[-\u2013\u2014]|\u2013|\u2014)\s*")
 _NEAR = 0.66  # least similarity of a word that is offered
 _LONG_WORD = 4  # letters of a word that two phrases may share
 
 
 def stem(text: str) -> str:
-    """Return a text without case, accents, blanks, small words and plurals, for comparison."""
-    return "".join(_stems(text))
+    """Return a text without case, accents, small words and plurals, for comparison.
+
+    The number of an acronym is joined to it: "ODD 13" is like "ODD13".
+    """
+    return _ACRONYM.sub(r"\1\2", " ".join(_stems(text)))
 
 
 @lru_cache(maxsize=20_000)
