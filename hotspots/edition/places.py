@@ -73,9 +73,9 @@ def _extent(edition: Edition) -> str:
     return region if name == region else f"{name} ({region})"
 
 
-def called(place: Region) -> str:
+def called(place: Region, lang: str = "en") -> str:
     """Return a region's name with its id: "Kenya (KEN)"; one of them where they are the same."""
-    name = place.name()
+    name = place.name(lang)
     return name if place.kind in ("box", "custom", "world") else f"{name} ({place.id})"
 
 

@@ -407,7 +407,8 @@ def test_rows_are_for_lists() -> None:
         made = source(name)
         # Whoever uses a source must state these two; a card says the same.
         assert row["citation"] == made.citation != ""
-        assert row["licence"] and row["licence_url"].startswith("https://")
+        assert row["licence"]
+        assert row["licence_url"].startswith("https://")
         assert (row["licence_note"], row["doi"], row["url"]) == (
             made.licence_note,
             made.doi,
