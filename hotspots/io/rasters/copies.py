@@ -5,26 +5,30 @@ from __future__ import annotations
 import tempfile
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hotspots.io.cog import RasterForm, new_geotiff
-
-if TYPE_CHECKING:
-    from hotspots.io.rasters.cf_file import CfRaster
+from hotspots.io.rasters.stored import RasterFile
 
 _ROWS = 512
 
 
-def geotiff_copy(raster: CfRaster) -> Path:
-    """Return a GeoTIFF with the same bands and numbers, without a CRS; made once a program."""
-    stat = raster.path.stat()
-    return _copied(_Source(raster, (str(raster.path), raster.name, stat.st_mtime_ns)))
+def geotiff_copy(raster: RasterFile, path: Path, name: str) -> Path:
+    """Return a GeoTIFF with the same bands and numbers, without a CRS; made once a program.
+
+    Parameters
+    ----------
+    raster : RasterFile
+        Open; a variable of a file.
+    path, name : Path and str
+        The file and the variable, which with the file's time tell one copy from another.
+    """
+    return _copied(_Source(raster, (str(path), name, path.stat().st_mtime_ns)))
 
 
 class _Source:
     """A raster that is known by its file, its variable and the file's time."""
 
-    def __init__(self, raster: CfRaster, key: tuple[str, str, int]) -> None:
+    def __init__(self, raster: RasterFile, key: tuple[str, str, int]) -> None:
         self.raster, self.key = raster, key
 
     def __hash__(self) -> int:

@@ -140,7 +140,7 @@ class GdalRaster:
         return numbers
 
     def inside(self, bands: Sequence[int], window: Window | None) -> BoolArray | None:
-        """See `stored.RasterFile`; nodata numbers are no mask: decoding compares them."""
+        """See `stored.RasterFile`; nodata numbers aren't a mask; decoding compares them."""
         flags = {flag.name for band in bands for flag in self.file.mask_flag_enums[band - 1]}
         if not flags & set(_OF_MASKS):
             return None
