@@ -25,17 +25,23 @@ def worded(records: Iterable[Record], columns: Sequence[str], lang: str) -> Iter
 
 @cache
 def word(name: str, code: str, lang: str) -> str:
-    """Return the label of a code; the code itself if the label is ambiguous."""
+    """Return the label of a code, with the code if it is an ambiguous name of a country.
+
+    Another ambiguous label is replaced by the code.
+    """
     field = fields()[name]
     if field.kind == "country":
         called = countries()[code].names if code in countries() else {}
     else:
         called = vocabulary()[field.vocabulary].get(code, {})
     label = called.get(lang, code)
-    try:
-        return label if read(field, label) in (code, (code,)) else code
-    except ValueError:
-        return code
+    for shown in (label, f"{label} ({code})"):
+        try:
+            if read(field, shown) in (code, (code,)):
+                return shown
+        except ValueError:
+            continue
+    return code
 
 
 def _words(name: str, value: Value, lang: str) -> Value:
