@@ -29,6 +29,10 @@ Token = Annotated[
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="Who acts: a file with a token's secret.")
 ]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", help="Headings and labels in en, fr or es; by default names and codes."),
+]
 TYPES = "organisation, project, research_action or practice"
 REGION = "a code, a name, a box W,S,E,N, GeoJSON or a file"
 Force = Annotated[

@@ -24,8 +24,11 @@ def opened(
     token_file: Path | None = None,
     *,
     create: bool = False,
+    lang: str = "en",
 ) -> Registry:
-    """Open the registry of a command, with warnings about files and passwords that others can read.
+    """Open the registry of a command, and report which it is on standard error.
+
+    Warnings are reported about files and passwords that others can read.
 
     Parameters
     ----------
@@ -33,6 +36,8 @@ def opened(
         Values of the options; see `secret`.
     create : bool
         Create an empty registry if there is none.
+    lang : str
+        Language of the report: "en", "fr" or "es".
     """
     from hotspots.registry import open_registry
     from hotspots.registry.database.connection import file_of
@@ -40,7 +45,43 @@ def opened(
     warn_of_password(where)
     registry = open_registry(where, token=secret(token, token_file), create=create)
     warn_if_exposed(file_of(registry.engine))
+    report_used(registry, lang)
     return registry
+
+
+def opened_to_import(
+    where: str | None, token: str | None, *, dry_run: bool, lang: str = "en"
+) -> Registry:
+    """Open the registry that a file is imported into, or checked against; report which it is.
+
+    Parameters
+    ----------
+    where : str or None
+        Value of the option --registry.
+    token : str or None
+        Result of `secret`.
+    dry_run : bool
+        Whether nothing will be written.
+    lang : str
+        Language of the report.
+    """
+    from hotspots.registry.database.connection import file_of
+    from hotspots.registry.open import open_to_import
+
+    warn_of_password(where)
+    registry = open_to_import(where, token=token, dry_run=dry_run)
+    warn_if_exposed(file_of(registry.engine))
+    report_used(registry, lang)
+    return registry
+
+
+def report_used(registry: Registry, lang: str = "en") -> None:
+    """Report the path of the registry that a command uses, and whether it is the sample."""
+    from hotspots.locale import text
+    from hotspots.registry.open import is_sample, place_of
+
+    kind = "_sample" if is_sample(registry) else "_new" if registry.is_unmade else ""
+    report(text(f"registry.used{kind}", lang, path=place_of(registry)))
 
 
 def secret(token: str | None, token_file: Path | None) -> str | None:

@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import hotspots as hs
-from hotspots.cli.options import REGION, TYPES, Force, Token, TokenFile, Where
+from hotspots.cli.options import REGION, TYPES, Force, Lang, Token, TokenFile, Where
 from hotspots.cli.output import Json, print_rows, print_table, print_words, put, put_json
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError
+from hotspots.locale import check_language, counted, number
+from hotspots.locale import text as message
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
     from hotspots.registry import Registry
     from hotspots.registry.schema.records import Values
 
 _SHORT = ("id", "type", "name", "country", "place", "theme", "status", "verified_on")
 _PAGE = 10_000  # the most records that `Registry.find` returns at once
-
-Lang = Annotated[
-    str | None,
-    typer.Option("--lang", help="Headings and labels in en, fr or es; by default names and codes."),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +66,7 @@ def export(
     """
     from hotspots.registry.formats.write import write_file
 
-    registry = opened(where, token, token_file)
+    registry = opened(where, token, token_file, lang=check_language(lang or "en"))
     found = list(_matching(registry, region, type=type, theme=theme))
     if private:
         found = _with_personal_fields(registry, found)
@@ -154,44 +152,65 @@ def listed(
     text: Annotated[str | None, typer.Option(help="Only with this in a name or id.")] = None,
     token: Token = None,
     token_file: TokenFile = None,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """List records of a region or all; with --region, also how complete the registry is there."""
     from hotspots.registry.public_view import table
 
-    registry = opened(where, token, token_file)
+    said = check_language(lang or "en")
+    registry = opened(where, token, token_file, lang=said)
     found = table(_matching(registry, region, type=type, theme=theme, text=text))
     shown = found.drop(columns="geometry")
     if as_json or len(shown):
         if as_json:
             print_table(shown, as_json=True)
         else:
-            print_words(shown[list(_SHORT)])
+            print_words(shown[list(_SHORT)] if lang is None else _labelled(shown, lang))
     if not as_json:
-        _put_state(registry, found, region)
+        _put_state(registry, found, region, said)
 
 
-def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None) -> None:
+def _labelled(found: pd.DataFrame, lang: str) -> pd.DataFrame:
+    """Return the columns of a list with headings and labels in a language."""
+    import pandas as pd
+
+    from hotspots.registry import fields
+    from hotspots.registry.formats.headings import short_words
+    from hotspots.registry.schema.vocabulary import label
+
+    shown: dict[str, list[str]] = {}
+    for name in _SHORT:
+        if name == "status":  # computed from the dates, no field
+            words = [label("status", code, lang) if code else "" for code in found[name]]
+            shown[message("records.status", lang)] = words
+        else:
+            words = [short_words(name, str(cell), lang) for cell in found[name]]
+            shown[fields()[name].label[lang]] = words
+    return pd.DataFrame(shown)
+
+
+def _put_state(registry: Registry, found: gpd.GeoDataFrame, region: str | None, lang: str) -> None:
     from hotspots.edition.places import called
     from hotspots.io import clock
     from hotspots.registry.completeness import old_since
+    from hotspots.registry.maintenance import region_lines
+    from hotspots.registry.open import place_of
 
     day, place = old_since(clock.today()), hs.region(region) if region else None
     # "" (never verified) sorts before every date, and so counts too.
-    stale = int((found["verified_on"] < day).sum())
-    # With a region, the next line says it.
-    absence = "" if place else " Absence of a record is not evidence of absence."
+    stale = number(int((found["verified_on"] < day).sum()), lang)
+    where = place_of(registry)
     if len(found):
-        count = f"{len(found):,} record{'' if len(found) == 1 else 's'}"
-        verified = f"{stale:,} not verified within two years"
-        put(f"{count} in {registry.source}; {verified}.{absence}")
+        said = counted("records.found", len(found), lang, path=where, stale=stale)
+    elif place is None:
+        said = message("records.none", lang, path=where)
     else:
-        of = "" if place is None else f" of {called(place)}"
-        put(f"No such record{of} in {registry.source}.{absence}")
+        said = message("records.none_of", lang, path=where, region=called(place, lang))
+    # With a region, the next line says it.
+    put(said if place else f"{said} {message('records.absence', lang)}")
     if place is not None:
-        from hotspots.registry.maintenance import region_lines
-
-        for line in region_lines(registry, place):
+        for line in region_lines(registry, place, lang):
             put(line)
 
 
@@ -210,7 +229,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one record, field by field, or its history."""
-    registry = opened(where, token, token_file)
+    registry = opened(where, token, token_file, lang=check_language(lang))
     if history:
         from hotspots.registry.governance.journal import changed_fields
 
@@ -224,12 +243,11 @@ def show(
     if as_json:
         put_json(record)
         return
-    from hotspots.locale import check_language
     from hotspots.registry import fields
     from hotspots.registry.formats.headings import worded
     from hotspots.registry.schema import values
 
-    [labelled] = worded([record], list(record), check_language(lang))
+    [labelled] = worded([record], list(record), lang)
     for name, value in labelled.items():
         put(f"{fields()[name].label[lang]}: {values.write(value)}")
 
@@ -264,7 +282,7 @@ def matrix(
     """Count records by theme and region; a record of several regions counts once in the total."""
     from hotspots.registry.coverage_matrix import matrix as count
 
-    found = count(opened(where).records, by=by, regions=regions)
+    found = count(opened(where, lang=check_language(lang)).records, by=by, regions=regions)
     if as_json:
         put_json(found.to_dict(lang))
         return

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from hotspots.errors import EmptyRegionError
 from hotspots.geo.regions import initiative_members
-from hotspots.locale import hectares, tonnes
+from hotspots.locale import hectares, text, tonnes
+from hotspots.locale.messages import Message
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,43 +75,61 @@ def _extent(edition: Edition) -> str:
     return region if name == region else f"{name} ({region})"
 
 
-def called(place: Region) -> str:
+def called(place: Region, lang: str = "en") -> str:
     """Return a region's name with its id: "Kenya (KEN)"; one of them where they are the same."""
-    name = place.name()
+    name = place.name(lang)
     return name if place.kind in ("box", "custom", "world") else f"{name} ({place.id})"
 
 
-def without_hotspots(place: Region, edition: Edition) -> str:
+def without_hotspots(place: Region, edition: Edition) -> Message:
     """Return a sentence on a region of an edition in which no hotspot lies: what is known of it."""
-    said = f"{called(place)} has no hotspot in this edition"
+    facts = _facts(place, edition)
+
+    def name(lang: str) -> str:
+        """Return the region's name in a language."""
+        return called(place, lang)
+
+    def joined(lang: str) -> str:
+        """Return the facts in a language."""
+        return text("format.semicolon", lang).join(fact.in_language(lang) for fact in facts)
+
+    if not facts:
+        return Message("place_gap.none", region=name)
+    return Message("place_gap.facts", region=name, facts=joined)
+
+
+def _facts(place: Region, edition: Edition) -> list[Message]:
     rows = edition.table[edition.table["set"] != "outside"]
     if place.id not in rows.index:
-        return f"{said}."
+        return []
     row = cast("Mapping[str, object]", rows.loc[place.id].to_dict())
     if row.get("value_from") == "missing":
-        return f"{said}: the data hold no soil there."
-    parts = [_land(row), *_amounts(row, f"{edition.recipe.methods.ranking_potential}_total")]
-    known = "; ".join(filter(None, parts))
-    return f"{said}: {known}." if known else f"{said}."
+        return [Message("place_gap.no_soil")]
+    return [*_land(row), *_amounts(row, f"{edition.recipe.methods.ranking_potential}_total")]
 
 
-def _land(row: Mapping[str, object]) -> str:
+def _land(row: Mapping[str, object]) -> list[Message]:
     ranked, hot = _number(row, "ranked_managed_ha"), _number(row, "hot_managed_ha")
     if hot > 0:
         # Such as a corner of a patch that lies in a neighbour.
-        return f"its {hectares(hot)} of hot land are less than 1 % of a hotspot of its neighbours"
+        return [Message("place_gap.corner", area=partial(hectares, hot))]
     if ranked > 0:
-        return f"none of its {hectares(ranked)} of ranked managed land is hot"
-    return "none of its land is ranked" if ranked == 0 else ""
+        return [Message("place_gap.not_hot", area=partial(hectares, ranked))]
+    return [Message("place_gap.not_ranked")] if ranked == 0 else []
 
 
-def _amounts(row: Mapping[str, object], leading: str) -> list[str]:
+def _amounts(row: Mapping[str, object], leading: str) -> list[Message]:
     """Return what is known of a region's potential and stock."""
-    gain, stock = _number(row, leading), _number(row, "soc_stock_total")
+    amounts = {"potential": _number(row, leading), "stock": _number(row, "soc_stock_total")}
     return [
-        *([f"its potential is {tonnes(gain)} C/yr"] if math.isfinite(gain) else []),
-        *([f"its soil holds {tonnes(stock)} C"] if math.isfinite(stock) else []),
+        Message(f"place_gap.{name}", amount=partial(_carbon, amount))
+        for name, amount in amounts.items()
+        if math.isfinite(amount)
     ]
+
+
+def _carbon(amount: float, lang: str) -> str:
+    return f"{tonnes(amount, lang)} C"
 
 
 def _number(row: Mapping[str, object], column: str) -> float:

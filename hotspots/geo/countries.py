@@ -33,6 +33,7 @@ DETAILS = ("10m", "50m")
 
 _FINEST, _FALLBACK = DETAILS
 _ARTICLES = re.compile(r"^(?:the|la|le|les|el|los|las|l) (?=.)")
+_CODED = re.compile(r"(?P<name>[^()]{1,99}) ?\((?P<code>[A-Za-z]{2,3})\)")
 _CRIMEA = "Crimea is drawn within Russia; UN General Assembly resolution 68/262 holds it Ukraine's"
 _NOTES = {
     "RUS": _CRIMEA,
@@ -102,14 +103,26 @@ def find(text: str) -> list[str]:
 
     Codes and names are known in English, French and Spanish, short and formal, and as the World
     Bank, the United Nations and ISO 3166 write them: inverted ("Gambia, The"), abbreviated ("Congo,
-    Dem. Rep."), with articles in brackets ("Sudan (the)").
+    Dem. Rep."), with articles in brackets ("Sudan (the)"), or with the country's own code there, as
+    messages write ambiguous ones ("Congo (COG)").
     """
     normalised = key(text)
     for names in _index():
         if normalised in names:
             return sorted(names[normalised])
+    if coded := _with_code(text):
+        return coded
     forms = _forms()
     return sorted(set().union(*(forms.get(words, ()) for words in readings(key(spelled(text))))))
+
+
+def _with_code(text: str) -> list[str]:
+    """Return the country of a name that is followed by its code in brackets; none for others."""
+    parts = _CODED.fullmatch(text.strip())
+    if parts is None:
+        return []
+    named = _index()[0].get(key(parts["code"]), set())
+    return sorted(named.intersection(find(parts["name"])))
 
 
 def known_names() -> Iterator[tuple[str, str]]:

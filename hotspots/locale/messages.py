@@ -45,6 +45,10 @@ class Message(str):
             return str(self)
         return _sentence(self._key, lang, self._values).removesuffix(self._end)
 
+    def __deepcopy__(self, _: object) -> Message:
+        """Return the message itself, which never changes (pandas copies the attrs of a table)."""
+        return self
+
     def without_stop(self) -> Message:
         """Return the same sentence without its full stop, for a line that adds its own."""
         made = super().__new__(type(self), str(self).removesuffix("."))

@@ -17,6 +17,8 @@ from hotspots.analysis.gaps.membership import region_pairs
 from hotspots.analysis.gaps.records_table import WORLD, country_of, last_day, tidy
 from hotspots.errors import RegistryError
 from hotspots.geo.countries import countries
+from hotspots.locale import counted
+from hotspots.locale.messages import Message
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -108,7 +110,7 @@ def completeness(
     declared = pd.Series({code: survey.code for code, survey in best.items()}, dtype=object)
     alone = found["records"].gt(0).map({True: _RECORDS, False: _NOTHING})
     found["code"] = declared.reindex(found.index).fillna(alone)
-    found["sentence"] = [_sentence(dict(row)) for _, row in found.iterrows()]
+    found["sentence"] = [_sentence(dict(row), str(code)) for code, row in found.iterrows()]
     return found.rename_axis("id")
 
 
@@ -136,20 +138,20 @@ def registry_completeness(registry: HasRecords, *, today: date | None = None) ->
     )
 
 
-def statement(table: pd.DataFrame) -> str:
+def statement(table: pd.DataFrame) -> Message:
     """Summarise a table of `completeness` in one or two sentences."""
+    absence = Message("records.absence")
     if len(table) == 1:
-        return (
-            f"Completeness: {table['sentence'].iloc[0].removesuffix(NO_RECORD).strip()} {NO_RECORD}"
+        row = dict(table.iloc[0])
+        return Message(
+            "completeness.one", country=_country(row, str(table.index[0])), absence=absence
         )
     counts = table["code"].value_counts().to_dict()
     whole, part = counts.get(_SURVEYED, 0), counts.get(_PARTLY, 0)
+    shown = {"count": f"{len(table)}", "empty": f"{counts.get(_NOTHING, 0)}", "absence": absence}
     if not whole and not part:
-        summary = f"none of {len(table)} countries has been surveyed"
-    else:
-        summary = f"of {len(table)} countries {whole} surveyed, {part} in part"
-    empty = counts.get(_NOTHING, 0)
-    return f"Completeness: {summary}, {empty} without any record. {NO_RECORD}"
+        return Message("completeness.none", **shown)
+    return Message("completeness.some", whole=f"{whole}", part=f"{part}", **shown)
 
 
 def _facts(records: pd.DataFrame, today: date) -> pd.DataFrame:
@@ -254,15 +256,20 @@ def old_since(today: date) -> str:
     return (today - timedelta(days=int(FRESH_YEARS * _YEAR_DAYS))).isoformat()
 
 
-def _sentence(row: Mapping[Hashable, Any]) -> str:
-    text = f"{row['name_en']}: {_many(row['records'], 'record', 'records')}"
-    if row["records"]:
-        newest = row["newest_verified"]
-        text += f", the newest verified on {newest}" if newest else ", none verified"
-    how = {"complete": "surveyed in full", "partial": "surveyed in part"}.get(row["survey_level"])
-    ending = f"{how} on {row['survey_on']}." if how else f"never surveyed. {NO_RECORD}"
-    return f"{text}; {ending}"
+def _sentence(row: Mapping[Hashable, Any], country: str) -> str:
+    ending = "" if row["survey_level"] else f" {NO_RECORD}"
+    return f"{_country(row, country)}.{ending}"
 
 
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
+def _country(row: Mapping[Hashable, Any], country: str) -> Message:
+    """Return what is known of a country's records, without a full stop."""
+    names, count, newest = countries()[country].names, int(row["records"]), row["newest_verified"]
+    level = row["survey_level"] or "never"
+    kind = "" if not count else "_newest" if newest else "_unverified"
+    return Message(
+        f"completeness.country{kind}",
+        name=lambda lang: names[lang],
+        records=lambda lang: counted("completeness.records", count, lang),
+        day=str(newest),
+        survey=Message(f"completeness.{level}", day=str(row["survey_on"])),
+    )

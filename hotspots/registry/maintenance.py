@@ -10,12 +10,15 @@ import sqlalchemy as sa
 
 from hotspots.errors import RegistryError
 from hotspots.io import clock
+from hotspots.locale import text
+from hotspots.locale.messages import in_language
 from hotspots.registry.database import queries
 from hotspots.registry.database.connection import reading
 from hotspots.registry.permissions import ADMINISTRATOR, CORRESPONDENT, LOCAL, Actor, require_role
 from hotspots.registry.schema import validation, values
 from hotspots.registry.schema.problems import Problem, RecordProblem
 from hotspots.registry.schema.records import Record, id_of, list_of
+from hotspots.registry.schema.vocabulary import label
 
 if TYPE_CHECKING:
     from hotspots.geo.regions import Region
@@ -31,9 +34,9 @@ def check_all(registry: Registry) -> list[RecordProblem]:
     found: list[RecordProblem] = []
     for record in records:
         found += [RecordProblem(id_of(record), problem) for problem in _problems_of(record)]
-        for text in list_of(record, "relations"):
-            if values.relation(text).other not in ids:
-                problem = Problem(0, "relations", text, "no record has this id")
+        for relation in list_of(record, "relations"):
+            if values.relation(relation).other not in ids:
+                problem = Problem(0, "relations", relation, "no record has this id")
                 found.append(RecordProblem(id_of(record), problem))
     from hotspots.registry.gazetteer.checks import check_places
 
@@ -54,13 +57,23 @@ def _problems_of(record: Record) -> Iterator[Problem]:
     yield from validation.check(record)
 
 
-def region_lines(registry: Registry, place: Region) -> Iterator[str]:
-    """Yield lines on a region: its records' completeness, who maintains them, its surveys."""
+def region_lines(registry: Registry, place: Region, lang: str = "en") -> Iterator[str]:
+    """Yield lines on a region: its records' completeness, who maintains them, its surveys.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry.
+    place : Region
+        A country, a region of the initiative, the world, or a drawn area (completeness only).
+    lang : str
+        Language of the lines: "en", "fr" or "es".
+    """
     from hotspots.registry.completeness import statement
     from hotspots.registry.governance.tokens import keepers
     from hotspots.registry.permissions import countries_of
 
-    yield statement(registry.completeness(place))
+    yield in_language(statement(registry.completeness(place)), lang)
     surveys = registry.surveys
     if place.kind not in ("country", "initiative", "world"):
         return
@@ -68,13 +81,16 @@ def region_lines(registry: Registry, place: Region) -> Iterator[str]:
     with registry.reading() as connection:
         kept = [actor for actor in keepers(connection, clock.now()) if actor.countries & members]
     names = sorted(actor.name for actor in kept if actor.role == CORRESPONDENT)
-    yield f"Maintained by: {', '.join(names) if names else 'no correspondent yet'}."
+    keeping = ", ".join(names) or text("records.nobody", lang)
+    yield text("records.maintained", lang, names=keeping)
     declared = [row for row in surveys.to_dict("records") if countries_of(row["region"]) & members]
     for row in declared:
         note = f" ({row['note']})" if row["note"] else ""
-        yield f"Survey of {row['region']}: {row['level']}, {row['on']}, by {row['by']}{note}."
+        said = {"region": row["region"], "day": row["on"], "by": row["by"], "note": note}
+        level = label("survey", row["level"], lang).lower()
+        yield text("records.survey", lang, level=level, **said)
     if not declared:
-        yield "Nobody has declared a survey of it."
+        yield text("records.no_survey", lang)
 
 
 class Restored(NamedTuple):

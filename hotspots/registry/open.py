@@ -79,8 +79,7 @@ def open_to_import(
     url, token
         See `open_registry`.
     dry_run : bool
-        Whether nothing will be written: a missing file is read as an empty registry, and the
-        registry by default may be the sample.
+        Whether nothing will be written: a missing file is read as an empty registry.
 
     Raises
     ------
@@ -98,11 +97,12 @@ def open_to_import(
 
 
 def _open_to_plan(url: str | Path | None, token: str | None) -> Registry:
+    # Never the sample: the plan is of what an import would do.
+    where = located(url, create=True)
     try:
-        return open_registry(url, token=token)
+        return open_registry(where, token=token)
     except BadInputError:
-        where = url or settings().registry
-        if not where or "://" in str(where) or Path(where).exists():
+        if "://" in where or (Path(where).exists() and Path(where).stat().st_size):
             raise
         return unmade_registry(engine_for(where))
 
@@ -155,6 +155,34 @@ def _default(create: bool) -> Path:
     return data_dir() / "registry"
 
 
+def sample_registry() -> Registry:
+    """Return the packaged sample, opened read-only."""
+    return _read_files(data_dir() / "registry")
+
+
+def place_of(registry: Registry) -> str:
+    """Return where a registry is: its path, or its URL without a password."""
+    return str(registry.files[0]) if registry.files else registry.source
+
+
+def is_sample(registry: Registry) -> bool:
+    """Return whether a registry is the packaged sample."""
+    return registry.files == ((data_dir() / "registry").resolve(),)
+
+
+def replaces_sample(registry: Registry, url: str | Path | None) -> bool:
+    """Return whether an import makes the user's own registry, used from then on by default.
+
+    Parameters
+    ----------
+    registry : Registry
+        Result of `open_to_import` for `url`.
+    url : str or path, optional
+        The registry asked for; None for the one by default.
+    """
+    return registry.is_unmade and located(url) == str(data_dir() / "registry")
+
+
 def _is_files(where: str) -> bool:
     path = Path(where)
     if "://" in where:
@@ -196,7 +224,7 @@ def _read_files(path: Path) -> Registry:
     """Return an in-memory registry with the records of files."""
     from hotspots.registry.formats.read import read_file
 
-    tables = [read_file(file) for file in _files(path)]
+    tables = [read_file(file) for file in record_files(path)]
     engine = engine_for(":memory:")
     migration.create(engine)
     made = Registry(engine, source=path.name, files=(path.resolve(),))
@@ -227,7 +255,8 @@ def _refuse_repeated_ids(tables: list[Table]) -> None:
             first[id_] = table.name
 
 
-def _files(path: Path) -> list[Path]:
+def record_files(path: Path) -> list[Path]:
+    """Return the files of records in a folder, in the order of their names; or the file itself."""
     if not path.is_dir():
         return [path]
     found = sorted(f for f in path.iterdir() if f.suffix.casefold() in FILES)

@@ -114,6 +114,11 @@ class Registry:
         self._empty = None
 
     @property
+    def is_unmade(self) -> bool:
+        """Whether the database contains no registry yet, and the first write makes one."""
+        return self._empty is not None
+
+    @property
     def records(self) -> gpd.GeoDataFrame:
         """One row per record, without personal data: see `hotspots.registry.public_view.table`."""
         with self.reading() as connection:

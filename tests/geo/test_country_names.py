@@ -176,6 +176,11 @@ ALONE = {
     "Guyane": "GUF",
     "Georgia": "GEO",
     "Netherlands": "NLD",
+    "Congo (COG)": "COG",
+    "Congo (CD)": "COD",
+    "Corée (PRK)": "PRK",
+    "Virgin Islands (US)": "VIR",
+    "Kenya (KEN)": "KEN",
 }
 NOTHING = (
     "Republic of China",
@@ -188,6 +193,8 @@ NOTHING = (
     "Democratic Republic of Guinea",
     "West Korea",
     "Islands",
+    "Kenya (UGA)",
+    "Town (KEN)",
     "Netherlands Antilles",
     "Serbia and Montenegro",
 )

@@ -403,6 +403,17 @@ def test_rows_are_for_lists() -> None:
     assert told["esa-cci"]["years"] == "1992-2022"
     assert told["worldcover"]["cell"] == "0.3″"
     assert told["gsocmap"]["licence"] == "CC BY-NC-SA 3.0 IGO"
+    for name, row in told.items():
+        made = source(name)
+        # Whoever uses a source must state these two; a card says the same.
+        assert row["citation"] == made.citation != ""
+        assert row["licence"]
+        assert row["licence_url"].startswith("https://")
+        assert (row["licence_note"], row["doi"], row["url"]) == (
+            made.licence_note,
+            made.doi,
+            made.url,
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)

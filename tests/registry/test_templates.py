@@ -73,6 +73,42 @@ def test_every_label_of_a_list_means_its_code_and_can_stand_in_a_list() -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_choices_examples_and_notes_are_in_the_language_and_read_back(
+    tmp_path: Path, lang: str
+) -> None:
+    path = tmp_path / "a.xlsx"
+    write_template(path, lang=lang)
+    book = openpyxl.load_workbook(path)
+    # Each choice is a label, never a code; an ambiguous name of a country is told by its code.
+    for name, field in fields().items():
+        if field.kind == "code":
+            known = {labels[lang] for labels in vocabulary()[field.vocabulary].values()}
+            assert set(offered(path, name)) == known
+    assert {name for name in offered(path, "country") if name in countries()} == set()
+    # A note's example of a list stands in one cell and is read.
+    notes = {cell.value: cell.comment.text for cell in book.worksheets[0][1] if cell.comment}
+    for field in fields().values():
+        if field.kind == "codes" and field.group != "system":
+            [line] = [
+                line
+                for line in notes[field.label[lang]].splitlines()
+                if line.startswith(_words()[lang]["example"])
+            ]
+            example = line.partition(": ")[2]
+            codes = values.read(field, example)
+            assert list(codes) == list(vocabulary()[field.vocabulary])[:2]
+            assert not set(codes) & set(example.split("; "))
+    # The sheet of help has the label where one reads, the code at the end.
+    rows = [row for row in book.worksheets[1].values if row[1] and row[4] and not row[0]]
+    shown = {row[4]: row[1] for row in rows}
+    assert shown["research_action"] == vocabulary()["type"]["research_action"][lang]
+    for name in ("relations", "languages"):
+        given = fields()[name].help[lang].rpartition(" : " if lang == "fr" else ": ")[2]
+        given = given.rpartition(" ")[2] if name == "languages" else given
+        assert values.read(fields()[name], given)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_filled_template_gives_the_values_meant(tmp_path: Path, lang: str) -> None:
     path = tmp_path / "a.xlsx"
     write_template(path, lang=lang)

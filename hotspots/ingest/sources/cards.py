@@ -51,7 +51,9 @@ itself. How sure each declaration is, and what nobody has confirmed, is said und
 def rows() -> list[dict[str, str]]:
     """Return the sources as rows of text, sorted by name.
 
-    ``name``, ``title``, ``variables``, ``cell`` (finest), ``years``, ``licence`` and ``sure``.
+    ``name``, ``title``, ``variables``, ``cell`` (finest), ``years``, ``sure``, and what a user must
+    state: ``licence`` with its ``licence_url`` and ``licence_note`` (what is uncertain about it, or
+    ""), ``citation``, ``doi`` ("" if there is none) and ``url``.
     """
     return [
         {
@@ -61,6 +63,11 @@ def rows() -> list[dict[str, str]]:
             "cell": _finest(made),
             "years": _years(y for p in made.products for y in p.years),
             "licence": licence(made.licence).title,
+            "licence_url": licence(made.licence).url,
+            "licence_note": made.licence_note,
+            "citation": made.citation,
+            "doi": made.doi,
+            "url": made.url,
             "sure": made.sure,
         }
         for made in sources().values()

@@ -34,10 +34,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypedDict
 
+from hotspots.locale.messages import Message
 from hotspots.registry.deduplication.name_similarity import GivenName, Name, Names, names_of
 from hotspots.registry.schema.fields import ORGANISATION
 from hotspots.registry.schema.records import Record, id_of, list_of, point_of, text_of
@@ -123,8 +124,11 @@ def duplicate_rows(records: Iterable[Record]) -> list[DuplicateRow]:
 
 
 class _Evidence(NamedTuple):
+    """What speaks for a pair; its sentence is made only of a pair that is reported."""
+
     strength: float  # from 0 to 1
-    reason: str
+    key: str  # of the catalogue's [duplicate]
+    values: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -184,14 +188,14 @@ class _Index:
             return None
         evidence = [*_same_ids(a, b), *self._same_web(a, b), *self._alike(a, b)]
         # Probability that at least one piece of evidence holds, if they were independent.
-        score = 1 - math.prod(1 - strength for strength, _ in evidence)
+        score = 1 - math.prod(1 - one.strength for one in evidence)
         if not a.ids & b.ids:
             score = min(score, _NOT_SURE) * (0.5 if _differing_ids(a, b) else 1)
         if score < THRESHOLD:
             return None
-        reasons = [reason for _, reason in evidence]
+        reasons = [Message(f"duplicate.{one.key}", **one.values) for one in evidence]
         if a.country and b.country and a.country != b.country:
-            reasons.append(f"but in {a.country} and {b.country}")
+            reasons.append(Message("duplicate.countries", a=a.country, b=b.country))
         return Pair(a.id, b.id, round(score, 3), tuple(reasons))
 
     def _same_web(self, a: _Item, b: _Item) -> Iterator[_Evidence]:
@@ -199,9 +203,9 @@ class _Index:
             return
         sharers = self.sharers[a.web]
         if sharers > 3:
-            yield _Evidence(0.3, f"same web address, which {sharers} records have")
+            yield _Evidence(0.3, "web_shared", {"count": f"{sharers}"})
         else:
-            yield _Evidence(0.85 if a.type == ORGANISATION else 0.5, "same web address")
+            yield _Evidence(0.85 if a.type == ORGANISATION else 0.5, "web")
 
     def _alike(self, a: _Item, b: _Item) -> Iterator[_Evidence]:
         best: _Evidence | None = None
@@ -210,12 +214,12 @@ class _Index:
                 if likeness := self.names.likeness(x, y):
                     strength = likeness * self.names.knowledge(x, y, a.country, b.country)
                     if best is None or strength > best.strength:
-                        best = _Evidence(strength, _name_reason(likeness, x, y))
+                        best = _alike_names(strength, likeness, x, y)
         if best is None:
             return
         yield best
         if a.point and b.point and (km := _km(a.point, b.point)) <= NEAR_KM:
-            yield _Evidence(0.4, f"{km * 1000:.0f} m apart")
+            yield _Evidence(0.4, "apart", {"metres": f"{km * 1000:.0f}"})
 
 
 def _country(record: Record) -> str:
@@ -243,10 +247,13 @@ def _address(web: str) -> str:
 def _same_ids(a: _Item, b: _Item) -> Iterator[_Evidence]:
     for same in sorted(a.ids & b.ids):
         kind = same.split(" ")[0]
-        called = {"ror": "same ROR id", "wocat_id": "same WOCAT id"}.get(kind, f"same id {same}")
-        yield _Evidence(1.0, called)
+        yield (
+            _Evidence(1.0, kind)
+            if kind in ("ror", "wocat_id")
+            else _Evidence(1.0, "id", {"id": same})
+        )
     if a.doi and a.doi == b.doi:
-        yield _Evidence(0.6, "same data DOI")
+        yield _Evidence(0.6, "doi")
 
 
 def _differing_ids(a: _Item, b: _Item) -> bool:
@@ -258,12 +265,13 @@ def _registry(one: str) -> str:
     return one.split(" ")[0] if one.startswith(("ror ", "wocat_id ")) else one.partition(":")[0]
 
 
-def _name_reason(likeness: float, x: Name, y: Name) -> str:
+def _alike_names(strength: float, likeness: float, x: Name, y: Name) -> _Evidence:
     language = x.language or y.language
-    where = f" in {language}" if language else ""
+    where = "_in" if language else ""
     if likeness == 1:
-        return f"same name{where}: {x.text}"
-    return f"names alike{where}: {x.text} / {y.text}"
+        return _Evidence(strength, f"name{where}", {"name": x.text, "language": language})
+    names = {"a": x.text, "b": y.text, "language": language}
+    return _Evidence(strength, f"alike{where}", names)
 
 
 def _candidates(index: _Index, new: set[int] | None) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from hotspots.geo.countries import countries
-from hotspots.registry.schema.fields import fields
+from hotspots.registry.schema.fields import SEPARATOR, fields
 from hotspots.registry.schema.records import Record, Value
 from hotspots.registry.schema.values import read, write
 from hotspots.registry.schema.vocabulary import vocabulary
@@ -25,20 +25,41 @@ def worded(records: Iterable[Record], columns: Sequence[str], lang: str) -> Iter
 
 @cache
 def word(name: str, code: str, lang: str) -> str:
-    """Return the label of a code; the code itself if the label is ambiguous."""
+    """Return the label of a code, with the code if it is an ambiguous name of a country.
+
+    Another ambiguous label is replaced by the code.
+    """
     field = fields()[name]
     if field.kind == "country":
         called = countries()[code].names if code in countries() else {}
     else:
         called = vocabulary()[field.vocabulary].get(code, {})
     label = called.get(lang, code)
-    try:
-        return label if read(field, label) in (code, (code,)) else code
-    except ValueError:
-        return code
+    for shown in (label, f"{label} ({code})"):
+        try:
+            if read(field, shown) in (code, (code,)):
+                return shown
+        except ValueError:
+            continue
+    return code
 
 
 def _words(name: str, value: Value, lang: str) -> Value:
     if isinstance(value, tuple):
         return tuple(word(name, code, lang) for code in value)
     return word(name, write(value), lang)
+
+
+def word_of_cell(name: str, cell: str, lang: str) -> str:
+    """Return the text of a field's cell with codes replaced by labels in a language."""
+    if fields()[name].kind not in _KINDS:
+        return cell
+    return f"{SEPARATOR} ".join(word(name, code, lang) for code in cell.split(SEPARATOR))
+
+
+def short_words(name: str, cell: str, lang: str) -> str:
+    """Return the text of a field's cell for a table: labels that are long end at their colon."""
+    words = word_of_cell(name, cell, lang)
+    if name not in _LONG:
+        return words
+    return f"{SEPARATOR} ".join(one.partition(":")[0].strip() for one in words.split(SEPARATOR))

@@ -14,14 +14,14 @@ from hotspots.locale import check_language
 from hotspots.registry.formats.dropdowns import add_dropdowns
 from hotspots.registry.formats.workbooks import save
 from hotspots.registry.formats.write import replacing
-from hotspots.registry.schema.fields import TYPES, Field, fields
+from hotspots.registry.schema.fields import SEPARATOR, TYPES, Field, fields
 from hotspots.registry.schema.vocabulary import label, vocabulary
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 SUFFIXES = (".xlsx", ".csv")
-_DARK, _LIGHT, _PLAIN = "1B5E20", "A5D6A7", "ECEFF1"
+_DARK, _LIGHT, _PLAIN, _GREY = "1B5E20", "A5D6A7", "ECEFF1", "90A4AE"
 
 
 def write_template(
@@ -101,7 +101,7 @@ class _Words(TypedDict):
     required: str
     unit: str
     code: str
-    meaning: str
+    example: str
     all: str
     title: str
     lines: list[str]
@@ -130,7 +130,11 @@ def _fill_headings(
         cell.font = Font(bold=bool(needed), color="FFFFFF" if colour == _DARK else "000000")
         cell.fill = PatternFill("solid", fgColor=colour)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-        notes = [field.help.get(lang, ""), f"{_words()[lang]['required']}: {needed}" * bool(needed)]
+        notes = [
+            field.help.get(lang, ""),
+            _example(field, lang),
+            f"{_words()[lang]['required']}: {needed}" * bool(needed),
+        ]
         if any(notes):
             cell.comment = Comment(
                 "\n".join(filter(None, notes)), "hotspots", height=110, width=260
@@ -147,7 +151,7 @@ def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], 
     for line in words["lines"]:
         sheet.append([line])
     sheet.append([])
-    sheet.append([words[k] for k in ("column", "what", "required", "unit", "code", "meaning")])
+    sheet.append([words[k] for k in ("column", "what", "required", "unit", "code")])
     for cell in sheet[sheet.max_row]:
         cell.font = Font(bold=True)
     for field in chosen:
@@ -158,11 +162,21 @@ def _fill_help(sheet: Worksheet, chosen: Sequence[Field], types: Sequence[str], 
         if field.vocabulary:
             codes = types if field.name == "type" else vocabulary()[field.vocabulary]
             for code in codes:
-                sheet.append(["", "", "", "", code, label(field.vocabulary, code, lang)])
-    for letter, width in zip("ABCDEF", (32, 70, 30, 14, 24, 80), strict=True):
+                sheet.append(["", label(field.vocabulary, code, lang), "", "", code])
+                sheet.cell(sheet.max_row, 5).font = Font(color=_GREY)
+    for letter, width in zip("ABCDE", (32, 90, 30, 14, 24), strict=True):
         sheet.column_dimensions[letter].width = width
     for cell in sheet["B"]:
         cell.alignment = Alignment(wrap_text=True, vertical="top")
+
+
+def _example(field: Field, lang: str) -> str:
+    """Return two labels as they are written in one cell, for a list of codes; "" for others."""
+    if field.kind != "codes":
+        return ""
+    codes = list(vocabulary()[field.vocabulary])[:2]
+    labels = [label(field.vocabulary, code, lang) for code in codes]
+    return f"{_words()[lang]['example']}: {f'{SEPARATOR} '.join(labels)}"
 
 
 def _required(field: Field, types: Sequence[str], lang: str) -> str:
