@@ -175,7 +175,7 @@ class GapText:
     def _sets(self, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         """Return the rows of each set of regions by its heading."""
         found = {
-            text(f"gaps.{name}", self.lang) if name in _SETS else str(name): part
+            text("gaps." + str(name), self.lang) if name in _SETS else str(name): part
             # `groupby` would drop the rows of regions that belong to no set.
             for name, part in table.fillna({"set": ""}).groupby("set", sort=False)
         }
