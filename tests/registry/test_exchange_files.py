@@ -187,9 +187,9 @@ def test_every_word_is_read_as_its_code(lang: str) -> None:
     assert told["XXX"] == "XXX", "what has no name stays"
 
 
-def test_a_name_that_may_mean_others_stays_a_code() -> None:
+def test_a_name_that_may_mean_others_has_its_code() -> None:
     """In Spanish "Congo" is the name of the one, and a name of both."""
-    assert word("country", "COG", "es") == "COG"
+    assert word("country", "COG", "es") == "Congo (COG)"
     assert word("country", "COG", "fr") == "Congo-Brazzaville"
     assert word("type", "not a code", "es") == "not a code"
 

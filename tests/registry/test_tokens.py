@@ -304,7 +304,7 @@ def test_only_administrators_handle_tokens(any_registry: sa.Engine, actor: Actor
         ({"role": "editor", "holder": "<b>x</b>"}, "HTML tag"),
         ({"role": "editor", "holder": "x" * 101}, "at most 100"),
         ({"role": "editor", "expires": "2026-11-20"}, "run out on 2026-11-20"),
-        ({"role": "editor", "expires": "soon"}, "'soon' is not a date"),
+        ({"role": "editor", "expires": "soon"}, "'soon' is not a day"),
     ],
 )
 def test_token_that_makes_no_sense_is_refused(
