@@ -464,7 +464,7 @@ def test_a_path_that_can_not_be_is_refused_before_any_work(run, tmp_path):
         for words in (FIJI[:-1], ["demo"]):
             code, _, told = run(*words, "--out", out)
             assert code == 2
-            assert len(told.splitlines()) == 1
+            assert len([line for line in told.splitlines() if not line.startswith("…")]) == 1
 
 
 @pytest.mark.slow

@@ -241,10 +241,7 @@ def test_a_limit_refuses_what_exceeds_it_and_passes_it_when_raised(
             with pytest.raises(BadInputError) as raised:
                 case.read(path)
             message = str(raised.value)
-    assert (
-        len([line for line in message.splitlines() if not line.startswith(("… ", "Registry: "))])
-        == 1
-    )
+    assert len([line for line in message.splitlines() if not line.startswith("… ")]) == 1
     assert f" {case.low:,} " in message
     assert f"raise the limit: {name}=" in message
     if case.is_command:

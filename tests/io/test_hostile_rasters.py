@@ -97,7 +97,7 @@ def require_one_sentence(done: dict[str, Any]) -> str:
     said = done["err"]
     assert done["code"] == 2, said
     assert done["out"] == "", done["out"]
-    lines = [line for line in said.splitlines() if not line.startswith(("… ", "Registry: "))]
+    lines = [line for line in said.splitlines() if not line.startswith("… ")]
     assert len(lines) == 1, said
     assert lines[0].startswith("Error: "), said
     assert lines[0].endswith("."), said

@@ -112,7 +112,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def refusal(done: tuple[int, str, str]) -> str:
     """Return the sentence by which a command refused its input, having printed nothing beside."""
     code, out, said = done
-    lines = [line for line in said.splitlines() if not line.startswith(("… ", "Registry: "))]
+    lines = [line for line in said.splitlines() if not line.startswith("… ")]
     assert code == 2, (out, said)
     assert len(lines) == 1, said
     assert lines[0].startswith("Error: "), said
