@@ -81,7 +81,7 @@ def report_used(registry: Registry, lang: str = "en") -> None:
     from hotspots.registry.open import is_sample, place_of
 
     kind = "_sample" if is_sample(registry) else "_new" if registry.is_unmade else ""
-    # Marked as progress is, since it is no part of a result or a refusal.
+    # Marked as progress is, since it isn't part of a result or of a refusal.
     report(f"… {text(f'registry.used{kind}', lang, path=place_of(registry))}")
 
 

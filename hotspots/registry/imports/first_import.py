@@ -60,7 +60,7 @@ def import_after_sample(
     table, now = records.table, clock.now()
     chosen = replace(choices, origin=table.name, note=records.note)
     tables = [read_file(path) for path in record_files(data_dir() / "registry")]
-    # Numbered anew, and in one plan, since relations may link the files.
+    # Numbered again, and in one plan, since relations may link the files.
     rows = list(enumerate(cells for sample in tables for _, cells in sample.rows))
     kept = ImportChoices(origin=_NOTE, note=_NOTE)
     with registry.writing() as connection:
