@@ -23,6 +23,7 @@ from hotspots.api.routers import editions, health, home, methods, regions
 from hotspots.api.sizes import SmallRequests
 from hotspots.config import ServiceLimits, in_force
 from hotspots.errors import BadInputError
+from hotspots.locale.escaping import one_line
 
 if TYPE_CHECKING:
     from hotspots.edition.edition import Edition
@@ -109,6 +110,7 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
     import uvicorn
 
     from hotspots.api.connections import server_options
+    from hotspots.registry.open import place_of
 
     limits = in_force(ServiceLimits)
     # Bound before uvicorn starts, which would log a port in use and end the process.
@@ -117,6 +119,7 @@ def serve(edition: Edition, registry: Registry, host: str = "127.0.0.1", port: i
     address = listener.getsockname()
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Edition {edition.id} is at http://{name}:{address[1]}/ (Ctrl+C ends it)", flush=True)
+    print(f"Registry: {one_line(place_of(registry))}", flush=True)
     with listener:
         settings = uvicorn.Config(app, log_config=log_settings(), **server_options(limits))
         uvicorn.Server(settings).run(sockets=[listener])

@@ -282,7 +282,7 @@ def serve(
     """Serve the map at / and the regions' numbers at /v1/regions."""
     from hotspots.api.app import serve as run
 
-    run(hs.open_edition(edition), opened(registry), host=host, port=port)
+    run(hs.open_edition(edition), opened(registry, named=False), host=host, port=port)
 
 
 @app.command()

@@ -25,6 +25,7 @@ def opened(
     *,
     create: bool = False,
     lang: str = "en",
+    named: bool = True,
 ) -> Registry:
     """Open the registry of a command, and report which it is on standard error.
 
@@ -38,6 +39,8 @@ def opened(
         Create an empty registry if there is none.
     lang : str
         Language of the report: "en", "fr" or "es".
+    named : bool
+        Report which registry it is; False where standard error is the log of a service.
     """
     from hotspots.registry import open_registry
     from hotspots.registry.database.connection import file_of
@@ -45,7 +48,8 @@ def opened(
     warn_of_password(where)
     registry = open_registry(where, token=secret(token, token_file), create=create)
     warn_if_exposed(file_of(registry.engine))
-    report_used(registry, lang)
+    if named:
+        report_used(registry, lang)
     return registry
 
 
