@@ -102,14 +102,13 @@ def import_file(
         raise BadInputError("Nothing stays of a registry in memory. Give the path of a file.")
     said = check_language(lang or "en")
     registry = opened_to_import(where, secret(token, token_file), dry_run=dry_run, lang=said)
-    if keep_sample:
-        planned = sample_for(registry)
-        report(text("registry.kept", said, count=number(len(planned), said)))
-    else:
-        planned = registry
-        if replaces_sample(registry, where):
-            report(text("registry.first", said))
+    planned = sample_for(registry) if keep_sample else registry
     records = read_records(planned, file, FileChoices(adapter, encoding, sheet, type_, locate))
+    # Only of a file that could be read: a refusal is one sentence.
+    if keep_sample:
+        report(text("registry.kept", said, count=number(len(planned), said)))
+    elif replaces_sample(registry, where):
+        report(text("registry.first", said))
     report_adapted(file, records, said)
     if not dry_run:
         say(counted("import.rows", len(records.table.rows), said, path=place_of(registry)))
