@@ -362,6 +362,9 @@ def test_a_folder_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
             "two of its kind 'access' have one name",
         ),
         ("cell = 0.5", "cell = ", "Invalid value"),
+        ('unit = "%"', 'unit = "%"\ndtype = "Int16"', "'dtype' is 'Int16'; allowed are"),
+        ('sure = "verified"', 'sure = "verified"\nextent = [20, 0, 10, 5]', "'extent' is [20, 0"),
+        ('sure = "verified"', 'sure = "verified"\nextent = [0, 10]', "west, south, east and north"),
         ('title = "My map"', "", "missing 1 required positional argument: 'title'"),
     ],
 )

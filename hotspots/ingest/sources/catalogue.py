@@ -20,6 +20,7 @@ from hotspots.errors import BadInputError, near_matches, shortened
 from hotspots.ingest.sources.model import (
     ACCESS_KINDS,
     COMBINATIONS,
+    DTYPES,
     MONTHS,
     PLACEHOLDER,
     PRODUCT_KINDS,
@@ -155,6 +156,7 @@ def _check(made: Source, path: Path) -> None:
         raise ValueError("it has no product or no access")
     licence(made.licence)
     _require_one_of("sure", made.sure, SURENESS)
+    _check_extent(made.extent)
     if made.sure != "verified" and not made.doubts:
         raise ValueError(f"it is '{made.sure}', but says in no 'doubts' what isn't confirmed")
     for kind, names in (
@@ -169,6 +171,18 @@ def _check(made: Source, path: Path) -> None:
             raise ValueError(f"access '{access.name}' is of tiles, and [access.tiles] go with that")
     for product in made.products:
         _check_product(made, product)
+
+
+def _check_extent(extent: tuple[float, ...]) -> None:
+    if not extent:
+        return
+    if len(extent) == 4:
+        west, south, east, north = extent
+        if -180 <= west < east <= 180 and -90 <= south < north <= 90:
+            return
+    raise ValueError(
+        f"'extent' is {list(extent)}; west, south, east and north in degrees are needed"
+    )
 
 
 def _check_product(made: Source, product: Product) -> None:
@@ -196,6 +210,7 @@ def _check_raster(product: Product) -> None:
     _require_one_of("combine", product.combine, COMBINATIONS)
     _require_one_of("months", product.months, MONTHS)
     _require_one_of("transform", product.transform, TRANSFORMS)
+    _require_one_of("dtype", product.dtype, DTYPES)
     if bool(product.parts) != bool(product.combine):
         raise ValueError(f"product '{product.name}': 'parts' and 'combine' go together")
     if product.packed and (product.scale, product.offset, product.nodata) != (1, 0, None):

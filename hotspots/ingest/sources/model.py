@@ -18,6 +18,7 @@ PRODUCT_KINDS = ("raster", "polygons", "table")
 COMBINATIONS = ("", "sum", "mean")
 MONTHS = ("", "keep", "sum", "mean")
 TRANSFORMS = ("", "expm1")
+DTYPES = ("", "uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 # How certain a statement is, in the terms that the method tables also use.
 SURENESS = ("verified", "secondary", "from memory", "convention")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -90,6 +91,9 @@ class Access:
         for any characters, where a server includes the request in the name.
     checksum : str
         "md5:..." or "sha256:..." of the complete file; "" if the publisher gives none.
+    megabytes : float
+        Size of one complete file, in units of 10^6 bytes; 0 if it isn't known. For the kinds that
+        download complete files.
     tiles : Tiles, optional
         The tiling scheme, for the kind "tiles".
     samples : int
@@ -113,6 +117,7 @@ class Access:
     crs: str = "EPSG:4326"
     member: str = ""
     checksum: str = ""
+    megabytes: float = 0.0
     tiles: Tiles | None = None
     samples: int = 0
     by_year: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -174,6 +179,10 @@ class Product:
         Variable of a NetCDF file, with placeholders; "" for other files.
     band : int
         Band to read, from 1, unless the product is monthly.
+    dtype : str
+        Type of the stored numbers in numpy's terms ("int16"); "" if it isn't known.
+    comparable : bool
+        Whether maps of two of its years were made in one way, so that they differ by change alone.
     parameters : mapping
         Values of the address's placeholders.
     access : tuple of str
@@ -209,6 +218,8 @@ class Product:
     months: str = ""
     subdataset: str = ""
     band: int = 1
+    dtype: str = ""
+    comparable: bool = True
     parameters: Mapping[str, object] = field(default_factory=dict)
     access: tuple[str, ...] = ()
     default: bool = False
@@ -239,6 +250,8 @@ class Source:
         What isn't confirmed, one sentence each; empty only if everything is.
     products, access
         See `Product` and `Access`.
+    extent : tuple of float
+        West, south, east and north of the data, degrees; () if they span the world's land.
     """
 
     name: str
@@ -255,6 +268,7 @@ class Source:
     doi: str = ""
     licence_note: str = ""
     doubts: tuple[str, ...] = ()
+    extent: tuple[float, ...] = ()
 
     def product(self, name: str) -> Product:
         """Return the product of this name, or raise `UnknownSourceError` with near matches.
