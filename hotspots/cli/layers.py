@@ -1,8 +1,7 @@
-"""The commands for data: sources, ingest, add-layer, layers, stock, variables."""
+"""The commands for layers: ingest, add-layer, layers, stock, variables."""
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,18 +14,14 @@ from hotspots.cli.output import (
     print_table,
     progress_bar,
     put,
-    put_block,
     put_json,
     report,
     say,
 )
 from hotspots.errors import BadInputError, RasterError
-from hotspots.locale.escaping import markdown_plain
 
 if TYPE_CHECKING:
     from hotspots.store import Store
-
-sources_app = typer.Typer(help="The catalogue of public sources.", invoke_without_command=True)
 
 StoreOption = Annotated[
     str,
@@ -40,7 +35,6 @@ StoreOption = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    app.add_typer(sources_app, name="sources")
     app.command("ingest")(ingest)
     app.command("add-layer")(add_layer)
     app.command("layers")(layers)
@@ -56,34 +50,6 @@ def _store(given: str) -> Store:
     if not home:
         raise BadInputError("No store is named. Give a folder: --store DIR, or set HOTSPOTS_STORE.")
     return Store(home)
-
-
-@sources_app.callback()
-def sources(context: typer.Context, as_json: Json = False) -> None:
-    """List the public sources: content, licence, certainty; 'show' prints a card."""
-    if context.invoked_subcommand is not None:
-        return
-    from hotspots.ingest.sources.cards import rows
-
-    if as_json:
-        put_json(rows())
-        return
-    for row in rows():
-        parts = (row["cell"], row["years"], row["licence"], row["sure"])
-        put(f"{row['name']}: {row['title']}")
-        put(f"  {'; '.join(filter(None, parts))}")
-        if row["variables"]:
-            put_block(textwrap.fill(f"  {row['variables']}", 90, subsequent_indent="  "))
-
-
-@sources_app.command("show")
-def sources_show(
-    name: Annotated[str, typer.Argument(help="A name from 'hotspots sources'.")],
-) -> None:
-    """Print a source's card: products, units, addresses, licence, unconfirmed statements."""
-    from hotspots.ingest.sources.cards import card
-
-    put_block(markdown_plain(card(name)), nl=False)
 
 
 def ingest(

@@ -9,6 +9,7 @@ import pyproj
 
 from hotspots.config import secret
 from hotspots.errors import BadInputError, TokenError, near_matches
+from hotspots.geo.regions import Region
 from hotspots.ingest.access.cds import token
 from hotspots.ingest.sources.catalogue import (
     Access,
@@ -20,9 +21,11 @@ from hotspots.ingest.sources.catalogue import (
 )
 from hotspots.ingest.sources.model import Year, is_dated
 from hotspots.layers.crs import metres_per_unit
-from hotspots.layers.grid import Grid
-from hotspots.layers.target_grid import KM_PER_DEGREE
+from hotspots.layers.target_grid import KM_PER_DEGREE, cell_size
 
+_DEFAULT_SIZE = "1km"
+# A world of 1 km cells would fill a disk by mistake.
+_DEFAULT_SIZE_WORLD = "10km"
 _AS_GOOD = 1.1  # cells of 1,000 m serve a grid of 30 arc-seconds, which are 928 m
 
 
@@ -156,26 +159,40 @@ def _depths(chosen: Source, product: Product, depths: Sequence[str]) -> Sequence
     return depths
 
 
-def chosen_accesses(request: LayerRequest, grid: Grid) -> list[Access]:
+def requested_cell(region: Region, resolution: str | float | None = None) -> float:
+    """Return the cell size of a request, degrees; by default 1 km, and 10 km for the world."""
+    default = _DEFAULT_SIZE_WORLD if region.kind == "world" else _DEFAULT_SIZE
+    return cell_size(resolution or default)
+
+
+def chosen_accesses(request: LayerRequest, cell: float) -> list[Access]:
     """Return the accesses with the coarsest cells that are no wider than the requested ones.
 
     If all cells are wider, the finest are returned. An access that needs a token which isn't set
     is returned only if there is no other. Several accesses are alternative addresses of the same
     cells, in the catalogue's order.
+
+    Parameters
+    ----------
+    request : LayerRequest
+        A raster layer.
+    cell : float
+        Side of a requested cell, degrees.
     """
     accesses = request.source.accesses(request.product, request.year)
     if not accesses:
         raise BadInputError(f"'{request}' isn't available: no access of the source provides it.")
-    usable = [access for access in accesses if not access.token or _has_token(access)] or list(
+    usable = [access for access in accesses if not access.token or has_token(access)] or list(
         accesses
     )
-    fine = [access for access in usable if _degrees(access) <= grid.transform.a * _AS_GOOD]
+    fine = [access for access in usable if _degrees(access) <= cell * _AS_GOOD]
     # Finer cells would only be transferred to be averaged.
     best = max(map(_degrees, fine)) if fine else min(map(_degrees, usable))
     return [access for access in usable if abs(_degrees(access) - best) <= 1e-9]
 
 
-def _has_token(access: Access) -> bool:
+def has_token(access: Access) -> bool:
+    """Return whether the token that an access needs is set."""
     if access.kind != "cds":
         return bool(secret(access.token))
     try:

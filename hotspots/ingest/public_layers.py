@@ -22,7 +22,12 @@ from hotspots.ingest.access.cds import token
 from hotspots.ingest.access.download import Progress
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
 from hotspots.ingest.add_to_store import add_file, add_layer, grid_of_store, has_layer
-from hotspots.ingest.layer_requests import LayerRequest, chosen_accesses, requested_layers
+from hotspots.ingest.layer_requests import (
+    LayerRequest,
+    chosen_accesses,
+    requested_cell,
+    requested_layers,
+)
 from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.ingest.sources.catalogue import Source
@@ -34,9 +39,6 @@ from hotspots.store.licences import licence
 from hotspots.store.provenance import PREFIX
 
 Say = Callable[[str], None]
-DEFAULT_SIZE = "1km"
-# At 1 km the world has more than 900 million cells, above the limit of an analysis.
-DEFAULT_SIZE_WORLD = "10km"
 State = Literal["added", "unchanged", "stale", "failed"]
 
 
@@ -140,7 +142,7 @@ def _require_tokens(requests: Sequence[LayerRequest], job: _Ingestion) -> None:
     for request in requests:
         if request.product.kind != "raster" or job.grid is None or job.has(request):
             continue
-        access = chosen_accesses(request, job.grid)[0]
+        access = chosen_accesses(request, job.grid.transform.a)[0]
         if access.kind == "cds":
             token(access)
 
@@ -181,10 +183,8 @@ class _Ingestion:
 def _grid(job: _Ingestion, resolution: str | float | None) -> Grid:
     """Return the grid of the store's layers, or of an empty store the requested one."""
     own = grid_of_store(job.store)
-    world = job.region.kind == "world"
     if own is None:
-        size = resolution or (DEFAULT_SIZE_WORLD if world else DEFAULT_SIZE)
-        grid = target_grid(job.boxes, cell_size(size))
+        grid = target_grid(job.boxes, requested_cell(job.region, resolution))
         rows, columns = grid.shape
         job.say(f"Grid: {rows:,} x {columns:,} cells of {size_text(grid.transform.a)}.")
         return grid
@@ -243,7 +243,7 @@ def _add_raster(request: LayerRequest, job: _Ingestion) -> IngestedRow:
 
 def _downloaded(request: LayerRequest, job: _Ingestion, grid: Grid) -> list[SourceRaster]:
     """Download the files of a layer; if one access fails, try the next one with equal cells."""
-    accesses = chosen_accesses(request, grid)
+    accesses = chosen_accesses(request, grid.transform.a)
     for access in accesses:
         job.say(f"{request}: requesting data from {request.source.publisher} ({access.name})")
         try:

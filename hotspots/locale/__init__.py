@@ -22,6 +22,7 @@ LANGUAGES = ("en", "fr", "es")
 # Largest step first; below the last one a value stands as it is.
 _TONNES = ((1e9, "Gt"), (1e6, "Mt"), (1e3, "kt"), (0.0, "t"))
 _STICKS = re.compile(r" (?=[%‰:;?!»])|(?<=\d) (?=cm\b)|(?<=\}) (?=(?:cm|km|C)\b)")
+_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _HECTARES = ((1e6, "Mha"), (1e3, "kha"), (0.0, "ha"))
 
 
@@ -113,6 +114,13 @@ def tonnes(value: float, lang: str = "en", sign: bool = False) -> str:
 def hectares(value: float, lang: str = "en") -> str:
     """Return an area in ha, kha or Mha (10^6 ha), three significant digits."""
     return _scaled(value, lang, _HECTARES, sign=False)
+
+
+def byte_text(value: float, lang: str = "en") -> str:
+    """Return a size in bytes as kB, MB, GB or TB (powers of 1,000), two significant digits."""
+    step, unit = next((s, u) for s, u in _BYTES if value >= s or u == "kB")
+    octets = unit if lang != "fr" else unit.replace("B", "o")
+    return f"{number(value / step, lang, 2)}\N{NO-BREAK SPACE}{octets}"
 
 
 def percent(share: float, lang: str = "en") -> str:

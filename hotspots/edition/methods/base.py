@@ -51,6 +51,10 @@ class Method:
         Factor tables; for the card.
     sections : tuple of str
         What it reads of the recipe besides the masks, as sections or "section.key"; for the card.
+    series : tuple of (str, int), optional
+        Layer that it needs of several years (``soc_stock_2000``, …), and the least number of them.
+    summarises : bool
+        Whether its result only combines those of other methods.
     """
 
     id: str
@@ -62,6 +66,8 @@ class Method:
     functions: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    series: tuple[str, int] | None = None
+    summarises: bool = False
 
 
 def need(*names: str) -> Callable[[Recipe], tuple[str, ...]]:

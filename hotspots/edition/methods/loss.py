@@ -42,6 +42,7 @@ _LOSSES = tuple(f"loss_{name}" for name in LOSS_COMPONENTS.values())
 _DATED_STOCK = re.compile(r"soc_stock_(\d{4})")
 _DATED_COVER = re.compile(r"land_cover_(\d{4})")
 MIN_DATES = 4
+_COVER_DATES = 2
 DECIMALS = 6  # of t ha-1 yr-1
 
 
@@ -107,9 +108,10 @@ def cover_series(data: xr.Dataset) -> xr.DataArray:
     """Return the land cover along ``year``; raise `NotPossible` for fewer than two dates."""
     cover = series(data, _DATED_COVER, "land_cover")
     dates = 0 if cover is None else cover.sizes["year"]
-    if cover is None or dates < 2:
+    if cover is None or dates < _COVER_DATES:
         raise NotPossible(
-            f"No SDG indicator: the data have {dates} dates of land cover; 2 are needed"
+            f"No SDG indicator: the data have {dates} dates of land cover;"
+            f" {_COVER_DATES} are needed"
             " (land_cover_2000, land_cover_2015)."
         )
     return cover
@@ -308,6 +310,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         ("soc_trend", "soc_trend_p"),
         _trend,
         functions=("analysis.loss.trend:theil_sen",),
+        series=("soc_stock", MIN_DATES),
     ),
     Method(
         "sdg_soc",
@@ -318,6 +321,7 @@ LOSS_METHODS: tuple[Method, ...] = (
         _sdg,
         functions=("analysis.loss.sdg_15_3_1:sdg_soc_change",),
         tables=("sdg1531_soc_transition_factors", "sdg1531_climate_group"),
+        series=("land_cover", _COVER_DATES),
     ),
     Method(
         "loss_conversion",
@@ -399,6 +403,7 @@ LOSS_METHODS: tuple[Method, ...] = (
             "gsocseq.years",
             "loss.conversion_over_years",
         ),
+        summarises=True,
     ),
     Method(
         "risk",
@@ -433,5 +438,6 @@ LOSS_METHODS: tuple[Method, ...] = (
             "hotspots.loss_threshold",
             "change.trend_alpha",
         ),
+        summarises=True,
     ),
 )

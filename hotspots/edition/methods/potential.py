@@ -363,5 +363,6 @@ POTENTIAL_METHODS: tuple[Method, ...] = (
             "hotspots.gain_threshold",
             "potential.include_pasture",
         ),
+        summarises=True,
     ),
 )

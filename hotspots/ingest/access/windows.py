@@ -74,17 +74,30 @@ def windows(
     """
     found: set[Window] = set()
     for box in split_boxes(boxes):
-        for xs, ys in _points(box, crs):
+        for xs, ys in box_points(box, crs):
             window = _around(transform, shape, xs, ys)
             if window:
                 found.add(window)
     return [w for w in sorted(found) if not any(_within(w, other) for other in found - {w})]
 
 
-def _points(
+def box_points(
     box: Box, crs: pyproj.CRS
 ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    """Return the box's points in `crs` that lie on the globe; three turns if it is geographic."""
+    """Return the points of a box, in `crs`, that lie on the globe; three turns if it is geographic.
+
+    Parameters
+    ----------
+    box : (west, south, east, north)
+        Degrees, EPSG:4326, west < east.
+    crs : pyproj.CRS
+        Geographic in degrees, or projected.
+
+    Returns
+    -------
+    list of (x, y) arrays
+        Empty if no point of the box has a place in the CRS.
+    """
     west, south, east, north = box
     if crs.is_geographic:
         # A raster may count longitudes from 0 to 360, and a box may extend beyond 180.

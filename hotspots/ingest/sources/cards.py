@@ -61,7 +61,7 @@ def rows() -> list[dict[str, str]]:
             "title": made.title,
             "variables": ", ".join(_variables(made)),
             "cell": _finest(made),
-            "years": _years(y for p in made.products for y in p.years),
+            "years": years_text(y for p in made.products for y in p.years),
             "licence": licence(made.licence).title,
             "licence_url": licence(made.licence).url,
             "licence_note": made.licence_note,
@@ -140,7 +140,7 @@ def _product_row(made: Source, product: Product) -> tuple[str, ...]:
         _becomes(product),
         _missing(product),
         markdown_text(_depths(product)),
-        markdown_text(_years(product.years)),
+        markdown_text(years_text(product.years)),
         ", ".join(markdown_text(a.name) for a in (*ways, *others)),
     )
 
@@ -207,7 +207,7 @@ def _accesses(made: Source) -> str:
 def _access_row(access: Access) -> tuple[str, ...]:
     how = _ACCESS_WORDS[access.kind]
     if access.limits:
-        limits = ", ".join(f"{k} {_years(v)}" for k, v in access.limits.items())
+        limits = ", ".join(f"{k} {years_text(v)}" for k, v in access.limits.items())
         how += f"; only {markdown_text(limits)}"
     if access.token:
         how += f"; token {markdown_code(access.token)}"
@@ -215,7 +215,7 @@ def _access_row(access: Access) -> tuple[str, ...]:
         how += "; checksum known"
     inside = f", in it {markdown_code(access.member)}" if access.member else ""
     address = f"{markdown_code(access.address)}{inside}"
-    return (markdown_text(access.name), _cell(access), markdown_text(access.crs), how, address)
+    return (markdown_text(access.name), cell_text(access), markdown_text(access.crs), how, address)
 
 
 def _tokens(made: Source) -> list[str]:
@@ -227,23 +227,29 @@ def _tokens(made: Source) -> list[str]:
     ]
 
 
-def _cell(access: Access) -> str:
+def cell_text(access: Access) -> str:
+    """Return the size of an access's cells: "250 m", "30\u2033"; "" without cells."""
     if not access.cell:
         return ""
     if access.crs != "EPSG:4326":
         return f"{access.cell:g} m"
-    seconds = access.cell * 3600
+    return angle_text(access.cell)
+
+
+def angle_text(degrees: float) -> str:
+    """Return a cell size in degrees as seconds, minutes or degrees of arc."""
+    seconds = degrees * 3600
     if seconds < 60:
         return f"{seconds:.3g}\u2033"
-    return f"{seconds / 60:g}\u2032" if seconds < 1800 else f"{access.cell:g}\u00b0"
+    return f"{seconds / 60:g}\u2032" if seconds < 1800 else f"{degrees:g}\u00b0"
 
 
 def _finest(made: Source) -> str:
     cells = [a for a in made.access if a.cell]
-    return _cell(min(cells, key=lambda a: a.cell)) if cells else ""
+    return cell_text(min(cells, key=lambda a: a.cell)) if cells else ""
 
 
-def _years(years: Iterable[object]) -> str:
+def years_text(years: Iterable[object]) -> str:
     """Return years in order, consecutive ones as a range; texts (statistics, periods) as given."""
     listed = list(dict.fromkeys(years))
     whole = [year for year in listed if isinstance(year, int)]

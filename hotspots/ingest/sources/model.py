@@ -182,7 +182,8 @@ class Product:
     dtype : str
         Type of the stored numbers in numpy's terms ("int16"); "" if it isn't known.
     comparable : bool
-        Whether maps of two of its years were made in one way, so that they differ by change alone.
+        Whether maps of several of its years are observed in one way, so that a series of them shows
+        changes alone.
     parameters : mapping
         Values of the address's placeholders.
     access : tuple of str
