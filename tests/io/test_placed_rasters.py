@@ -207,6 +207,24 @@ def test_any_file_gives_the_truth_in_both_ways(tmp_path_factory: Any, how: dict[
     require_both_true(tmp_path_factory, how)
 
 
+PLAIN = {
+    "geographic": True, "step": 1.0, "rows": 4, "columns": 5, "west": 10, "north": 20,
+    "rises": False, "order": ("y", "x"), "time": "", "axis_type": "f8", "length": "m", "bounds": "",
+    "packed_axes": False, "stale": False, "seed": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["NETCDF3", "NETCDF4", "zarr2", "zarr3"])
+@pytest.mark.parametrize("kind", ["i2", "unsigned", "f4"])
+@pytest.mark.parametrize("missing", ["list", "valid_range"])
+def test_lists_of_numbers_in_each_format(
+    tmp_path_factory: Any, missing: str, kind: str, format: str
+) -> None:
+    """NetCDF-3 stores lists with their bytes in the other order than a processor has."""
+    how = {"missing": missing, "kind": kind, "format": format}
+    require_both_true(tmp_path_factory, PLAIN | how)
+
+
 @pytest.mark.slow
 @given(habits())
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -120,9 +120,23 @@ def _numbers(
         ) from error
     if kind is None:
         return [float(value) for value in values]
-    if kind.kind in "iu" and values.dtype.kind in "iu" and values.dtype.itemsize == kind.itemsize:
-        values = values.view(kind)
+    if kind.kind in "iu" and values.dtype.kind in "iu":
+        values = _reinterpreted(values, layer.dtype, kind)
     if kind.kind == "f":  # -3.4e38 is stored as the float32 next to it
         with np.errstate(over="ignore"):
             values = values.astype(kind)
     return [float(value) for value in values]
+
+
+def _reinterpreted(
+    numbers: AnyArray, declared: np.dtype[np.generic], kind: np.dtype[np.generic]
+) -> AnyArray:
+    """Return whole numbers of an attribute as a layer of type `declared`, read as `kind`, has them.
+
+    An attribute may have any type: JSON has one, and NetCDF-3 lists their bytes in reverse.
+    """
+    if numbers.dtype.itemsize == kind.itemsize:
+        return as_stored(numbers, kind)
+    plain: AnyArray = numbers.astype(declared.newbyteorder("="))
+    # A number that the type doesn't hold stands for itself.
+    return as_stored(plain, kind) if (plain == numbers).all() else numbers
