@@ -18,6 +18,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli import (
+    country,
     gaps,
     registry_database,
     registry_duplicates,
@@ -30,6 +31,7 @@ from hotspots.cli import (
 from hotspots.cli import (
     layers as data,
 )
+from hotspots.cli.making import edition_with_map
 from hotspots.cli.options import Where
 from hotspots.cli.output import (
     Json,
@@ -60,6 +62,7 @@ registry_app = typer.Typer(help="The registry of who does what, and where.", no_
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 data.add_to(app)
 app.add_typer(sources.sources_app, name="sources")
+country.add_to(app)
 gaps.add_to(app)
 registry_import.add_to(registry_app)
 registry_records.add_to(registry_app)
@@ -204,7 +207,7 @@ def analyze(
     from hotspots.config import settings
     from hotspots.edition.borrowed import filled, lacking
     from hotspots.edition.inputs import clip, open_any, require_grid_size
-    from hotspots.edition.preflight import edition_bytes, read_through, require_space
+    from hotspots.edition.preflight import read_through
 
     require_free(out)  # before minutes of work, not after them
     home = store or ("" if data else settings().store)
@@ -227,13 +230,9 @@ def analyze(
             say(f"{name}: from the packaged sample at 0.5 degrees, brought to the data's grid")
     elif lacked:
         say(f"without {' and '.join(lacked)}; --fill-from sample takes them at 0.5 degrees")
-    # Before the computing: an edition that doesn't fit on the disk would be lost at its end.
-    require_space(out, edition_bytes(layers, chosen))
-    edition = hs.analyze(layers, chosen, _region_set(regions, home), progress=say)
-    say("drawing the map")
-    page = hs.explore(edition, recorded, lang=lang).get_root().render()
-    # In one step, so that a killed run leaves no edition without its map.
-    edition.save(out, beside={"map.html": page})
+    edition = edition_with_map(
+        out, layers, chosen, _region_set(regions, home), recorded=recorded, lang=lang
+    )
     if as_json:
         print_table(edition.table.reset_index(), as_json=True)
     else:

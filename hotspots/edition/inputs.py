@@ -43,7 +43,7 @@ def load(
         Canonical names; all by default. Their valid shares are included.
     resolution : float, optional
         Requested cell size, in the CRS's units. A finer grid is averaged over blocks of whole
-        cells; the blocks are the same for every region.
+        cells; the blocks are the same for every region, counted from the grid's north-west corner.
     store : path, optional
         A store of layers; the packaged world sample by default.
 
@@ -57,8 +57,7 @@ def load(
     ------
     BadInputError, RasterError
         The region is a raster file (see `open_data`), the layer or region is unknown, the region
-        has no land (`EmptyRegionError`), or the grid can't be divided into whole blocks of
-        `resolution`.
+        has no land (`EmptyRegionError`), or `resolution` is finer than the grid.
     """
     data = _opened(layers, store)
     if layers is not None:
@@ -275,7 +274,10 @@ def coarsen(data: xr.Dataset, resolution: float) -> xr.Dataset:
     RasterError
         The grid can't be divided into blocks of that size.
     """
-    factor = _factor(grid_of(data), resolution)
+    grid = grid_of(data)
+    factor = _factor(grid, resolution)
+    if grid.shape[0] % factor or grid.shape[1] % factor:
+        raise _no_blocks(grid, resolution)
     return data if factor == 1 else _coarsen(data, factor)
 
 
@@ -283,25 +285,39 @@ def _factor(grid: Grid, resolution: float) -> int:
     """Return the width, in cells, of a block of `resolution`."""
     width = abs(grid.transform.a)
     factor = round(resolution / width) if 0 < resolution < np.inf else 0
-    if factor < 1 or grid.shape[0] % factor or grid.shape[1] % factor:
-        raise RasterError(
-            f"The cells are {width:g} wide and {grid.shape} in number; a resolution"
-            f" of {resolution:g} isn't a whole multiple that divides the grid evenly."
-        )
+    if factor < 1:
+        raise _no_blocks(grid, resolution)
     return factor
 
 
+def _no_blocks(grid: Grid, resolution: float) -> RasterError:
+    return RasterError(
+        f"The cells are {abs(grid.transform.a):g} wide and {grid.shape} in number; a resolution"
+        f" of {resolution:g} isn't a whole multiple that divides the grid evenly."
+    )
+
+
 def _whole_blocks(part: xr.Dataset, whole: xr.Dataset, factor: int) -> xr.Dataset:
-    """Return `part` of `whole`, padded with missing values to the edges of `whole`'s blocks."""
+    """Return `part` of `whole`, padded with missing values to whole blocks.
+
+    Blocks are counted from the first cell of `whole`; the last ones may extend beyond it.
+    """
     wider = {}
-    for axis in ("y", "x"):
+    for axis, step in zip(("y", "x"), _steps(grid_of(whole)), strict=True):
         first = int(np.flatnonzero(whole[axis].values == part[axis].values[0])[0])
         # Rounded up, so that the last partial block is included.
         start, stop = first // factor, -(-(first + part.sizes[axis]) // factor)
-        wider[axis] = whole[axis].values[start * factor : stop * factor]
+        own = whole[axis].values[start * factor : stop * factor]
+        beyond = (stop - start) * factor - len(own)
+        wider[axis] = np.append(own, own[-1] + step * np.arange(1, beyond + 1))
     shares = [n for n in part if str(n).endswith(("valid_share", "region_share"))]
     fill = {n: 0 if n in shares or classes_of(part[n]) else np.nan for n in part}
     return _on_grid(part.reindex(wider, fill_value=fill), grid_of(part))
+
+
+def _steps(grid: Grid) -> tuple[float, float]:
+    """Return the distance from a row, and from a column, to the next."""
+    return grid.transform.e, grid.transform.a
 
 
 def _on_grid(data: xr.Dataset, grid: Grid, factor: int = 1) -> xr.Dataset:

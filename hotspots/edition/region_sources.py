@@ -103,7 +103,7 @@ def offers(region: Region, resolution: str | float | None = None) -> list[Offer]
     cell = requested_cell(region, resolution)
     found = []
     for source in sources().values():
-        covers = _covered(source, region)
+        covers = covered(source, region)
         if covers > 0 and _serves(source, region):
             found.append(_offer(source, region, cell, covers, resolution))
     return sorted(found, key=lambda offer: (not offer.methods, burden(offer.source)))
@@ -119,7 +119,8 @@ def _serves(source: Source, region: Region) -> bool:
     return region.kind == "country" or any(a.kind != "geoboundaries" for a in source.access)
 
 
-def _covered(source: Source, region: Region) -> float:
+def covered(source: Source, region: Region) -> float:
+    """Return the share of a region's area within the bounds of a source's data, 0 to 1."""
     if not source.extent:
         return 1.0
     west, south, east, north = source.extent

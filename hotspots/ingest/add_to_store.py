@@ -123,11 +123,14 @@ def add_layer(
     Raises
     ------
     RasterError
-        A grave verdict that isn't accepted; the store is unchanged.
+        A grave verdict that isn't accepted, or a public layer without any value in the region; the
+        store is unchanged.
     """
     layer, share = made
     quality = _quality(made, raws, given, region)
-    if acceptance is not None:
+    if acceptance is None:
+        _require_values(layer, quality)
+    else:
         layer = _judged(layer, quality, acceptance)
         made = RegriddedLayer(layer, share)
         provenance = dict(provenance or {}) | {"accepted": quality["accepted"]}
@@ -173,6 +176,16 @@ def _quality(
     )
     quality["verdicts"] += _coarser(raws, layer)
     return quality
+
+
+def _require_values(layer: xr.DataArray, quality: QualityReport) -> None:
+    if quality["valid_cells"] and quality["coverage"] != 0:
+        return
+    where = "the region" if quality["coverage_of"] == "region" else "this grid"
+    raise RasterError(
+        f"'{layer.name}' isn't added: it has no value anywhere in {where}. The source doesn't cover"
+        " it; choose another source, or another region."
+    )
 
 
 def _judged(layer: xr.DataArray, quality: QualityReport, acceptance: Acceptance) -> xr.DataArray:

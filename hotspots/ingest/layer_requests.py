@@ -185,10 +185,10 @@ def chosen_accesses(request: LayerRequest, cell: float) -> list[Access]:
     usable = [access for access in accesses if not access.token or has_token(access)] or list(
         accesses
     )
-    fine = [access for access in usable if _degrees(access) <= cell * _AS_GOOD]
+    fine = [access for access in usable if fits(access, cell)]
     # Finer cells would only be transferred to be averaged.
-    best = max(map(_degrees, fine)) if fine else min(map(_degrees, usable))
-    return [access for access in usable if abs(_degrees(access) - best) <= 1e-9]
+    best = max(map(cell_degrees, fine)) if fine else min(map(cell_degrees, usable))
+    return [access for access in usable if abs(cell_degrees(access) - best) <= 1e-9]
 
 
 def has_token(access: Access) -> bool:
@@ -201,9 +201,15 @@ def has_token(access: Access) -> bool:
         return False
 
 
-def _degrees(access: Access) -> float:
+def cell_degrees(access: Access) -> float:
+    """Return the side of an access's cells in degrees, at the equator if they are in metres."""
     crs = pyproj.CRS.from_user_input(access.crs)
     if crs.is_geographic:
         return access.cell
-    # At the equator, where a metre is the smallest part of a degree of longitude.
+    # There a metre is the smallest part of a degree of longitude.
     return access.cell * metres_per_unit(crs) / 1000 / KM_PER_DEGREE
+
+
+def fits(access: Access, cell: float) -> bool:
+    """Return whether an access's cells are no wider than requested ones of `cell` degrees."""
+    return cell_degrees(access) <= cell * _AS_GOOD

@@ -33,7 +33,6 @@ from hotspots.ingest.sources.catalogue import SOURCES, source
 from hotspots.ingest.user_layers import add_own
 from hotspots.io.atomic import file_hash
 from hotspots.layers.grid import cell_area
-from hotspots.layers.target_grid import target_grid
 from hotspots.layers.variables import describe
 from hotspots.store import Store
 from hotspots.store.profiles import layer_key
@@ -175,9 +174,8 @@ def test_the_coarsest_access_that_is_fine_enough_is_chosen() -> None:
     (stock,) = requested_layers(["soilgrids/soc_stock"])
     (lower,) = requested_layers(["soilgrids/soc_stock_lower"])
     for per_degree, name in ((12, "5000m"), (60, "1000m"), (120, "1000m"), (240, "250m")):
-        grid = target_grid([(30, 0, 30.1, 0.1)], 1 / per_degree)
-        assert [a.name for a in chosen_accesses(stock, grid)] == [name]
-        assert [a.name for a in chosen_accesses(lower, grid)] == [
+        assert [a.name for a in chosen_accesses(stock, 1 / per_degree)] == [name]
+        assert [a.name for a in chosen_accesses(lower, 1 / per_degree)] == [
             "250m"
         ]  # quantiles aren't aggregated
 
@@ -187,11 +185,10 @@ def test_land_cover_that_needs_no_token_is_taken_where_there_is_some(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("HOTSPOTS_CDS_TOKEN", raising=False)
-    grid = target_grid([(30, 0, 31, 1)], 1 / 360)
     (old,) = requested_layers(["esa-cci/land_cover"], years=[2010])
     (new,) = requested_layers(["esa-cci/land_cover"], years=[2020])
-    assert [a.kind for a in chosen_accesses(old, grid)] == ["window"]
-    assert [a.kind for a in chosen_accesses(new, grid)] == ["cds"]
+    assert [a.kind for a in chosen_accesses(old, 1 / 360)] == ["window"]
+    assert [a.kind for a in chosen_accesses(new, 1 / 360)] == ["cds"]
     with pytest.raises(TokenError, match="export HOTSPOTS_CDS_TOKEN=TOKEN"):
         run(["esa-cci/land_cover"], tmp_path, years=[2020])
 
@@ -352,7 +349,7 @@ def test_every_default_product_has_an_access_at_every_size() -> None:
         for product in source(name).defaults():
             if product.kind == "raster":
                 for one in requested_layers([f"{name}/{product.short_name}"])[:1]:
-                    assert chosen_accesses(one, target_grid([(0, 0, 1, 1)], 0.5))
+                    assert chosen_accesses(one, 0.5)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
