@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,14 @@ from hotspots.errors import BadInputError, EmptyRegionError, RasterError
 from hotspots.geo.regions import Region, initiative_members, regions
 from hotspots.geo.regions import region as find_region
 from hotspots.io.limits import require_within
+from hotspots.layers.array_types import FloatArray
 from hotspots.layers.grid import Grid, cell_area, grid_of
 from hotspots.layers.typed import choose
 from hotspots.layers.variables import classes_of, describe, variable
 from hotspots.store.clipping import clipped
 
 _LARGE = 4_000_000  # cells
+_STRIP = 2_000_000  # cells whose shares are computed at once
 _FRAME_DEG = 2.0  # by which the grid of a country's own raster extends beyond its outline, at most
 # Attributes of data that cover one country alone: shares of the stock on its border, and beyond.
 BORDER, OUTSIDE_SHARE = "region_border_share", "region_outside_share"
@@ -72,7 +74,10 @@ def load(
     data = data.chunk({"y": 1024, "x": 1024})
     factor = 1 if resolution is None else _factor(grid_of(data), resolution)
     clipped = clip(data, find_region(region))
-    return clipped if factor == 1 else _coarsen(_whole_blocks(clipped, data, factor), factor)
+    if factor == 1:
+        return clipped
+    side = max(1, 1024 // factor) * factor
+    return _coarsen(_whole_blocks(clipped, data, factor).chunk({"y": side, "x": side}), factor)
 
 
 def _opened(layers: Sequence[str] | None, store: str | Path | None) -> xr.Dataset:
@@ -159,16 +164,26 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
         grid = grid_of(data)
     require_grid_size(data)
     outlines = regions("countries")
-    cover = cover_fractions(grid, outlines.geometry)
     own: OwnCells | None = None
     if region.kind in ("country", "initiative"):
         ids = [region.id] if region.kind == "country" else initiative_members()[region.id]
-        inside = column_sums(share_out(cover)[np.flatnonzero(outlines["id"].isin(ids))])
+        chosen = np.flatnonzero(outlines["id"].isin(ids))
+        inside = _by_strips(
+            grid,
+            lambda strip: column_sums(share_out(cover_fractions(strip, outlines.geometry))[chosen]),
+        )
         own = _own_cells(data, grid, region, inside) if framed else None
         inside = inside if own is None else own.mask.astype("float64")
     else:
         shape = gpd.GeoSeries([region.geometry], crs="EPSG:4326")
-        inside = column_sums(share_of_land(grid, shape, outlines.geometry, cover))
+        inside = _by_strips(
+            grid,
+            lambda strip: column_sums(
+                share_of_land(
+                    strip, shape, outlines.geometry, cover_fractions(strip, outlines.geometry)
+                )
+            ),
+        )
         # For the tables: only countries that the drawn region meets have a row.
         ids = outlines.loc[outlines.intersects(region.geometry), "id"].tolist()
     if not (inside > 0).any():
@@ -192,6 +207,21 @@ def clip(data: xr.Dataset, region: Region) -> xr.Dataset:
             f"The region '{region.id}' holds no land with soil data. Choose another region."
         )
     return out
+
+
+def _strips(grid: Grid) -> Iterator[tuple[slice, Grid]]:
+    """Yield the rows of a grid in strips of bounded size, each with its grid."""
+    rows, columns = grid.shape
+    height = max(1, _STRIP // columns)
+    for first in range(0, rows, height):
+        count = min(height, rows - first)
+        place = grid.transform * Affine.translation(0, first)
+        yield slice(first, first + count), Grid(place, (count, columns), grid.crs)
+
+
+def _by_strips(grid: Grid, share: Callable[[Grid], FloatArray]) -> FloatArray:
+    """Return the shares of all cells, (n_cells,), computed strip by strip: outlines fill memory."""
+    return np.concatenate([share(strip) for _, strip in _strips(grid)])
 
 
 def _frames(grid: Grid, region: Region) -> bool:
@@ -226,8 +256,11 @@ def _own_cells(data: xr.Dataset, grid: Grid, region: Region, inside: np.ndarray)
     tonnes = data["soc_stock"] * cell_area(data)
     if "valid_share" in data:
         tonnes = tonnes * data["valid_share"]
-    amount = np.nan_to_num(tonnes.transpose("y", "x").values.ravel().astype("float64"))
-    return own_cells(grid, region.geometry, inside, amount)
+    amount = np.zeros(grid.shape)
+    for rows, _ in _strips(grid):
+        strip = tonnes.isel(y=rows).transpose("y", "x").values.astype("float64")
+        amount[rows] = np.nan_to_num(strip, copy=False)
+    return own_cells(grid, region.geometry, inside, amount.ravel())
 
 
 def _window(inside: np.ndarray, grid: Grid) -> dict[str, slice]:
@@ -342,7 +375,8 @@ def _coarsen(data: xr.Dataset, factor: int) -> xr.Dataset:
 
     # Before the classes of its cells become the class of a block.
     data = data.assign(shares_of_classes(data))
-    area = cell_area(data)
+    # In blocks as the layers are, so that a large country isn't held in memory several times.
+    area = cell_area(data).chunk(data.chunksizes) if data.chunksizes else cell_area(data)
     valid = data["valid_share"].fillna(0) if "valid_share" in data else xr.ones_like(area)
     out = {}
     for name, layer in data.data_vars.items():

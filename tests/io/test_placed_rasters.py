@@ -235,7 +235,8 @@ def test_two_hundred_files_give_the_truth(tmp_path_factory: Any, how: dict[str, 
 def require_both_true(tmp_path_factory: Any, how: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("habits")
     path = written(how, folder)
-    for found in read_both(path, folder):
+    # Whether its values are plausible where the test puts them is another question.
+    for found in read_both(path, folder, accept=True):
         require_truth(how, found)
 
 
