@@ -50,7 +50,7 @@ def country(
     ] = None,
     memory: Annotated[
         float,
-        typer.Option(help="GiB for the analysis; a larger country gets larger cells.", min=0.1),
+        typer.Option(help="GiB that the run may take; a large country gets larger cells.", min=0.1),
     ] = 2.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan with its sizes; fetch nothing.")

@@ -35,6 +35,8 @@ from hotspots.store.provenance import PREFIX
 
 # As `Limits.grid_cells` says.
 _BYTES_PER_CELL = 450
+# What the program and the cutting of the layers hold beside the cells of the analysis.
+_PROGRAM_GIB = 0.9
 _STOCK, _PROFILE = "soc_stock", ("soc", "bulk_density", "coarse_fragments")
 # A source that fails so is passed over; another error is the user's or the program's.
 _UNUSABLE = (FetchError, RasterError, EmptyRegionError, TokenError)
@@ -168,7 +170,9 @@ def with_stock(store: Store, say: Callable[[str], None]) -> None:
 
 def analysis_cell(grid: Grid, memory_gib: float) -> float:
     """Return the cell of the analysis, degrees: a multiple of the grid's that the memory holds."""
-    most = memory_gib * 2**30 / _BYTES_PER_CELL
+    # Less than the program itself needs can't be had; the cells get a quarter then.
+    room = max(memory_gib - _PROGRAM_GIB, memory_gib / 4)
+    most = room * 2**30 / _BYTES_PER_CELL
     factor = math.ceil(math.sqrt(grid.shape[0] * grid.shape[1] / most) - 1e-9)
     return float(grid.transform.a) * max(1, factor)
 
@@ -185,7 +189,7 @@ def country_data(home: str, region: Region, recipe: Recipe, memory_gib: float) -
     recipe : Recipe
         Decides which layers are needed.
     memory_gib : float
-        Memory of the analysis, GiB; see `analysis_cell`.
+        Memory of the whole run, GiB; see `analysis_cell`.
 
     Returns
     -------
