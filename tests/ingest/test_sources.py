@@ -187,14 +187,6 @@ def test_soilgrids_divisors_are_those_of_the_table(shared: Path) -> None:
         (
             "lc100",
             "land_cover",
-            "100m",
-            {"year": 2017, "tile": "E000N60"},
-            "/v3.0.1/2017/E000N60/E000N60_PROBAV_LC100_global_v3.0.1_2017-conso"
-            "_Discrete-Classification-map_EPSG-4326.tif",
-        ),
-        (
-            "lc100",
-            "land_cover",
             "world",
             {"year": 2019},
             "/records/3939050/files/PROBAV_LC100_global_v3.0.1_2019-nrt"
@@ -216,7 +208,7 @@ def test_soilgrids_divisors_are_those_of_the_table(shared: Path) -> None:
             "air_temperature",
             "2.5min",
             {"part": {"file": "tmax"}},
-            "/summaries/TerraClimate19812010_tmax.nc",
+            "/climatology/TerraClimate_19812010_tmax.nc",
         ),
         ("offsetsdb", "projects", "csv", {}, "/production/latest/offsets-db.csv.zip"),
     ],
@@ -245,7 +237,6 @@ def test_members_of_archives() -> None:
         ("openlandmap", "soc", {"scale": 5, "unit": "g kg-1"}),
         ("openlandmap", "bulk_density", {"scale": 10, "unit": "kg m-3"}),
         ("openlandmap", "soc_stock", {"combine": "sum", "unit": "kg m-2"}),
-        ("openlandmap", "soc_{year}", {"transform": "expm1", "sure": "from memory"}),
         ("esa-cci", "land_cover", {"nodata": 0, "subdataset": "lccs_class"}),
         ("lc100", "land_cover", {"nodata": 255, "also_nodata": (0,)}),
         ("worldcover", "forest_share", {"nodata": 0, "share_of": "tree_covered"}),
@@ -262,10 +253,9 @@ def test_facts(name: str, product: str, facts: dict[str, object]) -> None:
 def test_facts_of_the_accesses() -> None:
     assert {a.crs for a in source("soilgrids").access} == {"ESRI:54052"}
     (tiles,) = [a.tiles for a in source("worldcover").access]
-    assert (tiles.degrees, tiles.cells, tiles.corner) == (3, 36000, "lower-left")
-    tiles = source("lc100").access[0].tiles
     assert tiles is not None
-    assert (tiles.degrees, tiles.corner, tiles.longitude_first) == (20, "upper-left", True)
+    assert (tiles.degrees, tiles.cells, tiles.corner) == (3, 36000, "lower-left")
+    assert (tiles.absent, tiles.index_key) == ((404,), "ll_tile")
     assert source("esa-cci").access[0].token
     assert "profile" in source("esa-cci").access[0].token_from
     assert source("terraclimate").product("evaporation").attrs["pan_factor"] == 1
@@ -286,8 +276,7 @@ def test_what_is_not_everywhere() -> None:
 def test_doubts_are_told() -> None:
     for made in sources().values():
         assert made.sure == "verified" or made.doubts, made.name
-    for name in ("gsocmap", "gsocseq"):
-        assert "not confirmed" in source(name).licence_note
+    assert "not confirmed" in source("gsocmap").licence_note
     assert any("isn't a change" in doubt for doubt in source("worldcover").doubts)
 
 
@@ -436,7 +425,6 @@ def test_a_card_tells_units_and_tokens() -> None:
     assert "| stored x 0.1 = `%` | `coarse_fragments`, `1` | -32768 |" in text
     assert "HOTSPOTS_CDS_TOKEN" in card("esa-cci")
     assert "ESRI:54052" in text
-    assert "expm1(stored x 0.1) = `g kg-1`" in card("openlandmap")
 
 
 def test_the_page_of_sources_is_up_to_date(repo: Path) -> None:

@@ -254,6 +254,7 @@ def _store(job: _Job, response: requests.Response, remote: RemoteFile, got: int)
     if not got:
         try:
             kind = response.headers.get("Content-Type", "")
+            server_errors.require_ready(job.where, response.status_code, first)
             server_errors.require_data(job.where, kind, first[:_HEAD])
         except FetchError as error:
             raise _WrongKindError(str(error)) from error

@@ -162,9 +162,12 @@ class Client:
         ranged = {"Range": f"bytes=0-{_HEAD - 1}", "Accept-Encoding": "identity", **(headers or {})}
         # 416: an empty file has no first bytes.
         with self.get(url, headers=ranged, allowed=(*allowed, 416)) as response:
+            if response.status_code == 416:
+                server_errors.require_ready(self.address(url), 200, b"")
             if response.status_code >= 300:
                 return remote_file_of(url, response)
             head = self.first_bytes(response)
+            server_errors.require_ready(self.address(url), response.status_code, head)
             remote = replace(remote_file_of(url, response), head=head)
         server_errors.require_data(
             self.address(url), response.headers.get("Content-Type", ""), head

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hotspots.errors import FetchError
@@ -150,7 +151,7 @@ def cut(
         return _found(folder, source.address, record)
     reader = Reader(source, request, of)
     # GDAL's own requests count among the few connections to a host.
-    with of.place(source.host or source.address), environment(of, request.headers), reader.opened():
+    with of.place(source.host or source.address), _environment(request, of), reader.opened():
         needed = reader.windows()
         stem = record_path.stem
         parts = [
@@ -169,6 +170,10 @@ def cut(
     }
     write_json(record_path, record)
     return _found(folder, source.address, record)
+
+
+def _environment(request: WindowRequest, of: Client) -> AbstractContextManager[None]:
+    return environment(of, request.headers, large_ranges=request.large_ranges)
 
 
 def _window_id(of: Window) -> str:

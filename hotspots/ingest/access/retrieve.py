@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hotspots.config import secret
 from hotspots.errors import BadInputError, FetchError, TokenError
+from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import Progress, disk_errors, locked, write_text
 from hotspots.ingest.access.fetch import Expected, fetch, key_of
 from hotspots.ingest.access.http import Client, client
@@ -135,7 +136,7 @@ def acquire(
         for depth in depths
         for part in product.parts or ({},)
     ]
-    return [_raw(job, *_ways(source, job)(job)) for job in jobs]
+    return [_raw(job, *_from_any(source, job)) for job in jobs]
 
 
 def acquire_file(
@@ -150,8 +151,20 @@ def acquire_file(
 
     Parameters and errors are those of `acquire`.
     """
-    job = _job(request, {}, cache, progress, with_client)
-    return _ways(source, job)(job)
+    return _from_any(source, _job(request, {}, cache, progress, with_client))
+
+
+def _from_any(source: Source, job: _Job) -> tuple[Path, Origin]:
+    """Return the file from the first of an access's addresses that gives it."""
+    errors: list[FetchError] = []
+    for address in (job.access.address, *job.access.also):
+        access = replace(job.access, address=address)
+        this = replace(job, request=replace(job.request, access=access))
+        try:
+            return _ways(source, this)(this)
+        except FetchError as error:
+            errors.append(error)
+    raise server_errors.none_of(source.name, errors)
 
 
 def _job(
@@ -249,6 +262,7 @@ def _window_request(job: _Job, address: str) -> WindowRequest:
         job.request.cell_degrees,
         job.access.samples,
         _headers(job.access),
+        job.access.large_ranges,
     )
 
 

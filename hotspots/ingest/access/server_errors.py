@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -114,6 +115,31 @@ def require_data(url: str, kind: str, head: bytes) -> None:
             f"'{shown(url)}' answered with a web page where data were due: a login, a licence to"
             " accept, or a notice of maintenance. Open the address in a browser to see which."
         )
+
+
+def require_ready(url: str, status: int, head: bytes) -> None:
+    """Raise `FetchError` for an answer without a file: "accepted" (202), or no byte at all."""
+    if status == 202:
+        raise FetchError(
+            f"'{shown(url)}' answered that the file isn't ready (202), and sent none. {_TRY_LATER}"
+        )
+    if not head:
+        raise FetchError(
+            f"'{shown(url)}' answered with an empty file. It may have moved: look at the source's"
+            " own page ('hotspots sources show' names it), and report it to the project."
+        )
+
+
+def none_of(name: str, errors: Sequence[FetchError]) -> FetchError:
+    """Return the error of several addresses that all failed."""
+    if len(errors) == 1:
+        return errors[0]
+    said = " ".join(f"({n}) {error}" for n, error in enumerate(errors, 1))
+    return FetchError(
+        f"None of the {len(errors)} addresses of '{name}' gives the file. {said}",
+        reached=any(error.reached for error in errors),
+        status=errors[0].status,
+    )
 
 
 def another_kind(url: str, head: bytes) -> FetchError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,6 +23,8 @@ from hotspots.ingest.access.window_reader import Source, WindowRequest, environm
 from hotspots.ingest.access.windows import Box, overview_level, split_boxes, tile_names
 from hotspots.ingest.regrid.source_raster import Origin
 from hotspots.ingest.sources.model import Tiles
+
+_LOG = logging.getLogger("hotspots.ingest")
 
 
 @dataclass(frozen=True)
@@ -91,21 +95,25 @@ def tiled_window(
 def _existing(
     request: WindowRequest, tiles: Tiles, address: Callable[[str], str], cache: Path, of: Client
 ) -> list[_Tile]:
-    names = tile_names(tiles, request.boxes)
+    names, listed = tile_names(tiles, request.boxes), _index(tiles, cache, of)
+    if listed is not None:
+        names = {name: box for name, box in names.items() if name in listed}
     if not names:
         raise EmptyRegionError(
-            f"'{server_errors.shown(request.address)}' has no tiles there: it goes from latitude"
-            f" {tiles.south:g} to {tiles.north:g}. Choose another region or source."
+            f"'{server_errors.shown(request.address)}' has no tiles there: it has those with land"
+            f" from latitude {tiles.south:g} to {tiles.north:g}. Choose another region or source."
         )
 
     def probed(name: str) -> RemoteFile:
         """Return the server's description of a tile."""
-        return of.probe(address(name), headers=request.headers, allowed=tiles.absent)
+        # A tile of the publisher's list must be there.
+        allowed = tiles.absent if listed is None else ()
+        return of.probe(address(name), headers=request.headers, allowed=allowed)
 
     # Further threads would only wait for a connection.
     with ThreadPoolExecutor(of.settings.per_host) as pool:
         remotes = dict(zip(names, pool.map(probed, names), strict=True))
-    there = [name for name in names if remotes[name].status not in tiles.absent]
+    there = [name for name in names if remotes[name].status < 400]
     if not there:
         first = next(iter(names))
         raise FetchError(
@@ -123,6 +131,28 @@ def _existing(
         )
         for n in there
     ]
+
+
+def _index(tiles: Tiles, cache: Path, of: Client) -> set[str] | None:
+    """Return the names in the publisher's own list of tiles; None if there is none, or no answer.
+
+    Without it, a tile that isn't there is taken for sea.
+    """
+    if not tiles.index:
+        return None
+    try:
+        path, _ = fetch(tiles.index, cache, with_client=of)
+    except FetchError as error:
+        _LOG.warning("The list of tiles can't be had, so absent ones count as sea. %s", error)
+        return None
+    try:
+        features = json.loads(path.read_bytes())["features"]
+        return {str(feature["properties"][tiles.index_key]) for feature in features}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FetchError(
+            f"'{server_errors.shown(tiles.index)}' isn't a list of tiles as GeoJSON with"
+            f" '{tiles.index_key}'. The source may have changed: report it to the project."
+        ) from error
 
 
 def _path(

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 # Blocks up to this side (cells) are read whole; larger ones are strips of the whole width.
 _LARGEST_BLOCK = 1024
+_LARGE_RANGE = 8 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class WindowRequest:
         See `windows.overview_level`.
     headers : mapping
         Request headers, such as a token; not part of `key`.
+    large_ranges : bool
+        Whether each request reads several megabytes, for servers that allow few; not part of `key`.
     """
 
     address: str
@@ -50,6 +53,7 @@ class WindowRequest:
     cell_degrees: float = 0.0
     samples: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    large_ranges: bool = False
 
     @property
     def key(self) -> str:
@@ -73,7 +77,9 @@ class Source:
 
 
 @contextmanager
-def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+def environment(
+    of: Client, headers: Mapping[str, str] | None = None, *, large_ranges: bool = False
+) -> Iterator[None]:
     """Set GDAL's HTTP options to the client's time-outs, retries and user agent."""
     import rasterio
 
@@ -84,7 +90,8 @@ def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterato
         "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
         "GDAL_HTTP_MAX_RETRY": of.settings.tries - 1,
         "GDAL_HTTP_RETRY_DELAY": of.settings.back_off,
-        "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
+        # Not 429: GDAL wouldn't wait as long as the server asks, the client does (`Reader._tried`).
+        "GDAL_HTTP_RETRY_CODES": "500,502,503,504",
         # No requests for sidecar files, which servers answer with 404 or a web page.
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         # Sequential ranges: by default GDAL opens a connection for each range.
@@ -94,6 +101,8 @@ def environment(of: Client, headers: Mapping[str, str] | None = None) -> Iterato
         # A remote VRT must not run Python pixel functions, which could read local files.
         "GDAL_VRT_ENABLE_PYTHON": "NO",
     }
+    if large_ranges:
+        options |= {"CPL_VSIL_CURL_CHUNK_SIZE": _LARGE_RANGE, "CPL_VSIL_CURL_CACHE_SIZE": 2**27}
     if headers:
         options["GDAL_HTTP_HEADERS"] = "\r\n".join(f"{k}: {v}" for k, v in headers.items())
     with rasterio.Env(**options):

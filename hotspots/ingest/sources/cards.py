@@ -115,6 +115,8 @@ def _card(made: Source, level: str) -> list[str]:
         f"{level}# How sure",
         f"{made.sure.capitalize()}: {SURE_WORDS[made.sure]}.",
         *(["\n".join(f"- {text(doubt)}" for doubt in made.doubts)] if made.doubts else []),
+        *(["Settled:", "\n".join(f"- {text(one)}" for one in made.closed)] if made.closed else []),
+        *([f"Addresses last checked on {made.checked}."] if made.checked else []),
         f"{level}# Commands",
         f"```bash\n{_commands(made)}\n```",
     ]

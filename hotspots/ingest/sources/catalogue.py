@@ -59,6 +59,7 @@ __all__ = [
 
 SOURCES = Path(__file__).parent
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DEPTH = re.compile(r"\d+(-\d+)?")
 # A hint of the model -> what its values may be.
 _SIMPLE: dict[Any, Any] = {str: str, bool: bool, int: int, float: int | float, Year: Year}
@@ -157,6 +158,8 @@ def _check(made: Source, path: Path) -> None:
     licence(made.licence)
     _require_one_of("sure", made.sure, SURENESS)
     _check_extent(made.extent)
+    if made.checked and not _DATE.fullmatch(made.checked):
+        raise ValueError(f"'checked' is '{made.checked}', not a date as 2026-11-30")
     if made.sure != "verified" and not made.doubts:
         raise ValueError(f"it is '{made.sure}', but says in no 'doubts' what isn't confirmed")
     for kind, names in (
@@ -229,7 +232,7 @@ def _check_filled(product: Product, access: Access, year: Year | None) -> None:
         own = dict.fromkeys(_OWN_PLACEHOLDERS.get(access.kind, ()), "")
         for part in product.parts or ({},):
             values = values_of(product, access, year=year, part=part, **own)
-            for template in (access.address, access.member, product.subdataset):
+            for template in (access.address, *access.also, access.member, product.subdataset):
                 if PLACEHOLDER.search(filled(template, values)):
                     raise ValueError(f"product '{product.name}': '{template}' fills itself")
     except KeyError as error:

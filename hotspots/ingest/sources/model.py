@@ -54,6 +54,11 @@ class Tiles:
         Latitudes where tiles begin and end; none is requested beyond.
     absent : tuple of int
         HTTP statuses by which the server says that a tile doesn't exist (all sea).
+    index : str
+        Address of the publisher's own list of tiles, GeoJSON; "" if there is none. Tiles that it
+        doesn't name are sea and aren't requested, and one that it names must be there.
+    index_key : str
+        The property of its features that holds a tile's name.
     """
 
     degrees: float
@@ -65,6 +70,8 @@ class Tiles:
     south: float = -90.0
     north: float = 90.0
     absent: tuple[int, ...] = (404,)
+    index: str = ""
+    index_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ class Access:
     address : str
         Address with placeholders in braces, filled by `values_of`: from the product's parameters,
         `by_year`, and the request (``{year}``, ``{depth}``, ``{tile}``, ``{iso3}``).
+    also : tuple of str
+        Further addresses of the same bytes, tried in this order if `address` fails.
     cell : float
         Side of a cell, in the unit of `crs` (degrees, metres); 0 for polygons and tables.
     crs : str
@@ -101,6 +110,8 @@ class Access:
         reads full resolution only. For classes of very fine maps.
     by_year : mapping of str to mapping
         Placeholder -> year, or "first-last" -> its value in those years.
+    large_ranges : bool
+        Whether the server allows few requests a minute, so that each reads several megabytes.
     limits : mapping of str to list
         Parameter (or "year") -> values that this access offers; it has no others.
     token : str
@@ -120,11 +131,13 @@ class Access:
     megabytes: float = 0.0
     tiles: Tiles | None = None
     samples: int = 0
+    large_ranges: bool = False
     by_year: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     limits: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     token: str = ""
     token_from: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -249,6 +262,11 @@ class Source:
         One of `SURENESS`: how certain addresses, units and nodata are as a whole.
     doubts : tuple of str
         What isn't confirmed, one sentence each; empty only if everything is.
+    closed : tuple of str
+        Former doubts with what settled them, one sentence each.
+    checked : str
+        Date (YYYY-MM-DD) on which the addresses were last compared with public programs that use
+        them; "" if never.
     products, access
         See `Product` and `Access`.
     extent : tuple of float
@@ -269,6 +287,8 @@ class Source:
     doi: str = ""
     licence_note: str = ""
     doubts: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    checked: str = ""
     extent: tuple[float, ...] = ()
 
     def product(self, name: str) -> Product:
