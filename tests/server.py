@@ -218,6 +218,8 @@ class Handler(BaseHTTPRequestHandler):
     def file(self, path: str, head: bool, fault: str = "", argument: str = "") -> None:
         """Answer with a file, whole or a range of it."""
         target = (self.root / path.lstrip("/")).resolve()
+        if (target / "index.json").is_file():  # what an interface answers for a folder
+            target /= "index.json"
         if not target.is_file() or self.root not in target.parents:
             self.say(404, b"not here", "text/plain")
             return

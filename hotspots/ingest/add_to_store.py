@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 REGIONS, TABLES = "regions", "tables"
 _MOST_MASKED = 50_000_000  # cells; above, coverage refers to the grid and not to the region
 _MAIN = "soc_stock"
+# A file may lack other columns of its description: geoBoundaries' some countries' codes.
+_NEEDED_COLUMNS = ("id", "name")
 _COARSER = 2.0
 _NUMBERS = (
     "valid_cells",
@@ -371,15 +373,33 @@ def _polygons(path: Path, product: Product) -> bytes:
     out = gpd.GeoDataFrame(geometry=frame.geometry, crs=4326)
     for name, column in product.attrs.items():
         if str(column).casefold() not in columns:
+            if name not in _NEEDED_COLUMNS:
+                out[name] = ""
+                continue
             raise BadInputError(
                 f"'{path.name}' has no column '{column}'; it has {', '.join(map(str, frame))}."
                 " The source may have changed: correct its description."
             )
-        out[name] = frame[columns[str(column).casefold()]].astype(str)
+        out[name] = frame[columns[str(column).casefold()]].fillna("").astype(str)
+    if "id_else" in out:
+        doubtful = out["id"].duplicated(keep=False) | (out["id"] == "")
+        out["id"] = out["id"].where(~doubtful, out.pop("id_else"))
+    _require_ids(out, path)
     out = out[~out.geometry.is_empty & out.geometry.notna()]
     if not len(out):
         raise BadInputError(f"'{path.name}' holds no polygons. Download it again with --refresh.")
     return bytes(out.to_json(na="null", drop_id=True), "utf-8")
+
+
+def _require_ids(frame: gpd.GeoDataFrame, path: Path) -> None:
+    ids = frame["id"]
+    if (ids == "").any() or ids.duplicated().any():
+        which = ids[ids.duplicated() | (ids == "")].iloc[0]
+        raise RasterError(
+            f"'{path.name}' has units without an id of their own ('{which}'), so that their numbers"
+            " would be mixed up. The source may have changed: correct its description, or use"
+            " another one."
+        )
 
 
 def region_file(store: Store, name: str) -> Path | None:

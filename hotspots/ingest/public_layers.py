@@ -29,13 +29,13 @@ from hotspots.ingest.layer_requests import (
     requested_layers,
 )
 from hotspots.ingest.regrid.resample import Regridding, on_grid
-from hotspots.ingest.regrid.source_raster import SourceRaster
+from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
 from hotspots.ingest.sources.catalogue import Source
 from hotspots.ingest.sources.model import Year
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import Box, boxes_of, cell_size, covers, size_text, target_grid
 from hotspots.store import Store
-from hotspots.store.licences import licence
+from hotspots.store.licences import licence, licence_summary, recognise
 from hotspots.store.provenance import PREFIX
 
 Say = Callable[[str], None]
@@ -284,15 +284,12 @@ def _add_file(request: LayerRequest, job: _Ingestion) -> IngestedRow:
         job.progress,
     )
     raws = [SourceRaster(str(path), origin=origin)]
+    provenance = _provenance(request, job, job.identity(request), raws)
     note = add_file(
-        job.store,
-        request.source,
-        request.product,
-        path,
-        values.get("iso3", ""),
-        _provenance(request, job, job.identity(request), raws),
+        job.store, request.source, request.product, path, values.get("iso3", ""), provenance
     )
-    return _row(request, "stale" if origin.stale else "added", f"{origin.stale} {note}".strip())
+    notes = (origin.stale, note, _licence_note(provenance))
+    return _row(request, "stale" if origin.stale else "added", " ".join(filter(None, notes)))
 
 
 def _after_failure(request: LayerRequest, job: _Ingestion, error: FetchError) -> IngestedRow:
@@ -356,12 +353,36 @@ def _provenance(
         "retrieved": max((o.retrieved for o in origins), default=""),
         "upstream_version": [o.version for o in origins if o.version],
         "stale": next((o.stale for o in origins if o.stale), ""),
-        "licence_id": request.source.licence,
-        "terms": list(licence(request.source.licence).terms),
+        **_licence_of(request.source, origins),
         "sure": request.product.sure or request.source.sure,
         "doubts": list(request.source.doubts),
         "steps": _steps(request, job, raws),
     }
+
+
+def _licence_of(source: Source, origins: Sequence[Origin]) -> dict[str, object]:
+    """Return the licence of the files: their own where the publisher states one for each."""
+    stated = next((origin for origin in origins if origin.licence), None)
+    if stated is None:
+        return {"licence_id": source.licence, "terms": list(licence(source.licence).terms)}
+    key = recognise(stated.licence)
+    return {
+        # An unknown licence has an unknown number of conditions.
+        "licence_id": key or "",
+        "terms": list(licence(key).terms) if key else [],
+        "licence": stated.licence,
+        "made_by": stated.made_by,
+    }
+
+
+def _licence_note(provenance: Mapping[str, object]) -> str:
+    """Return the sentence on a licence that only this file has, or ""."""
+    if "licence" not in provenance:
+        return ""
+    key, stated = str(provenance["licence_id"]), provenance["licence"]
+    made_by = f", made by {provenance['made_by']}" if provenance.get("made_by") else ""
+    summary = licence_summary(key) if key else f"{stated} (read it: it isn't known here)"
+    return f"Licence of this file{made_by}: {summary}."
 
 
 def _steps(request: LayerRequest, job: _Ingestion, raws: Sequence[SourceRaster]) -> list[str]:

@@ -31,7 +31,8 @@ def boundaries_file(
     Parameters
     ----------
     access : Access
-        `extra` names the keys of the API's answer: ``geometry`` (the file's address).
+        `extra` names the keys of the API's answer: ``geometry`` (the file's address), ``licence``
+        and ``made_by`` (whose outlines they are).
     values : mapping
         Values of the address's placeholders: ``iso3`` (the country code) and any others.
     cache : path
@@ -52,7 +53,7 @@ def boundaries_file(
     with locked(note.with_suffix(".lock")):
         late = ""
         try:
-            entry = _boundary_entry(of, url, str(access.extra.get("geometry", "gjDownloadURL")))
+            entry = _boundary_entry(of, url, access.extra)
             with disk_errors(note):
                 write_json(note, entry)
         except FetchError as error:
@@ -70,10 +71,17 @@ def boundaries_file(
             " Try again later, then report it to the project."
         )
     version = origin.version or entry["version"]
-    return path, replace(origin, version=version, stale=origin.stale or late)
+    return path, replace(
+        origin,
+        version=version,
+        stale=origin.stale or late,
+        licence=entry.get("licence", ""),
+        made_by=entry.get("made_by", ""),
+    )
 
 
-def _boundary_entry(of: Client, url: str, key: str) -> dict[str, str]:
+def _boundary_entry(of: Client, url: str, keys: Mapping[str, object]) -> dict[str, str]:
+    key = str(keys.get("geometry", "gjDownloadURL"))
     reply = of.json(url)
     reply = reply[0] if isinstance(reply, list) and reply else reply
     address = reply.get(key) if isinstance(reply, dict) else None
@@ -82,4 +90,14 @@ def _boundary_entry(of: Client, url: str, key: str) -> dict[str, str]:
             f"'{server_errors.shown(url)}' names no file of boundaries ('{key}'). The country may"
             " have no such level; else the source has changed: report it to the project."
         )
-    return {"file": address, "version": str(reply.get("boundaryID", ""))}
+    stated = {
+        name: str(reply.get(str(keys[name])) or "").strip()
+        for name in ("licence", "made_by")
+        if name in keys
+    }
+    if "licence" in keys and not stated["licence"]:
+        raise FetchError(
+            f"'{server_errors.shown(url)}' states no licence ('{keys['licence']}'), and each file"
+            " has its own. Ask its maker, or use another source of outlines: natural-earth/units."
+        )
+    return {"file": address, "version": str(reply.get("boundaryID", "")), **stated}

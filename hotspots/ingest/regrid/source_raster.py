@@ -56,6 +56,8 @@ class Origin:
         Of the local file.
     stale : str
         "" or, in one sentence, why the file couldn't be updated.
+    licence, made_by : str
+        The file's own licence and maker, as its publisher states them; "" where the source's hold.
     """
 
     address: str
@@ -63,6 +65,8 @@ class Origin:
     version: str = ""
     sha256: str = ""
     stale: str = ""
+    licence: str = ""
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
