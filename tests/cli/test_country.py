@@ -12,6 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 from rasterio.transform import from_origin
+from rasterio.windows import Window
 from serving import Serving, running
 
 import hotspots as hs
@@ -75,6 +76,19 @@ def serve_debt(server: Serving) -> None:
     geotiff(server.folder / DEBT, stock(2160, 4320), 1 / 12, nodata=-32767)
 
 
+def serve_gsocmap(server: Serving) -> None:
+    """Write 50 t/ha around the islands at 30 arc-seconds, and nothing elsewhere."""
+    path, missing = server.folder / GSOC, -3.39999995214436425e38
+    path.parent.mkdir(parents=True)
+    with rasterio.open(
+        path, "w", driver="GTiff", height=21_600, width=43_200, count=1, dtype="float32",
+        crs="EPSG:4326", tiled=True, sparse_ok=True, nodata=missing,
+        transform=from_origin(-180, 90, 1 / 120, 1 / 120),
+    ) as file:  # fmt: skip
+        here = Window((180 + 43) * 120, (90 + 11) * 120, 256, 256)
+        file.write(np.full((256, 256), 50, dtype="float32"), 1, window=here)
+
+
 def serve_zones(server: Serving) -> None:
     geotiff(server.folder / ZONES, np.full((360, 720), 4, dtype="int16"), 0.5)
 
@@ -127,7 +141,7 @@ def test_what_no_source_gives_is_from_the_packaged_world(upstream: Serving, run:
 def test_a_source_without_a_value_there_is_passed_over(upstream: Serving, run: Run) -> None:
     empty = np.full((2160, 4320), -32767, dtype="int16")
     geotiff(upstream.folder / DEBT, empty, 1 / 12, nodata=-32767)
-    geotiff(upstream.folder / GSOC, stock(2160, 4320).astype("float32"), 1 / 12)
+    serve_gsocmap(upstream)
     code, out, err = run("country", ISLANDS, "--resolution", "5min", "--json")
     assert code == 0, err
     row = next(row for row in json.loads(out)["roles"] if row["role"] == "stock")

@@ -18,7 +18,8 @@ from hotspots.ingest.access.download import Progress, disk_errors, locked, write
 from hotspots.ingest.access.fetch import Expected, fetch, key_of
 from hotspots.ingest.access.http import Client, client
 from hotspots.ingest.access.windows import Box
-from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
+from hotspots.ingest.regrid.agreement import Declared, require_agreement
+from hotspots.ingest.regrid.source_raster import Origin, SourceRaster, opened
 from hotspots.ingest.sources.model import Access, Product, Source, Year, filled, values_of
 from hotspots.io.atomic import file_hash
 
@@ -136,7 +137,7 @@ def acquire(
         for depth in depths
         for part in product.parts or ({},)
     ]
-    return [_raw(job, *_from_any(source, job)) for job in jobs]
+    return [_checked(job, _raw(job, *_from_any(source, job))) for job in jobs]
 
 
 def acquire_file(
@@ -152,6 +153,17 @@ def acquire_file(
     Parameters and errors are those of `acquire`.
     """
     return _from_any(source, _job(request, {}, cache, progress, with_client))
+
+
+def _checked(job: _Job, raw: SourceRaster) -> SourceRaster:
+    """Return a raster that agrees with the catalogue, or raise `RasterError`.
+
+    A window was compared when it was read, since it may be an overview of its file.
+    """
+    if job.access.kind in ("file", "cds"):
+        with opened(raw) as file:
+            require_agreement(_declared(job), file, raw.path, raw.bands[0])
+    return raw
 
 
 def _from_any(source: Source, job: _Job) -> tuple[Path, Origin]:
@@ -263,6 +275,23 @@ def _window_request(job: _Job, address: str) -> WindowRequest:
         job.access.samples,
         _headers(job.access),
         job.access.large_ranges,
+        _declared(job),
+    )
+
+
+def _declared(job: _Job) -> Declared:
+    """Return what the catalogue says of a file's numbers and cells."""
+    product, access = job.request.product, job.access
+    nodata = () if product.nodata is None else (product.nodata,)
+    return Declared(
+        access.crs,
+        access.cell,
+        product.dtype,
+        (*nodata, *product.also_nodata),
+        product.scale,
+        product.offset,
+        product.packed,
+        "" if product.transform else product.unit,
     )
 
 
@@ -284,9 +313,11 @@ def _tiles(job: _Job) -> tuple[Path, Origin]:
         """Return a tile's address."""
         return filled(job.access.address, {**job.values, "tile": tile})
 
+    # The address of the set keeps a placeholder for the tile.
+    request = _window_request(job, address("TILE"))
     return tiled_window(
-        # The address of the set keeps a placeholder for the tile.
-        _window_request(job, address("TILE")),
+        # The tiles' own sizes are compared; their mosaic may be of overviews.
+        replace(request, declared=replace(request.declared, cell=0.0)),
         job.access.tiles,
         address,
         job.cache,

@@ -15,7 +15,9 @@ from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.fetch import key_of
 from hotspots.ingest.access.http import USER_AGENT, Client
 from hotspots.ingest.access.windows import Box, Window, overview_level, split_boxes, windows
+from hotspots.ingest.regrid.agreement import Declared, require_agreement
 from hotspots.ingest.regrid.source_raster import Numbers
+from hotspots.io.rasters.gdal_file import GdalRaster
 
 T = TypeVar("T")
 
@@ -42,6 +44,8 @@ class WindowRequest:
         See `windows.overview_level`.
     headers : mapping
         Request headers, such as a token; not part of `key`.
+    declared : Declared
+        What the catalogue says of the file at full resolution; not part of `key`.
     large_ranges : bool
         Whether each request reads several megabytes, for servers that allow few; not part of `key`.
     """
@@ -54,6 +58,7 @@ class WindowRequest:
     samples: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     large_ranges: bool = False
+    declared: Declared = field(default_factory=Declared)
 
     @property
     def key(self) -> str:
@@ -121,6 +126,9 @@ class Reader:
     def opened(self) -> Iterator[None]:
         """Hold the source open, at the overview that suits the requested cell size."""
         self._open()
+        shown = server_errors.shown(self.source.address)
+        file = GdalRaster(self.file, shown)
+        require_agreement(self.request.declared, file, shown, self.request.bands[0])
         self.level = self._overview()
         if self.level >= 0:
             self._open()
