@@ -220,6 +220,11 @@ class Handler(BaseHTTPRequestHandler):
         target = (self.root / path.lstrip("/")).resolve()
         if (target / "index.json").is_file():  # what an interface answers for a folder
             target /= "index.json"
+        for status in ("403", "202"):  # a file beside it says how a bucket or a host answers
+            answer = target.with_name(f"{target.name}.{status}")
+            if answer.is_file():
+                self.say(int(status), answer.read_bytes(), "application/xml")
+                return
         if not target.is_file() or self.root not in target.parents:
             self.say(404, b"not here", "text/plain")
             return

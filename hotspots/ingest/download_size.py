@@ -73,9 +73,8 @@ def _addresses(request: LayerRequest, access: Access) -> set[str]:
 
 def _bytes_per_cell(request: LayerRequest) -> int:
     product = request.product
-    bands = 12 if product.months else 1
     size = np.dtype(product.dtype or _UNKNOWN_TYPE).itemsize
-    return bands * len(product.parts or ({},)) * size
+    return product.bands_read * len(product.parts or ({},)) * size
 
 
 def _stored_cells(access: Access, boxes: Sequence[Box], cell: float) -> float:

@@ -237,7 +237,7 @@ def _add_raster(request: LayerRequest, job: _Ingestion) -> IngestedRow:
     return _row(
         request,
         "stale" if stale else "added",
-        " ".join([stale, former, *added.verdicts]).strip(),
+        " ".join(filter(None, [stale, former, *_remarks(raws), *added.verdicts])),
     )
 
 
@@ -355,9 +355,13 @@ def _provenance(
         "stale": next((o.stale for o in origins if o.stale), ""),
         **_licence_of(request.source, origins),
         "sure": request.product.sure or request.source.sure,
-        "doubts": list(request.source.doubts),
+        "doubts": [*request.source.doubts, *_remarks(raws)],
         "steps": _steps(request, job, raws),
     }
+
+
+def _remarks(raws: Sequence[SourceRaster]) -> list[str]:
+    return list(dict.fromkeys(r.origin.remark for r in raws if r.origin and r.origin.remark))
 
 
 def _licence_of(source: Source, origins: Sequence[Origin]) -> dict[str, object]:
@@ -392,6 +396,8 @@ def _steps(request: LayerRequest, job: _Ingestion, raws: Sequence[SourceRaster])
         if product.unit and not product.packed
         else "Read with the file's own scale and unit."
     ]
+    if product.thickness:
+        steps.append(f"Multiplied by the layer's thickness, {product.thickness:g} m.")
     if product.transform:
         steps.append(f"Transformed by {product.transform}.")
     if product.legend:

@@ -38,6 +38,10 @@ NAMES = (
     "natural-earth",
     "geoboundaries",
     "offsetsdb",
+    "chelsa",
+    "glc-fcs30d",
+    "isdasoil",
+    "openlandmap-soildb",
 )
 MINE = """
 name = "mine"

@@ -23,6 +23,7 @@ from hotspots import __version__
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.http_settings import Settings, settings
+from hotspots.ingest.access.rate_limits import pause_due
 
 if TYPE_CHECKING:
     import requests
@@ -75,6 +76,7 @@ class Client:
         self.settings = of or Settings()
         self._hosts: dict[str, threading.BoundedSemaphore] = {}
         self._down: dict[str, tuple[float, FetchError]] = {}
+        self._free_from: dict[str, float] = {}
         self._guard = threading.Lock()
         self._local = threading.local()
 
@@ -235,6 +237,7 @@ class Client:
         where = self.address(url)
         host = urlsplit(where).netloc
         self._require_up(host)
+        self._await_turn(host)
         started, last = time.monotonic(), FetchError("")
         for number in range(self.settings.tries):
             pause = self._wait(last, number) if number else 0.0
@@ -252,6 +255,7 @@ class Client:
                     raise
                 last = error
                 continue
+            self._note_limit(host, response)
             if response.status_code < 400 or response.status_code in allowed:
                 return response
             last = self._fault(where, response)
@@ -265,6 +269,18 @@ class Client:
             with self._guard:
                 self._down[host] = (time.monotonic(), last)
         raise last
+
+    def _note_limit(self, host: str, response: requests.Response) -> None:
+        pause = pause_due(response.headers, time.time())
+        if pause:
+            with self._guard:
+                self._free_from[host] = time.monotonic() + min(pause, self.settings.longest_wait)
+
+    def _await_turn(self, host: str) -> None:
+        """Wait until a host takes requests again, as its last response said."""
+        pause = self._free_from.get(host, 0.0) - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
 
     def _require_up(self, host: str) -> None:
         since, error = self._down.get(host, (0.0, None))

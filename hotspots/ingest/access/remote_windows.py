@@ -1,8 +1,8 @@
 """Windows of remote rasters: only the requested cells are transferred (GDAL's ``/vsicurl/``).
 
 A window is cached as a GeoTIFF under ``CACHE/windows/REQUEST/`` with its cells as stored, and is
-reused as long as the server reports the same version. For a VRT only the version of the VRT itself
-is known, not that of the files it refers to.
+reused as long as the server reports the same version. Of an index of tiles (VRT) only its own
+version is known, not that of the tiles.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from hotspots.errors import FetchError
 from hotspots.ingest.access import server_errors
-from hotspots.ingest.access.download import Progress, locked, read_json, write_json
+from hotspots.ingest.access.download import Progress, locked, read_json, write_json, write_text
 from hotspots.ingest.access.fetch import fetch, key_of, public, stale
 from hotspots.ingest.access.http import Client, RemoteFile, client
+from hotspots.ingest.access.vrt_index import cut_index, is_index
 from hotspots.ingest.access.window_files import copied, joined
 from hotspots.ingest.access.window_reader import Reader, Source, WindowRequest, environment
 from hotspots.ingest.access.windows import Window
@@ -26,6 +28,7 @@ from hotspots.io.clock import now
 
 # From a server without Range requests, complete files up to this size (bytes) are downloaded.
 WHOLE_LIMIT = 200_000_000
+_MOST_NAMED = 5
 _LOG = logging.getLogger("hotspots.ingest")
 
 
@@ -70,6 +73,10 @@ def window(
     folder = cache / "windows" / request.key
     with locked(folder / ".lock"):
         try:
+            if is_index(request.address):
+                source, late = _indexed(request, folder, cache, of)
+                path, origin = cut(request, source, folder, of, progress)
+                return path, replace(origin, stale=late)
             remote = of.probe(request.address, headers=request.headers)
             if not remote.ranges:
                 return _instead(request, remote, cache, progress, of)
@@ -82,6 +89,31 @@ def window(
             return cut(request, source, folder, of, progress)
         except FetchError as error:
             return earlier_window(folder, request.address, error)
+
+
+def _indexed(request: WindowRequest, folder: Path, cache: Path, of: Client) -> tuple[Source, str]:
+    """Return the tiles of an index that a region needs, and why the index may be out of date."""
+    index, origin = fetch(request.address, cache, headers=request.headers, with_client=of)
+    address = f"/vsicurl/{of.address(request.address)}"
+    part = cut_index(index, address, request.crs, request.boxes, request.address)
+    path = folder / "index.vrt"
+    write_text(path, part.text)
+    remark = ""
+    if part.stretched:
+        names = ", ".join(part.stretched[:_MOST_NAMED])
+        remark = (
+            f"{len(part.stretched)} of {part.tiles} tiles have cells of another size, and the"
+            f" publisher's index stretches them to its own: {names}."
+        )
+        _LOG.warning("'%s': %s", server_errors.shown(request.address), remark)
+    source = Source(
+        str(path),
+        request.address,
+        origin.version,
+        lambda: of.probe(request.address, headers=request.headers),
+        remark=remark,
+    )
+    return source, origin.stale
 
 
 def earlier_window(folder: Path, address: str, error: FetchError) -> tuple[Path, Origin]:
@@ -103,6 +135,7 @@ def _found(
         str(record["version"]),
         str(record["sha256"]),
         note,
+        remark=str(record.get("remark", "")),
     )
     return folder / str(record["file"]), origin
 
@@ -167,6 +200,7 @@ def cut(
         "retrieved": now(),
         "sha256": file_hash(path),
         "file": path.name,
+        "remark": source.remark,
     }
     write_json(record_path, record)
     return _found(folder, source.address, record)

@@ -176,7 +176,7 @@ def _from_any(source: Source, job: _Job) -> tuple[Path, Origin]:
             return _ways(source, this)(this)
         except FetchError as error:
             errors.append(error)
-    raise server_errors.none_of(source.name, errors)
+    raise server_errors.none_of(source.name, errors, source.url)
 
 
 def _job(
@@ -190,7 +190,9 @@ def _job(
     values = values_of(
         product, request.access, year=request.year, depth=request.depth, part=part, **request.values
     )
-    bands = tuple(range(1, 13)) if product.months else (product.band,)
+    depth = request.depth or next(iter(product.depths), "")
+    first = product.bands.get(depth, product.band)
+    bands = tuple(range(1, 13)) if product.bands_read > 1 else (first,)
     return _Job(request, values, bands, Path(cache), progress, of or client())
 
 
@@ -220,8 +222,8 @@ def _raw(job: _Job, path: Path, origin: Origin) -> SourceRaster:
     return SourceRaster(
         path=name,
         bands=_bands_of(job, path),
-        scale=product.scale,
-        offset=product.offset,
+        scale=product.scale * (product.thickness or 1.0),
+        offset=product.offset * (product.thickness or 1.0),
         transform=product.transform,
         nodata=(*(() if given is None else (given,)), *product.also_nodata),
         crs=job.access.crs,
@@ -291,7 +293,8 @@ def _declared(job: _Job) -> Declared:
         product.scale,
         product.offset,
         product.packed,
-        "" if product.transform else product.unit,
+        # The file states the unit of what it stores.
+        "" if product.transform or product.thickness else product.unit,
     )
 
 

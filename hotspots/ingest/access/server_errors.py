@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import requests
 
 _NETWORK = "Check the network; a copy of the data elsewhere can be named in HOTSPOTS_MIRRORS."
+_MAY_HAVE_MOVED = (403, 404, 410)
 _TRY_LATER = "Try again later; what was downloaded is kept."
 _WEB_PAGE = re.compile(rb"\s*(<!--.*?-->\s*)*(<!doctype html|<html)", re.IGNORECASE | re.DOTALL)
 
@@ -130,15 +131,29 @@ def require_ready(url: str, status: int, head: bytes) -> None:
         )
 
 
-def none_of(name: str, errors: Sequence[FetchError]) -> FetchError:
-    """Return the error of several addresses that all failed."""
-    if len(errors) == 1:
-        return errors[0]
-    said = " ".join(f"({n}) {error}" for n, error in enumerate(errors, 1))
+def none_of(name: str, errors: Sequence[FetchError], page: str) -> FetchError:
+    """Return the error of a source none of whose addresses gives the file.
+
+    Parameters
+    ----------
+    name : str
+        The source.
+    errors : sequence of FetchError
+        One for each address that was tried.
+    page : str
+        The source's own page, where it may say what changed.
+    """
+    said = str(errors[0])
+    if len(errors) > 1:
+        numbered = " ".join(f"({n}) {error}" for n, error in enumerate(errors, 1))
+        said = f"None of the {len(errors)} addresses of '{name}' gives the file. {numbered}"
+    elsewhere = any(not e.reached or e.status in _MAY_HAVE_MOVED for e in errors)
     return FetchError(
-        f"None of the {len(errors)} addresses of '{name}' gives the file. {said}",
+        f"{said} The page of '{name}': {page}" if elsewhere and page else said,
         reached=any(error.reached for error in errors),
         status=errors[0].status,
+        retry_after=errors[0].retry_after,
+        said=errors[0].said,
     )
 
 

@@ -79,6 +79,7 @@ class Source:
     version: str
     check: Callable[[], object]
     host: str = ""  # an address on the host that serves the raster; `address` by default
+    remark: str = ""  # a sentence on what is doubtful in it
 
 
 @contextmanager

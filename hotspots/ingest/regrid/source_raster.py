@@ -58,6 +58,8 @@ class Origin:
         "" or, in one sentence, why the file couldn't be updated.
     licence, made_by : str
         The file's own licence and maker, as its publisher states them; "" where the source's hold.
+    remark : str
+        A sentence on what is doubtful in the file, or "".
     """
 
     address: str
@@ -67,6 +69,7 @@ class Origin:
     stale: str = ""
     licence: str = ""
     made_by: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True)

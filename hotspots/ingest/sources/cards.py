@@ -159,6 +159,7 @@ def _stored(product: Product) -> str:
     formula = "stored" if product.scale == 1 else f"stored x {product.scale:g}"
     formula += f" + {product.offset:g}" if product.offset else ""
     formula = f"{product.transform}({formula})" if product.transform else formula
+    formula += f" x {product.thickness:g} m" if product.thickness else ""
     joined = f"; {product.combine} of {len(product.parts)} files" if product.parts else ""
     return f"{formula} = {markdown_code(product.unit)}{joined}"
 

@@ -214,8 +214,13 @@ def _check_raster(product: Product) -> None:
     _require_one_of("months", product.months, MONTHS)
     _require_one_of("transform", product.transform, TRANSFORMS)
     _require_one_of("dtype", product.dtype, DTYPES)
-    if bool(product.parts) != bool(product.combine):
+    if product.monthly_files and len(product.parts) != 12:
+        raise ValueError(f"product '{product.name}' has {len(product.parts)} parts, not 12 months")
+    if bool(product.parts) != bool(product.combine) and not product.monthly_files:
         raise ValueError(f"product '{product.name}': 'parts' and 'combine' go together")
+    strange = set(product.bands) - {*product.depths, *product.more_depths}
+    if strange:
+        raise ValueError(f"product '{product.name}' has a band of '{min(strange)}', no depth of it")
     if product.packed and (product.scale, product.offset, product.nodata) != (1, 0, None):
         raise ValueError(f"product '{product.name}' is packed, so the file declares its scale")
     for depth in (product.depth, *product.depths, *product.more_depths):

@@ -87,7 +87,8 @@ class Access:
         a region, items of a STAC catalogue, a job of the Climate Data Store, geoBoundaries.
     address : str
         Address with placeholders in braces, filled by `values_of`: from the product's parameters,
-        `by_year`, and the request (``{year}``, ``{depth}``, ``{tile}``, ``{iso3}``).
+        `by_year`, and the request (``{year}``, ``{depth}``, its ``{top}`` and ``{bottom}``,
+        ``{tile}``, ``{iso3}``).
     also : tuple of str
         Further addresses of the same bytes, tried in this order if `address` fails.
     cell : float
@@ -185,13 +186,20 @@ class Product:
         Canonical class whose share of the cell's land is computed; land is the mapped area
         without water.
     parts : tuple of mapping
-        Parameters of the files that are combined by `combine` ("sum" or "mean").
+        Parameters of the files that are combined by `combine` ("sum" or "mean"), or of the 12
+        files of the months.
     months : str
-        "" or how the 12 bands of a year are aggregated: "keep", "sum", "mean".
+        "" or how the 12 months of a year are aggregated: "keep", "sum", "mean". They are 12 bands
+        of a file, or the 12 `parts`.
+    thickness : float
+        Thickness of the soil layer in m, by which a density (``kg m-3``) is multiplied, so that
+        `unit` is that of a stock (``kg m-2``); 0 for other quantities.
     subdataset : str
         Variable of a NetCDF file, with placeholders; "" for other files.
     band : int
         Band to read, from 1, unless the product is monthly.
+    bands : mapping of str to int
+        Depth -> band, for files with the depths as bands.
     dtype : str
         Type of the stored numbers in numpy's terms ("int16"); "" if it isn't known.
     comparable : bool
@@ -232,6 +240,8 @@ class Product:
     months: str = ""
     subdataset: str = ""
     band: int = 1
+    thickness: float = 0.0
+    bands: Mapping[str, int] = field(default_factory=dict)
     dtype: str = ""
     comparable: bool = True
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -239,6 +249,16 @@ class Product:
     default: bool = False
     attrs: Mapping[str, object] = field(default_factory=dict)
     sure: str = ""
+
+    @property
+    def bands_read(self) -> int:
+        """Number of bands that are read of each file."""
+        return 12 if self.months and not self.monthly_files else 1
+
+    @property
+    def monthly_files(self) -> bool:
+        """Whether each of its parts is a month."""
+        return bool(self.months) and not self.combine and bool(self.parts)
 
     @property
     def short_name(self) -> str:
@@ -383,6 +403,8 @@ def values_of(
         values |= {key: _of_year(table, year) for key, table in access.by_year.items()}
     if depth:
         values["depth"] = depth_text(depth, product.depth_code)
+        top, _, bottom = depth.partition("-")
+        values |= {"top": top, "bottom": bottom or top}
     return values | dict(part or {}) | further
 
 
