@@ -170,7 +170,7 @@ def with_stock(store: Store, say: Callable[[str], None]) -> None:
 
 def analysis_cell(grid: Grid, memory_gib: float) -> float:
     """Return the cell of the analysis, degrees: a multiple of the grid's that the memory holds."""
-    # Less than the program itself needs can't be had; the cells get a quarter then.
+    # The program itself needs more than very little memory; the cells get a quarter then.
     room = max(memory_gib - _PROGRAM_GIB, memory_gib / 4)
     most = room * 2**30 / _BYTES_PER_CELL
     factor = math.ceil(math.sqrt(grid.shape[0] * grid.shape[1] / most) - 1e-9)

@@ -143,7 +143,7 @@ def _index(tiles: Tiles, cache: Path, of: Client) -> set[str] | None:
     try:
         path, _ = fetch(tiles.index, cache, with_client=of)
     except FetchError as error:
-        _LOG.warning("The list of tiles can't be had, so absent ones count as sea. %s", error)
+        _LOG.warning("The list of tiles isn't available, so absent ones count as sea. %s", error)
         return None
     try:
         features = json.loads(path.read_bytes())["features"]

@@ -1,6 +1,6 @@
 """A publisher's index of tiles (a VRT), fetched once, and cut to the tiles that a region needs.
 
-GDAL would read the index anew for each window, and some have several megabytes. It would also
+GDAL would read the index again for each window, and some have several megabytes. It would also
 follow whatever the index names, so only files below the index's own folder are accepted.
 """
 

@@ -65,7 +65,7 @@ class Difference(NamedTuple):
 
 
 def differences(declared: Declared, file: RasterFile, band: int = 1) -> list[Difference]:
-    """Return where a file contradicts the catalogue; what it doesn't state is no difference.
+    """Return where a file contradicts the catalogue; what it doesn't state isn't counted.
 
     Parameters
     ----------
