@@ -18,6 +18,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli import (
+    check,
     gaps,
     registry_database,
     registry_duplicates,
@@ -58,6 +59,7 @@ recipe_app = typer.Typer(help="Recipes: all settings of an analysis.", no_args_i
 registry_app = typer.Typer(help="The registry of who does what, and where.", no_args_is_help=True)
 methods_app = typer.Typer(help="Methods and their cards.", invoke_without_command=True)
 data.add_to(app)
+check.add_to(app)
 gaps.add_to(app)
 registry_import.add_to(registry_app)
 registry_records.add_to(registry_app)
