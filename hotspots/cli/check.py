@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hotspots.reports.check.finding import Finding
 
 Files = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="FILE...",
         help="Rasters, tables of points, polygons, or sheets of records; of any of these formats.",

@@ -255,6 +255,48 @@ def test_each_variable_of_a_file_is_described(run: Run, tmp_path: Path) -> None:
     assert all("--subdataset, one of a, b." in one["needs"] for one in found)
 
 
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")  # as xarray writes them
+def test_a_zarr_store_is_described_and_added_as_described(run: Run, tmp_path: Path) -> None:
+    axes = {"lat": 14.75 - 0.5 * np.arange(4), "lon": -15.75 + 0.5 * np.arange(5)}
+    plane = xr.DataArray(stocks(4, 5), dims=("lat", "lon"), coords=axes, attrs={"units": "t/ha"})
+    path = tmp_path / "own.zarr"
+    xr.Dataset({"carbon": plane}).to_zarr(path)
+    options = ("--as", "soc_stock", "--depth", "0-30")
+    code, (finding,) = checked(run, path, *options)
+    assert (code, finding["format"]["driver"]) == (0, "Zarr")
+    require_same(finding, added(run, tmp_path, path, *options))
+
+
+def test_a_folder_of_layers_is_described_layer_by_layer(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "layers"
+    folder.mkdir()
+    for name, unit, factor in (("soc_stock", "t ha-1", 1.0), ("cropland_share", "1", 0.01)):
+        with rasterio.open(tiff(folder / f"{name}.tif", factor * stocks()), "r+") as file:
+            file.set_band_unit(1, unit)
+    code, found = checked(run, folder)
+    assert code == 0
+    means = {one["result"]["name"]: one["result"]["mean"] for one in found}
+    assert means == pytest.approx({"cropland_share": 0.6355, "soc_stock": 63.55}, abs=5e-3)
+    tiff(folder / "cropland_share.tif", stocks(), cell=0.25)
+    with rasterio.open(folder / "cropland_share.tif", "r+") as file:
+        file.set_band_unit(1, "1")
+    code, found = checked(run, folder)
+    assert code == 2
+    (sentence,) = {sentence for one in found for sentence in one["refusals"]}
+    assert sentence == refused(run, tmp_path, folder)
+
+
+def test_classes_are_drawn_by_their_codes(run: Run, tmp_path: Path) -> None:
+    codes = np.repeat([[0, 1, 12, 12]], 4, axis=0)
+    path = tiff(tmp_path / "zones.tif", codes, dtype="uint8", nodata=0)
+    options = ("--as", "climate_zone", "--guidelines", "2019")
+    code, out, _ = run("check", path, *options)
+    assert code == 0
+    assert out.count("··11CCCC") == 4
+    assert "climate_zone: tropical_dry 66.7%, warm_temperate_moist 33.3% (12 cells)" in words(out)
+    assert added(run, tmp_path, path, *options)["valid_cells"] == 12
+
+
 # ------------------------------------------------------------------------------------- swapped
 
 
@@ -401,6 +443,20 @@ def test_polygons_that_contradict_each_other_are_refused_alike(
     code, (finding,) = checked(run, districts, *options)
     assert code == 2
     assert finding["refusals"] == [refused(run, tmp_path, districts, *options)]
+
+
+def test_kml_can_be_a_region_only(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "area.kml"
+    box = shapely.box(-15, 13, -14, 14)
+    gpd.GeoDataFrame({"name": ["Nioro"]}, geometry=[box], crs=4326).to_file(path, driver="KML")
+    code, (finding,) = checked(run, path)
+    assert (code, finding["needs"]) == (0, [])
+    assert finding["region"]["names"] == ["Nioro"]
+    # On the ellipsoid, one degree square at 13.5° N: 111.3 x cos(13.5°) x 110.6 km2.
+    assert finding["region"]["km2"] == pytest.approx(11_970, rel=2e-3)
+    code, (finding,) = checked(run, path, *STOCK)
+    assert code == 2
+    assert finding["refusals"] == [refused(run, tmp_path, path, *STOCK)]
 
 
 def test_topojson_is_refused_alike(run: Run, tmp_path: Path) -> None:

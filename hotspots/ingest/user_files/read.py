@@ -361,9 +361,14 @@ def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
     if "://" in text:
         raise RasterError(f"'{text}' isn't an address that can be downloaded. Give http or https.")
     path = Path(given)
+    require_there(path)
+    return path, Origin(text, "", sha256=file_hash(path) if path.is_file() else _of_all(path))
+
+
+def require_there(path: Path) -> None:
+    """Raise `RasterError` if there is no such file or folder."""
     if not path.exists():
         raise RasterError(f"There is no file '{path}'. Give a raster, a table or polygons.")
-    return path, Origin(text, "", sha256=file_hash(path) if path.is_file() else _of_all(path))
 
 
 def _of_all(folder: Path) -> str:

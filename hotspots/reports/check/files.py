@@ -26,7 +26,7 @@ _SHARED = {"latitude", "longitude", "area_ha", "id", "country"}
 
 
 def findings(
-    path: Path,
+    given: str | Path,
     layer: LayerChoices,
     records: FileChoices,
     registry: Callable[[], Registry],
@@ -37,7 +37,7 @@ def findings(
 
     Parameters
     ----------
-    path : Path
+    given : str or path
         A raster (GeoTIFF, NetCDF, Zarr, a folder of GeoTIFFs), a table of points, polygons, or a
         file of records.
     layer : LayerChoices
@@ -51,10 +51,13 @@ def findings(
     labels : str or None
         Language of a record's fields that have no heading in the file; None for their names.
     """
-    if "://" in str(path) or ":/" in str(path):
-        raise BadInputError(
-            f"'{path}' is an address. Download the file first; add-layer downloads what it adds."
+    path = Path(given)
+    if "://" in str(given):
+        why = (
+            f"'{given}' is an address. Download the file first; only add-layer downloads what it"
+            " adds."
         )
+        return [Finding(str(given), "raster", refusals=(why,))]
     suffix = path.suffix.lower()
     if is_of_records(path, layer, records):
         return record_findings(path, registry(), records, lang, labels)

@@ -18,7 +18,7 @@ from hotspots.ingest.regrid.resample import RegriddedLayer
 from hotspots.ingest.regrid.source_raster import SourceRaster
 from hotspots.ingest.user_files.declared import Attribution, Declared, numbers
 from hotspots.ingest.user_files.formats import TIFF, user_raster
-from hotspots.ingest.user_files.read import raster_as_declared
+from hotspots.ingest.user_files.read import raster_as_declared, require_there
 from hotspots.ingest.user_files.source import Selection
 from hotspots.ingest.user_layers import (
     ReadyLayer,
@@ -201,7 +201,9 @@ def _add_stored(
         words.add_unit(draft, stored.described.unit, declared, lang)
     words.add_missing(draft, stored, declared, lang)
     words.add_bands(draft, stored, lang)
-    words.add_values(draft, stored, unit, lang)
+    if not row.classes:
+        words.add_values(draft, stored, unit, lang)
+    words.add_first(draft, stored, lang)
     if not stored.summary.valid:
         return
     width, height = (1.0, 1.0) if stored.grid is None else words.ground_size(stored.grid)
@@ -313,6 +315,9 @@ def _band_of(path: Path, name: str) -> Mapping[str, Any]:
 def _as_stored(path: Path, choices: LayerChoices, refusal: str, lang: str) -> Iterator[Finding]:
     """Yield findings on a file whose names aren't canonical, or that is refused under them."""
     try:
+        require_there(path)
+        if path.is_dir() and not is_zarr(path):
+            raise RasterError(refusal)
         names = _names(path, choices)
     except BadInputError as error:
         yield Finding(str(path), "raster", refusals=(str(error),))

@@ -13,9 +13,12 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspots.errors import BadInputError
 from hotspots.geo.regions import regions
+from hotspots.geo.user_geometry import NOTE, read_areas
 from hotspots.ingest.quality.swapped import swapped_remark
 from hotspots.ingest.user_files.burning import overlapping
+from hotspots.ingest.user_files.formats import POLYGONS
 from hotspots.ingest.user_files.polygons import attributes, read_polygons, usable_areas
+from hotspots.ingest.user_files.read import require_there
 from hotspots.layers.array_types import FloatArray
 from hotspots.layers.crs import crs_label, crs_name
 from hotspots.locale import counted, number, percent, text
@@ -38,7 +41,8 @@ def polygon_findings(path: Path, choices: LayerChoices, lang: str) -> list[Findi
     draft = Draft(str(path), "polygons")
     taken = taken_as(path, choices) if choices.variable else None
     try:
-        frame, notes = read_polygons(path, choices.of().selection.crs)
+        require_there(path)
+        frame, notes = _features(path, choices.of().selection.crs)
         given, remarks = usable_areas(frame, np.zeros(len(frame)), path)
     except BadInputError as error:
         draft.refusals.append((taken.refusal if taken else "") or str(error))
@@ -50,9 +54,17 @@ def polygon_findings(path: Path, choices: LayerChoices, lang: str) -> list[Findi
     _add_overlaps(draft, given.shapes, path.name, lang)
     if taken is not None or choices.given.get("cell"):
         _add_as_layer(draft, path, choices, taken, lang)
-    else:
+    elif path.suffix.lower() in POLYGONS:
         draft.needs += _needs(attributes(frame), frame.crs is not None, lang)
     return [draft.finding()]
+
+
+def _features(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+    """Return the features of a file, and notes; those of KML, which can only be regions, by it."""
+    if path.suffix.lower() != ".kml":
+        return read_polygons(path, crs)
+    areas = read_areas(path)
+    return areas.drop(columns=NOTE), ()
 
 
 def _add_as_layer(

@@ -9,8 +9,10 @@ import pyproj
 
 from hotspots.errors import BadInputError
 from hotspots.ingest.quality.swapped import swapped_remark
+from hotspots.ingest.user_files.read import require_there
 from hotspots.ingest.user_files.table_rows import BLANK, read_heading
 from hotspots.ingest.user_files.tables import COORDINATES, Points, read_points
+from hotspots.io.limits import require_regular
 from hotspots.layers.crs import crs_label, crs_name, layer_crs
 from hotspots.layers.variables import VARIABLES
 from hotspots.locale import number, text
@@ -26,15 +28,11 @@ def point_findings(path: Path, choices: LayerChoices, lang: str) -> list[Finding
     """Return what a table of points is understood as; see `layers.raster_findings`."""
     draft = Draft(str(path), "points")
     taken = taken_as(path, choices) if choices.variable else None
-    points: Points | None
     try:
-        points = read_points(path, VARIABLES.get(choices.variable, ANY), choices.of().selection)
+        points = _points(path, choices, draft, lang)
     except BadInputError as error:
-        # A file with several columns of values can be described before one is declared.
-        points = None if choices.variable else _of_first(path, choices, draft, lang)
-        if points is None:
-            draft.refusals.append((taken.refusal if taken else "") or str(error))
-            return [draft.finding()]
+        draft.refusals.append((taken.refusal if taken else "") or str(error))
+        return [draft.finding()]
     _add_table(draft, points, lang)
     chosen = choices if choices.variable else _with_column(choices, points.name)
     add_layer(draft, path, chosen, taken, lang)
@@ -43,26 +41,30 @@ def point_findings(path: Path, choices: LayerChoices, lang: str) -> list[Finding
     return [draft.finding()]
 
 
-def _of_first(path: Path, choices: LayerChoices, draft: Draft, lang: str) -> Points | None:
-    """Return the points with the first column that holds numbers, and note that it is one of many.
-
-    None if there is no such column, or if the coordinates are at fault.
-    """
-    if choices.given.get("column"):
-        return None
-    try:
-        names = [name for name in read_heading(path, COORDINATES).names if name]
-    except BadInputError:
-        return None
-    values = [name for name in names if name.casefold() not in COORDINATES]
-    for name in values[:_MOST_COLUMNS]:
+def _points(path: Path, choices: LayerChoices, draft: Draft, lang: str) -> Points:
+    """Return the points with the values that are chosen; else with the first that are numbers."""
+    require_there(path)
+    require_regular(path)
+    row = VARIABLES.get(choices.variable, ANY)
+    if choices.variable or choices.given.get("column"):
+        return read_points(path, row, choices.of().selection)
+    named_values = [
+        name
+        for name in read_heading(path, COORDINATES).names
+        if name and name.casefold() not in COORDINATES
+    ]
+    if len(named_values) < 2:
+        return read_points(path, row, choices.of().selection)
+    fault = BadInputError("")
+    for name in named_values[:_MOST_COLUMNS]:
         try:
-            found = read_points(path, ANY, _with_column(choices, name).of().selection)
-        except BadInputError:
+            found = read_points(path, row, _with_column(choices, name).of().selection)
+        except BadInputError as error:
+            fault = error
             continue
-        draft.needs.append(text("check.need.column", lang, names=named(values, lang)))
+        draft.needs.append(text("check.need.column", lang, names=named(named_values, lang)))
         return found
-    return None
+    raise fault
 
 
 def _with_column(choices: LayerChoices, column: str) -> LayerChoices:

@@ -37,8 +37,8 @@ def add_grid(draft: Draft, stored: StoredRaster, declared: Declared, lang: str) 
     rows, columns = stored.place.shape
     shown = {"rows": number(rows, lang), "columns": number(columns, lang)}
     draft.add("size", text("check.size", lang, **shown), [rows, columns])
-    # A CRS that the user doesn't declare, but the raster needs, is one that GDAL wouldn't see.
-    follows = stored.place.crs_follows or bool(stored.raw.crs)
+    # A raster needs a CRS that isn't declared where GDAL wouldn't see it; a table states none.
+    follows = stored.place.crs_follows or bool(stored.raw.crs) or draft.kind == "points"
     add_crs(draft, stored.grid, declared, follows, lang)
     if stored.grid is None:
         return
@@ -125,7 +125,7 @@ def add_bands(draft: Draft, stored: StoredRaster, lang: str) -> None:
 
 
 def add_values(draft: Draft, stored: StoredRaster, unit: str, lang: str) -> None:
-    """Add least, median and greatest value as stored, and the first values with their places."""
+    """Add least, median and greatest value as the file stores them."""
     summary = stored.summary
     if not summary.valid:
         draft.add("values", text("check.no_values", lang), None)
@@ -134,8 +134,12 @@ def add_values(draft: Draft, stored: StoredRaster, unit: str, lang: str) -> None
     shown = {key: number(value, lang, _DIGITS) for key, value in numbers.items()}
     said = text("check.values", lang, **shown) + spelt(unit or "1")
     draft.add("values", said, {key: float(f"{v:.9g}") for key, v in numbers.items()})
+
+
+def add_first(draft: Draft, stored: StoredRaster, lang: str) -> None:
+    """Add the first values, in the order of the file, with their places."""
     listed, places = [], []
-    for (row, column), value in summary.first:
+    for (row, column), value in stored.summary.first:
         here = number(value, lang, _DIGITS)
         if stored.grid is None:
             x, y = stored.place.transform * (column + 0.5, row + 0.5)
