@@ -18,6 +18,7 @@ import typer
 
 import hotspots as hs
 from hotspots.cli import (
+    check,
     country,
     gaps,
     registry_database,
@@ -63,6 +64,8 @@ methods_app = typer.Typer(help="Methods and their cards.", invoke_without_comman
 data.add_to(app)
 app.add_typer(sources.sources_app, name="sources")
 country.add_to(app)
+
+check.add_to(app)
 gaps.add_to(app)
 registry_import.add_to(registry_app)
 registry_records.add_to(registry_app)

@@ -129,11 +129,9 @@ class PlanText:
         return replace(problem, column=self._heading(problem.column))
 
     def _heading(self, name: str) -> str:
-        from hotspots.registry.schema.fields import fields
+        from hotspots.registry.formats.headings import heading_of
 
-        if name in self.headings or self.labels is None or name not in fields():
-            return self.headings.get(name, name)
-        return fields()[name].label[self.labels]
+        return heading_of(name, self.headings, self.labels)
 
     def _cell(self, name: str, cell: str) -> str:
         from hotspots.registry.formats.headings import word_of_cell

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
+from hotspots.cli import layer_options as options
 from hotspots.cli.output import (
     Json,
     print_rows,
@@ -18,7 +19,7 @@ from hotspots.cli.output import (
     report,
     say,
 )
-from hotspots.errors import BadInputError, RasterError
+from hotspots.errors import BadInputError
 
 if TYPE_CHECKING:
     from hotspots.store import Store
@@ -99,49 +100,22 @@ def ingest(
 def add_layer(
     path: Annotated[str, typer.Argument(help="GeoTIFF, NetCDF, Zarr, table, polygons; or a URL.")],
     store: StoreOption = "",
-    variable: Annotated[
-        str, typer.Option("--as", help="Canonical variable; by default the names in the file.")
-    ] = "",
-    unit: Annotated[
-        str, typer.Option(help="Unit of the values: 'kg m-2'; by default the file's own.")
-    ] = "",
-    depth: Annotated[str, typer.Option(help="Depth, cm: 0-30 (a layer) or 15 (a point).")] = "",
-    year: Annotated[
-        int | None,
-        typer.Option(help="Year of the values; selects the time step of a file with years."),
-    ] = None,
-    nodata: Annotated[
-        float | None,
-        typer.Option(help="Stored number that means missing; by default the file's own."),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(help="value = stored x scale + offset; by default the file's own."),
-    ] = None,
-    offset: Annotated[
-        float | None, typer.Option(help="See --scale; by default the file's own.")
-    ] = None,
-    band: Annotated[
-        int | None,
-        typer.Option(help="Band, from 1; required if a file has several that aren't months."),
-    ] = None,
-    crs: Annotated[str, typer.Option(help="CRS of a file without one: EPSG:4326.")] = "",
-    subdataset: Annotated[str, typer.Option(help="Variable of a NetCDF file or Zarr.")] = "",
-    column: Annotated[
-        str, typer.Option(help="Column of a table or of polygons that holds the values.")
-    ] = "",
-    cell: Annotated[
-        float | None,
-        typer.Option(help="Cell size for polygons or sparse points, in units of their CRS."),
-    ] = None,
-    legend: Annotated[str, typer.Option(help="Legend of classes: esa-cci, igbp, ...")] = "",
-    guidelines: Annotated[str, typer.Option(help="For climate zones: 2006 or 2019.")] = "",
-    level: Annotated[
-        str, typer.Option(help="For a lower or upper bound: share of cases in the interval, 0.95.")
-    ] = "",
-    support: Annotated[
-        str, typer.Option(help="For errors: of a point, or of the mean of a cell.")
-    ] = "",
+    variable: options.As = "",
+    unit: options.Unit = "",
+    depth: options.Depth = "",
+    year: options.Year = None,
+    nodata: options.Nodata = None,
+    scale: options.Scale = None,
+    offset: options.Offset = None,
+    band: options.Band = None,
+    crs: options.Crs = "",
+    subdataset: options.Subdataset = "",
+    column: options.Column = "",
+    cell: options.Cell = None,
+    legend: options.Legend = "",
+    guidelines: options.Guidelines = "",
+    level: options.Level = "",
+    support: options.Support = "",
     source: Annotated[str, typer.Option(help="Who made the layer.")] = "",
     citation: Annotated[str, typer.Option(help="How to cite it.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence: 'CC BY 4.0'.")] = "",
@@ -194,16 +168,9 @@ def add_layer(
 
 
 def _canonical_file(path: str, target: Store, accept: bool) -> list[dict[str, Any]]:
-    from hotspots.ingest import open_layers
-    from hotspots.ingest.user_layers import add_canonical
+    from hotspots.ingest.user_layers import add_canonical, open_canonical
 
-    try:
-        opened = open_layers(Path(path))
-    except RasterError as error:
-        raise RasterError(
-            f"{error} Or state what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
-        ) from error
-    return add_canonical(target, opened, Path(path).name, accept=accept)
+    return add_canonical(target, open_canonical(path), Path(path).name, accept=accept)
 
 
 def _description(row: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pyproj
 import xarray as xr
@@ -18,6 +18,7 @@ from hotspots.ingest.quality.compare import Reference
 from hotspots.ingest.quality.report import report
 from hotspots.ingest.quality.report_page import page
 from hotspots.ingest.quality.report_types import QualityReport
+from hotspots.ingest.quality.swapped import places_shown, swapped_remark
 from hotspots.ingest.regrid.resample import RegriddedLayer
 from hotspots.ingest.regrid.source_raster import SourceRaster, open_grid
 from hotspots.ingest.sample import sample
@@ -162,6 +163,29 @@ def require_accepted(made: RegriddedLayer, acceptance: Acceptance) -> None:
     _judged(made.layer, _quality(made, (), None, None), acceptance)
 
 
+class Examined(NamedTuple):
+    """The quality report of a layer, and why `add_layer` would refuse it; "" if it wouldn't."""
+
+    quality: QualityReport
+    refusal: str
+
+
+def examine(
+    made: RegriddedLayer,
+    acceptance: Acceptance,
+    *,
+    raws: Sequence[SourceRaster] = (),
+    given: Mapping[str, object] | None = None,
+) -> Examined:
+    """Return what `add_layer` with the same arguments would report; nothing is written."""
+    quality = _quality(made, raws, given, None)
+    try:
+        _judged(made.layer, quality, acceptance)
+    except RasterError as error:
+        return Examined(quality, str(error))
+    return Examined(quality, "")
+
+
 def _quality(
     made: RegriddedLayer,
     raws: Sequence[SourceRaster],
@@ -177,6 +201,9 @@ def _quality(
         region_share=_region_share(layer, region),
     )
     quality["verdicts"] += _coarser(raws, layer)
+    if swapped := swapped_remark(*places_shown(quality["picture"], grid_of(layer))):
+        quality["verdicts"].insert(0, swapped)
+        quality["grave"].insert(0, swapped)
     return quality
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePath
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
 import xarray as xr
@@ -19,6 +20,7 @@ from hotspots.ingest.add_to_store import (
 from hotspots.ingest.land_cover_shares import add_shares
 from hotspots.ingest.regrid.resample import RegriddedLayer, Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import open_grid
+from hotspots.ingest.user_files.rasters import open_layers
 from hotspots.ingest.user_files.read import Own, read_own
 from hotspots.io.limits import require_within
 from hotspots.layers.crs import placing_remark
@@ -73,23 +75,8 @@ def add_own(
         See `read_own`; also an undeclared nodata number or an unknown class among the values, and
         a doubt that isn't accepted. The store is left unchanged.
     """
-    own = read_own(path, accept=accept, **declared)
-    source = open_grid(own.raw)
-    remarks = _remarks(source, path, accept)
-    grid, regridded = _target(store, north_up_from_180w(source))
-    notes = [*own.notes, *remarks, *regridded]
-    cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
-    require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
-    say(f"reading {PurePath(path).name}")
-    made = on_grid(
-        own.raw,
-        grid,
-        own.variable,
-        # Several bands are always the 12 months of a monthly variable.
-        Regridding(legend=own.legend, months="keep" if len(own.raw.bands) > 1 else ""),
-        attrs=_attrs(own, path),
-    )
-    layer = made.layer
+    ready = prepare_own(path, grid_of_store(store), say=say, accept=accept, **declared)
+    own, made, notes, layer = ready.own, ready.made, list(ready.notes), ready.made.layer
     former = store.replacing(layer_key(layer), OWN)
     say("checking and writing")
     done = add_layer(
@@ -97,10 +84,11 @@ def add_own(
         made,
         raws=[own.raw],
         provenance=_provenance(own, path, notes),
-        given=own.given | ({"read as": " ".join(notes)} if notes else {}),
-        acceptance=Acceptance(remarks, accept),
+        given=ready.given,
+        acceptance=ready.acceptance,
     )
-    if regridded:
+    if ready.is_regridded:
+        grid = grid_of(layer)
         notes += add_shares(store, own, grid, _attrs(own, path), _provenance(own, path, notes))
     return {
         "layer": done.key,
@@ -116,6 +104,83 @@ def add_own(
     }
 
 
+@dataclass(frozen=True)
+class ReadyLayer:
+    """A user's layer as it is added to a store, before anything is written.
+
+    Attributes
+    ----------
+    own : Own
+        The file as declared.
+    made : RegriddedLayer
+        The layer on the target grid, perhaps lazy.
+    notes : tuple of str
+        Sentences on how the file was read.
+    acceptance : Acceptance
+        Doubts on its places, and whether doubts are accepted.
+    is_regridded : bool
+        Whether the target grid isn't the file's own.
+    """
+
+    own: Own
+    made: RegriddedLayer
+    notes: tuple[str, ...]
+    acceptance: Acceptance
+    is_regridded: bool
+
+    @property
+    def given(self) -> dict[str, object]:
+        """What was declared or read from the file, for the quality report."""
+        return self.own.given | ({"read as": " ".join(self.notes)} if self.notes else {})
+
+
+def prepare_own(
+    path: str,
+    target: Grid | None = None,
+    *,
+    say: Say = lambda line: None,
+    accept: bool = False,
+    **declared: Any,
+) -> ReadyLayer:
+    """Read a user's layer as `add_own` does, without a store.
+
+    Parameters
+    ----------
+    path, say, accept, **declared
+        See `add_own`.
+    target : Grid, optional
+        The grid that the layer is brought to; its own by default.
+
+    Raises
+    ------
+    RasterError
+        See `read_own`; also an undeclared nodata number or an unknown class among the values of a
+        layer that isn't lazy.
+    """
+    own = read_own(path, accept=accept, **declared)
+    source = open_grid(own.raw)
+    remarks = _remarks(source, path, accept)
+    grid, regridded = _target(target, north_up_from_180w(source))
+    cells = grid.shape[0] * grid.shape[1] * len(own.raw.bands)
+    require_within(f"'{PurePath(path).name}' has", cells, "raster_cells", LESS)
+    say(f"reading {PurePath(path).name}")
+    made = on_grid(
+        own.raw,
+        grid,
+        own.variable,
+        # Several bands are always the 12 months of a monthly variable.
+        Regridding(legend=own.legend, months="keep" if len(own.raw.bands) > 1 else ""),
+        attrs=_attrs(own, path),
+    )
+    notes = (*own.notes, *remarks, *regridded)
+    return ReadyLayer(own, made, notes, Acceptance(remarks, accept), bool(regridded))
+
+
+def canonical_acceptance(opened: xr.Dataset, called: str, accept: bool) -> Acceptance:
+    """Return the doubts on the places of canonical layers; raise if their cells are too small."""
+    return Acceptance(_remarks(grid_of(opened), called, accept), accept)
+
+
 def _remarks(grid: Grid, path: str, accept: bool) -> tuple[str, ...]:
     """Return a sentence on how well a file's places are known; raise if its cells are too small."""
     remark = placing_remark(grid.crs, grid.lonlat_bounds, grid.cell_width_m)
@@ -126,6 +191,23 @@ def _remarks(grid: Grid, path: str, accept: bool) -> tuple[str, ...]:
             "+towgs84=dx,dy,dz'), warp the file to EPSG:4326, or take it as it is with --accept."
         )
     return (remark.sentence,) if remark.sentence else ()
+
+
+def open_canonical(path: str | Path) -> xr.Dataset:
+    """Open layers of canonical names, for which `add-layer` needs no options.
+
+    Raises
+    ------
+    RasterError, GridMismatchError
+        See `hotspots.ingest.user_files.rasters.open_layers`; the message adds which options say
+        what a layer is.
+    """
+    try:
+        return open_layers(path)
+    except RasterError as error:
+        raise RasterError(
+            f"{error} Or state what the layer is: --as soc_stock --unit 't ha-1' --depth 0-30."
+        ) from error
 
 
 def add_canonical(
@@ -154,7 +236,7 @@ def add_canonical(
     RasterError
         A doubt that isn't accepted; the store is left unchanged.
     """
-    acceptance = Acceptance(_remarks(grid_of(opened), called, accept), accept)
+    acceptance = canonical_acceptance(opened, called, accept)
     made = [RegriddedLayer(opened[name], None) for name in opened.data_vars]
     # All are examined before the first is added.
     for one in made if len(made) > 1 else ():
@@ -166,9 +248,8 @@ def add_canonical(
     ]
 
 
-def _target(store: Store, own: Grid) -> tuple[Grid, tuple[str, ...]]:
+def _target(grid: Grid | None, own: Grid) -> tuple[Grid, tuple[str, ...]]:
     """Return the grid that a layer is brought to, and a note if it isn't its own."""
-    grid = grid_of_store(store)
     if grid is None or same_grid(grid, own):
         return grid or own, ()
     return grid, (f"Brought to the store's grid, {_grid_text(grid)}.",)

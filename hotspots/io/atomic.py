@@ -167,6 +167,17 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
         raise write_error(path, error) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    require_writable(path)
+    try:
+        with aside(path) as folder:
+            (folder / "content").write_bytes(content)
+            os.replace(folder / "content", path)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
 def make_private(path: Path) -> None:
     """Create an empty file that only its owner may read and write, to be filled afterwards.
 

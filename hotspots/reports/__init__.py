@@ -1,1 +1,1 @@
-"""Reports: the results of an edition as readable text."""
+"""Reports: the results of an edition, and what a file is understood as, as readable text."""

@@ -182,7 +182,7 @@ class Store:
         require_within(f"Layer '{layer.name}' has", layer.size, "raster_cells", LESS)
         canonical = harmonise(layer, declared=True)
         key = layer_key(canonical)
-        _require_attribution(canonical)
+        require_attribution(canonical)
         fields = provenance_fields(provenance)
         files = dict(beside or {}) | (
             {} if report is None else {"quality.json": json_bytes(report)}
@@ -423,7 +423,8 @@ class Store:
             ) from error
 
 
-def _require_attribution(layer: xr.DataArray) -> None:
+def require_attribution(layer: xr.DataArray) -> None:
+    """Raise `RasterError` for a layer that lacks what a store must state: source, licence, …."""
     for key in REQUIRED:
         if not layer.attrs.get(key):
             raise RasterError(

@@ -250,7 +250,7 @@ def _picture(report: QualityReport) -> str:
     if not of["rows"] or not of["columns"]:
         return ""
     levels = np.frombuffer(base64.b64decode(of["levels"]), dtype="uint8")
-    colours = _palette(bool(report["classes"]))
+    colours = picture_colours(bool(report["classes"]))
     image = paletted_png(levels.reshape(of["rows"], of["columns"]), colours)
     thinned = f"; one cell in {of['stride']} each way" if of["stride"] > 1 else ""
     caption = (
@@ -269,7 +269,7 @@ def _class_colour(code: int) -> str:
     return _CLASS_COLOURS[(code - 1) % len(_CLASS_COLOURS)]
 
 
-def _palette(of_classes: bool) -> npt.NDArray[np.uint8]:
+def picture_colours(of_classes: bool) -> npt.NDArray[np.uint8]:
     """Return 256 colours, RGB; the first, of missing cells, is shown transparent."""
     if of_classes:
         rows = [bytes.fromhex(_class_colour(code)) for code in range(256)]

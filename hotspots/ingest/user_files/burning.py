@@ -7,7 +7,7 @@ overlap is thinner than half a cell and could fall on either side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +89,37 @@ def _holds(given: Polygons, index: int, transform: Affine, shape: Shape) -> bool
     return bool(rasterize([given.shapes[index]], out_shape=size, transform=moved).any())
 
 
+class Overlapping(NamedTuple):
+    """Some pairs of areas over one another: positions, what they share, its part of the smaller."""
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    common: npt.NDArray[np.object_]
+    share: Array
+
+
+def overlapping(shapes: Sequence[BaseGeometry], called: str) -> Iterator[Overlapping]:
+    """Yield the pairs of areas that overlap, some at a time; those that merely touch don't.
+
+    Raises
+    ------
+    BadInputError
+        Too many pairs; `called` names the file.
+    """
+    areas = np.asarray(shapes, dtype=object)
+    size = shapely.area(areas)
+    first, second = shapely.STRtree(areas).query(areas, predicate="intersects")
+    pairs = np.stack([first, second])[:, first < second]
+    require_within(f"'{called}' has", pairs.shape[1], "edge_pairs", "give fewer polygons")
+    for at in range(0, pairs.shape[1], _AT_ONCE):
+        a, b = pairs[:, at : at + _AT_ONCE]
+        common = shapely.intersection(areas[a], areas[b])
+        share = shapely.area(common) / np.minimum(size[a], size[b])
+        real = share > _ROUNDING
+        if real.any():
+            yield Overlapping(a[real], b[real], common[real], share[real])
+
+
 def overlaps(given: Polygons, cell: float, called: str) -> str:
     """Return a sentence on polygons that overlap, or "".
 
@@ -106,23 +137,14 @@ def overlaps(given: Polygons, cell: float, called: str) -> str:
     RasterError
         Two with different values overlap by more than a border drawn twice.
     """
-    shapes = np.asarray(given.shapes, dtype=object)
-    area = shapely.area(shapes)
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    pairs = np.stack([first, second])[:, first < second]
-    require_within(f"'{called}' has", pairs.shape[1], "edge_pairs", "give fewer polygons")
+    area = shapely.area(np.asarray(given.shapes, dtype=object))
     count, largest, of = 0, 0.0, 0
-    for at in range(0, pairs.shape[1], _AT_ONCE):
-        a, b = pairs[:, at : at + _AT_ONCE]
-        common = shapely.intersection(shapes[a], shapes[b])
-        share = shapely.area(common) / np.minimum(area[a], area[b])
-        real = share > _ROUNDING
-        if real.any():
-            _require_agreement(given, (a[real], b[real]), common[real], cell, called)
-            count += int(real.sum())
-            if share.max() > largest:
-                k = int(share.argmax())
-                largest, of = float(share.max()), int(a[k] if area[a[k]] <= area[b[k]] else b[k])
+    for a, b, common, share in overlapping(given.shapes, called):
+        _require_agreement(given, (a, b), common, cell, called)
+        count += share.size
+        if share.max() > largest:
+            k = int(share.argmax())
+            largest, of = float(share.max()), int(a[k] if area[a[k]] <= area[b[k]] else b[k])
     if not count:
         return ""
     return (

@@ -63,18 +63,16 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
         No cell size, no CRS, no such attribute, text that isn't a class of the variable; points or
         lines; no polygon with a cell; polygons with different values over one another.
     """
-    frame, notes = _in_plain_units(_frame(path), path, selection.crs)
+    frame, notes = read_polygons(path, selection.crs)
     crs = "" if frame.crs is None else crs_text(frame.crs)
-    names = [str(n) for n in frame.columns if n != frame.geometry.name]
-    name = chosen(path, row, names, selection.column, of="column", option="--column")
+    name = chosen(path, row, attributes(frame), selection.column, of="column", option="--column")
     cell = selection.cell
     if not cell or not 0 < cell < np.inf:
         raise RasterError(
             f"'{path}' holds polygons, which have no cells. Say how large they shall be, in the"
             " units of its CRS: --cell 0.05."
         )
-    _require_drawable(frame.geometry, path)
-    given, remarks = _areas(frame, _attribute(frame[name], path, name, row), path, name)
+    given, remarks = usable_areas(frame, _attribute(frame[name], path, name, row), path, name)
     degrees = frame.crs is not None and frame.crs.is_geographic
     overlap = overlaps(given, cell, path.name)
     bounds = shapely.total_bounds(np.asarray(given.shapes, dtype=object)).tolist()
@@ -94,10 +92,58 @@ def polygons(path: Path, row: Variable, selection: Selection, folder: Path) -> U
     )
 
 
-def _areas(
-    frame: gpd.GeoDataFrame, values: Array, path: Path, name: str
+def read_polygons(path: Path, crs: str = "") -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+    """Return the features of a file, and sentences on their conversion to plain units.
+
+    Parameters
+    ----------
+    path : Path
+        See `polygons`.
+    crs : str
+        Declared CRS, which replaces that of the file; "" for the file's own.
+
+    Returns
+    -------
+    GeoDataFrame
+        In degrees from Greenwich or units of length, without heights in its CRS; its CRS is None
+        where it isn't stated. Outlines as they are drawn, perhaps missing or invalid.
+
+    Raises
+    ------
+    RasterError
+        The file can't be read, has no outlines, or a CRS without places on the globe.
+    """
+    return _in_plain_units(_frame(path), path, crs)
+
+
+def attributes(frame: gpd.GeoDataFrame) -> list[str]:
+    """Return the names of a frame's columns beside its outlines."""
+    return [str(name) for name in frame.columns if name != frame.geometry.name]
+
+
+def usable_areas(
+    frame: gpd.GeoDataFrame, values: Array, path: Path, name: str = ""
 ) -> tuple[Polygons, list[str]]:
-    """Return the areas with a value, repaired, and sentences on what was left out or changed."""
+    """Return the areas with a value, repaired, and sentences on what was left out or changed.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        As `read_polygons` returns it.
+    values : array, shape (n,)
+        One value a feature; NaN is missing.
+    path : Path
+        The file, for messages.
+    name : str
+        The attribute of the values, for messages.
+
+    Raises
+    ------
+    RasterError
+        Points or lines, too many vertices, a coordinate off the globe; no polygon with a value and
+        an area.
+    """
+    _require_drawable(frame.geometry, path)
     outlines = np.asarray(frame.geometry.array, dtype=object)
     drawn = ~(shapely.is_missing(outlines) | shapely.is_empty(outlines))
     kept = np.flatnonzero(drawn & np.isfinite(values))

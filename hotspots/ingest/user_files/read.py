@@ -212,7 +212,13 @@ def _read(
     given = {"file": str(path_or_url), **_given(layer, attrs)}
     return Own(
         row.name,
-        _source_raster(layer, origin),
+        raster_as_declared(
+            layer.file,
+            declared,
+            "" if row.classes else layer.properties.unit,
+            of_classes=row.classes is not None,
+            origin=origin,
+        ),
         attrs,
         declared.legend or "",
         # Compared, because an offset of 0 is a declaration too.
@@ -233,8 +239,29 @@ def _checked(path: Path, row: Variable, declared: Declared, file: UserRaster) ->
     return _Layer(path, row, declared, file, properties, depth)
 
 
-def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
-    declared, file, classes = layer.declared, layer.file, layer.row.classes
+def raster_as_declared(
+    file: UserRaster,
+    declared: Declared,
+    unit: str,
+    *,
+    of_classes: bool = False,
+    origin: Origin | None = None,
+) -> SourceRaster:
+    """Return the raster in a user's file, decoded as declared, else as the file says.
+
+    Parameters
+    ----------
+    file : UserRaster
+        As `hotspots.ingest.user_files.formats.user_raster` returns it.
+    declared : Declared
+        The user's declarations.
+    unit : str
+        Of the decoded values; "" for classes, or where it isn't known.
+    of_classes : bool
+        Whether the values are codes.
+    origin : Origin, optional
+        Where the file came from.
+    """
     scaled = declared.scale is not None or declared.offset is not None
     return SourceRaster(
         file.path,
@@ -243,11 +270,11 @@ def _source_raster(layer: _Layer, origin: Origin) -> SourceRaster:
         offset=declared.offset or 0.0,
         nodata=declared.nodata,
         crs=declared.selection.crs or file.crs_needed,
-        unit="" if classes else layer.properties.unit,
+        unit=unit,
         origin=origin,
         use_file_nodata=not declared.nodata,
         # One declared number replaces both of the file's; codes of classes are never scaled.
-        use_file_scale=not scaled and not classes,
+        use_file_scale=not scaled and not of_classes,
     )
 
 
@@ -334,9 +361,14 @@ def _local(given: str | Path, cache: str | Path | None) -> tuple[Path, Origin]:
     if "://" in text:
         raise RasterError(f"'{text}' isn't an address that can be downloaded. Give http or https.")
     path = Path(given)
+    require_there(path)
+    return path, Origin(text, "", sha256=file_hash(path) if path.is_file() else _of_all(path))
+
+
+def require_there(path: Path) -> None:
+    """Raise `RasterError` if there is no such file or folder."""
     if not path.exists():
         raise RasterError(f"There is no file '{path}'. Give a raster, a table or polygons.")
-    return path, Origin(text, "", sha256=file_hash(path) if path.is_file() else _of_all(path))
 
 
 def _of_all(folder: Path) -> str:

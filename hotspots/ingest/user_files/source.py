@@ -132,8 +132,9 @@ def chosen(
     if requested or row.name in names:
         return requested or row.name
     if len(names) != 1:
+        unnamed = f", and none is named '{row.name}'" if row.name else ""
         raise RasterError(
-            f"'{path}' has several {of}s ({listed(names) or 'none'}), and none is named"
-            f" '{row.name}'. Choose one with {option}."
+            f"'{path}' has several {of}s ({listed(names) or 'none'}){unnamed}. Choose one with"
+            f" {option}."
         )
     return names[0]

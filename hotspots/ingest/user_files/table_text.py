@@ -49,7 +49,28 @@ _MISSING = frozenset(
 )
 
 
-def read_columns(path: Path, heading: Heading, selected: Sequence[str]) -> tuple[Array, ...]:
+class Columns(NamedTuple):
+    """The numbers of some columns, and how they are written.
+
+    Attributes
+    ----------
+    values : tuple of array
+        One for each column, float64 with NaN for missing.
+    decimal : str
+        The decimal sign: "." or ",".
+    left_out : int
+        Rows that are empty in all of these columns.
+    row_names : bool
+        Whether the rows begin with names that the heading leaves out.
+    """
+
+    values: tuple[Array, ...]
+    decimal: str
+    left_out: int
+    row_names: bool = False
+
+
+def read_columns(path: Path, heading: Heading, selected: Sequence[str]) -> Columns:
     """Return the numbers of some columns; rows that are empty in all of them are left out.
 
     Parameters
@@ -60,11 +81,6 @@ def read_columns(path: Path, heading: Heading, selected: Sequence[str]) -> tuple
         As `read_heading` returns it.
     selected : sequence of str
         Names of columns, each of which occurs once in the heading.
-
-    Returns
-    -------
-    tuple of array
-        One for each column, float64 with NaN for missing.
 
     Raises
     ------
@@ -78,7 +94,8 @@ def read_columns(path: Path, heading: Heading, selected: Sequence[str]) -> tuple
     at = [_position(path, heading, name) for name in selected]
     try:
         shift, width = row_names(path, heading)
-        return _numbers(path, heading, selected, _Place([i + shift for i in at], width))
+        found = _numbers(path, heading, selected, _Place([i + shift for i in at], width))
+        return found._replace(row_names=bool(shift))
     except (csv.Error, ValueError, LookupError, ArithmeticError) as error:
         raise RasterError(
             f"'{path}' can't be read as a table ({deepest_reason(error, _LONGEST_REASON)}). Save"
@@ -106,9 +123,7 @@ class _Place(NamedTuple):
     width: int
 
 
-def _numbers(
-    path: Path, heading: Heading, selected: Sequence[str], place: _Place
-) -> tuple[Array, ...]:
+def _numbers(path: Path, heading: Heading, selected: Sequence[str], place: _Place) -> Columns:
     """Return the columns at some positions as numbers, by the decimal sign that fits them all."""
     # Where commas separate the columns, they aren't decimal signs.
     signs = (".",) if heading.delimiter == "," else (".", ",")
@@ -116,8 +131,9 @@ def _numbers(
     for sign in signs:
         parts: list[list[Array]] = [[] for _ in selected]
         commas = _Commas(selected)
-        fault = None
-        for texts in _texts(path, heading, place):
+        fault, left_out = None, 0
+        for texts, empty in _texts(path, heading, place):
+            left_out += empty
             if sign == ",":
                 commas.look(texts)
             fault = _converted(texts, selected, sign, parts)
@@ -127,7 +143,8 @@ def _numbers(
         if fault is None:
             if sign == ",":
                 commas.require_decimal(path)
-            return tuple(np.concatenate([*part, np.empty(0)]) for part in parts)
+            values = tuple(np.concatenate([*part, np.empty(0)]) for part in parts)
+            return Columns(values, sign, left_out)
     # The values come last: a fault in them is one with the decimal sign of the coordinates.
     fault = next((one for one in faults if one.column == selected[-1]), faults[0])
     raise RasterError(
@@ -138,8 +155,8 @@ def _numbers(
     )
 
 
-def _texts(path: Path, heading: Heading, place: _Place) -> Iterator[list[list[str]]]:
-    """Yield the texts of the selected columns in parts; rows without any are left out."""
+def _texts(path: Path, heading: Heading, place: _Place) -> Iterator[tuple[list[list[str]], int]]:
+    """Yield the texts of the selected columns in parts, and how many rows have none of them."""
     import pandas as pd
 
     rows = 0
@@ -167,7 +184,7 @@ def _texts(path: Path, heading: Heading, place: _Place) -> Iterator[list[list[st
             if not all(map(all, columns)):
                 kept = [k for k, of in enumerate(zip(*columns, strict=True)) if any(of)]
                 columns = [[column[k] for k in kept] for column in columns]
-            yield columns
+            yield columns, len(part) - len(columns[0])
 
 
 def _line_of(path: Path, heading: Heading, at: int, text: str) -> str:

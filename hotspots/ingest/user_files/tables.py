@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.lattice import Axis, NoLatticeError, axis_of, require_plain
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen, listed
 from hotspots.ingest.user_files.table_rows import Heading, read_heading
-from hotspots.ingest.user_files.table_text import read_columns
+from hotspots.ingest.user_files.table_text import Columns, read_columns
 from hotspots.io.cog import new_geotiff
 from hotspots.io.limits import require_regular, require_within
 from hotspots.layers.crs import crs_text, layer_crs
@@ -26,8 +27,56 @@ Array = npt.NDArray[np.float64]
 # Names of the columns of y and x: in degrees, and on a map.
 _IN_DEGREES = (("lat", "latitude"), ("lon", "longitude", "lng", "long"))
 _ON_A_MAP = (("y", "northing"), ("x", "easting"))
-_KNOWN = tuple(name for pair in (_IN_DEGREES, _ON_A_MAP) for names in pair for name in names)
+COORDINATES = tuple(name for pair in (_IN_DEGREES, _ON_A_MAP) for names in pair for name in names)
 _FARTHEST = 1e9  # m, or degrees; the globe is 4e7 m round
+
+
+@dataclass(frozen=True)
+class Points:
+    """A table of points as it is read, before its grid is sought.
+
+    Attributes
+    ----------
+    heading : Heading
+        The first line: names of the columns, delimiter.
+    y_name, x_name, name : str
+        The columns of the coordinates and of the values.
+    columns : Columns
+        Their numbers, in this order.
+    crs : str
+        CRS of the coordinates; "" where it is neither declared nor follows from the names.
+    """
+
+    heading: Heading
+    y_name: str
+    x_name: str
+    name: str
+    columns: Columns
+    crs: str
+
+
+def read_points(path: Path, row: Variable, selection: Selection) -> Points:
+    """Return the points of a table; arguments and errors as for `table`."""
+    require_regular(path)
+    heading = read_heading(path, COORDINATES)
+    names = heading.names
+    require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
+    crs = _crs(path, selection.crs)
+    y_name, x_name = _axes(path, heading, crs)
+    name = chosen(
+        path,
+        row,
+        [name for name in names if name and name not in (y_name, x_name)],
+        selection.column,
+        of="column",
+        option="--column",
+    )
+    columns = read_columns(path, heading, (y_name, x_name, name))
+    y, x, _ = columns.values
+    _require_places(path, {y_name: y, x_name: x})
+    text = DEGREES if crs is None and y_name.casefold() in _IN_DEGREES[0] else ""
+    text = text if crs is None else crs_text(crs)
+    return Points(heading, y_name, x_name, name, columns, text)
 
 
 def table(path: Path, row: Variable, selection: Selection, folder: Path) -> UserRaster:
@@ -57,34 +106,18 @@ def table(path: Path, row: Variable, selection: Selection, folder: Path) -> User
         are needed, points that don't lie on a regular grid or don't show its step, or two in one
         cell.
     """
-    require_regular(path)
-    heading = read_heading(path, _KNOWN)
-    names = heading.names
-    require_within(f"'{path.name}' has", len(names), "columns", "keep only what is needed")
-    crs = _crs(path, selection.crs)
-    y_name, x_name = _axes(path, heading, crs)
-    name = chosen(
-        path,
-        row,
-        [name for name in names if name and name not in (y_name, x_name)],
-        selection.column,
-        of="column",
-        option="--column",
-    )
-    y, x, values = read_columns(path, heading, (y_name, x_name, name))
-    _require_places(path, {y_name: y, x_name: x})
-    down, across = _lattice(path, {y_name: y, x_name: x}, selection)
+    points = read_points(path, row, selection)
+    y, x, values = points.columns.values
+    down, across = _lattice(path, {points.y_name: y, points.x_name: x}, selection)
     out = _placed(path, down, across, values)
     # The lattice counts centres from the south; a transform begins at the north-western corner.
     west, north = across.first - across.step / 2, down.first + (out.shape[0] - 0.5) * down.step
     transform = Affine(across.step, 0, west, 0, -down.step, north)
-    text = DEGREES if crs is None and y_name.casefold() in _IN_DEGREES[0] else ""
-    text = text if crs is None else crs_text(crs)
-    made = folder / made_name(path, name)
-    with new_geotiff(made, form_of(transform, out.shape, text)) as file:
+    made = folder / made_name(path, points.name)
+    with new_geotiff(made, form_of(transform, out.shape, points.crs)) as file:
         file.write(out, 1)
     notes = _notes(down, across, values.size, out.shape)
-    return UserRaster(str(made), layer=name, crs=text, notes=notes)
+    return UserRaster(str(made), layer=points.name, crs=points.crs, notes=notes)
 
 
 def _crs(path: Path, given: str) -> pyproj.CRS | None:

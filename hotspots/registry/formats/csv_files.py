@@ -56,7 +56,8 @@ def read_csv(path: Path, encoding: str | None = None) -> Table:
     text = _decoded(read_bytes(path, "records_bytes"), path.name, encoding)
     stated, text = _stated_delimiter(text)
     found = headed(_rows(text, stated or _delimiter(text)), path.name)
-    return table(path.name, found.header.cells, found.rows, found.notes)
+    header = found.header
+    return table(path.name, header.cells, found.rows, found.notes, header.number)
 
 
 def write_csv(

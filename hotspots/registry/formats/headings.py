@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from hotspots.geo.countries import countries
@@ -48,6 +48,23 @@ def _words(name: str, value: Value, lang: str) -> Value:
     if isinstance(value, tuple):
         return tuple(word(name, code, lang) for code in value)
     return word(name, write(value), lang)
+
+
+def heading_of(name: str, headings: Mapping[str, str], lang: str | None) -> str:
+    """Return the heading of a field in a file; where it has none, its label, or its name.
+
+    Parameters
+    ----------
+    name : str
+        A field; any other text is returned as it is.
+    headings : mapping of str to str
+        Field -> heading in the file.
+    lang : str or None
+        Language of the label; None for the field's name.
+    """
+    if name in headings or lang is None or name not in fields():
+        return headings.get(name, name)
+    return fields()[name].label[lang]
 
 
 def word_of_cell(name: str, cell: str, lang: str) -> str:

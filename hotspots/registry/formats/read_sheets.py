@@ -53,6 +53,7 @@ def read_sheet(path: Path, kind: str, sheet: str | None = None) -> Table:
         headings,
         joined,
         chain(found.notes, _on_sheets(at, chosen.title, others), _on_hidden_rows(at, chosen.marks)),
+        at,
     )
 
 

@@ -41,6 +41,8 @@ class Table:
     spoiled : tuple of Row
         Omitted rows whose invalid cells are known (a formula, an error): row number and the
         other cells, so that all their problems can be reported at once.
+    heading_row : int
+        Number of the row of headings; 0 for a format without rows.
     """
 
     name: str
@@ -49,6 +51,21 @@ class Table:
     problems: tuple[Problem, ...]
     headings: Mapping[str, str] = field(default_factory=dict)
     spoiled: tuple[Row, ...] = ()
+    heading_row: int = 0
+
+
+class UnknownHeadingsError(RegistryError):
+    """A file has columns that aren't fields of a record.
+
+    Attributes
+    ----------
+    unknown, known : tuple of str
+        Headings that name no field, and those that do, as written.
+    """
+
+    def __init__(self, message: str, unknown: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(message)
+        self.unknown, self.known = tuple(unknown), tuple(known)
 
 
 class CellFault(NamedTuple):
@@ -70,7 +87,11 @@ class RawRow:
 
 
 def table(
-    name: str, headings: Sequence[str], rows: Iterable[RawRow], above: Iterable[Problem] = ()
+    name: str,
+    headings: Sequence[str],
+    rows: Iterable[RawRow],
+    above: Iterable[Problem] = (),
+    heading_row: int = 0,
 ) -> Table:
     """Return the table of a file's headings and rows.
 
@@ -84,6 +105,8 @@ def table(
         The rows below it.
     above : iterable of Problem
         Notes on the file; it is asked for them when the rows are read.
+    heading_row : int
+        Number of the row of headings; 0 for a format without rows.
 
     Raises
     ------
@@ -117,6 +140,7 @@ def table(
         (*above, *problems),
         written(columns, headings),
         tuple(spoiled),
+        heading_row,
     )
 
 
@@ -138,7 +162,8 @@ def columns_of(headings: Sequence[str], name: str) -> list[str]:
     columns = [field_called(heading) if heading.strip() else "" for heading in headings]
     unknown = [h for h, column in zip(headings, columns, strict=True) if column is None]
     if unknown:
-        raise RegistryError(_unknown_message(unknown, name))
+        known = [h for h, column in zip(headings, columns, strict=True) if column]
+        raise UnknownHeadingsError(_unknown_message(unknown, name), unknown, known)
     found = [column or "" for column in columns]
     for at, column in enumerate(found):
         if column and column in found[:at]:
