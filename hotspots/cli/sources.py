@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import hotspots as hs
 from hotspots.cli.options import REGION
-from hotspots.cli.output import Json, put, put_block, put_json
+from hotspots.cli.output import Json, put, put_block, put_json, report, say
 from hotspots.locale import byte_text, check_language, percent, text
 from hotspots.locale.escaping import markdown_plain
 
 if TYPE_CHECKING:
     from hotspots.edition.region_sources import Download, Offer
+    from hotspots.ingest.verify import Finding
 
 sources_app = typer.Typer(help="The catalogue of public sources.", invoke_without_command=True)
 _WIDTH = 96
@@ -44,9 +47,67 @@ def sources_show(
     name: Annotated[str, typer.Argument(help="A name from 'hotspots sources'.")],
 ) -> None:
     """Print a source's card: products, units, addresses, licence, unconfirmed statements."""
+    from hotspots.config import cache_dir
     from hotspots.ingest.sources.cards import card
+    from hotspots.ingest.verify import last_result
 
     put_block(markdown_plain(card(name)), nl=False)
+    last = last_result(name, cache_dir())
+    if last:
+        count = f"{last['addresses']} address{'' if last['addresses'] == 1 else 'es'}"
+        put("")
+        put(f"Verified on {last['date'][:10]} against the server ({count}): {last['state']}.")
+
+
+@sources_app.command("verify")
+def sources_verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names from 'hotspots sources'; all by default.")
+    ] = None,
+    region: Annotated[
+        str, typer.Option(help=f"Where to look: {REGION}; by default farmland in Kenya.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare sources with their publishers' servers, by a few small requests each.
+
+    Exit code 1 if something differs or isn't reached. The result is kept with its date, and shown
+    by 'sources show'.
+    """
+    from hotspots.config import cache_dir
+    from hotspots.ingest.sources.catalogue import source, sources
+    from hotspots.ingest.verify import STATES, box_in, keep, verify
+
+    bounds = hs.region(region).geometry.bounds if region else None
+    chosen = [source(name) for name in names or sources()]
+    rows: list[Finding] = []
+    for one in chosen:
+        say(f"{one.name}: asking its publisher")
+        found = verify(one, box_in(one, bounds))
+        keep(one, found, cache_dir())
+        rows += found
+        if not as_json:
+            _print_findings(found)
+    if as_json:
+        put_json([asdict(row) for row in rows])
+    counts = {state: sum(row.state == state for row in rows) for state in STATES}
+    report("; ".join(f"{count} {state}" for state, count in counts.items() if count) + ".")
+    if counts["differs"] or counts["unreachable"]:
+        raise typer.Exit(1)
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
+    """Print each address with its properties: same in one line, others with both values."""
+    for address in dict.fromkeys(row.address for row in found):
+        rows = [row for row in found if row.address == address]
+        put(f"{rows[0].source}/{rows[0].product} ({rows[0].access}): {address}")
+        same = [row.what for row in rows if row.state == "same"]
+        if same:
+            put(f"  same: {', '.join(same)}")
+        for row in rows:
+            if row.state != "same":
+                both = f"{row.catalogue} in the catalogue, {row.found} there"
+                put(f"  {row.state}: {row.what}: {both if row.catalogue else row.found}")
 
 
 @sources_app.command("for")

@@ -32,6 +32,7 @@ from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
 from hotspots.ingest.sources.catalogue import Source
 from hotspots.ingest.sources.model import Year
+from hotspots.ingest.verify import last_result
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import Box, boxes_of, cell_size, covers, size_text, target_grid
 from hotspots.store import Store
@@ -355,9 +356,16 @@ def _provenance(
         "stale": next((o.stale for o in origins if o.stale), ""),
         **_licence_of(request.source, origins),
         "sure": request.product.sure or request.source.sure,
+        **_verified(request.source, job.cache),
         "doubts": [*request.source.doubts, *_remarks(raws)],
         "steps": _steps(request, job, raws),
     }
+
+
+def _verified(source: Source, cache: Path) -> dict[str, object]:
+    """Return when the source was last compared with its server (`sources verify`), if it was."""
+    last = last_result(source.name, cache)
+    return {"verified": last} if last else {}
 
 
 def _remarks(raws: Sequence[SourceRaster]) -> list[str]:

@@ -162,7 +162,9 @@ def _checked(job: _Job, raw: SourceRaster) -> SourceRaster:
     """
     if job.access.kind in ("file", "cds"):
         with opened(raw) as file:
-            require_agreement(_declared(job), file, raw.path, raw.bands[0])
+            require_agreement(
+                declared_of(job.request.product, job.access), file, raw.path, raw.bands[0]
+            )
     return raw
 
 
@@ -277,13 +279,12 @@ def _window_request(job: _Job, address: str) -> WindowRequest:
         job.access.samples,
         _headers(job.access),
         job.access.large_ranges,
-        _declared(job),
+        declared_of(job.request.product, job.access),
     )
 
 
-def _declared(job: _Job) -> Declared:
-    """Return what the catalogue says of a file's numbers and cells."""
-    product, access = job.request.product, job.access
+def declared_of(product: Product, access: Access) -> Declared:
+    """Return what the catalogue says of the numbers and cells of a product's files."""
     nodata = () if product.nodata is None else (product.nodata,)
     return Declared(
         access.crs,
