@@ -104,7 +104,7 @@ def test_a_geotiff_is_described_and_added_as_described(run: Run, tmp_path: Path)
     assert "EPSG:4326 (WGS 84) (the file's own)" in said
     # 0.5 degrees at 13.5° N: 55.66 km x cos(13.5°) = 54.1 km, and 55.3 km along the meridian.
     assert "0.5°; 54.1 km wide and 55.3 km high" in said
-    assert "lies in Senegal, Guinea, Guinea-Bissau and 2 others; northern hemisphere" in said
+    assert "place Senegal, Guinea, Guinea-Bissau and 2 others; northern hemisphere" in said
     assert "12° N to 15° N, 16° W to 12° W" in said
     assert "unit t ha-1 (declared)" in said
     assert "-9999, NaN; 8.3% of 48 cells" in said
@@ -244,6 +244,19 @@ def test_corner_coordinates_are_placed_by_their_bounds(run: Run, tmp_path: Path)
         assert list(file.bounds) == finding["bounds"]
 
 
+def test_an_undeclared_nodata_is_a_doubt(run: Run, tmp_path: Path) -> None:
+    values = stocks()
+    values[0] = -9999
+    path = tiff(tmp_path / "a.tif", values, nodata=None)
+    code, (finding,) = checked(run, path)
+    assert code == 0
+    assert "--nodata -9999." in finding["doubts"][0]
+    code, (finding,) = checked(run, path, *STOCK)
+    assert (code, finding["refusals"]) == (2, [refused(run, tmp_path, path, *STOCK)])
+    code, (finding,) = checked(run, path, "--nodata", "-9999")
+    assert (code, finding["doubts"], finding["missing"]["how"]) == (0, [], "declared")
+
+
 def test_each_variable_of_a_file_is_described(run: Run, tmp_path: Path) -> None:
     axes = {"lat": [14.75, 14.25], "lon": [-15.75, -15.25]}
     planes = {name: (("lat", "lon"), stocks(2, 2) * k) for k, name in enumerate("ab", start=1)}
@@ -327,6 +340,15 @@ def test_no_exchange_is_seen_where_there_is_none(
 ) -> None:
     _, (finding,) = checked(run, tiff(tmp_path / "a.tif", stocks(), corner))
     assert finding["doubts"] == []
+
+
+def test_a_projected_grid_has_no_degrees_to_exchange(run: Run, tmp_path: Path) -> None:
+    # The same place in the South Atlantic, in UTM zone 29 south.
+    path = tiff(
+        tmp_path / "utm.tif", stocks(), (400_000.0, 4_000_000.0), 20_000.0, crs="EPSG:32729"
+    )
+    _, (finding,) = checked(run, path)
+    assert finding["place"]["countries"] == finding["doubts"] == []
 
 
 def test_exchanged_points_and_polygons_are_seen(run: Run, tmp_path: Path) -> None:
