@@ -16,6 +16,9 @@ import xarray as xr
 from rasterio.transform import from_origin
 from sheets import ods, xls, xlsx
 
+from hotspots.reports.check.finding import Picture
+from hotspots.reports.check.picture import picture_lines
+
 Run = Callable[..., tuple[int, str, str]]
 
 STOCK = ("--as", "soc_stock", "--unit", "t ha-1", "--depth", "0-30")
@@ -606,6 +609,19 @@ def test_the_map_is_north_up_however_the_rows_run(run: Run, tmp_path: Path) -> N
     assert [line[-1] for line in drawn] == ["░", "▒", "▓", "█"]
     assert drawn[0][0] == "·"
     assert lines[1] == lines[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([[5.0, 5, 5, 5, 5, 6]], ["░░░░░░░░░░██"]),
+        ([[5.0, 5, 5, 5, 5, 5]], ["████████████"]),
+        ([[5.0] * 60 + [6, 7, 8, 9]], ["░" * 60 + "████"]),
+    ],
+)
+def test_the_few_that_differ_are_seen_on_the_map(values: list[Any], drawn: list[str]) -> None:
+    picture = Picture(np.array(values), aspect=1.0)
+    assert list(picture_lines(picture, "en"))[:-1] == drawn
 
 
 @pytest.mark.parametrize(
