@@ -484,6 +484,23 @@ def test_kml_can_be_a_region_only(run: Run, tmp_path: Path) -> None:
     assert finding["refusals"] == [refused(run, tmp_path, path, *STOCK)]
 
 
+def test_a_geopackage_of_several_layers_is_refused_alike(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "two.gpkg"
+    frame = gpd.GeoDataFrame({"soc": [50.0]}, geometry=[shapely.box(-15, 13, -14, 14)], crs=4326)
+    frame.to_file(path, layer="carbon")
+    options = (*STOCK, "--cell", "0.5")
+    code, (finding,) = checked(run, path, *options)
+    assert (code, finding["result"]["valid_cells"]) == (0, 4)
+    frame.assign(soc=10.0).to_file(path, layer="error")
+    code, (finding,) = checked(run, path, *options)
+    assert code == 2
+    (sentence,) = finding["refusals"]
+    assert "2 layers (carbon, error)" in sentence
+    assert sentence == refused(run, tmp_path, path, *options)
+    said = run("analyze", "--data", "sample", "--region", path, "--out", tmp_path / "out")[2]
+    assert f"Error: {sentence}" in said
+
+
 def test_topojson_is_refused_alike(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text('{"type": "Topology", "objects": {}, "arcs": []}', encoding="utf-8")
