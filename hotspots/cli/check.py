@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Files = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="Rasters, tables of points, polygons, or sheets of records; of any of these formats.",
     ),
 ]

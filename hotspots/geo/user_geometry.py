@@ -266,13 +266,19 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     if not layers:
         raise ValueError("it holds no layer of outlines")
     # A KML file has a layer for each folder, which belong together.
-    if len(layers) > 1 and path.suffix.lower() != ".kml":
+    if path.suffix.lower() != ".kml":
+        require_one_layer(path, layers)
+    tables = [read_vector(path, layer) for layer in layers]
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+
+
+def require_one_layer(path: Path, layers: Sequence[str]) -> None:
+    """Raise `BadInputError` if a file has several layers of outlines, of which none is chosen."""
+    if len(layers) > 1:
         raise BadInputError(
             f"'{path.name}' holds {len(layers)} layers ({', '.join(layers)}). Save the one you"
             " mean in a file of its own."
         )
-    tables = [read_vector(path, layer) for layer in layers]
-    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
 def _check_crs(member: object) -> None:

@@ -201,7 +201,12 @@ def _quality(
         region_share=_region_share(layer, region),
     )
     quality["verdicts"] += _coarser(raws, layer)
-    if swapped := swapped_remark(*places_shown(quality["picture"], grid_of(layer))):
+    grid = grid_of(layer)
+    # Eastings and northings that were exchanged would be far from any land.
+    swapped = (
+        swapped_remark(*places_shown(quality["picture"], grid)) if grid.is_geographic else None
+    )
+    if swapped is not None:
         quality["verdicts"].insert(0, swapped)
         quality["grave"].insert(0, swapped)
     return quality

@@ -16,6 +16,9 @@ import xarray as xr
 from rasterio.transform import from_origin
 from sheets import ods, xls, xlsx
 
+from hotspots.reports.check.finding import Picture
+from hotspots.reports.check.picture import picture_lines
+
 Run = Callable[..., tuple[int, str, str]]
 
 STOCK = ("--as", "soc_stock", "--unit", "t ha-1", "--depth", "0-30")
@@ -104,7 +107,7 @@ def test_a_geotiff_is_described_and_added_as_described(run: Run, tmp_path: Path)
     assert "EPSG:4326 (WGS 84) (the file's own)" in said
     # 0.5 degrees at 13.5° N: 55.66 km x cos(13.5°) = 54.1 km, and 55.3 km along the meridian.
     assert "0.5°; 54.1 km wide and 55.3 km high" in said
-    assert "lies in Senegal, Guinea, Guinea-Bissau and 2 others; northern hemisphere" in said
+    assert "place Senegal, Guinea, Guinea-Bissau and 2 others; northern hemisphere" in said
     assert "12° N to 15° N, 16° W to 12° W" in said
     assert "unit t ha-1 (declared)" in said
     assert "-9999, NaN; 8.3% of 48 cells" in said
@@ -244,6 +247,19 @@ def test_corner_coordinates_are_placed_by_their_bounds(run: Run, tmp_path: Path)
         assert list(file.bounds) == finding["bounds"]
 
 
+def test_an_undeclared_nodata_is_a_doubt(run: Run, tmp_path: Path) -> None:
+    values = stocks()
+    values[0] = -9999
+    path = tiff(tmp_path / "a.tif", values, nodata=None)
+    code, (finding,) = checked(run, path)
+    assert code == 0
+    assert "--nodata -9999." in finding["doubts"][0]
+    code, (finding,) = checked(run, path, *STOCK)
+    assert (code, finding["refusals"]) == (2, [refused(run, tmp_path, path, *STOCK)])
+    code, (finding,) = checked(run, path, "--nodata", "-9999")
+    assert (code, finding["doubts"], finding["missing"]["how"]) == (0, [], "declared")
+
+
 def test_each_variable_of_a_file_is_described(run: Run, tmp_path: Path) -> None:
     axes = {"lat": [14.75, 14.25], "lon": [-15.75, -15.25]}
     planes = {name: (("lat", "lon"), stocks(2, 2) * k) for k, name in enumerate("ab", start=1)}
@@ -327,6 +343,15 @@ def test_no_exchange_is_seen_where_there_is_none(
 ) -> None:
     _, (finding,) = checked(run, tiff(tmp_path / "a.tif", stocks(), corner))
     assert finding["doubts"] == []
+
+
+def test_a_projected_grid_has_no_degrees_to_exchange(run: Run, tmp_path: Path) -> None:
+    # The same place in the South Atlantic, in UTM zone 29 south.
+    path = tiff(
+        tmp_path / "utm.tif", stocks(), (400_000.0, 4_000_000.0), 20_000.0, crs="EPSG:32729"
+    )
+    _, (finding,) = checked(run, path)
+    assert finding["place"]["countries"] == finding["doubts"] == []
 
 
 def test_exchanged_points_and_polygons_are_seen(run: Run, tmp_path: Path) -> None:
@@ -459,6 +484,23 @@ def test_kml_can_be_a_region_only(run: Run, tmp_path: Path) -> None:
     assert finding["refusals"] == [refused(run, tmp_path, path, *STOCK)]
 
 
+def test_a_geopackage_of_several_layers_is_refused_alike(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "two.gpkg"
+    frame = gpd.GeoDataFrame({"soc": [50.0]}, geometry=[shapely.box(-15, 13, -14, 14)], crs=4326)
+    frame.to_file(path, layer="carbon")
+    options = (*STOCK, "--cell", "0.5")
+    code, (finding,) = checked(run, path, *options)
+    assert (code, finding["result"]["valid_cells"]) == (0, 4)
+    frame.assign(soc=10.0).to_file(path, layer="error")
+    code, (finding,) = checked(run, path, *options)
+    assert code == 2
+    (sentence,) = finding["refusals"]
+    assert "2 layers (carbon, error)" in sentence
+    assert sentence == refused(run, tmp_path, path, *options)
+    said = run("analyze", "--data", "sample", "--region", path, "--out", tmp_path / "out")[2]
+    assert f"Error: {sentence}" in said
+
+
 def test_topojson_is_refused_alike(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text('{"type": "Topology", "objects": {}, "arcs": []}', encoding="utf-8")
@@ -584,6 +626,19 @@ def test_the_map_is_north_up_however_the_rows_run(run: Run, tmp_path: Path) -> N
     assert [line[-1] for line in drawn] == ["░", "▒", "▓", "█"]
     assert drawn[0][0] == "·"
     assert lines[1] == lines[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([[5.0, 5, 5, 5, 5, 6]], ["░░░░░░░░░░██"]),
+        ([[5.0, 5, 5, 5, 5, 5]], ["████████████"]),
+        ([[5.0] * 60 + [6, 7, 8, 9]], ["░" * 60 + "████"]),
+    ],
+)
+def test_the_few_that_differ_are_seen_on_the_map(values: list[Any], drawn: list[str]) -> None:
+    picture = Picture(np.array(values), aspect=1.0)
+    assert list(picture_lines(picture, "en"))[:-1] == drawn
 
 
 @pytest.mark.parametrize(

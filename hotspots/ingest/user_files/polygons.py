@@ -16,7 +16,7 @@ from affine import Affine
 from hotspots.errors import BadInputError, RasterError, deepest_reason, near_matches
 from hotspots.geo.antimeridian import jumps_of
 from hotspots.geo.areas import valid_areas
-from hotspots.geo.user_geometry import on_globe
+from hotspots.geo.user_geometry import on_globe, require_one_layer
 from hotspots.ingest.user_files.burning import Polygons, overlaps, unseen
 from hotspots.ingest.user_files.drawn import form_of, made_name, require_cells
 from hotspots.ingest.user_files.source import DEGREES, Selection, UserRaster, chosen
@@ -180,7 +180,7 @@ def _frame(path: Path) -> gpd.GeoDataFrame:
     from hotspots.io.readers.vectors import read_vector
 
     try:
-        frame = read_vector(path)
+        frame = read_vector(path, _layer(path))
     except BadInputError as error:
         raise RasterError(str(error)) from error
     except DAMAGE as error:
@@ -191,6 +191,17 @@ def _frame(path: Path) -> gpd.GeoDataFrame:
     if getattr(frame, "active_geometry_name", None) is None:
         raise RasterError(f"'{path}' is a table without outlines. Give polygons, or a CSV table.")
     return frame
+
+
+def _layer(path: Path) -> str | None:
+    """Return the only layer of outlines of a GeoPackage, beside which there may be tables."""
+    from hotspots.io.readers.vectors import vector_layers
+
+    if path.suffix.lower() != ".gpkg":
+        return None
+    layers = [name for name, kind in vector_layers(path) if kind is not None]
+    require_one_layer(path, layers)
+    return layers[0] if layers else None
 
 
 def _in_plain_units(

@@ -58,14 +58,21 @@ def findings(
             " adds."
         )
         return [Finding(str(given), "raster", refusals=(why,))]
-    suffix = path.suffix.lower()
     if is_of_records(path, layer, records):
         return record_findings(path, registry(), records, lang, labels)
-    if suffix in TABLES:
-        return point_findings(path, layer, lang)
-    if suffix in _OUTLINES:
-        return polygon_findings(path, layer, lang)
-    return raster_findings(path, layer, lang)
+    suffix = path.suffix.lower()
+    kind = "points" if suffix in TABLES else "polygons" if suffix in _OUTLINES else "raster"
+    try:
+        return _READERS[kind](path, layer, lang)
+    except BadInputError as error:  # such as a limit that only the whole file exceeds
+        return [Finding(str(given), kind, refusals=(str(error),))]
+
+
+_READERS = {
+    "points": point_findings,
+    "polygons": polygon_findings,
+    "raster": raster_findings,
+}
 
 
 def is_of_records(path: Path, layer: LayerChoices, records: FileChoices) -> bool:

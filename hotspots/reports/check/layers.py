@@ -29,6 +29,7 @@ from hotspots.ingest.user_layers import (
 from hotspots.io.rasters.open import NETCDF, layers_in, stored_raster
 from hotspots.io.readers.zarr_store import is_zarr
 from hotspots.layers.crs import placing_remark
+from hotspots.layers.harmonise import MAX_MAGNITUDE, SENTINELS
 from hotspots.layers.variables import VARIABLES, Variable
 from hotspots.locale import number, percent, text
 from hotspots.locale.messages import in_language
@@ -247,8 +248,18 @@ def _own_doubts(stored: StoredRaster, lang: str) -> Iterator[str]:
     remark = placing_remark(grid.crs, grid.lonlat_bounds, grid.cell_width_m)
     if remark.sentence:
         yield remark.sentence
-    if swapped := swapped_remark(*stored.places()):
+    if grid.is_geographic and (swapped := swapped_remark(*stored.places())):
         yield swapped.in_language(lang)
+    if (odd := _undeclared(stored)) is not None:
+        yield text("check.doubt.nodata", lang, number=f"{odd:.9g}")
+
+
+def _undeclared(stored: StoredRaster) -> float | None:
+    """Return the least or the greatest value if it looks like nodata that isn't declared."""
+    for value in (stored.summary.low, stored.summary.high):
+        if abs(value) > MAX_MAGNITUDE or value in SENTINELS:
+            return value
+    return None
 
 
 def _needs(stored: StoredRaster, unit: str, lang: str) -> Iterator[str]:

@@ -49,7 +49,8 @@ def polygon_findings(path: Path, choices: LayerChoices, lang: str) -> list[Findi
         return [draft.finding()]
     draft.notes += notes
     _add_features(draft, frame, lang)
-    _add_regions(draft, path, lang)
+    in_degrees = frame.crs is not None and bool(frame.crs.is_geographic)
+    _add_regions(draft, path, in_degrees, lang)
     draft.doubts += remarks
     _add_overlaps(draft, given.shapes, path.name, lang)
     if taken is not None or choices.given.get("cell"):
@@ -108,7 +109,7 @@ def _add_features(draft: Draft, frame: gpd.GeoDataFrame, lang: str) -> None:
     draft.add("crs", shown, value)
 
 
-def _add_regions(draft: Draft, path: Path, lang: str) -> None:
+def _add_regions(draft: Draft, path: Path, in_degrees: bool, lang: str) -> None:
     """Add the polygons as a set of regions on the globe, or why they can't be one."""
     try:
         table = regions(path)
@@ -124,7 +125,7 @@ def _add_regions(draft: Draft, path: Path, lang: str) -> None:
     add_place(draft, lon, lat, lang)
     west, south, east, north = shapely.total_bounds(np.array(shapes, dtype=object)).tolist()
     add_bounds(draft, (west, south, east, north), lang)
-    if swapped := swapped_remark(lon, lat):
+    if in_degrees and (swapped := swapped_remark(lon, lat)):
         draft.doubts.append(swapped.in_language(lang))
     draft.doubts += (note for note in dict.fromkeys(map(str, table["note"])) if note)
     draft.picture = _picture(shapes)

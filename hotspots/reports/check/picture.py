@@ -30,9 +30,7 @@ def picture_lines(picture: Picture, lang: str) -> Iterator[str]:
     if picture.of_classes:
         yield from _coded(shown)
         return
-    limits = np.unique(np.quantile(valid, (0.25, 0.5, 0.75)))
-    # Of few different values, each has a shade of its own.
-    limits = limits[(limits > valid.min()) & (limits <= valid.max())]
+    limits = _limits(valid)
     shades = _SHADES[-1] if not limits.size else _SHADES[: limits.size] + _SHADES[-1]
     at = np.searchsorted(limits, shown, side="right")
     for row, there in zip(at, np.isfinite(shown), strict=True):
@@ -51,6 +49,18 @@ def picture_png(picture: Picture) -> bytes:
         levels = 1 + np.clip((values - low) / ((high - low) or 1), 0, 1) * _LEVELS
     codes = np.nan_to_num(levels).astype("uint8")
     return paletted_png(codes, picture_colours(picture.of_classes))
+
+
+def _limits(valid: FloatArray) -> FloatArray:
+    """Return the values from which the next shade is drawn, at most three."""
+    different = np.unique(valid)
+    # Of few different values, each has a shade of its own.
+    if different.size <= len(_SHADES):
+        return different[1:]
+    limits = np.unique(np.quantile(valid, (0.25, 0.5, 0.75)))
+    limits = limits[limits > different[0]]
+    # Where most values are the least one, the others aren't to look like it.
+    return limits if limits.size else different[1:2]
 
 
 def _legend(shades: str, limits: FloatArray, lang: str) -> str:

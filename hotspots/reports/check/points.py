@@ -111,5 +111,5 @@ def _add_places(draft: Draft, points: Points, lang: str) -> None:
     on_globe = np.isfinite(lon) & (np.abs(lat) <= 90)
     lon, lat = (lon[on_globe] + 180) % 360 - 180, lat[on_globe]
     add_place(draft, lon, lat, lang)
-    if swapped := swapped_remark(lon, lat):
+    if crs.is_geographic and (swapped := swapped_remark(lon, lat)):
         draft.doubts.append(swapped.in_language(lang))
