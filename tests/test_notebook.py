@@ -115,6 +115,7 @@ def test_adoption_lowers_the_potential_by_its_share(cells: list[Any]) -> None:
     assert rows["id"][0] != rows["id"][1]
 
 
+@pytest.mark.slow
 def test_gaps_notebook_shows_what_the_package_gives(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -77,7 +77,7 @@ def months(path: Path, folder: Path) -> list[list[float]]:
 
 
 @given(st.permutations(range(1, 13)), st.sampled_from(sorted(NAMES)))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_bands_are_ordered_by_their_labels(
     tmp_path_factory: Any, order: list[int], kind: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_bands_are_ordered_by_their_labels(
 
 
 @given(st.permutations(range(1, 13)), st.sampled_from(("days", "months", "month", "named", "ends")))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_steps_are_ordered_by_their_axis(
     tmp_path_factory: Any, order: list[int], kind: str
 ) -> None:

@@ -187,6 +187,7 @@ def test_waves_are_those_of_numpy_and_exact_in_a_quarter_turn() -> None:
     np.testing.assert_allclose(out, [[1, 0, -1, 0, 1, 0, 1, 0, -1, 0]], atol=1e-15)
 
 
+@pytest.mark.slow
 def test_the_sample_is_built_to_the_same_bytes(shared: Path, tmp_path: Path) -> None:
     hashes = {kind: run(kind, "sample", shared / "data", tmp_path / f"{kind}.nc") for kind in KINDS}
     assert len(set(hashes.values())) == 1, hashes

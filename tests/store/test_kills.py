@@ -69,7 +69,10 @@ def given(saved: Path) -> str:
     return GIVEN.format(saved=str(saved))
 
 
-@pytest.mark.parametrize("change", [SAVE, ANALYZE], ids=["save", "analyze"])
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(SAVE, id="save"), pytest.param(ANALYZE, id="analyze", marks=pytest.mark.slow)],
+)
 def test_an_edition_is_there_whole_or_not_at_all(saved: Path, tmp_path: Path, change: str) -> None:
     seen = set()
     for name, place in forked_kills(tmp_path / "at", given(saved), FOLDER, change):
