@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """Secret of a token of the registry"""
     sources: Path | None = None
     """Folder of further TOML files that describe sources"""
+    outlines: Path | None = None
+    """File of finer outlines of countries, which take the place of the packaged ones"""
     mirrors: str = ""
     """`ADDRESS=ADDRESS` pairs with `;` between them: the second is contacted for the first"""
     http_timeout: Annotated[float, Field(ge=0.05, le=3600)] = 20

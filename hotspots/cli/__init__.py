@@ -33,7 +33,7 @@ from hotspots.cli import (
     layers as data,
 )
 from hotspots.cli.making import edition_with_map
-from hotspots.cli.options import Where
+from hotspots.cli.options import Outlines, Where
 from hotspots.cli.output import (
     Json,
     print_summary,
@@ -179,6 +179,7 @@ def demo(
 
 @app.command()
 def analyze(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="New folder for the edition and map.html.")],
     data: Annotated[
         str, typer.Option(help="'sample', a NetCDF or GeoTIFF file, or a folder.")
@@ -203,6 +204,7 @@ def analyze(
         str,
         typer.Option(help="'sample': take climate zones and cropland from there where lacking."),
     ] = "",
+    outlines: Outlines = None,
     lang: Lang = "en",
     as_json: Json = False,
 ) -> None:
@@ -211,6 +213,8 @@ def analyze(
     from hotspots.edition.borrowed import filled, lacking
     from hotspots.edition.inputs import clip, open_any, require_grid_size
     from hotspots.edition.preflight import read_through
+    from hotspots.geo.finer_outlines import using
+    from hotspots.ingest.store_outlines import chosen_outlines
 
     require_free(out)  # before minutes of work, not after them
     home = store or ("" if data else settings().store)
@@ -220,6 +224,7 @@ def analyze(
         )
     for given in (data, home, regions):  # refused before anything is computed
         require_regular(given)
+    context.with_resource(using(chosen_outlines(outlines, home)))
     chosen = _recipe(recipe)
     place = hs.region(region)
     # Read before the analysis, so that a damaged registry is reported within seconds.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hotspots as hs
+from hotspots.cli.options import Outlines
 from hotspots.cli.output import Json, print_summary, progress_bar, put, put_json, report, say
 from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError, EditionError
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def country(
+    context: typer.Context,
     country: Annotated[str, typer.Argument(help="A country: SEN, Senegal, Sénégal.")],
     resolution: Annotated[
         str, typer.Option(help="Cell size of the layers: 1km, 250m, 30s, 0.1 (degrees).")
@@ -52,6 +54,7 @@ def country(
         float,
         typer.Option(help="GiB that the run may take; a large country gets larger cells.", min=0.1),
     ] = 2.0,
+    outlines: Outlines = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan with its sizes; fetch nothing.")
     ] = False,
@@ -67,14 +70,16 @@ def country(
     from hotspots.edition.country import fetch_roles, held_variables, with_stock
     from hotspots.edition.country_plan import country_plan
     from hotspots.edition.preflight import read_through
+    from hotspots.geo.finer_outlines import using
     from hotspots.ingest.layer_requests import requested_cell
+    from hotspots.ingest.store_outlines import chosen_outlines
     from hotspots.store import Store
 
     check_language(lang)
+    home = store or settings().store or f"{_country(country).id}-layers"
+    context.with_resource(using(chosen_outlines(outlines, home)))
     place = _country(country)
-    out = out or Path(place.id)
-    home = store or settings().store or f"{place.id}-layers"
-    layers = Store(home)
+    out, layers = out or Path(place.id), Store(home)
     chosen = hs.Recipe() if recipe is None else hs.Recipe.from_file(recipe)
     cell = requested_cell(place, resolution)
     plan = country_plan(place, cell, held_variables(layers))

@@ -33,6 +33,14 @@ Lang = Annotated[
     str | None,
     typer.Option("--lang", help="Headings and labels in en, fr or es; by default names and codes."),
 ]
+Outlines = Annotated[
+    Path | None,
+    typer.Option(
+        "--outlines",
+        help="Polygons of countries that take the place of the packaged outlines; by default those"
+        " ingested into the store, else HOTSPOTS_OUTLINES.",
+    ),
+]
 TYPES = "organisation, project, research_action or practice"
 REGION = "a code, a name, a box W,S,E,N, GeoJSON or a file"
 Force = Annotated[

@@ -42,6 +42,7 @@ from hotspots.edition.tables.region_weights import RegionWeights, outlines_diges
 from hotspots.edition.tables.regions import region_table, whole_summary
 from hotspots.edition.tables.units import hot_patches, land_cells, no_patches, no_units, unit_table
 from hotspots.errors import EmptyRegionError, RasterError
+from hotspots.geo.countries import finer_in_use
 from hotspots.io.clock import now
 from hotspots.layers.crs import placing_remark
 from hotspots.layers.dimensions import require_dimensions
@@ -114,6 +115,7 @@ def analyze(
             *doubts(data),
             *([weights.own.sentence] if weights.own else []),
             *borrowed.notes(data),
+            *([finer.sentence] if (finer := finer_in_use()) else []),
             *out_of_range(data),
             *unlike_makers(data),
             *(without_support(data) if errors is not None else ()),

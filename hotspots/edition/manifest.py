@@ -15,6 +15,8 @@ from hotspots.edition.code_hash import CodeVersion, code_version
 from hotspots.edition.methods.base import StateRow
 from hotspots.edition.recipe import Choices, Recipe
 from hotspots.edition.scenario import scenario
+from hotspots.geo.countries import finer_in_use
+from hotspots.geo.finer_outlines import FinerOutlines
 from hotspots.layers.grid import axis_names, grid_of
 from hotspots.layers.rounding import steady
 from hotspots.layers.variables import classes_of
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from hotspots.edition.draws import DrawsRow
 
 FORMAT = 1
+_OUTLINES = "outlines"
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 # Figures of the whole area, by name with unit; None where a figure isn't known.
 Figures: TypeAlias = dict[str, float | None]
@@ -57,6 +60,15 @@ class GridRow(TypedDict):
     crs: str
 
 
+class OutlinesRow(TypedDict):
+    """Finer outlines of countries in the place of the packaged ones: files as (name, SHA-256)."""
+
+    countries: list[str]
+    files: list[list[str]]
+    licence: str
+    made_by: str
+
+
 class Origins(TypedDict):
     """The part of a manifest that is known before the analysis: id, inputs, recipe, licences."""
 
@@ -74,6 +86,7 @@ class Origins(TypedDict):
     licences: list[str]
     licence_notices: list[str]
     citations: list[str]
+    outlines: NotRequired[OutlinesRow]
 
 
 class Manifest(Origins):
@@ -107,7 +120,7 @@ def origins(
     """
     inputs = {str(n): _provenance(data[n]) for n in sorted(map(str, data.data_vars))}
     region = str(data.attrs.get("region", "world"))
-    identity = {
+    identity: dict[str, object] = {
         "recipe": recipe.to_dict(),
         # Attributes count too: the year of a stock determines its change per year. Derived inputs
         # follow from the others, except for last digits that depend on the processor.
@@ -120,8 +133,11 @@ def origins(
         "regions": regions_sha256,
         "code": code_version(),
     }
+    finer = finer_in_use()
+    if finer is not None:  # they place cells in countries, whatever regions the tables have
+        identity["outlines"] = [list(file) for file in finer.files]
     grid = grid_of(data)
-    return {
+    found: Origins = {
         "id": edition_id(identity),
         "format": FORMAT,
         "title": "Soil-carbon hotspots",
@@ -137,17 +153,29 @@ def origins(
             "crs": grid.crs.to_string(),
         },
         "versions": {n: version(n) for n in ("numpy", "xarray", "rasterio", "exactextract")},
-        "licences": sorted({r["licence"] for r in inputs.values() if r.get("licence")}),
-        "licence_notices": notices(_licences(inputs)),
+        "licences": sorted(
+            {r["licence"] for r in inputs.values() if r.get("licence")}
+            | ({finer.licence} if finer and finer.licence else set())
+        ),
+        "licence_notices": notices(_licences(inputs, finer)),
         "citations": sorted({r["citation"] for r in inputs.values() if r.get("citation")}),
     }
+    if finer is not None:
+        found["outlines"] = {
+            "countries": sorted(finer.shapes),
+            "files": [list(file) for file in finer.files],
+            "licence": finer.licence,
+            "made_by": finer.made_by,
+        }
+    return found
 
 
-def _licences(inputs: Mapping[str, InputRow]) -> dict[str, str]:
-    """Return name -> licence of the inputs that have one of their own."""
-    return {
+def _licences(inputs: Mapping[str, InputRow], finer: FinerOutlines | None) -> dict[str, str]:
+    """Return name -> licence of the inputs that have one of their own, and of finer outlines."""
+    found = {
         name: str(row.get("licence", "")) for name, row in inputs.items() if not is_own_mask(name)
     }
+    return found if finer is None else found | {_OUTLINES: finer.licence}
 
 
 # What can change a number; a corrected citation or source keeps the id.
@@ -176,6 +204,13 @@ def licences_text(manifest: Origins) -> str:
         layers.setdefault((row.get("licence") or "not stated", citation), []).append(name)
     for (licence, citation), names in layers.items():
         lines = (", ".join(names), f"  licence: {licence}", f"  citation: {citation}")
+        parts.append("\n".join(map(one_line, lines)))
+    if finer := manifest.get("outlines"):
+        lines = (
+            f"{_OUTLINES} of {', '.join(finer['countries'])}",
+            f"  licence: {finer['licence'] or 'not stated'}",
+            f"  citation: {finer['made_by'] or ', '.join(name for name, _ in finer['files'])}",
+        )
         parts.append("\n".join(map(one_line, lines)))
     return "\n\n".join(parts) + "\n"
 

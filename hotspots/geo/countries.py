@@ -14,10 +14,11 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 import shapely
@@ -27,11 +28,13 @@ from hotspots.errors import BadInputError, MissingAssetError
 from hotspots.geo.antimeridian import Feature, read_topology
 from hotspots.geo.areas import areal_union, polygons_of
 from hotspots.geo.country_forms import Words, name_rules, readings, spelled, titled, words_of
+from hotspots.geo.finer_outlines import FinerOutlines, chosen, read_outlines
 
 LANGUAGES = ("en", "fr", "es")
 DETAILS = ("10m", "50m")
 
 _FINEST, _FALLBACK = DETAILS
+_COARSE_DEG = 0.01  # about what the coarser map distinguishes
 _ARTICLES = re.compile(r"^(?:the|la|le|les|el|los|las|l) (?=.)")
 _CODED = re.compile(r"(?P<name>[^()]{1,99}) ?\((?P<code>[A-Za-z]{2,3})\)")
 _CRIMEA = "Crimea is drawn within Russia; UN General Assembly resolution 68/262 holds it Ukraine's"
@@ -73,11 +76,64 @@ def outlines(detail: str = _FINEST) -> Mapping[str, BaseGeometry]:
     -------
     mapping of str to shapely geometry
         Valid Polygons or MultiPolygons in EPSG:4326, cut at the antimeridian; read once per
-        process.
+        process. Finer outlines in use take the place of the packaged ones: see
+        `hotspots.geo.finer_outlines`.
     """
     if detail not in DETAILS:
         raise BadInputError(f"There is no map of detail '{detail}'. Give 10m or 50m.")
-    return _outlines(detail)
+    finer = finer_in_use()
+    return _outlines(detail) if finer is None else _merged(detail, finer)
+
+
+def finer_in_use() -> FinerOutlines | None:
+    """Return the finer outlines that hold now: of a block, else of ``HOTSPOTS_OUTLINES``; or None.
+
+    Raises
+    ------
+    BadInputError
+        The setting names no readable file of outlines of countries.
+    """
+    of_block = chosen()
+    if of_block is not None:
+        return of_block
+    from hotspots.config import settings  # loads pydantic
+
+    path = settings().outlines
+    if path is None:
+        return None
+    try:
+        seen = path.stat()
+    except OSError as error:
+        raise BadInputError(
+            f"HOTSPOTS_OUTLINES is '{path}', which can't be read. Set it to a file of polygons of"
+            " countries, or unset it."
+        ) from error
+    return _read_once(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: Path, changed: int, size: int) -> FinerOutlines:
+    return finer_outlines([path])
+
+
+def finer_outlines(paths: Sequence[Path], *, licence: str = "", made_by: str = "") -> FinerOutlines:
+    """Return the outlines in files of countries; see `hotspots.geo.finer_outlines`."""
+    return read_outlines(paths, _whole_of, _outlines(_FINEST), licence=licence, made_by=made_by)
+
+
+def _whole_of(text: str) -> str:
+    """Return the one country with an outline of its own that a text means, or ""."""
+    found = find(text) if text else []
+    return found[0] if len(found) == 1 and not countries()[found[0]].parent else ""
+
+
+@lru_cache(maxsize=8)
+def _merged(detail: str, finer: FinerOutlines) -> Mapping[str, BaseGeometry]:
+    """Return the packaged outlines, finer ones in their place (simplified on the coarser map)."""
+    shapes = finer.shapes
+    if detail != _FINEST:
+        shapes = {code: shape.simplify(_COARSE_DEG) for code, shape in shapes.items()}
+    return MappingProxyType({**_outlines(detail), **shapes})
 
 
 def outline(country: str, detail: str = _FINEST) -> BaseGeometry:
@@ -276,7 +332,7 @@ def _outlines(detail: str) -> Mapping[str, BaseGeometry]:
         # Areas without an ISO code may lie within their neighbours on the coarser map.
         drawn = {code for code, item in countries().items() if item.iso2 and not item.parent}
         lost = sorted(drawn - set(found))
-        spare = dict(outlines(_FINEST)) if lost else {}
+        spare = dict(_outlines(_FINEST)) if lost else {}
     found |= {code: spare.get(code, shapely.MultiPolygon()) for code in lost}
     return MappingProxyType(dict(sorted(found.items())))
 

@@ -27,7 +27,8 @@ from hotspots.errors import BadInputError, EmptyRegionError, UnknownRegionError
 from hotspots.geo import countries, initiative, user_geometry
 from hotspots.geo.antimeridian import WORLD_BOX
 from hotspots.geo.areas import areal_union
-from hotspots.geo.countries import LANGUAGES
+from hotspots.geo.countries import LANGUAGES, finer_in_use
+from hotspots.geo.finer_outlines import FinerOutlines
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -281,12 +282,13 @@ def _initiative_names() -> Iterator[tuple[str, str]]:
 
 
 def _initiative_region(group: initiative.Group, detail: str) -> Region:
-    shape = _union(group.members, detail)
+    shape = _union(group.members, detail, finer_in_use())
     return Region(group.id, "initiative", dict(group.names), shape, None, group.note)
 
 
 @lru_cache(maxsize=64)
-def _union(members: tuple[str, ...], detail: str) -> BaseGeometry:
+def _union(members: tuple[str, ...], detail: str, finer: FinerOutlines | None) -> BaseGeometry:
+    # `finer` are those that `outlines` uses: a part of the cache's key.
     shapes = countries.outlines(detail)
     # The coarser map includes some small areas (Baikonur) in their neighbours only.
     return areal_union([shapes[code] for code in members if code in shapes])

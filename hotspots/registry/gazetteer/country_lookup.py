@@ -16,7 +16,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from hotspots.geo.countries import countries, find, outline, outlines
+from hotspots.geo.countries import countries, find, finer_in_use, outline, outlines
+from hotspots.geo.finer_outlines import FinerOutlines
 from hotspots.registry.gazetteer.gazetteer import cities
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -103,7 +104,7 @@ def countries_at(lat: Floats, lon: Floats) -> Codes:
         Degrees, EPSG:4326.
     """
     found = np.full(len(lat), "", dtype="U3")
-    for code, shape in _shapes():
+    for code, shape in _shapes(finer_in_use()):
         # A box is compared with all points at once, before the costly test of the polygon.
         west, south, east, north = shape.bounds
         left = (found == "") & (lat >= south) & (lat <= north) & (lon >= west) & (lon <= east)
@@ -114,7 +115,7 @@ def countries_at(lat: Floats, lon: Floats) -> Codes:
 
 def countries_near(lat: Floats, lon: Floats) -> list[set[str]]:
     """Return the ids of the countries with a border, coast or town within 10 km of each point."""
-    tree, codes = _borders()
+    tree, codes = _borders(finer_in_use())
     angles = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
     # The ring goes round the circle: none that is within 10 km is left out.
     reach = TOLERANCE_KM / _KM_PER_DEGREE / np.cos(np.pi / _CORNERS)
@@ -146,7 +147,9 @@ def is_in(lat: Floats, lon: Floats, country: Codes) -> Flags:
     for code in np.unique(country):
         rows = np.flatnonzero((country == code) & on_globe(lat, lon))
         if code:
-            found[rows] = shapely.contains_xy(_prepared(str(code)), lon[rows], lat[rows])
+            found[rows] = shapely.contains_xy(
+                _prepared(str(code), finer_in_use()), lon[rows], lat[rows]
+            )
         else:
             found[rows] = countries_at(lat[rows], lon[rows]) != ""
     rows = np.flatnonzero(~found & on_globe(lat, lon))
@@ -182,7 +185,7 @@ def is_far(lat: Floats, lon: Floats, country: Codes, degrees: float) -> Flags:
     for code in np.unique(country[country != ""]):
         rows = np.flatnonzero((country == code) & on_globe(lat, lon))
         points = shapely.points(lon[rows], lat[rows])
-        found[rows] = ~shapely.dwithin(_prepared(str(code)), points, degrees)
+        found[rows] = ~shapely.dwithin(_prepared(str(code), finer_in_use()), points, degrees)
     return found
 
 
@@ -194,25 +197,25 @@ def _is_disputed(lat: float, lon: float, code: str) -> bool:
 
 
 @cache
-def _prepared(code: str) -> BaseGeometry:
+def _prepared(code: str, finer: FinerOutlines | None) -> BaseGeometry:
     shape = outline(code)
     shapely.prepare(shape)
     return shape
 
 
-@lru_cache(maxsize=1)
-def _shapes() -> tuple[tuple[str, BaseGeometry], ...]:
+@lru_cache(maxsize=2)
+def _shapes(finer: FinerOutlines | None) -> tuple[tuple[str, BaseGeometry], ...]:
     """Return every outline by id: first those of parts, whose land is in their parent's too."""
     parts = [code for code, item in countries().items() if item.parent]
-    return tuple((code, _prepared(code)) for code in [*parts, *outlines()])
+    return tuple((code, _prepared(code, finer)) for code in [*parts, *outlines()])
 
 
-@lru_cache(maxsize=1)
-def _borders() -> tuple[shapely.STRtree, list[str]]:
+@lru_cache(maxsize=2)
+def _borders(finer: FinerOutlines | None) -> tuple[shapely.STRtree, list[str]]:
     """Return the outlines' rings in short pieces and the towns, in a tree, and the id of each."""
     pieces: list[BaseGeometry] = []
     codes: list[str] = []
-    for code, shape in _shapes():
+    for code, shape in _shapes(finer):
         cut = list(_pieces(shape))
         pieces += cut
         codes += [code] * len(cut)
