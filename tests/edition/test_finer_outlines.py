@@ -86,22 +86,19 @@ def test_the_edition_says_which_outlines_it_has(
     cut: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("analyze", "--data", "sample", "--region", "KEN", "--out")
-    assert run(*words, "packaged")[0] == 0
-    code, out, err = run(*words, "finer", "--outlines", str(cut))
+    words = ("analyze", "--data", "sample", "--region", "KEN", "--out", "finer")
+    code, out, err = run(*words, "--outlines", str(cut))
     assert code == 0, err
     assert "Note: Outlines of KEN are those of kenya.gpkg." in out
-    packaged, finer = hs.open_edition("packaged"), hs.open_edition("finer")
-    assert packaged.id != finer.id
-    assert "outlines" not in packaged.manifest
+    finer = hs.open_edition("finer")
+    assert identify(clip(hs.sample(), hs.region("KEN")), hs.Recipe()) != finer.id
     assert finer.manifest["outlines"]["countries"] == ["KEN"]
     assert [name for name, _ in finer.manifest["outlines"]["files"]] == ["kenya.gpkg"]
     licences = Path("finer/LICENCES.txt").read_text()
     assert "outlines of KEN\n  licence: not stated\n  citation: kenya.gpkg" in licences
     # The same by the setting, also of a process that never names the option.
     monkeypatch.setenv("HOTSPOTS_OUTLINES", str(cut))
-    assert run(*words, "set")[0] == 0
-    assert hs.open_edition("set").id == finer.id
+    assert identify(clip(hs.sample(), hs.region("KEN")), hs.Recipe()) == finer.id
 
 
 def test_a_drawn_region_s_edition_is_another_one_too(cut: Path) -> None:
