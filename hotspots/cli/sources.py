@@ -17,7 +17,7 @@ from hotspots.locale.escaping import markdown_plain
 
 if TYPE_CHECKING:
     from hotspots.edition.region_sources import Download, Offer
-    from hotspots.ingest.verify import Finding
+    from hotspots.ingest.access.verify import Finding
 
 sources_app = typer.Typer(help="The catalogue of public sources.", invoke_without_command=True)
 _WIDTH = 96
@@ -48,8 +48,8 @@ def sources_show(
 ) -> None:
     """Print a source's card: products, units, addresses, licence, unconfirmed statements."""
     from hotspots.config import cache_dir
+    from hotspots.ingest.access.verify import last_result
     from hotspots.ingest.sources.cards import card
-    from hotspots.ingest.verify import last_result
 
     put_block(markdown_plain(card(name)), nl=False)
     last = last_result(name, cache_dir())
@@ -75,8 +75,8 @@ def sources_verify(
     by 'sources show'.
     """
     from hotspots.config import cache_dir
+    from hotspots.ingest.access.verify import STATES, box_in, keep, verify
     from hotspots.ingest.sources.catalogue import source, sources
-    from hotspots.ingest.verify import STATES, box_in, keep, verify
 
     bounds = hs.region(region).geometry.bounds if region else None
     chosen = [source(name) for name in names or sources()]

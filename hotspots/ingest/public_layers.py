@@ -21,6 +21,7 @@ from hotspots.geo.regions import Region
 from hotspots.ingest.access.cds import token
 from hotspots.ingest.access.download import Progress
 from hotspots.ingest.access.retrieve import Request, acquire, acquire_file
+from hotspots.ingest.access.verify import last_result
 from hotspots.ingest.add_to_store import add_file, add_layer, grid_of_store, has_layer
 from hotspots.ingest.layer_requests import (
     LayerRequest,
@@ -32,7 +33,6 @@ from hotspots.ingest.regrid.resample import Regridding, on_grid
 from hotspots.ingest.regrid.source_raster import Origin, SourceRaster
 from hotspots.ingest.sources.catalogue import Source
 from hotspots.ingest.sources.model import Year
-from hotspots.ingest.verify import last_result
 from hotspots.layers.grid import Grid
 from hotspots.layers.target_grid import Box, boxes_of, cell_size, covers, size_text, target_grid
 from hotspots.store import Store

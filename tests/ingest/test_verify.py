@@ -12,9 +12,9 @@ import pytest
 from serving import Serving, running
 
 import hotspots as hs
+from hotspots.ingest.access.verify import last_result, verify
 from hotspots.ingest.public_layers import ingest
 from hotspots.ingest.sources.catalogue import source
-from hotspots.ingest.verify import last_result, verify
 from hotspots.store import Store
 
 Run = Callable[..., tuple[int, str, str]]

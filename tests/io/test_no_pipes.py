@@ -21,6 +21,7 @@ import typer
 import hotspots as hs
 from hotspots.cli import app
 from hotspots.ingest.user_files.rasters import open_layers
+from hotspots.locale import text
 from hotspots.store import Store
 
 pytestmark = pytest.mark.timeout(120)  # of one test; an opened pipe would wait for ever
@@ -31,7 +32,7 @@ TEXTS = {
     *("encoding", "expires", "guidelines", "holder", "host", "id", "ids", "keep", "land_use"),
     *("lang", "legend", "level", "licence", "name", "note", "of", "out", "practice", "reason"),
     *("resolution", "role", "sheet", "since", "state", "subdataset", "take", "text", "theme"),
-    *("to", "token", "type", "type_", "unit", "variable", "year"),
+    *("support", "to", "token", "type", "type_", "unit", "variable", "year"),
     *("ingest source", "add-layer source"),
 }
 # What is given for other parameters, if they are required or named here.
@@ -47,6 +48,7 @@ VALUES = {
     "registry survey region": "KEN",
     "registry survey level": "complete",
     "registry import file": "RECORDS",
+    "check files": "RECORDS",
     "registry suggest path": "RECORDS",
     "recipe diff this": "RECIPE",
 }
@@ -139,7 +141,12 @@ def test_a_pipe_a_socket_and_a_device_are_refused(
     if is_first and name not in ("where", "token_file"):
         makers += [hostile_files.listening("s.csv"), null]
     for make in makers:
-        assert refusal(run(*words(command, name, make(tmp_path, ""), known)))
+        done = run(*words(command, name, make(tmp_path, ""), known))
+        # What `check` says of a file is its result, so a refusal is printed as one.
+        if command == "check" and not done[2]:
+            assert (done[0], text("check.section.refusals") in done[1]) == (2, True), done
+        else:
+            assert refusal(done)
 
 
 def null(folder: Path, _: str) -> Path:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from hotspots.config import secret
 from hotspots.errors import FetchError, RasterError, TokenError, deepest_reason
 from hotspots.ingest.access import server_errors
 from hotspots.ingest.access.download import read_json, write_json
@@ -24,7 +25,6 @@ from hotspots.ingest.access.retrieve import declared_of
 from hotspots.ingest.access.vrt_index import is_index
 from hotspots.ingest.access.window_reader import environment
 from hotspots.ingest.access.windows import Box, tile_names, windows
-from hotspots.ingest.layer_requests import has_token
 from hotspots.ingest.regrid.agreement import differences
 from hotspots.ingest.sources.catalogue import Access, Product, Source, canonical_name
 from hotspots.ingest.sources.model import filled, values_of
@@ -166,7 +166,7 @@ class _Case:
 
     def findings(self) -> list[Finding]:
         """Return what one address shows."""
-        if self.access.kind == "cds" or (self.access.token and not has_token(self.access)):
+        if self.access.kind == "cds" or (self.access.token and not secret(self.access.token)):
             needed = f"needs the token {self.access.token} and an order"
             return [self.finding("address", "not checked", found=needed)]
         try:
