@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,6 +51,7 @@ from hotspots.cli.registry_access import opened
 from hotspots.errors import BadInputError, HotspotsError, deepest_reason, shortened
 from hotspots.io.atomic import require_free, require_writable, write_text
 from hotspots.io.limits import require_regular
+from hotspots.locale import check_language, code_label, has_text, text
 
 app = typer.Typer(
     help="Soil-carbon hotspots: where soil carbon can be gained or is lost, and who works there.",
@@ -174,7 +176,7 @@ def demo(
     from hotspots.cli.demonstration import run_demo
 
     edition = run_demo(out, lang, say)
-    print_summary(edition, out)
+    print_summary(edition, out, lang)
 
 
 @app.command()
@@ -244,7 +246,7 @@ def analyze(
     if as_json:
         print_table(edition.table.reset_index(), as_json=True)
     else:
-        print_summary(edition, out)
+        print_summary(edition, out, lang)
 
 
 def _region_set(name: str, store: str) -> str:
@@ -367,7 +369,11 @@ def recipe_diff(
 
 
 @methods_app.callback()
-def methods(context: typer.Context, as_json: Json = False) -> None:
+def methods(
+    context: typer.Context,
+    lang: Annotated[str, typer.Option("--lang", help="Language of the list: en, fr or es.")] = "en",
+    as_json: Json = False,
+) -> None:
     """List the methods and other cards: id, kind, outputs and inputs; 'show' prints one."""
     # The callback also runs before its subcommands.
     if context.invoked_subcommand is not None:
@@ -377,11 +383,21 @@ def methods(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         put_json(rows())
         return
+    check_language(lang)
     for row in rows():
-        put(f"{row['id']} ({row['kind']})")
+        put(_method_heading(row, lang))
         for key in filter(row.get, ("gives", "needs")):
-            line = f"  {key} {row[key]}"
+            names = row[key].replace(" or ", f" {text('methods.or', lang)} ")
+            line = f"  {text(f'methods.{key}', lang, names=names)}"
             put_block(textwrap.fill(line, 90, subsequent_indent=8 * " ", break_long_words=False))
+
+
+def _method_heading(row: Mapping[str, str], lang: str) -> str:
+    """Return a method's id and kind; in French and Spanish with its name."""
+    kind = code_label("methods.kind", row["kind"], lang)
+    known = lang != "en" and has_text(f"method_name.{row['id']}")
+    name = text("format.colon", lang) + text(f"method_name.{row['id']}", lang) if known else ""
+    return f"{row['id']} ({kind}){name}"
 
 
 @methods_app.command("show")

@@ -108,7 +108,7 @@ def country(
             {"edition": edition.id, "folder": str(out), "roles": [*map(_outcome_row, outcomes)]}
         )
     else:
-        print_summary(edition, out)
+        print_summary(edition, out, lang)
 
 
 def _country(given: str) -> Region:

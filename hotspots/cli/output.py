@@ -138,13 +138,12 @@ def short_cell(value: object) -> str:
     return short(text)
 
 
-def print_summary(edition: Edition, out: Path) -> None:
+def print_summary(edition: Edition, out: Path, lang: str = "en") -> None:
     """Print the main figures of an edition and the paths of its files."""
+    from hotspots.locale import text
     from hotspots.reports.summary import summary_lines
 
-    for line in summary_lines(edition):
+    for line in summary_lines(edition, lang):
         put_block(line)
-    put_block(
-        f"\nEdition {edition.id}: {out}/regions.csv, {out}/units.parquet, {out}/hotspots.gpkg"
-    )
-    put(f"Open the map: {(out / 'map.html').resolve()}")
+    put_block("\n" + text("summary.edition", lang, id=edition.id, folder=out))
+    put(text("summary.map", lang, path=(out / "map.html").resolve()))

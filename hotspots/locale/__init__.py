@@ -100,6 +100,16 @@ def number(value: float, lang: str = "en", digits: int = 3) -> str:
     return _decimal(value, lang, _decimals(value, digits))
 
 
+def fixed(value: float, digits: int, lang: str = "en") -> str:
+    """Return `value` with exactly `digits` decimals and the separators of `lang`."""
+    if lang == "en":
+        return f"{value:,.{digits}f}"
+    from babel.numbers import format_decimal
+
+    decimals = "." + "0" * digits if digits else ""
+    return str(format_decimal(round(float(value), digits) + 0.0, f"#,##0{decimals}", locale=lang))
+
+
 def signed(value: float, lang: str = "en", digits: int = 3) -> str:
     """Return `value` like `number`, with a plus sign before gains."""
     shown = number(value, lang, digits)

@@ -42,3 +42,17 @@ def test_unknown_card_is_one_sentence_with_near_matches(run: Run) -> None:
     assert out == ""
     assert err.startswith("Error: There is no method card 'ipcc_teir1'; did you mean ipcc_tier1")
     assert len(err.splitlines()) == 1
+
+
+def test_list_in_french_and_spanish(run: Run) -> None:
+    code, out, _ = run("methods", "--lang", "fr")
+    assert code == 0
+    # French has no-break spaces before its colons.
+    heading = "saturation (potentiel)\N{NO-BREAK SPACE}: déficit de saturation"
+    assert f"{heading}\n  donne saturation_deficit" in out
+    assert "demande clay, air_temperature" in out
+    assert "land_cover ou soc_stock_managed" in " ".join(out.split())
+    assert "saturation (potencial): déficit de saturación" in run("methods", "--lang", "es")[1]
+    code, out, err = run("methods", "--lang", "de")
+    assert (code, out) == (2, "")
+    assert "The language 'de' is not supported" in err

@@ -127,3 +127,25 @@ def test_depth_and_yardstick_are_the_editions_own(world_edition):
 
 def test_an_unknown_depth_isnt_said(world_edition):
     assert "  SOC stock  " in said(with_depth(world_edition))
+
+
+@pytest.mark.parametrize(
+    ("lang", "stock", "said_so"),
+    [("fr", "2,42 Pg C", "Points chauds :"), ("es", "2,42 Pg C", "Puntos críticos:")],
+)
+def test_the_summary_in_french_and_spanish(lang: str, stock: str, said_so: str) -> None:
+    edition = hs.analyze(clip(hs.sample(), hs.region("KEN")))
+    english, text = said(edition), "\n".join(summary_lines(edition, lang))
+    assert "2.42 Pg C" in english
+    assert stock in text
+    assert said_so in text
+    assert hs.region("KEN").name(lang) in text
+    # As many lines, and none of them in English but for what the manifest says in English.
+    notes = edition.manifest["notes"] + edition.manifest["licence_notices"]
+    assert len(text.splitlines()) == len(english.splitlines())
+    own = [
+        line
+        for line in english.splitlines()
+        if len(line) > 40 and not any(n in line for n in notes)
+    ]
+    assert not [line for line in own if line in text.splitlines()]
