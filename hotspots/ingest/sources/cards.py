@@ -47,6 +47,23 @@ What the catalogue declares (unit, scale, missing value, depth, year) wins over 
 itself. How sure each declaration is, and what nobody has confirmed, is said under "How sure".
 """.strip()
 
+# What one may look for here, and what keeps it out.
+_NOT_OFFERED = (
+    (
+        "Soils Revealed, scenarios of the future",
+        "public programs read them from Earth Engine, or from a bucket that needs keys; no address"
+        " that works without an account was found (2026-11-30)",
+    ),
+    (
+        "Harmonized World Soil Database 2",
+        "its map holds numbers of soil units, whose values are in a database beside it",
+    ),
+    (
+        "OpenLandMap, annual soil carbon at 1 km",
+        "its scale is documented nowhere that was seen; OpenLandMap-soildb has five periods",
+    ),
+)
+
 
 def rows() -> list[dict[str, str]]:
     """Return the sources as rows of text, sorted by name.
@@ -92,6 +109,8 @@ def markdown() -> str:
     parts = ["# Sources", _INTRODUCTION, markdown_table(heads, listed)]
     for made in sources().values():
         parts += _card(made, "##")
+    missing = "\n".join(f"- {what}: {why}." for what, why in _NOT_OFFERED)
+    parts += ["## What isn't offered, and why", missing]
     return "\n\n".join(parts) + "\n"
 
 
