@@ -98,9 +98,10 @@ def sources_verify(
 
 def _print_findings(found: Sequence[Finding]) -> None:
     """Print each address with its properties: same in one line, others with both values."""
-    for address in dict.fromkeys(row.address for row in found):
-        rows = [row for row in found if row.address == address]
-        put(f"{rows[0].source}/{rows[0].product} ({rows[0].access}): {address}")
+    # Accesses may share an address: members of one archive.
+    for access, address in dict.fromkeys((row.access, row.address) for row in found):
+        rows = [row for row in found if (row.access, row.address) == (access, address)]
+        put(f"{rows[0].source}/{rows[0].product} ({access}): {address}")
         same = [row.what for row in rows if row.state == "same"]
         if same:
             put(f"  same: {', '.join(same)}")

@@ -139,3 +139,12 @@ def test_the_command_its_exit_code_and_what_it_keeps(
     assert [row["state"] for row in json.loads(out)] == ["unreachable"]
     assert "1 unreachable." in err
     assert run("sources", "verify", "nothing")[0] == 2
+
+
+def test_accesses_of_one_address_are_listed_once_each(upstream: Serving, run: Run) -> None:
+    code, out, _ = run("sources", "verify", "koppen-geiger")
+    assert code == 1
+    headings = [line for line in out.splitlines() if line.startswith("koppen-geiger/")]
+    # Three members of the archive, at two addresses.
+    assert len(headings) == len(set(headings)) == 6
+    assert out.count("unreachable: ") == 6
